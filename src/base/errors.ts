@@ -1,0 +1,105 @@
+/**
+ * Errors: one class per kind of mistake, each with a stable `code`.
+ *
+ * Thrown by every layer above. A message says what was asked, what is wrong and what is there. A
+ * full heap is no error here: malloc answers 0, as in C.
+ */
+
+import { hex } from './units.js';
+
+/** Every `code` that an error of this package can carry. */
+export type ErrorCode =
+  | 'ERR_SHMALLOC_INVALID_ADDRESS'
+  | 'ERR_SHMALLOC_INVALID_SIZE'
+  | 'ERR_SHMALLOC_INVALID_ALIGNMENT'
+  | 'ERR_SHMALLOC_INVALID_OPTION'
+  | 'ERR_SHMALLOC_THREAD_SAFETY'
+  | 'ERR_SHMALLOC_DETACHED'
+  | 'ERR_SHMALLOC_NO_SLOT'
+  | 'ERR_SHMALLOC_NOT_A_HEAP'
+  | 'ERR_SHMALLOC_LAYOUT_VERSION'
+  | 'ERR_SHMALLOC_TRUNCATED'
+  | 'ERR_SHMALLOC_CORRUPTION'
+  | 'ERR_SHMALLOC_TRACE';
+
+/** What is wrong with an address that is not the start of a live block. */
+export type InvalidAddressReason =
+  | 'not-a-number'
+  | 'nan'
+  | 'negative'
+  | 'fractional'
+  | 'out-of-range'
+  | 'metadata'
+  | 'misaligned'
+  | 'untouched'
+  | 'freed'
+  | 'interior';
+
+function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
+  return Object.assign(error, { code });
+}
+
+/**
+ * An address was given to free, realloc, usableSize or view that is not the start of a live block.
+ * The heap is exactly as before.
+ */
+export class InvalidAddressError extends Error {
+  override readonly name = 'InvalidAddressError';
+  readonly code = 'ERR_SHMALLOC_INVALID_ADDRESS' satisfies ErrorCode;
+  /** What was given, as it was given. */
+  readonly address: unknown;
+  readonly reason: InvalidAddressReason;
+
+  constructor(asked: string, address: unknown, reason: InvalidAddressReason, finding: string) {
+    super(`cannot ${asked} ${showAddress(address)}: ${finding}`);
+    this.address = address;
+    this.reason = reason;
+  }
+}
+
+/** An unsafe call (one without `_ts`) found a second thread attached. Nothing was done. */
+export class ThreadSafetyError extends Error {
+  override readonly name = 'ThreadSafetyError';
+  readonly code = 'ERR_SHMALLOC_THREAD_SAFETY' satisfies ErrorCode;
+}
+
+/** The heap's own structures contradict each other. The message names the invariant. */
+export class HeapCorruptionError extends Error {
+  override readonly name = 'HeapCorruptionError';
+  readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;
+}
+
+/** A heap cannot be made, attached or used here: see `code`. */
+export class HeapError extends Error {
+  override readonly name = 'HeapError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A number is outside what is allowed. */
+export function rangeError(code: ErrorCode, message: string): RangeError {
+  return coded(new RangeError(message), code);
+}
+
+/** A value is of the wrong type. */
+export function typeError(code: ErrorCode, message: string): TypeError {
+  return coded(new TypeError(message), code);
+}
+
+/** A value as an error message shows it: `'12'`, `-1`, `NaN`, `an object`. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'bigint' ? `${value}n` : String(value);
+}
+
+function showAddress(address: unknown): string {
+  return typeof address === 'number' && address >= 0 && Number.isInteger(address)
+    ? hex(address)
+    : show(address);
+}

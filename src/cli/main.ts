@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/**
+ * The command line: `shmalloc COMMAND`.
+ *
+ * Exit codes: 0 done; 1 the run found something wrong; 2 the call or its input is wrong.
+ */
+
+import { readFileSync } from 'node:fs';
+import { REPLAY_HELP, replayCommand } from './replay.js';
+import { UsageError } from './usage.js';
+
+const HELP = `shmalloc: one heap in one SharedArrayBuffer for all threads of a Node program
+
+  shmalloc replay [trace files] [options]   replay allocation traces of real programs
+  shmalloc help [command]                   this page, or a command's
+  shmalloc version
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'replay':
+      return await replayCommand(rest);
+    case 'version':
+    case '--version':
+      console.log(
+        JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version,
+      );
+      return 0;
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      console.log(rest[0] === 'replay' ? REPLAY_HELP : HELP);
+      return 0;
+    default:
+      throw new UsageError(`unknown command '${command}': see shmalloc help`);
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const code = (error as { code?: string }).code ?? '';
+  // Mistakes in the call or its files are told in a line; anything else is a bug, with its stack.
+  const mistake = error instanceof UsageError || /^ERR_(SHMALLOC|PARSE_ARGS)_/.test(code);
+  console.error(mistake ? `shmalloc: ${(error as Error).message}` : error);
+  process.exitCode = 2;
+}

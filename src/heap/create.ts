@@ -1,0 +1,76 @@
+/**
+ * Making a heap: writes the metadata of an empty one into a buffer.
+ *
+ * Called by face/ in the thread that creates the heap, before any other knows of it. No lock.
+ *
+ * I1  The header's magic is written last.
+ * I2  Metadata is zero where nothing is written: a new buffer is, a given one is made so.
+ */
+
+import { PAGE_BYTES, roundDown, WORD_BYTES } from '../base/index.js';
+import {
+  computeGeometry,
+  type Geometry,
+  type HeapMemory,
+  LAYOUT_VERSION,
+  PAGE_RECORD_WORDS,
+  type PageRecord,
+  runWord,
+  setBrk,
+  setRun,
+  setUntouched,
+  UNTOUCHED_RUN,
+  viewMemory,
+  writeClosedSlot,
+  writeHeader,
+} from '../layout/index.js';
+
+/** What a new heap is to be. */
+export interface Creation {
+  readonly buffer: SharedArrayBuffer;
+  readonly base: number;
+  readonly bytes: number;
+  readonly threads: number;
+  readonly id: string;
+  /** The buffer has never been written to. */
+  readonly pristine: boolean;
+}
+
+export function createHeap(creation: Creation): HeapMemory {
+  const { buffer, base, bytes, threads, id, pristine } = creation;
+  const geometry = computeGeometry(base, bytes, threads);
+  const memory = viewMemory(buffer, geometry);
+  if (!pristine) clearMetadata(memory);
+  writeReserve(memory, geometry);
+  writeClosedSlot(memory.u32, geometry.closedSlot);
+  writeHeader(memory.u32, geometry.header, {
+    version: LAYOUT_VERSION,
+    base,
+    bytes,
+    threads,
+    id,
+    reserveIsZero: pristine,
+  });
+  return memory;
+}
+
+/** All data pages are one run, untouched. */
+function writeReserve({ i32 }: HeapMemory, geometry: Geometry): void {
+  const { firstPage, endPage, pageTable, pageHeap } = geometry;
+  const record = (pageTable + firstPage * PAGE_RECORD_WORDS) as PageRecord;
+  setRun(i32, record, runWord(UNTOUCHED_RUN, 0, endPage - firstPage));
+  setUntouched(i32, pageHeap, firstPage);
+  setBrk(i32, pageHeap, firstPage);
+}
+
+/** Sets metadata to zero, writing only where it is not: to write is to commit memory. */
+function clearMetadata({ u32, f64, geometry }: HeapMemory): void {
+  const end = geometry.dataStart / WORD_BYTES;
+  for (let word = geometry.base / WORD_BYTES; word < end; word++) {
+    if (u32[word] === 0) continue;
+    const from = roundDown(word, PAGE_BYTES / WORD_BYTES);
+    const to = from + PAGE_BYTES / WORD_BYTES;
+    f64.fill(0, from / 2, to / 2);
+    word = to - 1;
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * The page heap: hands out runs of pages, splits and merges them, and grows into the reserve.
+ *
+ * Called by spans.ts and large.ts. Every function here needs the page lock (or solitude), but for
+ * recordOf and commitRun. Overview: heap/README in src/README.md.
+ *
+ * A run is found in constant time: two-level bitmap over bins of run lengths, then at most a few
+ * runs of one bin are compared for the best fit. Runs below the direct size are cut from the bottom
+ * of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map").
+ *
+ * I1  Runs tile the data region: from firstPage, each head's length leads to the next head.
+ * I2  A change is one store of a head's run word; new remainders and tails are written before it,
+ *     so that a thread that dies at any point leaves a heap that the walk understands.
+ * I3  No two FREE runs touch, once the lock is released.
+ * I4  The bins hold exactly the FREE runs; the tail word of a run's last page is its length for a
+ *     FREE run and 0 for any other, the untouched reserve included.
+ * I5  A page once taken from UNTOUCHED is never UNTOUCHED again.
+ */
+
+import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '../base/index.js';
+import {
+  addMapped,
+  binOf,
+  bumpPageHeapCounter,
+  COALESCES,
+  DIRECT_MAPS,
+  FREE_RUN,
+  getBinHead,
+  getNext,
+  getPrev,
+  getRun,
+  getTail,
+  getUntouched,
+  type HeapMemory,
+  isExactBin,
+  nextBin,
+  PAGE_RECORD_WORDS,
+  type PageRecord,
+  RESERVED_RUN,
+  RUN_KIND_NAMES,
+  type RunKind,
+  runKind,
+  runPages,
+  runWord,
+  SPLITS,
+  setBinHead,
+  setBrk,
+  setNext,
+  setPrev,
+  setRun,
+  setTail,
+  setUntouched,
+  UNTOUCHED_RUN,
+} from '../layout/index.js';
+
+/** Runs of this many pages (128 KiB) and more are direct: taken from the top. */
+export const DIRECT_PAGES_MIN = 16;
+/** The reserve is taken from the bottom in steps of 64 KiB. */
+const BRK_STEP_PAGES = 8;
+/** In a bin of mixed lengths, at most this many runs are compared. */
+const BEST_FIT_TRIES = 16;
+
+const NONE = 0 as PageIndex;
+
+/** A run just taken: RESERVED by the caller's slot. */
+export interface TakenRun {
+  /** Its head; 0 when the heap is full. */
+  page: PageIndex;
+  /** Never touched before: reads as zero if the heap's reserve does. */
+  fresh: boolean;
+}
+
+export interface PageHeap {
+  recordOf(page: PageIndex): PageRecord;
+  /** Reserves `pages` pages at a multiple of `alignPages`. The result is valid until the next call. */
+  takeRunLocked(pages: number, alignPages: number): TakenRun;
+  /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
+  giveRunLocked(page: PageIndex): void;
+  /** Gives a LARGE run a new length where it stands; false when there is no room. */
+  resizeRunLocked(page: PageIndex, pages: number): boolean;
+  /** Makes a RESERVED run a LARGE one or a span, by one store. Its owner only; needs no lock. */
+  commitRun(page: PageIndex, kind: RunKind, owner: number): void;
+  /** The head of the run that a data page lies in. Walks the heads: for error reports. */
+  headOfLocked(page: PageIndex): PageIndex;
+}
+
+export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
+  const { i32, f64, geometry } = memory;
+  const { pageTable, pageHeap, firstPage, endPage } = geometry;
+  const taken: TakenRun = { page: NONE, fresh: false };
+
+  function recordOf(page: number): PageRecord {
+    return (pageTable + page * PAGE_RECORD_WORDS) as PageRecord;
+  }
+
+  // ---- bins
+
+  function linkLocked(page: PageIndex, pages: number): void {
+    const bin = binOf(pages);
+    const first = getBinHead(i32, pageHeap, bin);
+    const record = recordOf(page);
+    setNext(i32, record, first);
+    setPrev(i32, record, NONE);
+    if (first !== 0) setPrev(i32, recordOf(first), page);
+    setBinHead(i32, pageHeap, bin, page);
+  }
+
+  function unlinkLocked(page: PageIndex, pages: number): void {
+    const record = recordOf(page);
+    const next = getNext(i32, record);
+    const prev = getPrev(i32, record);
+    if (prev !== 0) setNext(i32, recordOf(prev), next);
+    else setBinHead(i32, pageHeap, binOf(pages), next);
+    if (next !== 0) setPrev(i32, recordOf(next), prev);
+  }
+
+  /** A free run of at least `pages` pages: the shortest of those it looks at; 0 = none. */
+  function findLocked(pages: number): PageIndex {
+    let bin = nextBin(i32, pageHeap, binOf(pages));
+    while (bin >= 0) {
+      const found = bestOfBin(bin, pages);
+      if (found !== 0) return found;
+      // Only the request's own bin can hold runs that are all too short.
+      bin = nextBin(i32, pageHeap, bin + 1);
+    }
+    return NONE;
+  }
+
+  function bestOfBin(bin: number, pages: number): PageIndex {
+    const first = getBinHead(i32, pageHeap, bin);
+    if (isExactBin(bin)) return first;
+    let best = NONE;
+    let bestPages = Number.MAX_SAFE_INTEGER;
+    let page = first;
+    for (let n = 0; page !== 0 && n < BEST_FIT_TRIES; n++) {
+      const length = runPages(getRun(i32, recordOf(page)));
+      if (length >= pages && length < bestPages) {
+        best = page;
+        bestPages = length;
+      }
+      page = getNext(i32, recordOf(page));
+    }
+    return best;
+  }
+
+  // ---- taking
+
+  function takeRunLocked(pages: number, alignPages: number): TakenRun {
+    const direct = pages >= DIRECT_PAGES_MIN;
+    // With this much room an aligned run fits wherever the free run begins.
+    const room = pages + alignPages - 1;
+    taken.fresh = false;
+    let found = findLocked(room);
+    if (found === 0 && direct && takeFromTop(pages, alignPages)) return account(pages, direct);
+    if (found === 0 && growLocked(room)) found = findLocked(room);
+    if (found === 0 && alignPages > 1) found = searchAligned(pages, alignPages);
+    if (found === 0) {
+      taken.page = NONE;
+      return taken;
+    }
+    cutLocked(found, pages, alignPages, direct);
+    return account(pages, direct);
+  }
+
+  function account(pages: number, direct: boolean): TakenRun {
+    addMapped(i32, pageHeap, pages, 1);
+    if (direct) bumpPageHeapCounter(f64, pageHeap, DIRECT_MAPS);
+    return taken;
+  }
+
+  /** Cuts `pages` pages out of a free run: at its bottom, or at its top for direct runs. */
+  function cutLocked(page: PageIndex, pages: number, alignPages: number, atTop: boolean): void {
+    const length = runPages(getRun(i32, recordOf(page)));
+    unlinkLocked(page, length);
+    const at = (
+      atTop
+        ? Math.floor((page + length - pages) / alignPages) * alignPages
+        : roundUp(page, alignPages)
+    ) as PageIndex;
+    const lead = at - page;
+    const rest = length - lead - pages;
+    if (rest > 0) writeFree(at + pages, rest);
+    setTail(i32, recordOf(at + pages - 1), 0);
+    setRun(i32, recordOf(at), runWord(RESERVED_RUN, slot, pages));
+    if (lead > 0) {
+      // The head stays where it was, so shortening it is what commits the split.
+      setTail(i32, recordOf(at - 1), lead);
+      setRun(i32, recordOf(page), runWord(FREE_RUN, 0, lead));
+      linkLocked(page, lead);
+    }
+    if (rest > 0) linkLocked((at + pages) as PageIndex, rest);
+    if (lead > 0 || rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
+    taken.page = at;
+  }
+
+  /** Head and tail of a free run that no walk can see yet. */
+  function writeFree(page: number, pages: number): void {
+    setRun(i32, recordOf(page), runWord(FREE_RUN, 0, pages));
+    setTail(i32, recordOf(page + pages - 1), pages);
+  }
+
+  /** Takes a run from the top of the reserve. */
+  function takeFromTop(pages: number, alignPages: number): boolean {
+    const head = getUntouched(i32, pageHeap);
+    if (head === 0) return false;
+    const length = runPages(getRun(i32, recordOf(head)));
+    const at = Math.floor((head + length - pages) / alignPages) * alignPages;
+    if (at < head) return false;
+    const rest = head + length - at - pages;
+    if (rest > 0) writeFree(at + pages, rest);
+    setTail(i32, recordOf(at + pages - 1), 0);
+    setRun(i32, recordOf(at), runWord(RESERVED_RUN, slot, pages));
+    if (at > head) {
+      setTail(i32, recordOf(at - 1), 0);
+      setRun(i32, recordOf(head), runWord(UNTOUCHED_RUN, 0, at - head));
+    } else {
+      setUntouched(i32, pageHeap, NONE);
+    }
+    if (rest > 0) linkLocked((at + pages) as PageIndex, rest);
+    taken.page = at as PageIndex;
+    taken.fresh = true;
+    return true;
+  }
+
+  /** Moves the brk up until the free run below it has `pages` pages; false when it cannot. */
+  function growLocked(pages: number): boolean {
+    const head = getUntouched(i32, pageHeap);
+    if (head === 0) return false;
+    const length = runPages(getRun(i32, recordOf(head)));
+    const below = head > firstPage ? getTail(i32, recordOf(head - 1)) : 0;
+    const missing = pages - below;
+    if (missing > length) return false;
+    const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
+    if (length > step) {
+      setRun(i32, recordOf(head + step), runWord(UNTOUCHED_RUN, 0, length - step));
+    }
+    setTail(i32, recordOf(head + step - 1), step);
+    setRun(i32, recordOf(head), runWord(FREE_RUN, 0, step));
+    setUntouched(i32, pageHeap, (length > step ? head + step : NONE) as PageIndex);
+    setBrk(i32, pageHeap, (head + step) as PageIndex);
+    mergeLocked(head, step);
+    return true;
+  }
+
+  /** The last resort for an aligned run: any free run in which one fits exactly. */
+  function searchAligned(pages: number, alignPages: number): PageIndex {
+    for (let bin = nextBin(i32, pageHeap, binOf(pages)); bin >= 0; ) {
+      for (let page = getBinHead(i32, pageHeap, bin); page !== 0; ) {
+        const length = runPages(getRun(i32, recordOf(page)));
+        if (roundUp(page, alignPages) + pages <= page + length) return page;
+        page = getNext(i32, recordOf(page));
+      }
+      bin = nextBin(i32, pageHeap, bin + 1);
+    }
+    return NONE;
+  }
+
+  // ---- giving back
+
+  function giveRunLocked(page: PageIndex): void {
+    const pages = runPages(getRun(i32, recordOf(page)));
+    addMapped(i32, pageHeap, -pages, -1);
+    mergeLocked(page, pages);
+  }
+
+  /** Makes a run that is in no bin FREE, together with its free neighbours. */
+  function mergeLocked(page: PageIndex, pages: number): void {
+    let head = page;
+    let total = pages;
+    const below = page > firstPage ? getTail(i32, recordOf(page - 1)) : 0;
+    if (below !== 0) {
+      head = (page - below) as PageIndex;
+      checkFree(head, below);
+      unlinkLocked(head, below);
+      total += below;
+      bumpPageHeapCounter(f64, pageHeap, COALESCES);
+    }
+    const above = (page + pages) as PageIndex;
+    if (above < endPage) {
+      const word = getRun(i32, recordOf(above));
+      if (runKind(word) === FREE_RUN) {
+        unlinkLocked(above, runPages(word));
+        total += runPages(word);
+        bumpPageHeapCounter(f64, pageHeap, COALESCES);
+      }
+    }
+    setTail(i32, recordOf(head + total - 1), total);
+    setRun(i32, recordOf(head), runWord(FREE_RUN, 0, total));
+    linkLocked(head, total);
+  }
+
+  function checkFree(page: PageIndex, pages: number): void {
+    const word = getRun(i32, recordOf(page));
+    if (word === runWord(FREE_RUN, 0, pages)) return;
+    throw new HeapCorruptionError(
+      `the tail of a free run says ${pages} pages, its head at ${hex(page * PAGE_BYTES)} says ` +
+        `${RUN_KIND_NAMES[runKind(word)] ?? 'invalid'}, ${runPages(word)} pages (page-heap I4)`,
+    );
+  }
+
+  function resizeRunLocked(page: PageIndex, pages: number): boolean {
+    const word = getRun(i32, recordOf(page));
+    const have = runPages(word);
+    const above = (page + have) as PageIndex;
+    const aboveWord = above < endPage ? getRun(i32, recordOf(above)) : 0;
+    const free = runKind(aboveWord) === FREE_RUN ? runPages(aboveWord) : 0;
+    const rest = have + free - pages;
+    if (rest < 0) return false;
+    if (free > 0) unlinkLocked(above, free);
+    if (rest > 0) writeFree(page + pages, rest);
+    setTail(i32, recordOf(page + pages - 1), 0);
+    setRun(i32, recordOf(page), runWord(runKind(word), 0, pages));
+    if (rest > 0) linkLocked((page + pages) as PageIndex, rest);
+    addMapped(i32, pageHeap, pages - have, 0);
+    if (rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
+    if (free > 0) bumpPageHeapCounter(f64, pageHeap, COALESCES);
+    return true;
+  }
+
+  function commitRun(page: PageIndex, kind: RunKind, owner: number): void {
+    const record = recordOf(page);
+    setRun(i32, record, runWord(kind, owner, runPages(getRun(i32, record))));
+  }
+
+  function headOfLocked(page: PageIndex): PageIndex {
+    let head = firstPage as number;
+    while (head < endPage) {
+      const length = runPages(getRun(i32, recordOf(head)));
+      if (length === 0 || head + length > endPage) {
+        throw new HeapCorruptionError(
+          `the run at ${hex(head * PAGE_BYTES)} has ${length} pages (page-heap I1)`,
+        );
+      }
+      if (page < head + length) break;
+      head += length;
+    }
+    return head as PageIndex;
+  }
+
+  return {
+    recordOf,
+    takeRunLocked,
+    giveRunLocked,
+    resizeRunLocked,
+    commitRun,
+    headOfLocked,
+  };
+}

@@ -1,0 +1,257 @@
+/**
+ * Spans: runs cut into blocks of one size class; which of their blocks are free.
+ *
+ * Called by cache.ts. Every function here needs the lock of its class (or solitude); the page lock
+ * is taken inside, for a new span or one that is given back.
+ *
+ * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
+ * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.
+ * I3  A span's freeCount is the number of bits set in its bitmap; it is in its class's partial list
+ *     exactly when that is not 0.
+ * I4  A span that is wholly free goes back to the page heap once no transit of its class is open.
+ */
+
+import {
+  BLOCK_BYTES,
+  DIVIDE_MULTIPLIER,
+  DIVIDE_SHIFT,
+  GRANULE_SHIFT,
+  HeapCorruptionError,
+  hex,
+  PAGE_SHIFT,
+  type PageIndex,
+  type SizeClass,
+  SPAN_BLOCKS,
+  SPAN_PAGES,
+} from '../base/index.js';
+import {
+  addSpanCount,
+  classRecord,
+  getBitmap,
+  getFreeCount,
+  getNext,
+  getPartial,
+  getPrev,
+  getSpanHead,
+  type HeapMemory,
+  PAGE_LOCK,
+  type PageRecord,
+  SPAN_RUN,
+  setBitmap,
+  setFreeCount,
+  setNext,
+  setPartial,
+  setPrev,
+  setSpanHead,
+} from '../layout/index.js';
+import type { Locks } from '../sync/index.js';
+import type { PageHeap } from './page-heap.js';
+
+const NONE = 0 as PageIndex;
+const NO_RECORD = 0 as PageRecord;
+
+export interface Spans {
+  /** How many free blocks the class's spans can give, up to `wanted`; makes a span when none. */
+  availableLocked(c: SizeClass, wanted: number): number;
+  /**
+   * Writes `count` free addresses to the words below index `end`, so that the lowest address of
+   * the first span comes last. Clears no bit yet: that is takeListedLocked, with the same count.
+   */
+  listFreeLocked(c: SizeClass, count: number, end: number): void;
+  /** Clears the bits of the first `count` free blocks, in the order in which listFree lists them. */
+  takeListedLocked(c: SizeClass, count: number): void;
+  /** Sets the bits of the blocks whose addresses stand in words [from, to). */
+  putBackLocked(c: SizeClass, from: number, to: number): void;
+  /** Gives back the spans that putBack found wholly free. No transit may be open. */
+  releaseEmptiesLocked(c: SizeClass): void;
+}
+
+export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Spans {
+  const { i32, u32 } = memory;
+  const { classes } = memory.geometry;
+  const { recordOf } = pageHeap;
+  /** Spans that came wholly free since the last release, newest last. */
+  let empties: PageIndex[] = [];
+
+  // ---- partial list
+
+  function linkLocked(c: SizeClass, page: PageIndex): void {
+    const list = classRecord(classes, c);
+    const first = getPartial(i32, list);
+    const record = recordOf(page);
+    setNext(i32, record, first);
+    setPrev(i32, record, NONE);
+    if (first !== 0) setPrev(i32, recordOf(first), page);
+    setPartial(i32, list, page);
+  }
+
+  function unlinkLocked(c: SizeClass, page: PageIndex): void {
+    const record = recordOf(page);
+    const next = getNext(i32, record);
+    const prev = getPrev(i32, record);
+    if (prev !== 0) setNext(i32, recordOf(prev), next);
+    else setPartial(i32, classRecord(classes, c), next);
+    if (next !== 0) setPrev(i32, recordOf(next), prev);
+  }
+
+  // ---- taking blocks
+
+  function availableLocked(c: SizeClass, wanted: number): number {
+    let available = 0;
+    const first = getPartial(i32, classRecord(classes, c)) || newSpanLocked(c);
+    for (let page = first; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
+      available += getFreeCount(i32, recordOf(page));
+    }
+    return Math.min(available, wanted);
+  }
+
+  function newSpanLocked(c: SizeClass): PageIndex {
+    locks.acquire(PAGE_LOCK);
+    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1);
+    locks.release(PAGE_LOCK);
+    if (page === 0) return NONE;
+    const record = recordOf(page);
+    for (let n = 0; n < SPAN_PAGES[c]; n++)
+      setSpanHead(i32, recordOf((page + n) as PageIndex), page);
+    const blocks = SPAN_BLOCKS[c];
+    for (let n = 0; n << 5 < blocks; n++) {
+      const left = blocks - (n << 5);
+      setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
+    }
+    pageHeap.commitRun(page, SPAN_RUN, c);
+    setFreeCount(i32, record, blocks);
+    linkLocked(c, page);
+    addSpanCount(i32, classRecord(classes, c), 1);
+    return page;
+  }
+
+  function listFreeLocked(c: SizeClass, count: number, end: number): void {
+    const blockBytes = BLOCK_BYTES[c];
+    const begin = end - count;
+    let entry = end;
+    let page = getPartial(i32, classRecord(classes, c));
+    while (entry > begin) {
+      const record = recordOf(page);
+      for (let n = 0; entry > begin && n << 5 < SPAN_BLOCKS[c]; n++) {
+        let bits = getBitmap(i32, record, n);
+        const first = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
+        while (bits !== 0 && entry > begin) {
+          const low = bits & -bits;
+          i32[--entry] = first + Math.imul(31 - Math.clz32(low), blockBytes);
+          bits ^= low;
+        }
+      }
+      page = getNext(i32, record);
+    }
+  }
+
+  function takeListedLocked(c: SizeClass, count: number): void {
+    let left = count;
+    while (left > 0) {
+      const page = getPartial(i32, classRecord(classes, c));
+      const record = recordOf(page);
+      const free = getFreeCount(i32, record);
+      if (free <= left) {
+        for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) setBitmap(i32, record, n, 0);
+        setFreeCount(i32, record, 0);
+        unlinkLocked(c, page);
+        left -= free;
+      } else {
+        clearLowest(record, left);
+        setFreeCount(i32, record, free - left);
+        left = 0;
+      }
+    }
+  }
+
+  /** Clears the `count` lowest bits of a bitmap that has more. */
+  function clearLowest(record: PageRecord, count: number): void {
+    let left = count;
+    for (let n = 0; left > 0; n++) {
+      let bits = getBitmap(i32, record, n);
+      if (bits === 0) continue;
+      for (; bits !== 0 && left > 0; left--) bits &= bits - 1;
+      setBitmap(i32, record, n, bits);
+    }
+  }
+
+  // ---- putting blocks back
+
+  function putBackLocked(c: SizeClass, from: number, to: number): void {
+    const spanBytes = SPAN_PAGES[c] << PAGE_SHIFT;
+    const multiplier = DIVIDE_MULTIPLIER[c];
+    const shift = DIVIDE_SHIFT[c];
+    // Neighbours in a cache mostly lie in one span, even in one word of its bitmap: both stay in
+    // locals while they do. (Without: 15 instead of 10.5 ns a block freed in the order of its
+    // allocation, and 4 % less where the order is random.)
+    let page = NONE;
+    let start = 0;
+    let record = NO_RECORD;
+    let before = 0;
+    let free = 0;
+    let n = 0;
+    let bits = 0;
+    for (let entry = from; entry < to; entry++) {
+      const address = u32[entry];
+      if (page === NONE || (address - start) >>> 0 >= spanBytes) {
+        if (page !== NONE) {
+          setBitmap(i32, record, n, bits);
+          settleLocked(c, page, before, free);
+        }
+        page = getSpanHead(i32, recordOf((address >>> PAGE_SHIFT) as PageIndex));
+        start = (page << PAGE_SHIFT) >>> 0;
+        record = recordOf(page);
+        before = getFreeCount(i32, record);
+        free = before;
+        n = 0;
+        bits = getBitmap(i32, record, 0);
+      }
+      const index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
+      if (index >>> 5 !== n) {
+        setBitmap(i32, record, n, bits);
+        n = index >>> 5;
+        bits = getBitmap(i32, record, n);
+      }
+      const bit = 1 << index;
+      if ((bits & bit) !== 0) doubleBit(c, address);
+      bits |= bit;
+      free++;
+    }
+    if (page === NONE) return;
+    setBitmap(i32, record, n, bits);
+    settleLocked(c, page, before, free);
+  }
+
+  /** A span's free count went up: the lists must say so. */
+  function settleLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
+    setFreeCount(i32, recordOf(page), free);
+    if (before === 0) linkLocked(c, page);
+    if (free === SPAN_BLOCKS[c]) empties.push(page);
+  }
+
+  function doubleBit(c: SizeClass, address: number): never {
+    throw new HeapCorruptionError(
+      `the block at ${hex(address)} of class ${c} is in a cache and free in its span (spans I1)`,
+    );
+  }
+
+  function releaseEmptiesLocked(c: SizeClass): void {
+    if (empties.length === 0) return;
+    locks.acquire(PAGE_LOCK);
+    for (const page of empties) {
+      unlinkLocked(c, page);
+      pageHeap.giveRunLocked(page);
+    }
+    locks.release(PAGE_LOCK);
+    addSpanCount(i32, classRecord(classes, c), -empties.length);
+    empties = [];
+  }
+
+  return {
+    availableLocked,
+    listFreeLocked,
+    takeListedLocked,
+    putBackLocked,
+    releaseEmptiesLocked,
+  };
+}

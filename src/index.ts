@@ -1,0 +1,18 @@
+/** The package's main entry: the heap. Loads nothing but Node's own modules. */
+export {
+  type Address,
+  type ErrorCode,
+  HeapCorruptionError,
+  HeapError,
+  InvalidAddressError,
+  type InvalidAddressReason,
+  NULL,
+  ThreadSafetyError,
+} from './base/index.js';
+export {
+  type HeapHandle,
+  type HeapOptions,
+  SharedHeap,
+  type ViewConstructor,
+} from './face/index.js';
+export type { HeapStats, LockStats, SizeClassStats, ThreadStats } from './observe/index.js';

@@ -1,0 +1,41 @@
+/**
+ * The baseline: the values that counters had at the last resetStats(). Counters themselves are
+ * never set back, since only their owners write them.
+ *
+ * Written and read by observe/stats.ts. A thread that dies in the middle of a reset leaves some
+ * counts older than others, and nothing worse.
+ *
+ *     Float64   field      meaning
+ *     0..       heap       HEAP_ENTRIES counts of the whole heap
+ *     ..        class      CLASS_ENTRIES times CLASS_FIELDS
+ *     ..        slot       threads times SLOT_FIELDS
+ */
+
+import { CLASS_ENTRIES, type WordIndex } from '../base/index.js';
+
+export const HEAP_ENTRIES = 16;
+export const CLASS_FIELDS = 2;
+export const SLOT_FIELDS = 4;
+
+export const baselineBytes = (threads: number): number =>
+  (HEAP_ENTRIES + CLASS_ENTRIES * CLASS_FIELDS + threads * SLOT_FIELDS) * 8;
+
+/** Index of a heap-wide count. */
+export const heapEntry = (field: number): number => field;
+/** Index of a count of a class. */
+export const classEntry = (sizeClass: number, field: number): number =>
+  HEAP_ENTRIES + sizeClass * CLASS_FIELDS + field;
+/** Index of a count of a slot. */
+export const slotEntry = (slot: number, field: number): number =>
+  HEAP_ENTRIES + CLASS_ENTRIES * CLASS_FIELDS + slot * SLOT_FIELDS + field;
+
+export const getBaseline = (f64: Float64Array, baseline: WordIndex, entry: number): number =>
+  f64[(baseline >>> 1) + entry];
+export const setBaseline = (
+  f64: Float64Array,
+  baseline: WordIndex,
+  entry: number,
+  value: number,
+): void => {
+  f64[(baseline >>> 1) + entry] = value;
+};

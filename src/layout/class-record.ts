@@ -1,0 +1,40 @@
+/**
+ * Size-class records: one 64-byte line per class.
+ *
+ * Read and written by heap/spans.ts under the class lock; read by observe/ at any time.
+ *
+ *     word   field      meaning (index: rebuilt by a walk)
+ *     0      partial    head page of the first span with a free block, 0 = none
+ *     1      spans      how many spans the class has
+ *
+ * I1  The partial list holds exactly the class's spans whose freeCount is not 0.
+ */
+
+import {
+  CLASS_ENTRIES,
+  LINE_WORDS,
+  type PageIndex,
+  type SizeClass,
+  WORD_BYTES,
+  type WordIndex,
+} from '../base/index.js';
+
+const PARTIAL = 0;
+const SPANS = PARTIAL + 1;
+
+const CLASS_RECORD_WORDS = LINE_WORDS;
+export const CLASS_TABLE_BYTES = CLASS_ENTRIES * CLASS_RECORD_WORDS * WORD_BYTES;
+
+export const classRecord = (table: WordIndex, sizeClass: SizeClass): WordIndex =>
+  (table + sizeClass * CLASS_RECORD_WORDS) as WordIndex;
+
+export const getPartial = (i32: Int32Array, r: WordIndex): PageIndex =>
+  i32[r + PARTIAL] as PageIndex;
+export const setPartial = (i32: Int32Array, r: WordIndex, head: PageIndex): void => {
+  i32[r + PARTIAL] = head;
+};
+
+export const getSpanCount = (i32: Int32Array, r: WordIndex): number => i32[r + SPANS];
+export const addSpanCount = (i32: Int32Array, r: WordIndex, spans: number): void => {
+  i32[r + SPANS] += spans;
+};

@@ -1,0 +1,17 @@
+/**
+ * layout: one file per structure of the shared memory: its drawing, then its accessors. Nothing
+ * else in the project knows an offset. Imports base/ only.
+ *
+ * `get`/`set` are plain accesses (the caller says what protects them), `load`/`store`/`cas`/`swap`
+ * are atomic. Records are named by the index of their first word.
+ */
+export * from './baseline.js';
+export * from './class-record.js';
+export * from './geometry.js';
+export * from './header.js';
+export * from './lock-table.js';
+export * from './memory.js';
+export * from './page-heap-record.js';
+export * from './page-record.js';
+export * from './registry.js';
+export * from './slot.js';

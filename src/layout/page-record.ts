@@ -1,0 +1,116 @@
+/**
+ * Page records: one fixed record per page of the data region. The head page of a run says what the
+ * run is; the head page of a span also holds which of its blocks are free.
+ *
+ * Read and written by heap/ (page heap, spans) and observe/. Runs: under the page lock, but for the
+ * one-store changes between RESERVED and LARGE or SPAN by their owner. Spans: under the class lock.
+ *
+ *     word   field      written under  meaning
+ *     0      run        page lock      TRUTH kind, owner and length of the run that starts here
+ *     1      tail       page lock      index at the last page of a FREE run its length, else 0
+ *     2      next       page or class  index next in its list (bin of a FREE run, partial list of a
+ *     3      prev       page or class  index  span), by page; 0 = none
+ *     4      spanHead   class lock     TRUTH while in a span: the span's head page
+ *     5      freeCount  class lock     index at a span's head: bits set in its bitmap
+ *     6..21  bitmap     class lock     TRUTH at a span's head: bit set = block free
+ *     22,23  -                         unused; 96 bytes keep words 0..7 in one cache line, and with
+ *                                      them all that a span of up to 64 blocks needs
+ *
+ *     run word   31..29 kind   28..20 owner: slot (RESERVED) or size class (SPAN)   19..0 pages
+ *
+ * I1  Truth and index: all that is marked index can be rebuilt by one walk over the run heads.
+ * I2  A run changes kind, owner and length by one store of its head's run word.
+ * I3  Words of pages inside a run are leftovers: nobody reads them, but spanHead inside a span.
+ */
+
+import { LINE_WORDS, type PageIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
+
+/** A page's record, by its first word in the buffer. */
+export type PageRecord = WordIndex;
+
+const RUN = 0;
+const TAIL = RUN + 1;
+const NEXT = TAIL + 1;
+const PREV = NEXT + 1;
+const SPAN_HEAD = PREV + 1;
+const FREE_COUNT = SPAN_HEAD + 1;
+const BITMAP = FREE_COUNT + 1;
+const BITMAP_WORDS = 16;
+
+export const PAGE_RECORD_WORDS = 24;
+export const PAGE_RECORD_BYTES = PAGE_RECORD_WORDS * WORD_BYTES;
+
+if (BITMAP + BITMAP_WORDS > PAGE_RECORD_WORDS) throw new Error('page record: bitmap does not fit');
+if ((PAGE_RECORD_WORDS * 2) % LINE_WORDS !== 0) throw new Error('page record: not on half lines');
+
+/** What a run is. */
+export type RunKind = number & { readonly kind: 'RunKind' };
+export const FREE_RUN = 1 as RunKind;
+export const UNTOUCHED_RUN = 2 as RunKind;
+export const RESERVED_RUN = 3 as RunKind;
+export const SPAN_RUN = 4 as RunKind;
+export const LARGE_RUN = 5 as RunKind;
+
+/** Run kinds as error messages and listings name them, by kind. */
+export const RUN_KIND_NAMES = [
+  'invalid',
+  'free',
+  'untouched',
+  'reserved',
+  'span',
+  'large',
+] as const;
+
+const KIND_SHIFT = 29;
+const OWNER_SHIFT = 20;
+const OWNER_MASK = 0x1ff;
+const PAGES_MASK = 0xfffff;
+
+/** The largest owner number that a run word can hold. */
+export const RUN_OWNER_MAX = OWNER_MASK;
+/** The longest run, in pages. */
+export const RUN_PAGES_MAX = PAGES_MASK;
+
+/** A run word: signed, as the 32-bit view stores it. */
+export const runWord = (kind: RunKind, owner: number, pages: number): number =>
+  (kind << KIND_SHIFT) | (owner << OWNER_SHIFT) | pages;
+export const runKind = (word: number): RunKind => (word >>> KIND_SHIFT) as RunKind;
+export const runOwner = (word: number): number => (word >>> OWNER_SHIFT) & OWNER_MASK;
+export const runPages = (word: number): number => word & PAGES_MASK;
+
+export const getRun = (i32: Int32Array, r: PageRecord): number => i32[r + RUN];
+export const setRun = (i32: Int32Array, r: PageRecord, word: number): void => {
+  i32[r + RUN] = word;
+};
+
+export const getTail = (i32: Int32Array, r: PageRecord): number => i32[r + TAIL];
+export const setTail = (i32: Int32Array, r: PageRecord, pages: number): void => {
+  i32[r + TAIL] = pages;
+};
+
+export const getNext = (i32: Int32Array, r: PageRecord): PageIndex => i32[r + NEXT] as PageIndex;
+export const setNext = (i32: Int32Array, r: PageRecord, page: PageIndex): void => {
+  i32[r + NEXT] = page;
+};
+
+export const getPrev = (i32: Int32Array, r: PageRecord): PageIndex => i32[r + PREV] as PageIndex;
+export const setPrev = (i32: Int32Array, r: PageRecord, page: PageIndex): void => {
+  i32[r + PREV] = page;
+};
+
+export const getSpanHead = (i32: Int32Array, r: PageRecord): PageIndex =>
+  i32[r + SPAN_HEAD] as PageIndex;
+export const setSpanHead = (i32: Int32Array, r: PageRecord, head: PageIndex): void => {
+  i32[r + SPAN_HEAD] = head;
+};
+
+export const getFreeCount = (i32: Int32Array, r: PageRecord): number => i32[r + FREE_COUNT];
+export const setFreeCount = (i32: Int32Array, r: PageRecord, blocks: number): void => {
+  i32[r + FREE_COUNT] = blocks;
+};
+
+/** The `n`-th 32 bits of a span's bitmap; bit set = block free. */
+export const getBitmap = (i32: Int32Array, r: PageRecord, n: number): number => i32[r + BITMAP + n];
+export const setBitmap = (i32: Int32Array, r: PageRecord, n: number, bits: number): void => {
+  i32[r + BITMAP + n] = bits;
+};

@@ -1,0 +1,181 @@
+/**
+ * Thread slots: a thread's caches and counters.
+ *
+ * Written by the slot's owner only, but for recovery and the closing of a transit, which need the
+ * class lock; read by any thread (sums may be a moment old, never torn).
+ *
+ *     words   field      meaning, one entry per class where it says [class]
+ *     0..15   thread     word 0: the owner's worker_threads threadId + 1; rest unused
+ *     [class] top        TRUTH word index of the stack's next free entry
+ *     [class] transit    TRUTH 0, or word index: entries in [top, transit) belong to their spans
+ *     [class] limit      how many blocks the stack may hold now: where its fence is
+ *     [class] held       TRUTH blocks taken from spans less blocks given back
+ *     [class] mallocs    Float64: blocks popped for the program
+ *     counters           Float64: see below
+ *     stacks             per class: a zero word, the entries, two fence words
+ *
+ *     a stack    0 | entry entry entry ... | FENCE FENCE
+ *                    ^ bottom        ^ top   ^ bottom + limit
+ *
+ * I1  The word below bottom is 0 and the words at bottom + limit and above it are FENCE, so that
+ *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
+ * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
+ * I3  A transit is open only under the class lock.
+ * I4  Tags 0 and LARGE have tops that point at a fence: a bad free and a large free need no test
+ *     of their own.
+ *
+ * The closed slot, which belongs to nobody, has all its tops between a zero word and a fence: a
+ * thread that has detached allocates from it, and so gets to the slow path, which refuses.
+ */
+
+import {
+  BATCH_BLOCKS,
+  CLASS_ENTRIES,
+  LARGE,
+  LINE_WORDS,
+  roundUp,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  WORD_BYTES,
+  type WordIndex,
+} from '../base/index.js';
+
+/** Marks the end of a cache stack. No address: it is no multiple of 16. */
+export const FENCE = -1;
+/** What stands where a fence was: neither 0 nor FENCE, and no address. */
+const NO_ENTRY = 1;
+
+/** A class's stack never holds more than this many times its batch. */
+const LIMIT_BATCHES = 2;
+const FENCE_WORDS = 2;
+
+const THREAD = 0;
+const TOPS = LINE_WORDS;
+const TRANSITS = TOPS + CLASS_ENTRIES;
+const LIMITS = TRANSITS + CLASS_ENTRIES;
+const HELD = LIMITS + CLASS_ENTRIES;
+const MALLOCS = HELD + CLASS_ENTRIES;
+const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
+const COUNTER_WORDS = LINE_WORDS;
+const STACKS = COUNTERS + COUNTER_WORDS;
+
+/** The most blocks that a class's stack holds. */
+export const STACK_LIMIT = BATCH_BLOCKS.map((blocks) => blocks * LIMIT_BATCHES);
+
+const bottoms = new Uint32Array(CLASS_ENTRIES);
+let next = STACKS;
+for (let c = 0; c < CLASS_ENTRIES; c++) {
+  bottoms[c] = next + 1;
+  const entries = c >= 1 && c <= SIZE_CLASS_COUNT ? STACK_LIMIT[c] : 0;
+  next += 1 + entries + FENCE_WORDS;
+}
+
+export const SLOT_WORDS = roundUp(next, LINE_WORDS);
+export const SLOT_BYTES = SLOT_WORDS * WORD_BYTES;
+
+const CLOSED_STACK = CLASS_ENTRIES;
+/** The closed slot is only its tops and one stack without entries. */
+export const CLOSED_SLOT_BYTES = roundUp(CLASS_ENTRIES + 1 + FENCE_WORDS, LINE_WORDS) * WORD_BYTES;
+
+if (TOPS % LINE_WORDS !== 0) throw new Error('slot: tops are not on their own lines');
+if (MALLOCS % 2 !== 0 || COUNTERS % 2 !== 0) throw new Error('slot: counters not 8-byte aligned');
+
+export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
+  (slots + slot * SLOT_WORDS) as WordIndex;
+
+/** Where the tops stand: entry `top(slot) + class` is that class's top. */
+export const topsOf = (slot: WordIndex): WordIndex => (slot + TOPS) as WordIndex;
+/** Where the malloc counts stand, as an index of 8-byte words. */
+export const mallocsOf = (slot: WordIndex): number => (slot + MALLOCS) >>> 1;
+/** Word index of the first entry of a class's stack. */
+export const stackBottom = (slot: WordIndex, c: SizeClass): number => slot + bottoms[c];
+
+export const getTop = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
+  u32[slot + TOPS + c];
+export const setTop = (u32: Uint32Array, slot: WordIndex, c: SizeClass, top: number): void => {
+  u32[slot + TOPS + c] = top;
+};
+
+export const getTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
+  u32[slot + TRANSITS + c];
+export const setTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass, end: number): void => {
+  u32[slot + TRANSITS + c] = end;
+};
+
+export const getHeld = (i32: Int32Array, slot: WordIndex, c: SizeClass): number =>
+  i32[slot + HELD + c];
+export const addHeld = (i32: Int32Array, slot: WordIndex, c: SizeClass, blocks: number): void => {
+  i32[slot + HELD + c] += blocks;
+};
+
+export const getLimit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
+  u32[slot + LIMITS + c];
+/** Moves a stack's fence: the new one stands before the old one goes. The stack is shorter. */
+export const moveFence = (u32: Uint32Array, slot: WordIndex, c: SizeClass, limit: number): void => {
+  const bottom = slot + bottoms[c];
+  const old = u32[slot + LIMITS + c];
+  u32[bottom + limit + 1] = FENCE;
+  u32[bottom + limit] = FENCE;
+  u32[slot + LIMITS + c] = limit;
+  if (old !== limit) {
+    if (old !== limit + 1) u32[bottom + old] = NO_ENTRY;
+    if (old + 1 !== limit) u32[bottom + old + 1] = NO_ENTRY;
+  }
+};
+export const getMallocs = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
+  f64[((slot + MALLOCS) >>> 1) + c];
+
+/** Slot counters, by their place. */
+export const REFILLS = 0;
+export const FLUSHES = 1;
+export const LARGE_MALLOCS = 2;
+export const LARGE_FREES = 3;
+/** Usable bytes of large blocks, growth in place included. */
+export const LARGE_MALLOC_BYTES = 4;
+export const SLOT_COUNTERS = 5;
+if (SLOT_COUNTERS * 2 > COUNTER_WORDS) throw new Error('slot: too many counters for their line');
+
+export const getSlotCounter = (f64: Float64Array, slot: WordIndex, counter: number): number =>
+  f64[((slot + COUNTERS) >>> 1) + counter];
+export const addSlotCounter = (
+  f64: Float64Array,
+  slot: WordIndex,
+  counter: number,
+  amount: number,
+): void => {
+  f64[((slot + COUNTERS) >>> 1) + counter] += amount;
+};
+
+/** The owner's worker_threads threadId, or -1 where no thread ever had the slot. */
+export const getThreadId = (u32: Uint32Array, slot: WordIndex): number => u32[slot + THREAD] - 1;
+export const setThreadId = (u32: Uint32Array, slot: WordIndex, threadId: number): void => {
+  u32[slot + THREAD] = threadId + 1;
+};
+
+/** Empties every stack of a slot and writes its zero words, fences and tops. Counters stay. */
+export function resetStacks(
+  u32: Uint32Array,
+  slot: WordIndex,
+  limitOf: (c: SizeClass) => number,
+): void {
+  for (let i = 0; i < CLASS_ENTRIES; i++) {
+    const c = i as SizeClass;
+    const bottom = slot + bottoms[c];
+    const limit = c === 0 || c >= LARGE ? 0 : limitOf(c);
+    u32[bottom - 1] = 0;
+    u32[bottom + limit] = FENCE;
+    u32[bottom + limit + 1] = FENCE;
+    u32[slot + LIMITS + c] = limit;
+    u32[slot + TRANSITS + c] = 0;
+    u32[slot + TOPS + c] = bottom;
+  }
+}
+
+/** Writes the closed slot. */
+export function writeClosedSlot(u32: Uint32Array, closed: WordIndex): void {
+  const fence = closed + CLOSED_STACK + 1;
+  u32[fence - 1] = 0;
+  u32[fence] = FENCE;
+  u32[fence + 1] = FENCE;
+  u32.fill(fence, closed, closed + CLASS_ENTRIES);
+}

@@ -1,0 +1,120 @@
+/**
+ * Statistics as a table for people.
+ *
+ * Used by printStats() and the command line. Pure text.
+ */
+
+import type { HeapStats } from './stats.js';
+
+/** The table: sizes, counts, then the classes and threads that have something to tell. */
+export function renderStats(stats: HeapStats): string {
+  const { locks, large } = stats;
+  const waited = `${(locks.waitNanoseconds / 1e6).toFixed(1)} ms waited`;
+  return [
+    'heap',
+    ...table([
+      ['reserved', formatBytes(stats.reservedBytes), 'in use', formatBytes(stats.inUseBytes)],
+      ['metadata', formatBytes(stats.metadataBytes), 'cached', formatBytes(stats.cachedBytes)],
+      [
+        'footprint',
+        formatBytes(stats.footprintBytes),
+        'free blocks',
+        formatBytes(stats.freeBlockBytes),
+      ],
+      ['mapped', formatBytes(stats.mappedBytes), 'span tails', formatBytes(stats.spanTailBytes)],
+      [
+        'most mapped',
+        formatBytes(stats.peakFootprintBytes),
+        'free runs',
+        formatBytes(stats.freeRunBytes),
+      ],
+      ['brk', formatBytes(stats.brkBytes), 'untouched', formatBytes(stats.untouchedBytes)],
+      [
+        'allocations',
+        formatCount(stats.allocations),
+        'allocated',
+        formatBytes(stats.totalAllocatedBytes),
+      ],
+      ['frees', formatCount(stats.frees), 'freed', formatBytes(stats.totalFreedBytes)],
+      ['splits', formatCount(stats.splits), 'coalesces', formatCount(stats.coalesces)],
+      [
+        'direct maps',
+        formatCount(stats.directMaps),
+        'large blocks',
+        formatCount(large.blocksInUse),
+      ],
+      [
+        'locks taken',
+        formatCount(locks.acquisitions),
+        'contended',
+        formatCount(locks.contentions),
+        waited,
+      ],
+    ]),
+    '',
+    'size classes',
+    ...table([
+      ['block bytes', 'spans', 'in use', 'cached', 'free', 'allocations', 'frees'],
+      ...stats.sizeClasses
+        .filter((c) => c.spans > 0 || c.allocations > 0)
+        .map((c) => [
+          formatCount(c.blockBytes),
+          ...[c.spans, c.blocksInUse, c.blocksCached, c.blocksFree, c.allocations, c.frees].map(
+            formatCount,
+          ),
+        ]),
+      ...(large.allocations > 0
+        ? [
+            [
+              'large',
+              '',
+              ...[large.blocksInUse, 0, 0, large.allocations, large.frees].map(formatCount),
+            ],
+          ]
+        : []),
+    ]),
+    '',
+    'threads',
+    ...table([
+      ['slot', 'thread', 'allocations', 'frees', 'refills', 'flushes', 'cached'],
+      ...stats.threads.map((t) => [
+        String(t.slot),
+        t.attached ? String(t.threadId) : `(${t.threadId})`,
+        ...[t.allocations, t.frees, t.refills, t.flushes].map(formatCount),
+        formatBytes(t.cachedBytes),
+      ]),
+    ]),
+  ].join('\n');
+}
+
+/** `1234567` as `1,234,567`. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+/** Bytes in the largest unit that keeps a whole part: `1.2 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  for (const unit of ['B', 'KiB', 'MiB']) {
+    if (Math.abs(value) < 1024) return unit === 'B' ? `${value} B` : `${trim(value)} ${unit}`;
+    value /= 1024;
+  }
+  return `${trim(value)} GiB`;
+}
+
+/** Rows as lines: columns padded to equal width, numbers to the right. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+  }
+  const pad = (cell: string, i: number) =>
+    /^\(?[-\d]/.test(cell) ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number);
+  return rows.map((row) => `  ${row.map(pad).join('  ')}`.trimEnd());
+}
+
+function trim(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(1).replace(/\.0$/, '');
+}

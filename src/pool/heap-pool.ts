@@ -1,0 +1,100 @@
+/**
+ * HeapPool: a pool of worker threads over one heap. Entry `shmalloc/pool`.
+ *
+ * A piscina pool whose workers find the heap with `SharedHeap.current()`. Main thread (or any other
+ * that owns the pool).
+ */
+
+import { Piscina } from 'piscina';
+import { typeError } from '../base/index.js';
+import { type SharedHeap, workerDataWith } from '../face/index.js';
+
+type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>;
+type RunOptions = NonNullable<Parameters<Piscina['run']>[1]>;
+
+/** All of piscina's options, with these in place of some. */
+export interface HeapPoolOptions
+  extends Omit<PiscinaOptions, 'filename' | 'minThreads' | 'maxThreads' | 'workerData'> {
+  /** The worker's module, as URL or path: its default export is the task. */
+  filename: string | URL;
+  /** Workers, from the start to the end. Default: as many as piscina would start at most. */
+  threads?: number;
+  /** Plain data for the workers; the heap's handle is added to it. */
+  workerData?: Record<string, unknown>;
+}
+
+/** What a pool did so far. */
+export interface HeapPoolStats {
+  threads: number;
+  /** Tasks done. */
+  completed: number;
+  /** Tasks that wait for a worker. */
+  queued: number;
+  /** Mean time of a task in its worker, in milliseconds. */
+  meanRunMs: number;
+  /** Part of the workers' time that tasks took, 0 to 1. */
+  utilization: number;
+}
+
+/**
+ * @example
+ * ```ts
+ * const pool = new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url), threads: 2 });
+ * await pool.run({ address: p });   // in the worker: SharedHeap.current().i32[address >>> 2]
+ * await pool.destroy();
+ * ```
+ */
+export class HeapPool {
+  readonly heap: SharedHeap;
+  readonly #piscina: Piscina;
+
+  /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION, and what piscina throws */
+  constructor(heap: SharedHeap, options: HeapPoolOptions) {
+    const { filename, threads, workerData = {}, ...rest } = options;
+    if (filename === undefined) {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        'HeapPool: filename, the module of its workers, is missing',
+      );
+    }
+    if (Object.getPrototypeOf(workerData) !== Object.prototype) {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        "HeapPool: workerData must be a plain object: the heap's handle is added to it",
+      );
+    }
+    this.heap = heap;
+    this.#piscina = new Piscina({
+      ...rest,
+      filename: String(filename),
+      workerData: workerDataWith(heap.handle, workerData),
+      ...(threads === undefined ? {} : { minThreads: threads, maxThreads: threads }),
+    });
+  }
+
+  /** Runs a task in a worker. Takes piscina's run options (signal, transferList, name, ...). */
+  run<Result = unknown>(task: unknown, options: RunOptions = {}): Promise<Result> {
+    return this.#piscina.run(task, options) as Promise<Result>;
+  }
+
+  stats(): HeapPoolStats {
+    const pool = this.#piscina;
+    return {
+      threads: pool.threads.length,
+      completed: pool.completed,
+      queued: pool.queueSize,
+      meanRunMs: pool.histogram.runTime.mean,
+      utilization: pool.utilization,
+    };
+  }
+
+  /** Ends all workers, at once, and takes back the slots and caches that they had in the heap. */
+  async destroy(): Promise<void> {
+    await this.#piscina.destroy();
+    this.heap.recover();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.destroy();
+  }
+}

@@ -1,0 +1,4 @@
+/** sync: mutexes, thread words, slots. With layout/, the only place for Atomics. */
+export * from './mutex.js';
+export * from './thread-word.js';
+export * from './threads.js';

@@ -1,0 +1,2 @@
+/** trace: the allocation trace format. Imports base only. */
+export * from './trace-file.js';

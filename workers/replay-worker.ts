@@ -1,0 +1,280 @@
+/**
+ * Worker: replays one allocation trace on the pool's heap through the `_ts` calls.
+ *
+ * Started by `shmalloc replay` in a HeapPool. One task at a time per thread.
+ *
+ * Two loops. The timed one does what a C replay does and nothing else: it writes one word into a
+ * malloc'ed block. The verifying one fills each block with a pattern of its own and checks all of it
+ * at realloc and free. Both go in short slices called again and again: a loop of millions would run
+ * code compiled while it runs, which is slower on Node 22-26.
+ */
+
+import { performance } from 'node:perf_hooks';
+import { type Address, SharedHeap } from 'shmalloc';
+
+/** What to replay. */
+export interface ReplayTask {
+  readonly words: Uint32Array<SharedArrayBuffer>;
+  readonly slots: number;
+  /** How often to replay it. */
+  readonly repeat: number;
+  readonly verify: boolean;
+  /** Flip one byte of a live block before this operation of the first repetition; -1 = never. */
+  readonly corruptAt: number;
+  /** Operations done so far, for who watches: this task writes its own entry only. */
+  readonly progress: Float64Array<SharedArrayBuffer>;
+  readonly progressEntry: number;
+}
+
+/** One byte that was not what had been written there. */
+export interface Corruption {
+  /** The operation that found it. */
+  readonly operation: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly expected: number;
+  readonly found: number;
+}
+
+export interface ReplayResult {
+  /** Of all repetitions. */
+  readonly operations: number;
+  /** The best repetition. */
+  readonly nsPerOperation: number;
+  /** Blocks that were not what had been written into them. */
+  readonly corrupted: number;
+  readonly firstCorruption: Corruption | null;
+  /** The operation at which the heap was full; null when it never was. */
+  readonly fullAt: number | null;
+}
+
+const MALLOC = 1;
+const FREE = 2;
+const CALLOC = 3;
+const REALLOC = 4;
+
+/** Operations of a slice. */
+const SLICE = 2000;
+
+/** Replays operations [from, to); the operation at which the heap was full, or `to`. */
+type Slice = (from: number, to: number) => number;
+
+interface Replay {
+  readonly slice: Slice;
+  /** Frees what the trace left, checking it where the loop does. */
+  finish(): void;
+}
+
+export default function replay(task: ReplayTask): ReplayResult {
+  const heap = SharedHeap.current();
+  const operations = task.words.length / 2;
+  const books = new Books(heap, task);
+  const { slice, finish } = task.verify
+    ? verifyingReplay(heap, task, books)
+    : timedReplay(heap, task);
+  let best = Number.POSITIVE_INFINITY;
+  let done = 0;
+  let fullAt: number | null = null;
+  for (let n = 0; n < task.repeat && fullAt === null; n++) {
+    const started = performance.now();
+    for (let from = 0; from < operations && fullAt === null; from += SLICE) {
+      const to = Math.min(from + SLICE, operations);
+      const reached = slice(from, to);
+      if (reached < to) fullAt = reached;
+      done += reached - from;
+      task.progress[task.progressEntry] = done;
+    }
+    best = Math.min(best, performance.now() - started);
+    finish();
+  }
+  return {
+    operations: done,
+    nsPerOperation: (best * 1e6) / operations,
+    corrupted: books.corrupted,
+    firstCorruption: books.first,
+    fullAt,
+  };
+}
+
+function timedReplay(heap: SharedHeap, { words, slots }: ReplayTask): Replay {
+  const { malloc_ts, free_ts, calloc_ts, realloc_ts, u32 } = heap;
+  const table = new Uint32Array(slots);
+
+  function slice(from: number, to: number): number {
+    for (let i = from; i < to; i++) {
+      const what = words[2 * i];
+      const size = words[2 * i + 1];
+      const slot = what >>> 8;
+      const kind = what & 7;
+      if (kind === FREE) {
+        free_ts(table[slot] as Address);
+        table[slot] = 0;
+      } else if (kind === MALLOC) {
+        const address = malloc_ts(size);
+        if (address === 0) return i;
+        if (size >= 4) u32[address >>> 2] = i;
+        table[slot] = address;
+      } else {
+        const address =
+          kind === CALLOC ? calloc_ts(1, size) : realloc_ts(table[slot] as Address, size);
+        if (address === 0 && size > 0) return i;
+        table[slot] = address;
+      }
+    }
+    return to;
+  }
+
+  function finish(): void {
+    for (let slot = 0; slot < slots; slot++) free_ts(table[slot] as Address);
+    table.fill(0);
+  }
+
+  return { slice, finish };
+}
+
+function verifyingReplay(heap: SharedHeap, task: ReplayTask, books: Books): Replay {
+  const { malloc_ts, free_ts, calloc_ts, realloc_ts } = heap;
+  const { words, slots } = task;
+  let corruptAt = task.corruptAt;
+
+  function slice(from: number, to: number): number {
+    for (let i = from; i < to; i++) {
+      if (i === corruptAt && books.corruptOne()) corruptAt = -1;
+      const slot = words[2 * i] >>> 8;
+      const size = words[2 * i + 1];
+      const kind = words[2 * i] & 7;
+      const old = books.address(slot);
+      if (kind === FREE) {
+        books.check(slot, i);
+        free_ts(old);
+        books.clear(slot);
+      } else if (kind === REALLOC) {
+        books.check(slot, i);
+        const address = realloc_ts(old, size);
+        if (address === 0 && size > 0) return i;
+        books.checkMoved(slot, address, size, i);
+        books.fill(slot, address, size, i);
+      } else {
+        const address = kind === CALLOC ? calloc_ts(1, size) : malloc_ts(size);
+        if (address === 0) return i;
+        if (kind === CALLOC) books.checkZero(address, size, i);
+        books.fill(slot, address, size, i);
+      }
+    }
+    return to;
+  }
+
+  function finish(): void {
+    for (let slot = 0; slot < slots; slot++) {
+      books.check(slot, words.length / 2);
+      free_ts(books.address(slot));
+      books.clear(slot);
+    }
+  }
+
+  return { slice, finish };
+}
+
+/** What this thread has written where: address, size and pattern seed of each slot's block. */
+class Books {
+  corrupted = 0;
+  first: Corruption | null = null;
+  readonly #u8: Uint8Array;
+  readonly #i32: Int32Array;
+  readonly #addresses: Uint32Array;
+  readonly #sizes: Uint32Array;
+  readonly #seeds: Int32Array;
+  readonly #salt: number;
+
+  constructor(heap: SharedHeap, { slots, progressEntry }: ReplayTask) {
+    this.#u8 = heap.u8;
+    this.#i32 = heap.i32;
+    this.#addresses = new Uint32Array(slots);
+    this.#sizes = new Uint32Array(slots);
+    this.#seeds = new Int32Array(slots);
+    // Two tasks on one trace must not write the same patterns.
+    this.#salt = Math.imul(progressEntry + 1, 0x27d4eb2f);
+  }
+
+  address(slot: number): Address {
+    return this.#addresses[slot] as Address;
+  }
+
+  clear(slot: number): void {
+    this.#addresses[slot] = 0;
+    this.#sizes[slot] = 0;
+  }
+
+  /** Fills a block with the pattern of (slot, operation), and notes it. */
+  fill(slot: number, address: Address, size: number, operation: number): void {
+    const seed =
+      Math.imul(slot + 1, 0x9e3779b1) ^ Math.imul(operation + 1, 0x85ebca6b) ^ this.#salt;
+    this.#addresses[slot] = address;
+    this.#sizes[slot] = size;
+    this.#seeds[slot] = seed;
+    const first = address >>> 2;
+    const words = size >>> 2;
+    for (let n = 0; n < words; n++) this.#i32[first + n] = patternWord(seed, n);
+    for (let at = words << 2; at < size; at++) this.#u8[address + at] = patternByte(seed, at);
+  }
+
+  /** Checks all of a slot's block. */
+  check(slot: number, operation: number): void {
+    this.#checkPattern(this.#addresses[slot], this.#sizes[slot], this.#seeds[slot], operation);
+  }
+
+  /** Checks that a reallocated block begins with what the slot's block held. */
+  checkMoved(slot: number, address: Address, size: number, operation: number): void {
+    const kept = Math.min(size, this.#sizes[slot]);
+    this.#checkPattern(address, kept, this.#seeds[slot], operation);
+  }
+
+  checkZero(address: Address, size: number, operation: number): void {
+    for (let at = 0; at < size; at++) {
+      if (this.#u8[address + at] === 0) continue;
+      this.#report(operation, address, at, 0);
+      return;
+    }
+  }
+
+  /** Flips a byte of some live block; false when there is none. */
+  corruptOne(): boolean {
+    const slot = this.#sizes.findIndex((size) => size > 0);
+    if (slot < 0) return false;
+    const at = this.#addresses[slot] + (this.#sizes[slot] >>> 1);
+    this.#u8[at] = this.#u8[at] ^ 0xff;
+    return true;
+  }
+
+  #checkPattern(address: number, size: number, seed: number, operation: number): void {
+    const first = address >>> 2;
+    const words = size >>> 2;
+    let at = size & ~3;
+    for (let n = 0; n < words; n++) {
+      if (this.#i32[first + n] === patternWord(seed, n)) continue;
+      at = n << 2;
+      break;
+    }
+    for (; at < size; at++) {
+      const expected = patternByte(seed, at);
+      if (this.#u8[address + at] === expected) continue;
+      this.#report(operation, address, at, expected);
+      return;
+    }
+  }
+
+  #report(operation: number, address: number, offset: number, expected: number): void {
+    this.corrupted++;
+    const found = this.#u8[address + offset];
+    this.first ??= { operation, address, offset, expected, found };
+  }
+}
+
+function patternWord(seed: number, n: number): number {
+  return Math.imul(seed + n, 0xc2b2ae35) | 0;
+}
+
+/** The byte at an offset, as the word at that place holds it (little-endian). */
+function patternByte(seed: number, at: number): number {
+  return (patternWord(seed, at >>> 2) >>> ((at & 3) << 3)) & 0xff;
+}

@@ -20,6 +20,12 @@ export const SMALL_BYTES_MAX = 64 * KIB;
 const LINEAR_BYTES_MAX = 128;
 const STEPS_PER_DOUBLING = 4;
 const SPAN_BLOCKS_MAX = 512;
+/**
+ * A span has at least so many blocks, while it is shorter than SPAN_PAGES_WANTED: with spans of two
+ * or three blocks every refill is a trip to the page heap (trace `as`: 23.6 instead of 17.2 ns).
+ */
+const SPAN_BLOCKS_WANTED = 8;
+const SPAN_PAGES_WANTED = 8;
 const TAIL_WASTE_MAX = 1 / 8;
 
 /** A refill or flush moves at most this many blocks, or about this many bytes. */
@@ -67,7 +73,9 @@ export const DIVIDE_SHIFT = new Uint8Array(CLASS_ENTRIES);
 sizes.forEach((bytes, i) => {
   const sizeClass = i + 1;
   let pages = 1;
-  while ((pages * PAGE_BYTES) % bytes > pages * PAGE_BYTES * TAIL_WASTE_MAX) pages++;
+  const wasteful = () => (pages * PAGE_BYTES) % bytes > pages * PAGE_BYTES * TAIL_WASTE_MAX;
+  const short = () => pages < SPAN_PAGES_WANTED && pages * PAGE_BYTES < SPAN_BLOCKS_WANTED * bytes;
+  while (wasteful() || short()) pages++;
   const blocks = Math.floor((pages * PAGE_BYTES) / bytes);
   if (blocks > SPAN_BLOCKS_MAX) throw new Error(`class ${sizeClass}: ${blocks} blocks in a span`);
 

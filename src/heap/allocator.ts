@@ -197,7 +197,7 @@ export function createCalls(
   function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
     gate.enter();
     try {
-      const address = reserve(bytes, alignPages);
+      const address = reserve(bytes, alignPages, false);
       if (address === 0) return NULL;
       if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
       large.commit(address);
@@ -208,13 +208,13 @@ export function createCalls(
   }
 
   /** Reserves a run for a large block; 0 when the heap is full. Behind the gate. */
-  function reserve(bytes: number, alignPages: number): Address {
+  function reserve(bytes: number, alignPages: number, growing: boolean): Address {
     const pages = pagesOf(bytes);
     // Refused here, so that no larger number ever gets near a run word.
     if (!(pages <= dataPages)) return NULL;
-    const address = large.reserve(pages, alignPages);
+    const address = large.reserve(pages, alignPages, growing);
     if (address !== 0 || cache.flushAll() === 0) return address;
-    return large.reserve(pages, alignPages);
+    return large.reserve(pages, alignPages, growing);
   }
 
   // ---- free, slow
@@ -287,7 +287,7 @@ export function createCalls(
   function move(address: Address, c: SizeClass, size: number): Address {
     if (size > SMALL_BYTES_MAX) {
       if (c === LARGE_TAG && large.resize(address, pagesOf(size))) return address;
-      const target = reserve(size, 1);
+      const target = reserve(size, 1, true);
       if (target === 0) return NULL;
       copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
       give(address, c);

@@ -24,11 +24,14 @@ import {
   runPages,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
-import type { PageHeap } from './page-heap.js';
+import { DIRECT_PAGES_MIN, type PageHeap } from './page-heap.js';
 
 export interface LargeBlocks {
-  /** Reserves a run; 0 when the heap is full. Nobody holds it until commit. */
-  reserve(pages: number, alignPages: number): Address;
+  /**
+   * Reserves a run; 0 when the heap is full. Nobody holds it until commit. `growing`: for a block
+   * that realloc moves, so where it can grow again.
+   */
+  reserve(pages: number, alignPages: number, growing: boolean): Address;
   /** Does the run just reserved read as zero? */
   wasFresh(): boolean;
   /** Hands a reserved run out as a large block. The caller returns right after. */
@@ -52,9 +55,10 @@ export function createLargeBlocks(
   const { i32, f64, tags } = memory;
   let fresh = false;
 
-  function reserve(pages: number, alignPages: number): Address {
+  function reserve(pages: number, alignPages: number, growing: boolean): Address {
+    const direct = pages >= DIRECT_PAGES_MIN && !growing;
     locks.acquire(PAGE_LOCK);
-    const run = pageHeap.takeRunLocked(pages, alignPages);
+    const run = pageHeap.takeRunLocked(pages, alignPages, direct);
     fresh = run.fresh && reserveIsZero;
     locks.release(PAGE_LOCK);
     return (run.page * PAGE_BYTES) as Address;

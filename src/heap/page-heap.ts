@@ -6,7 +6,9 @@
  *
  * A run is found in constant time: two-level bitmap over bins of run lengths, then at most a few
  * runs of one bin are compared for the best fit. Runs below the direct size are cut from the bottom
- * of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map").
+ * of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map"). A large
+ * block that realloc moves is taken from the bottom, whatever its size: it may grow again, and there
+ * it can grow into the reserve without being moved.
  *
  * I1  Runs tile the data region: from firstPage, each head's length leads to the next head.
  * I2  A change is one store of a head's run word; new remainders and tails are written before it,
@@ -72,8 +74,11 @@ export interface TakenRun {
 
 export interface PageHeap {
   recordOf(page: PageIndex): PageRecord;
-  /** Reserves `pages` pages at a multiple of `alignPages`. The result is valid until the next call. */
-  takeRunLocked(pages: number, alignPages: number): TakenRun;
+  /**
+   * Reserves `pages` pages at a multiple of `alignPages`; from the top when `direct`. The result is
+   * valid until the next call.
+   */
+  takeRunLocked(pages: number, alignPages: number, direct: boolean): TakenRun;
   /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
   giveRunLocked(page: PageIndex): void;
   /** Gives a LARGE run a new length where it stands; false when there is no room. */
@@ -145,13 +150,12 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   // ---- taking
 
-  function takeRunLocked(pages: number, alignPages: number): TakenRun {
-    const direct = pages >= DIRECT_PAGES_MIN;
+  function takeRunLocked(pages: number, alignPages: number, direct: boolean): TakenRun {
     // With this much room an aligned run fits wherever the free run begins.
     const room = pages + alignPages - 1;
     taken.fresh = false;
     let found = findLocked(room);
-    if (found === 0 && direct && takeFromTop(pages, alignPages)) return account(pages, direct);
+    if (found === 0 && direct && takeFromTop(pages, alignPages)) return account(pages, true);
     if (found === 0 && growLocked(room)) found = findLocked(room);
     if (found === 0 && alignPages > 1) found = searchAligned(pages, alignPages);
     if (found === 0) {
@@ -276,13 +280,11 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
       bumpPageHeapCounter(f64, pageHeap, COALESCES);
     }
     const above = (page + pages) as PageIndex;
-    if (above < endPage) {
-      const word = getRun(i32, recordOf(above));
-      if (runKind(word) === FREE_RUN) {
-        unlinkLocked(above, runPages(word));
-        total += runPages(word);
-        bumpPageHeapCounter(f64, pageHeap, COALESCES);
-      }
+    const free = freePagesAt(above);
+    if (free !== 0) {
+      unlinkLocked(above, free);
+      total += free;
+      bumpPageHeapCounter(f64, pageHeap, COALESCES);
     }
     setTail(i32, recordOf(head + total - 1), total);
     setRun(i32, recordOf(head), runWord(FREE_RUN, 0, total));
@@ -302,8 +304,10 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const word = getRun(i32, recordOf(page));
     const have = runPages(word);
     const above = (page + have) as PageIndex;
-    const aboveWord = above < endPage ? getRun(i32, recordOf(above)) : 0;
-    const free = runKind(aboveWord) === FREE_RUN ? runPages(aboveWord) : 0;
+    let free = freePagesAt(above);
+    // Only the reserve stands behind: let the brk make room.
+    const last = above + free === getUntouched(i32, pageHeap);
+    if (have + free < pages && last && growLocked(pages - have)) free = freePagesAt(above);
     const rest = have + free - pages;
     if (rest < 0) return false;
     if (free > 0) unlinkLocked(above, free);
@@ -315,6 +319,13 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     if (rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
     if (free > 0) bumpPageHeapCounter(f64, pageHeap, COALESCES);
     return true;
+  }
+
+  /** Length of the free run that begins at a page; 0 where none does. */
+  function freePagesAt(page: PageIndex): number {
+    if (page >= endPage) return 0;
+    const word = getRun(i32, recordOf(page));
+    return runKind(word) === FREE_RUN ? runPages(word) : 0;
   }
 
   function commitRun(page: PageIndex, kind: RunKind, owner: number): void {

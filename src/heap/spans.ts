@@ -107,7 +107,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
 
   function newSpanLocked(c: SizeClass): PageIndex {
     locks.acquire(PAGE_LOCK);
-    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1);
+    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, false);
     locks.release(PAGE_LOCK);
     if (page === 0) return NONE;
     const record = recordOf(page);

@@ -7,64 +7,19 @@
 
 import { randomBytes } from 'node:crypto';
 import { isMainThread, threadId } from 'node:worker_threads';
-import {
-  type Address,
-  HeapError,
-  KIB,
-  PAGE_BYTES,
-  rangeError,
-  roundDown,
-  roundUp,
-  show,
-  typeError,
-} from '../base/index.js';
+import { type Address, rangeError, show } from '../base/index.js';
 import { attachCore, createHeap, type HeapCore, type Recovered } from '../heap/index.js';
 import {
   computeGeometry,
-  defaultThreads,
-  HEAP_BYTES_MAX,
-  HEAP_BYTES_MIN,
   type HeaderFields,
   type HeapMemory,
-  headerWord,
-  LAYOUT_VERSION,
   reachableBytes,
-  readHeader,
-  THREADS_MAX,
   viewMemory,
 } from '../layout/index.js';
 import { type HeapStats, readStats, renderStats, resetStats } from '../observe/index.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
-import { parseBytes } from './parse-bytes.js';
-
-const BYTES_DEFAULT = '1GiB';
-const HANDLE_KIND = 'shmalloc heap';
-
-/** What `SharedHeap.create` can be told. */
-export interface HeapOptions {
-  /**
-   * Bytes to reserve: a number, or a text like `'256MiB'`. From 2 MiB to 4 GiB - 64 KiB, default
-   * 1 GiB (or what `buffer` has from `byteOffset` on). Memory is committed as it is first touched.
-   */
-  size?: number | string;
-  /** How many threads can be attached at a time: 1 to 256, default 64 (fewer in small heaps). */
-  threads?: number;
-  /** Lay the heap into this buffer, say that of a shared WebAssembly.Memory. Not a growable one. */
-  buffer?: SharedArrayBuffer;
-  /** Where in `buffer` the heap begins: a multiple of 8192. Default 0. */
-  byteOffset?: number;
-}
-
-/**
- * What another thread needs to attach: a plain object for postMessage, workerData or a task. Never
- * put its buffer in a transfer list: shared memory is shared by being cloned.
- */
-export interface HeapHandle {
-  readonly kind: typeof HANDLE_KIND;
-  readonly id: string;
-  readonly buffer: SharedArrayBuffer;
-  readonly byteOffset: number;
-}
+import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
+import { type HeapOptions, resolveOptions } from './heap-options.js';
 
 /** The typed arrays that can lie over a block. */
 export type ViewConstructor =
@@ -193,9 +148,7 @@ export class SharedHeap {
    * Cost: under a millisecond for any size; memory is committed by use.
    */
   static create(options: HeapOptions = {}): SharedHeap {
-    const { buffer: given, base } = checkBuffer(options);
-    const bytes = checkSize(options, given, base);
-    const threads = checkThreads(options, bytes);
+    const { buffer: given, base, bytes, threads } = resolveOptions(options);
     // Before the buffer: a map that does not fit should cost nothing.
     computeGeometry(base, bytes, threads);
     const buffer = given ?? new SharedArrayBuffer(bytes);
@@ -233,7 +186,7 @@ export class SharedHeap {
   /** What another thread needs to attach. */
   get handle(): HeapHandle {
     const { buffer, geometry } = this.#core.memory;
-    return { kind: HANDLE_KIND, id: this.#id, buffer, byteOffset: geometry.base };
+    return makeHandle(this.#id, buffer, geometry.base);
   }
 
   /**
@@ -358,116 +311,4 @@ function detachAtExit(): void {
   process.once('exit', () => {
     for (const heap of [...attached.values()]) heap.detach();
   });
-}
-
-function checkBuffer(options: HeapOptions): {
-  buffer: SharedArrayBuffer | undefined;
-  base: number;
-} {
-  const { buffer, byteOffset = 0 } = options;
-  if (buffer === undefined) {
-    if (byteOffset !== 0) throw badOption('byteOffset', byteOffset, '0 without a buffer');
-    return { buffer, base: 0 };
-  }
-  requireFixedBuffer('create', buffer);
-  const fits = Number.isInteger(byteOffset) && byteOffset >= 0 && byteOffset % PAGE_BYTES === 0;
-  if (!fits || byteOffset > buffer.byteLength) {
-    throw badOption(
-      'byteOffset',
-      byteOffset,
-      `a multiple of ${PAGE_BYTES} inside the buffer of ${buffer.byteLength} bytes`,
-    );
-  }
-  return { buffer, base: byteOffset };
-}
-
-function checkSize(
-  options: HeapOptions,
-  buffer: SharedArrayBuffer | undefined,
-  base: number,
-): number {
-  const room =
-    buffer === undefined ? HEAP_BYTES_MAX : Math.min(buffer.byteLength - base, 2 ** 32 - base);
-  const fallback = buffer === undefined ? BYTES_DEFAULT : Math.min(room, HEAP_BYTES_MAX);
-  const asked = options.size ?? fallback;
-  const bytes = parseBytes(asked);
-  const rounded = buffer === undefined ? roundUp(bytes, PAGE_BYTES) : roundDown(bytes, PAGE_BYTES);
-  if (!(rounded >= HEAP_BYTES_MIN && rounded <= HEAP_BYTES_MAX)) {
-    throw badOption(
-      'size',
-      asked,
-      `from ${HEAP_BYTES_MIN} (2 MiB) to ${HEAP_BYTES_MAX} bytes (4 GiB - 64 KiB)`,
-    );
-  }
-  if (rounded > room) {
-    throw badOption('size', asked, `at most ${room} bytes: what the buffer has from ${base} on`);
-  }
-  return rounded;
-}
-
-function checkThreads({ threads }: HeapOptions, bytes: number): number {
-  if (threads === undefined) return defaultThreads(bytes);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
-  throw badOption('threads', threads, `a whole number from 1 to ${THREADS_MAX}`);
-}
-
-function badOption(name: string, got: unknown, allowed: string): RangeError {
-  return rangeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.create: ${name} must be ${allowed}, got ${show(got)}`,
-  );
-}
-
-function checkHandle(handle: HeapHandle): HeapHandle {
-  if (typeof handle !== 'object' || handle === null || handle.kind !== HANDLE_KIND) {
-    throw typeError(
-      'ERR_SHMALLOC_NOT_A_HEAP',
-      `SharedHeap.attach: give it a heap's handle (heap.handle), got ${show(handle)}`,
-    );
-  }
-  requireFixedBuffer('attach', handle.buffer);
-  return handle;
-}
-
-function requireFixedBuffer(call: string, buffer: unknown): void {
-  const growable = (buffer as { growable?: boolean }).growable === true;
-  if (buffer instanceof SharedArrayBuffer && !growable) return;
-  const got = growable ? 'a growable one: every access through it would be slow' : show(buffer);
-  throw typeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,
-  );
-}
-
-/** The header of a heap at `base`, checked. */
-function headerOf(buffer: SharedArrayBuffer, base: number): HeaderFields {
-  if (!(base >= 0 && base % PAGE_BYTES === 0 && base + 64 * KIB <= buffer.byteLength)) {
-    throw new HeapError(
-      'ERR_SHMALLOC_TRUNCATED',
-      `no heap at byte ${show(base)}: the buffer has ${buffer.byteLength} bytes, a heap at least ${HEAP_BYTES_MIN}`,
-    );
-  }
-  const fields = readHeader(
-    new Uint32Array(buffer, 0, reachableBytes(buffer) / 4),
-    headerWord(base),
-  );
-  if (fields === null) {
-    throw new HeapError(
-      'ERR_SHMALLOC_NOT_A_HEAP',
-      `no heap at byte ${base} of this buffer: the magic is missing`,
-    );
-  }
-  if (fields.version !== LAYOUT_VERSION) {
-    throw new HeapError(
-      'ERR_SHMALLOC_LAYOUT_VERSION',
-      `this heap has memory layout ${fields.version}, this shmalloc knows ${LAYOUT_VERSION}: use one version everywhere`,
-    );
-  }
-  if (fields.base !== base || base + fields.bytes > buffer.byteLength) {
-    throw new HeapError(
-      'ERR_SHMALLOC_TRUNCATED',
-      `the heap takes ${fields.bytes} bytes from byte ${fields.base} on, this buffer has ${buffer.byteLength} (asked for byte ${base})`,
-    );
-  }
-  return fields;
 }

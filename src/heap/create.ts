@@ -13,8 +13,7 @@ import {
   type Geometry,
   type HeapMemory,
   LAYOUT_VERSION,
-  PAGE_RECORD_WORDS,
-  type PageRecord,
+  pageRecord,
   runWord,
   setBrk,
   setRun,
@@ -57,7 +56,7 @@ export function createHeap(creation: Creation): HeapMemory {
 /** All data pages are one run, untouched. */
 function writeReserve({ i32 }: HeapMemory, geometry: Geometry): void {
   const { firstPage, endPage, pageTable, pageHeap } = geometry;
-  const record = (pageTable + firstPage * PAGE_RECORD_WORDS) as PageRecord;
+  const record = pageRecord(pageTable, firstPage);
   setRun(i32, record, runWord(UNTOUCHED_RUN, 0, endPage - firstPage));
   setUntouched(i32, pageHeap, firstPage);
   setBrk(i32, pageHeap, firstPage);

@@ -25,6 +25,7 @@ import {
   LARGE_RUN,
   PAGE_LOCK,
   pageOf,
+  pageRecord,
   runKind,
   runOwner,
   runPages,
@@ -84,7 +85,7 @@ export function createDiagnose(memory: HeapMemory, locks: Locks, pageHeap: PageH
     const page = pageOf(address);
     locks.acquire(PAGE_LOCK);
     const head = pageHeap.headOfLocked(page);
-    const word = getRun(i32, pageHeap.recordOf(head));
+    const word = getRun(i32, pageRecord(geometry.pageTable, head));
     locks.release(PAGE_LOCK);
     const start = (head * PAGE_BYTES) as Address;
     const bytes = runPages(word) * PAGE_BYTES;

@@ -20,6 +20,7 @@ import {
   LARGE_RUN,
   PAGE_LOCK,
   pageOf,
+  pageRecord,
   RESERVED_RUN,
   runPages,
 } from '../layout/index.js';
@@ -56,9 +57,9 @@ export function createLargeBlocks(
   let fresh = false;
 
   function reserve(pages: number, alignPages: number, growing: boolean): Address {
-    const direct = pages >= DIRECT_PAGES_MIN && !growing;
+    const placement = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
     locks.acquire(PAGE_LOCK);
-    const run = pageHeap.takeRunLocked(pages, alignPages, direct);
+    const run = pageHeap.takeRunLocked(pages, alignPages, placement);
     fresh = run.fresh && reserveIsZero;
     locks.release(PAGE_LOCK);
     return (run.page * PAGE_BYTES) as Address;
@@ -96,7 +97,7 @@ export function createLargeBlocks(
   }
 
   function pagesAt(page: PageIndex): number {
-    return runPages(getRun(i32, pageHeap.recordOf(page)));
+    return runPages(getRun(i32, pageRecord(memory.geometry.pageTable, page)));
   }
 
   function bytesOf(address: Address): number {

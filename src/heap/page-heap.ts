@@ -2,13 +2,12 @@
  * The page heap: hands out runs of pages, splits and merges them, and grows into the reserve.
  *
  * Called by spans.ts and large.ts. Every function here needs the page lock (or solitude), but for
- * recordOf and commitRun. Overview: heap/README in src/README.md.
+ * commitRun. Overview: allocator.ts.
  *
- * A run is found in constant time: two-level bitmap over bins of run lengths, then at most a few
- * runs of one bin are compared for the best fit. Runs below the direct size are cut from the bottom
- * of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map"). A large
- * block that realloc moves is taken from the bottom, whatever its size: it may grow again, and there
- * it can grow into the reserve without being moved.
+ * Free runs are found by run-bins.ts in constant time. Runs below the direct size are cut from the
+ * bottom of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map").
+ * A large block that realloc moves may well grow again: it gets the bottom of the longest free run,
+ * or of the reserve, where it can grow without being moved.
  *
  * I1  Runs tile the data region: from firstPage, each head's length leads to the next head.
  * I2  A change is one store of a head's run word; new remainders and tails are written before it,
@@ -22,22 +21,16 @@
 import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '../base/index.js';
 import {
   addMapped,
-  binOf,
   bumpPageHeapCounter,
   COALESCES,
   DIRECT_MAPS,
   FREE_RUN,
-  getBinHead,
-  getNext,
-  getPrev,
   getRun,
   getTail,
   getUntouched,
   type HeapMemory,
-  isExactBin,
-  nextBin,
-  PAGE_RECORD_WORDS,
   type PageRecord,
+  pageRecord,
   RESERVED_RUN,
   RUN_KIND_NAMES,
   type RunKind,
@@ -45,24 +38,23 @@ import {
   runPages,
   runWord,
   SPLITS,
-  setBinHead,
   setBrk,
-  setNext,
-  setPrev,
   setRun,
   setTail,
   setUntouched,
   UNTOUCHED_RUN,
 } from '../layout/index.js';
+import { createRunBins } from './run-bins.js';
 
 /** Runs of this many pages (128 KiB) and more are direct: taken from the top. */
 export const DIRECT_PAGES_MIN = 16;
 /** The reserve is taken from the bottom in steps of 64 KiB. */
 const BRK_STEP_PAGES = 8;
-/** In a bin of mixed lengths, at most this many runs are compared. */
-const BEST_FIT_TRIES = 16;
 
 const NONE = 0 as PageIndex;
+
+/** Where a run is to be taken from. */
+export type Placement = 'bottom' | 'top' | 'roomy';
 
 /** A run just taken: RESERVED by the caller's slot. */
 export interface TakenRun {
@@ -73,12 +65,10 @@ export interface TakenRun {
 }
 
 export interface PageHeap {
-  recordOf(page: PageIndex): PageRecord;
   /**
-   * Reserves `pages` pages at a multiple of `alignPages`; from the top when `direct`. The result is
-   * valid until the next call.
+   * Reserves `pages` pages at a multiple of `alignPages`. The result is valid until the next call.
    */
-  takeRunLocked(pages: number, alignPages: number, direct: boolean): TakenRun;
+  takeRunLocked(pages: number, alignPages: number, placement: Placement): TakenRun;
   /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
   giveRunLocked(page: PageIndex): void;
   /** Gives a LARGE run a new length where it stands; false when there is no room. */
@@ -92,72 +82,22 @@ export interface PageHeap {
 export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   const { i32, f64, geometry } = memory;
   const { pageTable, pageHeap, firstPage, endPage } = geometry;
+  const { linkLocked, unlinkLocked, findLocked, findLongestLocked, findAlignedLocked } =
+    createRunBins(memory);
+  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
   const taken: TakenRun = { page: NONE, fresh: false };
-
-  function recordOf(page: number): PageRecord {
-    return (pageTable + page * PAGE_RECORD_WORDS) as PageRecord;
-  }
-
-  // ---- bins
-
-  function linkLocked(page: PageIndex, pages: number): void {
-    const bin = binOf(pages);
-    const first = getBinHead(i32, pageHeap, bin);
-    const record = recordOf(page);
-    setNext(i32, record, first);
-    setPrev(i32, record, NONE);
-    if (first !== 0) setPrev(i32, recordOf(first), page);
-    setBinHead(i32, pageHeap, bin, page);
-  }
-
-  function unlinkLocked(page: PageIndex, pages: number): void {
-    const record = recordOf(page);
-    const next = getNext(i32, record);
-    const prev = getPrev(i32, record);
-    if (prev !== 0) setNext(i32, recordOf(prev), next);
-    else setBinHead(i32, pageHeap, binOf(pages), next);
-    if (next !== 0) setPrev(i32, recordOf(next), prev);
-  }
-
-  /** A free run of at least `pages` pages: the shortest of those it looks at; 0 = none. */
-  function findLocked(pages: number): PageIndex {
-    let bin = nextBin(i32, pageHeap, binOf(pages));
-    while (bin >= 0) {
-      const found = bestOfBin(bin, pages);
-      if (found !== 0) return found;
-      // Only the request's own bin can hold runs that are all too short.
-      bin = nextBin(i32, pageHeap, bin + 1);
-    }
-    return NONE;
-  }
-
-  function bestOfBin(bin: number, pages: number): PageIndex {
-    const first = getBinHead(i32, pageHeap, bin);
-    if (isExactBin(bin)) return first;
-    let best = NONE;
-    let bestPages = Number.MAX_SAFE_INTEGER;
-    let page = first;
-    for (let n = 0; page !== 0 && n < BEST_FIT_TRIES; n++) {
-      const length = runPages(getRun(i32, recordOf(page)));
-      if (length >= pages && length < bestPages) {
-        best = page;
-        bestPages = length;
-      }
-      page = getNext(i32, recordOf(page));
-    }
-    return best;
-  }
 
   // ---- taking
 
-  function takeRunLocked(pages: number, alignPages: number, direct: boolean): TakenRun {
+  function takeRunLocked(pages: number, alignPages: number, placement: Placement): TakenRun {
+    const direct = placement === 'top';
     // With this much room an aligned run fits wherever the free run begins.
     const room = pages + alignPages - 1;
     taken.fresh = false;
-    let found = findLocked(room);
+    let found = (placement === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
     if (found === 0 && direct && takeFromTop(pages, alignPages)) return account(pages, true);
     if (found === 0 && growLocked(room)) found = findLocked(room);
-    if (found === 0 && alignPages > 1) found = searchAligned(pages, alignPages);
+    if (found === 0 && alignPages > 1) found = findAlignedLocked(pages, alignPages);
     if (found === 0) {
       taken.page = NONE;
       return taken;
@@ -244,19 +184,6 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     setBrk(i32, pageHeap, (head + step) as PageIndex);
     mergeLocked(head, step);
     return true;
-  }
-
-  /** The last resort for an aligned run: any free run in which one fits exactly. */
-  function searchAligned(pages: number, alignPages: number): PageIndex {
-    for (let bin = nextBin(i32, pageHeap, binOf(pages)); bin >= 0; ) {
-      for (let page = getBinHead(i32, pageHeap, bin); page !== 0; ) {
-        const length = runPages(getRun(i32, recordOf(page)));
-        if (roundUp(page, alignPages) + pages <= page + length) return page;
-        page = getNext(i32, recordOf(page));
-      }
-      bin = nextBin(i32, pageHeap, bin + 1);
-    }
-    return NONE;
   }
 
   // ---- giving back
@@ -349,7 +276,6 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   }
 
   return {
-    recordOf,
     takeRunLocked,
     giveRunLocked,
     resizeRunLocked,

@@ -36,6 +36,7 @@ import {
   type HeapMemory,
   PAGE_LOCK,
   type PageRecord,
+  pageRecord,
   SPAN_RUN,
   setBitmap,
   setFreeCount,
@@ -69,7 +70,7 @@ export interface Spans {
 export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Spans {
   const { i32, u32 } = memory;
   const { classes } = memory.geometry;
-  const { recordOf } = pageHeap;
+  const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
   /** Spans that came wholly free since the last release, newest last. */
   let empties: PageIndex[] = [];
 
@@ -107,7 +108,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
 
   function newSpanLocked(c: SizeClass): PageIndex {
     locks.acquire(PAGE_LOCK);
-    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, false);
+    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom');
     locks.release(PAGE_LOCK);
     if (page === 0) return NONE;
     const record = recordOf(page);
@@ -134,10 +135,15 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       const record = recordOf(page);
       for (let n = 0; entry > begin && n << 5 < SPAN_BLOCKS[c]; n++) {
         let bits = getBitmap(i32, record, n);
-        const first = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
+        let address = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
+        if (bits === -1 && entry - begin >= 32) {
+          // A whole word of free blocks, as in every new span: nothing to search for.
+          for (const last = entry - 32; entry > last; address += blockBytes) i32[--entry] = address;
+          continue;
+        }
         while (bits !== 0 && entry > begin) {
           const low = bits & -bits;
-          i32[--entry] = first + Math.imul(31 - Math.clz32(low), blockBytes);
+          i32[--entry] = address + Math.imul(31 - Math.clz32(low), blockBytes);
           bits ^= low;
         }
       }

@@ -120,3 +120,11 @@ export const nextBin = (i32: Int32Array, h: WordIndex, bin: number): number => {
   bits = i32[h + BITMAP + m];
   return (m << 5) + 31 - Math.clz32(bits & -bits);
 };
+
+/** The last bin that is not empty, or -1. */
+export const lastBin = (i32: Int32Array, h: WordIndex): number => {
+  const words = i32[h + SUMMARY];
+  if (words === 0) return -1;
+  const n = 31 - Math.clz32(words);
+  return (n << 5) + 31 - Math.clz32(i32[h + BITMAP + n]);
+};

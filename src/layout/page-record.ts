@@ -43,6 +43,10 @@ export const PAGE_RECORD_BYTES = PAGE_RECORD_WORDS * WORD_BYTES;
 if (BITMAP + BITMAP_WORDS > PAGE_RECORD_WORDS) throw new Error('page record: bitmap does not fit');
 if ((PAGE_RECORD_WORDS * 2) % LINE_WORDS !== 0) throw new Error('page record: not on half lines');
 
+/** A page's record; `table` is where page 0's would stand. */
+export const pageRecord = (table: number, page: number): PageRecord =>
+  (table + page * PAGE_RECORD_WORDS) as PageRecord;
+
 /** What a run is. */
 export type RunKind = number & { readonly kind: 'RunKind' };
 export const FREE_RUN = 1 as RunKind;

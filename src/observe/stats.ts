@@ -58,7 +58,7 @@ import {
   type LockIndex,
   loadOwner,
   lockLine,
-  PAGE_RECORD_WORDS,
+  pageRecord,
   REFILLS,
   runPages,
   SPLITS,
@@ -332,7 +332,7 @@ function readLocks({ f64, geometry }: HeapMemory): LockStats {
 function readUntouchedPages({ i32, geometry }: HeapMemory): number {
   const head = getUntouched(i32, geometry.pageHeap);
   if (head === 0) return 0;
-  return runPages(getRun(i32, (geometry.pageTable + head * PAGE_RECORD_WORDS) as WordIndex));
+  return runPages(getRun(i32, pageRecord(geometry.pageTable, head)));
 }
 
 /** Slots that some thread has had: the others were never written. */

@@ -1,0 +1,91 @@
+/**
+ * Handles: how a heap gets from one thread to another, and how it is recognised there.
+ *
+ * Used by SharedHeap. A foreign, truncated or newer heap is a clear error.
+ */
+
+import { HeapError, KIB, PAGE_BYTES, show, typeError } from '../base/index.js';
+import {
+  HEAP_BYTES_MIN,
+  type HeaderFields,
+  headerWord,
+  LAYOUT_VERSION,
+  reachableBytes,
+  readHeader,
+} from '../layout/index.js';
+
+const HANDLE_KIND = 'shmalloc heap';
+
+/**
+ * What another thread needs to attach: a plain object for postMessage, workerData or a task. Never
+ * put its buffer in a transfer list: shared memory is shared by being cloned.
+ */
+export interface HeapHandle {
+  readonly kind: typeof HANDLE_KIND;
+  readonly id: string;
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+}
+
+export function makeHandle(id: string, buffer: SharedArrayBuffer, byteOffset: number): HeapHandle {
+  return { kind: HANDLE_KIND, id, buffer, byteOffset };
+}
+
+/** @throws TypeError ERR_SHMALLOC_NOT_A_HEAP, ERR_SHMALLOC_INVALID_OPTION */
+export function checkHandle(handle: HeapHandle): HeapHandle {
+  if (typeof handle !== 'object' || handle === null || handle.kind !== HANDLE_KIND) {
+    throw typeError(
+      'ERR_SHMALLOC_NOT_A_HEAP',
+      `SharedHeap.attach: give it a heap's handle (heap.handle), got ${show(handle)}`,
+    );
+  }
+  requireFixedBuffer('attach', handle.buffer);
+  return handle;
+}
+
+/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
+export function requireFixedBuffer(call: string, buffer: unknown): void {
+  const growable = (buffer as { growable?: boolean }).growable === true;
+  if (buffer instanceof SharedArrayBuffer && !growable) return;
+  const got = growable ? 'a growable one: every access through it would be slow' : show(buffer);
+  throw typeError(
+    'ERR_SHMALLOC_INVALID_OPTION',
+    `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,
+  );
+}
+
+/**
+ * The header of a heap at `base`, checked.
+ * @throws HeapError ERR_SHMALLOC_NOT_A_HEAP, _LAYOUT_VERSION, _TRUNCATED
+ */
+export function headerOf(buffer: SharedArrayBuffer, base: number): HeaderFields {
+  if (!(base >= 0 && base % PAGE_BYTES === 0 && base + 64 * KIB <= buffer.byteLength)) {
+    throw new HeapError(
+      'ERR_SHMALLOC_TRUNCATED',
+      `no heap at byte ${show(base)}: the buffer has ${buffer.byteLength} bytes, a heap at least ${HEAP_BYTES_MIN}`,
+    );
+  }
+  const fields = readHeader(
+    new Uint32Array(buffer, 0, reachableBytes(buffer) / 4),
+    headerWord(base),
+  );
+  if (fields === null) {
+    throw new HeapError(
+      'ERR_SHMALLOC_NOT_A_HEAP',
+      `no heap at byte ${base} of this buffer: the magic is missing`,
+    );
+  }
+  if (fields.version !== LAYOUT_VERSION) {
+    throw new HeapError(
+      'ERR_SHMALLOC_LAYOUT_VERSION',
+      `this heap has memory layout ${fields.version}, this shmalloc knows ${LAYOUT_VERSION}: use one version everywhere`,
+    );
+  }
+  if (fields.base !== base || base + fields.bytes > buffer.byteLength) {
+    throw new HeapError(
+      'ERR_SHMALLOC_TRUNCATED',
+      `the heap takes ${fields.bytes} bytes from byte ${fields.base} on, this buffer has ${buffer.byteLength} (asked for byte ${base})`,
+    );
+  }
+  return fields;
+}

@@ -1,0 +1,101 @@
+/**
+ * What a heap can be made with, checked.
+ *
+ * Used by SharedHeap.create. Every mistake is an error that says what was given and what is allowed.
+ */
+
+import { PAGE_BYTES, rangeError, roundDown, roundUp, show } from '../base/index.js';
+import { defaultThreads, HEAP_BYTES_MAX, HEAP_BYTES_MIN, THREADS_MAX } from '../layout/index.js';
+import { requireFixedBuffer } from './heap-handle.js';
+import { parseBytes } from './parse-bytes.js';
+
+const BYTES_DEFAULT = '1GiB';
+
+/** What `SharedHeap.create` can be told. */
+export interface HeapOptions {
+  /**
+   * Bytes to reserve: a number, or a text like `'256MiB'`. From 2 MiB to 4 GiB - 64 KiB, default
+   * 1 GiB (or what `buffer` has from `byteOffset` on). Memory is committed as it is first touched.
+   */
+  size?: number | string;
+  /** How many threads can be attached at a time: 1 to 256, default 64 (fewer in small heaps). */
+  threads?: number;
+  /** Lay the heap into this buffer, say that of a shared WebAssembly.Memory. Not a growable one. */
+  buffer?: SharedArrayBuffer;
+  /** Where in `buffer` the heap begins: a multiple of 8192. Default 0. */
+  byteOffset?: number;
+}
+
+/** The options with all that they leave open decided. */
+export interface ResolvedOptions {
+  /** The caller's buffer, if there is one. */
+  readonly buffer: SharedArrayBuffer | undefined;
+  readonly base: number;
+  readonly bytes: number;
+  readonly threads: number;
+}
+
+/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
+export function resolveOptions(options: HeapOptions): ResolvedOptions {
+  const { buffer, base } = checkBuffer(options);
+  const bytes = checkSize(options, buffer, base);
+  return { buffer, base, bytes, threads: checkThreads(options, bytes) };
+}
+
+function checkBuffer(options: HeapOptions): {
+  buffer: SharedArrayBuffer | undefined;
+  base: number;
+} {
+  const { buffer, byteOffset = 0 } = options;
+  if (buffer === undefined) {
+    if (byteOffset !== 0) throw badOption('byteOffset', byteOffset, '0 without a buffer');
+    return { buffer, base: 0 };
+  }
+  requireFixedBuffer('create', buffer);
+  const fits = Number.isInteger(byteOffset) && byteOffset >= 0 && byteOffset % PAGE_BYTES === 0;
+  if (!fits || byteOffset > buffer.byteLength) {
+    throw badOption(
+      'byteOffset',
+      byteOffset,
+      `a multiple of ${PAGE_BYTES} inside the buffer of ${buffer.byteLength} bytes`,
+    );
+  }
+  return { buffer, base: byteOffset };
+}
+
+function checkSize(
+  options: HeapOptions,
+  buffer: SharedArrayBuffer | undefined,
+  base: number,
+): number {
+  const room =
+    buffer === undefined ? HEAP_BYTES_MAX : Math.min(buffer.byteLength - base, 2 ** 32 - base);
+  const fallback = buffer === undefined ? BYTES_DEFAULT : Math.min(room, HEAP_BYTES_MAX);
+  const asked = options.size ?? fallback;
+  const bytes = parseBytes(asked);
+  const rounded = buffer === undefined ? roundUp(bytes, PAGE_BYTES) : roundDown(bytes, PAGE_BYTES);
+  if (!(rounded >= HEAP_BYTES_MIN && rounded <= HEAP_BYTES_MAX)) {
+    throw badOption(
+      'size',
+      asked,
+      `from ${HEAP_BYTES_MIN} (2 MiB) to ${HEAP_BYTES_MAX} bytes (4 GiB - 64 KiB)`,
+    );
+  }
+  if (rounded > room) {
+    throw badOption('size', asked, `at most ${room} bytes: what the buffer has from ${base} on`);
+  }
+  return rounded;
+}
+
+function checkThreads({ threads }: HeapOptions, bytes: number): number {
+  if (threads === undefined) return defaultThreads(bytes);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
+  throw badOption('threads', threads, `a whole number from 1 to ${THREADS_MAX}`);
+}
+
+function badOption(name: string, got: unknown, allowed: string): RangeError {
+  return rangeError(
+    'ERR_SHMALLOC_INVALID_OPTION',
+    `SharedHeap.create: ${name} must be ${allowed}, got ${show(got)}`,
+  );
+}

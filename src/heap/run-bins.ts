@@ -1,0 +1,117 @@
+/**
+ * Bins: the free runs by length, found in constant time.
+ *
+ * Used by page-heap.ts alone. Every function needs the page lock (or solitude).
+ *
+ * Two look-ups in a two-level bitmap give the first bin that has a run (as in TLSF, Masmano et al.
+ * 2004); of a bin with mixed lengths a few runs are compared for the best fit.
+ *
+ * I1  A free run is in the bin of its length, and in no other. All of it is index: a walk over the
+ *     runs rebuilds it.
+ */
+
+import { type PageIndex, roundUp } from '../base/index.js';
+import {
+  binOf,
+  getBinHead,
+  getNext,
+  getPrev,
+  getRun,
+  type HeapMemory,
+  isExactBin,
+  lastBin,
+  nextBin,
+  type PageRecord,
+  pageRecord,
+  runPages,
+  setBinHead,
+  setNext,
+  setPrev,
+} from '../layout/index.js';
+
+/** In a bin of mixed lengths, at most this many runs are compared. */
+const BEST_FIT_TRIES = 16;
+const NONE = 0 as PageIndex;
+
+export interface RunBins {
+  linkLocked(page: PageIndex, pages: number): void;
+  unlinkLocked(page: PageIndex, pages: number): void;
+  /** A free run of at least `pages` pages: the shortest of those it looks at; 0 = none. */
+  findLocked(pages: number): PageIndex;
+  /** A free run of the last bin, if it has `pages` pages; 0 = none. */
+  findLongestLocked(pages: number): PageIndex;
+  /** Any free run in which an aligned run fits. Looks at all that are long enough. */
+  findAlignedLocked(pages: number, alignPages: number): PageIndex;
+}
+
+export function createRunBins(memory: HeapMemory): RunBins {
+  const { i32, geometry } = memory;
+  const { pageTable, pageHeap } = geometry;
+  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+
+  function linkLocked(page: PageIndex, pages: number): void {
+    const bin = binOf(pages);
+    const first = getBinHead(i32, pageHeap, bin);
+    const record = recordOf(page);
+    setNext(i32, record, first);
+    setPrev(i32, record, NONE);
+    if (first !== 0) setPrev(i32, recordOf(first), page);
+    setBinHead(i32, pageHeap, bin, page);
+  }
+
+  function unlinkLocked(page: PageIndex, pages: number): void {
+    const record = recordOf(page);
+    const next = getNext(i32, record);
+    const prev = getPrev(i32, record);
+    if (prev !== 0) setNext(i32, recordOf(prev), next);
+    else setBinHead(i32, pageHeap, binOf(pages), next);
+    if (next !== 0) setPrev(i32, recordOf(next), prev);
+  }
+
+  function findLocked(pages: number): PageIndex {
+    let bin = nextBin(i32, pageHeap, binOf(pages));
+    while (bin >= 0) {
+      const found = bestOfBin(bin, pages);
+      if (found !== 0) return found;
+      // Only the request's own bin can hold runs that are all too short.
+      bin = nextBin(i32, pageHeap, bin + 1);
+    }
+    return NONE;
+  }
+
+  function findLongestLocked(pages: number): PageIndex {
+    const bin = lastBin(i32, pageHeap);
+    return bin < 0 ? NONE : bestOfBin(bin, pages);
+  }
+
+  function bestOfBin(bin: number, pages: number): PageIndex {
+    const first = getBinHead(i32, pageHeap, bin);
+    if (isExactBin(bin)) return bin >= pages ? first : NONE;
+    let best = NONE;
+    let bestPages = Number.MAX_SAFE_INTEGER;
+    let page = first;
+    for (let n = 0; page !== 0 && n < BEST_FIT_TRIES; n++) {
+      const length = runPages(getRun(i32, recordOf(page)));
+      if (length >= pages && length < bestPages) {
+        best = page;
+        bestPages = length;
+      }
+      page = getNext(i32, recordOf(page));
+    }
+    return best;
+  }
+
+  function findAlignedLocked(pages: number, alignPages: number): PageIndex {
+    for (let bin = nextBin(i32, pageHeap, binOf(pages)); bin >= 0; ) {
+      for (let page = getBinHead(i32, pageHeap, bin); page !== 0; ) {
+        const length = runPages(getRun(i32, recordOf(page)));
+        if (roundUp(page, alignPages) + pages <= page + length) return page;
+        page = getNext(i32, recordOf(page));
+      }
+      bin = nextBin(i32, pageHeap, bin + 1);
+    }
+    return NONE;
+  }
+
+  return { linkLocked, unlinkLocked, findLocked, findLongestLocked, findAlignedLocked };
+}

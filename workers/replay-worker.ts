@@ -19,7 +19,7 @@ export interface ReplayTask {
   /** How often to replay it. */
   readonly repeat: number;
   readonly verify: boolean;
-  /** Flip one byte of a live block before this operation of the first repetition; -1 = never. */
+  /** Flip one byte of a live block before this operation, or the first after it; -1 = never. */
   readonly corruptAt: number;
   /** Operations done so far, for who watches: this task writes its own entry only. */
   readonly progress: Float64Array<SharedArrayBuffer>;
@@ -89,7 +89,7 @@ export default function replay(task: ReplayTask): ReplayResult {
   }
   return {
     operations: done,
-    nsPerOperation: (best * 1e6) / operations,
+    nsPerOperation: operations === 0 ? 0 : (best * 1e6) / operations,
     corrupted: books.corrupted,
     firstCorruption: books.first,
     fullAt,
@@ -140,7 +140,7 @@ function verifyingReplay(heap: SharedHeap, task: ReplayTask, books: Books): Repl
 
   function slice(from: number, to: number): number {
     for (let i = from; i < to; i++) {
-      if (i === corruptAt && books.corruptOne()) corruptAt = -1;
+      if (corruptAt >= 0 && i >= corruptAt && books.corruptOne()) corruptAt = -1;
       const slot = words[2 * i] >>> 8;
       const size = words[2 * i + 1];
       const kind = words[2 * i] & 7;

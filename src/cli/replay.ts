@@ -68,8 +68,14 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
     console.log(REPLAY_HELP);
     return 0;
   }
-  using heap = SharedHeap.create({ size: options.heap, threads: options.threads + 1 });
   const tasks = shareOut(options.traces, options.threads);
+  const longest = tasks[0]?.operations ?? 0;
+  if (options.corruptAt >= 0 && options.corruptAt >= longest) {
+    throw new UsageError(
+      `--corrupt ${options.corruptAt}: the longest trace has only ${longest} operations`,
+    );
+  }
+  using heap = SharedHeap.create({ size: options.heap, threads: options.threads + 1 });
   const { results, seconds } = await run(heap, tasks, options);
   const report = summarise(heap, options, tasks, results, seconds);
   if (options.json) console.log(JSON.stringify(report, null, 2));

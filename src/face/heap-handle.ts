@@ -45,7 +45,7 @@ export function checkHandle(handle: HeapHandle): HeapHandle {
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
 export function requireFixedBuffer(call: string, buffer: unknown): void {
-  const growable = (buffer as { growable?: boolean }).growable === true;
+  const growable = (buffer as { growable?: boolean } | null | undefined)?.growable === true;
   if (buffer instanceof SharedArrayBuffer && !growable) return;
   const got = growable ? 'a growable one: every access through it would be slow' : show(buffer);
   throw typeError(

@@ -37,7 +37,13 @@ export type ViewConstructor =
 
 /** This thread's attachments, by heap id. */
 const attached = new Map<string, SharedHeap>();
-let exitHooked = false;
+
+// A worker that ends in order gives its slots back. One that is terminated cannot.
+if (!isMainThread) {
+  process.once('exit', () => {
+    for (const heap of [...attached.values()]) heap.detach();
+  });
+}
 
 /**
  * A heap in a SharedArrayBuffer, as one thread sees it.
@@ -138,7 +144,6 @@ export class SharedHeap {
     this.realloc_ts = core.shared.realloc;
     this.alignedAlloc_ts = core.shared.alignedAlloc;
     attached.set(fields.id, this);
-    detachAtExit();
   }
 
   /**
@@ -302,13 +307,4 @@ export class SharedHeap {
   [Symbol.dispose](): void {
     this.detach();
   }
-}
-
-/** A worker that ends in order gives its slots back. One that is terminated cannot. */
-function detachAtExit(): void {
-  if (isMainThread || exitHooked) return;
-  exitHooked = true;
-  process.once('exit', () => {
-    for (const heap of [...attached.values()]) heap.detach();
-  });
 }

@@ -101,7 +101,7 @@ export function createCalls(
   // ---- fast paths
 
   function malloc(size: number): Address {
-    if (size !== (size & FAST_SIZE_MASK)) return mallocOther(size);
+    if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK)) return mallocOther(size);
     const c = classOfGranules[(size + ROUND_UP) >>> SHIFT];
     const top = u32[tops + c] - 1;
     const address = u32[top];
@@ -114,7 +114,7 @@ export function createCalls(
   }
 
   function free(address: Address): void {
-    const granule = address >>> SHIFT;
+    const granule = typeof address === 'number' ? address >>> SHIFT : 0;
     if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= own[LIMIT]) {
       freeOther(address);
       return;
@@ -139,12 +139,14 @@ export function createCalls(
 
   function mallocOther(size: number): Address {
     requireSize('malloc', size);
+    gate.checkOpen();
     return size <= SMALL_BYTES_MAX ? allocateSmall(classOf(size)) : allocateLarge(size, 1, false);
   }
 
   function calloc(count: number, size: number): Address {
     requireSize('calloc', count);
     requireSize('calloc', size);
+    gate.checkOpen();
     const bytes = count * size;
     if (bytes > SMALL_BYTES_MAX) return allocateLarge(bytes, 1, true);
     const c = classOf(bytes);
@@ -164,6 +166,7 @@ export function createCalls(
       );
     }
     requireSize('alignedAlloc', size);
+    gate.checkOpen();
     const c = alignedClassOf(alignment, size);
     if (c !== 0) return allocateSmall(c);
     return allocateLarge(Math.max(size, 1), Math.max(1, alignment / PAGE_BYTES), false);
@@ -230,7 +233,9 @@ export function createCalls(
   // ---- free, slow
 
   function freeOther(address: Address): void {
-    if (address !== 0) throw invalid('free', address);
+    if (address === 0) return;
+    gate.checkOpen();
+    throw invalid('free', address);
   }
 
   function freeSlow(address: Address, c: SizeClass): void {
@@ -261,6 +266,7 @@ export function createCalls(
 
   function realloc(address: Address, size: number): Address {
     requireSize('realloc', size);
+    gate.checkOpen();
     if (address === 0) return malloc(size);
     const c = tagOf(address, 'realloc');
     if (size === 0) {
@@ -320,7 +326,7 @@ export function createCalls(
 
   /** The tag of a live block; throws for any other address. */
   function tagOf(address: Address, asked: string): SizeClass {
-    const granule = address >>> SHIFT;
+    const granule = typeof address === 'number' ? address >>> SHIFT : 0;
     if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= dataBytes) {
       throw invalid(asked, address);
     }

@@ -16,6 +16,8 @@ import type { HeapMemory } from '../layout/index.js';
 import { countAttached, enterSolo, type Locks, leaveSolo, type ThreadWord } from '../sync/index.js';
 
 export interface Gate {
+  /** Throws when this thread has detached. */
+  checkOpen(): void;
   /** Lets the thread in, or throws with nothing changed. */
   enter(): void;
   /** Lets it out; also after a throw. */
@@ -46,6 +48,7 @@ export function createGates(memory: HeapMemory, me: ThreadWord, locks: Locks): G
   }
 
   const shared: Gate = {
+    checkOpen,
     enter() {
       checkOpen();
       probeStack(PROBE_DEPTH);
@@ -55,6 +58,7 @@ export function createGates(memory: HeapMemory, me: ThreadWord, locks: Locks): G
   };
 
   const solo: Gate = {
+    checkOpen,
     enter() {
       checkOpen();
       probeStack(PROBE_DEPTH);

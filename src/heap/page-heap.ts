@@ -82,7 +82,7 @@ export interface PageHeap {
 export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   const { i32, f64, geometry } = memory;
   const { pageTable, pageHeap, firstPage, endPage } = geometry;
-  const { linkLocked, unlinkLocked, findLocked, findLongestLocked, findAlignedLocked } =
+  const { linkLocked, unlinkLocked, findLocked, findLongestLocked, searchLocked } =
     createRunBins(memory);
   const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
   const taken: TakenRun = { page: NONE, fresh: false };
@@ -97,7 +97,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     let found = (placement === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
     if (found === 0 && direct && takeFromTop(pages, alignPages)) return account(pages, true);
     if (found === 0 && growLocked(room)) found = findLocked(room);
-    if (found === 0 && alignPages > 1) found = findAlignedLocked(pages, alignPages);
+    if (found === 0) found = searchLocked(pages, alignPages);
     if (found === 0) {
       taken.page = NONE;
       return taken;
@@ -160,7 +160,8 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     } else {
       setUntouched(i32, pageHeap, NONE);
     }
-    if (rest > 0) linkLocked((at + pages) as PageIndex, rest);
+    // No bin has it yet; it may touch a free run above.
+    if (rest > 0) mergeLocked((at + pages) as PageIndex, rest);
     taken.page = at as PageIndex;
     taken.fresh = true;
     return true;
@@ -173,7 +174,8 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const length = runPages(getRun(i32, recordOf(head)));
     const below = head > firstPage ? getTail(i32, recordOf(head - 1)) : 0;
     const missing = pages - below;
-    if (missing > length) return false;
+    // What is free above joins when all of the reserve is taken.
+    if (missing > length + freePagesAt((head + length) as PageIndex)) return false;
     const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
     if (length > step) {
       setRun(i32, recordOf(head + step), runWord(UNTOUCHED_RUN, 0, length - step));

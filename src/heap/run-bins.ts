@@ -40,8 +40,11 @@ export interface RunBins {
   findLocked(pages: number): PageIndex;
   /** A free run of the last bin, if it has `pages` pages; 0 = none. */
   findLongestLocked(pages: number): PageIndex;
-  /** Any free run in which an aligned run fits. Looks at all that are long enough. */
-  findAlignedLocked(pages: number, alignPages: number): PageIndex;
+  /**
+   * Any free run in which an aligned run fits. The last resort: looks at every run that is long
+   * enough, where findLocked looks at a few of a bin.
+   */
+  searchLocked(pages: number, alignPages: number): PageIndex;
 }
 
 export function createRunBins(memory: HeapMemory): RunBins {
@@ -101,7 +104,7 @@ export function createRunBins(memory: HeapMemory): RunBins {
     return best;
   }
 
-  function findAlignedLocked(pages: number, alignPages: number): PageIndex {
+  function searchLocked(pages: number, alignPages: number): PageIndex {
     for (let bin = nextBin(i32, pageHeap, binOf(pages)); bin >= 0; ) {
       for (let page = getBinHead(i32, pageHeap, bin); page !== 0; ) {
         const length = runPages(getRun(i32, recordOf(page)));
@@ -113,5 +116,5 @@ export function createRunBins(memory: HeapMemory): RunBins {
     return NONE;
   }
 
-  return { linkLocked, unlinkLocked, findLocked, findLongestLocked, findAlignedLocked };
+  return { linkLocked, unlinkLocked, findLocked, findLongestLocked, searchLocked };
 }

@@ -149,3 +149,6 @@ export function computeGeometry(base: number, bytes: number, threads: number): G
 
 /** The page that an address lies in. */
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;
+
+// The smallest heap must have room for data.
+computeGeometry(0, HEAP_BYTES_MIN, 1);

@@ -57,7 +57,7 @@ export class HeapPool {
         'HeapPool: filename, the module of its workers, is missing',
       );
     }
-    if (Object.getPrototypeOf(workerData) !== Object.prototype) {
+    if (!isPlainObject(workerData)) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
         "HeapPool: workerData must be a plain object: the heap's handle is added to it",
@@ -97,4 +97,10 @@ export class HeapPool {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.destroy();
   }
+}
+
+function isPlainObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  );
 }

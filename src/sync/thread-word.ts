@@ -22,8 +22,11 @@ export type ThreadWord = number & { readonly thread: 'ThreadWord' };
 const ID_BITS = 22;
 const ID_MASK = (1 << ID_BITS) - 1;
 const START_MASK = (1 << (31 - ID_BITS)) - 1;
-/** Field 22 of a stat line, counted behind the command name, which is field 2. */
+/** Fields 9 and 22 of a stat line, counted behind the command name, which is field 2. */
+const FLAGS_FIELD = 9 - 3;
 const START_FIELD = 22 - 3;
+/** PF_EXITING of Linux: the thread runs no program any more, though /proc still shows it. */
+const EXITING = 4;
 
 /** Bit 31 of a lock word: somebody waits. As the signed view has it. */
 export const WAITERS = 0x80000000 | 0;
@@ -42,8 +45,8 @@ export function currentThreadWord(i32: Int32Array, header: WordIndex): ThreadWor
 }
 
 /**
- * Does the thread with this word still exist? Reads /proc, with no help of the event loop; undefined
- * where there is no /proc to ask.
+ * Does the thread with this word still run? Reads /proc, with no help of the event loop; undefined
+ * where there is no /proc to ask. A joined thread stands in /proc for a moment more, marked exiting.
  */
 export function isAlive(word: ThreadWord): boolean | undefined {
   if (own === 0) return undefined;
@@ -61,13 +64,13 @@ function wordFromProc(): ThreadWord {
   }
 }
 
-/** The word of the thread that a stat file tells of; 0 where there is no such file. */
+/** The word of the thread that a stat file tells of; 0 where there is none, or it is at its end. */
 function wordFromStat(id: number, path: string): ThreadWord {
   try {
     const stat = fileSystem?.readFileSync(path, 'latin1') ?? '';
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const start = fields[START_FIELD];
-    if (start === undefined) return NOBODY;
+    if (start === undefined || (Number(fields[FLAGS_FIELD]) & EXITING) !== 0) return NOBODY;
     return (id | (Number(BigInt(start) & BigInt(START_MASK)) << ID_BITS)) as ThreadWord;
   } catch {
     return NOBODY;

@@ -27,6 +27,7 @@ export const REALLOC = 4;
 const MAGIC = 'MTR1';
 const HEADER_BYTES = 16;
 const OPERATION_BYTES = 8;
+const SLOTS_MAX = 1 << 24;
 
 export interface Trace {
   readonly name: string;
@@ -60,6 +61,8 @@ export function readTrace(path: string): Trace {
   if (bytes.length !== expected) {
     throw bad(path, `${operations} operations take ${expected} bytes, there are ${bytes.length}`);
   }
+  // A slot's number has 24 bits; a forged count must not ask for gigabytes below.
+  if (slots > SLOTS_MAX) throw bad(path, `it names ${slots} slots, there can be ${SLOTS_MAX}`);
   const words = new Uint32Array(new SharedArrayBuffer(operations * OPERATION_BYTES));
   for (let i = 0; i < words.length; i++) words[i] = bytes.readUInt32LE(HEADER_BYTES + i * 4);
   const peakLiveBytes = check(path, words, slots);

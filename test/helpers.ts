@@ -1,0 +1,154 @@
+/**
+ * What several tests need: seeds that can be given again, the accounting identity, a fingerprint of
+ * everything in a heap that is no user data, patterns for blocks.
+ */
+
+import assert from 'node:assert/strict';
+import type { ExecutionContext } from 'ava';
+import type { HeapStats, SharedHeap } from 'shmalloc';
+import {
+  computeGeometry,
+  type Geometry,
+  type HeaderFields,
+  headerWord,
+  readHeader,
+} from '../src/layout/index.js';
+
+// ---- seeds
+
+/** This run's seed: SHMALLOC_SEED, or another one every time. Printed, so that it can be given. */
+export function seedOf(t: ExecutionContext): number {
+  const given = process.env.SHMALLOC_SEED;
+  const seed = given === undefined ? (Date.now() ^ (process.pid << 16)) | 0 : Number(given) | 0;
+  t.log(`SHMALLOC_SEED=${seed}`);
+  return seed;
+}
+
+/** A small generator of random numbers (mulberry32): the same seed gives the same numbers. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** 32 random bits, unsigned. */
+  word(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let x = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+    return (x ^ (x >>> 14)) >>> 0;
+  }
+
+  /** A whole number from 0 to `limit` - 1. */
+  below(limit: number): number {
+    return Math.floor((this.word() / 2 ** 32) * limit);
+  }
+
+  /** One of these. */
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)];
+  }
+
+  /** The same items in another order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    const out = [...items];
+    for (let i = out.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [out[i], out[j]] = [out[j], out[i]];
+    }
+    return out;
+  }
+}
+
+// ---- accounting
+
+/** What is said about a heap's bytes adds up to the heap, and what was allocated to what is live. */
+export function checkIdentity(stats: HeapStats): void {
+  const sum =
+    stats.inUseBytes +
+    stats.cachedBytes +
+    stats.freeBlockBytes +
+    stats.spanTailBytes +
+    stats.freeRunBytes +
+    stats.untouchedBytes +
+    stats.metadataBytes;
+  assert.equal(sum, stats.reservedBytes, 'the parts add up to the heap');
+  assert.equal(
+    stats.totalAllocatedBytes - stats.totalFreedBytes,
+    stats.inUseBytes,
+    'allocated less freed is in use',
+  );
+  assert.ok(stats.inUseBytes >= 0 && stats.cachedBytes >= 0 && stats.freeBlockBytes >= 0);
+  assert.ok(stats.freeRunBytes >= 0 && stats.untouchedBytes >= 0 && stats.frees >= 0);
+}
+
+/** checkIdentity of the heap as it is now; gives its statistics for further checks. */
+export function assertIdentity(t: ExecutionContext, heap: SharedHeap, when = ''): HeapStats {
+  const stats = heap.stats();
+  t.notThrows(() => checkIdentity(stats), when);
+  return stats;
+}
+
+/** Statistics without the counts of locks taken, which looking at things may raise. */
+export function statsButLocks(heap: SharedHeap): Omit<HeapStats, 'locks'> {
+  const { locks: _, ...rest } = heap.stats();
+  return rest;
+}
+
+/** Where everything of this heap is. */
+export function geometryOf(heap: SharedHeap): Geometry {
+  const { byteOffset } = heap.handle;
+  const fields = readHeader(heap.u32, headerWord(byteOffset)) as HeaderFields;
+  return computeGeometry(fields.base, fields.bytes, fields.threads);
+}
+
+/** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */
+export function metadataHash(heap: SharedHeap, geometry = geometryOf(heap)): number {
+  const { i32 } = heap;
+  const { base, locks, classes, dataStart } = geometry;
+  let hash = 0x811c9dc5 | 0;
+  for (let word = base / 4; word < dataStart / 4; word++) {
+    if (word >= locks && word < classes) continue;
+    hash = Math.imul(hash ^ i32[word], 0x01000193);
+  }
+  return hash;
+}
+
+// ---- block contents
+
+/** Fills `bytes` bytes with a pattern that no other seed has. `address` is a multiple of 4. */
+export function fillPattern(heap: SharedHeap, address: number, bytes: number, seed: number): void {
+  const first = address >>> 2;
+  const words = bytes >>> 2;
+  for (let n = 0; n < words; n++) heap.i32[first + n] = patternWord(seed, n);
+  for (let at = words << 2; at < bytes; at++) heap.u8[address + at] = patternByte(seed, at);
+}
+
+/** The first byte of a block that is not as filled; -1 when all are. */
+export function findDamage(heap: SharedHeap, address: number, bytes: number, seed: number): number {
+  const first = address >>> 2;
+  const words = bytes >>> 2;
+  for (let n = 0; n < words; n++) {
+    if (heap.i32[first + n] !== patternWord(seed, n)) return n << 2;
+  }
+  for (let at = words << 2; at < bytes; at++) {
+    if (heap.u8[address + at] !== patternByte(seed, at)) return at;
+  }
+  return -1;
+}
+
+/** The first byte that is not zero; -1 when all are. */
+export function findNonZero(heap: SharedHeap, address: number, bytes: number): number {
+  for (let at = 0; at < bytes; at++) if (heap.u8[address + at] !== 0) return at;
+  return -1;
+}
+
+function patternWord(seed: number, n: number): number {
+  const mixed = Math.imul((seed ^ 0x9e3779b9) + n, 0x85ebca6b);
+  return (mixed ^ (mixed >>> 15) ^ Math.imul(seed, 0xc2b2ae35)) | 0;
+}
+
+function patternByte(seed: number, at: number): number {
+  return (patternWord(seed, at >>> 2) >>> ((at & 3) << 3)) & 0xff;
+}

@@ -1,0 +1,242 @@
+/**
+ * Proves the rules of the house on the source itself: who imports whom, where Atomics are, that
+ * workers and benchmarks use what users use, and what no source file has in it.
+ */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Each folder of src/ imports from itself and from those before it. */
+const LAYERS = [
+  'base',
+  'layout',
+  'sync',
+  'heap',
+  'objects',
+  'trace',
+  'observe',
+  'face',
+  'pool',
+  'cli',
+];
+
+interface Import {
+  readonly from: string;
+  readonly typeOnly: boolean;
+}
+
+interface Source {
+  /** From the project's root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+  /** Without comments, and with empty strings. */
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+function readSources(folder: string): Source[] {
+  if (!existsSync(join(ROOT, folder))) return [];
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : readSources(path);
+    if (!/\.[mc]?tsx?$/.test(entry.name)) return [];
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    return [{ path, text, code: strip(text), imports: importsOf(text) }];
+  });
+}
+
+/** Everything named by import, export ... from, or import(). */
+function importsOf(text: string): Import[] {
+  const code = strip(text, true);
+  const pattern =
+    /(?:^|[;\n])\s*(import|export)\s+(type\b)?[^;'"]*?from\s*(['"])([^'"]+)\3|^\s*import\s*(['"])([^'"]+)\5|\bimport\(\s*(['"`])([^'"`]+)\7/gm;
+  return [...code.matchAll(pattern)].map((match) => ({
+    from: match[4] ?? match[6] ?? match[8],
+    typeOnly: match[2] !== undefined,
+  }));
+}
+
+/** Source text without its comments; strings stay or become empty. Line breaks stay. */
+function strip(text: string, keepStrings = false): string {
+  const token =
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|(?<=[=(,:[!&|?{};\n]\s*)\/(?![/*])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/g;
+  return text.replace(token, (found) => {
+    if (found.startsWith('//') || found.startsWith('/*')) return found.replace(/[^\n]/g, '');
+    if (found.startsWith('/')) return '/./';
+    return keepStrings ? found : "''";
+  });
+}
+
+const src = readSources('src');
+const users = [...readSources('workers'), ...readSources('bench')];
+const layerOf = (path: string): string => path.split('/')[1];
+
+/** The file that a relative import names, from the project's root. */
+function resolve(source: Source, from: string): string {
+  return normalize(join(dirname(source.path), from))
+    .split(sep)
+    .join('/');
+}
+
+/** What is wrong with an import of a file in src/; null when nothing is. */
+function findFault(source: Source, { from, typeOnly }: Import): string | null {
+  if (!from.startsWith('.')) return from.startsWith('shmalloc') ? 'imports its own package' : null;
+  if (!from.endsWith('.js')) return 'names no .js file';
+  const target = resolve(source, from);
+  const layer = layerOf(source.path);
+  if (target.startsWith('workers/')) {
+    return layer === 'cli' && typeOnly ? null : 'only cli may name a worker, and only its types';
+  }
+  if (!target.startsWith('src/')) return 'leaves src/';
+  const targetLayer = layerOf(target);
+  if (targetLayer === layer) {
+    return target.split('/').length === 3 ? null : 'not a file of its own folder';
+  }
+  if (target !== `src/${targetLayer}/index.js`) return 'goes past the index.js of another folder';
+  // Files of src/ itself are the entries: they may show anything.
+  if (source.path.split('/').length === 2) return null;
+  return LAYERS.indexOf(targetLayer) < LAYERS.indexOf(layer) ? null : 'imports a later layer';
+}
+
+test('src: every folder is one of the layers, and there is something in it', (t) => {
+  const folders = new Set(
+    src.filter(({ path }) => path.split('/').length > 2).map((s) => layerOf(s.path)),
+  );
+  t.deepEqual(
+    [...folders].filter((folder) => !LAYERS.includes(folder)),
+    [],
+  );
+  for (const folder of ['base', 'layout', 'sync', 'heap', 'observe', 'face', 'pool', 'cli']) {
+    t.true(folders.has(folder), folder);
+  }
+});
+
+test('src: imports go up the layers only, to other folders through their index.js', (t) => {
+  const faults = src.flatMap((source) =>
+    source.imports.flatMap((one) => {
+      const fault = findFault(source, one);
+      return fault === null ? [] : [`${source.path}: '${one.from}' ${fault}`];
+    }),
+  );
+  t.deepEqual(faults, []);
+  const imports = src.reduce((sum, { imports }) => sum + imports.length, 0);
+  t.true(imports > 80, `${imports} imports looked at`);
+});
+
+test('src: no import cycle inside a folder', (t) => {
+  const graph = new Map(
+    src.map((source) => [
+      source.path.replace(/\.ts$/, '.js'),
+      source.imports
+        .filter(({ from, typeOnly }) => from.startsWith('.') && !typeOnly)
+        .map(({ from }) => resolve(source, from)),
+    ]),
+  );
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, above: string[]): void => {
+    if (above.includes(path)) cycles.push([...above.slice(above.indexOf(path)), path].join(' > '));
+    if (done.has(path) || above.includes(path)) return;
+    for (const target of graph.get(path) ?? []) visit(target, [...above, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  t.deepEqual(cycles, []);
+});
+
+test('src: only pool/ loads a package, and only piscina; the rest loads Node modules', (t) => {
+  const foreign = src.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ from }) => !from.startsWith('.') && !from.startsWith('node:'))
+      .filter(({ from }) => !(layerOf(path) === 'pool' && from === 'piscina'))
+      .map(({ from }) => `${path}: '${from}'`),
+  );
+  t.deepEqual(foreign, []);
+});
+
+test('src: base/ and layout/ load nothing at all from outside', (t) => {
+  const foreign = src
+    .filter(({ path }) => ['base', 'layout'].includes(layerOf(path)))
+    .flatMap(({ path, imports }) =>
+      imports.filter(({ from }) => !from.startsWith('.')).map(({ from }) => `${path}: ${from}`),
+    );
+  t.deepEqual(foreign, []);
+});
+
+test('src: Atomics are in layout/ and sync/ only', (t) => {
+  const uses = src.filter(({ code }) => /\bAtomics\b/.test(code)).map(({ path }) => path);
+  t.true(uses.length > 0);
+  t.deepEqual(
+    uses.filter((path) => !['layout', 'sync'].includes(layerOf(path))),
+    [],
+  );
+});
+
+test('workers, bench: import the public entries, packages, Node modules and neighbours only', (t) => {
+  const faults = users.flatMap((source) =>
+    source.imports
+      .filter(({ from }) => from.startsWith('..') || from.startsWith('/') || from.includes('/src/'))
+      .map(({ from }) => `${source.path}: '${from}'`),
+  );
+  t.true(users.length > 0);
+  t.deepEqual(faults, []);
+});
+
+const FORBIDDEN: Record<string, RegExp> = {
+  any: /[:<|&,(=]\s*any\b|\bas\s+any\b|\bany\[\]/,
+  enum: /\benum\b/,
+  namespace: /\bnamespace\s+\w+\s*\{/,
+  'default exports': /\bexport\s+default\b/,
+};
+const FORBIDDEN_ANYWHERE: Record<string, RegExp> = {
+  'switched-off type checks': /@ts-(ignore|nocheck|expect-error)/,
+  'notes to self': /\b(TODO|FIXME|XXX|HACK)\b/,
+};
+
+for (const [what, pattern] of Object.entries(FORBIDDEN)) {
+  test(`src: no ${what}`, (t) => {
+    const found = src.flatMap(({ path, code }) =>
+      code
+        .split('\n')
+        .flatMap((line, n) => (pattern.test(line) ? [`${path}:${n + 1}: ${line.trim()}`] : [])),
+    );
+    t.deepEqual(found, []);
+  });
+}
+
+for (const [what, pattern] of Object.entries(FORBIDDEN_ANYWHERE)) {
+  test(`src, workers, bench: no ${what}`, (t) => {
+    const found = [...src, ...users].flatMap(({ path, text }) =>
+      text
+        .split('\n')
+        .flatMap((line, n) => (pattern.test(line) ? [`${path}:${n + 1}: ${line.trim()}`] : [])),
+    );
+    t.deepEqual(found, []);
+  });
+}
+
+test('src: every file begins with what it is', (t) => {
+  const silent = src.filter(({ text }) => !/^(#!.*\n)?\/\*\*/.test(text)).map(({ path }) => path);
+  t.deepEqual(silent, []);
+});
+
+test('importsOf, strip: see what they are there for', (t) => {
+  const text = [
+    "import { a } from './a.js'; // import { b } from './b.js'",
+    "import type { c } from '../c/index.js';",
+    "/* import d from './d.js' */ import './e.js';",
+    "export {\n  type f,\n} from './f.js';",
+    "const g = await import('./g.js');",
+    "const s = 'any // no comment'; let any: any = /'/.test(s);",
+  ].join('\n');
+  t.deepEqual(
+    importsOf(text).map(({ from, typeOnly }) => `${from}${typeOnly ? ' type' : ''}`),
+    ['./a.js', '../c/index.js type', './e.js', './f.js', './g.js'],
+  );
+  t.is(strip(text).split('\n').length, text.split('\n').length);
+  t.true(strip(text).endsWith("const s = ''; let any: any = /./.test(s);"));
+});

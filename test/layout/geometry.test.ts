@@ -1,0 +1,211 @@
+/**
+ * Proves the memory map: for heaps of all lengths, places and thread counts the structures follow
+ * each other without overlap, on their boundaries, and a page's record and tags are found inside
+ * their regions from its absolute number.
+ */
+
+import test from 'ava';
+import fc from 'fast-check';
+import { GIB, hex, KIB, LINE_BYTES, MIB, PAGE_BYTES } from '../../src/base/index.js';
+import {
+  baselineBytes,
+  CLASS_TABLE_BYTES,
+  CLOSED_SLOT_BYTES,
+  computeGeometry,
+  defaultThreads,
+  type Geometry,
+  HEADER_BYTES,
+  HEAP_BYTES_MAX,
+  HEAP_BYTES_MIN,
+  headerWord,
+  LOCK_TABLE_BYTES,
+  PAGE_HEAP_BYTES,
+  PAGE_RECORD_BYTES,
+  PAGE_RECORD_WORDS,
+  pageOf,
+  RUN_PAGES_MAX,
+  registryBytes,
+  SLOT_BYTES,
+  THREADS_MAX,
+  viewMemory,
+} from '../../src/layout/index.js';
+import { seedOf } from '../helpers.js';
+
+interface Region {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Everything that is in a heap, in the order of the drawing. */
+function regionsOf(g: Geometry): Region[] {
+  const at = (name: string, start: number, length: number): Region => ({
+    name,
+    start,
+    end: start + length,
+  });
+  const record = (page: number) => (g.pageTable + page * PAGE_RECORD_WORDS) * 4;
+  const records = g.endPage - g.firstPage + 1;
+  return [
+    at('null page', g.base, PAGE_BYTES),
+    at('header', g.header * 4, HEADER_BYTES),
+    at('registry', g.registry * 4, registryBytes(g.threads)),
+    at('closed slot', g.closedSlot * 4, CLOSED_SLOT_BYTES),
+    at('page heap', g.pageHeap * 4, PAGE_HEAP_BYTES),
+    at('locks', g.locks * 4, LOCK_TABLE_BYTES),
+    at('classes', g.classes * 4, CLASS_TABLE_BYTES),
+    at('baseline', g.baseline * 4, baselineBytes(g.threads)),
+    at('slots', g.slots * 4, g.threads * SLOT_BYTES),
+    at('page table', record(g.firstPage), records * PAGE_RECORD_BYTES),
+    at('tags', g.tagsStart, g.dataBytes / 16),
+    at('data', g.dataStart, g.dataBytes),
+  ];
+}
+
+/** What is wrong with a memory map; empty when nothing is. */
+function findFaults(g: Geometry): string[] {
+  const faults: string[] = [];
+  const check = (holds: boolean, what: string) => {
+    if (!holds) faults.push(`${hex(g.base)}, ${g.bytes} bytes, ${g.threads} threads: ${what}`);
+  };
+  const regions = regionsOf(g);
+  regions.forEach((region, i) => {
+    const next = regions[i + 1];
+    check(region.end > region.start, `${region.name} is empty`);
+    check(
+      region.end <= (next?.start ?? g.end),
+      `${region.name} reaches into ${next?.name ?? 'what follows the heap'}`,
+    );
+    const boundary = region.name === 'data' || region.name === 'null page' ? PAGE_BYTES : 0;
+    const system = region.name === 'page table' || region.name === 'tags' ? 4 * KIB : 0;
+    check(
+      region.start % (boundary || system || LINE_BYTES) === 0,
+      `${region.name} is not on its boundary`,
+    );
+  });
+  check(regions[0].start === g.base, 'the null page is not at the base');
+  check(g.dataStart + g.dataBytes === g.end, 'the data does not end where the heap ends');
+  check(g.end === g.base + g.bytes, 'the heap has another length');
+  check(g.firstPage * PAGE_BYTES === g.dataStart, 'first page');
+  check(g.endPage * PAGE_BYTES === g.end, 'end page');
+  check(g.endPage - g.firstPage <= RUN_PAGES_MAX, 'a run word cannot hold all pages');
+  check(g.header === headerWord(g.base), 'the header is not where headerWord looks');
+
+  const [table, tags] = regions.slice(-3);
+  const bias = g.tagsStart - g.dataStart / 16;
+  check(bias >= 0, `the tag view would begin at ${bias}`);
+  for (const page of [g.firstPage, g.endPage - 1]) {
+    const record = (g.pageTable + page * PAGE_RECORD_WORDS) * 4;
+    check(
+      record >= table.start && record + PAGE_RECORD_BYTES <= table.end,
+      `record of page ${page}`,
+    );
+    const first = bias + (page * PAGE_BYTES) / 16;
+    const last = bias + (page * PAGE_BYTES + PAGE_BYTES - 1) / 16;
+    check(first >= tags.start && last < tags.end, `tags of page ${page}`);
+  }
+  check(bias + g.end / 16 <= g.end, 'the tag view reaches past the heap');
+  return faults;
+}
+
+const LENGTHS = [
+  HEAP_BYTES_MIN,
+  HEAP_BYTES_MIN + PAGE_BYTES,
+  3 * MIB,
+  8 * MIB,
+  8 * MIB + 5 * PAGE_BYTES,
+  64 * MIB,
+  GIB,
+  GIB + 40 * KIB,
+  2 * GIB,
+  3 * GIB + 8 * KIB,
+  HEAP_BYTES_MAX,
+];
+const BASES = [0, PAGE_BYTES, 64 * KIB, 3 * PAGE_BYTES, MIB, 512 * MIB];
+const THREADS = [1, 2, 3, 16, 64, 255, 256];
+
+test('computeGeometry: a matrix of bases, lengths and thread counts, without overlap', (t) => {
+  const faults: string[] = [];
+  let maps = 0;
+  for (const bytes of LENGTHS) {
+    for (const base of BASES.filter((start) => start + bytes <= 4 * GIB)) {
+      for (const threads of THREADS.filter((n) => n * SLOT_BYTES < bytes / 2)) {
+        faults.push(...findFaults(computeGeometry(base, bytes, threads)));
+        maps++;
+      }
+    }
+  }
+  t.deepEqual(faults.slice(0, 5), []);
+  t.true(maps > 250, `${maps} maps`);
+});
+
+test('computeGeometry: every length from 2 to 24 MiB, page by page, with 1 thread', (t) => {
+  const faults: string[] = [];
+  for (let bytes = HEAP_BYTES_MIN; bytes <= 24 * MIB; bytes += PAGE_BYTES) {
+    faults.push(...findFaults(computeGeometry(0, bytes, 1)));
+  }
+  t.deepEqual(faults.slice(0, 5), []);
+});
+
+test('computeGeometry: random bases, lengths and default thread counts', (t) => {
+  const seed = seedOf(t);
+  const pagesMax = HEAP_BYTES_MAX / PAGE_BYTES;
+  const arbitrary = fc
+    .tuple(fc.integer({ min: HEAP_BYTES_MIN / PAGE_BYTES, max: pagesMax }), fc.nat(pagesMax))
+    .filter(([pages, base]) => pages + base <= 4 * (GIB / PAGE_BYTES));
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(arbitrary, ([pages, base]) => {
+        const bytes = pages * PAGE_BYTES;
+        const faults = findFaults(computeGeometry(base * PAGE_BYTES, bytes, defaultThreads(bytes)));
+        if (faults.length > 0) throw new Error(faults.join('\n'));
+      }),
+      { seed, numRuns: 3000 },
+    ),
+  );
+});
+
+test('computeGeometry: no more than a few pages are lost between the structures', (t) => {
+  for (const bytes of LENGTHS) {
+    const regions = regionsOf(computeGeometry(0, bytes, 1));
+    const used = regions.reduce((sum, { start, end }) => sum + end - start, 0);
+    t.true(bytes - used < 4 * PAGE_BYTES, `${bytes} bytes: ${bytes - used} lost`);
+  }
+});
+
+test('computeGeometry: the largest heap gives 92 of 100 bytes to data, the smallest 80', (t) => {
+  t.true(computeGeometry(0, HEAP_BYTES_MAX, 64).dataBytes > HEAP_BYTES_MAX * 0.92);
+  t.true(computeGeometry(0, HEAP_BYTES_MIN, 1).dataBytes > HEAP_BYTES_MIN * 0.8);
+});
+
+test('computeGeometry: refuses more slots than there is room for', (t) => {
+  const refusal = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
+  t.throws(() => computeGeometry(0, HEAP_BYTES_MIN, THREADS_MAX), refusal);
+  t.throws(() => computeGeometry(0, GIB, THREADS_MAX + 1), refusal);
+  t.notThrows(() => computeGeometry(0, GIB, THREADS_MAX));
+});
+
+test('defaultThreads: 64, fewer where slots would take more than an eighth, never none', (t) => {
+  t.is(defaultThreads(GIB), 64);
+  for (let bytes = HEAP_BYTES_MIN; bytes <= 64 * MIB; bytes += 64 * KIB) {
+    const threads = defaultThreads(bytes);
+    t.true(threads >= 1 && threads <= 64);
+    t.true(threads === 1 || threads * SLOT_BYTES <= bytes / 8, `${bytes} bytes`);
+  }
+});
+
+test('viewMemory: tags and records of the first and last page lie where the map says', (t) => {
+  for (const base of [0, MIB]) {
+    const geometry = computeGeometry(base, 4 * MIB, 2);
+    const buffer = new SharedArrayBuffer(base + 4 * MIB);
+    const memory = viewMemory(buffer, geometry);
+    t.is(memory.u8.length, buffer.byteLength);
+    t.is(memory.tags[(geometry.end - 16) >>> 4], 0);
+    memory.tags[geometry.dataStart >>> 4] = 1;
+    memory.tags[(geometry.end - 16) >>> 4] = 2;
+    t.is(memory.u8[geometry.tagsStart], 1);
+    t.is(memory.u8[geometry.tagsStart + geometry.dataBytes / 16 - 1], 2);
+    t.is(pageOf(geometry.dataStart), geometry.firstPage);
+    t.is(pageOf(geometry.end - 1) as number, geometry.endPage - 1);
+  }
+});

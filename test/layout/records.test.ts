@@ -1,0 +1,288 @@
+/**
+ * Proves that the fields of each record keep apart: written with values of their own through the
+ * accessors, all read back, and nothing outside the record changes. Run words and the header round
+ * trip.
+ */
+
+import test from 'ava';
+import fc from 'fast-check';
+import {
+  CLASS_ENTRIES,
+  type PageIndex,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type SlotIndex,
+  type WordIndex,
+} from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import { seedOf } from '../helpers.js';
+
+const MARGIN_WORDS = 64;
+const MARGIN = 0x5a5a5a5a;
+
+/** Room for a record of this many bytes, between margins that nobody may write. */
+function room(bytes: number) {
+  const words = bytes / 4;
+  const buffer = new SharedArrayBuffer(bytes + 2 * MARGIN_WORDS * 4);
+  const i32 = new Int32Array(buffer);
+  i32.fill(MARGIN, 0, MARGIN_WORDS);
+  i32.fill(MARGIN, MARGIN_WORDS + words);
+  return {
+    i32,
+    u32: new Uint32Array(buffer),
+    f64: new Float64Array(buffer),
+    at: MARGIN_WORDS as WordIndex,
+    marginsWhole: () =>
+      i32.subarray(0, MARGIN_WORDS).every((word) => word === MARGIN) &&
+      i32.subarray(MARGIN_WORDS + words).every((word) => word === MARGIN),
+  };
+}
+
+/** A field: how to write a value to it, and how to read it. */
+interface Field {
+  readonly name: string;
+  write(value: number): void;
+  read(): number;
+}
+
+/** Writes a value of its own to each field, then finds those that read another. */
+function findClashes(fields: readonly Field[]): string[] {
+  fields.forEach((field, i) => {
+    field.write(i + 1);
+  });
+  return fields.filter((field, i) => field.read() !== i + 1).map((field) => field.name);
+}
+
+test('page record: fields and all 16 bitmap words keep apart', (t) => {
+  const { i32, at, marginsWhole } = room(layout.PAGE_RECORD_BYTES);
+  const bitmap = Array.from(
+    { length: 16 },
+    (_, n): Field => ({
+      name: `bitmap ${n}`,
+      write: (value) => layout.setBitmap(i32, at, n, value),
+      read: () => layout.getBitmap(i32, at, n),
+    }),
+  );
+  const clashes = findClashes([
+    {
+      name: 'run',
+      write: (v) => layout.setRun(i32, at, v),
+      read: () => layout.getRun(i32, at),
+    },
+    {
+      name: 'tail',
+      write: (v) => layout.setTail(i32, at, v),
+      read: () => layout.getTail(i32, at),
+    },
+    {
+      name: 'next',
+      write: (v) => layout.setNext(i32, at, v as PageIndex),
+      read: () => layout.getNext(i32, at),
+    },
+    {
+      name: 'prev',
+      write: (v) => layout.setPrev(i32, at, v as PageIndex),
+      read: () => layout.getPrev(i32, at),
+    },
+    {
+      name: 'spanHead',
+      write: (v) => layout.setSpanHead(i32, at, v as PageIndex),
+      read: () => layout.getSpanHead(i32, at),
+    },
+    {
+      name: 'freeCount',
+      write: (v) => layout.setFreeCount(i32, at, v),
+      read: () => layout.getFreeCount(i32, at),
+    },
+    ...bitmap,
+  ]);
+  t.deepEqual(clashes, []);
+  t.true(marginsWhole());
+});
+
+test('class records: every class has its own', (t) => {
+  const { i32, at, marginsWhole } = room(layout.CLASS_TABLE_BYTES);
+  const fields = Array.from({ length: CLASS_ENTRIES }, (_, c): Field[] => {
+    const record = layout.classRecord(at, c as SizeClass);
+    return [
+      {
+        name: `partial ${c}`,
+        write: (v) => layout.setPartial(i32, record, v as PageIndex),
+        read: () => layout.getPartial(i32, record),
+      },
+      {
+        name: `spans ${c}`,
+        write: (v) => layout.addSpanCount(i32, record, v),
+        read: () => layout.getSpanCount(i32, record),
+      },
+    ];
+  });
+  t.deepEqual(findClashes(fields.flat()), []);
+  t.true(marginsWhole());
+});
+
+test('locks: words and counters keep apart, each lock on a line of its own', (t) => {
+  const { i32, f64, at, marginsWhole } = room(layout.LOCK_TABLE_BYTES);
+  t.is(layout.LOCK_COUNT, SIZE_CLASS_COUNT + 2);
+  const counters = [layout.ACQUISITIONS, layout.CONTENTIONS, layout.WAIT_NANOSECONDS];
+  const fields = Array.from({ length: layout.LOCK_COUNT }, (_, n): Field[] => {
+    const line = layout.lockLine(at, n as layout.LockIndex);
+    const word: Field = {
+      name: `lock ${n}`,
+      write: (v) => layout.swapLock(i32, line, v),
+      read: () => layout.peekLock(i32, line),
+    };
+    const counts = counters.map(
+      (which): Field => ({
+        name: `lock ${n} counter ${which}`,
+        write: (v) => layout.addLockCounter(f64, line, which, v),
+        read: () => layout.getLockCounter(f64, line, which),
+      }),
+    );
+    return [word, ...counts];
+  });
+  t.deepEqual(findClashes(fields.flat()), []);
+  t.true(marginsWhole());
+  const line = layout.lockLine(at, layout.PAGE_LOCK);
+  t.is((layout.lockLine(at, layout.RECOVERY_LOCK) * 4) % 64, 0);
+  t.is(line - layout.lockLine(at, (layout.PAGE_LOCK - 1) as layout.LockIndex), 16);
+  layout.swapLock(i32, line, 0);
+  t.is(layout.casLock(i32, line, 0, 77), 0);
+  t.is(layout.casLock(i32, line, 0, 78), 77);
+  t.is(layout.peekLock(i32, line), 77);
+});
+
+test('registry: a slot is claimed once, 256 slots keep apart', (t) => {
+  const { i32, at, marginsWhole } = room(layout.registryBytes(256));
+  for (let s = 0 as SlotIndex; s < 256; s++) {
+    t.is(layout.casOwner(i32, at, s, 0, s + 1000), 0);
+    t.is(layout.casOwner(i32, at, s, 0, 7), s + 1000);
+  }
+  for (let s = 0 as SlotIndex; s < 256; s++) t.is(layout.loadOwner(i32, at, s), s + 1000);
+  layout.storeOwner(i32, at, 3 as SlotIndex, 0);
+  t.is(layout.loadOwner(i32, at, 3 as SlotIndex), 0);
+  t.true(marginsWhole());
+});
+
+test('baseline: entries of heap, classes and slots keep apart, for 1 and 256 threads', (t) => {
+  for (const threads of [1, 256]) {
+    const { f64, at, marginsWhole } = room(layout.baselineBytes(threads));
+    const entries = [
+      ...Array.from({ length: layout.HEAP_ENTRIES }, (_, n) => layout.heapEntry(n)),
+      ...Array.from({ length: CLASS_ENTRIES * layout.CLASS_FIELDS }, (_, n) =>
+        layout.classEntry(n >> 1, n & 1),
+      ),
+      ...Array.from({ length: threads * layout.SLOT_FIELDS }, (_, n) =>
+        layout.slotEntry(n >> 2, n & 3),
+      ),
+    ];
+    t.is(new Set(entries).size, entries.length);
+    const fields = entries.map(
+      (entry): Field => ({
+        name: `entry ${entry}`,
+        write: (v) => layout.setBaseline(f64, at, entry, v),
+        read: () => layout.getBaseline(f64, at, entry),
+      }),
+    );
+    t.deepEqual(findClashes(fields), []);
+    t.true(marginsWhole());
+  }
+});
+
+test('runWord: kind, owner and length round trip, at all edges', (t) => {
+  const kinds = [
+    layout.FREE_RUN,
+    layout.UNTOUCHED_RUN,
+    layout.RESERVED_RUN,
+    layout.SPAN_RUN,
+    layout.LARGE_RUN,
+  ];
+  t.true(layout.THREADS_MAX - 1 <= layout.RUN_OWNER_MAX);
+  t.true(SIZE_CLASS_COUNT <= layout.RUN_OWNER_MAX);
+  for (const kind of kinds) {
+    for (const owner of [0, 1, 44, 255, layout.RUN_OWNER_MAX]) {
+      for (const pages of [1, 2, 511, 65536, layout.RUN_PAGES_MAX]) {
+        const word = layout.runWord(kind, owner, pages);
+        t.is(word, word | 0, 'as a signed view stores it');
+        t.is(layout.runKind(word), kind);
+        t.is(layout.runOwner(word), owner);
+        t.is(layout.runPages(word), pages);
+      }
+    }
+  }
+  const seed = seedOf(t);
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: layout.RUN_OWNER_MAX }),
+        fc.integer({ min: 0, max: layout.RUN_PAGES_MAX }),
+        fc.constantFrom(...kinds),
+        (owner, pages, kind) => {
+          const word = layout.runWord(kind, owner, pages);
+          return (
+            layout.runKind(word) === kind &&
+            layout.runOwner(word) === owner &&
+            layout.runPages(word) === pages
+          );
+        },
+      ),
+      { seed, numRuns: 2000 },
+    ),
+  );
+});
+
+test('RUN_KIND_NAMES: one for each kind, and 0 is none', (t) => {
+  t.deepEqual(layout.RUN_KIND_NAMES, ['invalid', 'free', 'untouched', 'reserved', 'span', 'large']);
+  t.is(layout.RUN_KIND_NAMES[layout.UNTOUCHED_RUN], 'untouched');
+  t.is(layout.RUN_KIND_NAMES[layout.LARGE_RUN], 'large');
+});
+
+test('header: what is written is read, whatever the id and place', (t) => {
+  const seed = seedOf(t);
+  const word = fc.integer({ min: 0, max: 0xffffffff });
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(word, word, word, word, fc.boolean(), (low, high, base, bytes, zero) => {
+        const { u32, i32, at, marginsWhole } = room(layout.HEADER_BYTES);
+        const half = (n: number) => n.toString(16).padStart(8, '0');
+        const fields: layout.HeaderFields = {
+          version: layout.LAYOUT_VERSION,
+          base,
+          bytes,
+          threads: (low % 256) + 1,
+          id: half(low) + half(high),
+          reserveIsZero: zero,
+        };
+        if (layout.readHeader(u32, at) !== null) return false;
+        layout.writeHeader(u32, at, fields);
+        return (
+          JSON.stringify(layout.readHeader(u32, at)) === JSON.stringify(fields) &&
+          layout.loadSolo(i32, at) === 0 &&
+          marginsWhole()
+        );
+      }),
+      { seed },
+    ),
+  );
+});
+
+test('header: solo and attachments are words of their own; a half magic is none', (t) => {
+  const { u32, i32, at } = room(layout.HEADER_BYTES);
+  const fields: layout.HeaderFields = {
+    version: layout.LAYOUT_VERSION,
+    base: 8192,
+    bytes: 4294901760,
+    threads: 64,
+    id: '00000000ffffffff',
+    reserveIsZero: true,
+  };
+  layout.writeHeader(u32, at, fields);
+  t.is(layout.swapSolo(i32, at, 5), 0);
+  t.is(layout.swapSolo(i32, at, 6), 5);
+  t.is(layout.addAttachment(i32, at), 1);
+  t.is(layout.addAttachment(i32, at), 2);
+  t.is(layout.loadSolo(i32, at), 6);
+  t.deepEqual(layout.readHeader(u32, at), fields);
+  u32[at] = 0;
+  t.is(layout.readHeader(u32, at), null);
+});

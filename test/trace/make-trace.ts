@@ -1,0 +1,67 @@
+/**
+ * Makes trace files for tests: right ones, and ones that are wrong in one way each.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
+
+export type Operation =
+  | readonly ['malloc' | 'calloc' | 'realloc', slot: number, size: number]
+  | readonly ['free', slot: number];
+
+const KINDS = { malloc: 1, free: 2, calloc: 3, realloc: 4 } as const;
+
+/** The unzipped bytes of a trace. */
+export function traceBytes(operations: readonly Operation[], slots = 16, threads = 1): Buffer {
+  const bytes = Buffer.alloc(16 + operations.length * 8);
+  bytes.write('MTR1', 'latin1');
+  [operations.length, slots, threads].forEach((word, n) => {
+    bytes.writeUInt32LE(word, 4 + n * 4);
+  });
+  operations.forEach(([kind, slot, size = 0], n) => {
+    bytes.writeUInt32LE(((slot << 8) | KINDS[kind]) >>> 0, 16 + n * 8);
+    bytes.writeUInt32LE(size, 20 + n * 8);
+  });
+  return bytes;
+}
+
+/** Some operations in which every kind of call appears, and nothing is left at the end. */
+export const SAMPLE: readonly Operation[] = [
+  ['malloc', 0, 100],
+  ['calloc', 1, 5000],
+  ['realloc', 0, 300],
+  ['realloc', 2, 70_000],
+  ['malloc', 3, 0],
+  ['free', 1],
+  ['realloc', 2, 200_000],
+  ['malloc', 1, 17],
+  ['free', 0],
+  ['free', 1],
+  ['free', 2],
+  ['free', 3],
+];
+
+/** A folder that is removed after the test; writes files into it. */
+export class TraceFolder {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'shmalloc-trace-'));
+
+  constructor(t: ExecutionContext) {
+    t.teardown(() => rmSync(this.#folder, { recursive: true, force: true }));
+  }
+
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  write(name: string, bytes: Uint8Array): string {
+    writeFileSync(this.path(name), bytes);
+    return this.path(name);
+  }
+
+  trace(name: string, operations: readonly Operation[], slots?: number): string {
+    return this.write(`${name}.mtr.gz`, gzipSync(traceBytes(operations, slots)));
+  }
+}

@@ -85,16 +85,12 @@ function measureTrace(
   const keep = (allocator: string, found: number) => {
     ns[allocator] = Math.min(ns[allocator] ?? Number.POSITIVE_INFINITY, found);
   };
-  let footprintBytes = 0;
-  let peakLiveBytes = 0;
+  // The program's own footprint: one run on a heap of its own.
+  const once = replay(packed, '1');
+  const { peakLiveBytes } = once.traces[0];
+  const { footprintBytes } = once.stats;
   for (let round = 0; round < rounds; round++) {
-    const report = runNode<{
-      traces: [{ nsPerOperation: number; peakLiveBytes: number }];
-      stats: HeapStats;
-    }>(COMMAND, ['replay', packed, '--json', '--threads', '1', '--repeat', repeat]);
-    keep('shmalloc', report.traces[0].nsPerOperation);
-    peakLiveBytes = report.traces[0].peakLiveBytes;
-    footprintBytes = Math.max(footprintBytes, report.stats.footprintBytes);
+    keep('shmalloc', replay(packed, repeat).traces[0].nsPerOperation);
     for (const peer of peers.names) {
       const found = peers.run<{ nsPerOperation: number }>(peer, 'replay', [unpacked, repeat]);
       keep(peer, found.nsPerOperation);
@@ -103,6 +99,15 @@ function measureTrace(
   const judged = operations > FOOTPRINT_OPERATIONS_MIN;
   const footprintBytesMax = judged ? 1.25 * peakLiveBytes + 2 ** 20 : null;
   return { name, operations, ns, footprintBytes, peakLiveBytes, footprintBytesMax };
+}
+
+interface ReplayReport {
+  readonly traces: [{ nsPerOperation: number; peakLiveBytes: number }];
+  readonly stats: HeapStats;
+}
+
+function replay(packed: string, repeat: string): ReplayReport {
+  return runNode(COMMAND, ['replay', packed, '--json', '--threads', '1', '--repeat', repeat]);
 }
 
 /** The geometric mean of ratios. */

@@ -53,11 +53,11 @@ function checkBuffer(options: HeapOptions): {
   }
   requireFixedBuffer('create', buffer);
   const fits = Number.isInteger(byteOffset) && byteOffset >= 0 && byteOffset % PAGE_BYTES === 0;
-  if (!fits || byteOffset > buffer.byteLength) {
+  if (!fits || byteOffset > buffer.byteLength || byteOffset >= HEAP_BYTES_MAX) {
     throw badOption(
       'byteOffset',
       byteOffset,
-      `a multiple of ${PAGE_BYTES} inside the buffer of ${buffer.byteLength} bytes`,
+      `a multiple of ${PAGE_BYTES} inside the buffer of ${buffer.byteLength} bytes, below 4 GiB`,
     );
   }
   return { buffer, base: byteOffset };

@@ -116,7 +116,7 @@ export class SharedHeap {
    * Allocates a block at a multiple of `alignment`.
    * @param alignment a power of two up to 65,536
    * @returns the block's address; 0 when the heap is full
-   * @throws RangeError ERR_SHMALLOC_INVALID_ALIGNMENT, ERR_SHMALLOC_INVALID_SIZE
+   * @throws RangeError ERR_SHMALLOC_INVALID_ALIGNMENT; TypeError, RangeError _INVALID_SIZE
    *
    * Threads: any, at any time. Cost: as malloc_ts, of a class that is a multiple of the alignment.
    */
@@ -147,8 +147,8 @@ export class SharedHeap {
   }
 
   /**
-   * Makes a heap and attaches this thread to it.
-   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
+   * Makes a heap and attaches this thread to it. It lives until all threads have detached.
+   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; RangeError when there is no memory
    *
    * Cost: under a millisecond for any size; memory is committed by use.
    */
@@ -164,7 +164,7 @@ export class SharedHeap {
 
   /**
    * Attaches this thread to a heap that another thread made. A second time in one thread gives the
-   * same instance.
+   * same instance, until someone detaches it: a thread has one attachment to a heap, whoever asks.
    * @throws TypeError, HeapError ERR_SHMALLOC_NOT_A_HEAP, _LAYOUT_VERSION, _TRUNCATED, _NO_SLOT
    *
    * Cost: under a millisecond.
@@ -180,7 +180,8 @@ export class SharedHeap {
 
   /**
    * The heap that this thread was given by its pool; else the process's default heap of 1 GiB, made
-   * on first use and known to all threads started after that.
+   * on first use and known to all threads started after that. Shared with all who ask in this
+   * thread: leave it attached.
    * @throws HeapError as attach
    */
   static current(): SharedHeap {
@@ -286,9 +287,12 @@ export class SharedHeap {
    * Takes back the slots, and what they had cached, of threads that ended without detaching, as a
    * terminated worker does. Blocks that they allocated stay live: others may hold their addresses.
    * Pools do this when they end a worker, and attach does when all slots are taken.
-   * @returns how many slots, and how many cached blocks
+   * @returns how many slots, cached blocks, and runs that were on their way
    *
-   * Threads: any. Needs /proc (Linux). A thread that died while it held a lock is left alone.
+   * @throws HeapError ERR_SHMALLOC_DEAD_OWNER when a dead thread's lock stands in the way
+   *
+   * Threads: any. Needs /proc (Linux). A thread that died while it held a lock is left alone, and
+   * who needs that lock gets ERR_SHMALLOC_DEAD_OWNER.
    */
   recover(): Recovered {
     return this.#core.recover();

@@ -158,7 +158,7 @@ export function createCalls(
   }
 
   function alignedAlloc(alignment: number, size: number): Address {
-    if (!isPowerOfTwo(alignment) || alignment > ALIGNMENT_MAX) {
+    if (typeof alignment !== 'number' || !isPowerOfTwo(alignment) || alignment > ALIGNMENT_MAX) {
       throw rangeError(
         'ERR_SHMALLOC_INVALID_ALIGNMENT',
         `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
@@ -254,8 +254,8 @@ export function createCalls(
       large.free(address);
       return;
     }
+    const full = isFull(c);
     const top = u32[tops + c];
-    const full = i32[top] === FENCE_WORD;
     u32[top] = address;
     u32[tops + c] = top + 1;
     tags[address >>> SHIFT] = 0;
@@ -277,7 +277,7 @@ export function createCalls(
       const target = classOf(size);
       if (target === c) return address;
       // Between two stacks of this thread, neither empty nor full: no gate, no lock.
-      if (newest(target) !== 0 && i32[u32[tops + c]] !== FENCE_WORD) {
+      if (newest(target) !== 0 && !isFull(c)) {
         return moveSmall(address, c, target, size);
       }
     }
@@ -289,11 +289,22 @@ export function createCalls(
     }
   }
 
-  /** Moves a block to another class, whose stack is not empty. Behind the gate if c's is full. */
+  /**
+   * Moves a block to another class: its own stack is not full, the target's not empty. Straight
+   * stores after the copy, as in the fast paths: nothing can come between the free and the malloc.
+   */
   function moveSmall(address: Address, c: SizeClass, target: SizeClass, size: number): Address {
     copyBytes(memory, newest(target), address, Math.min(size, usableBytes(address, c)));
-    give(address, c);
-    return pop(target);
+    const ownTop = u32[tops + c];
+    const targetTop = u32[tops + target] - 1;
+    const moved = u32[targetTop];
+    u32[ownTop] = address;
+    u32[tops + c] = ownTop + 1;
+    tags[address >>> SHIFT] = 0;
+    tags[moved >>> SHIFT] = target;
+    f64[mallocs + target] += 1;
+    u32[tops + target] = targetTop;
+    return moved as Address;
   }
 
   /**
@@ -311,12 +322,24 @@ export function createCalls(
       return target;
     }
     const target = classOf(size);
-    return fill(target) ? moveSmall(address, c, target, size) : NULL;
+    if (!fill(target)) return NULL;
+    if (c !== LARGE_TAG) {
+      if (isFull(c)) cache.flush(c);
+      return moveSmall(address, c, target, size);
+    }
+    copyBytes(memory, newest(target), address, size);
+    large.free(address);
+    return pop(target);
+  }
+
+  function isFull(c: SizeClass): boolean {
+    return i32[u32[tops + c]] === FENCE_WORD;
   }
 
   // ---- looking
 
   function usableSize(address: Address, asked = 'measure'): number {
+    gate.checkOpen();
     return usableBytes(address, tagOf(address, asked));
   }
 

@@ -66,7 +66,7 @@ export function createCache(
   locks: Locks,
   spans: Spans,
 ): Cache {
-  const { i32, u32, f64, tags } = memory;
+  const { u32, f64, tags } = memory;
 
   function startLimit(c: SizeClass): number {
     const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / BLOCK_BYTES[c]));
@@ -80,18 +80,19 @@ export function createCache(
   function refill(c: SizeClass): boolean {
     const limit = getLimit(u32, slot, c);
     locks.acquire(classLock(c));
-    const count = spans.availableLocked(c, (limit + 1) >>> 1);
-    if (count > 0) {
+    try {
+      const count = spans.availableLocked(c, (limit + 1) >>> 1);
+      if (count === 0) return false;
       const bottom = stackBottom(slot, c);
       spans.listFreeLocked(c, count, bottom + count);
       setTransit(u32, slot, c, bottom + count);
       spans.takeListedLocked(c, count);
       setTop(u32, slot, c, bottom + count);
-      addHeld(i32, slot, c, count);
+      addHeld(f64, slot, c, count);
       setTransit(u32, slot, c, 0);
+    } finally {
+      locks.release(classLock(c));
     }
-    locks.release(classLock(c));
-    if (count === 0) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
     if (limit < STACK_LIMIT[c]) moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
     return true;
@@ -107,23 +108,28 @@ export function createCache(
   /** Gives back all but the oldest `keep` blocks of a stack. */
   function giveBack(c: SizeClass, keep: number, dead = false): void {
     locks.acquire(classLock(c));
-    const top = getTop(u32, slot, c);
-    const from = stackBottom(slot, c) + keep;
-    setTransit(u32, slot, c, top);
-    setTop(u32, slot, c, from);
-    if (dead) for (let entry = from; entry < top; entry++) tags[u32[entry] >>> GRANULE_SHIFT] = 0;
-    spans.putBackLocked(c, from, top);
-    addHeld(i32, slot, c, from - top);
-    setTransit(u32, slot, c, 0);
-    spans.releaseEmptiesLocked(c);
-    locks.release(classLock(c));
+    try {
+      const top = getTop(u32, slot, c);
+      const from = stackBottom(slot, c) + keep;
+      setTransit(u32, slot, c, top);
+      setTop(u32, slot, c, from);
+      if (dead) for (let entry = from; entry < top; entry++) tags[u32[entry] >>> GRANULE_SHIFT] = 0;
+      spans.putBackLocked(c, from, top);
+      addHeld(f64, slot, c, from - top);
+      setTransit(u32, slot, c, 0);
+      spans.releaseEmptiesLocked(c);
+    } finally {
+      locks.release(classLock(c));
+    }
   }
 
   function giveAllBack(dead: boolean): number {
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       const cached = getTop(u32, slot, c) - stackBottom(slot, c);
-      if (cached > 0) giveBack(c, 0, dead);
+      // Below 0 where the thread died before it had written its tops.
+      if (cached <= 0) continue;
+      giveBack(c, 0, dead);
       blocks += cached;
     }
     return blocks;

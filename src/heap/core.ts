@@ -41,10 +41,11 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, threadId:
   const { geometry } = memory;
   const me = currentThreadWord(memory.i32, geometry.header);
   const locks = createLocks(memory, me);
-  const recover = (): Recovered =>
-    recoverSlots(memory, locks, (slot) =>
-      createCache(memory, slot, locks, createSpans(memory, locks, createPageHeap(memory, 0))),
-    );
+  const recover = (): Recovered => {
+    const pageHeap = createPageHeap(memory, 0);
+    const spans = createSpans(memory, locks, pageHeap);
+    return recoverSlots(memory, locks, pageHeap, (slot) => createCache(memory, slot, locks, spans));
+  };
   let claimed = claimSlot(memory, me);
   if (claimed === -1 && recover().slots > 0) claimed = claimSlot(memory, me);
   if (claimed === -1) {

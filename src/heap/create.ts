@@ -20,7 +20,6 @@ import {
   setUntouched,
   UNTOUCHED_RUN,
   viewMemory,
-  writeClosedSlot,
   writeHeader,
 } from '../layout/index.js';
 
@@ -41,7 +40,6 @@ export function createHeap(creation: Creation): HeapMemory {
   const memory = viewMemory(buffer, geometry);
   if (!pristine) clearMetadata(memory);
   writeReserve(memory, geometry);
-  writeClosedSlot(memory.u32, geometry.closedSlot);
   writeHeader(memory.u32, geometry.header, {
     version: LAYOUT_VERSION,
     base,

@@ -14,6 +14,7 @@ import {
   InvalidAddressError,
   type InvalidAddressReason,
   PAGE_BYTES,
+  type PageIndex,
   type SizeClass,
   SPAN_BLOCKS,
   show,
@@ -83,10 +84,7 @@ export function createDiagnose(memory: HeapMemory, locks: Locks, pageHeap: PageH
 
   function findInData(address: number): Finding {
     const page = pageOf(address);
-    locks.acquire(PAGE_LOCK);
-    const head = pageHeap.headOfLocked(page);
-    const word = getRun(i32, pageRecord(geometry.pageTable, head));
-    locks.release(PAGE_LOCK);
+    const { head, word } = runAround(page);
     const start = (head * PAGE_BYTES) as Address;
     const bytes = runPages(word) * PAGE_BYTES;
     const kind = runKind(word);
@@ -105,6 +103,16 @@ export function createDiagnose(memory: HeapMemory, locks: Locks, pageHeap: PageH
       reason: 'freed',
       text: `${what} at ${hex(start)}, ${bytes} bytes: freed already, or never allocated`,
     };
+  }
+
+  function runAround(page: PageIndex): { head: PageIndex; word: number } {
+    locks.acquire(PAGE_LOCK);
+    try {
+      const head = pageHeap.headOfLocked(page);
+      return { head, word: getRun(i32, pageRecord(geometry.pageTable, head)) };
+    } finally {
+      locks.release(PAGE_LOCK);
+    }
   }
 
   function findInSpan(address: number, span: Address, c: SizeClass): Finding {

@@ -22,7 +22,7 @@ export interface Gate {
   enter(): void;
   /** Lets it out; also after a throw. */
   leave(): void;
-  /** As enter, for looking at things only: false where enter would refuse. Never throws. */
+  /** As enter, for looking at things only: false where enter would refuse. */
   tryEnter(): boolean;
 }
 
@@ -54,17 +54,22 @@ export function createGates(memory: HeapMemory, me: ThreadWord, locks: Locks): G
       probeStack(PROBE_DEPTH);
     },
     leave() {},
-    tryEnter: () => false,
+    tryEnter() {
+      probeStack(PROBE_DEPTH);
+      return false;
+    },
   };
 
   const solo: Gate = {
     checkOpen,
     enter() {
       checkOpen();
-      probeStack(PROBE_DEPTH);
       if (solo.tryEnter()) return;
+      const attached = countAttached(memory);
       throw new ThreadSafetyError(
-        `${countAttached(memory)} threads are attached to this heap: ` +
+        (attached > 1
+          ? `${attached} threads are attached to this heap: `
+          : 'another thread was in a call without _ts: ') +
           'calls without _ts are for a heap with one; use malloc_ts, free_ts and the like',
       );
     },
@@ -73,6 +78,7 @@ export function createGates(memory: HeapMemory, me: ThreadWord, locks: Locks): G
       leaveSolo(memory);
     },
     tryEnter() {
+      probeStack(PROBE_DEPTH);
       if (closed || !enterSolo(memory, me)) return false;
       locks.setSolo(true);
       return true;

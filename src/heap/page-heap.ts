@@ -18,7 +18,14 @@
  * I5  A page once taken from UNTOUCHED is never UNTOUCHED again.
  */
 
-import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '../base/index.js';
+import {
+  HeapCorruptionError,
+  hex,
+  PAGE_BYTES,
+  type PageIndex,
+  roundUp,
+  type SlotIndex,
+} from '../base/index.js';
 import {
   addMapped,
   bumpPageHeapCounter,
@@ -35,6 +42,7 @@ import {
   RUN_KIND_NAMES,
   type RunKind,
   runKind,
+  runOwner,
   runPages,
   runWord,
   SPLITS,
@@ -77,6 +85,8 @@ export interface PageHeap {
   commitRun(page: PageIndex, kind: RunKind, owner: number): void;
   /** The head of the run that a data page lies in. Walks the heads: for error reports. */
   headOfLocked(page: PageIndex): PageIndex;
+  /** A run RESERVED by a slot, 0 = none. Walks the heads: for recovery. */
+  reservedByLocked(owner: SlotIndex): PageIndex;
 }
 
 export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
@@ -174,6 +184,8 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const length = runPages(getRun(i32, recordOf(head)));
     const below = head > firstPage ? getTail(i32, recordOf(head - 1)) : 0;
     const missing = pages - below;
+    // The run below would do, though it was not among those that were compared.
+    if (missing <= 0) return false;
     // What is free above joins when all of the reserve is taken.
     if (missing > length + freePagesAt((head + length) as PageIndex)) return false;
     const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
@@ -263,18 +275,27 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   }
 
   function headOfLocked(page: PageIndex): PageIndex {
-    let head = firstPage as number;
-    while (head < endPage) {
-      const length = runPages(getRun(i32, recordOf(head)));
+    return firstHead((head, word) => page < head + runPages(word));
+  }
+
+  function reservedByLocked(owner: SlotIndex): PageIndex {
+    return firstHead((_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === owner);
+  }
+
+  /** Walks the heads from the bottom to the first that fits; 0 = none. */
+  function firstHead(fits: (head: PageIndex, word: number) => boolean): PageIndex {
+    for (let head = firstPage; head < endPage; ) {
+      const word = getRun(i32, recordOf(head));
+      const length = runPages(word);
       if (length === 0 || head + length > endPage) {
         throw new HeapCorruptionError(
           `the run at ${hex(head * PAGE_BYTES)} has ${length} pages (page-heap I1)`,
         );
       }
-      if (page < head + length) break;
-      head += length;
+      if (fits(head, word)) return head;
+      head = (head + length) as PageIndex;
     }
-    return head as PageIndex;
+    return NONE;
   }
 
   return {
@@ -283,5 +304,6 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     resizeRunLocked,
     commitRun,
     headOfLocked,
+    reservedByLocked,
   };
 }

@@ -243,14 +243,19 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
 
   function releaseEmptiesLocked(c: SizeClass): void {
     if (empties.length === 0) return;
-    locks.acquire(PAGE_LOCK);
-    for (const page of empties) {
-      unlinkLocked(c, page);
-      pageHeap.giveRunLocked(page);
-    }
-    locks.release(PAGE_LOCK);
-    addSpanCount(i32, classRecord(classes, c), -empties.length);
+    // Forgotten first: should the page lock throw, they are spans like others by the next time.
+    const pages = empties;
     empties = [];
+    locks.acquire(PAGE_LOCK);
+    try {
+      for (const page of pages) {
+        unlinkLocked(c, page);
+        pageHeap.giveRunLocked(page);
+      }
+    } finally {
+      locks.release(PAGE_LOCK);
+    }
+    addSpanCount(i32, classRecord(classes, c), -pages.length);
   }
 
   return {

@@ -34,7 +34,7 @@ import { LOCK_TABLE_BYTES } from './lock-table.js';
 import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
 import { registryBytes, THREADS_MAX } from './registry.js';
-import { CLOSED_SLOT_BYTES, SLOT_BYTES } from './slot.js';
+import { SLOT_BYTES } from './slot.js';
 
 /** The smallest heap that can be made. */
 export const HEAP_BYTES_MIN = 2 * MIB;
@@ -56,7 +56,6 @@ export interface Geometry {
   readonly threads: number;
   readonly header: WordIndex;
   readonly registry: WordIndex;
-  readonly closedSlot: WordIndex;
   readonly pageHeap: WordIndex;
   readonly locks: WordIndex;
   readonly classes: WordIndex;
@@ -99,7 +98,6 @@ export function computeGeometry(base: number, bytes: number, threads: number): G
   };
   const header = place(HEADER_BYTES, LINE_BYTES);
   const registry = place(registryBytes(threads), LINE_BYTES);
-  const closedSlot = place(CLOSED_SLOT_BYTES, LINE_BYTES);
   const pageHeap = place(PAGE_HEAP_BYTES, LINE_BYTES);
   const locks = place(LOCK_TABLE_BYTES, LINE_BYTES);
   const classes = place(CLASS_TABLE_BYTES, LINE_BYTES);
@@ -132,7 +130,6 @@ export function computeGeometry(base: number, bytes: number, threads: number): G
     threads,
     header,
     registry,
-    closedSlot,
     pageHeap,
     locks,
     classes,

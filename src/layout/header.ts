@@ -80,7 +80,9 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
 /** The word that attaching threads wait on. */
 export const soloWordIndex = (h: WordIndex): number => h + SOLO;
 export const loadSolo = (i32: Int32Array, h: WordIndex): number => Atomics.load(i32, h + SOLO);
-export const swapSolo = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
-  Atomics.exchange(i32, h + SOLO, threadWord);
+export const casSolo = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
+  Atomics.compareExchange(i32, h + SOLO, from, to);
+export const storeSolo = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
+  Atomics.store(i32, h + SOLO, threadWord);
 export const addAttachment = (i32: Int32Array, h: WordIndex): number =>
   Atomics.add(i32, h + ATTACHMENTS, 1) + 1;

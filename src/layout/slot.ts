@@ -9,7 +9,7 @@
  *     [class] top        TRUTH word index of the stack's next free entry
  *     [class] transit    TRUTH 0, or word index: entries in [top, transit) belong to their spans
  *     [class] limit      how many blocks the stack may hold now: where its fence is
- *     [class] held       TRUTH blocks taken from spans less blocks given back
+ *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program
  *     counters           Float64: see below
  *     stacks             per class: a zero word, the entries, two fence words
@@ -23,9 +23,6 @@
  * I3  A transit is open only under the class lock.
  * I4  Tags 0 and LARGE have tops that point at a fence: a bad free and a large free need no test
  *     of their own.
- *
- * The closed slot, which belongs to nobody, has all its tops between a zero word and a fence: a
- * thread that has detached allocates from it, and so gets to the slow path, which refuses.
  */
 
 import {
@@ -54,7 +51,7 @@ const TOPS = LINE_WORDS;
 const TRANSITS = TOPS + CLASS_ENTRIES;
 const LIMITS = TRANSITS + CLASS_ENTRIES;
 const HELD = LIMITS + CLASS_ENTRIES;
-const MALLOCS = HELD + CLASS_ENTRIES;
+const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
 const COUNTER_WORDS = LINE_WORDS;
 const STACKS = COUNTERS + COUNTER_WORDS;
@@ -73,12 +70,8 @@ for (let c = 0; c < CLASS_ENTRIES; c++) {
 export const SLOT_WORDS = roundUp(next, LINE_WORDS);
 export const SLOT_BYTES = SLOT_WORDS * WORD_BYTES;
 
-const CLOSED_STACK = CLASS_ENTRIES;
-/** The closed slot is only its tops and one stack without entries. */
-export const CLOSED_SLOT_BYTES = roundUp(CLASS_ENTRIES + 1 + FENCE_WORDS, LINE_WORDS) * WORD_BYTES;
-
 if (TOPS % LINE_WORDS !== 0) throw new Error('slot: tops are not on their own lines');
-if (MALLOCS % 2 !== 0 || COUNTERS % 2 !== 0) throw new Error('slot: counters not 8-byte aligned');
+if (HELD % 2 !== 0 || COUNTERS % 2 !== 0) throw new Error('slot: counters not 8-byte aligned');
 
 export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
   (slots + slot * SLOT_WORDS) as WordIndex;
@@ -102,10 +95,10 @@ export const setTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass, end:
   u32[slot + TRANSITS + c] = end;
 };
 
-export const getHeld = (i32: Int32Array, slot: WordIndex, c: SizeClass): number =>
-  i32[slot + HELD + c];
-export const addHeld = (i32: Int32Array, slot: WordIndex, c: SizeClass, blocks: number): void => {
-  i32[slot + HELD + c] += blocks;
+export const getHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
+  f64[((slot + HELD) >>> 1) + c];
+export const addHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks: number): void => {
+  f64[((slot + HELD) >>> 1) + c] += blocks;
 };
 
 export const getLimit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
@@ -169,13 +162,4 @@ export function resetStacks(
     u32[slot + TRANSITS + c] = 0;
     u32[slot + TOPS + c] = bottom;
   }
-}
-
-/** Writes the closed slot. */
-export function writeClosedSlot(u32: Uint32Array, closed: WordIndex): void {
-  const fence = closed + CLOSED_STACK + 1;
-  u32[fence - 1] = 0;
-  u32[fence] = FENCE;
-  u32[fence + 1] = FENCE;
-  u32.fill(fence, closed, closed + CLASS_ENTRIES);
 }

@@ -276,7 +276,7 @@ function readClass(memory: HeapMemory, slots: SlotIndex[], c: SizeClass): SizeCl
   let mallocs = 0;
   for (const slotIndex of slots) {
     const slot = slotRecord(geometry.slots, slotIndex);
-    held += getHeld(i32, slot, c);
+    held += getHeld(f64, slot, c);
     cached += cachedBlocks(memory, slot, c);
     mallocs += getMallocs(f64, slot, c);
   }
@@ -303,7 +303,7 @@ function readThread(memory: HeapMemory, slotIndex: SlotIndex): ThreadStats {
     const cached = cachedBlocks(memory, slot, c);
     const mallocs = getMallocs(f64, slot, c);
     allocations += mallocs;
-    frees += mallocs - getHeld(i32, slot, c) + cached;
+    frees += mallocs - getHeld(f64, slot, c) + cached;
     cachedBytes += cached * BLOCK_BYTES[c];
   }
   return {

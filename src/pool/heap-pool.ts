@@ -5,6 +5,7 @@
  * that owns the pool).
  */
 
+import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { typeError } from '../base/index.js';
 import { type SharedHeap, workerDataWith } from '../face/index.js';
@@ -17,7 +18,7 @@ export interface HeapPoolOptions
   extends Omit<PiscinaOptions, 'filename' | 'minThreads' | 'maxThreads' | 'workerData'> {
   /** The worker's module, as URL or path: its default export is the task. */
   filename: string | URL;
-  /** Workers, from the start to the end. Default: as many as piscina would start at most. */
+  /** Workers, from the start to the end. Default: as many as there are processors. */
   threads?: number;
   /** Plain data for the workers; the heap's handle is added to it. */
   workerData?: Record<string, unknown>;
@@ -50,7 +51,7 @@ export class HeapPool {
 
   /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION, and what piscina throws */
   constructor(heap: SharedHeap, options: HeapPoolOptions) {
-    const { filename, threads, workerData = {}, ...rest } = options;
+    const { filename, threads = availableParallelism(), workerData = {}, ...rest } = options;
     if (filename === undefined) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
@@ -68,7 +69,8 @@ export class HeapPool {
       ...rest,
       filename: String(filename),
       workerData: workerDataWith(heap.handle, workerData),
-      ...(threads === undefined ? {} : { minThreads: threads, maxThreads: threads }),
+      minThreads: threads,
+      maxThreads: threads,
     });
   }
 

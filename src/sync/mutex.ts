@@ -12,9 +12,10 @@
  * I2  Who has waited takes the lock with the waiters bit set: others may still sleep.
  * I3  A thread in a solo section (unsafe calls, alone in the heap) takes no lock at all.
  * I4  No user code runs under a lock.
+ * I5  A wait ends: a lock whose owner is dead is an error, not a hang.
  */
 
-import { HeapCorruptionError, type WordIndex } from '../base/index.js';
+import { HeapCorruptionError, HeapError, type WordIndex } from '../base/index.js';
 import {
   ACQUISITIONS,
   addLockCounter,
@@ -28,7 +29,7 @@ import {
   swapLock,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
-import { type ThreadWord, WAITERS } from './thread-word.js';
+import { isAlive, type ThreadWord, WAITERS } from './thread-word.js';
 
 /** Node 24 and later: tells the processor that this is a spin loop. */
 const pause = (Atomics as { pause?: () => void }).pause;
@@ -57,7 +58,7 @@ export function createLocks(memory: HeapMemory, me: ThreadWord): Locks {
     if (solo) return;
     if (CHECKED) checkRank(lock);
     const line = lockLine(table, lock);
-    if (casLock(i32, line, 0, me) !== 0) acquireContended(line);
+    if (casLock(i32, line, 0, me) !== 0) acquireContended(line, lock);
     addLockCounter(f64, line, ACQUISITIONS, 1);
   }
 
@@ -68,9 +69,9 @@ export function createLocks(memory: HeapMemory, me: ThreadWord): Locks {
     if (swapLock(i32, line, 0) < 0) Atomics.notify(i32, lockWordIndex(line), 1);
   }
 
-  function acquireContended(line: WordIndex): void {
+  function acquireContended(line: WordIndex, lock: LockIndex): void {
     const started = performance.now();
-    if (!spin(line)) sleepUntilTaken(line);
+    if (!spin(line)) sleepUntilTaken(line, lock);
     addLockCounter(f64, line, CONTENTIONS, 1);
     addLockCounter(f64, line, WAIT_NANOSECONDS, (performance.now() - started) * 1e6);
   }
@@ -84,7 +85,7 @@ export function createLocks(memory: HeapMemory, me: ThreadWord): Locks {
     return false;
   }
 
-  function sleepUntilTaken(line: WordIndex): void {
+  function sleepUntilTaken(line: WordIndex, lock: LockIndex): void {
     for (;;) {
       // A failed swap from 0 says what is there now. No ABA: the word names the owner, and whoever
       // owns it now is waited for, whether or not it is the one that was seen.
@@ -94,8 +95,22 @@ export function createLocks(memory: HeapMemory, me: ThreadWord): Locks {
         if (casLock(i32, line, seen, seen | WAITERS) !== seen) continue;
         seen |= WAITERS;
       }
-      Atomics.wait(i32, lockWordIndex(line), seen, WAIT_LIMIT_MS);
+      const outcome = Atomics.wait(i32, lockWordIndex(line), seen, WAIT_LIMIT_MS);
+      if (outcome === 'timed-out' && peekLock(i32, line) === seen) checkOwner(seen, lock);
     }
+  }
+
+  /** Waiting for the dead, or for oneself, would be for ever. */
+  function checkOwner(seen: number, lock: LockIndex): void {
+    const owner = (seen & ~WAITERS) as ThreadWord;
+    if (owner === me) {
+      throw new HeapCorruptionError(`lock ${lock} asked for by the thread that has it (mutex I1)`);
+    }
+    if (isAlive(owner) !== false) return;
+    throw new HeapError(
+      'ERR_SHMALLOC_DEAD_OWNER',
+      `lock ${lock} of this heap is held by a thread that died: what it guards cannot be used`,
+    );
   }
 
   function checkRank(lock: LockIndex): void {

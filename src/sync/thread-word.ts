@@ -3,12 +3,13 @@
  *
  * Used by sync/ alone. Computed once per thread and heap.
  *
- *     bits 0..21   OS thread id            bits 22..30   low bits of the thread's start time
+ *     bits 0..21   OS thread id       bits 22..29   low bits of the thread's start time
+ *     bit 30       set: bits 0..29 are a count instead, see below
  *
  * A slot number would not do: after the slot is reused two threads would own one lock. A thread id
  * alone comes round again (ids wrap at 32,768 on small machines), so its start time in clock ticks
  * (field 22 of /proc/thread-self/stat) is part of the name. Where there is no /proc, a counter in
- * the heap names its threads.
+ * the heap names its threads, and nobody can ask whether they live.
  *
  * I1  A thread word is never 0 and never has bit 31, which marks waiters in a lock word.
  */
@@ -21,7 +22,9 @@ export type ThreadWord = number & { readonly thread: 'ThreadWord' };
 
 const ID_BITS = 22;
 const ID_MASK = (1 << ID_BITS) - 1;
-const START_MASK = (1 << (31 - ID_BITS)) - 1;
+const START_MASK = (1 << (30 - ID_BITS)) - 1;
+/** Marks a word that counts attachments: there is no thread of that number to look for. */
+const COUNTED = 1 << 30;
 /** Fields 9 and 22 of a stat line, counted behind the command name, which is field 2. */
 const FLAGS_FIELD = 9 - 3;
 const START_FIELD = 22 - 3;
@@ -46,37 +49,44 @@ export function currentThreadWord(i32: Int32Array, header: WordIndex): ThreadWor
 
 /**
  * Does the thread with this word still run? Reads /proc, with no help of the event loop; undefined
- * where there is no /proc to ask. A joined thread stands in /proc for a moment more, marked exiting.
+ * where that cannot tell: then it must be taken for alive. A thread that was joined stands in /proc
+ * for a moment more, marked exiting.
  */
 export function isAlive(word: ThreadWord): boolean | undefined {
-  if (own === 0) return undefined;
+  if (own === NOBODY || (word & COUNTED) !== 0) return undefined;
   const id = word & ID_MASK;
-  return wordFromStat(id, `/proc/self/task/${id}/stat`) === word;
+  try {
+    const stat = readStat(`/proc/self/task/${id}/stat`);
+    return wordOf(id, stat) === word && (Number(stat[FLAGS_FIELD]) & EXITING) === 0;
+  } catch (error) {
+    // Any other error (too many open files, say) is no news of the thread.
+    const { code } = error as { code?: string };
+    return code === 'ENOENT' || code === 'ESRCH' ? false : undefined;
+  }
 }
 
 function wordFromProc(): ThreadWord {
   try {
     const path = fileSystem?.readlinkSync('/proc/thread-self') ?? '';
     const id = Number(path.slice(path.lastIndexOf('/') + 1));
-    return id > 0 && id <= ID_MASK ? wordFromStat(id, '/proc/thread-self/stat') : NOBODY;
+    if (!(id > 0 && id <= ID_MASK)) return NOBODY;
+    return wordOf(id, readStat('/proc/thread-self/stat'));
   } catch {
     return NOBODY;
   }
 }
 
-/** The word of the thread that a stat file tells of; 0 where there is none, or it is at its end. */
-function wordFromStat(id: number, path: string): ThreadWord {
-  try {
-    const stat = fileSystem?.readFileSync(path, 'latin1') ?? '';
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const start = fields[START_FIELD];
-    if (start === undefined || (Number(fields[FLAGS_FIELD]) & EXITING) !== 0) return NOBODY;
-    return (id | (Number(BigInt(start) & BigInt(START_MASK)) << ID_BITS)) as ThreadWord;
-  } catch {
-    return NOBODY;
-  }
+function wordOf(id: number, stat: readonly string[]): ThreadWord {
+  const start = Number(BigInt(stat[START_FIELD] ?? '0') & BigInt(START_MASK));
+  return (id | (start << ID_BITS)) as ThreadWord;
+}
+
+/** The fields of a stat file behind the command name. */
+function readStat(path: string): string[] {
+  const stat = fileSystem?.readFileSync(path, 'latin1') ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function wordFromCounter(i32: Int32Array, header: WordIndex): ThreadWord {
-  return (addAttachment(i32, header) & 0x7fffffff || 1) as ThreadWord;
+  return (COUNTED | (addAttachment(i32, header) & (COUNTED - 1))) as ThreadWord;
 }

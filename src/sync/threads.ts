@@ -9,17 +9,18 @@
  *     that attaches claims its slot before it looks at `solo`: one of the two sees the other.
  */
 
-import type { SlotIndex } from '../base/index.js';
+import { HeapError, type SlotIndex } from '../base/index.js';
 import {
   casOwner,
+  casSolo,
   type HeapMemory,
   loadOwner,
   loadSolo,
   soloWordIndex,
   storeOwner,
-  swapSolo,
+  storeSolo,
 } from '../layout/index.js';
-import type { ThreadWord } from './thread-word.js';
+import { isAlive, type ThreadWord } from './thread-word.js';
 
 const SOLO_WAIT_MS = 5;
 
@@ -31,7 +32,7 @@ export function claimSlot(memory: HeapMemory, me: ThreadWord): SlotIndex | -1 {
     if (loadOwner(i32, geometry.registry, slot) !== 0) continue;
     // Failure: another thread was quicker. Go on to the next slot.
     if (casOwner(i32, geometry.registry, slot, 0, me) !== 0) continue;
-    waitForSolo(memory);
+    waitForSolo(memory, slot);
     return slot;
   }
   return -1;
@@ -52,9 +53,10 @@ export function countAttached(memory: HeapMemory): number {
   return attached;
 }
 
-/** Starts a solo section; false (and nothing is changed) when another thread is attached. */
+/** Starts a solo section; false (and nothing is changed) when this thread is not alone. */
 export function enterSolo(memory: HeapMemory, me: ThreadWord): boolean {
-  swapSolo(memory.i32, memory.geometry.header, me);
+  // Failure: another thread is in such a section, so this one is not alone.
+  if (casSolo(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
   if (countAttached(memory) <= 1) return true;
   leaveSolo(memory);
   return false;
@@ -63,13 +65,22 @@ export function enterSolo(memory: HeapMemory, me: ThreadWord): boolean {
 /** Ends a solo section and lets in who waits to attach. */
 export function leaveSolo(memory: HeapMemory): void {
   const { i32, geometry } = memory;
-  swapSolo(i32, geometry.header, 0);
+  storeSolo(i32, geometry.header, 0);
   Atomics.notify(i32, soloWordIndex(geometry.header));
 }
 
-function waitForSolo({ i32, geometry }: HeapMemory): void {
+function waitForSolo(memory: HeapMemory, slot: SlotIndex): void {
+  const { i32, geometry } = memory;
   for (let word = loadSolo(i32, geometry.header); word !== 0; ) {
     Atomics.wait(i32, soloWordIndex(geometry.header), word, SOLO_WAIT_MS);
-    word = loadSolo(i32, geometry.header);
+    const now = loadSolo(i32, geometry.header);
+    if (now === word && isAlive(word as ThreadWord) === false) {
+      freeSlot(memory, slot);
+      throw new HeapError(
+        'ERR_SHMALLOC_DEAD_OWNER',
+        'cannot attach: a thread died in a call without _ts, and left the heap half changed',
+      );
+    }
+    word = now;
   }
 }

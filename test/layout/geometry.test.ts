@@ -10,7 +10,6 @@ import { GIB, hex, KIB, LINE_BYTES, MIB, PAGE_BYTES } from '../../src/base/index
 import {
   baselineBytes,
   CLASS_TABLE_BYTES,
-  CLOSED_SLOT_BYTES,
   computeGeometry,
   defaultThreads,
   type Geometry,
@@ -50,7 +49,6 @@ function regionsOf(g: Geometry): Region[] {
     at('null page', g.base, PAGE_BYTES),
     at('header', g.header * 4, HEADER_BYTES),
     at('registry', g.registry * 4, registryBytes(g.threads)),
-    at('closed slot', g.closedSlot * 4, CLOSED_SLOT_BYTES),
     at('page heap', g.pageHeap * 4, PAGE_HEAP_BYTES),
     at('locks', g.locks * 4, LOCK_TABLE_BYTES),
     at('classes', g.classes * 4, CLASS_TABLE_BYTES),

@@ -277,8 +277,10 @@ test('header: solo and attachments are words of their own; a half magic is none'
     reserveIsZero: true,
   };
   layout.writeHeader(u32, at, fields);
-  t.is(layout.swapSolo(i32, at, 5), 0);
-  t.is(layout.swapSolo(i32, at, 6), 5);
+  t.is(layout.casSolo(i32, at, 0, 5), 0);
+  t.is(layout.casSolo(i32, at, 0, 7), 5, 'taken: left as it is');
+  t.is(layout.loadSolo(i32, at), 5);
+  layout.storeSolo(i32, at, 6);
   t.is(layout.addAttachment(i32, at), 1);
   t.is(layout.addAttachment(i32, at), 2);
   t.is(layout.loadSolo(i32, at), 6);

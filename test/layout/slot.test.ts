@@ -41,21 +41,21 @@ test('stackBottom: the stacks of all classes and tags are disjoint and inside th
 });
 
 test('slot: tops, transits, held, counts, counters and thread keep apart', (t) => {
-  const { u32, i32, f64 } = makeSlot();
+  const { u32, f64 } = makeSlot();
   const limitOf = (c: SizeClass) => Math.min(layout.STACK_LIMIT[c], 2 + (c % 7));
   layout.resetStacks(u32, AT, limitOf);
   layout.setThreadId(u32, AT, 41);
   for (const c of classes) {
     layout.setTop(u32, AT, c, 10_000 + c);
     layout.setTransit(u32, AT, c, 20_000 + c);
-    layout.addHeld(i32, AT, c, -c);
+    layout.addHeld(f64, AT, c, -c);
     f64[layout.mallocsOf(AT) + c] = 2 ** 40 + c;
   }
   for (let n = 0; n < layout.SLOT_COUNTERS; n++) layout.addSlotCounter(f64, AT, n, 2 ** 41 + n);
   for (const c of classes) {
     t.is(layout.getTop(u32, AT, c), 10_000 + c);
     t.is(layout.getTransit(u32, AT, c), 20_000 + c);
-    t.is(layout.getHeld(i32, AT, c), -c);
+    t.is(layout.getHeld(f64, AT, c), -c);
     t.is(layout.getMallocs(f64, AT, c), 2 ** 40 + c);
     t.is(layout.getLimit(u32, AT, c), limitOf(c));
     t.is(u32[layout.stackBottom(AT, c) - 1], 0);
@@ -132,15 +132,4 @@ test('moveFence: from any limit to any other: two fences, no other, no zero, ent
     }
   }
   t.deepEqual(faults.slice(0, 5), []);
-});
-
-test('writeClosedSlot: nothing to pop and no room to push, for every class and tag', (t) => {
-  const { u32 } = makeSlot();
-  layout.writeClosedSlot(u32, AT);
-  for (const c of tags) {
-    const top = u32[AT + c];
-    t.true(top > AT && top + 1 < AT + layout.CLOSED_SLOT_BYTES / 4, `class ${c}`);
-    t.is(u32[top - 1], 0, `class ${c}`);
-    t.is(u32[top], FENCE_WORD, `class ${c}`);
-  }
 });

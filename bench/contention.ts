@@ -2,9 +2,9 @@
  * Threads at once, in a HeapPool of two workers: how much more two do than one, and blocks that one
  * thread allocates and another frees.
  *
- * Models servers whose workers allocate independently, and pipelines that hand blocks over. Does not
- * show more than two threads, or what threads do to each other's data caches; and where the machine
- * has fewer than two cores to itself, scaling is the machine's, not the heap's.
+ * Models servers whose workers allocate independently, and pipelines that hand blocks over. Does
+ * not show more than two threads, or what threads do to each other's data caches; and where the
+ * machine has fewer than two cores to itself, scaling is the machine's, not the heap's.
  */
 
 import { SharedHeap } from 'shmalloc';

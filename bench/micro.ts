@@ -6,9 +6,9 @@
  * Models the cost of the calls alone, on one thread: what a program that does nothing else would
  * see. Does not show cache misses on the program's own data, cold code, or other threads.
  *
- * One scenario a process: a call site that has seen two heaps is three times as slow, which would be
- * the benchmark's fault and no program's. Bodies are loops of 2,000 rounds, called again and again:
- * a loop of millions would run code that was compiled while it ran.
+ * One scenario a process: a call site that has seen two heaps is three times as slow, which would
+ * be the benchmark's fault and no program's. Bodies are loops of 2,000 rounds, called again and
+ * again: a loop of millions would run code that was compiled while it ran.
  */
 
 import { SharedHeap } from 'shmalloc';

@@ -2,8 +2,8 @@
  * The native peers: compiles bench/native/*.c, and runs them on glibc and, preloaded, on the other
  * allocators that this machine has. What is missing is named and left out.
  *
- * What the numbers do not show: C has no bounds checks, and its allocators know nothing of what lies
- * at an address; ours checks both. Theirs may take memory back to the system; ours cannot.
+ * What the numbers do not show: C has no bounds checks, and its allocators know nothing of what
+ * lies at an address; ours checks both. Theirs may take memory back to the system; ours cannot.
  */
 
 import { spawnSync } from 'node:child_process';

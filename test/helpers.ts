@@ -61,31 +61,48 @@ export class Random {
   }
 }
 
+/** Random whole numbers from 0 to `below` - 1. */
+export function randomFrom(seed: number): (below: number) => number {
+  const random = new Random(seed);
+  return (below) => random.below(below);
+}
+
 // ---- accounting
 
-/** What is said about a heap's bytes adds up to the heap, and what was allocated to what is live. */
-export function checkIdentity(stats: HeapStats): void {
-  const sum =
+/** What the parts of a heap add up to; equals reservedBytes when threads are quiet. */
+export function sumOfParts(stats: HeapStats): number {
+  return (
     stats.inUseBytes +
     stats.cachedBytes +
     stats.freeBlockBytes +
     stats.spanTailBytes +
     stats.freeRunBytes +
     stats.untouchedBytes +
-    stats.metadataBytes;
-  assert.equal(sum, stats.reservedBytes, 'the parts add up to the heap');
-  assert.equal(
-    stats.totalAllocatedBytes - stats.totalFreedBytes,
-    stats.inUseBytes,
-    'allocated less freed is in use',
+    stats.metadataBytes
   );
-  assert.ok(stats.inUseBytes >= 0 && stats.cachedBytes >= 0 && stats.freeBlockBytes >= 0);
+}
+
+/**
+ * The accounting identity, to the byte: parts add up to the heap, classes to what is in use.
+ */
+export function checkIdentity(stats: HeapStats): void {
+  assert.equal(sumOfParts(stats), stats.reservedBytes, 'the parts add up to the heap');
+  const inClasses = stats.sizeClasses.reduce((sum, c) => sum + c.blocksInUse * c.blockBytes, 0);
+  assert.equal(inClasses + stats.large.bytesInUse, stats.inUseBytes, 'classes add up to in use');
+  for (const c of stats.sizeClasses) {
+    const whole = c.blocksInUse >= 0 && c.blocksCached >= 0 && c.blocksFree >= 0;
+    assert.ok(whole, `class of ${c.blockBytes} bytes has no negative count: ${JSON.stringify(c)}`);
+  }
   assert.ok(stats.freeRunBytes >= 0 && stats.untouchedBytes >= 0 && stats.frees >= 0);
 }
 
-/** checkIdentity of the heap as it is now; gives its statistics for further checks. */
-export function assertIdentity(t: ExecutionContext, heap: SharedHeap, when = ''): HeapStats {
-  const stats = heap.stats();
+/** checkIdentity of a heap as it is now, or of its statistics; gives them for further checks. */
+export function assertIdentity(
+  t: ExecutionContext,
+  source: SharedHeap | HeapStats,
+  when = '',
+): HeapStats {
+  const stats = 'stats' in source ? source.stats() : source;
   t.notThrows(() => checkIdentity(stats), when);
   return stats;
 }

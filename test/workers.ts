@@ -1,62 +1,15 @@
 /**
- * Shared by the tests that start threads and processes: seeds, workers, child processes, and the
- * accounting identity.
+ * Shared by the tests that start threads and processes: workers and child processes.
  */
 
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
-import type { ExecutionContext } from 'ava';
 import type { HeapStats } from 'shmalloc';
 
 /** The package's root: two folders above this module's, which is dist/test. */
 export const ROOT = new URL('../../', import.meta.url);
-
-/** A seed of this run: SHMALLOC_SEED, or the clock's. Printed, so that a failure can be replayed. */
-export function seedOf(t: ExecutionContext): number {
-  const given = process.env.SHMALLOC_SEED;
-  const seed = given === undefined ? Date.now() >>> 0 : Number(given) >>> 0;
-  t.log(`SHMALLOC_SEED=${seed}`);
-  return seed;
-}
-
-/** Random whole numbers from 0 to `below` - 1 (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return Math.floor((((x ^ (x >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
-/** What the parts of a heap add up to; equals reservedBytes when threads are quiet. */
-export function sumOfParts(stats: HeapStats): number {
-  return (
-    stats.inUseBytes +
-    stats.cachedBytes +
-    stats.freeBlockBytes +
-    stats.spanTailBytes +
-    stats.freeRunBytes +
-    stats.untouchedBytes +
-    stats.metadataBytes
-  );
-}
-
-/** Asserts the accounting identity, to the byte, and that the classes add up to the totals. */
-export function assertIdentity(t: ExecutionContext, stats: HeapStats): void {
-  t.is(sumOfParts(stats), stats.reservedBytes, 'parts add up to what is reserved');
-  const inClasses = stats.sizeClasses.reduce((sum, c) => sum + c.blocksInUse * c.blockBytes, 0);
-  t.is(inClasses + stats.large.bytesInUse, stats.inUseBytes, 'classes add up to what is in use');
-  for (const c of stats.sizeClasses) {
-    t.true(
-      c.blocksInUse >= 0 && c.blocksCached >= 0 && c.blocksFree >= 0,
-      `class of ${c.blockBytes} bytes has no negative count: ${JSON.stringify(c)}`,
-    );
-  }
-}
 
 /** How many threads are attached. */
 export function countAttached(stats: HeapStats): number {

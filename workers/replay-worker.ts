@@ -4,9 +4,9 @@
  * Started by `shmalloc replay` in a HeapPool. One task at a time per thread.
  *
  * Two loops. The timed one does what a C replay does and nothing else: it writes one word into a
- * malloc'ed block. The verifying one fills each block with a pattern of its own and checks all of it
- * at realloc and free. Both go in short slices called again and again: a loop of millions would run
- * code compiled while it runs, which is slower on Node 22-26.
+ * malloc'ed block. The verifying one fills each block with a pattern of its own and checks all of
+ * it at realloc and free. Both go in short slices called again and again: a loop of millions would
+ * run code compiled while it runs, which is slower on Node 22-26.
  */
 
 import { performance } from 'node:perf_hooks';

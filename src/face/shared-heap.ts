@@ -48,8 +48,8 @@ if (!isMainThread) {
 /**
  * A heap in a SharedArrayBuffer, as one thread sees it.
  *
- * An address is a byte offset in the buffer, a multiple of 16, and 0 is null: `heap.i32[p >>> 2]` is
- * the first word of the block at `p` (shift with `>>>`: addresses go up to 4 GiB).
+ * An address is a byte offset in the buffer, a multiple of 16, and 0 is null: `heap.i32[p >>> 2]`
+ * is the first word of the block at `p` (shift with `>>>`: addresses go up to 4 GiB).
  *
  * @example
  * ```ts

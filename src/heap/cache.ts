@@ -8,8 +8,8 @@
  * belong to the spans: [top, transit). Setting their bits again does no harm, so whoever finds the
  * class lock's owner dead can finish either direction by setting them all.
  *
- * I1  Refill: entries, transit, bits cleared, top, held, transit = 0. Flush: transit, top, bits set,
- *     held, transit = 0. In this order, under the class lock.
+ * I1  Refill: entries, transit, bits cleared, top, held, transit = 0. Flush: transit, top, bits
+ *     set, held, transit = 0. In this order, under the class lock.
  * I2  Empty spans are given back only after the transit is closed.
  * I3  A stack's limit changes only while the stack is shorter than the old and the new one.
  */

@@ -5,8 +5,8 @@
  * unsafe calls go through the solo gate and take none. Owner thread only.
  *
  * I1  Behind a gate there is stack left for the whole section: an overflow strikes at the gate,
- *     where nothing is half done, and not between two stores. (A caught overflow in a locked section
- *     left a lock held in 750 of 1,374 cases; with a probe before it in none of 18,000.)
+ *     where nothing is half done, and not between two stores. (A caught overflow in a locked
+ *     section left a lock held in 750 of 1,374 cases; with a probe before it in none of 18,000.)
  * I2  Behind the solo gate this thread is the only one attached, and stays it until it leaves.
  * I3  A thread that has detached passes no gate.
  */

@@ -5,9 +5,9 @@
  * commitRun. Overview: allocator.ts.
  *
  * Free runs are found by run-bins.ts in constant time. Runs below the direct size are cut from the
- * bottom of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map").
- * A large block that realloc moves may well grow again: it gets the bottom of the longest free run,
- * or of the reserve, where it can grow without being moved.
+ * bottom of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top
+ * ("map"). A large block that realloc moves may well grow again: it gets the bottom of the longest
+ * free run, or of the reserve, where it can grow without being moved.
  *
  * I1  Runs tile the data region: from firstPage, each head's length leads to the next head.
  * I2  A change is one store of a head's run word; new remainders and tails are written before it,

@@ -5,11 +5,11 @@
  * not; it holds no other lock when it begins.
  *
  * So far only slots of threads that died outside the heap's locks are recovered: what they had
- * cached is whole, and goes back as a flush would give it back; so do runs that they had reserved. A
- * dead thread that holds a lock, or was in a call without _ts, is left alone.
+ * cached is whole, and goes back as a flush would give it back; so do runs that they had reserved.
+ * A dead thread that holds a lock, or was in a call without _ts, is left alone.
  *
- * I1  A slot's owner is looked at, then whether it lives, then the owner again: a thread may detach,
- *     and another take the slot, in between.
+ * I1  A slot's owner is looked at, then whether it lives, then the owner again: a thread may
+ *     detach, and another take the slot, in between.
  * I2  Freeing the slot is the last store. Every step can be repeated.
  */
 

@@ -40,8 +40,8 @@ export interface HeapPoolStats {
 /**
  * @example
  * ```ts
- * const pool = new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url), threads: 2 });
- * await pool.run({ address: p });   // in the worker: SharedHeap.current().i32[address >>> 2]
+ * const pool = new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url), threads: 2
+ * }); await pool.run({ address: p });   // in the worker: SharedHeap.current().i32[address >>> 2]
  * await pool.destroy();
  * ```
  */

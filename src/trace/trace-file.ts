@@ -10,8 +10,8 @@
  * A slot names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
  * free empties it.
  *
- * I1  A Trace that was read can be replayed blindly: slots are in range, kinds are known, nothing is
- *     filled twice or freed twice. A file that is not so is refused.
+ * I1  A Trace that was read can be replayed blindly: slots are in range, kinds are known, nothing
+ *     is filled twice or freed twice. A file that is not so is refused.
  */
 
 import { readFileSync } from 'node:fs';

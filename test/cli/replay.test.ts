@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import anyOrder, { type ExecutionContext } from 'ava';
 import type { HeapStats } from 'shmalloc';
+import { sumOfParts } from '../helpers.js';
 import { SAMPLE, TraceFolder, traceBytes } from '../trace/make-trace.js';
-import { COMMAND, type Finished, firstLine, ROOT, shmalloc, sumOfParts } from '../workers.js';
+import { COMMAND, type Finished, firstLine, ROOT, shmalloc } from '../workers.js';
 
 // Each test runs processes of its own: one at a time is enough for a small machine.
 const test = anyOrder.serial;

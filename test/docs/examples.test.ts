@@ -1,8 +1,8 @@
 /**
  * The examples in the documentation run, and print what their comments say.
  *
- * A fenced `js` block is a file; its first line names it (`// main.js`). Files of one page go into one
- * folder and main.js is run. `console.log(...); // 42` promises the line 42.
+ * A fenced `js` block is a file; its first line names it (`// main.js`). Files of one page go into
+ * one folder and main.js is run. `console.log(...); // 42` promises the line 42.
  */
 
 import { execFileSync } from 'node:child_process';

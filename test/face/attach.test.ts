@@ -1,14 +1,15 @@
 /**
  * Proves who can make and attach a heap, and how: by handle in other threads, in a buffer of one's
- * own, with every wrong option, handle and buffer refused by a clear error; and that slots come back
- * however a thread ends.
+ * own, with every wrong option, handle and buffer refused by a clear error; and that slots come
+ * back however a thread ends.
  */
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type Address, HeapError, type HeapHandle, type HeapOptions, SharedHeap } from 'shmalloc';
 import { headerWord, LAYOUT_VERSION } from '../../src/layout/index.js';
-import { assertIdentity, countAttached, ended, nextMessage } from '../workers.js';
+import { assertIdentity } from '../helpers.js';
+import { countAttached, ended, nextMessage } from '../workers.js';
 import type { GuestReport, GuestTask } from './guest.worker.js';
 
 const GUEST = new URL('./guest.worker.js', import.meta.url);

@@ -1,7 +1,7 @@
 /**
- * Proves that a heap can be filled to its end and comes back whole: what fitted once fits again after
- * everything was freed, in whatever order, for every size class and for large blocks; malloc gives
- * 0 only where no free run is long enough.
+ * Proves that a heap can be filled to its end and comes back whole: what fitted once fits again
+ * after everything was freed, in whatever order, for every size class and for large blocks; malloc
+ * gives 0 only where no free run is long enough.
  */
 
 import test, { type ExecutionContext } from 'ava';

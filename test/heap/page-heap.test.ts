@@ -9,8 +9,8 @@ import { assertIdentity } from '../helpers.js';
 const PAGE = 8192;
 
 /**
- * A heap whose run below the reserve (136 pages, not zero) stands in its bin behind 18 shorter ones,
- * more than are compared.
+ * A heap whose run below the reserve (136 pages, not zero) stands in its bin behind 18 shorter
+ * ones, more than are compared.
  */
 function crowdedBin(): SharedHeap {
   const heap = SharedHeap.create({ size: '64MiB' });

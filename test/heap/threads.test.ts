@@ -9,7 +9,8 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Address, SharedHeap, ThreadSafetyError } from 'shmalloc';
 import { HeapPool } from 'shmalloc/pool';
-import { assertIdentity, countAttached, ended, nextMessage, seedOf } from '../workers.js';
+import { assertIdentity, seedOf } from '../helpers.js';
+import { countAttached, ended, nextMessage } from '../workers.js';
 import {
   emptyMailboxes,
   MAILBOX_COUNT,

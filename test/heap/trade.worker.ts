@@ -2,15 +2,15 @@
  * Thread of the trading tests: allocates, fills, hands blocks over, and frees and reallocates what
  * it and others allocated. As a pool task (default export), or by itself when workerData says so.
  *
- * Overlap: a second buffer has a byte per granule of the heap. A block's granules are claimed there,
- * one compare-and-swap each, after it was handed out and before it is given back. Should any address
- * ever be live twice, a claim fails. Contents: every block is filled by a pattern of its own, all of
- * which is checked before the block is freed or reallocated, and whenever it changes hands.
+ * Overlap: a second buffer has a byte per granule of the heap. A block's granules are claimed
+ * there, one compare-and-swap each, after it was handed out and before it is given back. Should any
+ * address ever be live twice, a claim fails. Contents: every block is filled by a pattern of its
+ * own, all of which is checked before the block is freed or reallocated, and whenever it changes hands.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
-import { randomFrom } from '../workers.js';
+import { randomFrom } from '../helpers.js';
 
 export interface TradeTask {
   /** One byte per granule of the heap. */

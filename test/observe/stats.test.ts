@@ -6,7 +6,8 @@
 import { threadId, Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type HeapStats, SharedHeap, type SizeClassStats } from 'shmalloc';
-import { assertIdentity, ended, nextMessage, randomFrom, seedOf } from '../workers.js';
+import { assertIdentity, randomFrom, seedOf } from '../helpers.js';
+import { ended, nextMessage } from '../workers.js';
 import type { Order } from './counting.worker.js';
 
 const WORKER = new URL('./counting.worker.js', import.meta.url);

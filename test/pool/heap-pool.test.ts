@@ -6,7 +6,8 @@
 import test from 'ava';
 import { type Address, SharedHeap } from 'shmalloc';
 import { HeapPool, type HeapPoolOptions } from 'shmalloc/pool';
-import { assertIdentity, countAttached } from '../workers.js';
+import { assertIdentity } from '../helpers.js';
+import { countAttached } from '../workers.js';
 import type { BlocksResult, BlocksTask, Meeting } from './blocks.worker.js';
 
 const filename = new URL('./blocks.worker.js', import.meta.url);

@@ -9,7 +9,8 @@ import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { HeapError } from 'shmalloc';
 import { CALLOC, FREE, MALLOC, REALLOC, readTrace } from '../../src/trace/index.js';
-import { ROOT, randomFrom, seedOf } from '../workers.js';
+import { randomFrom, seedOf } from '../helpers.js';
+import { ROOT } from '../workers.js';
 import { type Operation, SAMPLE, TraceFolder, traceBytes } from './make-trace.js';
 
 const SHIPPED = fileURLToPath(new URL('bench/traces/', ROOT));

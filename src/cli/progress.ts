@@ -27,20 +27,23 @@ export function startProgress(heap: SharedHeap, done: Float64Array, total: numbe
     const seconds = (performance.now() - started) / 1e3;
     const stats = heap.stats();
     const part = Math.min(1, operations / Math.max(total, 1));
-    const summary =
-      `${(part * 100).toFixed(0).padStart(3)} %  ${formatCount(operations)} operations, ` +
-      `${formatCount(operations / seconds)} a second, in use ${formatBytes(stats.inUseBytes)}, ` +
-      `footprint ${formatBytes(stats.footprintBytes)}`;
+    const percent = `${(part * 100).toFixed(0).padStart(3)} %`;
+    const speed = `${formatCount(operations)} operations, ${formatCount(operations / seconds)} a second`;
+    const memory = `in use ${formatBytes(stats.inUseBytes)}, footprint ${formatBytes(stats.footprintBytes)}`;
     if (!terminal) {
-      out.write(`${summary}\n`);
+      out.write(`${percent}  ${speed}, ${memory}\n`);
       return;
     }
     const cells = Math.round(part * BAR_CELLS);
     const bar = '█'.repeat(cells) + '░'.repeat(BAR_CELLS - cells);
     const busy = stats.threads.filter((thread) => thread.attached && thread.allocations > 0);
-    const rows = [`${bar} ${summary}`, ...busy.map((thread) => describe(thread, seconds))];
+    const rows = [
+      `${bar} ${percent}  ${memory}`,
+      `  ${speed}`,
+      ...busy.map((thread) => describe(thread, seconds)),
+    ];
     erase();
-    out.write(rows.map((row) => `${row.slice(0, (out.columns ?? 80) - 1)}\n`).join(''));
+    out.write(rows.map((row) => `${row.slice(0, (out.columns || 80) - 1)}\n`).join(''));
     lines = rows.length;
   }
 
@@ -62,7 +65,6 @@ function describe(thread: ThreadStats, seconds: number): string {
   const operations = thread.allocations + thread.frees;
   return (
     `  thread ${thread.threadId}: ${formatCount(operations)} calls, ` +
-    `${formatCount(operations / seconds)} a second, ${formatCount(thread.refills)} refills, ` +
-    `${formatCount(thread.flushes)} flushes, cached ${formatBytes(thread.cachedBytes)}`
+    `${formatCount(operations / seconds)} a second, cached ${formatBytes(thread.cachedBytes)}`
   );
 }

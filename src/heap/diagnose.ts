@@ -10,6 +10,7 @@ import {
   BLOCK_BYTES,
   blockIndex,
   GRANULE_BYTES,
+  GRANULE_SHIFT,
   hex,
   InvalidAddressError,
   type InvalidAddressReason,
@@ -124,11 +125,15 @@ export function createDiagnose(memory: HeapMemory, locks: Locks, pageHeap: PageH
       };
     }
     const block = span + index * BLOCK_BYTES[c];
-    const live = tags[block >>> 4] !== 0;
-    const what = `the ${live ? '' : 'free '}block at ${hex(block)}, ${BLOCK_BYTES[c]} bytes, class ${c}`;
-    if (address !== block) return { reason: live ? 'interior' : 'freed', text: `inside ${what}` };
+    const live = tags[block >>> GRANULE_SHIFT] !== 0;
+    const what = `block at ${hex(block)}, ${BLOCK_BYTES[c]} bytes, class ${c}`;
+    if (address !== block) {
+      return live
+        ? { reason: 'interior', text: `inside the ${what}` }
+        : { reason: 'freed', text: `inside the free ${what}` };
+    }
     return live
-      ? { reason: 'freed', text: `${what} is live now, and was not a moment ago` }
-      : { reason: 'freed', text: `${what} is free: freed already, or never allocated` };
+      ? { reason: 'freed', text: `the ${what}, is live now, and was not a moment ago` }
+      : { reason: 'freed', text: `the ${what}, is free: freed already, or never allocated` };
   }
 }

@@ -416,8 +416,18 @@ for (const [face, callsOf] of Object.entries(FACES)) {
             ['base', base, 'metadata', /in the heap's metadata/],
           ];
     return [
-      ['freed, 8 bytes', freed[0], 'freed', /the free block at .*, 16 bytes, class 1 is free/],
-      ['freed, 4 KiB', freed[1], 'freed', /the free block at .*, 4096 bytes, class 28 is free/],
+      [
+        'freed, 8 bytes',
+        freed[0],
+        'freed',
+        /the block at .*, 16 bytes, class 1, is free: freed already/,
+      ],
+      [
+        'freed, 4 KiB',
+        freed[1],
+        'freed',
+        /the block at .*, 4096 bytes, class 28, is free: freed already/,
+      ],
       ['freed, 256 KiB', freed[2], 'freed', /in free pages at .*freed already/],
       ['inside a block', small + 16, 'interior', inside],
       ['inside a block, its last granule', small + 32, 'interior', inside],

@@ -159,7 +159,7 @@ for (const gib of [2, 3]) {
       [small + 2 ** 32, 'out-of-range', /past the heap's end/],
       [small + 0.5, 'fractional', /whole numbers/],
       [large + 8192, 'interior', new RegExp(`inside the block at ${hex(large)}, .* large`)],
-      [freed, 'freed', new RegExp(`the free block at ${hex(freed)}, 512 bytes`)],
+      [freed, 'freed', new RegExp(`the block at ${hex(freed)}, 512 bytes, class 16, is free`)],
       [freedLarge, 'freed', /in free pages at/],
       [HEAP_BYTES, 'out-of-range', /past the heap's end at 0xffff0000/],
       [2 ** 32 - 16, 'out-of-range', /past the heap's end/],

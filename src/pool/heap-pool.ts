@@ -48,6 +48,7 @@ export interface HeapPoolStats {
 export class HeapPool {
   readonly heap: SharedHeap;
   readonly #piscina: Piscina;
+  readonly #broken: Promise<never>;
 
   /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION, and what piscina throws */
   constructor(heap: SharedHeap, options: HeapPoolOptions) {
@@ -72,11 +73,24 @@ export class HeapPool {
       minThreads: threads,
       maxThreads: threads,
     });
+    // A worker that fails while it has no task rejects nothing: piscina emits it, and an error that
+    // nobody listens to would end the process. Before any task is done it means that workers cannot
+    // start (their module is missing, say), and no task would ever be done.
+    this.#broken = new Promise((_, reject) => {
+      this.#piscina.on('error', (error: Error) => {
+        if (this.#piscina.completed === 0) reject(error);
+        else warnOfWorker(error);
+      });
+    });
+    this.#broken.catch(() => {});
   }
 
-  /** Runs a task in a worker. Takes piscina's run options (signal, transferList, name, ...). */
+  /**
+   * Runs a task in a worker. Takes piscina's run options (signal, transferList, name, ...). Rejects
+   * with what the task threw, or with what keeps workers from starting.
+   */
   run<Result = unknown>(task: unknown, options: RunOptions = {}): Promise<Result> {
-    return this.#piscina.run(task, options) as Promise<Result>;
+    return Promise.race([this.#piscina.run(task, options) as Promise<Result>, this.#broken]);
   }
 
   stats(): HeapPoolStats {
@@ -99,6 +113,12 @@ export class HeapPool {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.destroy();
   }
+}
+
+function warnOfWorker(error: Error): void {
+  process.emitWarning(`a worker failed outside of a task: ${error.message}`, {
+    code: 'SHMALLOC_WORKER_FAILED',
+  });
 }
 
 function isPlainObject(value: unknown): boolean {

@@ -129,6 +129,17 @@ test('HeapPool.run: a filename that is no module rejects, naming it', async (t) 
   });
 });
 
+test('HeapPool.run: rejects too when its workers failed to start before it was called', async (t) => {
+  using heap = SharedHeap.create({ size: '2MiB', threads: 3 });
+  const nowhere = new URL('./nowhere.worker.js', import.meta.url);
+  for (const wait of [0, 50, 100, 200, 400]) {
+    await using pool = new HeapPool(heap, { filename: nowhere, threads: 2 });
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    const error = await t.throwsAsync(pool.run({}), { any: true });
+    t.regex(String((error as Error | undefined)?.message), /nowhere\.worker\.js/);
+  }
+});
+
 test('HeapPool.destroy: gives slots and caches back, many pools in a row on few slots', async (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 3 });
   for (let round = 0; round < 12; round++) {

@@ -408,9 +408,13 @@ test('SharedHeap.create: a growable buffer is a TypeError that says so', (t) => 
 });
 
 test('SharedHeap.create: threads 1 and 256 are allowed', (t) => {
-  SharedHeap.create({ size: '2MiB', threads: 1 }).detach();
-  SharedHeap.create({ size: '64MiB', threads: 256 }).detach();
-  t.pass();
+  for (const [size, threads] of [
+    ['2MiB', 1],
+    ['64MiB', 256],
+  ] as const) {
+    using heap = SharedHeap.create({ size, threads });
+    t.true(heap.malloc_ts(16) > 0, `${threads} threads`);
+  }
 });
 
 // ---- buffers of one's own

@@ -10,9 +10,20 @@ export {
   ThreadSafetyError,
 } from './base/index.js';
 export {
+  type Block,
   type HeapHandle,
   type HeapOptions,
+  type Recovered,
   SharedHeap,
+  type VerifyOptions,
+  type VerifyProblem,
+  type VerifyReport,
   type ViewConstructor,
 } from './face/index.js';
-export type { HeapStats, LockStats, SizeClassStats, ThreadStats } from './observe/index.js';
+export type {
+  HeapStats,
+  LockStats,
+  RecoveryStats,
+  SizeClassStats,
+  ThreadStats,
+} from './observe/index.js';

@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_THREAD_SAFETY'
   | 'ERR_SHMALLOC_DETACHED'
   | 'ERR_SHMALLOC_NO_SLOT'
-  | 'ERR_SHMALLOC_DEAD_OWNER'
+  | 'ERR_SHMALLOC_LOCK_TIMEOUT'
   | 'ERR_SHMALLOC_NOT_A_HEAP'
   | 'ERR_SHMALLOC_LAYOUT_VERSION'
   | 'ERR_SHMALLOC_TRUNCATED'
@@ -64,7 +64,10 @@ export class ThreadSafetyError extends Error {
   readonly code = 'ERR_SHMALLOC_THREAD_SAFETY' satisfies ErrorCode;
 }
 
-/** The heap's own structures contradict each other. The message names the invariant. */
+/**
+ * The heap's own structures contradict each other. The message names the invariant. The heap is
+ * poisoned from then on: every call in every thread throws this error.
+ */
 export class HeapCorruptionError extends Error {
   override readonly name = 'HeapCorruptionError';
   readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;

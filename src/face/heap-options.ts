@@ -10,6 +10,8 @@ import { requireFixedBuffer } from './heap-handle.js';
 import { parseBytes } from './parse-bytes.js';
 
 const BYTES_DEFAULT = '1GiB';
+const LOCK_TIMEOUT_MS_DEFAULT = 10_000;
+const LOCK_TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 /** What `SharedHeap.create` can be told. */
 export interface HeapOptions {
@@ -24,6 +26,12 @@ export interface HeapOptions {
   buffer?: SharedArrayBuffer;
   /** Where in `buffer` the heap begins: a multiple of 8192. Default 0. */
   byteOffset?: number;
+  /**
+   * Where there is no /proc (anywhere but on Linux), how many milliseconds a main thread waits for a
+   * lock before it gives up with ERR_SHMALLOC_LOCK_TIMEOUT: nobody can tell there whether the thread
+   * that has it still lives, unless the heap watches its workers. Default 10,000.
+   */
+  lockTimeoutMs?: number;
 }
 
 /** The options with all that they leave open decided. */
@@ -33,13 +41,15 @@ export interface ResolvedOptions {
   readonly base: number;
   readonly bytes: number;
   readonly threads: number;
+  readonly lockTimeoutMs: number;
 }
 
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
 export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { buffer, base } = checkBuffer(options);
   const bytes = checkSize(options, buffer, base);
-  return { buffer, base, bytes, threads: checkThreads(options, bytes) };
+  const threads = checkThreads(options, bytes);
+  return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options) };
 }
 
 function checkBuffer(options: HeapOptions): {
@@ -91,6 +101,12 @@ function checkThreads({ threads }: HeapOptions, bytes: number): number {
   if (threads === undefined) return defaultThreads(bytes);
   if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
   throw badOption('threads', threads, `a whole number from 1 to ${THREADS_MAX}`);
+}
+
+function checkLockTimeout({ lockTimeoutMs = LOCK_TIMEOUT_MS_DEFAULT }: HeapOptions): number {
+  const fits = Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1;
+  if (fits && lockTimeoutMs <= LOCK_TIMEOUT_MS_MAX) return lockTimeoutMs;
+  throw badOption('lockTimeoutMs', lockTimeoutMs, 'a whole number of milliseconds from 1');
 }
 
 function badOption(name: string, got: unknown, allowed: string): RangeError {

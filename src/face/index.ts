@@ -1,4 +1,11 @@
 /** face: the public class and the default heap. */
+export type {
+  Block,
+  Recovered,
+  VerifyOptions,
+  VerifyProblem,
+  VerifyReport,
+} from '../heap/index.js';
 export { workerDataWith } from './default-heap.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';

@@ -9,7 +9,7 @@
  *   2. empty stack: refill it from the class's spans, class lock        cache.ts, once a batch
  *   3. no span with a free block: cut a new one from a run, page lock   spans.ts
  *   4. no free run that fits: take pages from the untouched reserve     page-heap.ts
- *   5. heap full: give back what this thread has cached, try again; then 0
+ *   5. heap full: give back what this thread has cached, then what dead threads had; then 0
  * and of a free:
  *   1. push on the stack of the block's class, by its tag               free, about 3 ns
  *   2. full stack: give half of it back to the spans' bitmaps           cache.ts, once a batch
@@ -21,6 +21,9 @@
  * I2  Free first: push, and only then the tag. With a full stack the push goes over the fence.
  * I3  Everything that can fail or throw is before the first of these stores.
  * I4  No call stands between the stores of a fast path: a caught stack overflow could strike there.
+ * I5  What follows a commit (a flush after a push) may fail; the call that it belongs to does not.
+ *
+ * Comments `point: name` mark the stores at which tests kill a thread on purpose (test/points).
  */
 
 import {
@@ -50,6 +53,8 @@ import type { Cache } from './cache.js';
 import type { Diagnose } from './diagnose.js';
 import type { Gate } from './gate.js';
 import type { LargeBlocks } from './large.js';
+import type { Mend } from './mend.js';
+import type { Recovered } from './recover.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const blockBytes = BLOCK_BYTES;
@@ -85,6 +90,8 @@ export function createCalls(
   cache: Cache,
   large: LargeBlocks,
   diagnose: Diagnose,
+  mend: Mend,
+  recover: () => Recovered,
 ): Calls {
   const { i32, u32, f64, tags } = memory;
   const { dataStart, dataBytes } = memory.geometry;
@@ -174,14 +181,7 @@ export function createCalls(
 
   /** Pops a block, refilling the stack first where it is empty. Clears `zeroBytes` of it. */
   function allocateSmall(c: SizeClass, zeroBytes = 0): Address {
-    if (newest(c) === 0) {
-      gate.enter();
-      try {
-        if (!fill(c)) return NULL;
-      } finally {
-        gate.leave();
-      }
-    }
+    if (newest(c) === 0 && !fillGated(c)) return NULL;
     if (zeroBytes > 0) clearBytes(memory, newest(c), zeroBytes);
     return pop(c);
   }
@@ -191,33 +191,57 @@ export function createCalls(
     return u32[u32[tops + c] - 1] as Address;
   }
 
+  function fillGated(c: SizeClass): boolean {
+    let filled: boolean;
+    gate.enter();
+    try {
+      filled = fill(c);
+    } catch (error) {
+      throw gate.abandon(error);
+    }
+    gate.leave();
+    return filled;
+  }
+
   /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
   function fill(c: SizeClass): boolean {
-    if (newest(c) !== 0) return true;
-    return cache.refill(c) || (cache.flushAll() > 0 && cache.refill(c));
+    if (newest(c) !== 0 || cache.refill(c)) return true;
+    return (cache.flushAll() > 0 && cache.refill(c)) || (recoverAny() && cache.refill(c));
+  }
+
+  /** Takes back what dead threads had: the last resort of a full heap. False where that is nothing. */
+  function recoverAny(): boolean {
+    const { slots, locks } = recover();
+    return slots + locks > 0;
   }
 
   /** Commits the newest block of a stack that is not empty. */
   function pop(c: SizeClass): Address {
     const top = u32[tops + c] - 1;
     const address = u32[top];
+    // point: pop.tag
     tags[address >>> SHIFT] = c;
+    // point: pop.count
     f64[mallocs + c] += 1;
+    // point: pop.top
     u32[tops + c] = top;
     return address as Address;
   }
 
   function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
+    let address: Address;
     gate.enter();
     try {
-      const address = reserve(bytes, alignPages, false);
-      if (address === 0) return NULL;
-      if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
-      large.commit(address);
-      return address;
-    } finally {
-      gate.leave();
+      address = reserve(bytes, alignPages, false);
+    } catch (error) {
+      throw gate.abandon(error);
     }
+    const fresh = large.wasFresh();
+    gate.leave();
+    if (address === 0) return NULL;
+    if (zero && !fresh) clearBytes(memory, address, bytes);
+    large.commit(address);
+    return address;
   }
 
   /** Reserves a run for a large block; 0 when the heap is full. Behind the gate. */
@@ -225,9 +249,12 @@ export function createCalls(
     const pages = pagesOf(bytes);
     // Refused here, so that no larger number ever gets near a run word.
     if (!(pages <= dataPages)) return NULL;
-    const address = large.reserve(pages, alignPages, growing);
-    if (address !== 0 || cache.flushAll() === 0) return address;
-    return large.reserve(pages, alignPages, growing);
+    return (
+      large.reserve(pages, alignPages, growing) ||
+      (cache.flushAll() > 0 && large.reserve(pages, alignPages, growing)) ||
+      (recoverAny() && large.reserve(pages, alignPages, growing)) ||
+      NULL
+    );
   }
 
   // ---- free, slow
@@ -243,9 +270,10 @@ export function createCalls(
     gate.enter();
     try {
       give(address, c);
-    } finally {
-      gate.leave();
+    } catch (error) {
+      throw gate.abandon(error);
     }
+    gate.leave();
   }
 
   /** Frees a live block of class `c`, or LARGE. Behind the gate. */
@@ -254,12 +282,22 @@ export function createCalls(
       large.free(address);
       return;
     }
+    // Only after a flush that failed; this one may throw, since nothing is freed yet.
+    if (cache.isOver(c)) cache.flush(c);
     const full = isFull(c);
     const top = u32[tops + c];
+    // point: push.entry
     u32[top] = address;
+    // point: push.top
     u32[tops + c] = top + 1;
+    // point: push.untag
     tags[address >>> SHIFT] = 0;
-    if (full) cache.flush(c);
+    if (!full) return;
+    try {
+      cache.flush(c);
+    } catch (error) {
+      if (!mend.locks(error)) throw error;
+    }
   }
 
   // ---- realloc
@@ -281,12 +319,7 @@ export function createCalls(
         return moveSmall(address, c, target, size);
       }
     }
-    gate.enter();
-    try {
-      return move(address, c, size);
-    } finally {
-      gate.leave();
-    }
+    return size > SMALL_BYTES_MAX ? moveToLarge(address, c, size) : moveToSmall(address, c, size);
   }
 
   /**
@@ -307,29 +340,50 @@ export function createCalls(
     return moved as Address;
   }
 
-  /**
-   * Gives a block another size, elsewhere if need be. Copies into a block that is not committed,
-   * frees the old one, and commits the new one last: at no point are both lost, or both live.
-   */
-  function move(address: Address, c: SizeClass, size: number): Address {
-    if (size > SMALL_BYTES_MAX) {
-      if (c === LARGE_TAG && large.resize(address, pagesOf(size))) return address;
-      const target = reserve(size, 1, true);
-      if (target === 0) return NULL;
-      copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
-      give(address, c);
-      large.commit(target);
-      return target;
+  // Both copy into a block that is not committed, free the old one, and commit the new one last: at
+  // no point are both lost to a living thread, or both live.
+
+  function moveToLarge(address: Address, c: SizeClass, size: number): Address {
+    let target: Address;
+    gate.enter();
+    try {
+      target = relocate(address, c, size);
+    } catch (error) {
+      throw gate.abandon(error);
     }
+    gate.leave();
+    if (target !== 0 && target !== address) large.commit(target);
+    return target;
+  }
+
+  /** The same block resized, or another one that is reserved, with the old one freed; 0 = full. */
+  function relocate(address: Address, c: SizeClass, size: number): Address {
+    if (c === LARGE_TAG && large.resize(address, pagesOf(size))) return address;
+    const target = reserve(size, 1, true);
+    if (target === 0) return NULL;
+    copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
+    give(address, c);
+    return target;
+  }
+
+  function moveToSmall(address: Address, c: SizeClass, size: number): Address {
     const target = classOf(size);
-    if (!fill(target)) return NULL;
-    if (c !== LARGE_TAG) {
-      if (isFull(c)) cache.flush(c);
-      return moveSmall(address, c, target, size);
+    gate.enter();
+    let filled: boolean;
+    try {
+      filled = fill(target);
+      if (filled && c === LARGE_TAG) {
+        copyBytes(memory, newest(target), address, size);
+        large.free(address);
+      } else if (filled && isFull(c)) {
+        cache.flush(c);
+      }
+    } catch (error) {
+      throw gate.abandon(error);
     }
-    copyBytes(memory, newest(target), address, size);
-    large.free(address);
-    return pop(target);
+    gate.leave();
+    if (!filled) return NULL;
+    return c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
   }
 
   function isFull(c: SizeClass): boolean {
@@ -359,13 +413,8 @@ export function createCalls(
   }
 
   function invalid(asked: string, address: unknown): Error {
-    if (address === 0) return diagnose(asked, address);
-    const alone = gate.tryEnter();
-    try {
-      return diagnose(asked, address);
-    } finally {
-      if (alone) gate.leave();
-    }
+    gate.checkOpen();
+    return gate.look(() => diagnose(asked, address));
   }
 
   function close(): void {

@@ -51,11 +51,13 @@ export interface Cache {
   refill(c: SizeClass): boolean;
   /** Gives the newest half of a full stack back, the entry over the fence included. */
   flush(c: SizeClass): void;
+  /** Is there an entry over the fence? So after a flush that failed. */
+  isOver(c: SizeClass): boolean;
   /** Gives everything back; how many blocks that was. */
   flushAll(): number;
   /**
    * The same for a slot whose thread is dead. It may have died between a tag and the pop that was
-   * to follow, so tags are cleared too.
+   * to follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
    */
   flushDead(): number;
 }
@@ -80,66 +82,93 @@ export function createCache(
   function refill(c: SizeClass): boolean {
     const limit = getLimit(u32, slot, c);
     locks.acquire(classLock(c));
-    try {
-      const count = spans.availableLocked(c, (limit + 1) >>> 1);
-      if (count === 0) return false;
-      const bottom = stackBottom(slot, c);
-      spans.listFreeLocked(c, count, bottom + count);
-      setTransit(u32, slot, c, bottom + count);
-      spans.takeListedLocked(c, count);
-      setTop(u32, slot, c, bottom + count);
-      addHeld(f64, slot, c, count);
-      setTransit(u32, slot, c, 0);
-    } finally {
-      locks.release(classLock(c));
-    }
+    const count = spans.availableLocked(c, (limit + 1) >>> 1);
+    if (count > 0) takeLocked(c, count);
+    locks.release(classLock(c));
+    if (count === 0) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
     if (limit < STACK_LIMIT[c]) moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
     return true;
   }
 
+  function takeLocked(c: SizeClass, count: number): void {
+    const bottom = stackBottom(slot, c);
+    spans.listFreeLocked(c, count, bottom + count);
+    // point: refill.transit
+    setTransit(u32, slot, c, bottom + count);
+    spans.takeListedLocked(c, count);
+    // point: refill.top
+    setTop(u32, slot, c, bottom + count);
+    // point: refill.held
+    addHeld(f64, slot, c, count);
+    // point: refill.close
+    setTransit(u32, slot, c, 0);
+  }
+
+  function isOver(c: SizeClass): boolean {
+    return getTop(u32, slot, c) > stackBottom(slot, c) + getLimit(u32, slot, c);
+  }
+
   function flush(c: SizeClass): void {
     const limit = getLimit(u32, slot, c);
-    giveBack(c, (limit + 1) >>> 1);
+    locks.acquire(classLock(c));
+    giveLocked(c, (limit + 1) >>> 1, false);
+    locks.release(classLock(c));
     addSlotCounter(f64, slot, FLUSHES, 1);
     moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
   }
 
-  /** Gives back all but the oldest `keep` blocks of a stack. */
-  function giveBack(c: SizeClass, keep: number, dead = false): void {
-    locks.acquire(classLock(c));
-    try {
-      const top = getTop(u32, slot, c);
-      const from = stackBottom(slot, c) + keep;
-      setTransit(u32, slot, c, top);
-      setTop(u32, slot, c, from);
-      if (dead) for (let entry = from; entry < top; entry++) tags[u32[entry] >>> GRANULE_SHIFT] = 0;
-      spans.putBackLocked(c, from, top);
-      addHeld(f64, slot, c, from - top);
-      setTransit(u32, slot, c, 0);
-      spans.releaseEmptiesLocked(c);
-    } finally {
-      locks.release(classLock(c));
+  /** Gives all but the oldest `keep` blocks of a stack back. */
+  function giveLocked(c: SizeClass, keep: number, dead: boolean): void {
+    const top = getTop(u32, slot, c);
+    const from = stackBottom(slot, c) + keep;
+    // point: flush.transit
+    setTransit(u32, slot, c, top);
+    // point: flush.top
+    setTop(u32, slot, c, from);
+    if (dead) {
+      for (let entry = from; entry < top; entry++) {
+        // point: flush.tag
+        tags[u32[entry] >>> GRANULE_SHIFT] = 0;
+      }
     }
+    spans.putBackLocked(c, from, top);
+    // point: flush.held
+    addHeld(f64, slot, c, from - top);
+    // point: flush.close
+    setTransit(u32, slot, c, 0);
+    spans.releaseEmptiesLocked(c);
   }
 
-  function giveAllBack(dead: boolean): number {
+  function cachedBlocks(c: SizeClass): number {
+    // Below 0 where the thread died before it had written its tops.
+    return Math.max(0, getTop(u32, slot, c) - stackBottom(slot, c));
+  }
+
+  function flushAll(): number {
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      const cached = getTop(u32, slot, c) - stackBottom(slot, c);
-      // Below 0 where the thread died before it had written its tops.
-      if (cached <= 0) continue;
-      giveBack(c, 0, dead);
-      blocks += cached;
+      // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
+      if (cachedBlocks(c) > 0) blocks += giveAll(c, false);
     }
     return blocks;
   }
 
-  return {
-    reset,
-    refill,
-    flush,
-    flushAll: () => giveAllBack(false),
-    flushDead: () => giveAllBack(true),
-  };
+  function flushDead(): number {
+    let blocks = 0;
+    // Also where nothing is cached: to take the lock is to close what the dead thread left open.
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true);
+    return blocks;
+  }
+
+  function giveAll(c: SizeClass, dead: boolean): number {
+    locks.acquire(classLock(c));
+    // Counted under the lock: a takeover may just have shortened the stack.
+    const cached = cachedBlocks(c);
+    if (cached > 0) giveLocked(c, 0, dead);
+    locks.release(classLock(c));
+    return cached;
+  }
+
+  return { reset, refill, flush, isOver, flushAll, flushDead };
 }

@@ -7,17 +7,51 @@
  * I2  After detach no call of this attachment touches the slot: another thread may own it.
  */
 
-import { HeapError, type SlotIndex } from '../base/index.js';
+import {
+  HeapError,
+  probeStack,
+  RESCUE_FRAMES,
+  type SlotIndex,
+  type WordIndex,
+} from '../base/index.js';
 import { type HeapMemory, setThreadId, slotRecord } from '../layout/index.js';
-import { claimSlot, createLocks, currentThreadWord, freeSlot } from '../sync/index.js';
+import {
+  claimSlot,
+  createLocks,
+  currentThreadWord,
+  freeSlot,
+  isThreadAlive,
+  type Locks,
+  numberedWord,
+  poisonReason,
+  reportDeath,
+  type ThreadWord,
+  throwIfPoisoned,
+  waitForSolo,
+} from '../sync/index.js';
 import { type Calls, createCalls } from './allocator.js';
-import { createCache } from './cache.js';
+import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
-import { createGates } from './gate.js';
+import { createGates, type Gate } from './gate.js';
 import { createLargeBlocks } from './large.js';
-import { createPageHeap } from './page-heap.js';
-import { type Recovered, recoverSlots } from './recover.js';
-import { createSpans } from './spans.js';
+import { createMend, type Mend } from './mend.js';
+import { createPageHeap, type PageHeap } from './page-heap.js';
+import { type Recovered, recoverDead } from './recover.js';
+import { createRepairs, type Repairs } from './repair.js';
+import { createSpans, type Spans } from './spans.js';
+import { type Block, listBlocks, type VerifyReport, verifyHeap } from './verify.js';
+
+const SOLO_WAIT_MS = 5;
+/** Recovery belongs to no slot: it gives runs back and reserves none. */
+const NO_SLOT = -1;
+
+/** What a thread is to the heap that it attaches to. */
+export interface Attacher {
+  /** Its number in worker_threads. */
+  readonly threadId: number;
+  /** It waits no longer than this for a lock whose owner cannot be looked for. */
+  readonly lockTimeoutMs: number;
+}
 
 export interface HeapCore {
   readonly memory: HeapMemory;
@@ -27,47 +61,80 @@ export interface HeapCore {
   /** The calls for a heap with one thread; made when first asked for. */
   solo(): Calls;
   readonly diagnose: Diagnose;
-  /** Takes back the slots of threads that ended without detaching. */
+  /** Takes back what threads left behind that ended without detaching. */
   recover(): Recovered;
+  /** The thread with this number has ended: says so to all, and recovers it. */
+  recoverThread(threadId: number): Recovered;
+  verify(quiet: boolean): VerifyReport;
+  /** All live blocks, by address. */
+  blocks(): Block[];
+  /** Why the heap refuses all work, or null. */
+  poisonReason(): string | null;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
 }
 
+/** A thread's tools for what all threads share: it needs no slot to use them. */
+interface Tools {
+  readonly me: ThreadWord;
+  readonly locks: Locks;
+  readonly repairs: Repairs;
+  readonly pageHeap: PageHeap;
+  readonly spans: Spans;
+  readonly mend: Mend;
+  cacheOf(slot: WordIndex): Cache;
+  /** Recovery that leaves nothing half done, whatever happens in it. */
+  recover(): Recovered;
+}
+
+function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: Attacher): Tools {
+  const me = currentThreadWord(by.threadId);
+  // The locks know of repair, and repair of the locks.
+  const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
+  const pageHeap = createPageHeap(memory, slot);
+  const spans = createSpans(memory, locks, pageHeap);
+  const repairs = createRepairs(memory, locks, pageHeap);
+  const mend = createMend(memory, slot, locks, repairs, pageHeap);
+  const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans);
+
+  function recover(): Recovered {
+    throwIfPoisoned(memory);
+    probeStack(RESCUE_FRAMES);
+    try {
+      return recoverDead(memory, locks, repairs, pageHeap, cacheOf);
+    } catch (error) {
+      // Only its locks: a call on whose way this is may have a run reserved.
+      mend.locks(error);
+      throw error;
+    }
+  }
+
+  return { me, locks, repairs, pageHeap, spans, mend, cacheOf, recover };
+}
+
 /**
  * Attaches the calling thread.
- * @throws HeapError ERR_SHMALLOC_NO_SLOT when all slots are taken
+ * @throws HeapError ERR_SHMALLOC_NO_SLOT when all slots are taken; HeapCorruptionError
  */
-export function attachCore(memory: HeapMemory, reserveIsZero: boolean, threadId: number): HeapCore {
-  const { geometry } = memory;
-  const me = currentThreadWord(memory.i32, geometry.header);
-  const locks = createLocks(memory, me);
-  const recover = (): Recovered => {
-    const pageHeap = createPageHeap(memory, 0);
-    const spans = createSpans(memory, locks, pageHeap);
-    return recoverSlots(memory, locks, pageHeap, (slot) => createCache(memory, slot, locks, spans));
-  };
-  let claimed = claimSlot(memory, me);
-  if (claimed === -1 && recover().slots > 0) claimed = claimSlot(memory, me);
-  if (claimed === -1) {
-    throw new HeapError(
-      'ERR_SHMALLOC_NO_SLOT',
-      `cannot attach thread ${threadId}: all ${geometry.threads} thread slots of this heap are ` +
-        'taken; make the heap with more `threads`, or detach() threads that are done',
-    );
-  }
-  const slotIndex = claimed;
-  const slot = slotRecord(geometry.slots, slotIndex);
-  const pageHeap = createPageHeap(memory, slotIndex);
-  const spans = createSpans(memory, locks, pageHeap);
-  const cache = createCache(memory, slot, locks, spans);
-  const large = createLargeBlocks(memory, slotIndex, slot, locks, pageHeap, reserveIsZero);
-  const diagnose = createDiagnose(memory, locks, pageHeap);
-  const gates = createGates(memory, me, locks);
+export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attacher): HeapCore {
+  throwIfPoisoned(memory);
+  const slotIndex = takeSlot(memory, by);
+  const slot = slotRecord(memory.geometry.slots, slotIndex);
+  const tools = createTools(memory, slotIndex, by);
+  const { me, locks, pageHeap, mend, recover } = tools;
+  const cache = tools.cacheOf(slot);
+  const large = createLargeBlocks(memory, slotIndex, slot, locks, pageHeap, mend, reserveIsZero);
+  const diagnose = createDiagnose(memory, locks);
+  const gates = createGates(memory, me, locks, mend, recover);
+  // point: attach.reset
   cache.reset();
-  setThreadId(memory.u32, slot, threadId);
+  setThreadId(memory.u32, slot, by.threadId);
+  // Poisoned meanwhile, its tops may not be where poison would have them.
+  if (poisonReason(memory) !== null) freeSlot(memory, slotIndex);
+  throwIfPoisoned(memory);
 
-  const callsBehind = (gate: typeof gates.shared): Calls =>
-    createCalls(memory, slot, gate, cache, large, diagnose);
+  const callsBehind = (gate: Gate): Calls =>
+    createCalls(memory, slot, gate, cache, large, diagnose, mend, recover);
   const shared = callsBehind(gates.shared);
   // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
   let solo: Calls | undefined;
@@ -75,12 +142,13 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, threadId:
 
   function detach(): void {
     if (!attached) return;
-    gates.shared.enter();
+    // A broken heap keeps what it has: its slot is all that it gets back.
+    if (poisonReason(memory) === null) gates.shared.look(cache.flushAll);
     attached = false;
-    cache.flushAll();
     gates.close();
     shared.close();
     solo?.close();
+    // point: detach.slot
     freeSlot(memory, slotIndex);
   }
 
@@ -97,6 +165,57 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, threadId:
     },
     diagnose,
     recover,
+    recoverThread(threadId) {
+      reportDeath(memory, numberedWord(threadId));
+      return recover();
+    },
+    verify(quiet) {
+      gates.shared.checkOpen();
+      return gates.shared.look(() => verifyHeap(memory, locks, quiet));
+    },
+    blocks() {
+      gates.shared.checkOpen();
+      return gates.shared.look(() => listBlocks(memory, locks));
+    },
+    poisonReason: () => poisonReason(memory),
     detach,
   };
+}
+
+/** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
+function takeSlot(memory: HeapMemory, by: Attacher): SlotIndex {
+  const { me, recover } = createTools(memory, NO_SLOT, by);
+  let slot = claimSlot(memory, me);
+  if (slot === -1 && recover().slots > 0) slot = claimSlot(memory, me);
+  if (slot === -1) {
+    throw new HeapError(
+      'ERR_SHMALLOC_NO_SLOT',
+      `cannot attach thread ${by.threadId}: all ${memory.geometry.threads} thread slots of this ` +
+        'heap are taken; make the heap with more `threads`, or detach() threads that are done',
+    );
+  }
+  try {
+    awaitSolo(memory, by, recover);
+  } catch (error) {
+    freeSlot(memory, slot);
+    throw error;
+  }
+  return slot;
+}
+
+/** A thread that died in a solo section is recovered; of one that lives the end is waited for. */
+function awaitSolo(memory: HeapMemory, by: Attacher, recover: () => Recovered): void {
+  const started = performance.now();
+  for (;;) {
+    const owner = waitForSolo(memory, SOLO_WAIT_MS);
+    if (owner === 0) return;
+    const alive = isThreadAlive(memory, owner);
+    if (alive === false) recover();
+    if (alive !== undefined || performance.now() - started < by.lockTimeoutMs) continue;
+    throw new HeapError(
+      'ERR_SHMALLOC_LOCK_TIMEOUT',
+      `cannot attach thread ${by.threadId}: waited ${by.lockTimeoutMs} ms for the end of a call ` +
+        'without _ts, and nobody can tell whether its thread still lives',
+    );
+  }
 }

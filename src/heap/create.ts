@@ -32,10 +32,11 @@ export interface Creation {
   readonly id: string;
   /** The buffer has never been written to. */
   readonly pristine: boolean;
+  readonly lockTimeoutMs: number;
 }
 
 export function createHeap(creation: Creation): HeapMemory {
-  const { buffer, base, bytes, threads, id, pristine } = creation;
+  const { buffer, base, bytes, threads, id, pristine, lockTimeoutMs } = creation;
   const geometry = computeGeometry(base, bytes, threads);
   const memory = viewMemory(buffer, geometry);
   if (!pristine) clearMetadata(memory);
@@ -47,6 +48,7 @@ export function createHeap(creation: Creation): HeapMemory {
     threads,
     id,
     reserveIsZero: pristine,
+    lockTimeoutMs,
   });
   return memory;
 }

@@ -2,7 +2,8 @@
  * What is wrong with an address: finds out what lies there, and says so.
  *
  * Called by allocator.ts and face/ when an address is not the start of a live block, and by
- * error messages. Any thread; takes the page lock for the walk over the runs. Changes nothing.
+ * error messages, behind a gate. Any thread; takes the page lock for the walk over the runs.
+ * Changes nothing.
  */
 
 import {
@@ -35,7 +36,7 @@ import {
   UNTOUCHED_RUN,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
-import type { PageHeap } from './page-heap.js';
+import { headOfLocked } from './walk.js';
 
 interface Finding {
   readonly reason: InvalidAddressReason;
@@ -45,7 +46,7 @@ interface Finding {
 /** Makes the error for an address that cannot be freed, reallocated, measured or viewed. */
 export type Diagnose = (asked: string, address: unknown) => InvalidAddressError;
 
-export function createDiagnose(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Diagnose {
+export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
   const { i32, tags, geometry } = memory;
 
   return function diagnose(asked, address) {
@@ -108,12 +109,10 @@ export function createDiagnose(memory: HeapMemory, locks: Locks, pageHeap: PageH
 
   function runAround(page: PageIndex): { head: PageIndex; word: number } {
     locks.acquire(PAGE_LOCK);
-    try {
-      const head = pageHeap.headOfLocked(page);
-      return { head, word: getRun(i32, pageRecord(geometry.pageTable, head)) };
-    } finally {
-      locks.release(PAGE_LOCK);
-    }
+    const head = headOfLocked(memory, page);
+    const word = getRun(i32, pageRecord(geometry.pageTable, head));
+    locks.release(PAGE_LOCK);
+    return { head, word };
   }
 
   function findInSpan(address: number, span: Address, c: SizeClass): Finding {

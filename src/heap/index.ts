@@ -1,6 +1,7 @@
-/** heap: page heap, spans, caches, allocation and free. Imports base, layout, sync. */
+/** heap: page heap, spans, caches, allocation and free, recovery, verification. */
 export type { Calls } from './allocator.js';
-export { attachCore, type HeapCore } from './core.js';
+export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
 export type { Recovered } from './recover.js';
+export type { Block, VerifyOptions, VerifyProblem, VerifyReport } from './verify.js';

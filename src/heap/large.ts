@@ -5,8 +5,9 @@
  *
  * I1  A run is RESERVED by the slot while it is being handed out or taken back: should the thread
  *     die meanwhile, recovery frees it. It is LARGE exactly while a program holds it.
- * I2  Committing LARGE is the last store of an allocation, RESERVED the first of a free; both are
- *     outside the lock.
+ * I2  Committing LARGE is the last store of an allocation, outside the lock; RESERVED is the first
+ *     of a free, inside it: whoever cannot have the lock has freed nothing.
+ * I3  What follows the first store of a free may fail; the free does not.
  */
 
 import { type Address, LARGE, PAGE_BYTES, type PageIndex, type WordIndex } from '../base/index.js';
@@ -22,10 +23,14 @@ import {
   pageOf,
   pageRecord,
   RESERVED_RUN,
+  runKind,
+  runOwner,
   runPages,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
+import type { Mend } from './mend.js';
 import { DIRECT_PAGES_MIN, type PageHeap } from './page-heap.js';
+import { headOfLocked } from './walk.js';
 
 export interface LargeBlocks {
   /**
@@ -51,6 +56,7 @@ export function createLargeBlocks(
   slot: WordIndex,
   locks: Locks,
   pageHeap: PageHeap,
+  mend: Mend,
   reserveIsZero: boolean,
 ): LargeBlocks {
   const { i32, f64, tags } = memory;
@@ -67,20 +73,42 @@ export function createLargeBlocks(
 
   function commit(address: Address): void {
     const page = pageOf(address);
+    // point: large.count
     addSlotCounter(f64, slot, LARGE_MALLOCS, 1);
     addSlotCounter(f64, slot, LARGE_MALLOC_BYTES, bytesOf(address));
+    // point: large.tag
     tags[address >>> 4] = LARGE;
+    // point: large.commit
     pageHeap.commitRun(page, LARGE_RUN, 0);
   }
 
   function free(address: Address): void {
-    const page = pageOf(address);
-    pageHeap.commitRun(page, RESERVED_RUN, slotIndex);
-    tags[address >>> 4] = 0;
     locks.acquire(PAGE_LOCK);
-    pageHeap.giveRunLocked(page);
-    locks.release(PAGE_LOCK);
+    const page = pageOf(address);
+    // point: large.reserve
+    pageHeap.commitRun(page, RESERVED_RUN, slotIndex);
+    try {
+      // point: large.untag
+      tags[address >>> 4] = 0;
+      pageHeap.giveRunLocked(page);
+      locks.release(PAGE_LOCK);
+    } catch (error) {
+      if (!mend.locks(error)) throw error;
+      giveAgain(page);
+    }
     addSlotCounter(f64, slot, LARGE_FREES, 1);
+  }
+
+  /** The run is whole again, and RESERVED still, or part of a free one. */
+  function giveAgain(page: PageIndex): void {
+    locks.acquire(PAGE_LOCK);
+    const word = getRun(i32, pageRecord(memory.geometry.pageTable, page));
+    const isHead = headOfLocked(memory, page) === page;
+    if (isHead && runKind(word) === RESERVED_RUN && runOwner(word) === slotIndex) {
+      tags[(page * PAGE_BYTES) >>> 4] = 0;
+      pageHeap.giveRunLocked(page);
+    }
+    locks.release(PAGE_LOCK);
   }
 
   function resize(address: Address, pages: number): boolean {

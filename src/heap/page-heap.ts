@@ -15,17 +15,11 @@
  * I3  No two FREE runs touch, once the lock is released.
  * I4  The bins hold exactly the FREE runs; the tail word of a run's last page is its length for a
  *     FREE run and 0 for any other, the untouched reserve included.
- * I5  A page once taken from UNTOUCHED is never UNTOUCHED again.
+ * I5  A page once taken from UNTOUCHED is never UNTOUCHED again; there is at most one such run.
+ * I6  Frontiers and counts of mapped runs are what a walk says.
  */
 
-import {
-  HeapCorruptionError,
-  hex,
-  PAGE_BYTES,
-  type PageIndex,
-  roundUp,
-  type SlotIndex,
-} from '../base/index.js';
+import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '../base/index.js';
 import {
   addMapped,
   bumpPageHeapCounter,
@@ -42,7 +36,6 @@ import {
   RUN_KIND_NAMES,
   type RunKind,
   runKind,
-  runOwner,
   runPages,
   runWord,
   SPLITS,
@@ -83,10 +76,6 @@ export interface PageHeap {
   resizeRunLocked(page: PageIndex, pages: number): boolean;
   /** Makes a RESERVED run a LARGE one or a span, by one store. Its owner only; needs no lock. */
   commitRun(page: PageIndex, kind: RunKind, owner: number): void;
-  /** The head of the run that a data page lies in. Walks the heads: for error reports. */
-  headOfLocked(page: PageIndex): PageIndex;
-  /** A run RESERVED by a slot, 0 = none. Walks the heads: for recovery. */
-  reservedByLocked(owner: SlotIndex): PageIndex;
 }
 
 export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
@@ -117,6 +106,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   }
 
   function account(pages: number, direct: boolean): TakenRun {
+    // point: pages.mapped
     addMapped(i32, pageHeap, pages, 1);
     if (direct) bumpPageHeapCounter(f64, pageHeap, DIRECT_MAPS);
     return taken;
@@ -133,24 +123,27 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     ) as PageIndex;
     const lead = at - page;
     const rest = length - lead - pages;
-    if (rest > 0) writeFree(at + pages, rest);
+    if (rest > 0) {
+      // point: cut.rest
+      setRun(i32, recordOf(at + pages), runWord(FREE_RUN, 0, rest));
+      // point: cut.restTail
+      setTail(i32, recordOf(page + length - 1), rest);
+    }
+    // point: cut.tail
     setTail(i32, recordOf(at + pages - 1), 0);
+    // point: cut.run
     setRun(i32, recordOf(at), runWord(RESERVED_RUN, slot, pages));
     if (lead > 0) {
-      // The head stays where it was, so shortening it is what commits the split.
+      // point: cut.leadTail
       setTail(i32, recordOf(at - 1), lead);
+      // The head stays where it was, so shortening it is what commits the split.
+      // point: cut.commit
       setRun(i32, recordOf(page), runWord(FREE_RUN, 0, lead));
       linkLocked(page, lead);
     }
     if (rest > 0) linkLocked((at + pages) as PageIndex, rest);
     if (lead > 0 || rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
     taken.page = at;
-  }
-
-  /** Head and tail of a free run that no walk can see yet. */
-  function writeFree(page: number, pages: number): void {
-    setRun(i32, recordOf(page), runWord(FREE_RUN, 0, pages));
-    setTail(i32, recordOf(page + pages - 1), pages);
   }
 
   /** Takes a run from the top of the reserve. */
@@ -161,13 +154,23 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const at = Math.floor((head + length - pages) / alignPages) * alignPages;
     if (at < head) return false;
     const rest = head + length - at - pages;
-    if (rest > 0) writeFree(at + pages, rest);
+    if (rest > 0) {
+      // point: top.rest
+      setRun(i32, recordOf(at + pages), runWord(FREE_RUN, 0, rest));
+      // point: top.restTail
+      setTail(i32, recordOf(head + length - 1), rest);
+    }
+    // point: top.tail
     setTail(i32, recordOf(at + pages - 1), 0);
+    // point: top.run
     setRun(i32, recordOf(at), runWord(RESERVED_RUN, slot, pages));
     if (at > head) {
+      // point: top.reserveTail
       setTail(i32, recordOf(at - 1), 0);
+      // point: top.commit
       setRun(i32, recordOf(head), runWord(UNTOUCHED_RUN, 0, at - head));
     } else {
+      // point: top.index
       setUntouched(i32, pageHeap, NONE);
     }
     // No bin has it yet; it may touch a free run above.
@@ -190,11 +193,16 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     if (missing > length + freePagesAt((head + length) as PageIndex)) return false;
     const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
     if (length > step) {
+      // point: brk.rest
       setRun(i32, recordOf(head + step), runWord(UNTOUCHED_RUN, 0, length - step));
     }
+    // point: brk.tail
     setTail(i32, recordOf(head + step - 1), step);
+    // point: brk.commit
     setRun(i32, recordOf(head), runWord(FREE_RUN, 0, step));
+    // point: brk.index
     setUntouched(i32, pageHeap, (length > step ? head + step : NONE) as PageIndex);
+    // point: brk.brk
     setBrk(i32, pageHeap, (head + step) as PageIndex);
     mergeLocked(head, step);
     return true;
@@ -204,6 +212,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   function giveRunLocked(page: PageIndex): void {
     const pages = runPages(getRun(i32, recordOf(page)));
+    // point: pages.mapped
     addMapped(i32, pageHeap, -pages, -1);
     mergeLocked(page, pages);
   }
@@ -227,7 +236,9 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
       total += free;
       bumpPageHeapCounter(f64, pageHeap, COALESCES);
     }
+    // point: merge.tail
     setTail(i32, recordOf(head + total - 1), total);
+    // point: merge.commit
     setRun(i32, recordOf(head), runWord(FREE_RUN, 0, total));
     linkLocked(head, total);
   }
@@ -252,10 +263,18 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const rest = have + free - pages;
     if (rest < 0) return false;
     if (free > 0) unlinkLocked(above, free);
-    if (rest > 0) writeFree(page + pages, rest);
+    if (rest > 0) {
+      // point: resize.rest
+      setRun(i32, recordOf(page + pages), runWord(FREE_RUN, 0, rest));
+      // point: resize.restTail
+      setTail(i32, recordOf(page + pages + rest - 1), rest);
+    }
+    // point: resize.tail
     setTail(i32, recordOf(page + pages - 1), 0);
+    // point: resize.commit
     setRun(i32, recordOf(page), runWord(runKind(word), 0, pages));
     if (rest > 0) linkLocked((page + pages) as PageIndex, rest);
+    // point: pages.mapped
     addMapped(i32, pageHeap, pages - have, 0);
     if (rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
     if (free > 0) bumpPageHeapCounter(f64, pageHeap, COALESCES);
@@ -274,36 +293,10 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     setRun(i32, record, runWord(kind, owner, runPages(getRun(i32, record))));
   }
 
-  function headOfLocked(page: PageIndex): PageIndex {
-    return firstHead((head, word) => page < head + runPages(word));
-  }
-
-  function reservedByLocked(owner: SlotIndex): PageIndex {
-    return firstHead((_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === owner);
-  }
-
-  /** Walks the heads from the bottom to the first that fits; 0 = none. */
-  function firstHead(fits: (head: PageIndex, word: number) => boolean): PageIndex {
-    for (let head = firstPage; head < endPage; ) {
-      const word = getRun(i32, recordOf(head));
-      const length = runPages(word);
-      if (length === 0 || head + length > endPage) {
-        throw new HeapCorruptionError(
-          `the run at ${hex(head * PAGE_BYTES)} has ${length} pages (page-heap I1)`,
-        );
-      }
-      if (fits(head, word)) return head;
-      head = (head + length) as PageIndex;
-    }
-    return NONE;
-  }
-
   return {
     takeRunLocked,
     giveRunLocked,
     resizeRunLocked,
     commitRun,
-    headOfLocked,
-    reservedByLocked,
   };
 }

@@ -1,95 +1,131 @@
 /**
- * Recovery of slots whose threads have ended without detaching.
+ * Recovery: takes back what threads left behind that ended without detaching, at whatever moment.
  *
- * Called by core.ts: at attach when all slots are taken, and by recover(). Any thread, attached or
- * not; it holds no other lock when it begins.
+ * Called by core.ts: when the program asks, when a watched worker ends, at attach when all slots are
+ * taken, after a lock was taken over, and before malloc answers 0. Any thread, attached or not; it
+ * holds no other lock when it begins.
  *
- * So far only slots of threads that died outside the heap's locks are recovered: what they had
- * cached is whole, and goes back as a flush would give it back; so do runs that they had reserved.
- * A dead thread that holds a lock, or was in a call without _ts, is left alone.
+ * Blocks that a dead thread had handed to its program stay live: others may hold their addresses.
  *
  * I1  A slot's owner is looked at, then whether it lives, then the owner again: a thread may
  *     detach, and another take the slot, in between.
- * I2  Freeing the slot is the last store. Every step can be repeated.
+ * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die too, and
+ *     the next one begins anew.
+ * I3  No slot is freed with a lock, a transit or a solo section still in its thread's name.
  */
 
-import { GRANULE_SHIFT, PAGE_BYTES, type SlotIndex, type WordIndex } from '../base/index.js';
+import { SIZE_CLASS_COUNT, type SizeClass, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
+  addRecovered,
+  classLock,
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
   loadOwner,
+  loadReport,
   loadSolo,
   lockLine,
   PAGE_LOCK,
   peekLock,
+  RECOVERED_BLOCKS,
+  RECOVERED_RUNS,
+  RECOVERED_SLOTS,
   RECOVERY_LOCK,
+  REPORTS,
   slotRecord,
 } from '../layout/index.js';
-import { freeSlot, isAlive, type Locks, type ThreadWord, WAITERS } from '../sync/index.js';
+import {
+  freeSlot,
+  isThreadAlive,
+  type Locks,
+  leaveSolo,
+  type ThreadWord,
+  WAITERS,
+  withdrawReport,
+} from '../sync/index.js';
 import type { Cache } from './cache.js';
+import { freeReserved } from './mend.js';
 import type { PageHeap } from './page-heap.js';
+import type { Repairs } from './repair.js';
 
 /** What a recovery found. */
 export interface Recovered {
   /** Slots of dead threads, free again. */
   slots: number;
-  /** Blocks that they had cached. */
+  /** Locks that dead threads held: what they guard was repaired. */
+  locks: number;
+  /** Blocks that dead threads had cached. */
   blocks: number;
   /** Runs that they were allocating or freeing. */
   runs: number;
 }
 
-export function recoverSlots(
+export function recoverDead(
   memory: HeapMemory,
   locks: Locks,
+  repairs: Repairs,
   pageHeap: PageHeap,
   cacheOf: (slot: WordIndex) => Cache,
 ): Recovered {
-  const { i32, geometry } = memory;
-  const found: Recovered = { slots: 0, blocks: 0, runs: 0 };
+  const { i32, f64, geometry } = memory;
+  const { registry, header, threads } = geometry;
+  const takeoversBefore = locks.takeovers();
+  const found: Recovered = { slots: 0, locks: 0, blocks: 0, runs: 0 };
+  const isDead = (word: number): boolean =>
+    word !== 0 && isThreadAlive(memory, word as ThreadWord) === false;
+
   locks.acquire(RECOVERY_LOCK);
-  try {
-    for (let s = 0 as SlotIndex; s < geometry.threads; s++) {
-      const owner = loadOwner(i32, geometry.registry, s) as ThreadWord;
-      if (owner === 0 || isAlive(owner) !== false || holdsLock(memory, owner)) continue;
-      if (loadOwner(i32, geometry.registry, s) !== owner) continue;
-      found.blocks += cacheOf(slotRecord(geometry.slots, s)).flushDead();
-      found.runs += freeReserved(memory, locks, pageHeap, s);
-      freeSlot(memory, s);
-      found.slots++;
-    }
-  } finally {
-    locks.release(RECOVERY_LOCK);
+  const reports = readReports();
+  takeDeadLocks();
+  if (isDead(loadSolo(i32, header))) endDeadSolo();
+  for (let slot = 0 as SlotIndex; slot < threads; slot++) {
+    // point: recover.look
+    const owner = loadOwner(i32, registry, slot);
+    if (isDead(owner) && loadOwner(i32, registry, slot) === owner) recoverSlot(slot);
   }
+  // All that bore these threads' words is gone now. Not so for who was reported meanwhile.
+  for (const word of reports) withdrawReport(memory, word);
+  locks.release(RECOVERY_LOCK);
+  found.locks = locks.takeovers() - takeoversBefore;
   return found;
-}
 
-/** Frees the runs that a dead slot had reserved; their tags may have been set already. */
-function freeReserved(
-  { tags }: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
-  slot: SlotIndex,
-): number {
-  let runs = 0;
-  locks.acquire(PAGE_LOCK);
-  try {
-    for (let page = pageHeap.reservedByLocked(slot); page !== 0; runs++) {
-      tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
-      pageHeap.giveRunLocked(page);
-      page = pageHeap.reservedByLocked(slot);
+  /** Not all of them belong to a slot: a thread may die while it waits for one. */
+  function takeDeadLocks(): void {
+    for (let lock = (RECOVERY_LOCK + 1) as LockIndex; lock < LOCK_COUNT; lock++) {
+      if (!isDead(peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS)) continue;
+      locks.acquire(lock);
+      locks.release(lock);
     }
-  } finally {
-    locks.release(PAGE_LOCK);
   }
-  return runs;
-}
 
-function holdsLock({ i32, geometry }: HeapMemory, owner: ThreadWord): boolean {
-  if (loadSolo(i32, geometry.header) === owner) return true;
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    if ((peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS) === owner) return true;
+  /** A thread that died in a solo section held no lock, and counts as having held all of them. */
+  function endDeadSolo(): void {
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.acquire(classLock(c));
+    locks.acquire(PAGE_LOCK);
+    repairs.lockLocked(PAGE_LOCK);
+    locks.release(PAGE_LOCK);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairs.lockLocked(classLock(c));
+    // point: solo.clear
+    leaveSolo(memory);
+    for (let c = SIZE_CLASS_COUNT as SizeClass; c >= 1; c--) locks.release(classLock(c));
   }
-  return false;
+
+  function recoverSlot(slot: SlotIndex): void {
+    const blocks = cacheOf(slotRecord(geometry.slots, slot)).flushDead();
+    const runs = freeReserved(memory, locks, pageHeap, slot);
+    // Written before the slot is free: a rescuer that dies here is counted short, nothing worse.
+    addRecovered(f64, header, RECOVERED_SLOTS, 1);
+    addRecovered(f64, header, RECOVERED_BLOCKS, blocks);
+    addRecovered(f64, header, RECOVERED_RUNS, runs);
+    // point: recover.slot
+    freeSlot(memory, slot);
+    found.slots++;
+    found.blocks += blocks;
+    found.runs += runs;
+  }
+
+  function readReports(): ThreadWord[] {
+    const words = Array.from({ length: REPORTS }, (_, n) => loadReport(i32, registry, threads, n));
+    return words.filter((word) => word !== 0) as ThreadWord[];
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * Bins: the free runs by length, found in constant time.
  *
- * Used by page-heap.ts alone. Every function needs the page lock (or solitude).
+ * Used by page-heap.ts and repair.ts. Every function needs the page lock (or solitude).
  *
  * Two look-ups in a two-level bitmap give the first bin that has a run (as in TLSF, Masmano et al.
  * 2004); of a bin with mixed lengths a few runs are compared for the best fit.
@@ -10,7 +10,7 @@
  *     runs rebuilds it.
  */
 
-import { type PageIndex, roundUp } from '../base/index.js';
+import { HeapCorruptionError, type PageIndex, roundUp } from '../base/index.js';
 import {
   binOf,
   getBinHead,
@@ -50,15 +50,20 @@ export interface RunBins {
 export function createRunBins(memory: HeapMemory): RunBins {
   const { i32, geometry } = memory;
   const { pageTable, pageHeap } = geometry;
+  const runsMax = geometry.endPage - geometry.firstPage;
   const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
 
   function linkLocked(page: PageIndex, pages: number): void {
     const bin = binOf(pages);
     const first = getBinHead(i32, pageHeap, bin);
     const record = recordOf(page);
+    // point: bin.next
     setNext(i32, record, first);
+    // point: bin.prev
     setPrev(i32, record, NONE);
+    // point: bin.first
     if (first !== 0) setPrev(i32, recordOf(first), page);
+    // point: bin.head
     setBinHead(i32, pageHeap, bin, page);
   }
 
@@ -66,8 +71,10 @@ export function createRunBins(memory: HeapMemory): RunBins {
     const record = recordOf(page);
     const next = getNext(i32, record);
     const prev = getPrev(i32, record);
+    // point: bin.skip
     if (prev !== 0) setNext(i32, recordOf(prev), next);
     else setBinHead(i32, pageHeap, binOf(pages), next);
+    // point: bin.back
     if (next !== 0) setPrev(i32, recordOf(next), prev);
   }
 
@@ -106,7 +113,9 @@ export function createRunBins(memory: HeapMemory): RunBins {
 
   function searchLocked(pages: number, alignPages: number): PageIndex {
     for (let bin = nextBin(i32, pageHeap, binOf(pages)); bin >= 0; ) {
-      for (let page = getBinHead(i32, pageHeap, bin); page !== 0; ) {
+      let page = getBinHead(i32, pageHeap, bin);
+      for (let n = 0; page !== 0; n++) {
+        if (n > runsMax) throw cycle(bin);
         const length = runPages(getRun(i32, recordOf(page)));
         if (roundUp(page, alignPages) + pages <= page + length) return page;
         page = getNext(i32, recordOf(page));
@@ -114,6 +123,12 @@ export function createRunBins(memory: HeapMemory): RunBins {
       bin = nextBin(i32, pageHeap, bin + 1);
     }
     return NONE;
+  }
+
+  function cycle(bin: number): HeapCorruptionError {
+    return new HeapCorruptionError(
+      `bin ${bin} of the free runs has more entries than there are pages (run-bins I1)`,
+    );
   }
 
   return { linkLocked, unlinkLocked, findLocked, findLongestLocked, searchLocked };

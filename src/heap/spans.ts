@@ -9,6 +9,7 @@
  * I3  A span's freeCount is the number of bits set in its bitmap; it is in its class's partial list
  *     exactly when that is not 0.
  * I4  A span that is wholly free goes back to the page heap once no transit of its class is open.
+ * I5  Every block is exactly one of live, cached by one thread, and free in its span.
  */
 
 import {
@@ -18,6 +19,7 @@ import {
   GRANULE_SHIFT,
   HeapCorruptionError,
   hex,
+  PAGE_BYTES,
   PAGE_SHIFT,
   type PageIndex,
   type SizeClass,
@@ -31,7 +33,6 @@ import {
   getFreeCount,
   getNext,
   getPartial,
-  getPrev,
   getSpanHead,
   type HeapMemory,
   PAGE_LOCK,
@@ -40,13 +41,11 @@ import {
   SPAN_RUN,
   setBitmap,
   setFreeCount,
-  setNext,
-  setPartial,
-  setPrev,
   setSpanHead,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
+import { createPartialLists } from './partial-lists.js';
 
 const NONE = 0 as PageIndex;
 const NO_RECORD = 0 as PageRecord;
@@ -70,30 +69,10 @@ export interface Spans {
 export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Spans {
   const { i32, u32 } = memory;
   const { classes } = memory.geometry;
+  const { linkLocked, unlinkLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
   /** Spans that came wholly free since the last release, newest last. */
   let empties: PageIndex[] = [];
-
-  // ---- partial list
-
-  function linkLocked(c: SizeClass, page: PageIndex): void {
-    const list = classRecord(classes, c);
-    const first = getPartial(i32, list);
-    const record = recordOf(page);
-    setNext(i32, record, first);
-    setPrev(i32, record, NONE);
-    if (first !== 0) setPrev(i32, recordOf(first), page);
-    setPartial(i32, list, page);
-  }
-
-  function unlinkLocked(c: SizeClass, page: PageIndex): void {
-    const record = recordOf(page);
-    const next = getNext(i32, record);
-    const prev = getPrev(i32, record);
-    if (prev !== 0) setNext(i32, recordOf(prev), next);
-    else setPartial(i32, classRecord(classes, c), next);
-    if (next !== 0) setPrev(i32, recordOf(next), prev);
-  }
 
   // ---- taking blocks
 
@@ -101,9 +80,19 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     let available = 0;
     const first = getPartial(i32, classRecord(classes, c)) || newSpanLocked(c);
     for (let page = first; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
-      available += getFreeCount(i32, recordOf(page));
+      const free = getFreeCount(i32, recordOf(page));
+      // Each adds at least one, so the loop ends.
+      if (free <= 0) throw emptySpan(c, page, free);
+      available += free;
     }
     return Math.min(available, wanted);
+  }
+
+  function emptySpan(c: SizeClass, page: PageIndex, free: number): HeapCorruptionError {
+    return new HeapCorruptionError(
+      `the span at ${hex(page * PAGE_BYTES)} is in the partial list of class ${c} with ${free} ` +
+        'free blocks (spans I3)',
+    );
   }
 
   function newSpanLocked(c: SizeClass): PageIndex {
@@ -112,16 +101,22 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     locks.release(PAGE_LOCK);
     if (page === 0) return NONE;
     const record = recordOf(page);
-    for (let n = 0; n < SPAN_PAGES[c]; n++)
-      setSpanHead(i32, recordOf((page + n) as PageIndex), page);
+    for (let n = 0; n < SPAN_PAGES[c]; n++) {
+      // point: span.head
+      setSpanHead(i32, recordOf(page + n), page);
+    }
     const blocks = SPAN_BLOCKS[c];
     for (let n = 0; n << 5 < blocks; n++) {
       const left = blocks - (n << 5);
+      // point: span.bitmap
       setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
     }
+    // point: span.commit
     pageHeap.commitRun(page, SPAN_RUN, c);
+    // point: span.count
     setFreeCount(i32, record, blocks);
     linkLocked(c, page);
+    // point: span.spans
     addSpanCount(i32, classRecord(classes, c), 1);
     return page;
   }
@@ -138,11 +133,13 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
         let address = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
         if (bits === -1 && entry - begin >= 32) {
           // A whole word of free blocks, as in every new span: nothing to search for.
+          // point: refill.entry
           for (const last = entry - 32; entry > last; address += blockBytes) i32[--entry] = address;
           continue;
         }
         while (bits !== 0 && entry > begin) {
           const low = bits & -bits;
+          // point: refill.entry
           i32[--entry] = address + Math.imul(31 - Math.clz32(low), blockBytes);
           bits ^= low;
         }
@@ -158,12 +155,17 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       const record = recordOf(page);
       const free = getFreeCount(i32, record);
       if (free <= left) {
-        for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) setBitmap(i32, record, n, 0);
+        for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) {
+          // point: refill.bit
+          setBitmap(i32, record, n, 0);
+        }
+        // point: refill.count
         setFreeCount(i32, record, 0);
         unlinkLocked(c, page);
         left -= free;
       } else {
         clearLowest(record, left);
+        // point: refill.count
         setFreeCount(i32, record, free - left);
         left = 0;
       }
@@ -177,6 +179,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       let bits = getBitmap(i32, record, n);
       if (bits === 0) continue;
       for (; bits !== 0 && left > 0; left--) bits &= bits - 1;
+      // point: refill.bit
       setBitmap(i32, record, n, bits);
     }
   }
@@ -184,6 +187,8 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
   // ---- putting blocks back
 
   function putBackLocked(c: SizeClass, from: number, to: number): void {
+    // Some are left only where a section threw before it came to release them: repaired by now.
+    if (empties.length > 0) empties = [];
     const spanBytes = SPAN_PAGES[c] << PAGE_SHIFT;
     const multiplier = DIVIDE_MULTIPLIER[c];
     const shift = DIVIDE_SHIFT[c];
@@ -201,6 +206,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       const address = u32[entry];
       if (page === NONE || (address - start) >>> 0 >= spanBytes) {
         if (page !== NONE) {
+          // point: flush.bit
           setBitmap(i32, record, n, bits);
           settleLocked(c, page, before, free);
         }
@@ -214,6 +220,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       }
       const index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
       if (index >>> 5 !== n) {
+        // point: flush.bit
         setBitmap(i32, record, n, bits);
         n = index >>> 5;
         bits = getBitmap(i32, record, n);
@@ -224,12 +231,14 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       free++;
     }
     if (page === NONE) return;
+    // point: flush.bit
     setBitmap(i32, record, n, bits);
     settleLocked(c, page, before, free);
   }
 
   /** A span's free count went up: the lists must say so. */
   function settleLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
+    // point: flush.count
     setFreeCount(i32, recordOf(page), free);
     if (before === 0) linkLocked(c, page);
     if (free === SPAN_BLOCKS[c]) empties.push(page);
@@ -247,14 +256,12 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     const pages = empties;
     empties = [];
     locks.acquire(PAGE_LOCK);
-    try {
-      for (const page of pages) {
-        unlinkLocked(c, page);
-        pageHeap.giveRunLocked(page);
-      }
-    } finally {
-      locks.release(PAGE_LOCK);
+    for (const page of pages) {
+      unlinkLocked(c, page);
+      pageHeap.giveRunLocked(page);
     }
+    locks.release(PAGE_LOCK);
+    // point: release.spans
     addSpanCount(i32, classRecord(classes, c), -pages.length);
   }
 

@@ -8,6 +8,7 @@
  *     1      spans      how many spans the class has
  *
  * I1  The partial list holds exactly the class's spans whose freeCount is not 0.
+ * I2  `spans` is how many there are, but for a moment after the page heap has one more or fewer.
  */
 
 import {
@@ -35,6 +36,9 @@ export const setPartial = (i32: Int32Array, r: WordIndex, head: PageIndex): void
 };
 
 export const getSpanCount = (i32: Int32Array, r: WordIndex): number => i32[r + SPANS];
+export const setSpanCount = (i32: Int32Array, r: WordIndex, spans: number): void => {
+  i32[r + SPANS] = spans;
+};
 export const addSpanCount = (i32: Int32Array, r: WordIndex, spans: number): void => {
   i32[r + SPANS] += spans;
 };

@@ -10,6 +10,7 @@
  * I3  Tag and page record of any data page are found from its absolute number, with no subtraction:
  *     `tags[address >>> 4]`, `pageTable + page * PAGE_RECORD_WORDS`. (The tag view begins before
  *     the tags by as many bytes as there are granules below the data; see viewMemory.)
+ * I4  The first page of the heap, which null points into, is never written.
  */
 
 import {

@@ -1,7 +1,8 @@
 /**
  * The heap's header: who it is, how it is laid out, and the words that concern all threads.
  *
- * Written once by creation (the first line), then by sync/ (the second line).
+ * Written once by creation (the first line), then by sync/ (the second), by recovery (the third) and
+ * by whoever finds a broken invariant (the rest).
  *
  *     word   field         access   meaning
  *     0,1    magic         plain    'shma' 'lloc'; written last by creation
@@ -11,14 +12,20 @@
  *     5      bytes         plain    length of the heap
  *     6      threads       plain    thread slots
  *     7,8    id            plain    random: the same heap is known again by it
+ *     9      lockTimeout   plain    milliseconds that a main thread waits for an owner unknown to /proc
  *     16     solo          atomic   thread word of a thread in an unsafe call's slow path, or 0
- *     17     attachments   atomic   counts attaches: names threads where there is no /proc
+ *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
+ *     32..37 recovered     plain    Float64: slots, blocks, runs; written under the recovery lock
+ *     48     textLength    plain    bytes of the text that follows: which invariant is broken
+ *     49..   text          plain    UTF-8; written before poison becomes 2
+ *
+ * I1  A poisoned heap stays poisoned.
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 
 /** Counts up with every change of the memory layout. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;
@@ -30,12 +37,17 @@ const BASE = FLAGS + 1;
 const BYTES = BASE + 1;
 const THREADS = BYTES + 1;
 const ID = THREADS + 1;
+const LOCK_TIMEOUT = ID + 2;
 const SOLO = LINE_WORDS;
-const ATTACHMENTS = SOLO + 1;
+const POISON = SOLO + 1;
+const RECOVERED = 2 * LINE_WORDS;
+const TEXT_LENGTH = 3 * LINE_WORDS;
+const TEXT = TEXT_LENGTH + 1;
+const TEXT_BYTES_MAX = 8 * LINE_WORDS * WORD_BYTES - WORD_BYTES;
 
-export const HEADER_BYTES = 2 * LINE_WORDS * WORD_BYTES;
+export const HEADER_BYTES = (3 + 8) * LINE_WORDS * WORD_BYTES;
 
-if (ID + 2 > LINE_WORDS) throw new Error('header: the first line is too long');
+if (LOCK_TIMEOUT >= LINE_WORDS) throw new Error('header: the first line is too long');
 
 const RESERVE_IS_ZERO = 1;
 
@@ -48,6 +60,8 @@ export interface HeaderFields {
   readonly id: string;
   /** Pages never touched read as zero: so for a buffer that the heap made for itself. */
   readonly reserveIsZero: boolean;
+  /** A main thread waits so long for a lock whose owner cannot be looked for. */
+  readonly lockTimeoutMs: number;
 }
 
 /** Writes the header; the magic last, so that a half-made heap is no heap. */
@@ -59,6 +73,7 @@ export function writeHeader(u32: Uint32Array, h: WordIndex, fields: HeaderFields
   u32[h + THREADS] = fields.threads;
   u32[h + ID] = Number.parseInt(fields.id.slice(0, 8), 16);
   u32[h + ID + 1] = Number.parseInt(fields.id.slice(8), 16);
+  u32[h + LOCK_TIMEOUT] = fields.lockTimeoutMs;
   u32[h + MAGIC + 1] = MAGIC_HIGH;
   u32[h + MAGIC] = MAGIC_LOW;
 }
@@ -74,6 +89,7 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     threads: u32[h + THREADS],
     id: half(u32[h + ID]) + half(u32[h + ID + 1]),
     reserveIsZero: (u32[h + FLAGS] & RESERVE_IS_ZERO) !== 0,
+    lockTimeoutMs: u32[h + LOCK_TIMEOUT],
   };
 }
 
@@ -84,5 +100,51 @@ export const casSolo = (i32: Int32Array, h: WordIndex, from: number, to: number)
   Atomics.compareExchange(i32, h + SOLO, from, to);
 export const storeSolo = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
   Atomics.store(i32, h + SOLO, threadWord);
-export const addAttachment = (i32: Int32Array, h: WordIndex): number =>
-  Atomics.add(i32, h + ATTACHMENTS, 1) + 1;
+
+// ---- poison
+
+/** States of the poison word. */
+export const SOUND = 0;
+export const BEING_POISONED = 1;
+export const POISONED = 2;
+
+/** A plain load: late by a moment at most, for slow paths that look at every passage. */
+export const peekPoison = (i32: Int32Array, h: WordIndex): number => i32[h + POISON];
+export const casPoison = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
+  Atomics.compareExchange(i32, h + POISON, from, to);
+
+/** Writes why the heap is poisoned, cut to what there is room for. Only who set BEING_POISONED. */
+export function writePoisonText(
+  u8: Uint8Array,
+  u32: Uint32Array,
+  h: WordIndex,
+  text: string,
+): void {
+  const bytes = new TextEncoder().encode(text).subarray(0, TEXT_BYTES_MAX);
+  u8.set(bytes, (h + TEXT) * WORD_BYTES);
+  u32[h + TEXT_LENGTH] = bytes.length;
+}
+
+/** Copied first: browsers refuse to decode shared memory. */
+export function readPoisonText(u8: Uint8Array, u32: Uint32Array, h: WordIndex): string {
+  const start = (h + TEXT) * WORD_BYTES;
+  return new TextDecoder().decode(u8.slice(start, start + u32[h + TEXT_LENGTH]));
+}
+
+// ---- recovery totals
+
+/** What recovery found since creation, by its place. */
+export const RECOVERED_SLOTS = 0;
+export const RECOVERED_BLOCKS = 1;
+export const RECOVERED_RUNS = 2;
+
+export const getRecovered = (f64: Float64Array, h: WordIndex, which: number): number =>
+  f64[((h + RECOVERED) >>> 1) + which];
+export const addRecovered = (
+  f64: Float64Array,
+  h: WordIndex,
+  which: number,
+  amount: number,
+): void => {
+  f64[((h + RECOVERED) >>> 1) + which] += amount;
+};

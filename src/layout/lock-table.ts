@@ -9,6 +9,9 @@
  *     2,3    acquisitions   plain    Float64, written by the holder
  *     4,5    contentions    plain    Float64, written by the holder: it had to wait
  *     6,7    waitNs         plain    Float64, written by the holder: nanoseconds waited in all
+ *     8,9    longestNs      plain    Float64, written by the holder: the longest wait
+ *     10,11  ownerDeaths    plain    Float64, written by the holder: taken over from the dead
+ *     12,13  closed         plain    Float64, written by the holder: blocks of open transits returned
  *
  * I1  A thread takes locks in rising order of index only: recovery, the class locks, the page lock.
  * I2  Counters are written while holding the lock they belong to.
@@ -41,6 +44,9 @@ export const LOCK_TABLE_BYTES = LOCK_COUNT * LOCK_WORDS * WORD_BYTES;
 export const ACQUISITIONS = 0;
 export const CONTENTIONS = 1;
 export const WAIT_NANOSECONDS = 2;
+export const LONGEST_WAIT_NANOSECONDS = 3;
+export const OWNER_DEATHS = 4;
+export const CLOSED_BLOCKS = 5;
 
 export const lockLine = (table: WordIndex, lock: LockIndex): WordIndex =>
   (table + lock * LOCK_WORDS) as WordIndex;

@@ -83,6 +83,13 @@ export const addMapped = (i32: Int32Array, h: WordIndex, pages: number, runs: nu
   if (mapped > i32[h + PEAK_MAPPED]) i32[h + PEAK_MAPPED] = mapped;
 };
 
+/** What a walk has counted takes the place of what was kept. */
+export const setMapped = (i32: Int32Array, h: WordIndex, pages: number, runs: number): void => {
+  i32[h + MAPPED_PAGES] = 0;
+  i32[h + MAPPED_RUNS] = 0;
+  addMapped(i32, h, pages, runs);
+};
+
 /** Page-heap counters, by their place. */
 export const SPLITS = 0;
 export const COALESCES = 1;
@@ -107,6 +114,12 @@ export const setBinHead = (i32: Int32Array, h: WordIndex, bin: number, page: Pag
     i32[word] &= ~(1 << (bin & 31));
     if (i32[word] === 0) i32[h + SUMMARY] &= ~(1 << n);
   }
+};
+
+/** Empties all bins, whatever is in them. */
+export const clearBins = (i32: Int32Array, h: WordIndex): void => {
+  for (let word = SUMMARY; word < BITMAP + BITMAP_WORDS; word++) i32[h + word] = 0;
+  for (let bin = 0; bin < BIN_COUNT; bin++) i32[h + HEADS + bin] = 0;
 };
 
 /** The first bin from `bin` on that is not empty, or -1. Two bitmap look-ups, no loop. */

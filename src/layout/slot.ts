@@ -23,6 +23,9 @@
  * I3  A transit is open only under the class lock.
  * I4  Tags 0 and LARGE have tops that point at a fence: a bad free and a large free need no test
  *     of their own.
+ * I5  A cached block has no tag (for a moment of a malloc or a free it has).
+ * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
+ *     than what is cached. Blocks in use, held less cached, were all counted by mallocs.
  */
 
 import {
@@ -33,6 +36,7 @@ import {
   roundUp,
   SIZE_CLASS_COUNT,
   type SizeClass,
+  type SlotIndex,
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
@@ -97,6 +101,9 @@ export const setTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass, end:
 
 export const getHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + HELD) >>> 1) + c];
+export const setHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks: number): void => {
+  f64[((slot + HELD) >>> 1) + c] = blocks;
+};
 export const addHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks: number): void => {
   f64[((slot + HELD) >>> 1) + c] += blocks;
 };
@@ -107,10 +114,13 @@ export const getLimit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): numbe
 export const moveFence = (u32: Uint32Array, slot: WordIndex, c: SizeClass, limit: number): void => {
   const bottom = slot + bottoms[c];
   const old = u32[slot + LIMITS + c];
+  // point: fence.new
   u32[bottom + limit + 1] = FENCE;
   u32[bottom + limit] = FENCE;
+  // point: fence.limit
   u32[slot + LIMITS + c] = limit;
   if (old !== limit) {
+    // point: fence.old
     if (old !== limit + 1) u32[bottom + old] = NO_ENTRY;
     if (old + 1 !== limit) u32[bottom + old + 1] = NO_ENTRY;
   }
@@ -145,6 +155,15 @@ export const setThreadId = (u32: Uint32Array, slot: WordIndex, threadId: number)
   u32[slot + THREAD] = threadId + 1;
 };
 
+/** The slots that some thread has had: the others were never written. */
+export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): SlotIndex[] {
+  const used: SlotIndex[] = [];
+  for (let s = 0 as SlotIndex; s < threads; s++) {
+    if (getThreadId(u32, slotRecord(slots, s)) >= 0) used.push(s);
+  }
+  return used;
+}
+
 /** Empties every stack of a slot and writes its zero words, fences and tops. Counters stay. */
 export function resetStacks(
   u32: Uint32Array,
@@ -162,4 +181,19 @@ export function resetStacks(
     u32[slot + TRANSITS + c] = 0;
     u32[slot + TOPS + c] = bottom;
   }
+}
+
+/**
+ * Points every top at class 0's stack, which is empty and full at once: whatever the owner tries
+ * next ends in a slow path. For a poisoned heap; the owner's last store may come over it.
+ * @returns false where all of them were there already
+ */
+export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
+  const parked = slot + bottoms[0];
+  let moved = false;
+  for (let c = 0; c < CLASS_ENTRIES; c++) {
+    moved ||= u32[slot + TOPS + c] !== parked;
+    u32[slot + TOPS + c] = parked;
+  }
+  return moved;
 }

@@ -8,7 +8,8 @@ import type { HeapStats } from './stats.js';
 
 /** The table: sizes, counts, then the classes and threads that have something to tell. */
 export function renderStats(stats: HeapStats): string {
-  const { locks, large } = stats;
+  const { locks, large, recovery } = stats;
+  const longest = `${(locks.longestWaitNanoseconds / 1e6).toFixed(1)} ms at most`;
   const waited = `${(locks.waitNanoseconds / 1e6).toFixed(1)} ms waited`;
   return [
     'heap',
@@ -48,7 +49,14 @@ export function renderStats(stats: HeapStats): string {
         formatCount(locks.acquisitions),
         'contended',
         formatCount(locks.contentions),
-        waited,
+        `${waited}, ${longest}`,
+      ],
+      [
+        'owners died',
+        formatCount(locks.ownerDeaths),
+        'recoveries',
+        formatCount(recovery.recoveries),
+        `${formatCount(recovery.blocksReturned)} blocks, ${formatCount(recovery.runsReturned)} runs returned`,
       ],
     ]),
     '',

@@ -28,6 +28,7 @@ import {
 } from '../base/index.js';
 import {
   ACQUISITIONS,
+  CLOSED_BLOCKS,
   COALESCES,
   CONTENTIONS,
   classEntry,
@@ -43,6 +44,7 @@ import {
   getMappedRuns,
   getPageHeapCounter,
   getPeakMappedPages,
+  getRecovered,
   getRun,
   getSlotCounter,
   getSpanCount,
@@ -55,10 +57,15 @@ import {
   LARGE_MALLOC_BYTES,
   LARGE_MALLOCS,
   LOCK_COUNT,
+  LONGEST_WAIT_NANOSECONDS,
   type LockIndex,
   loadOwner,
   lockLine,
+  OWNER_DEATHS,
   pageRecord,
+  RECOVERED_BLOCKS,
+  RECOVERED_RUNS,
+  RECOVERED_SLOTS,
   REFILLS,
   runPages,
   SPLITS,
@@ -67,6 +74,7 @@ import {
   slotEntry,
   slotRecord,
   stackBottom,
+  usedSlots,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
 
@@ -77,6 +85,20 @@ export interface LockStats {
   contentions: number;
   /** Waited in all, over all threads. */
   waitNanoseconds: number;
+  /** The longest wait since the heap was made. */
+  longestWaitNanoseconds: number;
+  /** Locks whose owner had died: taken over, and what they guard repaired. */
+  ownerDeaths: number;
+}
+
+/** What was taken back from threads that ended without detaching. */
+export interface RecoveryStats {
+  /** Slots of dead threads. */
+  recoveries: number;
+  /** Blocks that they had cached, or that were on their way to or from a cache. */
+  blocksReturned: number;
+  /** Runs that they were allocating or freeing. */
+  runsReturned: number;
 }
 
 /** One size class. Blocks are live (in use), in some thread's cache, or free in a span. */
@@ -142,6 +164,7 @@ export interface HeapStats {
   /** Live large blocks (runs of their own, over 64 KiB), and what they hold. */
   large: { blocksInUse: number; bytesInUse: number; allocations: number; frees: number };
   locks: LockStats;
+  recovery: RecoveryStats;
   sizeClasses: SizeClassStats[];
   threads: ThreadStats[];
 }
@@ -158,6 +181,10 @@ const HEAP = {
   totalFreedBytes: 7,
   largeAllocations: 8,
   largeFrees: 9,
+  ownerDeaths: 10,
+  recoveries: 11,
+  blocksReturned: 12,
+  runsReturned: 13,
 } as const;
 const ALLOCATIONS = 0;
 const FREES = 1;
@@ -195,10 +222,14 @@ function eachCounter(stats: HeapStats, pass: (entry: number, value: number) => n
   stats.splits = pass(heapEntry(HEAP.splits), stats.splits);
   stats.coalesces = pass(heapEntry(HEAP.coalesces), stats.coalesces);
   stats.directMaps = pass(heapEntry(HEAP.directMaps), stats.directMaps);
-  const { locks, large } = stats;
+  const { locks, large, recovery } = stats;
   locks.acquisitions = pass(heapEntry(HEAP.acquisitions), locks.acquisitions);
   locks.contentions = pass(heapEntry(HEAP.contentions), locks.contentions);
   locks.waitNanoseconds = pass(heapEntry(HEAP.waitNanoseconds), locks.waitNanoseconds);
+  locks.ownerDeaths = pass(heapEntry(HEAP.ownerDeaths), locks.ownerDeaths);
+  recovery.recoveries = pass(heapEntry(HEAP.recoveries), recovery.recoveries);
+  recovery.blocksReturned = pass(heapEntry(HEAP.blocksReturned), recovery.blocksReturned);
+  recovery.runsReturned = pass(heapEntry(HEAP.runsReturned), recovery.runsReturned);
   stats.totalAllocatedBytes = pass(heapEntry(HEAP.totalAllocatedBytes), stats.totalAllocatedBytes);
   stats.totalFreedBytes = pass(heapEntry(HEAP.totalFreedBytes), stats.totalFreedBytes);
   large.allocations = pass(heapEntry(HEAP.largeAllocations), large.allocations);
@@ -219,7 +250,7 @@ function eachCounter(stats: HeapStats, pass: (entry: number, value: number) => n
 function readRaw(memory: HeapMemory): HeapStats {
   const { i32, f64, geometry } = memory;
   const { pageHeap } = geometry;
-  const slots = usedSlots(memory);
+  const slots = usedSlots(memory.u32, geometry.slots, geometry.threads);
   const sizeClasses = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) =>
     readClass(memory, slots, (i + 1) as SizeClass),
   );
@@ -264,6 +295,7 @@ function readRaw(memory: HeapMemory): HeapStats {
       frees: largeAllocations - largeBlocks,
     },
     locks: readLocks(memory),
+    recovery: readRecovery(memory),
     sizeClasses,
     threads: slots.map((slot) => readThread(memory, slot)),
   };
@@ -319,29 +351,42 @@ function readThread(memory: HeapMemory, slotIndex: SlotIndex): ThreadStats {
 }
 
 function readLocks({ f64, geometry }: HeapMemory): LockStats {
-  const stats: LockStats = { acquisitions: 0, contentions: 0, waitNanoseconds: 0 };
+  const stats: LockStats = {
+    acquisitions: 0,
+    contentions: 0,
+    waitNanoseconds: 0,
+    longestWaitNanoseconds: 0,
+    ownerDeaths: 0,
+  };
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const line = lockLine(geometry.locks, lock);
     stats.acquisitions += getLockCounter(f64, line, ACQUISITIONS);
     stats.contentions += getLockCounter(f64, line, CONTENTIONS);
     stats.waitNanoseconds += getLockCounter(f64, line, WAIT_NANOSECONDS);
+    stats.ownerDeaths += getLockCounter(f64, line, OWNER_DEATHS);
+    const longest = getLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS);
+    stats.longestWaitNanoseconds = Math.max(stats.longestWaitNanoseconds, longest);
   }
   return stats;
+}
+
+function readRecovery({ f64, geometry }: HeapMemory): RecoveryStats {
+  const recovered = (which: number) => getRecovered(f64, geometry.header, which);
+  let closed = 0;
+  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
+    closed += getLockCounter(f64, lockLine(geometry.locks, lock), CLOSED_BLOCKS);
+  }
+  return {
+    recoveries: recovered(RECOVERED_SLOTS),
+    blocksReturned: recovered(RECOVERED_BLOCKS) + closed,
+    runsReturned: recovered(RECOVERED_RUNS),
+  };
 }
 
 function readUntouchedPages({ i32, geometry }: HeapMemory): number {
   const head = getUntouched(i32, geometry.pageHeap);
   if (head === 0) return 0;
   return runPages(getRun(i32, pageRecord(geometry.pageTable, head)));
-}
-
-/** Slots that some thread has had: the others were never written. */
-function usedSlots({ u32, geometry }: HeapMemory): SlotIndex[] {
-  const used: SlotIndex[] = [];
-  for (let s = 0 as SlotIndex; s < geometry.threads; s++) {
-    if (getThreadId(u32, slotRecord(geometry.slots, s)) >= 0) used.push(s);
-  }
-  return used;
 }
 
 function cachedBlocks({ u32 }: HeapMemory, slot: WordIndex, c: SizeClass): number {

@@ -6,6 +6,7 @@
  */
 
 import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { typeError } from '../base/index.js';
 import { type SharedHeap, workerDataWith } from '../face/index.js';
@@ -49,6 +50,7 @@ export class HeapPool {
   readonly heap: SharedHeap;
   readonly #piscina: Piscina;
   readonly #broken: Promise<never>;
+  readonly #watched = new WeakSet<Worker>();
 
   /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION, and what piscina throws */
   constructor(heap: SharedHeap, options: HeapPoolOptions) {
@@ -73,6 +75,8 @@ export class HeapPool {
       minThreads: threads,
       maxThreads: threads,
     });
+    this.#watchWorkers();
+    this.#piscina.on('workerCreate', () => this.#watchWorkers());
     // A worker that fails while it has no task rejects nothing: piscina emits it, and an error that
     // nobody listens to would end the process. Before any task is done it means that workers cannot
     // start (their module is missing, say), and no task would ever be done.
@@ -91,6 +95,15 @@ export class HeapPool {
    */
   run<Result = unknown>(task: unknown, options: RunOptions = {}): Promise<Result> {
     return Promise.race([this.#piscina.run(task, options) as Promise<Result>, this.#broken]);
+  }
+
+  /** The heap recovers each worker as it ends: by an aborted task, process.exit(), a failure. */
+  #watchWorkers(): void {
+    for (const worker of this.#piscina.threads) {
+      if (this.#watched.has(worker) || worker.threadId < 0) continue;
+      this.#watched.add(worker);
+      this.heap.watch(worker);
+    }
   }
 
   stats(): HeapPoolStats {

@@ -1,4 +1,5 @@
-/** sync: mutexes, thread words, slots. With layout/, the only place for Atomics. */
+/** sync: mutexes, thread words, slots, poison. With layout/, the only place for Atomics. */
 export * from './mutex.js';
+export * from './poison.js';
 export * from './thread-word.js';
 export * from './threads.js';

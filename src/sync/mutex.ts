@@ -1,79 +1,128 @@
 /**
- * Mutexes: the heap's ranked locks, built on Atomics.
+ * Mutexes: the heap's ranked locks, built on Atomics, that outlive their owners.
  *
  * Called by heap/ from the slow paths. Any thread; a thread's own cache needs none of them.
  *
  * A lock word has three states: 0, owner, owner with waiters (as in Drepper, "Futexes are tricky",
  * mutex 3), so that a release without waiters makes no system call. A waiter spins on plain loads
  * first, then sets the waiters bit and sleeps, with a time limit: a thread that dies between its
- * release and its notify must not leave others asleep.
+ * release and its notify must not leave others asleep. When the limit ends and the word has not
+ * moved, the waiter looks whether the owner lives. A dead owner's lock is taken over: the word
+ * becomes the waiter's, and what the lock guards is repaired before anything else is done with it
+ * (as with robust futexes, whose new owner is told EOWNERDEAD; the checked model of these rules is
+ * in test/model).
  *
  * I1  Locks are taken in rising order of index (checked with SHMALLOC_CHECKED=1).
  * I2  Who has waited takes the lock with the waiters bit set: others may still sleep.
  * I3  A thread in a solo section (unsafe calls, alone in the heap) takes no lock at all.
  * I4  No user code runs under a lock.
- * I5  A wait ends: a lock whose owner is dead is an error, not a hang.
+ * I5  A wait ends: with the lock, with the heap found poisoned, or, for a main thread where nobody
+ *     can tell whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT.
+ * I6  acquire throws only before it has the lock. A takeover whose repair fails gives the word back
+ *     to the dead owner, for the next waiter to try.
  */
 
-import { HeapCorruptionError, HeapError, type WordIndex } from '../base/index.js';
+import {
+  HeapCorruptionError,
+  HeapError,
+  probeStack,
+  RESCUE_FRAMES,
+  type WordIndex,
+} from '../base/index.js';
 import {
   ACQUISITIONS,
   addLockCounter,
   CONTENTIONS,
   casLock,
+  getLockCounter,
   type HeapMemory,
+  LOCK_COUNT,
+  LONGEST_WAIT_NANOSECONDS,
   type LockIndex,
   lockLine,
   lockWordIndex,
+  OWNER_DEATHS,
   peekLock,
   swapLock,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
-import { isAlive, type ThreadWord, WAITERS } from './thread-word.js';
+import { throwIfPoisoned } from './poison.js';
+import { type ThreadWord, WAITERS } from './thread-word.js';
+import { isThreadAlive } from './threads.js';
 
 /** Node 24 and later: tells the processor that this is a spin loop. */
 const pause = (Atomics as { pause?: () => void }).pause;
 const SPINS = pause === undefined ? 500 : 60;
 /** A sleeping waiter looks again after this long, woken or not. */
-const WAIT_LIMIT_MS = 20;
+const WAIT_LIMIT_MS = 5;
 const CHECKED = globalThis.process?.env?.SHMALLOC_CHECKED === '1';
+
+/** Puts right what a lock guards. The caller has the lock. */
+export type Repair = (lock: LockIndex) => void;
 
 /** One thread's way to the locks of one heap. */
 export interface Locks {
-  /** Takes a lock; blocks while another thread has it. */
+  /**
+   * Takes a lock; blocks while another thread has it.
+   * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
+   */
   acquire(lock: LockIndex): void;
   /** Gives a lock back. The caller holds it. */
   release(lock: LockIndex): void;
+  /** The locks that this thread holds, innermost first. Looks at every lock word. */
+  held(): LockIndex[];
   /** From now on (until `false`) acquire and release do nothing: this thread is alone. */
   setSolo(alone: boolean): void;
+  isSolo(): boolean;
+  /** How many locks this thread has taken over from dead owners. */
+  takeovers(): number;
 }
 
-export function createLocks(memory: HeapMemory, me: ThreadWord): Locks {
+/**
+ * @param lockTimeoutMs how long to wait for an owner of whom nobody can tell whether it lives
+ * @param repair what a takeover does before the lock is used
+ */
+export function createLocks(
+  memory: HeapMemory,
+  me: ThreadWord,
+  lockTimeoutMs: number,
+  repair: Repair,
+): Locks {
   const { i32, f64, geometry } = memory;
   const table = geometry.locks;
   let solo = false;
-  const held: LockIndex[] = [];
+  let takeovers = 0;
+  const ranks: LockIndex[] = [];
 
   function acquire(lock: LockIndex): void {
     if (solo) return;
     if (CHECKED) checkRank(lock);
     const line = lockLine(table, lock);
+    // point: lock.take
     if (casLock(i32, line, 0, me) !== 0) acquireContended(line, lock);
+    if (CHECKED) ranks.push(lock);
     addLockCounter(f64, line, ACQUISITIONS, 1);
   }
 
   function release(lock: LockIndex): void {
     if (solo) return;
-    if (CHECKED) held.pop();
+    if (CHECKED) ranks.splice(ranks.lastIndexOf(lock), 1);
     const line = lockLine(table, lock);
-    if (swapLock(i32, line, 0) < 0) Atomics.notify(i32, lockWordIndex(line), 1);
+    // point: lock.release
+    if (swapLock(i32, line, 0) < 0) {
+      // point: lock.notify
+      Atomics.notify(i32, lockWordIndex(line), 1);
+    }
   }
 
   function acquireContended(line: WordIndex, lock: LockIndex): void {
     const started = performance.now();
-    if (!spin(line)) sleepUntilTaken(line, lock);
+    if (!spin(line)) sleepUntilTaken(line, lock, started);
+    const waited = (performance.now() - started) * 1e6;
     addLockCounter(f64, line, CONTENTIONS, 1);
-    addLockCounter(f64, line, WAIT_NANOSECONDS, (performance.now() - started) * 1e6);
+    addLockCounter(f64, line, WAIT_NANOSECONDS, waited);
+    const longest = getLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS);
+    if (waited > longest) addLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS, waited - longest);
   }
 
   function spin(line: WordIndex): boolean {
@@ -85,47 +134,83 @@ export function createLocks(memory: HeapMemory, me: ThreadWord): Locks {
     return false;
   }
 
-  function sleepUntilTaken(line: WordIndex, lock: LockIndex): void {
+  function sleepUntilTaken(line: WordIndex, lock: LockIndex, started: number): void {
     for (;;) {
       // A failed swap from 0 says what is there now. No ABA: the word names the owner, and whoever
       // owns it now is waited for, whether or not it is the one that was seen.
       let seen = casLock(i32, line, 0, me | WAITERS);
       if (seen === 0) return;
       if (seen > 0) {
+        // point: lock.mark
         if (casLock(i32, line, seen, seen | WAITERS) !== seen) continue;
         seen |= WAITERS;
       }
-      const outcome = Atomics.wait(i32, lockWordIndex(line), seen, WAIT_LIMIT_MS);
-      if (outcome === 'timed-out' && peekLock(i32, line) === seen) checkOwner(seen, lock);
+      Atomics.wait(i32, lockWordIndex(line), seen, WAIT_LIMIT_MS);
+      if (peekLock(i32, line) !== seen) continue;
+      throwIfPoisoned(memory);
+      if (isDead(seen, lock, started) && takeOver(line, lock, seen)) return;
     }
   }
 
-  /** Waiting for the dead, or for oneself, would be for ever. */
-  function checkOwner(seen: number, lock: LockIndex): void {
+  function isDead(seen: number, lock: LockIndex, started: number): boolean {
     const owner = (seen & ~WAITERS) as ThreadWord;
     if (owner === me) {
       throw new HeapCorruptionError(`lock ${lock} asked for by the thread that has it (mutex I1)`);
     }
-    if (isAlive(owner) !== false) return;
+    const alive = isThreadAlive(memory, owner);
+    if (alive === undefined) checkTimeout(lock, started);
+    return alive === false;
+  }
+
+  function checkTimeout(lock: LockIndex, started: number): void {
+    if (performance.now() - started < lockTimeoutMs) return;
     throw new HeapError(
-      'ERR_SHMALLOC_DEAD_OWNER',
-      `lock ${lock} of this heap is held by a thread that died: what it guards cannot be used`,
+      'ERR_SHMALLOC_LOCK_TIMEOUT',
+      `waited ${lockTimeoutMs} ms for lock ${lock} of this heap, and nobody can tell whether the ` +
+        'thread that holds it still lives: this system has no /proc. Let the heap watch its ' +
+        'workers (heap.watch(worker), or a HeapPool), or make it with a longer lockTimeoutMs',
     );
   }
 
-  function checkRank(lock: LockIndex): void {
-    const last = held.at(-1);
-    if (last !== undefined && last >= lock) {
-      throw new HeapCorruptionError(`lock ${lock} asked for while holding lock ${last} (mutex I1)`);
+  /** Takes a dead owner's lock; false when another waiter was quicker. */
+  function takeOver(line: WordIndex, lock: LockIndex, seen: number): boolean {
+    probeStack(RESCUE_FRAMES);
+    // point: lock.takeover
+    // Failure: another waiter has it now. No ABA: a dead thread's word never comes back.
+    if (casLock(i32, line, seen, me | WAITERS) !== seen) return false;
+    try {
+      repair(lock);
+    } catch (error) {
+      swapLock(i32, line, seen);
+      throw error;
     }
-    held.push(lock);
+    addLockCounter(f64, line, OWNER_DEATHS, 1);
+    takeovers++;
+    return true;
+  }
+
+  function held(): LockIndex[] {
+    const locks: LockIndex[] = [];
+    for (let lock = (LOCK_COUNT - 1) as LockIndex; lock >= 0; lock--) {
+      if ((peekLock(i32, lockLine(table, lock)) & ~WAITERS) === me) locks.push(lock);
+    }
+    return locks;
+  }
+
+  function checkRank(lock: LockIndex): void {
+    const last = ranks.at(-1);
+    if (last === undefined || last < lock) return;
+    throw new HeapCorruptionError(`lock ${lock} asked for while holding lock ${last} (mutex I1)`);
   }
 
   return {
     acquire,
     release,
+    held,
     setSolo(alone) {
       solo = alone;
     },
+    isSolo: () => solo,
+    takeovers: () => takeovers,
   };
 }

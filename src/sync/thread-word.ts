@@ -4,18 +4,17 @@
  * Used by sync/ alone. Computed once per thread and heap.
  *
  *     bits 0..21   OS thread id       bits 22..29   low bits of the thread's start time
- *     bit 30       set: bits 0..29 are a count instead, see below
+ *     bit 30       set: bits 0..29 are the thread's number in worker_threads instead, see below
  *
  * A slot number would not do: after the slot is reused two threads would own one lock. A thread id
  * alone comes round again (ids wrap at 32,768 on small machines), so its start time in clock ticks
- * (field 22 of /proc/thread-self/stat) is part of the name. Where there is no /proc, a counter in
- * the heap names its threads, and nobody can ask whether they live.
+ * (field 22 of /proc/thread-self/stat) is part of the name. Where there is no /proc the threadId of
+ * worker_threads names it: never given twice in a process, and known to whoever started the thread,
+ * who can report its end (threads.ts). A count of attachments, the other choice, would say nothing
+ * to the starter, and nothing of a thread that dies before it has a slot.
  *
  * I1  A thread word is never 0 and never has bit 31, which marks waiters in a lock word.
  */
-
-import type { WordIndex } from '../base/index.js';
-import { addAttachment } from '../layout/index.js';
 
 /** Names a thread of this process; 0 is nobody. */
 export type ThreadWord = number & { readonly thread: 'ThreadWord' };
@@ -23,8 +22,8 @@ export type ThreadWord = number & { readonly thread: 'ThreadWord' };
 const ID_BITS = 22;
 const ID_MASK = (1 << ID_BITS) - 1;
 const START_MASK = (1 << (30 - ID_BITS)) - 1;
-/** Marks a word that counts attachments: there is no thread of that number to look for. */
-const COUNTED = 1 << 30;
+/** Marks a word that is a threadId: /proc knows no thread of that number. */
+const NUMBERED = 1 << 30;
 /** Fields 9 and 22 of a stat line, counted behind the command name, which is field 2. */
 const FLAGS_FIELD = 9 - 3;
 const START_FIELD = 22 - 3;
@@ -42,9 +41,14 @@ const fileSystem = globalThis.process?.getBuiltinModule?.('node:fs');
 /** Read as the module loads: half a millisecond that no attach has to wait for. */
 const own = wordFromProc();
 
-/** The calling thread's word for the heap with this header. */
-export function currentThreadWord(i32: Int32Array, header: WordIndex): ThreadWord {
-  return own !== 0 ? own : wordFromCounter(i32, header);
+/** The calling thread's word. `threadId` is its number in worker_threads. */
+export function currentThreadWord(threadId: number): ThreadWord {
+  return own !== NOBODY ? own : numberedWord(threadId);
+}
+
+/** How a thread is named where there is no /proc. */
+export function numberedWord(threadId: number): ThreadWord {
+  return (NUMBERED | (threadId & (NUMBERED - 1))) as ThreadWord;
 }
 
 /**
@@ -53,7 +57,7 @@ export function currentThreadWord(i32: Int32Array, header: WordIndex): ThreadWor
  * for a moment more, marked exiting.
  */
 export function isAlive(word: ThreadWord): boolean | undefined {
-  if (own === NOBODY || (word & COUNTED) !== 0) return undefined;
+  if (own === NOBODY || (word & NUMBERED) !== 0) return undefined;
   const id = word & ID_MASK;
   try {
     const stat = readStat(`/proc/self/task/${id}/stat`);
@@ -85,8 +89,4 @@ function wordOf(id: number, stat: readonly string[]): ThreadWord {
 function readStat(path: string): string[] {
   const stat = fileSystem?.readFileSync(path, 'latin1') ?? '';
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-}
-
-function wordFromCounter(i32: Int32Array, header: WordIndex): ThreadWord {
-  return (COUNTED | (addAttachment(i32, header) & (COUNTED - 1))) as ThreadWord;
 }

@@ -1,39 +1,76 @@
 /**
- * Threads come and go: claiming a slot, giving it back, and being alone.
+ * Threads come and go: claiming a slot, giving it back, being alone, being dead.
  *
- * Called by heap/core.ts at attach and detach, and by the unsafe calls' slow path.
+ * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
  * I2  An unsafe call announces itself in `solo` before it looks whether it is alone, and a thread
  *     that attaches claims its slot before it looks at `solo`: one of the two sees the other.
+ * I3  A report stands as long as the dead thread's word does in any lock, slot or in `solo`.
  */
 
-import { HeapError, type SlotIndex } from '../base/index.js';
+import type { SlotIndex } from '../base/index.js';
 import {
   casOwner,
+  casReport,
   casSolo,
   type HeapMemory,
   loadOwner,
+  loadReport,
   loadSolo,
+  REPORTS,
   soloWordIndex,
   storeOwner,
   storeSolo,
 } from '../layout/index.js';
 import { isAlive, type ThreadWord } from './thread-word.js';
 
-const SOLO_WAIT_MS = 5;
+// ---- dead or alive
 
-/** Claims a free slot and waits until no unsafe call is under way; -1 when all are taken. */
-export function claimSlot(memory: HeapMemory, me: ThreadWord): SlotIndex | -1 {
+/**
+ * Does the thread with this word still run? undefined where nobody can tell: there is no /proc, and
+ * nobody has reported its end.
+ */
+export function isThreadAlive(memory: HeapMemory, word: ThreadWord): boolean | undefined {
+  const alive = isAlive(word);
+  if (alive !== undefined) return alive;
   const { i32, geometry } = memory;
+  for (let n = 0; n < REPORTS; n++) {
+    if (loadReport(i32, geometry.registry, geometry.threads, n) === word) return false;
+  }
+  return undefined;
+}
+
+/** Makes a thread's end known to all; false when too many reports stand already. */
+export function reportDeath(memory: HeapMemory, word: ThreadWord): boolean {
+  return replaceReport(memory, 0, word);
+}
+
+/** Takes a report back: nothing bears the dead thread's word any more. */
+export function withdrawReport(memory: HeapMemory, word: ThreadWord): void {
+  replaceReport(memory, word, 0);
+}
+
+function replaceReport({ i32, geometry }: HeapMemory, from: number, to: number): boolean {
+  const { registry, threads } = geometry;
+  for (let n = 0; n < REPORTS; n++) {
+    // Failure: this place has another report, or was just taken. Try the next.
+    if (casReport(i32, registry, threads, n, from, to) === from) return true;
+  }
+  return false;
+}
+
+// ---- slots
+
+/** Claims a free slot; -1 when all are taken. Before the slot is used: waitForSolo. */
+export function claimSlot({ i32, geometry }: HeapMemory, me: ThreadWord): SlotIndex | -1 {
   for (let s = 0; s < geometry.threads; s++) {
     const slot = s as SlotIndex;
     if (loadOwner(i32, geometry.registry, slot) !== 0) continue;
+    // point: attach.claim
     // Failure: another thread was quicker. Go on to the next slot.
-    if (casOwner(i32, geometry.registry, slot, 0, me) !== 0) continue;
-    waitForSolo(memory, slot);
-    return slot;
+    if (casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;
   }
   return -1;
 }
@@ -53,8 +90,11 @@ export function countAttached(memory: HeapMemory): number {
   return attached;
 }
 
+// ---- being alone
+
 /** Starts a solo section; false (and nothing is changed) when this thread is not alone. */
 export function enterSolo(memory: HeapMemory, me: ThreadWord): boolean {
+  // point: solo.enter
   // Failure: another thread is in such a section, so this one is not alone.
   if (casSolo(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
   if (countAttached(memory) <= 1) return true;
@@ -65,22 +105,15 @@ export function enterSolo(memory: HeapMemory, me: ThreadWord): boolean {
 /** Ends a solo section and lets in who waits to attach. */
 export function leaveSolo(memory: HeapMemory): void {
   const { i32, geometry } = memory;
+  // point: solo.leave
   storeSolo(i32, geometry.header, 0);
   Atomics.notify(i32, soloWordIndex(geometry.header));
 }
 
-function waitForSolo(memory: HeapMemory, slot: SlotIndex): void {
-  const { i32, geometry } = memory;
-  for (let word = loadSolo(i32, geometry.header); word !== 0; ) {
-    Atomics.wait(i32, soloWordIndex(geometry.header), word, SOLO_WAIT_MS);
-    const now = loadSolo(i32, geometry.header);
-    if (now === word && isAlive(word as ThreadWord) === false) {
-      freeSlot(memory, slot);
-      throw new HeapError(
-        'ERR_SHMALLOC_DEAD_OWNER',
-        'cannot attach: a thread died in a call without _ts, and left the heap half changed',
-      );
-    }
-    word = now;
-  }
+/** Waits up to `limitMs` for the end of a solo section; who is in it after that, 0 = nobody. */
+export function waitForSolo({ i32, geometry }: HeapMemory, limitMs: number): ThreadWord {
+  const word = loadSolo(i32, geometry.header);
+  if (word === 0) return 0 as ThreadWord;
+  Atomics.wait(i32, soloWordIndex(geometry.header), word, limitMs);
+  return loadSolo(i32, geometry.header) as ThreadWord;
 }

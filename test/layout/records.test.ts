@@ -252,6 +252,7 @@ test('header: what is written is read, whatever the id and place', (t) => {
           threads: (low % 256) + 1,
           id: half(low) + half(high),
           reserveIsZero: zero,
+          lockTimeoutMs: high >>> 1,
         };
         if (layout.readHeader(u32, at) !== null) return false;
         layout.writeHeader(u32, at, fields);
@@ -266,8 +267,8 @@ test('header: what is written is read, whatever the id and place', (t) => {
   );
 });
 
-test('header: solo and attachments are words of their own; a half magic is none', (t) => {
-  const { u32, i32, at } = room(layout.HEADER_BYTES);
+test('header: solo, poison and recovery totals are words of their own; a half magic is none', (t) => {
+  const { u32, i32, f64, at } = room(layout.HEADER_BYTES);
   const fields: layout.HeaderFields = {
     version: layout.LAYOUT_VERSION,
     base: 8192,
@@ -275,14 +276,24 @@ test('header: solo and attachments are words of their own; a half magic is none'
     threads: 64,
     id: '00000000ffffffff',
     reserveIsZero: true,
+    lockTimeoutMs: 10_000,
   };
   layout.writeHeader(u32, at, fields);
   t.is(layout.casSolo(i32, at, 0, 5), 0);
   t.is(layout.casSolo(i32, at, 0, 7), 5, 'taken: left as it is');
   t.is(layout.loadSolo(i32, at), 5);
   layout.storeSolo(i32, at, 6);
-  t.is(layout.addAttachment(i32, at), 1);
-  t.is(layout.addAttachment(i32, at), 2);
+  t.is(layout.casPoison(i32, at, layout.SOUND, layout.POISONED), layout.SOUND);
+  const u8 = new Uint8Array(u32.buffer);
+  const text = `${'broken ä '.repeat(80)}`;
+  layout.writePoisonText(u8, u32, at, text);
+  const read = layout.readPoisonText(u8, u32, at);
+  t.true(read.length > 300 && text.startsWith(read.slice(0, -1)), 'cut to what there is room for');
+  layout.addRecovered(f64, at, layout.RECOVERED_RUNS, 3);
+  layout.addRecovered(f64, at, layout.RECOVERED_RUNS, 4);
+  t.is(layout.getRecovered(f64, at, layout.RECOVERED_RUNS), 7);
+  t.is(layout.getRecovered(f64, at, layout.RECOVERED_SLOTS), 0);
+  t.is(layout.peekPoison(i32, at), layout.POISONED);
   t.is(layout.loadSolo(i32, at), 6);
   t.deepEqual(layout.readHeader(u32, at), fields);
   u32[at] = 0;

@@ -31,6 +31,14 @@ function check(t: ExecutionContext, heap: SharedHeap): HeapStats {
   return stats;
 }
 
+const NO_LOCKS = {
+  acquisitions: 0,
+  contentions: 0,
+  waitNanoseconds: 0,
+  longestWaitNanoseconds: 0,
+  ownerDeaths: 0,
+};
+
 test('stats: a new heap has everything untouched and all counts 0', (t) => {
   using heap = fresh('8MiB');
   const stats = check(t, heap);
@@ -60,7 +68,8 @@ test('stats: a new heap has everything untouched and all counts 0', (t) => {
     t.is(stats[field], 0, field);
   }
   t.deepEqual(stats.large, { blocksInUse: 0, bytesInUse: 0, allocations: 0, frees: 0 });
-  t.deepEqual(stats.locks, { acquisitions: 0, contentions: 0, waitNanoseconds: 0 });
+  t.deepEqual(stats.locks, NO_LOCKS);
+  t.deepEqual(stats.recovery, { recoveries: 0, blocksReturned: 0, runsReturned: 0 });
   t.is(stats.sizeClasses.length, 44);
   t.is(stats.sizeClasses[0]?.blockBytes, 16);
   t.is(stats.sizeClasses.at(-1)?.blockBytes, 65536);
@@ -388,7 +397,8 @@ test('resetStats: starts all counts anew and leaves the heap as it is', async (t
     t.is(stats[field], 0, field);
   }
   t.is(stats.peakFootprintBytes, stats.mappedBytes);
-  t.deepEqual(stats.locks, { acquisitions: 0, contentions: 0, waitNanoseconds: 0 });
+  t.deepEqual(stats.locks, NO_LOCKS);
+  t.deepEqual(stats.recovery, { recoveries: 0, blocksReturned: 0, runsReturned: 0 });
   t.deepEqual(stats.large, {
     blocksInUse: 1,
     bytesInUse: before.large.bytesInUse,

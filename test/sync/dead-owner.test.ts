@@ -1,8 +1,8 @@
 /**
- * Locks and solo sections of threads that died are clear errors, never a hang.
+ * Locks and solo sections of threads that died are taken over, and never waited for.
  *
  * The dead thread's word is written by hand where a lock's owner would stand: what a kill leaves
- * behind, without having to hit the moment.
+ * behind, without having to hit the moment. Kills at every single point are in test/points.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -12,6 +12,8 @@ import { classOf, type SlotIndex } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
 import { geometryOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
+
+const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0 };
 
 /** Attaches a thread, and gives the word that named it in the registry; the thread is dead then. */
 async function deadThread(handle: HeapHandle): Promise<number> {
@@ -29,46 +31,90 @@ async function deadThread(handle: HeapHandle): Promise<number> {
   return words[1] as number;
 }
 
-test('mutex: a lock of a dead thread is ERR_SHMALLOC_DEAD_OWNER, and other classes go on', async (t) => {
-  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
-  const word = await deadThread(heap.handle);
-  const geometry = geometryOf(heap);
-  const line = layout.lockLine(geometry.locks, layout.classLock(classOf(1000)));
-  heap.i32[layout.lockWordIndex(line)] = word;
-  t.throws(() => heap.malloc_ts(1000), { code: 'ERR_SHMALLOC_DEAD_OWNER' });
-  const other = heap.malloc_ts(64);
-  heap.free_ts(other);
-  t.deepEqual(heap.recover(), { slots: 0, blocks: 0, runs: 0 }, 'who holds a lock is left alone');
-  heap.i32[layout.lockWordIndex(line)] = 0;
-  t.is(heap.recover().slots, 1);
-});
+function lockWord(heap: SharedHeap, lock: layout.LockIndex): number {
+  return layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, lock));
+}
 
-test('mutex: a dead page lock stops what needs it, leaves no class lock behind', async (t) => {
+test('mutex: a class lock of a dead thread is taken over by who needs it', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
-  const line = layout.lockLine(geometryOf(heap).locks, layout.PAGE_LOCK);
-  heap.i32[layout.lockWordIndex(line)] = word;
-  t.throws(() => heap.malloc_ts(500), { code: 'ERR_SHMALLOC_DEAD_OWNER' });
-  t.throws(() => heap.malloc_ts(200_000), { code: 'ERR_SHMALLOC_DEAD_OWNER' });
-  t.throws(() => heap.free_ts(8192 as Address), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
-  heap.i32[layout.lockWordIndex(line)] = 0;
-  const block = heap.malloc_ts(500);
-  t.not(block, 0 as Address, 'the class lock was given back');
+  heap.i32[lockWord(heap, layout.classLock(classOf(1000)))] = word;
+  const block = heap.malloc_ts(1000);
+  t.not(block, 0 as Address);
+  const stats = heap.stats();
+  t.is(stats.locks.ownerDeaths, 1);
+  t.is(stats.recovery.recoveries, 1, 'the waiter has recovered the slot too');
+  t.true(stats.locks.longestWaitNanoseconds > 0);
+  t.deepEqual(heap.recover(), NOTHING);
   heap.free_ts(block);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-test('attach: a thread that died in an unsafe call is ERR_SHMALLOC_DEAD_OWNER, no hang', async (t) => {
+test('mutex: the page lock of a dead thread, by small and large blocks and by error reports', async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const word = await deadThread(heap.handle);
+  const page = lockWord(heap, layout.PAGE_LOCK);
+  const untouched = (geometryOf(heap).end - 8192) as Address;
+  const attempts: (() => void)[] = [
+    () => heap.free_ts(heap.malloc_ts(500)),
+    () => heap.free_ts(heap.malloc_ts(200_000)),
+    () => t.throws(() => heap.free_ts(untouched), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' }),
+    () => t.true(heap.verify().ok),
+    () => t.is(heap.recover().locks, 1),
+    () => void heap.blocks(),
+  ];
+  for (const [n, attempt] of attempts.entries()) {
+    heap.i32[page] = word;
+    attempt();
+    t.is(heap.i32[page], 0, `attempt ${n}`);
+  }
+  t.is(heap.stats().locks.ownerDeaths, attempts.length);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+});
+
+test('recover: all locks of a dead thread, the recovery lock too, with waiters or without', async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const word = await deadThread(heap.handle);
+  for (const held of [word, word | 0x80000000]) {
+    for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
+      heap.i32[lockWord(heap, lock as layout.LockIndex)] = held;
+    }
+    t.is(heap.recover().locks, layout.LOCK_COUNT);
+    t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  }
+  t.deepEqual(heap.recover(), NOTHING);
+});
+
+test('attach: a thread that died in an unsafe call is recovered first', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = heap;
   const word = await deadThread(handle);
-  const { header } = geometryOf(heap);
-  layout.storeSolo(heap.i32, header, word);
-  t.is(heap.recover().slots, 0, 'who was in an unsafe call is left alone');
+  layout.storeSolo(heap.i32, geometryOf(heap).header, word);
   heap.detach();
-  t.throws(() => SharedHeap.attach(handle), { code: 'ERR_SHMALLOC_DEAD_OWNER' });
-  layout.storeSolo(heap.i32, header, 0);
   using again = SharedHeap.attach(handle);
-  t.is(again.recover().slots, 1);
+  t.is(layout.loadSolo(again.i32, geometryOf(again).header), 0);
+  t.is(again.stats().recovery.recoveries, 1);
+  t.deepEqual(again.recover(), NOTHING);
+  t.deepEqual(again.verify({ quiet: true }).problems, []);
+});
+
+test('unsafe calls: a dead thread in the heap is no company', async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  await deadThread(heap.handle);
+  const block = heap.malloc(100);
+  heap.free(block);
+  t.is(heap.stats().recovery.recoveries, 1);
+});
+
+test('malloc: a full heap gets back what dead threads had before the answer is 0', async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  await deadThread(heap.handle);
+  const before = heap.stats().cachedBytes;
+  t.true(before > 0);
+  while (heap.malloc_ts(64) !== 0);
+  t.is(heap.stats().recovery.recoveries, 1);
+  t.is(heap.stats().cachedBytes, 0, 'all of it was handed out');
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
 test('recover: a run that a dead thread had reserved is freed, its tag cleared', async (t) => {
@@ -83,4 +129,5 @@ test('recover: a run that a dead thread had reserved is freed, its tag cleared',
   t.is(heap.recover().runs, 1);
   t.is(heap.stats().large.blocksInUse, 0);
   t.throws(() => heap.free_ts(block), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });

@@ -1,0 +1,34 @@
+/**
+ * Stack headroom: to overflow before anything is half done, and not in the middle of it.
+ *
+ * Called before locked sections, by heap/gate.ts and sync/mutex.ts. Any thread.
+ *
+ * A caught stack overflow strikes at any call and leaves what was being changed as it was just then
+ * (in a locked section: a lock held in 750 of 1,374 cases; with a probe before it in none of 18,000).
+ */
+
+/** So many frames are more stack than any locked section needs, interpreted too. */
+export const SECTION_FRAMES = 5;
+/** The same for a section in which a dead thread's half-done work is put right first. */
+export const RESCUE_FRAMES = 12;
+
+/**
+ * Recursion that needs as much stack as `frames` wide frames: throws here or not at all. Few wide
+ * frames cost half as much as many narrow ones (1.5 KiB: 50 instead of 90 ns), and recursion keeps
+ * the compiler from inlining them away.
+ */
+// biome-ignore format: one line per eight words of stack
+export function probeStack(
+  frames: number,
+  _a?: 0, _b?: 0, _c?: 0, _d?: 0, _e?: 0, _f?: 0, _g?: 0, _h?: 0,
+  _i?: 0, _j?: 0, _k?: 0, _l?: 0, _m?: 0, _n?: 0, _o?: 0, _p?: 0,
+  _q?: 0, _r?: 0, _s?: 0, _t?: 0, _u?: 0, _v?: 0, _w?: 0, _x?: 0,
+): number {
+  if (frames === 0) return 0;
+  return probeStack(
+    frames - 1,
+    0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0,
+  ) + 1;
+}

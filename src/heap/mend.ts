@@ -1,0 +1,102 @@
+/**
+ * Mending: what a living thread does when something throws in one of its own sections.
+ *
+ * Called by gate.ts for a call that is given up, and by allocator.ts and large.ts for work that
+ * follows a commit. Owner thread only.
+ *
+ * Nothing is expected to throw there: there is headroom on the stack before a section begins. What
+ * does throw is a broken invariant, which poisons the heap; a lock that cannot be had, which leaves
+ * all as it was; or a fault that nobody thought of, after which the thread repairs the domains of
+ * its locks as if it had died in them.
+ *
+ * I1  Afterwards this thread holds no lock.
+ * I2  Mending itself does not throw. If it fails, the heap is poisoned.
+ */
+
+import {
+  GRANULE_SHIFT,
+  HeapCorruptionError,
+  HeapError,
+  PAGE_BYTES,
+  type PageIndex,
+} from '../base/index.js';
+import { type HeapMemory, PAGE_LOCK, RESERVED_RUN, runKind, runOwner } from '../layout/index.js';
+import { type Locks, poison } from '../sync/index.js';
+import type { PageHeap } from './page-heap.js';
+import type { Repairs } from './repair.js';
+import { findRunLocked } from './walk.js';
+
+export interface Mend {
+  /** Repairs and releases what this thread has locked. False when the heap is poisoned now. */
+  locks(error: unknown): boolean;
+  /** The same for a call that is given up: its reserved runs are freed too. */
+  call(error: unknown): void;
+}
+
+export function createMend(
+  memory: HeapMemory,
+  slot: number,
+  locks: Locks,
+  repairs: Repairs,
+  pageHeap: PageHeap,
+): Mend {
+  function mendLocks(error: unknown): boolean {
+    const broken = error instanceof HeapCorruptionError || !(isTimeout(error) || repairHeld());
+    for (const lock of locks.held()) locks.release(lock);
+    if (broken) poison(memory, error instanceof Error ? error.message : String(error));
+    return !broken;
+  }
+
+  function repairHeld(): boolean {
+    try {
+      if (locks.isSolo()) repairs.allLocked();
+      for (const lock of locks.held()) {
+        repairs.lockLocked(lock);
+        locks.release(lock);
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Locks are asked for where nothing is half done: who gives up waiting leaves all as it was. */
+  function isTimeout(error: unknown): boolean {
+    return error instanceof HeapError && error.code === 'ERR_SHMALLOC_LOCK_TIMEOUT';
+  }
+
+  function mendCall(error: unknown): void {
+    if (!mendLocks(error)) return;
+    try {
+      freeReserved(memory, locks, pageHeap, slot);
+    } catch (worse) {
+      mendLocks(worse);
+    }
+  }
+
+  return { locks: mendLocks, call: mendCall };
+}
+
+/**
+ * Frees the runs that a slot has reserved and not committed; how many these were. Their tags may
+ * have been set already.
+ */
+export function freeReserved(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  slot: number,
+): number {
+  const reserved = (): PageIndex =>
+    findRunLocked(memory, (_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === slot);
+  let runs = 0;
+  locks.acquire(PAGE_LOCK);
+  for (let page = reserved(); page !== 0; page = reserved()) {
+    // point: recover.tag
+    memory.tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
+    pageHeap.giveRunLocked(page);
+    runs++;
+  }
+  locks.release(PAGE_LOCK);
+  return runs;
+}

@@ -1,0 +1,192 @@
+/**
+ * Verification: checks everything in the heap against the invariants that the files of this project
+ * state at their heads, and counts what is there.
+ *
+ * Called by core.ts, behind a gate. Any thread; takes each class lock with the page lock inside, one
+ * class at a time, and then the page lock alone, so that nobody is held up for the whole of it.
+ * Changes nothing. A broken invariant is a problem in the report here: it does not poison the heap,
+ * which can still be looked at.
+ *
+ * A problem names its invariant as file and number: `spans I1` is I1 of heap/spans.ts. What only
+ * holds when no other thread is in the heap is checked when the caller says that it is so (quiet):
+ * caches, tags of blocks in use, reserved runs, locks, counters.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  GRANULE_SHIFT,
+  HeapCorruptionError,
+  PAGE_BYTES,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  SPAN_BLOCKS,
+} from '../base/index.js';
+import {
+  classLock,
+  type HeapMemory,
+  LARGE_RUN,
+  LOCK_COUNT,
+  type LockIndex,
+  loadSolo,
+  lockLine,
+  PAGE_LOCK,
+  peekLock,
+  runKind,
+  runOwner,
+  runPages,
+  SPAN_RUN,
+} from '../layout/index.js';
+import type { Locks } from '../sync/index.js';
+import { checkClassLocked } from './verify-class.js';
+import { checkRunsLocked } from './verify-runs.js';
+import { walkRunsLocked } from './walk.js';
+
+/** How `verify` is to look. */
+export interface VerifyOptions {
+  /** No other thread is in the heap, says the caller: check what holds only then, too. */
+  quiet?: boolean;
+}
+
+/** An invariant that does not hold. */
+export interface VerifyProblem {
+  /** File and number, as `spans I1`. */
+  invariant: string;
+  /** Where: a byte offset in the buffer. */
+  address: number;
+  message: string;
+}
+
+/** What verify found. Counts are exact when threads are quiet. */
+export interface VerifyReport {
+  /** No problem was found. */
+  ok: boolean;
+  /** What only holds when threads are quiet was checked too. */
+  quiet: boolean;
+  /** The first hundred. */
+  problems: VerifyProblem[];
+  /** How many more there were. */
+  problemsLeftOut: number;
+  /** Blocks in the program's hands, large ones included, and their usable bytes. */
+  liveBlocks: number;
+  liveBytes: number;
+  /** Blocks in threads' caches. */
+  cachedBlocks: number;
+  cachedBytes: number;
+  /** Free blocks in spans. */
+  freeBlocks: number;
+  freeBlockBytes: number;
+  spans: number;
+  largeBlocks: number;
+  freeRuns: number;
+}
+
+/** A live block. */
+export interface Block {
+  address: Address;
+  /** Usable bytes. */
+  bytes: number;
+}
+
+/** Where checks put what they find. */
+export interface Findings {
+  readonly report: VerifyReport;
+  problem(invariant: string, address: number, message: string): void;
+}
+
+const PROBLEMS_MAX = 100;
+
+export function verifyHeap(memory: HeapMemory, locks: Locks, quiet: boolean): VerifyReport {
+  const findings = createFindings(quiet);
+  const { report } = findings;
+  checkNullPage(memory, findings);
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    locks.acquire(classLock(c));
+    locks.acquire(PAGE_LOCK);
+    attempt(findings, () => checkClassLocked(memory, c, findings));
+    locks.release(PAGE_LOCK);
+    locks.release(classLock(c));
+  }
+  locks.acquire(PAGE_LOCK);
+  attempt(findings, () => checkRunsLocked(memory, findings));
+  locks.release(PAGE_LOCK);
+  if (quiet) checkLocksFree(memory, findings);
+  report.ok = report.problems.length === 0;
+  return report;
+}
+
+function createFindings(quiet: boolean): Findings {
+  const report: VerifyReport = {
+    ok: false,
+    quiet,
+    problems: [],
+    problemsLeftOut: 0,
+    liveBlocks: 0,
+    liveBytes: 0,
+    cachedBlocks: 0,
+    cachedBytes: 0,
+    freeBlocks: 0,
+    freeBlockBytes: 0,
+    spans: 0,
+    largeBlocks: 0,
+    freeRuns: 0,
+  };
+  return {
+    report,
+    problem(invariant, address, message) {
+      if (report.problems.length < PROBLEMS_MAX) {
+        report.problems.push({ invariant, address, message });
+      } else report.problemsLeftOut++;
+    },
+  };
+}
+
+/** A walk that cannot go on is a problem like others; what it has not seen stays unchecked. */
+function attempt(findings: Findings, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof HeapCorruptionError)) throw error;
+    const [, invariant = 'unknown'] = /\(([\w-]+ I\d+)\)/.exec(error.message) ?? [];
+    const [, address = '0'] = /(0x[0-9a-f]+)/.exec(error.message) ?? [];
+    findings.problem(invariant, Number(address), error.message);
+  }
+}
+
+function checkNullPage({ u32, geometry }: HeapMemory, { problem }: Findings): void {
+  const start = geometry.base / 4;
+  for (let word = start; word < start + PAGE_BYTES / 4; word++) {
+    if (u32[word] === 0) continue;
+    problem('geometry I4', word * 4, `a store through null: the null page has ${u32[word]} there`);
+    return;
+  }
+}
+
+function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): void {
+  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
+    const line = lockLine(geometry.locks, lock);
+    const word = peekLock(i32, line);
+    if (word !== 0) problem('mutex I5', line * 4, `lock ${lock} is held by thread word ${word}`);
+  }
+  const solo = loadSolo(i32, geometry.header);
+  if (solo !== 0) problem('threads I2', geometry.header * 4, `a solo section of ${solo} is open`);
+}
+
+/** All live blocks, by address. */
+export function listBlocks(memory: HeapMemory, locks: Locks): Block[] {
+  const { tags } = memory;
+  const blocks: Block[] = [];
+  const add = (address: number, bytes: number): void => {
+    if (tags[address >>> GRANULE_SHIFT] !== 0) blocks.push({ address: address as Address, bytes });
+  };
+  locks.acquire(PAGE_LOCK);
+  walkRunsLocked(memory, (head, word) => {
+    const start = head * PAGE_BYTES;
+    if (runKind(word) === LARGE_RUN) add(start, runPages(word) * PAGE_BYTES);
+    if (runKind(word) !== SPAN_RUN) return;
+    const c = runOwner(word);
+    for (let n = 0; n < SPAN_BLOCKS[c]; n++) add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
+  });
+  locks.release(PAGE_LOCK);
+  return blocks;
+}

@@ -1,0 +1,67 @@
+/**
+ * The walk: all runs of the data region, from head to head. What recovery and every check go by.
+ *
+ * Used by page-heap.ts, repair.ts, recover.ts, diagnose.ts and verify.ts. Needs the page lock (or
+ * solitude): it is the order of the heads that the lock guards, and nothing inside a run is read.
+ *
+ * I1  It ends: every step goes up, by a length that is checked.
+ */
+
+import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex } from '../base/index.js';
+import {
+  getRun,
+  type HeapMemory,
+  LARGE_RUN,
+  type PageRecord,
+  pageRecord,
+  RUN_KIND_NAMES,
+  runKind,
+  runPages,
+} from '../layout/index.js';
+
+/** What is to be done at a head. The length is that of before the visit. */
+export type Visit = (head: PageIndex, word: number, record: PageRecord) => void;
+
+/**
+ * Visits all heads from the bottom up.
+ * @throws HeapCorruptionError when a word is no run, or runs past the end (page-heap I1)
+ */
+export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
+  const { endPage, firstPage } = memory.geometry;
+  for (let head = firstPage; head < endPage; ) {
+    const record = pageRecord(memory.geometry.pageTable, head);
+    const word = checkedRun(memory, head, record);
+    visit(head, word, record);
+    head = (head + runPages(word)) as PageIndex;
+  }
+}
+
+/** The first head for which `fits` is true; 0 = none. */
+export function findRunLocked(
+  memory: HeapMemory,
+  fits: (head: PageIndex, word: number) => boolean,
+): PageIndex {
+  const { endPage, firstPage } = memory.geometry;
+  for (let head = firstPage; head < endPage; ) {
+    const word = checkedRun(memory, head, pageRecord(memory.geometry.pageTable, head));
+    if (fits(head, word)) return head;
+    head = (head + runPages(word)) as PageIndex;
+  }
+  return 0 as PageIndex;
+}
+
+/** The head of the run that a data page lies in. */
+export const headOfLocked = (memory: HeapMemory, page: PageIndex): PageIndex =>
+  findRunLocked(memory, (head, word) => page < head + runPages(word));
+
+function checkedRun({ i32, geometry }: HeapMemory, head: PageIndex, record: PageRecord): number {
+  const word = getRun(i32, record);
+  const pages = runPages(word);
+  const kind = runKind(word);
+  const known = kind >= 1 && kind <= LARGE_RUN;
+  if (known && pages > 0 && head + pages <= geometry.endPage) return word;
+  throw new HeapCorruptionError(
+    `the run at ${hex(head * PAGE_BYTES)} is ${RUN_KIND_NAMES[kind] ?? 'invalid'}, ${pages} pages, ` +
+      `with ${geometry.endPage - head} pages left in the heap (page-heap I1)`,
+  );
+}

@@ -1,0 +1,79 @@
+/**
+ * Poison: a heap whose structures contradict each other refuses all further work, in every thread.
+ *
+ * Called by heap/ when a HeapCorruptionError passes a gate, and by everything that waits. Any
+ * thread, no lock: who finds the heap broken can trust none.
+ *
+ * Slow paths look at the poison word. Fast paths look at nothing that they would not load anyway, so
+ * the tops of every slot's stacks are moved to where a stack is empty and full at once, and the next
+ * call of any thread ends in a slow path.
+ *
+ * I1  The word becomes POISONED only after the text is written, and tops are moved after that: a
+ *     thread that attaches meanwhile writes its tops first and looks at the word after.
+ */
+
+import { HeapCorruptionError } from '../base/index.js';
+import {
+  BEING_POISONED,
+  casPoison,
+  type HeapMemory,
+  LOCK_COUNT,
+  type LockIndex,
+  lockLine,
+  lockWordIndex,
+  POISONED,
+  parkTops,
+  peekPoison,
+  readPoisonText,
+  SOUND,
+  slotRecord,
+  soloWordIndex,
+  usedSlots,
+  writePoisonText,
+} from '../layout/index.js';
+
+/** Rounds of moving tops: the owner of a stack may be in the middle of a push or a pop. */
+const ROUNDS_MAX = 8;
+const BETWEEN_ROUNDS_MS = 1;
+
+/** Poisons the heap; the first to do so says why. */
+export function poison(memory: HeapMemory, reason: string): void {
+  const { i32, u32, u8, geometry } = memory;
+  const { header } = geometry;
+  // Failure: somebody else has found the heap broken before.
+  if (casPoison(i32, header, SOUND, BEING_POISONED) !== SOUND) return;
+  writePoisonText(u8, u32, header, reason);
+  casPoison(i32, header, BEING_POISONED, POISONED);
+  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
+    Atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
+  }
+  Atomics.notify(i32, soloWordIndex(header));
+  for (let round = 0; round < ROUNDS_MAX && parkAll(memory); round++) {
+    // Nobody notifies: to sleep a moment is all that is wanted.
+    Atomics.wait(i32, header, i32[header], BETWEEN_ROUNDS_MS);
+  }
+}
+
+/** Moves the tops of every slot that was ever used; false where all had been moved before. */
+function parkAll({ u32, geometry }: HeapMemory): boolean {
+  let moved = false;
+  for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
+    if (parkTops(u32, slotRecord(geometry.slots, slot))) moved = true;
+  }
+  return moved;
+}
+
+/** Why the heap is poisoned, or null. */
+export function poisonReason({ i32, u32, u8, geometry }: HeapMemory): string | null {
+  const state = peekPoison(i32, geometry.header);
+  if (state === SOUND) return null;
+  return state === POISONED
+    ? readPoisonText(u8, u32, geometry.header)
+    : 'another thread has just found it broken';
+}
+
+/** @throws HeapCorruptionError when the heap is poisoned */
+export function throwIfPoisoned(memory: HeapMemory): void {
+  if (peekPoison(memory.i32, memory.geometry.header) === SOUND) return;
+  throw new HeapCorruptionError(`this heap refuses all work: ${poisonReason(memory)}`);
+}

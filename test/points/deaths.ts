@@ -1,0 +1,189 @@
+/**
+ * Deaths: every heap that a scenario leaves when its thread dies at one of its points, and what has
+ * to be true of it after a rescue.
+ */
+
+import type { Address } from 'shmalloc';
+import { type Blocks, PAGES, Program, type Scenario, SMALL, TINY } from './scenarios.js';
+import {
+  attach,
+  copyHeap,
+  die,
+  everybodyLives,
+  type HeapMemory,
+  heldLocks,
+  type Library,
+  liveBlocks,
+  makeHeap,
+  withHook,
+} from './simulation.js';
+
+const MAIN = 1;
+const VICTIM = 2;
+const CORPSE = 7;
+/** Ids of rescuers count up from here: one who died is not seen again. */
+const RESCUER = 10;
+const LAST = 99;
+
+/** A heap as its thread left it, and what programs held in it then. */
+export interface Death {
+  readonly memory: HeapMemory;
+  readonly point: string;
+  /** Which point of the act it was, counted from 0. */
+  readonly n: number;
+  readonly books: ReadonlySet<Address>;
+  /** Blocks in the middle of a free or a realloc: live or free, now that their thread is gone. */
+  readonly doubtful: readonly Address[];
+  /** The ids of all who have died so far. */
+  readonly dead: readonly number[];
+}
+
+/** A scenario's act, ready to run: by a victim with a name, in a heap of its own. */
+export interface Stage {
+  readonly memory: HeapMemory;
+  readonly victim: Program;
+  readonly blocks: Blocks;
+  readonly dead: readonly number[];
+}
+
+export function setStage(lib: Library, scenario: Scenario): Stage {
+  everybodyLives();
+  const memory = makeHeap(lib);
+  const books = new Set<Address>();
+  const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [] };
+  if (!scenario.alone) scenario.setup?.(new Program(attach(lib, memory, MAIN), books), blocks);
+  const dead = scenario.corpse === undefined ? [] : [CORPSE];
+  const staged = scenario.corpse === undefined ? memory : layOut(lib, scenario, memory, books);
+  const victim = new Program(attach(lib, staged, VICTIM), books);
+  victim.unsafe = scenario.alone === true;
+  scenario.prepare?.(victim, blocks);
+  return { memory: staged, victim, blocks, dead };
+}
+
+/** The heap with a thread in it that has died at the corpse's point. */
+function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: Set<Address>) {
+  if (corpse === undefined) throw new Error('no corpse');
+  const program = new Program(attach(lib, memory, CORPSE), new Set(books));
+  let left: HeapMemory | undefined;
+  withHook(
+    (name) => {
+      if (name !== corpse.point || left !== undefined) return;
+      left = copyHeap(lib, memory);
+      for (const address of program.books) books.add(address);
+      // The block that was being freed may be gone: it belongs to nobody's books any more.
+      const { address } = program.inFlight ?? {};
+      if (address !== undefined) books.delete(address);
+    },
+    () => corpse.act(program),
+  );
+  if (left === undefined) throw new Error(`the corpse never came to ${corpse.point}`);
+  die(CORPSE);
+  return left;
+}
+
+/** Runs a scenario to its end, and shows the death at each of its points. */
+export function eachDeath(lib: Library, scenario: Scenario, show: (death: Death) => void): void {
+  const { memory, victim, blocks, dead } = setStage(lib, scenario);
+  eachCut({ memory, id: VICTIM, dead, state: () => victim }, show, () => {
+    scenario.act(victim, blocks);
+  });
+}
+
+/** What survivors do first: recover at once, or take what they need from the dead one by one. */
+export type Rescue = 'recover' | 'work';
+
+/** A rescue by a new thread, in a copy of the heap that a death left. */
+export function rescue(lib: Library, death: Death, how: Rescue): Program {
+  const memory = copyHeap(lib, death.memory);
+  const program = new Program(attach(lib, memory, rescuerOf(death)), new Set(death.books));
+  carryOut(program, how);
+  return program;
+}
+
+/** The deaths of a rescuer, at each point of its rescue, its attachment included. */
+export function eachRescuerDeath(
+  lib: Library,
+  death: Death,
+  how: Rescue,
+  show: (death: Death) => void,
+): void {
+  const memory = copyHeap(lib, death.memory);
+  const id = rescuerOf(death);
+  const before = { books: new Set(death.books), inFlight: null };
+  let program: Program | undefined;
+  eachCut(
+    { memory, id, dead: death.dead, state: () => program ?? before },
+    (second) => show({ ...second, doubtful: [...death.doubtful, ...second.doubtful] }),
+    () => {
+      program = new Program(attach(lib, memory, id), before.books);
+      carryOut(program, how);
+    },
+  );
+}
+
+const rescuerOf = (death: Death): number => RESCUER + death.dead.length;
+
+function carryOut(program: Program, how: Rescue): void {
+  if (how === 'work') {
+    program.malloc(PAGES(10));
+    program.malloc(SMALL);
+    program.free(program.malloc(TINY));
+    program.free(program.malloc(PAGES(18)));
+  }
+  program.core.recover();
+}
+
+interface Cut {
+  readonly memory: HeapMemory;
+  readonly id: number;
+  readonly dead: readonly number[];
+  state(): Pick<Program, 'books' | 'inFlight'>;
+}
+
+/** Runs `act` with the world stopped at each of its points, and its thread dead there. */
+function eachCut(
+  { memory, id, dead, state }: Cut,
+  show: (death: Death) => void,
+  act: () => void,
+): void {
+  withHook((point, n) => {
+    const hook = globalThis.shmallocPoint;
+    globalThis.shmallocPoint = () => {};
+    die(id);
+    const { books, inFlight } = state();
+    const doubtful = inFlight?.address === undefined ? [] : [inFlight.address];
+    show({ memory, point, n, books: new Set(books), doubtful, dead: [...dead, id] });
+    everybodyLives();
+    dead.forEach(die);
+    globalThis.shmallocPoint = hook;
+  }, act);
+}
+
+/** What is wrong with a heap after a rescue; empty when nothing is. */
+export function faultsOf(lib: Library, death: Death, { core, books }: Program): string[] {
+  const { problems } = core.verify(true);
+  const faults = problems.map(({ invariant, message }) => `${invariant}: ${message}`);
+  for (const lock of heldLocks(lib, core.memory)) faults.push(`left behind: ${lock}`);
+  const live = liveBlocks(core);
+  for (const address of live) if (!books.has(address)) faults.push(`lost: ${address}`);
+  for (const address of books) {
+    if (!live.has(address) && !death.doubtful.includes(address)) faults.push(`gone: ${address}`);
+  }
+  return faults;
+}
+
+/** Frees everything that is live, by whomever: what is left in the heap then. */
+export function faultsOfEmptying(lib: Library, { core }: Program): string[] {
+  for (const address of liveBlocks(core)) core.shared.free(address);
+  // Those who live are sent after the dead, for their caches.
+  die(MAIN);
+  core.recover();
+  core.detach();
+  const last = attach(lib, core.memory, LAST);
+  const { problems, liveBlocks: live, cachedBlocks, spans } = last.verify(true);
+  const faults = problems.map(({ invariant, message }) => `emptied: ${invariant}: ${message}`);
+  if (live + cachedBlocks + spans > 0) {
+    faults.push(`emptied: ${live} live, ${cachedBlocks} cached, ${spans} spans`);
+  }
+  return faults;
+}

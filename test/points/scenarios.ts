@@ -1,0 +1,398 @@
+/**
+ * Scenarios: short programs, cut at every point. The same operations as the scenarios of the model
+ * (test/model/scenarios.ts), with sizes that make the real heap take the same ways.
+ *
+ * Pure: they act on what they are given. Blocks go through a Program, which keeps the books.
+ */
+
+import type { Address } from 'shmalloc';
+import type { HeapCore } from './simulation.js';
+
+/** Blocks of this size come in batches of few, so that few stores repeat. */
+export const SMALL = 16 * 1024;
+/** Blocks of this size come in batches of several, with bitmaps of more than one bit a word. */
+export const TINY = 1000;
+/** A page is 8 KiB: large blocks have 9 pages and more, direct ones 16 and more. */
+export const PAGES = (pages: number): number => pages * 8192;
+
+/** After 12 allocations from an empty stack, so many frees fill it to its fence. */
+const FREES_TO_THE_FENCE = 5;
+
+/** What a program was doing when it was cut. */
+export interface InFlight {
+  readonly call: 'malloc' | 'free' | 'realloc';
+  /** The block that is being freed or moved. */
+  readonly address?: Address;
+}
+
+/** A thread's program: its calls, and the books of what it holds. */
+export class Program {
+  readonly core: HeapCore;
+  /** What this program, and those before it, were given and have not freed. */
+  readonly books: Set<Address>;
+  inFlight: InFlight | null = null;
+  unsafe = false;
+
+  constructor(core: HeapCore, books: Set<Address>) {
+    this.core = core;
+    this.books = books;
+  }
+
+  get calls() {
+    return this.unsafe ? this.core.solo() : this.core.shared;
+  }
+
+  malloc(size: number): Address {
+    return this.#take({ call: 'malloc' }, () => this.calls.malloc(size));
+  }
+
+  calloc(size: number): Address {
+    return this.#take({ call: 'malloc' }, () => this.calls.calloc(1, size));
+  }
+
+  aligned(alignment: number, size: number): Address {
+    return this.#take({ call: 'malloc' }, () => this.calls.alignedAlloc(alignment, size));
+  }
+
+  many(count: number, size: number): Address[] {
+    return Array.from({ length: count }, () => this.malloc(size));
+  }
+
+  free(address: Address): void {
+    this.inFlight = { call: 'free', address };
+    this.calls.free(address);
+    this.books.delete(address);
+    this.inFlight = null;
+  }
+
+  freeAll(addresses: readonly Address[]): void {
+    for (const address of addresses) this.free(address);
+  }
+
+  realloc(address: Address, size: number): Address {
+    this.inFlight = { call: 'realloc', address };
+    const moved = this.calls.realloc(address, size);
+    if (moved !== 0) {
+      this.books.delete(address);
+      this.books.add(moved);
+    }
+    this.inFlight = null;
+    return moved;
+  }
+
+  #take(what: InFlight, allocate: () => Address): Address {
+    this.inFlight = what;
+    const address = allocate();
+    if (address !== 0) this.books.add(address);
+    this.inFlight = null;
+    return address;
+  }
+}
+
+/** What setup and preparation leave for the act. */
+export interface Blocks {
+  a: Address;
+  b: Address;
+  list: Address[];
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** By a thread that lives on. */
+  setup?(program: Program, blocks: Blocks): void;
+  /** By the victim, before it is cut. */
+  prepare?(program: Program, blocks: Blocks): void;
+  /** By the victim, cut at every point. */
+  act(program: Program, blocks: Blocks): void;
+  /** Unsafe calls: the victim is alone in the heap. */
+  readonly alone?: boolean;
+  /** Points that it must pass, to be what its name says. */
+  readonly hits?: readonly string[];
+  /** A thread that died before, in the middle of this: its locks and transits are open. */
+  readonly corpse?: { readonly point: string; act(program: Program): void };
+}
+
+/** Three blocks of `pages` pages side by side, then one more; some of them free again. */
+function neighbours(program: Program, blocks: Blocks, below: boolean, above: boolean): void {
+  const [a, b, c] = program.many(4, PAGES(10)) as [Address, Address, Address];
+  blocks.a = b;
+  if (below) program.free(a);
+  if (above) program.free(c);
+}
+
+const flushWithCorpse = {
+  point: 'flush.bit',
+  act(program: Program) {
+    program.freeAll(program.many(12, SMALL));
+  },
+};
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'malloc in a fresh heap, small', act: (p) => void p.malloc(SMALL) },
+  { name: 'malloc in a fresh heap, tiny', act: (p) => void p.malloc(TINY) },
+  { name: 'malloc, refills and the partial list', act: (p) => void p.many(12, SMALL) },
+  { name: 'malloc, refills of many blocks', act: (p) => void p.many(40, TINY) },
+  {
+    name: 'calloc of a used block',
+    prepare: (p) => p.free(p.malloc(TINY)),
+    act: (p) => void p.calloc(TINY),
+  },
+  {
+    name: 'free into the cache, then flush',
+    prepare(p, blocks) {
+      blocks.list = p.many(12, SMALL);
+    },
+    act: (p, { list }) => p.freeAll(list),
+  },
+  {
+    name: 'flush of many blocks in several spans',
+    prepare(p, blocks) {
+      const list = p.many(140, TINY);
+      // Every other one first, then the rest: words of the bitmaps change hands.
+      blocks.list = [...list.filter((_, n) => n % 2), ...list.filter((_, n) => n % 2 === 0)];
+    },
+    act: (p, { list }) => p.freeAll(list),
+    hits: ['flush.bit'],
+  },
+  {
+    name: 'flush with span release between free runs',
+    setup(p, blocks) {
+      blocks.a = p.malloc(PAGES(10));
+    },
+    prepare(p, blocks) {
+      blocks.list = p.many(12, SMALL);
+      blocks.b = p.malloc(PAGES(10));
+      p.malloc(TINY);
+      p.free(blocks.b);
+      p.free(blocks.a);
+    },
+    act: (p, { list }) => p.freeAll(list),
+  },
+  ...(
+    [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const
+  ).map(
+    ([below, above]): Scenario => ({
+      name: `large free, ${below ? 'free' : 'used'} below, ${above ? 'free' : 'used'} above`,
+      prepare: (p, blocks) => neighbours(p, blocks, below, above),
+      act: (p, { a }) => p.free(a),
+    }),
+  ),
+  {
+    name: 'large malloc that splits a free run',
+    prepare(p) {
+      const a = p.malloc(PAGES(15));
+      p.malloc(PAGES(9));
+      p.free(a);
+    },
+    act: (p) => void p.malloc(PAGES(10)),
+  },
+  {
+    name: 'large malloc, aligned, with a lead and a rest',
+    prepare(p) {
+      p.malloc(SMALL);
+      const a = p.malloc(PAGES(15));
+      const b = p.malloc(PAGES(15));
+      p.malloc(PAGES(9));
+      p.freeAll([a, b]);
+    },
+    act: (p) => void p.aligned(64 * 1024, PAGES(10)),
+  },
+  {
+    name: 'large calloc of a used run',
+    prepare(p) {
+      const a = p.malloc(PAGES(10));
+      p.malloc(PAGES(9));
+      p.free(a);
+    },
+    act: (p) => void p.calloc(PAGES(10)),
+  },
+  {
+    name: 'brk growth next to a free run',
+    prepare(p) {
+      p.malloc(PAGES(9));
+    },
+    act: (p) => void p.many(3, PAGES(12)),
+  },
+  {
+    name: 'direct maps from the top down',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(20));
+    },
+    act(p, { a }) {
+      const b = p.malloc(PAGES(17));
+      p.free(a);
+      p.free(b);
+    },
+  },
+  {
+    name: 'direct map, aligned: its rest joins the free run above',
+    prepare(p) {
+      p.malloc(PAGES(17));
+      const a = p.malloc(PAGES(18));
+      p.free(a);
+    },
+    act: (p) => void p.many(2, PAGES(19)).concat(p.aligned(64 * 1024, PAGES(21))),
+  },
+  {
+    name: 'direct map that eats the whole reserve',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(16));
+      while (p.malloc(PAGES(15)) !== 0 && p.books.size < 12);
+    },
+    act(p, { a }) {
+      for (let pages = 64; pages >= 16; pages--) p.malloc(PAGES(pages));
+      p.free(a);
+    },
+  },
+  {
+    name: 'brk growth to the end, joining a free run above',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(30));
+      for (let n = 0; n < 30 && p.malloc(PAGES(9)) !== 0; n++);
+      p.free(blocks.a);
+    },
+    act: (p) => void p.many(3, PAGES(12)),
+  },
+  {
+    name: 'realloc grows in place',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(9));
+      blocks.b = p.malloc(PAGES(12));
+      p.malloc(PAGES(9));
+      p.free(blocks.b);
+    },
+    act: (p, { a }) => void p.realloc(a, PAGES(14)),
+  },
+  {
+    name: 'realloc grows in place over the whole neighbour',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(9));
+      blocks.b = p.malloc(PAGES(12));
+      p.malloc(PAGES(9));
+      p.free(blocks.b);
+    },
+    act: (p, { a }) => void p.realloc(a, PAGES(21)),
+  },
+  {
+    name: 'realloc grows in place into the reserve',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(10));
+    },
+    act: (p, { a }) => void p.realloc(p.realloc(a, PAGES(13)), PAGES(40)),
+  },
+  {
+    name: 'realloc shrinks in place',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(14));
+      p.malloc(PAGES(9));
+    },
+    act: (p, { a }) => void p.realloc(a, PAGES(10)),
+  },
+  {
+    name: 'realloc shrinks in place next to a free run',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(14));
+      blocks.b = p.malloc(PAGES(9));
+      p.malloc(PAGES(9));
+      p.free(blocks.b);
+    },
+    act: (p, { a }) => void p.realloc(a, PAGES(10)),
+  },
+  {
+    name: 'realloc moves a large block',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(9));
+      p.malloc(PAGES(9));
+    },
+    act: (p, { a }) => void p.realloc(a, PAGES(30)),
+  },
+  {
+    name: 'realloc small to large',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(SMALL);
+    },
+    act: (p, { a }) => void p.realloc(a, PAGES(12)),
+  },
+  {
+    name: 'realloc large to small',
+    prepare(p, blocks) {
+      blocks.a = p.malloc(PAGES(9));
+    },
+    act: (p, { a }) => void p.realloc(a, SMALL),
+  },
+  {
+    name: 'realloc small to small, flush on the way',
+    prepare(p, blocks) {
+      const list = p.many(13, SMALL);
+      blocks.a = list.pop() as Address;
+      p.freeAll(list.slice(0, FREES_TO_THE_FENCE));
+    },
+    act: (p, { a }) => void p.realloc(a, TINY),
+    hits: ['flush.transit', 'refill.transit'],
+  },
+  {
+    name: 'detach with caches, and attach',
+    prepare(p) {
+      p.freeAll([...p.many(3, SMALL), ...p.many(3, TINY)]);
+    },
+    act: (p) => p.core.detach(),
+  },
+  {
+    name: 'recovery of a thread that died in a flush',
+    corpse: flushWithCorpse,
+    act: (p) => void p.core.recover(),
+  },
+  {
+    name: 'recovery of a thread that died in a refill',
+    corpse: {
+      point: 'refill.count',
+      act: (p) => void p.many(4, TINY),
+    },
+    act: (p) => void p.core.recover(),
+  },
+  {
+    name: 'recovery of a thread that died in a split',
+    corpse: {
+      point: 'cut.leadTail',
+      act(p) {
+        const a = p.malloc(PAGES(15));
+        p.malloc(PAGES(9));
+        p.free(a);
+        p.aligned(64 * 1024, PAGES(9));
+      },
+    },
+    act: (p) => void p.core.recover(),
+  },
+  {
+    name: 'recovery of a thread that died in a large allocation',
+    corpse: { point: 'large.commit', act: (p) => void p.malloc(PAGES(12)) },
+    act: (p) => void p.core.recover(),
+  },
+  {
+    name: 'a waiter takes a dead class lock over',
+    corpse: flushWithCorpse,
+    act: (p) => void p.many(12, SMALL),
+  },
+  {
+    name: 'a waiter takes a dead page lock over',
+    corpse: { point: 'merge.commit', act: (p) => p.free(p.malloc(PAGES(10))) },
+    act: (p) => void p.malloc(PAGES(11)),
+  },
+  {
+    name: 'unsafe calls, alone',
+    alone: true,
+    act(p) {
+      const small = p.many(6, SMALL);
+      const large = p.malloc(PAGES(10));
+      const direct = p.calloc(PAGES(20));
+      p.freeAll([...small, large]);
+      p.realloc(direct, PAGES(30));
+      p.malloc(TINY);
+    },
+  },
+];

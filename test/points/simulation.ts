@@ -1,0 +1,117 @@
+/**
+ * A heap with simulated threads: all of them run on one real thread, one after the other, and any
+ * of them can be cut at any point of the real code.
+ *
+ * The library is an instrumented copy in which sync/thread-word.ts is replaced by a double: a
+ * thread's word is its number, and it lives until the simulation says that it died. A thread that
+ * is killed at a point is not stopped there: the heap's metadata is copied as it is at that moment
+ * and the copy goes on without it, while the thread itself runs to its end in the original. So one
+ * run of a program gives the heaps of all the deaths that it can die.
+ *
+ * What this does not show: threads that run at the same time (kill.test.ts, test/model, stress).
+ */
+
+import type { Address } from 'shmalloc';
+import type * as Base from '../../src/base/index.js';
+import type * as Heap from '../../src/heap/index.js';
+import type * as Layout from '../../src/layout/index.js';
+import { type Instrumented, instrument } from './instrument.js';
+
+const THREAD_WORD_DOUBLE = `
+export const WAITERS = 0x80000000 | 0;
+export const numberedWord = (threadId) => threadId + 1;
+export const currentThreadWord = (threadId) => threadId + 1;
+export const isAlive = (word) => !globalThis.shmallocDead.has(word);
+`;
+
+declare global {
+  /** Thread words of the dead. */
+  var shmallocDead: Set<number>;
+}
+
+const HEAP_BYTES = 2 * 1024 * 1024;
+const THREADS = 4;
+
+export type HeapCore = Heap.HeapCore;
+export type HeapMemory = Layout.HeapMemory;
+
+/** An instrumented library with its double, and what tests need of it. */
+export interface Library {
+  readonly copy: Instrumented;
+  readonly heap: typeof Heap;
+  readonly layout: typeof Layout;
+  readonly base: typeof Base;
+}
+
+export async function loadLibrary(): Promise<Library> {
+  globalThis.shmallocDead = new Set();
+  // Nobody else runs meanwhile: to wait is to lose time.
+  Atomics.wait = () => 'timed-out';
+  const copy = instrument({ 'sync/thread-word.js': THREAD_WORD_DOUBLE });
+  const load = (path: string) => import(new URL(path, copy.url).href);
+  return {
+    copy,
+    heap: await load('heap/index.js'),
+    layout: await load('layout/index.js'),
+    base: await load('base/index.js'),
+  };
+}
+
+/** An empty heap. */
+export function makeHeap({ heap }: Library, threads = THREADS): HeapMemory {
+  return heap.createHeap({
+    buffer: new SharedArrayBuffer(HEAP_BYTES),
+    base: 0,
+    bytes: HEAP_BYTES,
+    threads,
+    id: '0123456789abcdef',
+    pristine: true,
+    lockTimeoutMs: 1000,
+  });
+}
+
+/** A thread's attachment. Its number names it: a number that is in use must live. */
+export function attach({ heap }: Library, memory: HeapMemory, threadId: number): HeapCore {
+  return heap.attachCore(memory, true, { threadId, lockTimeoutMs: 1000 });
+}
+
+export function die(threadId: number): void {
+  globalThis.shmallocDead.add(threadId + 1);
+}
+
+export function everybodyLives(): void {
+  globalThis.shmallocDead.clear();
+}
+
+/** The heap as it is now, in a buffer of its own. User data stays behind. */
+export function copyHeap({ layout }: Library, memory: HeapMemory): HeapMemory {
+  const { geometry } = memory;
+  const buffer = new SharedArrayBuffer(memory.buffer.byteLength);
+  new Uint8Array(buffer).set(memory.u8.subarray(0, geometry.dataStart));
+  return layout.viewMemory(buffer, geometry);
+}
+
+/** Runs `work` with a hook at every point; gives back what the work gave, or threw. */
+export function withHook<T>(hook: (name: string, n: number) => void, work: () => T): T {
+  let n = 0;
+  globalThis.shmallocPoint = (name) => hook(name, n++);
+  try {
+    return work();
+  } finally {
+    globalThis.shmallocPoint = () => {};
+  }
+}
+
+/** Addresses of all live blocks. */
+export const liveBlocks = (core: HeapCore): Set<Address> =>
+  new Set(core.blocks().map(({ address }) => address));
+
+/** Locks that are held, and by whom; for "no lock left". */
+export function heldLocks({ layout }: Library, { i32, geometry }: HeapMemory): string[] {
+  const held: string[] = [];
+  for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
+    const word = layout.peekLock(i32, layout.lockLine(geometry.locks, lock as Layout.LockIndex));
+    if (word !== 0) held.push(`lock ${lock}: ${word}`);
+  }
+  return held;
+}

@@ -1,0 +1,102 @@
+/**
+ * Every scenario, with an error thrown into it at every point: the thread lives on, and so does the
+ * heap. What throws there in earnest is a stack overflow that no probe foresaw.
+ *
+ * Left out are the points of straight stores, where nothing is called and nothing can throw: those
+ * of the fast paths and of a large block's commit, the first and last store of a solo section, and
+ * the one that gives a slot back.
+ */
+
+import test from 'ava';
+import type { Address } from 'shmalloc';
+import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
+import { SCENARIOS, type Scenario } from './scenarios.js';
+import { type Library, loadLibrary, withHook } from './simulation.js';
+
+const CANNOT_THROW = /^(pop|push|solo|attach|detach)\.|^large\.(count|tag|commit)$/;
+
+class Injected extends Error {}
+
+let lib: Library;
+test.before(async () => {
+  lib = await loadLibrary();
+});
+test.after.always(() => lib?.copy.remove());
+
+interface Outcome {
+  readonly point: string;
+  readonly threw: boolean;
+  readonly faults: string[];
+}
+
+/** Runs a scenario with an error at its n-th point; null when it has no such point. */
+function throwAt(scenario: Scenario, n: number): Outcome | null {
+  const { memory, victim, blocks, dead } = setStage(lib, scenario);
+  let point = '';
+  let threw = false;
+  try {
+    withHook(
+      (name, i) => {
+        if (i !== n) return;
+        point = name;
+        if (!CANNOT_THROW.test(name)) throw new Injected(name);
+      },
+      () => scenario.act(victim, blocks),
+    );
+  } catch (error) {
+    if (!(error instanceof Injected)) throw error;
+    threw = true;
+  }
+  if (point === '') return null;
+  // Who threw has done nothing: a block in its hands is live, and it is alone to know.
+  const death = { memory, point, n, books: victim.books, doubtful: [], dead };
+  const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);
+  if (attached === 0) return { point, threw, faults: [] };
+  victim.core.recover();
+  const faults = faultsOf(lib, death, victim);
+  return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, victim) };
+}
+
+const countSlots = (i32: Int32Array, registry: number, threads: number): number =>
+  i32.subarray(registry, registry + threads).filter((word) => word !== 0).length;
+
+for (const scenario of SCENARIOS) {
+  test.serial(`a throw at every point: ${scenario.name}`, (t) => {
+    const faults: string[] = [];
+    let thrown = 0;
+    let points = 0;
+    for (
+      let outcome = throwAt(scenario, 0);
+      outcome !== null;
+      outcome = throwAt(scenario, ++points)
+    ) {
+      if (outcome.threw) thrown++;
+      if (outcome.faults.length > 0)
+        faults.push(`at ${outcome.point} (${points}): ${outcome.faults[0]}`);
+    }
+    t.deepEqual(faults.slice(0, 5), []);
+    t.log(`${points} points, ${thrown} calls threw`);
+  });
+}
+
+test.serial('a block that free or realloc threw for is still there, as it was', (t) => {
+  const scenario = SCENARIOS.find(({ name }) => name === 'realloc grows in place') as Scenario;
+  const { victim, blocks } = setStage(lib, scenario);
+  const { u8 } = victim.core.memory;
+  u8.fill(7, blocks.a, blocks.a + 9 * 8192);
+  for (let n = 0; n < 4; n++) {
+    t.throws(
+      () =>
+        withHook(
+          (_, i) => {
+            if (i === n) throw new Injected();
+          },
+          () => victim.core.shared.realloc(blocks.a, 500_000),
+        ),
+      { instanceOf: Injected },
+    );
+    t.true(u8.subarray(blocks.a, blocks.a + 9 * 8192).every((byte) => byte === 7));
+  }
+  victim.core.shared.free(blocks.a as Address);
+  t.deepEqual(victim.core.verify(true).problems, []);
+});

@@ -92,6 +92,7 @@ export function createLocks(
   const table = geometry.locks;
   let solo = false;
   let takeovers = 0;
+  let lastDead = 0;
   const ranks: LockIndex[] = [];
 
   function acquire(lock: LockIndex): void {
@@ -145,7 +146,10 @@ export function createLocks(
         if (casLock(i32, line, seen, seen | WAITERS) !== seen) continue;
         seen |= WAITERS;
       }
-      Atomics.wait(i32, lockWordIndex(line), seen, WAIT_LIMIT_MS);
+      // Who was found dead before may have held more than one lock: no need to wait for those.
+      if ((seen & ~WAITERS) !== lastDead) {
+        Atomics.wait(i32, lockWordIndex(line), seen, WAIT_LIMIT_MS);
+      }
       if (peekLock(i32, line) !== seen) continue;
       throwIfPoisoned(memory);
       if (isDead(seen, lock, started) && takeOver(line, lock, seen)) return;
@@ -159,6 +163,7 @@ export function createLocks(
     }
     const alive = isThreadAlive(memory, owner);
     if (alive === undefined) checkTimeout(lock, started);
+    if (alive === false) lastDead = owner;
     return alive === false;
   }
 

@@ -1,0 +1,156 @@
+/**
+ * Real threads, terminated at every named point: a worker parks itself there, is terminated, and a
+ * survivor goes on in the same heap. The table of points and outcomes is in the test's report.
+ *
+ * What the simulation (deaths.test.ts) cannot show: thread words of the system, /proc, waiting, and
+ * what terminate() leaves.
+ */
+
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { type Address, SharedHeap } from 'shmalloc';
+import * as layout from '../../src/layout/index.js';
+import { ended, nextMessage } from '../workers.js';
+import { type Instrumented, instrument } from './instrument.js';
+import type { KillOrder, Part } from './kill.worker.js';
+import { heldLocks, type Library } from './simulation.js';
+
+/** A rescue needs somebody who died before: in this part, at this point. */
+interface Role {
+  readonly part: Part;
+  readonly corpse?: { readonly part: Part; readonly point: string; readonly passage?: number };
+}
+
+const ROLES: readonly Role[] = [
+  { part: 'tour' },
+  { part: 'reserve' },
+  { part: 'unsafe' },
+  { part: 'rescue', corpse: { part: 'tour', point: 'flush.count' } },
+  { part: 'rescue', corpse: { part: 'tour', point: 'refill.count' } },
+  { part: 'rescue', corpse: { part: 'tour', point: 'large.commit' } },
+  { part: 'rescue', corpse: { part: 'reserve', point: 'brk.brk', passage: 2 } },
+  { part: 'rescue', corpse: { part: 'unsafe', point: 'flush.count' } },
+];
+
+/** Between the end of a thread and a survivor that goes on; the machine may be busy. */
+const RESCUE_MS_MAX = 250;
+
+let copy: Instrumented;
+test.before(() => {
+  copy = instrument();
+});
+test.after.always(() => copy?.remove());
+
+function start(heap: SharedHeap, order: Pick<KillOrder, 'part' | 'point' | 'passage'>): Worker {
+  const workerData: KillOrder = {
+    library: new URL('index.js', copy.url).href,
+    handle: heap.handle,
+    ...order,
+  };
+  return new Worker(new URL('./kill.worker.js', import.meta.url), { workerData });
+}
+
+/** Runs a thread until it parks at its point, and terminates it there. */
+async function kill(heap: SharedHeap, part: Part, point: string, passage: number): Promise<void> {
+  const worker = start(heap, { part, point, passage });
+  const message = await nextMessage(worker);
+  const end = ended(worker);
+  await worker.terminate();
+  await end;
+  if (message !== 'parked') throw new Error(`${part} never came to ${point} (${passage})`);
+}
+
+async function makeHeap({ part, corpse }: Role): Promise<SharedHeap> {
+  const heap = SharedHeap.create({ size: '8MiB', threads: 4 });
+  const alone = part === 'unsafe' || corpse?.part === 'unsafe';
+  if (alone) heap.detach();
+  if (corpse !== undefined) await kill(heap, corpse.part, corpse.point, corpse.passage ?? 1);
+  return heap;
+}
+
+/** How often a role passes each point. */
+async function count(role: Role): Promise<Map<string, number>> {
+  const heap = await makeHeap(role);
+  const worker = start(heap, { part: role.part, point: '', passage: 0 });
+  const end = ended(worker);
+  const passages = await nextMessage<Map<string, number>>(worker);
+  await end;
+  heap.detach();
+  return passages;
+}
+
+interface Outcome {
+  readonly held: string;
+  readonly ms: number;
+  readonly recovered: number;
+  readonly problems: readonly string[];
+}
+
+/** A thread dies at a point; another goes on. */
+async function outcomeOf(role: Role, point: string, passage: number): Promise<Outcome> {
+  const first = await makeHeap(role);
+  await kill(first, role.part, point, passage);
+  const held = heldLocks(
+    { layout } as unknown as Library,
+    {
+      i32: first.i32,
+      geometry: layout.computeGeometry(0, 8 * 1024 * 1024, 4),
+    } as layout.HeapMemory,
+  );
+  const started = performance.now();
+  const heap = SharedHeap.attach(first.handle);
+  for (const size of [48, 16 * 1024, 90 * 1024, 200 * 1024]) {
+    const block = heap.malloc_ts(size);
+    if (block !== (0 as Address)) heap.free_ts(block);
+  }
+  const ms = performance.now() - started;
+  heap.recover();
+  const { problems } = heap.verify({ quiet: true });
+  const recovered = heap.stats().recovery.recoveries;
+  heap.detach();
+  const locks = held.map((text) => text.replace(/:.*/, '').replace('lock ', '')).join(' ');
+  return {
+    held: locks,
+    ms,
+    recovered,
+    problems: problems.map((p) => `${p.invariant} ${p.message}`),
+  };
+}
+
+test('a thread terminated at every point: survivors go on, and nothing is lost', async (t) => {
+  t.timeout(300_000);
+  const counts: Map<string, number>[] = [];
+  for (const role of ROLES) counts.push(await count(role));
+
+  const rows: string[] = [];
+  const failures: string[] = [];
+  let worst = 0;
+  for (const point of copy.names) {
+    const n = counts.findIndex((passages) => passages.has(point));
+    const role = ROLES[n];
+    if (role === undefined) {
+      failures.push(`${point}: no role comes there`);
+      continue;
+    }
+    const passages = counts[n]?.get(point) as number;
+    for (const passage of new Set([1, Math.ceil(passages / 2)])) {
+      const { held, ms, recovered, problems } = await outcomeOf(role, point, passage);
+      worst = Math.max(worst, ms);
+      // Before it has a slot it has nothing that could be left behind.
+      const ok = problems.length === 0 && (recovered > 0 || point === 'attach.claim');
+      const who = role.corpse === undefined ? role.part : `${role.part} after ${role.corpse.point}`;
+      const outcome = ok ? 'whole' : `BROKEN ${problems[0] ?? 'nothing recovered'}`;
+      const cells = [point.padEnd(17), `passage ${passage}`.padEnd(12), who.padEnd(26)];
+      rows.push(
+        `${cells.join('')}locks held: ${held.padEnd(8)} ${ms.toFixed(1).padStart(6)} ms  ${outcome}`,
+      );
+      if (!ok) failures.push(rows.at(-1) as string);
+    }
+  }
+  for (const row of rows) t.log(row);
+  t.log(
+    `${rows.length} deaths at ${copy.names.length} points, slowest rescue ${worst.toFixed(1)} ms`,
+  );
+  t.deepEqual(failures, []);
+  t.true(worst < RESCUE_MS_MAX, `${worst} ms`);
+});

@@ -1,0 +1,96 @@
+/**
+ * A thread that is to die at a point: runs a part with an instrumented library and parks itself
+ * there, for the main thread to terminate it.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Address, HeapHandle, SharedHeap } from 'shmalloc';
+
+export interface KillOrder {
+  /** The main module of the instrumented copy. */
+  readonly library: string;
+  readonly handle: HeapHandle;
+  readonly part: Part;
+  /** Where to park, at the n-th passage (from 1); '' = run through and count passages. */
+  readonly point: string;
+  readonly passage: number;
+}
+
+/** What the thread does: each part passes some of the points. */
+export type Part = 'tour' | 'reserve' | 'unsafe' | 'rescue';
+
+const { library, handle, part, point, passage } = workerData as KillOrder;
+const parked = new Int32Array(new SharedArrayBuffer(4));
+const passages = new Map<string, number>();
+
+globalThis.shmallocPoint = (name) => {
+  const n = (passages.get(name) ?? 0) + 1;
+  passages.set(name, n);
+  if (name !== point || n !== passage) return;
+  parentPort?.postMessage('parked');
+  Atomics.wait(parked, 0, 0);
+};
+
+const KIB = 1024;
+
+/** Refills, flushes, splits, merges, growth, moves: every way through the heap. */
+function tour(heap: SharedHeap): void {
+  const { malloc_ts, free_ts, calloc_ts, realloc_ts, alignedAlloc_ts } = heap;
+  const many = (count: number, size: number) =>
+    Array.from({ length: count }, () => malloc_ts(size));
+  const atTheTop = alignedAlloc_ts(64 * KIB, 650 * KIB);
+  many(200, 48).forEach(free_ts);
+  many(40, 16 * KIB).forEach(free_ts);
+  const [a, b, c, d] = many(4, 80 * KIB) as [Address, Address, Address, Address];
+  free_ts(a);
+  free_ts(c);
+  free_ts(b);
+  free_ts(malloc_ts(72 * KIB));
+  const grown = realloc_ts(realloc_ts(d, 100 * KIB), 800 * KIB);
+  const aligned = alignedAlloc_ts(64 * KIB, 90 * KIB);
+  const [e, f] = many(2, 150 * KIB) as [Address, Address];
+  free_ts(e);
+  free_ts(realloc_ts(grown, 70 * KIB));
+  free_ts(calloc_ts(1, 200 * KIB));
+  free_ts(realloc_ts(malloc_ts(3 * KIB), 5 * KIB));
+  free_ts(alignedAlloc_ts(64 * KIB, 300 * KIB));
+  // Until nothing is left of the reserve, then back.
+  const rest: Address[] = [];
+  for (let size = 1024 * KIB; size > 64 * KIB; size -= 8 * KIB) {
+    for (let block = malloc_ts(size); block !== 0; block = malloc_ts(size)) rest.push(block);
+  }
+  rest.forEach(free_ts);
+  free_ts(aligned);
+  free_ts(f);
+  free_ts(atTheTop);
+  heap.detach();
+}
+
+/** The brk moves up to a free run, then all of the reserve goes at once. */
+function reserve(heap: SharedHeap): void {
+  heap.malloc_ts(72 * KIB);
+  heap.malloc_ts(100 * KIB);
+  heap.malloc_ts(heap.stats().untouchedBytes);
+}
+
+function unsafe(heap: SharedHeap): void {
+  const list = Array.from({ length: 30 }, () => heap.malloc(16 * KIB));
+  const large = heap.malloc(100 * KIB);
+  for (const block of list) heap.free(block);
+  heap.free(large);
+}
+
+/** Needs what the dead hold, then recovers them. */
+function rescue(heap: SharedHeap): void {
+  heap.free_ts(heap.malloc_ts(16 * KIB));
+  heap.free_ts(heap.malloc_ts(90 * KIB));
+  heap.recover();
+}
+
+const { SharedHeap: Heap } = (await import(library)) as typeof import('shmalloc');
+const heap = Heap.attach(handle);
+if (part === 'tour') tour(heap);
+else if (part === 'reserve') reserve(heap);
+else if (part === 'unsafe') unsafe(heap);
+else rescue(heap);
+parentPort?.postMessage(passages);

@@ -1,0 +1,21 @@
+/**
+ * The names of the points: source, build and model have the same.
+ */
+
+import test from 'ava';
+import { MODEL_ONLY, POINTS } from '../model/points.js';
+import { instrument, pointsInSource } from './instrument.js';
+
+test('points: the build has every marker of the source', (t) => {
+  const copy = instrument();
+  t.deepEqual(copy.names, pointsInSource());
+  copy.remove();
+});
+
+test('points: the model is cut where the source is cut', (t) => {
+  t.deepEqual(pointsInSource(), [...POINTS]);
+  t.deepEqual(
+    MODEL_ONLY.filter((name) => POINTS.includes(name as never)),
+    [],
+  );
+});

@@ -49,7 +49,13 @@ const attached = new Map<string, SharedHeap>();
 // A worker that ends in order gives its slots back. One that is terminated cannot.
 if (!isMainThread) {
   process.once('exit', () => {
-    for (const heap of [...attached.values()]) heap.detach();
+    for (const heap of [...attached.values()]) {
+      try {
+        heap.detach();
+      } catch {
+        // The thread ends: what it could not give back, recovery will.
+      }
+    }
   });
 }
 

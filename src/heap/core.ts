@@ -101,7 +101,7 @@ function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: A
     throwIfPoisoned(memory);
     probeStack(RESCUE_FRAMES);
     try {
-      return recoverDead(memory, locks, repairs, pageHeap, cacheOf);
+      return recoverDead(memory, me, locks, repairs, pageHeap, cacheOf);
     } catch (error) {
       // Only its locks: a call on whose way this is may have a run reserved.
       mend.locks(error);

@@ -62,6 +62,7 @@ export interface Recovered {
 
 export function recoverDead(
   memory: HeapMemory,
+  me: ThreadWord,
   locks: Locks,
   repairs: Repairs,
   pageHeap: PageHeap,
@@ -72,7 +73,7 @@ export function recoverDead(
   const takeoversBefore = locks.takeovers();
   const found: Recovered = { slots: 0, locks: 0, blocks: 0, runs: 0 };
   const isDead = (word: number): boolean =>
-    word !== 0 && isThreadAlive(memory, word as ThreadWord) === false;
+    word !== 0 && word !== me && isThreadAlive(memory, word as ThreadWord) === false;
 
   locks.acquire(RECOVERY_LOCK);
   const reports = readReports();

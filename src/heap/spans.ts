@@ -19,7 +19,6 @@ import {
   GRANULE_SHIFT,
   HeapCorruptionError,
   hex,
-  PAGE_BYTES,
   PAGE_SHIFT,
   type PageIndex,
   type SizeClass,
@@ -80,18 +79,18 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     let available = 0;
     const first = getPartial(i32, classRecord(classes, c)) || newSpanLocked(c);
     for (let page = first; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
-      const free = getFreeCount(i32, recordOf(page));
       // Each adds at least one, so the loop ends.
-      if (free <= 0) throw emptySpan(c, page, free);
-      available += free;
+      available += getFreeCount(i32, partialRecord(c, page));
     }
     return Math.min(available, wanted);
   }
 
-  function emptySpan(c: SizeClass, page: PageIndex, free: number): HeapCorruptionError {
-    return new HeapCorruptionError(
-      `the span at ${hex(page * PAGE_BYTES)} is in the partial list of class ${c} with ${free} ` +
-        'free blocks (spans I3)',
+  /** The record of a span in the partial list: it has a free block. */
+  function partialRecord(c: SizeClass, page: PageIndex): PageRecord {
+    const record = recordOf(page);
+    if (page !== NONE && getFreeCount(i32, record) > 0) return record;
+    throw new HeapCorruptionError(
+      `the partial list of class ${c} has page ${page}, where no block is free (spans I3)`,
     );
   }
 
@@ -127,7 +126,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     let entry = end;
     let page = getPartial(i32, classRecord(classes, c));
     while (entry > begin) {
-      const record = recordOf(page);
+      const record = partialRecord(c, page);
       for (let n = 0; entry > begin && n << 5 < SPAN_BLOCKS[c]; n++) {
         let bits = getBitmap(i32, record, n);
         let address = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
@@ -152,7 +151,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     let left = count;
     while (left > 0) {
       const page = getPartial(i32, classRecord(classes, c));
-      const record = recordOf(page);
+      const record = partialRecord(c, page);
       const free = getFreeCount(i32, record);
       if (free <= left) {
         for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) {

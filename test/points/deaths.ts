@@ -4,12 +4,14 @@
  */
 
 import type { Address } from 'shmalloc';
+import type { SlotIndex } from '../../src/base/index.js';
 import { type Blocks, PAGES, Program, type Scenario, SMALL, TINY } from './scenarios.js';
 import {
   attach,
   copyHeap,
   die,
   everybodyLives,
+  type HeapCore,
   type HeapMemory,
   heldLocks,
   type Library,
@@ -34,6 +36,8 @@ export interface Death {
   readonly books: ReadonlySet<Address>;
   /** Blocks in the middle of a free or a realloc: live or free, now that their thread is gone. */
   readonly doubtful: readonly Address[];
+  /** What the rescuer is to do first. */
+  readonly survivor: ((program: Program) => void) | undefined;
   /** The ids of all who have died so far. */
   readonly dead: readonly number[];
 }
@@ -84,7 +88,8 @@ function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: S
 /** Runs a scenario to its end, and shows the death at each of its points. */
 export function eachDeath(lib: Library, scenario: Scenario, show: (death: Death) => void): void {
   const { memory, victim, blocks, dead } = setStage(lib, scenario);
-  eachCut({ memory, id: VICTIM, dead, state: () => victim }, show, () => {
+  const { survivor } = scenario;
+  eachCut({ memory, id: VICTIM, dead, survivor, state: () => victim }, show, () => {
     scenario.act(victim, blocks);
   });
 }
@@ -96,7 +101,7 @@ export type Rescue = 'recover' | 'work';
 export function rescue(lib: Library, death: Death, how: Rescue): Program {
   const memory = copyHeap(lib, death.memory);
   const program = new Program(attach(lib, memory, rescuerOf(death)), new Set(death.books));
-  carryOut(program, how);
+  carryOut(program, how, death);
   return program;
 }
 
@@ -112,18 +117,19 @@ export function eachRescuerDeath(
   const before = { books: new Set(death.books), inFlight: null };
   let program: Program | undefined;
   eachCut(
-    { memory, id, dead: death.dead, state: () => program ?? before },
+    { memory, id, dead: death.dead, survivor: death.survivor, state: () => program ?? before },
     (second) => show({ ...second, doubtful: [...death.doubtful, ...second.doubtful] }),
     () => {
       program = new Program(attach(lib, memory, id), before.books);
-      carryOut(program, how);
+      carryOut(program, how, death);
     },
   );
 }
 
 const rescuerOf = (death: Death): number => RESCUER + death.dead.length;
 
-function carryOut(program: Program, how: Rescue): void {
+function carryOut(program: Program, how: Rescue, { survivor }: Death): void {
+  survivor?.(program);
   if (how === 'work') {
     program.malloc(PAGES(10));
     program.malloc(SMALL);
@@ -137,12 +143,13 @@ interface Cut {
   readonly memory: HeapMemory;
   readonly id: number;
   readonly dead: readonly number[];
+  readonly survivor: Death['survivor'];
   state(): Pick<Program, 'books' | 'inFlight'>;
 }
 
 /** Runs `act` with the world stopped at each of its points, and its thread dead there. */
 function eachCut(
-  { memory, id, dead, state }: Cut,
+  { memory, id, dead, survivor, state }: Cut,
   show: (death: Death) => void,
   act: () => void,
 ): void {
@@ -152,7 +159,7 @@ function eachCut(
     die(id);
     const { books, inFlight } = state();
     const doubtful = inFlight?.address === undefined ? [] : [inFlight.address];
-    show({ memory, point, n, books: new Set(books), doubtful, dead: [...dead, id] });
+    show({ memory, point, n, books: new Set(books), doubtful, survivor, dead: [...dead, id] });
     everybodyLives();
     dead.forEach(die);
     globalThis.shmallocPoint = hook;
@@ -164,12 +171,23 @@ export function faultsOf(lib: Library, death: Death, { core, books }: Program): 
   const { problems } = core.verify(true);
   const faults = problems.map(({ invariant, message }) => `${invariant}: ${message}`);
   for (const lock of heldLocks(lib, core.memory)) faults.push(`left behind: ${lock}`);
+  for (const slot of slotsOf(lib, core, death.dead)) faults.push(`left behind: slot ${slot}`);
   const live = liveBlocks(core);
   for (const address of live) if (!books.has(address)) faults.push(`lost: ${address}`);
   for (const address of books) {
     if (!live.has(address) && !death.doubtful.includes(address)) faults.push(`gone: ${address}`);
   }
   return faults;
+}
+
+/** Slots that are still in the name of one of these threads. */
+function slotsOf({ layout }: Library, { memory }: HeapCore, ids: readonly number[]): SlotIndex[] {
+  const { i32, geometry } = memory;
+  const all = Array.from({ length: geometry.threads }, (_, slot) => slot as SlotIndex);
+  return all.filter((slot) => {
+    const owner = layout.loadOwner(i32, geometry.registry, slot);
+    return ids.some((id) => owner === id + 1);
+  });
 }
 
 /** Frees everything that is live, by whomever: what is left in the heap then. */

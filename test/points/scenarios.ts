@@ -104,6 +104,8 @@ export interface Scenario {
   prepare?(program: Program, blocks: Blocks): void;
   /** By the victim, cut at every point. */
   act(program: Program, blocks: Blocks): void;
+  /** What a rescuer does first, where the usual work would not show it. */
+  survivor?(program: Program): void;
   /** Unsafe calls: the victim is alone in the heap. */
   readonly alone?: boolean;
   /** Points that it must pass, to be what its name says. */
@@ -217,6 +219,15 @@ export const SCENARIOS: readonly Scenario[] = [
       p.malloc(PAGES(9));
     },
     act: (p) => void p.many(3, PAGES(12)),
+  },
+  {
+    name: 'brk growth, then a direct map down to its end',
+    act: (p) => void p.malloc(PAGES(9)),
+    survivor(p) {
+      // The brk would have moved by 16 pages.
+      const reserve = p.core.memory.geometry.dataBytes;
+      p.free(p.malloc(reserve - PAGES(16)));
+    },
   },
   {
     name: 'direct maps from the top down',

@@ -11,6 +11,7 @@
  * What this does not show: threads that run at the same time (kill.test.ts, test/model, stress).
  */
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Address } from 'shmalloc';
 import type * as Base from '../../src/base/index.js';
 import type * as Heap from '../../src/heap/index.js';
@@ -43,11 +44,25 @@ export interface Library {
   readonly base: typeof Base;
 }
 
-export async function loadLibrary(): Promise<Library> {
+/** A change of one built file: what stands there, and what is to. */
+export interface Change {
+  readonly file: string;
+  readonly from: string | RegExp;
+  readonly to: string;
+}
+
+export async function loadLibrary(change?: Change): Promise<Library> {
   globalThis.shmallocDead = new Set();
   // Nobody else runs meanwhile: to wait is to lose time.
   Atomics.wait = () => 'timed-out';
   const copy = instrument({ 'sync/thread-word.js': THREAD_WORD_DOUBLE });
+  if (change !== undefined) {
+    const path = new URL(change.file, copy.url);
+    const text = readFileSync(path, 'utf8');
+    const changed = text.replace(change.from, change.to);
+    if (changed === text) throw new Error(`${change.file} has no ${change.from}`);
+    writeFileSync(path, changed);
+  }
   const load = (path: string) => import(new URL(path, copy.url).href);
   return {
     copy,

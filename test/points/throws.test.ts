@@ -49,7 +49,7 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
   }
   if (point === '') return null;
   // Who threw has done nothing: a block in its hands is live, and it is alone to know.
-  const death = { memory, point, n, books: victim.books, doubtful: [], dead };
+  const death = { memory, point, n, books: victim.books, doubtful: [], survivor: undefined, dead };
   const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);
   if (attached === 0) return { point, threw, faults: [] };
   victim.core.recover();

@@ -1,0 +1,185 @@
+/**
+ * Mutants of the real code: each rule of recovery taken out of it alone must be found by the deaths
+ * and throws of the scenarios. So the tests are known to see what they are there for.
+ *
+ * The mutants of the rules themselves, and those that need threads at the same time (that recovery
+ * takes every class lock, say), are the model's (test/model).
+ */
+
+import test from 'ava';
+import {
+  type Death,
+  eachDeath,
+  eachRescuerDeath,
+  faultsOf,
+  faultsOfEmptying,
+  rescue,
+} from './deaths.js';
+import { SCENARIOS, type Scenario } from './scenarios.js';
+import { type Library, loadLibrary } from './simulation.js';
+
+interface Mutant {
+  readonly rule: string;
+  readonly file: string;
+  /** Text of the built file, and what stands there instead. */
+  readonly from: string | RegExp;
+  readonly to: string;
+  /** The scenario that sees it, where the first ones do not. */
+  readonly seenIn?: string;
+  /** It takes two deaths to see it. */
+  readonly twice?: boolean;
+}
+
+const LINE = (text: string): RegExp =>
+  new RegExp(`^\\s*${text.replace(/[()[\].*+?]/g, '\\$&')}.*$`, 'm');
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    rule: 'a closed transit clears tags',
+    seenIn: 'calloc of a used block',
+    twice: true,
+    file: 'repair',
+    from: /tags\[u32\[entry\] >>> \w+\] = 0;/,
+    to: '',
+  },
+  {
+    rule: 'a closed transit sets bits',
+    file: 'repair',
+    from: LINE('setBitLocked(c, u32[entry]);'),
+    to: '',
+  },
+  { rule: 'a closed transit is recounted', file: 'repair', from: LINE('setHeld('), to: '' },
+  { rule: 'a closed transit ends', file: 'repair', from: LINE('setTransit('), to: '' },
+  { rule: 'free counts are rebuilt', file: 'repair', from: LINE('setFreeCount('), to: '' },
+  { rule: 'the partial list is rebuilt', file: 'repair', from: LINE('setPartial('), to: '' },
+  { rule: 'span counts are rebuilt', file: 'repair', from: LINE('setSpanCount('), to: '' },
+  { rule: 'tails are rebuilt', file: 'repair', from: LINE('setTail('), to: '' },
+  {
+    rule: 'free runs are joined',
+    seenIn: 'brk growth next to a free run',
+    file: 'repair',
+    from: LINE('joinFreeLocked();'),
+    to: '',
+  },
+  { rule: 'bins are rebuilt', file: 'repair', from: LINE('clearBins('), to: '' },
+  { rule: 'the frontier is rebuilt', file: 'repair', from: LINE('setUntouched('), to: '' },
+  { rule: 'mapped runs are recounted', file: 'repair', from: LINE('setMapped('), to: '' },
+  {
+    rule: 'the page lock is repaired at all',
+    file: 'repair',
+    from: /repairPagesLocked\(\);\n\s*else/,
+    to: ';\nelse',
+  },
+  {
+    rule: 'refill: transit before bits',
+    file: 'cache',
+    from: /setTransit\(u32, slot, c, bottom \+ count\);/,
+    to: '',
+  },
+  {
+    rule: 'flush: transit before top',
+    seenIn: 'free into the cache, then flush',
+    file: 'cache',
+    from: /setTransit\(u32, slot, c, top\);/,
+    to: '',
+  },
+  {
+    rule: 'dead caches give their tags back',
+    file: 'cache',
+    from: /tags\[u32\[entry\] >>> \w+\] = 0;/,
+    to: '',
+  },
+  { rule: 'reserved runs come back', file: 'recover', from: /freeReserved\([^)]*\);/, to: '0;' },
+  { rule: 'the slot is freed', file: 'recover', from: LINE('freeSlot('), to: '' },
+  {
+    rule: 'a dead solo section is repaired',
+    seenIn: 'unsafe calls, alone',
+    file: 'recover',
+    from: /repairs\.lockLocked\(classLock\(c\)\)/,
+    to: '0',
+  },
+  {
+    rule: 'LARGE is committed last',
+    file: 'large',
+    from: /(f64, slot, LARGE_MALLOCS, 1\);)/,
+    to: '$1 pageHeap.commitRun(page, LARGE_RUN, 0);',
+  },
+  {
+    rule: 'a large free reserves first',
+    file: 'large',
+    from: /pageHeap\.commitRun\(page, RESERVED_RUN, slotIndex\);/,
+    to: '',
+  },
+  {
+    rule: 'a span commits last',
+    file: 'spans',
+    from: /(const record = recordOf\(page\);\n)(\s*for \(let n = 0; n < SPAN_PAGES)/,
+    to: '$1pageHeap.commitRun(page, SPAN_RUN, c);$2',
+  },
+  {
+    rule: 'remainders before the commit',
+    file: 'page-heap',
+    from: /(\/\/ point: cut\.rest\n|globalThis\.shmallocPoint\('cut\.rest'\);\n)\s*setRun\([^;]*;/,
+    to: '$1',
+  },
+  {
+    rule: 'the tail of a shortened reserve',
+    seenIn: 'brk growth, then a direct map down to its end',
+    file: 'page-heap',
+    from: /setTail\(i32, recordOf\(at - 1\), 0\);/,
+    to: '',
+  },
+  {
+    rule: 'malloc pops last',
+    file: 'allocator',
+    from: /(function pop\(c\) \{[\s\S]*?const address = u32\[top\];)/,
+    to: '$1 u32[tops + c] = top;',
+  },
+];
+
+/** The first fault that a library shows, or null. */
+function findFault(lib: Library, scenario: Scenario, twice: boolean): string | null {
+  let fault: string | null = null;
+  const judge = (death: Death): void => {
+    if (fault !== null) return;
+    for (const how of ['recover', 'work'] as const) {
+      try {
+        const rescuer = rescue(lib, death, how);
+        const faults = [...faultsOf(lib, death, rescuer), ...faultsOfEmptying(lib, rescuer)];
+        fault ??= faults[0] ?? null;
+      } catch (error) {
+        fault ??= String(error);
+      }
+    }
+  };
+  try {
+    eachDeath(lib, scenario, (death) => {
+      judge(death);
+      if (twice && fault === null) eachRescuerDeath(lib, death, 'work', judge);
+    });
+  } catch (error) {
+    fault ??= String(error);
+  }
+  return fault;
+}
+
+for (const mutant of MUTANTS) {
+  test.serial(`found: without the rule that ${mutant.rule}`, async (t) => {
+    const lib = await loadLibrary({ ...mutant, file: `heap/${mutant.file}.js` });
+    try {
+      let fault: string | null = null;
+      const { seenIn } = mutant;
+      for (const scenario of SCENARIOS) {
+        if (seenIn !== undefined && scenario.name !== seenIn) continue;
+        fault = findFault(lib, scenario, mutant.twice === true);
+        if (fault !== null) {
+          t.log(`${scenario.name}: ${fault.slice(0, 140)}`);
+          break;
+        }
+      }
+      t.not(fault, null);
+    } finally {
+      lib.copy.remove();
+    }
+  });
+}

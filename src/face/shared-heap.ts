@@ -24,7 +24,13 @@ import {
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
-import { type HeapStats, readStats, renderStats, resetStats } from '../observe/index.js';
+import {
+  type HeapStats,
+  identityGap,
+  readStats,
+  renderStats,
+  resetStats,
+} from '../observe/index.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
@@ -350,7 +356,14 @@ export class SharedHeap {
    * for a heap of 100 MiB.
    */
   verify(options: VerifyOptions = {}): VerifyReport {
-    return this.#core.verify(options.quiet === true);
+    const report = this.#core.verify(options.quiet === true);
+    const gap = report.quiet ? identityGap(this.stats()) : 0;
+    if (gap !== 0) {
+      const message = `the parts of the heap add up to ${gap} bytes less than there are`;
+      report.problems.push({ invariant: 'stats I1', address: 0, message });
+      report.ok = false;
+    }
+    return report;
   }
 
   /**

@@ -352,8 +352,8 @@ export class SharedHeap {
    * Changes nothing, but for taking over locks of dead threads.
    * @throws HeapCorruptionError where the heap was found broken before
    *
-   * Threads: any; holds up those that need the same locks. Cost: a walk of all there is, some 10 ms
-   * for a heap of 100 MiB.
+   * Threads: any; holds up those that need the same locks. Cost: a walk of all there is, about 35 ms
+   * for 100 MiB in use.
    */
   verify(options: VerifyOptions = {}): VerifyReport {
     const report = this.#core.verify(options.quiet === true);

@@ -207,19 +207,18 @@ export function createCalls(
   /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
   function fill(c: SizeClass): boolean {
     if (newest(c) !== 0 || cache.refill(c)) return true;
-    return (cache.flushAll() > 0 && cache.refill(c)) || (recoverAny() && cache.refill(c));
-  }
-
-  /** Takes back what dead threads had: the last resort of a full heap. False where that is nothing. */
-  function recoverAny(): boolean {
-    const { slots, locks } = recover();
-    return slots + locks > 0;
+    if (cache.flushAll() > 0 && cache.refill(c)) return true;
+    // What dead threads had, whether this thread gives it back or another does so just now.
+    recover();
+    return cache.refill(c);
   }
 
   /** Commits the newest block of a stack that is not empty. */
   function pop(c: SizeClass): Address {
     const top = u32[tops + c] - 1;
     const address = u32[top];
+    // Only where another thread has just poisoned the heap.
+    if (address === 0) gate.checkOpen();
     // point: pop.tag
     tags[address >>> SHIFT] = c;
     // point: pop.count
@@ -250,12 +249,11 @@ export function createCalls(
     const pages = pagesOf(bytes);
     // Refused here, so that no larger number ever gets near a run word.
     if (!(pages <= dataPages)) return NULL;
-    return (
-      large.reserve(pages, alignPages, growing) ||
-      (cache.flushAll() > 0 && large.reserve(pages, alignPages, growing)) ||
-      (recoverAny() && large.reserve(pages, alignPages, growing)) ||
-      NULL
-    );
+    let address = large.reserve(pages, alignPages, growing);
+    if (address === 0 && cache.flushAll() > 0) address = large.reserve(pages, alignPages, growing);
+    if (address !== 0) return address;
+    recover();
+    return large.reserve(pages, alignPages, growing);
   }
 
   // ---- free, slow
@@ -332,6 +330,7 @@ export function createCalls(
     const ownTop = u32[tops + c];
     const targetTop = u32[tops + target] - 1;
     const moved = u32[targetTop];
+    if (moved === 0) gate.checkOpen();
     u32[ownTop] = address;
     u32[tops + c] = ownTop + 1;
     tags[address >>> SHIFT] = 0;

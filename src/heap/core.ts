@@ -186,7 +186,11 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
 function takeSlot(memory: HeapMemory, by: Attacher): SlotIndex {
   const { me, recover } = createTools(memory, NO_SLOT, by);
   let slot = claimSlot(memory, me);
-  if (slot === -1 && recover().slots > 0) slot = claimSlot(memory, me);
+  if (slot === -1) {
+    // Whatever it finds: another thread may have recovered the dead meanwhile.
+    recover();
+    slot = claimSlot(memory, me);
+  }
   if (slot === -1) {
     throw new HeapError(
       'ERR_SHMALLOC_NO_SLOT',

@@ -120,8 +120,10 @@ export function createGates(
     checkOpen,
     enter() {
       checkOpen();
+      if (tryEnterSolo()) return;
       // A dead thread is no company.
-      if (tryEnterSolo() || (recover().slots > 0 && tryEnterSolo())) return;
+      recover();
+      if (tryEnterSolo()) return;
       const attached = countAttached(memory);
       throw new ThreadSafetyError(
         (attached > 1

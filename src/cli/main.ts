@@ -7,20 +7,26 @@
 
 import { readFileSync } from 'node:fs';
 import { REPLAY_HELP, replayCommand } from './replay.js';
+import { STRESS_HELP, stressCommand } from './stress.js';
 import { UsageError } from './usage.js';
 
 const HELP = `shmalloc: one heap in one SharedArrayBuffer for all threads of a Node program
 
   shmalloc replay [trace files] [options]   replay allocation traces of real programs
+  shmalloc stress [options]                 use one heap from workers that are killed at random
   shmalloc help [command]                   this page, or a command's
   shmalloc version
 `;
+
+const HELPS: Record<string, string> = { replay: REPLAY_HELP, stress: STRESS_HELP };
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
     case 'replay':
       return await replayCommand(rest);
+    case 'stress':
+      return await stressCommand(rest);
     case 'version':
     case '--version':
       console.log(
@@ -31,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'help':
     case '--help':
     case '-h':
-      console.log(rest[0] === 'replay' ? REPLAY_HELP : HELP);
+      console.log(HELPS[rest[0] ?? ''] ?? HELP);
       return 0;
     default:
       throw new UsageError(`unknown command '${command}': see shmalloc help`);

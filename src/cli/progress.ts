@@ -1,6 +1,6 @@
 /**
- * Progress of a replay: a bar on a terminal, plain lines elsewhere. On stderr, so that stdout holds
- * the result alone.
+ * Progress of a long command: a bar on a terminal, plain lines elsewhere. On stderr, so that stdout
+ * holds the result alone.
  *
  * The main thread reads shared counters; no worker is asked anything.
  */
@@ -16,32 +16,35 @@ export interface Progress {
   stop(): void;
 }
 
-export function startProgress(heap: SharedHeap, done: Float64Array, total: number): Progress {
+/** How far a command is. */
+export interface Standing {
+  /** 0 to 1. */
+  readonly part: number;
+  /** What was done, and how fast. */
+  readonly speed: string;
+  readonly memory: string;
+  /** For a terminal: a line each. */
+  readonly details: readonly string[];
+}
+
+/** Shows what `look` says, until stopped. */
+export function startProgress(look: (seconds: number) => Standing): Progress {
   const out = process.stderr;
   const terminal = out.isTTY === true;
   const started = performance.now();
   let lines = 0;
 
   function tick(): void {
-    const operations = done.reduce((sum, n) => sum + n, 0);
-    const seconds = (performance.now() - started) / 1e3;
-    const stats = heap.stats();
-    const part = Math.min(1, operations / Math.max(total, 1));
-    const percent = `${(part * 100).toFixed(0).padStart(3)} %`;
-    const speed = `${formatCount(operations)} operations, ${formatCount(operations / seconds)} a second`;
-    const memory = `in use ${formatBytes(stats.inUseBytes)}, footprint ${formatBytes(stats.footprintBytes)}`;
+    const { part, speed, memory, details } = look((performance.now() - started) / 1e3);
+    const done = Math.min(1, part);
+    const percent = `${(done * 100).toFixed(0).padStart(3)} %`;
     if (!terminal) {
       out.write(`${percent}  ${speed}, ${memory}\n`);
       return;
     }
-    const cells = Math.round(part * BAR_CELLS);
+    const cells = Math.round(done * BAR_CELLS);
     const bar = '█'.repeat(cells) + '░'.repeat(BAR_CELLS - cells);
-    const busy = stats.threads.filter((thread) => thread.attached && thread.allocations > 0);
-    const rows = [
-      `${bar} ${percent}  ${memory}`,
-      `  ${speed}`,
-      ...busy.map((thread) => describe(thread, seconds)),
-    ];
+    const rows = [`${bar} ${percent}  ${memory}`, `  ${speed}`, ...details];
     erase();
     out.write(rows.map((row) => `${row.slice(0, (out.columns || 80) - 1)}\n`).join(''));
     lines = rows.length;
@@ -61,7 +64,34 @@ export function startProgress(heap: SharedHeap, done: Float64Array, total: numbe
   };
 }
 
-function describe(thread: ThreadStats, seconds: number): string {
+/** Progress of so many operations on a heap; `done` has those of each task. */
+export function heapProgress(
+  heap: SharedHeap,
+  done: Float64Array,
+  total: number,
+): (seconds: number) => Standing {
+  return (seconds) => {
+    const operations = done.reduce((sum, n) => sum + n, 0);
+    const stats = heap.stats();
+    const busy = stats.threads.filter((thread) => thread.attached && thread.allocations > 0);
+    return {
+      part: operations / Math.max(total, 1),
+      speed: describeSpeed(operations, seconds),
+      memory: describeMemory(stats.inUseBytes, stats.footprintBytes),
+      details: busy.map((thread) => describeThread(thread, seconds)),
+    };
+  };
+}
+
+export function describeSpeed(operations: number, seconds: number): string {
+  return `${formatCount(operations)} operations, ${formatCount(operations / seconds)} a second`;
+}
+
+export function describeMemory(inUseBytes: number, footprintBytes: number): string {
+  return `in use ${formatBytes(inUseBytes)}, footprint ${formatBytes(footprintBytes)}`;
+}
+
+function describeThread(thread: ThreadStats, seconds: number): string {
   const operations = thread.allocations + thread.frees;
   return (
     `  thread ${thread.threadId}: ${formatCount(operations)} calls, ` +

@@ -13,7 +13,8 @@ import { SharedHeap } from '../face/index.js';
 import { formatCount, type HeapStats, renderStats, table } from '../observe/index.js';
 import { HeapPool } from '../pool/index.js';
 import { readTrace, type Trace } from '../trace/index.js';
-import { startProgress } from './progress.js';
+import { complainOfProblems, type Verification } from './problems.js';
+import { heapProgress, startProgress } from './progress.js';
 import { UsageError, wholeNumber } from './usage.js';
 
 export const REPLAY_HELP = `shmalloc replay [trace files] [options]
@@ -23,11 +24,13 @@ Replays allocation traces (.mtr.gz) on one heap; without files, those that ship 
   --threads N     workers, default 1
   --repeat K      replay each trace K times, report the best; default 5
   --verify        fill every block with a pattern of its own, check all of it at realloc and free
+  --check         check the heap against all its invariants when the replay is done
   --heap SIZE     size of the heap, default 1GiB
   --json          print the result as JSON, and nothing else
   --corrupt OP    flip a byte of a live block before operation OP: to see --verify find it
 
-Exit code: 0 done, 1 a block was corrupted or the heap was full, 2 a wrong option or trace file.`;
+Exit code: 0 done, 1 a block was corrupted, the heap was full or --check found it broken, 2 a wrong
+option or trace file.`;
 
 const SHIPPED = new URL('../../../bench/traces/', import.meta.url);
 const WORKER = new URL('../../workers/replay-worker.js', import.meta.url);
@@ -37,6 +40,7 @@ interface Options {
   readonly threads: number;
   readonly repeat: number;
   readonly verify: boolean;
+  readonly check: boolean;
   readonly heap: string;
   readonly json: boolean;
   readonly corruptAt: number;
@@ -60,6 +64,8 @@ interface Report {
   corrupted: number;
   traces: TraceReport[];
   stats: HeapStats;
+  /** With --check. */
+  verify?: Verification;
 }
 
 export async function replayCommand(args: readonly string[]): Promise<number> {
@@ -78,9 +84,11 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
   using heap = SharedHeap.create({ size: options.heap, threads: options.threads + 1 });
   const { results, seconds } = await run(heap, tasks, options);
   const report = summarise(heap, options, tasks, results, seconds);
+  if (options.check) report.verify = check(heap);
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else print(report);
-  return complain(tasks, results) ? 1 : 0;
+  const broken = complainOfProblems(report.verify?.problems ?? []);
+  return complain(tasks, results) || broken ? 1 : 0;
 }
 
 function readOptions(args: readonly string[]): Options | null {
@@ -91,6 +99,7 @@ function readOptions(args: readonly string[]): Options | null {
       threads: { type: 'string', default: '1' },
       repeat: { type: 'string', default: '5' },
       verify: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
       heap: { type: 'string', default: '1GiB' },
       json: { type: 'boolean', default: false },
       corrupt: { type: 'string' },
@@ -106,6 +115,7 @@ function readOptions(args: readonly string[]): Options | null {
     threads: wholeNumber('threads', values.threads, 1, 255),
     repeat: wholeNumber('repeat', values.repeat, 1),
     verify: values.verify,
+    check: values.check,
     heap: values.heap,
     json: values.json,
     corruptAt: values.corrupt === undefined ? -1 : wholeNumber('corrupt', values.corrupt, 0),
@@ -134,7 +144,7 @@ async function run(
   await using pool = new HeapPool(heap, { filename: WORKER, threads: options.threads });
   const progress = new Float64Array(new SharedArrayBuffer(tasks.length * 8));
   const total = tasks.reduce((sum, trace) => sum + trace.operations, 0) * options.repeat;
-  const bar = options.json ? null : startProgress(heap, progress, total);
+  const bar = options.json ? null : startProgress(heapProgress(heap, progress, total));
   const started = performance.now();
   try {
     const results = await Promise.all(
@@ -186,6 +196,12 @@ function summarise(
   };
 }
 
+/** After the pool's end: the main thread is the only one in the heap. */
+function check(heap: SharedHeap): Verification {
+  const { ok, problems } = heap.verify({ quiet: true });
+  return { ok, problems };
+}
+
 function print(report: Report): void {
   const ns = report.verified ? 'ns/op (with checks)' : 'ns/op';
   const rows = report.traces
@@ -197,6 +213,7 @@ function print(report: Report): void {
       `${report.seconds.toFixed(2)} s, ${formatCount(report.operationsPerSecond)} a second` +
       `${report.verified ? `; ${report.corrupted} blocks corrupted` : ''}\n`,
   );
+  if (report.verify?.ok) console.log('  the heap keeps all its invariants\n');
   console.log(renderStats(report.stats));
 }
 

@@ -28,6 +28,7 @@ interface Report {
   corrupted: number;
   traces: { name: string; operations: number; nsPerOperation: number; peakLiveBytes: number }[];
   stats: HeapStats;
+  verify?: { ok: boolean; problems: unknown[] };
 }
 
 function reportOf(t: ExecutionContext, { code, stdout, stderr }: Finished, exit = 0): Report {
@@ -89,6 +90,17 @@ test('replay --verify: checks all contents and finds nothing wrong', async (t) =
   t.is(report.corrupted, 0);
   t.deepEqual(report.traces.map((trace) => trace.name).sort(), [...names].sort());
   t.is(report.stats.inUseBytes, 0);
+});
+
+test('replay --check: the heap keeps all its invariants, and the report says so', async (t) => {
+  const args = ['--threads', '2', '--repeat', '2', '--check'];
+  const files = ['ls', 'git', 'make'].map(shipped);
+  const report = reportOf(t, await shmalloc('replay', ...files, ...args, '--json'));
+  t.deepEqual(report.verify, { ok: true, problems: [] });
+  t.is(Object.keys(report).at(-1), 'verify');
+  const { code, stdout } = await shmalloc('replay', ...files, ...args);
+  t.is(code, 0);
+  t.regex(stdout, /the heap keeps all its invariants/);
 });
 
 test('replay: without --json it prints a table of traces and the heap on stdout', async (t) => {

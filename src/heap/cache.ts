@@ -111,8 +111,10 @@ export function createCache(
 
   function flush(c: SizeClass): void {
     const limit = getLimit(u32, slot, c);
+    // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
+    const keep = Math.min(limit, cachedBlocks(c)) + 1;
     locks.acquire(classLock(c));
-    giveLocked(c, (limit + 1) >>> 1, false);
+    giveLocked(c, keep >>> 1, false);
     locks.release(classLock(c));
     addSlotCounter(f64, slot, FLUSHES, 1);
     moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));

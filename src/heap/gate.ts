@@ -78,10 +78,12 @@ export function createGates(
 
   /** Who took over a dead thread's lock has its slot recovered too, now that no lock is held. */
   function recoverDue(): void {
-    if (locks.takeovers() === takeoversSeen) return;
+    const takeovers = locks.takeovers();
+    if (takeovers === takeoversSeen) return;
     try {
       recover();
-      takeoversSeen = locks.takeovers();
+      // Not those of the recovery itself: a thread may have died behind its back.
+      takeoversSeen = takeovers;
     } catch (error) {
       // Not this call's business, and to be tried again after the next: all but a broken heap.
       if (error instanceof HeapCorruptionError) throw error;

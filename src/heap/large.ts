@@ -115,13 +115,24 @@ export function createLargeBlocks(
     const page = pageOf(address);
     const before = pagesAt(page);
     if (pages === before) return true;
-    locks.acquire(PAGE_LOCK);
-    const done = pageHeap.resizeRunLocked(page, pages);
-    locks.release(PAGE_LOCK);
+    const done = resizeRun(page, pages);
     if (done && pages > before) {
       addSlotCounter(f64, slot, LARGE_MALLOC_BYTES, (pages - before) * PAGE_BYTES);
     }
     return done;
+  }
+
+  function resizeRun(page: PageIndex, pages: number): boolean {
+    locks.acquire(PAGE_LOCK);
+    try {
+      const done = pageHeap.resizeRunLocked(page, pages);
+      locks.release(PAGE_LOCK);
+      return done;
+    } catch (error) {
+      // Where the new length is committed the block has been resized, whatever failed after.
+      if (!mend.locks(error) || pagesAt(page) !== pages) throw error;
+      return true;
+    }
   }
 
   function pagesAt(page: PageIndex): number {

@@ -30,6 +30,9 @@ test.before(async () => {
 });
 test.after.always(() => lib?.copy.remove());
 
+/** Every point at which some thread has died. */
+const diedAt = new Map<string, number>();
+
 /** At most this many faults are listed: one hole has many. */
 const FAULTS_MAX = 5;
 
@@ -40,6 +43,7 @@ class Verdicts {
 
   judge(death: Death, how: Rescue, where: string): void {
     this.deaths++;
+    diedAt.set(death.point, (diedAt.get(death.point) ?? 0) + 1);
     const found = this.#try(death, how);
     if (found.length > 0 && this.faults.length < FAULTS_MAX) {
       this.faults.push(`${where}, then ${how}: ${found.slice(0, 3).join('; ')}`);
@@ -91,3 +95,13 @@ for (const scenario of SCENARIOS) {
     t.log(`${verdicts.deaths} pairs of deaths, ${verdicts.points.size} points`);
   });
 }
+
+test.serial('all points have been died at', (t) => {
+  for (const [point, deaths] of [...diedAt].sort()) {
+    t.log(`${point.padEnd(18)}${String(deaths).padStart(7)} deaths   whole`);
+  }
+  t.deepEqual(
+    lib.copy.names.filter((name) => !diedAt.has(name)),
+    [],
+  );
+});

@@ -69,9 +69,10 @@ function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: S
   if (corpse === undefined) throw new Error('no corpse');
   const program = new Program(attach(lib, memory, CORPSE), new Set(books));
   let left: HeapMemory | undefined;
+  let passages = 0;
   withHook(
     (name) => {
-      if (name !== corpse.point || left !== undefined) return;
+      if (name !== corpse.point || ++passages !== (corpse.passage ?? 1)) return;
       left = copyHeap(lib, memory);
       for (const address of program.books) books.add(address);
       // The block that was being freed may be gone: it belongs to nobody's books any more.

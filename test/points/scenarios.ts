@@ -96,6 +96,13 @@ export interface Blocks {
   list: Address[];
 }
 
+/** A thread that has died at the n-th passage (from 1, the first when not said) of a point. */
+export interface Corpse {
+  readonly point: string;
+  readonly passage?: number;
+  act(program: Program): void;
+}
+
 export interface Scenario {
   readonly name: string;
   /** By a thread that lives on. */
@@ -111,7 +118,7 @@ export interface Scenario {
   /** Points that it must pass, to be what its name says. */
   readonly hits?: readonly string[];
   /** A thread that died before, in the middle of this: its locks and transits are open. */
-  readonly corpse?: { readonly point: string; act(program: Program): void };
+  readonly corpse?: Corpse;
 }
 
 /** Three blocks of `pages` pages side by side, then one more; some of them free again. */
@@ -261,6 +268,11 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'a direct map of the whole reserve',
+    act: (p) => p.free(p.malloc(p.core.memory.geometry.dataBytes)),
+    hits: ['top.index'],
+  },
+  {
     name: 'brk growth to the end, joining a free run above',
     prepare(p, blocks) {
       blocks.a = p.malloc(PAGES(30));
@@ -393,6 +405,16 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a waiter takes a dead page lock over',
     corpse: { point: 'merge.commit', act: (p) => p.free(p.malloc(PAGES(10))) },
     act: (p) => void p.malloc(PAGES(11)),
+  },
+  {
+    name: 'a waiter takes a dead page lock over and joins two free runs',
+    corpse: {
+      point: 'brk.brk',
+      passage: 2,
+      act: (p) => void [p.malloc(PAGES(9)), p.malloc(PAGES(12))],
+    },
+    act: (p) => void p.malloc(PAGES(11)),
+    hits: ['pages.join'],
   },
   {
     name: 'unsafe calls, alone',

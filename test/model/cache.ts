@@ -1,0 +1,186 @@
+/**
+ * Caches: a thread's stacks of free blocks, their fences, refill and flush. As heap/cache.ts.
+ *
+ * Owner thread only; giveBack also by recovery, for a slot whose thread is dead.
+ *
+ * I1  A transit is open only under the class lock. Entries in [top, transit) belong to their spans.
+ * I2  Above the top of a stack there is always a fence, so that no push leaves the stack.
+ * I3  A stack holds one entry more than its limit at most, and no more while it is over it.
+ */
+
+import { acquire, release } from './locks.js';
+import type { Step } from './points.js';
+import { findBlocks, putBlocksBack, releaseSpans, takeBlocks } from './spans.js';
+import type { Thread } from './thread.js';
+import { BOTTOM, CLASS_COUNT, FENCE, NO_ENTRY } from './words.js';
+import type { Slot, World } from './world.js';
+
+export const newest = (slot: Slot, c: number): number => slot.stacks[c][slot.top[c] - 1];
+
+export const isFull = (slot: Slot, c: number): boolean => slot.stacks[c][slot.top[c]] === FENCE;
+
+/** Below 0 where a thread died before it had written its tops for the first time. */
+export const cachedBlocks = (slot: Slot, c: number): number => slot.top[c] - BOTTOM;
+
+/** Did a flush fail, and leave the entry that was pushed over the fence? */
+export const isOver = (slot: Slot, c: number): boolean => cachedBlocks(slot, c) > slot.limit[c];
+
+// ---- refill, flush
+
+/** Fills an empty stack up to its limit; false when the heap has no block. */
+export function* refill(w: World, t: Thread, c: number): Step<boolean> {
+  const slot = w.slots[t.slot];
+  const stack = slot.stacks[c];
+  yield* acquire(w, t, c);
+  const blocks = yield* findBlocks(w, t, c, slot.limit[c]);
+  if (blocks.length === 0) {
+    yield* release(w, t, c);
+    return false;
+  }
+  const end = BOTTOM + blocks.length;
+  let entry = end;
+  for (const { address } of blocks) {
+    yield 'refill.entry';
+    stack[--entry] = address;
+  }
+  if (w.rules.transitFirst) yield* openRefill(slot, c, end);
+  yield* takeBlocks(w, c, blocks);
+  if (!w.rules.transitFirst) yield* openRefill(slot, c, end);
+  yield 'refill.top';
+  slot.top[c] = end;
+  if (w.rules.heldRecount) yield* addRefilled(slot, c, blocks.length);
+  yield 'refill.close';
+  slot.transit[c] = 0;
+  if (!w.rules.heldRecount) yield* addRefilled(slot, c, blocks.length);
+  yield* release(w, t, c);
+  yield* growLimit(w, slot, c);
+  return true;
+}
+
+function* openRefill(slot: Slot, c: number, end: number): Step<void> {
+  yield 'refill.transit';
+  slot.transit[c] = end;
+}
+
+function* addRefilled(slot: Slot, c: number, blocks: number): Step<void> {
+  yield 'refill.held';
+  slot.held[c] += blocks;
+}
+
+/** Gives the newest half of a full stack back, the entry over the fence included. */
+export function* flush(w: World, t: Thread, c: number): Step<void> {
+  const slot = w.slots[t.slot];
+  const half = (slot.limit[c] + 1) >>> 1;
+  // A fence left behind by an error makes a stack look full too early.
+  const keep = w.rules.keepHalf ? Math.min(half, cachedBlocks(slot, c) >>> 1) : half;
+  yield* giveBack(w, t, slot, c, keep);
+  yield* growLimit(w, slot, c);
+}
+
+/** Gives back all that a thread has cached: how many blocks that was. */
+export function* flushAll(w: World, t: Thread): Step<number> {
+  const slot = w.slots[t.slot];
+  let blocks = 0;
+  for (let c = 1; c <= CLASS_COUNT; c++) {
+    const cached = cachedBlocks(slot, c);
+    if (cached <= 0) continue;
+    yield* giveBack(w, t, slot, c, 0);
+    blocks += cached;
+  }
+  return blocks;
+}
+
+function* giveBack(w: World, t: Thread, slot: Slot, c: number, keep: number): Step<void> {
+  yield* acquire(w, t, c);
+  yield* giveBackLocked(w, t, slot, c, keep, false);
+  yield* release(w, t, c);
+}
+
+/** Gives back all but the oldest `keep` blocks of a stack. `dead`: its thread did not finish. */
+export function* giveBackLocked(
+  w: World,
+  t: Thread,
+  slot: Slot,
+  c: number,
+  keep: number,
+  dead: boolean,
+): Step<void> {
+  const top = slot.top[c];
+  const from = BOTTOM + keep;
+  yield 'flush.transit';
+  slot.transit[c] = top;
+  yield 'flush.top';
+  slot.top[c] = from;
+  const addresses = Array.from(slot.stacks[c].subarray(from, top));
+  for (const address of addresses) {
+    if (dead && w.rules.clearTags) {
+      yield 'flush.tag';
+      w.tags[address] = 0;
+    }
+    if (w.tags[address] !== 0 && w.rules.clearTags) {
+      w.fail(`a flush of block ${address} with tag ${w.tags[address]}`);
+    }
+  }
+  const empties = yield* putBlocksBack(w, c, addresses, (span) => releaseSpans(w, t, c, [span]));
+  if (w.rules.heldRecount) yield* takeFlushed(slot, c, top - from);
+  yield 'flush.close';
+  slot.transit[c] = 0;
+  if (!w.rules.heldRecount) yield* takeFlushed(slot, c, top - from);
+  yield* releaseSpans(w, t, c, empties);
+}
+
+function* takeFlushed(slot: Slot, c: number, blocks: number): Step<void> {
+  yield 'flush.held';
+  slot.held[c] -= blocks;
+}
+
+// ---- fences
+
+/** Doubles a limit up to its maximum. No lock: the stack is its owner's. */
+function* growLimit(w: World, slot: Slot, c: number): Step<void> {
+  const old = slot.limit[c];
+  const limit = Math.min(old * 2, w.shape.limitMax);
+  if (!w.rules.fenceFirst) yield* setLimit(slot, c, limit);
+  if (w.rules.secondFence) {
+    yield 'fence.new';
+    slot.stacks[c][BOTTOM + limit + 1] = FENCE;
+  }
+  // Also where the limit stays: a push may have gone over this very fence.
+  yield 'fence.new';
+  slot.stacks[c][BOTTOM + limit] = FENCE;
+  if (w.rules.fenceFirst) yield* setLimit(slot, c, limit);
+  for (const place of [old, old + 1]) {
+    if (place === limit || place === limit + 1) continue;
+    yield 'fence.old';
+    slot.stacks[c][BOTTOM + place] = NO_ENTRY;
+  }
+}
+
+function* setLimit(slot: Slot, c: number, limit: number): Step<void> {
+  yield 'fence.limit';
+  slot.limit[c] = limit;
+}
+
+/** Makes all stacks of a slot just claimed empty, with zero words, fences, tops and limits. */
+export function* resetStacks(w: World, slot: Slot): Step<void> {
+  const limit = w.shape.limitStart;
+  for (let c = 1; c <= CLASS_COUNT; c++) {
+    const stack = slot.stacks[c];
+    if (w.rules.resetFences) {
+      yield 'attach.reset';
+      stack[BOTTOM - 1] = 0;
+      yield 'attach.reset';
+      stack[BOTTOM + limit] = FENCE;
+      if (w.rules.secondFence) {
+        yield 'attach.reset';
+        stack[BOTTOM + limit + 1] = FENCE;
+      }
+    }
+    yield 'attach.reset';
+    slot.limit[c] = limit;
+    yield 'attach.reset';
+    slot.transit[c] = 0;
+    yield 'attach.reset';
+    slot.top[c] = BOTTOM;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Sections: what every slow path runs in, and what happens when an error strikes there.
+ *
+ * A section probes the stack before anything is changed; for unsafe calls it makes sure that the
+ * thread is alone. An error inside is repaired before it leaves; after a free's commit it does not
+ * leave at all, since the block is gone and the caller could do nothing but free it twice.
+ *
+ * I1  An error that leaves a section leaves nothing behind: no lock, no RESERVED run, no transit.
+ * I2  A section that has committed a free does not throw.
+ * I3  The solo word is given up before the block is committed.
+ */
+
+import { acquire, release, repairHeld } from './locks.js';
+import { giveRun } from './pages.js';
+import type { Step } from './points.js';
+import type { Thread } from './thread.js';
+import { kindOf, ownerOf, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK, RESERVED } from './words.js';
+import { INTERRUPT, type World } from './world.js';
+
+/** Runs `body` as a section, or as part of the one that the thread is in. */
+export function* section<R>(w: World, t: Thread, body: () => Step<R>): Step<R> {
+  if (t.sections > 0) return yield* body();
+  if (w.rules.headroom) yield 'probe';
+  t.sections++;
+  let result: R;
+  try {
+    if (t.unsafe) yield* enterSolo(w, t);
+    result = yield* body();
+  } catch (error) {
+    if (error === INTERRUPT) {
+      // The caller will hear of it, so nothing is to be committed any more.
+      t.keep = 0;
+      yield* selfRepair(w, t);
+      if (t.alone) yield* leaveSolo(w, t);
+    }
+    t.sections--;
+    throw error;
+  }
+  if (t.alone) yield* leaveSolo(w, t);
+  t.sections--;
+  return result;
+}
+
+/** Runs the part of a free that follows its commit: what goes wrong is repaired, not thrown. */
+export function* afterCommit(w: World, t: Thread, body: () => Step<void>): Step<void> {
+  try {
+    yield* body();
+  } catch (error) {
+    if (error !== INTERRUPT || !w.rules.silentAfterCommit) throw error;
+    yield* selfRepair(w, t);
+  }
+}
+
+/** Mends what an error left half done, by the thread itself. */
+export function* selfRepair(w: World, t: Thread): Step<void> {
+  if (w.rules.selfRepair) {
+    t.handling++;
+    yield* repairHeld(w, t);
+    if (w.rules.selfFree && t.slot >= 0) {
+      yield* acquire(w, t, PAGE_LOCK);
+      yield* freeReserved(w, t.slot, w.rules.keepTarget ? t.keep : 0);
+      yield* release(w, t, PAGE_LOCK);
+    }
+    if (t.held.includes(RECOVERY_LOCK)) yield* release(w, t, RECOVERY_LOCK);
+    t.handling--;
+  }
+  if (w.lockOwner.includes(t.own)) w.fail(`living thread ${t.own} left a lock behind`);
+}
+
+/** Frees the runs that a slot has RESERVED, but for `keep`. Needs the page lock. */
+export function* freeReserved(w: World, slot: number, keep = 0): Step<void> {
+  for (;;) {
+    const isReserved = (page: number): boolean =>
+      kindOf(w.run[page]) === RESERVED && ownerOf(w.run[page]) === slot && page !== keep;
+    const page = w.rules.walkForReserved
+      ? w.walk().find(isReserved)
+      : Array.from(w.run.keys()).find((at) => at >= 1 && at <= w.lastPage && isReserved(at));
+    if (page === undefined) return;
+    yield 'recover.tag';
+    w.tags[page * PAGE_GRANULES] = 0;
+    yield* giveRun(w, page);
+  }
+}
+
+// ---- being alone
+
+function* enterSolo(w: World, t: Thread): Step<void> {
+  yield 'solo.enter';
+  if (w.rules.soloMark) {
+    // Not 0: another thread is in such a call, so this one is not alone.
+    if (w.solo !== 0) return;
+    w.solo = t.own;
+  }
+  const attached = w.claim.reduce((sum, word) => (word === 0 ? sum : sum + 1), 0);
+  if (attached <= 1) t.alone = true;
+  else yield* leaveSolo(w, t);
+}
+
+function* leaveSolo(w: World, t: Thread): Step<void> {
+  t.alone = false;
+  if (!w.rules.soloMark) return;
+  t.handling++;
+  yield 'solo.leave';
+  w.solo = 0;
+  t.handling--;
+}

@@ -1,0 +1,250 @@
+/**
+ * Interleavings: two threads at once, every schedule of at most two preemptions, and a kill or an
+ * error.
+ *
+ * One thread runs i steps, the other j; then nothing happens, or one of them is killed, or an error
+ * strikes it; then the first goes on to its end or until it has to wait, then the second, in turn.
+ * At last the main thread recovers, checks, and empties the heap.
+ */
+
+import { checkQuiet } from './checks.js';
+import { section } from './gate.js';
+import { caught, emptyHeap } from './programs.js';
+import { attach, createWorld, recover } from './recovery.js';
+import type { Rules } from './rules.js';
+import { type Blocks, type Casualty, runCasualty, runScript, type Script } from './script.js';
+import { type Identity, Thread } from './thread.js';
+import { Violation, type World } from './world.js';
+
+const SHAPE = { pages: 14, slots: 6, limitStart: 1, limitMax: 2 };
+const MAIN_ID = 1;
+const PAIR_ID = 2;
+const CASUALTY_ID = 20;
+const STEPS_MAX = 10_000;
+
+/** What one of the two does, after it has prepared alone. */
+export interface Part {
+  readonly name: string;
+  readonly casualty?: Casualty;
+  readonly prepare?: Script;
+  readonly run: Script;
+}
+
+const three = (c: number): Script => ['a', 'b', 'c'].map((as) => ({ call: 'malloc', c, as }));
+const freeThree: Script = ['a', 'b', 'c'].map((block) => ({ call: 'free', block }));
+
+export const PARTS: readonly Part[] = [
+  { name: 'malloc of class 1', run: [{ call: 'malloc', c: 1 }] },
+  { name: 'malloc of class 2', run: [{ call: 'malloc', c: 2 }] },
+  { name: 'frees of class 1', prepare: three(1), run: freeThree },
+  { name: 'frees of class 2', prepare: three(2), run: freeThree },
+  { name: 'large malloc', run: [{ call: 'large', pages: 1 }] },
+  { name: 'direct malloc', run: [{ call: 'large', pages: 3, place: 'top' }] },
+  {
+    name: 'aligned malloc',
+    prepare: [
+      { call: 'large', pages: 3, as: 'a' },
+      { call: 'free', block: 'a' },
+    ],
+    run: [{ call: 'large', pages: 1, align: 2 }],
+  },
+  {
+    name: 'large free',
+    prepare: [
+      { call: 'large', pages: 1, as: 'z' },
+      { call: 'large', pages: 1, as: 'a' },
+      { call: 'free', block: 'z' },
+    ],
+    run: [{ call: 'free', block: 'a' }],
+  },
+  {
+    name: 'realloc in place',
+    prepare: [
+      { call: 'large', pages: 1, as: 'a' },
+      { call: 'large', pages: 1, as: 'z' },
+      { call: 'large', pages: 1 },
+      { call: 'free', block: 'z' },
+    ],
+    run: [{ call: 'realloc', block: 'a', pages: 2 }],
+  },
+  {
+    name: 'realloc that moves',
+    prepare: [{ call: 'malloc', c: 1, as: 'a' }],
+    run: [{ call: 'realloc', block: 'a', pages: 1 }],
+  },
+  {
+    name: 'recovery',
+    casualty: { script: [...three(1), ...freeThree], killedAt: 'flush.close' },
+    run: [{ call: 'recover' }],
+  },
+  {
+    name: 'detach and attach',
+    prepare: [
+      { call: 'malloc', c: 1, as: 'a' },
+      { call: 'free', block: 'a' },
+    ],
+    run: [{ call: 'detach' }, { call: 'attach' }],
+  },
+  { name: 'verify', run: [{ call: 'verify' }] },
+];
+
+/** What happens where the two stand. */
+const EVENTS = [
+  'nothing',
+  'first killed',
+  'second killed',
+  'error in first',
+  'error in second',
+] as const;
+type Event = (typeof EVENTS)[number];
+
+export interface Clash {
+  readonly first: string;
+  readonly second: string;
+  readonly firstSteps: number;
+  readonly secondSteps: number;
+  readonly event: Event;
+  readonly message: string;
+  count: number;
+}
+
+export interface Interleaving {
+  runs: number;
+  readonly found: Map<string, Clash>;
+}
+
+export function interleave(rules: Rules, parts: readonly Part[] = PARTS): Interleaving {
+  const result: Interleaving = { runs: 0, found: new Map() };
+  for (const first of parts) {
+    for (const second of parts) new Pair(rules, first, second, result).runAll();
+  }
+  return result;
+}
+
+interface Outcome {
+  /** Steps that the two could take before they were stopped. */
+  firstSteps: number;
+  secondSteps: number;
+  message: string | null;
+}
+
+class Pair {
+  private readonly parts: readonly [Part, Part];
+  private readonly result: Interleaving;
+  private readonly start: World;
+  private readonly world: World;
+  private readonly main: Identity;
+  private readonly members: readonly { identity: Identity; blocks: Blocks }[];
+
+  constructor(rules: Rules, first: Part, second: Part, result: Interleaving) {
+    this.parts = [first, second];
+    this.result = result;
+    this.start = createWorld(rules, SHAPE);
+    this.world = createWorld(rules, SHAPE);
+    this.main = this.prepare(MAIN_ID, []).identity;
+    this.members = this.parts.map(({ prepare = [] }, n) => this.prepare(PAIR_ID + n, prepare));
+    this.parts.forEach(({ casualty }, n) => {
+      if (casualty !== undefined) runCasualty(this.start, casualty, CASUALTY_ID + n);
+    });
+  }
+
+  runAll(): void {
+    for (let i = 0, more = true; more; i++) {
+      for (let j = 0; ; j++) {
+        const outcomes = EVENTS.map((event) => this.run(i, j, event));
+        more = outcomes[0].firstSteps === i;
+        if (outcomes[0].secondSteps < j) break;
+      }
+    }
+  }
+
+  private prepare(id: number, script: Script): { identity: Identity; blocks: Blocks } {
+    const { start } = this;
+    const blocks: Blocks = new Map();
+    const thread = new Thread(start, id, function* program(t) {
+      yield* attach(start, t);
+      yield* runScript(start, t, script, blocks);
+      yield 'program.wait';
+    });
+    while (thread.last !== 'program.wait') thread.step();
+    return { identity: thread.identity, blocks };
+  }
+
+  private run(i: number, j: number, event: Event): Outcome {
+    const { world, result } = this;
+    world.copyFrom(this.start);
+    const [first, second] = this.members.map(({ identity, blocks }, n) => {
+      const script = this.parts[n].run;
+      return new Thread(world, identity, (t) => runScript(world, t, script, new Map(blocks)));
+    });
+    const outcome: Outcome = { firstSteps: 0, secondSteps: 0, message: null };
+    try {
+      outcome.firstSteps = advance(first, i);
+      outcome.secondSteps = advance(second, j);
+      if (!strike(event === 'first killed' || event === 'error in first' ? first : second, event)) {
+        return outcome;
+      }
+      result.runs++;
+      runBoth(world, first, second);
+      this.finish();
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      outcome.message = error.message;
+      this.note(i, j, event, error.message);
+    }
+    return outcome;
+  }
+
+  private finish(): void {
+    const { world } = this;
+    const main = new Thread(world, this.main, function* program(t) {
+      yield* caught(section(world, t, () => recover(world, t)));
+      checkQuiet(world);
+      yield* emptyHeap(world, t);
+    });
+    advance(main, STEPS_MAX);
+    if (!main.done) world.fail(`DEADLOCK: the main thread at ${main.last}`);
+  }
+
+  private note(firstSteps: number, secondSteps: number, event: Event, message: string): void {
+    const { found } = this.result;
+    const kind = message.replace(/\d+/g, '#');
+    const known = found.get(kind);
+    if (known !== undefined) {
+      known.count++;
+      return;
+    }
+    const [first, second] = this.parts.map(({ name }) => name);
+    found.set(kind, { first, second, firstSteps, secondSteps, event, message, count: 1 });
+  }
+}
+
+/** Lets it happen; false where it cannot, so that there is nothing to run. */
+function strike(thread: Thread, event: Event): boolean {
+  if (event === 'nothing') return true;
+  if (thread.done) return false;
+  if (event === 'first killed' || event === 'second killed') {
+    thread.kill();
+    return true;
+  }
+  if (!thread.canThrow(true)) return false;
+  thread.throwInto();
+  return true;
+}
+
+/** Up to `steps` steps of a thread, as far as it needs not wait: how many it took. */
+function advance(thread: Thread, steps: number): number {
+  let taken = 0;
+  for (; taken < steps && thread.enabled; taken++) thread.step();
+  return taken;
+}
+
+/** The first as far as it comes, then the second, in turn, until both are at their end. */
+function runBoth(world: World, first: Thread, second: Thread): void {
+  for (let steps = 0; !first.over || !second.over; steps++) {
+    const next = [first, second].find((thread) => thread.enabled);
+    if (next === undefined) world.fail('DEADLOCK: both threads wait');
+    if (steps > STEPS_MAX) world.fail('LIVELOCK');
+    next.step();
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Mutants: every rule switched off alone, to show that the model would see it broken.
+ *
+ * A mutant is looked for in its witness, if it has one; else in random schedules of a kind that
+ * suits it, then in the exhaustive cuts of level 1. What finds it is run again with all rules on,
+ * and must be clean.
+ */
+
+import { explore, replay } from './exhaustive.js';
+import type { Options } from './random.js';
+import { RULES_ON, type Rules } from './rules.js';
+import { SCENARIOS } from './scenarios.js';
+import { runSeed } from './schedule.js';
+import {
+  LIMIT_WITHOUT_FENCE,
+  OLD_FENCE,
+  OLD_NOTE,
+  OVER_TWICE,
+  OWNER_CHANGED,
+  runWitness,
+  SLOT_REUSED,
+  type Witness,
+} from './witnesses.js';
+
+export interface Mutant {
+  readonly name: string;
+  /** The rules that are off. */
+  readonly off: Partial<Rules>;
+  /** What random schedules must have for it. */
+  readonly options: Options;
+  /** For what chance meets too seldom: the schedule that shows it. */
+  readonly witness: Witness | null;
+}
+
+const mutant = (name: string, off: Partial<Rules>, options: Options = {}): Mutant => ({
+  name,
+  off,
+  options,
+  witness: null,
+});
+const rare = (name: string, off: Partial<Rules>, witness: Witness): Mutant => ({
+  name,
+  off,
+  options: {},
+  witness,
+});
+
+/** Errors of any kind, and nobody dies. */
+const ERRORS: Options = { throws: 0.02, anywhere: true, kills: 0 };
+/** One thread that uses unsafe calls; the main thread comes later. */
+const SOLO: Options = { unsafe: true, workers: 1, lateMain: true, kills: 1 };
+/** Stacks that fill often, and errors. */
+const FENCES: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, limitMax: 2 };
+/** Errors that strike rescuers, too. */
+const ERRORS_AND_KILLS: Options = { throws: 0.02, anywhere: true, kills: 3 };
+/** Errors where a stack overflow can strike. */
+const OVERFLOWS: Options = { throws: 0.02, kills: 0 };
+/** More threads than slots. */
+const CROWDED: Options = { kills: 3, slots: 2, workers: 2, calls: 4 };
+
+export const MUTANTS: readonly Mutant[] = [
+  // ---- who is who
+  rare('a lock word names a slot, which another has by now', { owner: 'slot' }, SLOT_REUSED),
+  mutant(
+    'a lock word names a slot: attach when the dead have them all',
+    { owner: 'slot' },
+    CROWDED,
+  ),
+  mutant(
+    'a lock word names a slot and its generation: the same',
+    { owner: 'slot+generation' },
+    CROWDED,
+  ),
+  mutant(
+    'a thread id alone says who lives, and ids come round',
+    { startTime: false },
+    { kills: 2, reuseIds: true },
+  ),
+  rare('a rescuer does not look at the owner again', { lookAgain: false }, OWNER_CHANGED),
+
+  // ---- one-store commits, truth and index
+  mutant('tails are not rebuilt', { tailsRebuilt: false }),
+  mutant('the reserve gets no new tail when it is cut', { reserveTail: false }),
+  mutant('page repair does not join free runs', { joinFree: false }),
+  mutant('the rest of a cut from the top is not merged', { mergeTopRest: false }),
+  mutant('frontier words are truth, the last free run is lengthened', { reserveIsRun: false }),
+  mutant('page repair does not count mapped pages', { recountMapped: false }),
+  mutant('class repair does not count spans', { recountSpans: false }),
+  mutant('SPAN is committed before its bitmap', { bitmapFirst: false }),
+
+  // ---- transit
+  mutant('recovery leaves tags', { clearTags: false }),
+  mutant('blocks held are added after the transit', { heldRecount: false }),
+  mutant('a span is released while its transit is open', { releaseAfterTransit: false }),
+  mutant('a refill clears bits before its transit is open', { transitFirst: false }),
+  mutant('class repair keeps wholly free spans', { releaseInRepair: false }),
+  mutant('takeover closes the transits of the dead owner alone', { closeAllSlots: false }),
+  mutant('transits are closed before the page lock is held', { closeUnderPageLock: false }),
+
+  // ---- commit last, free first
+  mutant('LARGE is committed under the page lock', { largeCommitLast: false }),
+  mutant('calloc clears after the pop', { clearFirst: false }),
+  mutant('realloc commits the new block, then frees the old one', { reallocLast: false }),
+  mutant('the malloc count goes up after the pop', { countFirst: false }),
+  mutant('a large free leaves a note', { largeFree: 'note' }),
+  rare('a large free leaves a note, checked by the walk', { largeFree: 'note+walk' }, OLD_NOTE),
+  mutant('recovery that is due comes after the commit', { dueBeforeCommit: false }, { kills: 3 }),
+  mutant('malloc answers 0 with dead slots about', { recoverBeforeFull: false }, { kills: 3 }),
+
+  // ---- fences
+  rare('a limit is written before its fence', { fenceFirst: false }, LIMIT_WITHOUT_FENCE),
+  mutant('one fence word instead of two', { secondFence: false }, FENCES),
+  rare('a stack over its limit is pushed over again', { flushWhenOver: false }, OVER_TWICE),
+  rare('a flush keeps half of the limit', { keepHalf: false }, OLD_FENCE),
+  mutant('attach writes no fences', { resetFences: false }),
+
+  // ---- recovery
+  mutant('recovery has no lock of its own', { recoveryLock: false }, { kills: 3, workers: 4 }),
+  mutant('takeover recovers the slot, other locks held', { recoverLater: false }, { kills: 2 }),
+  mutant('a slot is freed before its recovery', { slotLast: false }, { kills: 3 }),
+  mutant('recovery skips classes with nothing cached', { allClasses: false }, { kills: 3 }),
+  mutant('RESERVED runs are found by scanning records', { walkForReserved: false }),
+  mutant('verify takes the page lock first', { verifyRising: false }, { kills: 0 }),
+  mutant('unsafe calls leave no mark', { soloMark: false }, SOLO),
+  mutant('an unsafe call commits before it leaves', { leaveBeforeCommit: false }, SOLO),
+
+  // ---- errors
+  mutant(
+    'no stack is probed, and self repair overflows too',
+    { headroom: false, throwInHandler: true },
+    OVERFLOWS,
+  ),
+  mutant(
+    'calls between the stores of the fast path',
+    { fastCalls: true },
+    { throws: 0.05, kills: 0 },
+  ),
+  mutant('an error leaves a section as it is', { selfRepair: false }, ERRORS),
+  mutant('an error leaves runs RESERVED', { selfFree: false }, ERRORS),
+  mutant('self repair frees what realloc will commit', { keepTarget: false }, ERRORS),
+  mutant('errors after a commit are thrown', { silentAfterCommit: false }, ERRORS),
+  mutant(
+    'a takeover that fails keeps the lock',
+    { failedTakeoverReturns: false },
+    ERRORS_AND_KILLS,
+  ),
+  mutant(
+    'a takeover that fails releases the page lock',
+    { pageLockReturns: false },
+    ERRORS_AND_KILLS,
+  ),
+];
+
+/** Rules that can be off without harm, as far as the model sees: README.md says why. */
+export const HARMLESS: readonly Mutant[] = [
+  mutant('a free flushes first, then pushes', { pushFirst: false }),
+  mutant('a large free leaves a note, for tags that are 0', { largeFree: 'note+walk+tag' }),
+  mutant('a large free commits before it asks for the page lock', { reserveUnderLock: false }),
+  mutant('bits of a dead transit are set before the page lock', { bitsUnderPageLock: false }),
+  mutant('no stack is probed, and self repair has stack', { headroom: false }, OVERFLOWS),
+];
+
+export interface Verdict {
+  readonly mutant: Mutant;
+  /** Where it was found, null where it was not. */
+  readonly where: string | null;
+  readonly message: string;
+  /** What the same schedule shows with all rules on: null, unless something is wrong. */
+  readonly withRules: string | null;
+}
+
+/** Looks for one mutant: in its witness, or `seeds` random schedules and the exhaustive cuts. */
+export function findMutant(subject: Mutant, seeds: number): Verdict {
+  const rules: Rules = { ...RULES_ON, ...subject.off };
+  if (subject.witness !== null) return findByWitness(subject, subject.witness, rules);
+  for (let seed = 1; seed <= seeds; seed++) {
+    const failure = runSeed(rules, seed, subject.options);
+    if (failure === null) continue;
+    const again = runSeed(RULES_ON, seed, subject.options);
+    return {
+      mutant: subject,
+      where: `seed ${seed}, ${failure.steps} steps`,
+      message: failure.message,
+      withRules: again?.message ?? null,
+    };
+  }
+  return findByCuts(subject, rules);
+}
+
+function findByWitness(subject: Mutant, witness: Witness, rules: Rules): Verdict {
+  const message = runWitness(rules, witness);
+  return {
+    mutant: subject,
+    where: message === null ? null : `witness: ${witness.name}`,
+    message: message ?? '',
+    withRules: runWitness(RULES_ON, witness),
+  };
+}
+
+function findByCuts(subject: Mutant, rules: Rules): Verdict {
+  const errors = (subject.options.throws ?? 0) > 0;
+  const options = { level: 1, scenarios: SCENARIOS, kills: true, errors, first: true } as const;
+  for (const { scenario, cut, message } of explore(rules, options).found.values()) {
+    const withRules = replay(RULES_ON, scenario, cut, []);
+    return { mutant: subject, where: `${scenario.name}, ${describeCut(cut)}`, message, withRules };
+  }
+  return { mutant: subject, where: null, message: '', withRules: null };
+}
+
+function describeCut(cut: { readonly victim: number }): string {
+  return `victim's step ${cut.victim}`;
+}

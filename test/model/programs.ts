@@ -1,0 +1,247 @@
+/**
+ * Programs: the calls as a program makes them, with books of what it was given.
+ *
+ * Every block is filled with a number of its own; whatever is handed out twice, overwritten, not
+ * cleared or lost shows here or in checks.ts.
+ *
+ * I1  A block leaves the books when its free or realloc is called; until the call has come back it
+ *     is in limbo: nobody can tell from outside whether it is freed.
+ * I2  A call that throws has changed nothing that its caller can see: its block is in the books
+ *     again.
+ */
+
+import { sizeOf } from './blocks.js';
+import { free, type LargeOptions, malloc, mallocLarge } from './calls.js';
+import { checkEmptied, checkLocked, checkQuiet, checkStacks } from './checks.js';
+import { section } from './gate.js';
+import { acquire, release } from './locks.js';
+import type { Step } from './points.js';
+import { realloc, type Wanted } from './realloc.js';
+import { detach } from './recovery.js';
+import type { Thread } from './thread.js';
+import { CLASS_COUNT, CLASSES, LARGE_TAG, PAGE_GRANULES, PAGE_LOCK, pagesOf } from './words.js';
+import { INTERRUPT, type World } from './world.js';
+
+/** Owner of blocks that one program has laid out for another to take. */
+export const NOBODY = -1;
+
+interface Block {
+  readonly owner: number;
+  readonly size: number;
+  readonly content: number;
+}
+
+// ---- books
+
+export function blocksOf(w: World, owner: number): number[] {
+  const blocks: number[] = [];
+  w.liveOwner.forEach((of, address) => {
+    if (of === owner) blocks.push(address);
+  });
+  return blocks;
+}
+
+function enter(w: World, address: number, { owner, size, content }: Block): void {
+  w.liveOwner[address] = owner;
+  w.liveSize[address] = size;
+  w.liveContent[address] = content;
+}
+
+/** A block was handed out: nobody may have any of it. */
+function receive(w: World, t: Thread, address: number, size: number): void {
+  w.liveOwner.forEach((owner, start) => {
+    if (owner === 0 || start >= address + size || start + w.liveSize[start] <= address) return;
+    w.fail(`block ${address} is handed out, inside block ${start} of thread ${owner}`);
+  });
+  w.limboOwner.fill(0, address, address + size);
+  const content = w.nextContent();
+  enter(w, address, { owner: t.own, size, content });
+  w.data.fill(content, address, address + size);
+}
+
+/** A program calls free or realloc: out of the books, into limbo. */
+function surrender(w: World, address: number): Block {
+  const block: Block = {
+    owner: w.liveOwner[address],
+    size: w.liveSize[address],
+    content: w.liveContent[address],
+  };
+  checkContent(w, address, block.size, block.content);
+  w.liveOwner[address] = 0;
+  w.limboOwner[address] = block.owner;
+  w.limboSize[address] = block.size;
+  w.limboContent[address] = block.content;
+  return block;
+}
+
+/** The call has come back, whatever its outcome. */
+function settle(w: World, address: number, block: Block): void {
+  if (w.limboContent[address] === block.content) w.limboOwner[address] = 0;
+}
+
+function checkContent(w: World, address: number, size: number, content: number): void {
+  if (w.data.subarray(address, address + size).every((word) => word === content)) return;
+  w.fail(`the content of block ${address} is not what was written there`);
+}
+
+function checkZero(w: World, address: number, size: number): void {
+  if (w.data.subarray(address, address + size).some((word) => word !== 0)) {
+    w.fail(`calloc's block ${address} is not zero`);
+  }
+}
+
+/** A call threw: the block must be its caller's, in one piece, as if nothing had been called. */
+function takeBack(w: World, t: Thread, address: number, block: Block): void {
+  settle(w, address, block);
+  if (t.freed) w.fail(`the call for block ${address} threw after it had freed the block`);
+  if (w.tags[address] === 0 || w.liveOwner[address] !== 0) {
+    w.fail(`the call for block ${address} threw, and the block is gone`);
+  }
+  if (sizeOf(w, address) !== block.size) w.fail(`a realloc that threw resized block ${address}`);
+  enter(w, address, block);
+  checkStacks(w, t.slot);
+}
+
+/** Slots of dead threads: what a call that answers 0 must have recovered. */
+function deadClaims(w: World): number[] {
+  return Array.from(w.claim, (word) => (word !== 0 && !w.isRunning(word) ? word : 0));
+}
+
+function checkNothingLeft(w: World, dead: readonly number[]): void {
+  dead.forEach((word, s) => {
+    if (word === 0 || w.claim[s] !== word) return;
+    w.fail(`a malloc answers 0 while dead thread ${word} has slot ${s}`);
+  });
+}
+
+// ---- calls
+
+export function* doMalloc(w: World, t: Thread, c: number, zero = false): Step<number> {
+  const dead = deadClaims(w);
+  const address = yield* malloc(w, t, c, zero);
+  return accept(w, t, dead, address, CLASSES[c].granules, zero);
+}
+
+export function* doLarge(
+  w: World,
+  t: Thread,
+  pages: number,
+  options: LargeOptions = {},
+): Step<number> {
+  const dead = deadClaims(w);
+  const address = yield* mallocLarge(w, t, pages, options);
+  if ((address / PAGE_GRANULES) % (options.align ?? 1) !== 0) w.fail(`${address} is not aligned`);
+  return accept(w, t, dead, address, pages * PAGE_GRANULES, options.zero === true);
+}
+
+function accept(
+  w: World,
+  t: Thread,
+  dead: readonly number[],
+  address: number,
+  size: number,
+  zero: boolean,
+): number {
+  checkStacks(w, t.slot);
+  if (address === 0) {
+    checkNothingLeft(w, dead);
+    return 0;
+  }
+  if (zero) checkZero(w, address, size);
+  receive(w, t, address, size);
+  return address;
+}
+
+export function* doFree(w: World, t: Thread, address: number): Step<void> {
+  const block = surrender(w, address);
+  t.freed = false;
+  try {
+    yield* free(w, t, address);
+  } catch (error) {
+    if (error === INTERRUPT) takeBack(w, t, address, block);
+    throw error;
+  }
+  settle(w, address, block);
+  checkStacks(w, t.slot);
+}
+
+export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted): Step<number> {
+  const block = surrender(w, address);
+  t.freed = false;
+  let moved: number;
+  try {
+    moved = yield* realloc(w, t, address, wanted);
+  } catch (error) {
+    if (error === INTERRUPT) takeBack(w, t, address, block);
+    throw error;
+  }
+  checkStacks(w, t.slot);
+  settle(w, address, block);
+  if (moved === 0) {
+    enter(w, address, block);
+    return 0;
+  }
+  const size = 'c' in wanted ? CLASSES[wanted.c].granules : wanted.pages * PAGE_GRANULES;
+  checkContent(w, moved, Math.min(size, block.size), block.content);
+  receive(w, t, moved, size);
+  return moved;
+}
+
+/** Takes every lock, and looks. */
+export function* doVerify(w: World, t: Thread): Step<void> {
+  yield* section(w, t, () => verify(w, t));
+}
+
+function* verify(w: World, t: Thread): Step<void> {
+  const locks = Array.from({ length: CLASS_COUNT }, (_, n) => n + 1);
+  if (w.rules.verifyRising) locks.push(PAGE_LOCK);
+  else locks.unshift(PAGE_LOCK);
+  for (const lock of locks) yield* acquire(w, t, lock);
+  yield 'verify';
+  checkLocked(w);
+  for (const lock of locks.reverse()) yield* release(w, t, lock);
+}
+
+/** Runs a call; false when an error was thrown into it, which the program catches. */
+export function* caught(call: Step<unknown>): Step<boolean> {
+  try {
+    yield* call;
+    return true;
+  } catch (error) {
+    if (error !== INTERRUPT) throw error;
+    return false;
+  }
+}
+
+/** Detaches, if need be again. */
+export function* doDetach(w: World, t: Thread): Step<void> {
+  while (!(yield* caught(detach(w, t)))) checkStacks(w, t.slot);
+}
+
+/** The last thread frees all that anybody has, leaves, and finds an empty heap. */
+export function* emptyHeap(w: World, t: Thread): Step<void> {
+  checkQuiet(w);
+  adoptLimbo(w);
+  for (let address = 0; address < w.liveOwner.length; address++) {
+    if (w.liveOwner[address] === 0) continue;
+    w.liveOwner[address] = t.own;
+    yield* doFree(w, t, address);
+  }
+  yield* detach(w, t);
+  checkEmptied(w);
+}
+
+/** Blocks whose free was cut off before its commit: they are live, though nobody knows them. */
+function adoptLimbo(w: World): void {
+  w.limboOwner.forEach((owner, address) => {
+    if (owner === 0 || w.tags[address] === 0 || w.liveOwner[address] !== 0) return;
+    w.stats.unfreed++;
+    const isLarge = w.tags[address] === LARGE_TAG;
+    const pages = isLarge ? pagesOf(w.run[address / PAGE_GRANULES]) : 0;
+    const size = isLarge
+      ? Math.min(w.limboSize[address], pages * PAGE_GRANULES)
+      : w.limboSize[address];
+    w.limboOwner[address] = 0;
+    enter(w, address, { owner, size, content: w.limboContent[address] });
+  });
+}

@@ -1,0 +1,183 @@
+/**
+ * Recovery of slots whose threads are dead, and coming and going: attach, detach.
+ *
+ * Run by any thread, with a slot or without one, while it holds no lock.
+ *
+ * I1  A slot's owner is read, then whether it lives, then the owner again: in between it may have
+ *     detached, and another may have taken the slot.
+ * I2  Each class lock is taken in turn, also where nothing is cached: whoever died with one has it
+ *     repaired thereby, and the slot is not freed before.
+ * I3  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
+ */
+
+import { cachedBlocks, flushAll, giveBackLocked, resetStacks } from './cache.js';
+import { freeReserved, section } from './gate.js';
+import { acquire, release, repairClass } from './locks.js';
+import { repairPages } from './page-repair.js';
+import { giveRun } from './pages.js';
+import type { Step } from './points.js';
+import type { Rules } from './rules.js';
+import { type Thread, waitUntil } from './thread.js';
+import { CLASS_COUNT, kindOf, LARGE, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK } from './words.js';
+import { type Shape, World } from './world.js';
+
+/** A heap in which takeovers do what the rules say. */
+export function createWorld(rules: Rules, shape?: Shape): World {
+  const w = new World(rules, shape);
+  if (!rules.recoverLater) {
+    w.recoverNow = function* recoverNow(t, owner) {
+      for (let s = 0; s < w.shape.slots; s++) {
+        if (w.claim[s] === owner) yield* recoverSlot(w, t, s);
+      }
+    };
+  }
+  return w;
+}
+
+// ---- recovery
+
+/** Recovers every slot of a dead thread. In a section, no lock held. */
+export function* recover(w: World, t: Thread): Step<void> {
+  do {
+    t.due = false;
+    try {
+      yield* recoverOnce(w, t);
+    } catch (error) {
+      t.due = true;
+      throw error;
+    }
+    // A thread that died meanwhile may have had a slot that was passed already.
+  } while (t.due);
+}
+
+/** Does the recovery that a takeover made due, once no lock is held. */
+export function* recoverIfDue(w: World, t: Thread): Step<void> {
+  if (t.due && t.held.length === 0) yield* recover(w, t);
+}
+
+function* recoverOnce(w: World, t: Thread): Step<void> {
+  const { rules } = w;
+  if (rules.recoveryLock) yield* acquire(w, t, RECOVERY_LOCK);
+  if (rules.soloMark) yield* recoverSolo(w, t);
+  for (let s = 0; s < w.shape.slots; s++) {
+    yield 'recover.look';
+    const owner = w.claim[s];
+    if (owner === 0 || s === t.slot) continue;
+    yield 'look.alive';
+    if (w.exists(owner)) continue;
+    if (rules.lookAgain) {
+      yield 'look.again';
+      if (w.claim[s] !== owner) continue;
+    }
+    yield* recoverSlot(w, t, s);
+    w.stats.recovered++;
+  }
+  if (rules.recoveryLock) yield* release(w, t, RECOVERY_LOCK);
+}
+
+/** Who died in an unsafe call counts as having held every lock. */
+function* recoverSolo(w: World, t: Thread): Step<void> {
+  const owner = w.solo;
+  if (owner === 0) return;
+  yield 'look.alive';
+  if (w.exists(owner)) return;
+  for (let c = 1; c <= CLASS_COUNT; c++) yield* acquire(w, t, c);
+  yield* acquire(w, t, PAGE_LOCK);
+  yield* repairPages(w);
+  yield* release(w, t, PAGE_LOCK);
+  for (let c = 1; c <= CLASS_COUNT; c++) yield* repairClass(w, t, c);
+  yield 'solo.clear';
+  w.solo = 0;
+  for (let c = 1; c <= CLASS_COUNT; c++) yield* release(w, t, c);
+}
+
+function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
+  const { rules } = w;
+  const slot = w.slots[s];
+  if (!rules.slotLast) yield* freeSlot(w, s);
+  for (let c = 1; c <= CLASS_COUNT; c++) {
+    if (!rules.allClasses && cachedBlocks(slot, c) <= 0) continue;
+    yield* acquire(w, t, c);
+    if (cachedBlocks(slot, c) > 0) yield* giveBackLocked(w, t, slot, c, 0, true);
+    yield* release(w, t, c);
+  }
+  yield* acquire(w, t, PAGE_LOCK);
+  yield* freeReserved(w, s);
+  if (rules.largeFree !== 'reserved') yield* rollNoteForward(w, s);
+  yield* release(w, t, PAGE_LOCK);
+  if (rules.slotLast) yield* freeSlot(w, s);
+}
+
+function* freeSlot(w: World, s: number): Step<void> {
+  yield 'recover.slot';
+  w.claim[s] = 0;
+}
+
+/** The mutants in which a large free leaves a note: finishes the free that the note names. */
+function* rollNoteForward(w: World, s: number): Step<void> {
+  const address = w.note[s];
+  if (address === 0) return;
+  const page = address / PAGE_GRANULES;
+  const { largeFree } = w.rules;
+  const isHead = largeFree === 'note' || w.walk().includes(page);
+  const isUntagged = largeFree !== 'note+walk+tag' || w.tags[address] === 0;
+  if (kindOf(w.run[page]) === LARGE && isHead && isUntagged) {
+    yield 'note.tag';
+    w.tags[address] = 0;
+    yield* giveRun(w, page);
+  }
+  yield 'note.clear';
+  w.note[s] = 0;
+}
+
+// ---- attach, detach
+
+/** Claims a slot, recovering and waiting for one if need be, and makes it ready. */
+export function* attach(w: World, t: Thread): Step<void> {
+  while (t.slot < 0) {
+    yield* claimSlot(w, t);
+    if (t.slot >= 0) break;
+    // A lock word names the thread, so recovery needs no slot.
+    const named = w.rules.owner === 'thread';
+    if (named) yield* section(w, t, () => recover(w, t));
+    const mayClaim = (): boolean =>
+      w.claim.some((word) => word === 0 || (named && !w.isRunning(word)));
+    if (!w.hasFreeSlot()) yield* waitUntil(t, 'attach.wait', mayClaim);
+  }
+  while (w.rules.soloMark && w.solo !== 0) {
+    if (!w.exists(w.solo)) yield* section(w, t, () => recover(w, t));
+    else yield* waitUntil(t, 'attach.solo', () => w.solo === 0 || !w.exists(w.solo));
+  }
+  yield* resetStacks(w, w.slots[t.slot]);
+  t.attached = true;
+}
+
+function* claimSlot(w: World, t: Thread): Step<void> {
+  for (let s = 0; s < w.shape.slots; s++) {
+    if (w.claim[s] !== 0) continue;
+    yield 'attach.claim';
+    // Failure: another thread was quicker.
+    if (w.claim[s] !== 0) continue;
+    w.claim[s] = t.own;
+    t.slot = s;
+    if (w.rules.owner === 'slot') t.word = s + 1;
+    if (w.rules.owner === 'slot+generation') {
+      yield 'attach.generation';
+      w.generation[s] = (w.generation[s] + 1) & 0x3fff;
+      t.word = (s + 1) | (w.generation[s] << 8);
+    }
+    return;
+  }
+}
+
+/** Gives back what the thread has cached, then its slot. After an error it is still attached. */
+export function* detach(w: World, t: Thread): Step<void> {
+  yield* section(w, t, function* giveCachesBack() {
+    yield* flushAll(w, t);
+    yield* recoverIfDue(w, t);
+  });
+  yield 'detach.slot';
+  w.claim[t.slot] = 0;
+  t.slot = -1;
+  t.attached = false;
+}

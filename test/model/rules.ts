@@ -1,0 +1,196 @@
+/**
+ * Rules: everything that the crash safety of the heap rests on, each with a switch.
+ *
+ * Used by all files of the model. With RULES_ON no schedule may break anything; mutants.ts switches
+ * each rule off alone and shows that the model finds the hole. The comment of a rule says what it
+ * demands, and after "Off:" what a heap without it does.
+ */
+
+export interface Rules {
+  // ---- who is who
+
+  /**
+   * A lock word and a slot's claim name the thread: OS thread id and start time.
+   * Off: the slot's number ('slot'), or that and a generation ('slot+generation').
+   */
+  owner: 'thread' | 'slot' | 'slot+generation';
+  /** A thread lives when its id AND its start time are there. Off: ids alone, which come round. */
+  startTime: boolean;
+  /** A rescuer reads the slot's owner again after it saw it dead. Off: it trusts the first look. */
+  lookAgain: boolean;
+
+  // ---- one-store commits, truth and index
+
+  /** Tails are index: page repair writes them anew. Off: they are taken as they were left. */
+  tailsRebuilt: boolean;
+  /** A run cut short gets its new tail before the commit, the reserve too. Off: not the reserve. */
+  reserveTail: boolean;
+  /** Page repair joins neighbouring free runs. Off: they stay apart. */
+  joinFree: boolean;
+  /** The rest that a run cut from the top leaves merges with a free run above. Off: it does not. */
+  mergeTopRest: boolean;
+  /** The untouched reserve is a run. Off: two frontier words are the truth. */
+  reserveIsRun: boolean;
+  /** Page repair counts mapped pages and runs anew. Off: the counters stay as they were left. */
+  recountMapped: boolean;
+  /** Class repair counts the class's spans anew. Off: the counter stays as it was left. */
+  recountSpans: boolean;
+  /** Bitmap and back links are there before SPAN is committed. Off: after. */
+  bitmapFirst: boolean;
+
+  // ---- transit
+
+  /** Closing a transit, and giving back a dead cache, clear tags. Off: stale tags stay. */
+  clearTags: boolean;
+  /** Blocks held are counted anew when a transit is closed. Off: added after it, never counted. */
+  heldRecount: boolean;
+  /** No span goes back while a transit is open. Off: as soon as its last bit is set. */
+  releaseAfterTransit: boolean;
+  /** A refill opens its transit before it clears bits. Off: after. */
+  transitFirst: boolean;
+  /** Class repair gives wholly free spans back. Off: it leaves them in the list. */
+  releaseInRepair: boolean;
+  /** Class repair closes the transits of all slots. Off: of the dead owner's alone. */
+  closeAllSlots: boolean;
+  /** Class repair closes transits with the page lock held. Off: before it asks for it. */
+  closeUnderPageLock: boolean;
+  /**
+   * The bits of open transits are set with the page lock held. Off: before it, while the transit
+   * itself is closed after. Harmless (setting them again is), so no mutant to be found.
+   */
+  bitsUnderPageLock: boolean;
+
+  // ---- commit last, free first
+
+  /** LARGE is committed after the page lock is released. Off: under it. */
+  largeCommitLast: boolean;
+  /** calloc clears a block that is not committed yet. Off: after the pop. */
+  clearFirst: boolean;
+  /** realloc copies, frees the old block, commits the new one. Off: new committed, old freed. */
+  reallocLast: boolean;
+  /** The malloc count goes up before the pop. Off: after. */
+  countFirst: boolean;
+  /** A free pushes, over the fence if need be, then flushes. Off: flushes first. */
+  pushFirst: boolean;
+  /**
+   * A large free begins with LARGE -> RESERVED. Off: with a note in the slot that recovery rolls
+   * forward: from any record ('note'), from heads of runs ('note+walk'), and only where the tag is
+   * gone ('note+walk+tag').
+   */
+  largeFree: 'reserved' | 'note' | 'note+walk' | 'note+walk+tag';
+  /**
+   * A large free commits with the page lock held, so that who cannot have the lock has freed
+   * nothing. Off: before it asks for the lock. Both are safe, so no mutant to be found.
+   */
+  reserveUnderLock: boolean;
+  /** Recovery that is due after a takeover comes before the block's commit. Off: after it. */
+  dueBeforeCommit: boolean;
+  /** malloc recovers what dead threads hold before it answers 0. Off: it answers 0. */
+  recoverBeforeFull: boolean;
+
+  // ---- fences
+
+  /** A limit grows: new fence, then limit, then the old fence goes. Off: limit, then new fence. */
+  fenceFirst: boolean;
+  /** A second fence word stands above the first. Off: only one. */
+  secondFence: boolean;
+  /** A stack already over its limit is flushed before the next push. Off: pushed over again. */
+  flushWhenOver: boolean;
+  /** A flush keeps at most half of what is there. Off: half of the limit, even if that is more. */
+  keepHalf: boolean;
+  /** Attach writes zero words, fences and tops anew. Off: only tops and limits. */
+  resetFences: boolean;
+
+  // ---- recovery
+
+  /** Slots are recovered by one thread at a time, under a lock. Off: by any number. */
+  recoveryLock: boolean;
+  /** Takeover repairs the lock's domain only. Off: recovers the slot at once, locks held. */
+  recoverLater: boolean;
+  /** A slot is freed by the last store of its recovery. Off: by the first. */
+  slotLast: boolean;
+  /** Recovery of a slot takes every class lock. Off: skips classes with nothing cached. */
+  allClasses: boolean;
+  /** RESERVED runs are found by a walk over heads. Off: by scanning all records. */
+  walkForReserved: boolean;
+  /** verify takes class locks, then the page lock. Off: the other way round. */
+  verifyRising: boolean;
+  /** An unsafe call gives up its mark before it commits its block. Off: after. */
+  leaveBeforeCommit: boolean;
+  /** Unsafe calls mark their section in the heap. Off: they only look whether they are alone. */
+  soloMark: boolean;
+
+  // ---- errors
+
+  /** Stack is probed before the first lock. Off: an overflow strikes anywhere in a section. */
+  headroom: boolean;
+  /** A section that throws repairs what it holds. Off: the error just leaves. */
+  selfRepair: boolean;
+  /** Self repair frees the runs that the slot has RESERVED. Off: they stay so. */
+  selfFree: boolean;
+  /** ... but not the one that realloc will commit next. Off: that one too. */
+  keepTarget: boolean;
+  /** What fails after a free's commit is repaired and not thrown. Off: thrown. */
+  silentAfterCommit: boolean;
+  /** A takeover whose repair throws gives the lock word back to the dead. Off: keeps it. */
+  failedTakeoverReturns: boolean;
+  /** So it does with a page lock that the class's repair had taken. Off: that one is released. */
+  pageLockReturns: boolean;
+  /** No call between the stores of the fast path. On (the mutant): an overflow strikes there. */
+  fastCalls: boolean;
+  /** On (a mutant): self repair has no stack to run on either. */
+  throwInHandler: boolean;
+}
+
+export const RULES_ON: Readonly<Rules> = {
+  owner: 'thread',
+  startTime: true,
+  lookAgain: true,
+  tailsRebuilt: true,
+  reserveTail: true,
+  joinFree: true,
+  mergeTopRest: true,
+  reserveIsRun: true,
+  recountMapped: true,
+  recountSpans: true,
+  bitmapFirst: true,
+  clearTags: true,
+  heldRecount: true,
+  releaseAfterTransit: true,
+  transitFirst: true,
+  releaseInRepair: true,
+  closeAllSlots: true,
+  closeUnderPageLock: true,
+  bitsUnderPageLock: true,
+  largeCommitLast: true,
+  clearFirst: true,
+  reallocLast: true,
+  countFirst: true,
+  pushFirst: true,
+  largeFree: 'reserved',
+  reserveUnderLock: true,
+  dueBeforeCommit: true,
+  recoverBeforeFull: true,
+  fenceFirst: true,
+  secondFence: true,
+  flushWhenOver: true,
+  keepHalf: true,
+  resetFences: true,
+  recoveryLock: true,
+  recoverLater: true,
+  slotLast: true,
+  allClasses: true,
+  walkForReserved: true,
+  verifyRising: true,
+  leaveBeforeCommit: true,
+  soloMark: true,
+  headroom: true,
+  selfRepair: true,
+  selfFree: true,
+  keepTarget: true,
+  silentAfterCommit: true,
+  failedTakeoverReturns: true,
+  pageLockReturns: true,
+  fastCalls: false,
+  throwInHandler: false,
+};

@@ -1,0 +1,305 @@
+/**
+ * Scenarios: what a victim does until it is killed, and what others do with the heap after.
+ *
+ * All of it is data, for exhaustive.ts and for whoever drives the real allocator the same way. A
+ * scenario's order: `setup` by the main thread; `prepare` by the victim; a casualty if there is
+ * one; `victim` by the victim, cut off somewhere in it, then its detach; `rescuer`, a recovery and
+ * a detach by a rescuer, cut off too; `after` and a recovery by the main thread. Then all blocks
+ * are freed, and the heap must be empty.
+ */
+
+import type { Call, Casualty, Script } from './script.js';
+import { SHAPE, type Shape } from './world.js';
+
+export interface Scenario {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly setup: Script;
+  readonly casualty: Casualty | null;
+  readonly prepare: Script;
+  readonly victim: Script;
+  readonly rescuer: Script;
+  readonly after: Script;
+  /** The victim is alone and uses the calls without locks; the main thread attaches later. */
+  readonly unsafe: boolean;
+}
+
+/** A victim attaches before `prepare`, unless that is what it is to be cut off in. */
+export const attachesLate = ({ victim }: Scenario): boolean => victim[0]?.call === 'attach';
+
+type Parts = Partial<Omit<Scenario, 'name' | 'shape'>> & { readonly shape?: Partial<Shape> };
+
+// ---- calls in short
+
+const malloc = (c: number, as?: string): Call =>
+  as === undefined ? { call: 'malloc', c } : { call: 'malloc', c, as };
+const calloc = (c: number): Call => ({ call: 'malloc', c, zero: true });
+const large = (pages: number, as?: string): Call =>
+  as === undefined ? { call: 'large', pages } : { call: 'large', pages, as };
+const direct = (pages: number, as = 'direct', align = 1): Call => ({
+  call: 'large',
+  pages,
+  place: 'top',
+  align,
+  as,
+});
+const free = (block: string): Call => ({ call: 'free', block });
+const resize = (block: string, pages: number): Call => ({ call: 'realloc', block, pages });
+const shrink = (block: string, c: number): Call => ({ call: 'realloc', block, c });
+const mallocs = (c: number, ...names: string[]): Call[] => names.map((name) => malloc(c, name));
+const frees = (...names: string[]): Call[] => names.map(free);
+
+/** What others do between the kill and the recovery: every lock is taken. */
+const BUSY: Script = [large(1), malloc(1), malloc(2), large(2)];
+const BUSY_TOO: Script = [large(2), { call: 'large', pages: 1, zero: true }, calloc(2), direct(3)];
+
+function scenario(name: string, parts: Parts): Scenario {
+  return {
+    name,
+    setup: [],
+    casualty: null,
+    prepare: [],
+    victim: [],
+    rescuer: [],
+    after: [],
+    unsafe: false,
+    ...parts,
+    shape: { ...SHAPE, ...parts.shape },
+  };
+}
+
+/** A scenario as it is, and with others at work before recovery or with the rescuer. */
+function withOthers(name: string, parts: Parts): Scenario[] {
+  const plain = scenario(name, parts);
+  const larger = { ...plain.shape, pages: plain.shape.pages + 2 };
+  return [
+    plain,
+    { ...plain, name: `${name} / busy`, after: BUSY },
+    { ...plain, name: `${name} / busy too`, after: BUSY_TOO, shape: larger },
+    { ...plain, name: `${name} / rescuer busy`, rescuer: BUSY, shape: larger },
+  ];
+}
+
+// ---- small blocks
+
+const SMALL: Scenario[] = [
+  ...withOthers('malloc of class 1 in a fresh heap', { victim: [malloc(1)] }),
+  ...withOthers('malloc of class 2 in a fresh heap', { victim: [malloc(2)] }),
+  ...withOthers('mallocs that refill again and again', {
+    victim: mallocs(1, 'a', 'b', 'c', 'd'),
+  }),
+  ...withOthers('limits that double to their end', {
+    shape: { limitMax: 8, pages: 8 },
+    victim: [...mallocs(1, 'a', 'b', 'c', 'd', 'e'), ...frees('a', 'b', 'c')],
+  }),
+  ...withOthers('calloc of a dirty cached block', {
+    prepare: [malloc(2, 'a'), free('a')],
+    victim: [calloc(2)],
+  }),
+  ...withOthers('calloc of a block that a refill brings', {
+    prepare: [malloc(2, 'a'), malloc(2, 'b'), ...frees('a', 'b'), malloc(2), malloc(2)],
+    victim: [calloc(2)],
+  }),
+  ...withOthers('frees into the cache, then a flush', {
+    prepare: mallocs(1, 'a', 'b', 'c', 'd', 'e'),
+    victim: frees('a', 'b', 'c', 'd', 'e'),
+  }),
+  ...withOthers('flush that releases a span between free runs', {
+    shape: { pages: 12 },
+    setup: [large(2)],
+    prepare: [...mallocs(1, 'a', 'b', 'c'), large(2, 'l'), malloc(2), free('l')],
+    victim: frees('a', 'b', 'c'),
+  }),
+  ...withOthers('realloc between two stacks', {
+    shape: { pages: 10 },
+    prepare: [...mallocs(1, 'a', 'b'), ...mallocs(2, 'c', 'd'), free('c')],
+    victim: [shrink('a', 2)],
+  }),
+  ...withOthers('realloc from small to small, refill and flush on the way', {
+    shape: { pages: 10 },
+    prepare: [...mallocs(1, 'a', 'b', 'c', 'd'), ...frees('b', 'c')],
+    victim: [shrink('a', 2)],
+  }),
+  ...withOthers('detach with blocks cached', {
+    shape: { pages: 10 },
+    prepare: [malloc(1, 'a'), malloc(2, 'b'), ...frees('a', 'b')],
+    victim: [{ call: 'detach' }, { call: 'attach' }],
+  }),
+];
+
+// ---- large blocks
+
+function largeFree(name: string, before: readonly string[]): Scenario[] {
+  return withOthers(`large free, neighbours ${name}`, {
+    shape: { pages: 10 },
+    prepare: [large(2, 'below'), large(2, 'a'), large(2, 'above'), large(1), ...frees(...before)],
+    victim: [free('a')],
+  });
+}
+
+const LARGE: Scenario[] = [
+  ...largeFree('in use', []),
+  ...largeFree('free below', ['below']),
+  ...largeFree('free above', ['above']),
+  ...largeFree('both free', ['below', 'above']),
+  ...withOthers('large malloc that splits a free run', {
+    shape: { pages: 10 },
+    prepare: [large(3, 'a'), large(1), free('a')],
+    victim: [large(2)],
+  }),
+  ...withOthers('aligned large malloc, lead and rest', {
+    shape: { pages: 10 },
+    prepare: [large(4, 'a'), large(1), free('a')],
+    victim: [{ call: 'large', pages: 2, align: 2 }],
+  }),
+  ...withOthers('large calloc of a dirty run', {
+    prepare: [large(2, 'a'), large(1), free('a')],
+    victim: [{ call: 'large', pages: 2, zero: true }],
+  }),
+  ...withOthers('brk that grows below a free run', {
+    shape: { pages: 10 },
+    prepare: [large(1)],
+    victim: [large(2), large(1)],
+  }),
+  ...withOthers('brk that takes all and meets a free run above', {
+    shape: { pages: 8 },
+    prepare: [direct(2, 'top'), large(4), free('top')],
+    victim: [large(4, 'a'), free('a')],
+  }),
+  ...withOthers('direct runs, top down', {
+    shape: { pages: 10 },
+    prepare: [direct(3, 'x')],
+    victim: [direct(3, 'y'), free('x'), free('y')],
+  }),
+  ...withOthers('direct run that takes all of the reserve', {
+    prepare: [large(2, 'x'), large(2), large(1)],
+    victim: [direct(2, 'y'), free('x')],
+  }),
+  ...withOthers('aligned direct run whose rest meets a free run', {
+    shape: { pages: 13 },
+    prepare: [direct(2, 'x'), free('x')],
+    victim: [direct(3, 'y', 2), free('y')],
+  }),
+  ...withOthers('direct run cut from the top of a free run', {
+    shape: { pages: 10 },
+    prepare: [large(4, 'a'), large(1), free('a')],
+    victim: [direct(3, 'y')],
+  }),
+  scenario('brk that grows, then a direct run down to it', {
+    shape: { pages: 9 },
+    setup: [large(2)],
+    victim: [large(2)],
+    after: [{ call: 'reserve', leave: 2, as: 'top' }, free('top')],
+  }),
+];
+
+// ---- realloc of large blocks
+
+const beside = [large(2, 'a'), large(2, 'b'), large(1), free('b')];
+
+const REALLOC: Scenario[] = [
+  ...withOthers('realloc into a part of the free run above', {
+    shape: { pages: 10 },
+    prepare: beside,
+    victim: [resize('a', 3)],
+  }),
+  ...withOthers('realloc into all of the free run above', {
+    shape: { pages: 10 },
+    prepare: beside,
+    victim: [resize('a', 4)],
+  }),
+  ...withOthers('realloc into the reserve', {
+    shape: { pages: 10 },
+    prepare: [large(2, 'a')],
+    victim: [resize('a', 5)],
+  }),
+  ...withOthers('realloc into the free run above and all of the reserve', {
+    prepare: [large(2, 'a'), large(1, 'b'), free('b')],
+    victim: [resize('a', 7), resize('a', 8)],
+  }),
+  ...withOthers('realloc that shrinks', {
+    shape: { pages: 10 },
+    prepare: [large(3, 'a'), large(1)],
+    victim: [resize('a', 1)],
+  }),
+  ...withOthers('realloc that shrinks below a free run', {
+    shape: { pages: 10 },
+    prepare: [large(3, 'a'), large(1, 'b'), large(1), free('b')],
+    victim: [resize('a', 1)],
+  }),
+  ...withOthers('realloc that moves a large block', {
+    shape: { pages: 10 },
+    prepare: [large(1, 'a'), large(1)],
+    victim: [resize('a', 2)],
+  }),
+  ...withOthers('realloc that moves to the longest free run', {
+    shape: { pages: 12 },
+    prepare: [large(1, 'a'), large(2, 'b'), large(1), large(4, 'c'), large(1), ...frees('b', 'c')],
+    victim: [resize('a', 2), resize('a', 3)],
+  }),
+  ...withOthers('realloc from small to large, over the fence', {
+    shape: { pages: 10 },
+    prepare: [...mallocs(1, 'a', 'b', 'c'), ...frees('b', 'c')],
+    victim: [resize('a', 2)],
+  }),
+  ...withOthers('realloc from large to small', {
+    shape: { pages: 10 },
+    prepare: [large(1, 'a')],
+    victim: [shrink('a', 2)],
+  }),
+];
+
+// ---- the dead, the full, the solitary
+
+/** Killed in a flush: its class lock is held, its transit open. */
+const IN_FLUSH: Casualty = {
+  script: [...mallocs(1, 'a', 'b', 'c'), ...frees('a', 'b', 'c')],
+  killedAt: 'flush.held',
+};
+/** Killed with the page lock held and a run half cut. */
+const IN_CUT: Casualty = { script: [large(1)], killedAt: 'cut.run' };
+
+const DEAD: Scenario[] = [
+  ...withOthers('recovery of a thread that died in a flush', {
+    shape: { pages: 12 },
+    casualty: IN_FLUSH,
+    victim: [{ call: 'recover' }],
+  }),
+  ...withOthers('malloc that takes over, then recovers before it returns', {
+    shape: { pages: 12 },
+    casualty: IN_FLUSH,
+    victim: [malloc(1, 'a'), free('a')],
+  }),
+  ...withOthers('large free that takes over the page lock', {
+    shape: { pages: 12 },
+    prepare: [large(1, 'a')],
+    casualty: IN_CUT,
+    victim: [free('a')],
+  }),
+  ...withOthers('malloc in a heap full of what the dead hold', {
+    shape: { pages: 4 },
+    casualty: { script: [large(2), malloc(1), malloc(1), large(1)], killedAt: 'large.commit' },
+    victim: [large(2), malloc(1)],
+  }),
+  ...withOthers('attach when all slots are taken by the dead', {
+    shape: { pages: 12, slots: 2 },
+    casualty: IN_FLUSH,
+    victim: [{ call: 'attach' }, malloc(1)],
+  }),
+  scenario('unsafe calls, alone', {
+    shape: { pages: 10 },
+    unsafe: true,
+    victim: [...mallocs(1, 'a', 'b', 'c'), large(2, 'd'), ...frees('a', 'd', 'b', 'c')],
+    after: BUSY,
+  }),
+  scenario('unsafe realloc and direct runs, alone', {
+    shape: { pages: 10 },
+    unsafe: true,
+    victim: [large(1, 'a'), resize('a', 3), direct(3), resize('a', 1), shrink('a', 2)],
+    after: BUSY,
+  }),
+];
+
+export const SCENARIOS: readonly Scenario[] = [...SMALL, ...LARGE, ...REALLOC, ...DEAD];
+
+export const SCENARIO_NAMES: readonly string[] = SCENARIOS.map(({ name }) => name);

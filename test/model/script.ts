@@ -1,0 +1,108 @@
+/**
+ * Scripts: programs as data, so that the model and the real allocator can run the same ones.
+ *
+ * Blocks go by names. A call whose block is not there (its malloc threw, or the heap was full) is
+ * left out.
+ */
+
+import { section } from './gate.js';
+import type { PointName, Step } from './points.js';
+import { caught, doDetach, doFree, doLarge, doMalloc, doRealloc, doVerify } from './programs.js';
+import { attach, recover } from './recovery.js';
+import { Thread } from './thread.js';
+import { pagesOf } from './words.js';
+import type { World } from './world.js';
+
+/** A call, in a form that JSON can hold. `as` names the block that it returns. */
+export type Call =
+  | { readonly call: 'malloc'; readonly c: number; readonly zero?: true; readonly as?: string }
+  | {
+      readonly call: 'large';
+      readonly pages: number;
+      readonly place?: 'top';
+      readonly align?: number;
+      readonly zero?: true;
+      readonly as?: string;
+    }
+  /** A run from the top: all of the reserve but `leave` pages, one page where there is no more. */
+  | { readonly call: 'reserve'; readonly leave: number; readonly as?: string }
+  | { readonly call: 'free'; readonly block: string }
+  | { readonly call: 'realloc'; readonly block: string; readonly c: number }
+  | { readonly call: 'realloc'; readonly block: string; readonly pages: number }
+  | { readonly call: 'recover' | 'verify' | 'detach' | 'attach' };
+
+export type Script = readonly Call[];
+
+/** A thread that runs a script on a slot of its own and is killed before a point. */
+export interface Casualty {
+  readonly script: Script;
+  readonly killedAt: PointName;
+}
+
+export type Blocks = Map<string, number>;
+
+/** Runs a script; errors that are thrown into its calls are caught by it. */
+export function* runScript(w: World, t: Thread, script: Script, blocks: Blocks): Step<void> {
+  for (const call of script) yield* caught(runCall(w, t, call, blocks));
+}
+
+function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
+  switch (call.call) {
+    case 'malloc':
+      note(blocks, call.as, yield* doMalloc(w, t, call.c, call.zero));
+      break;
+    case 'large':
+      note(blocks, call.as, yield* doLarge(w, t, call.pages, call));
+      break;
+    case 'reserve': {
+      const left = w.untouched === 0 ? 0 : pagesOf(w.run[w.untouched]);
+      const pages = Math.max(1, left - call.leave);
+      note(blocks, call.as, yield* doLarge(w, t, pages, { place: 'top' }));
+      break;
+    }
+    case 'free':
+      yield* runFree(w, t, call.block, blocks);
+      break;
+    case 'realloc': {
+      const address = blocks.get(call.block);
+      if (address === undefined) return;
+      const moved = yield* doRealloc(w, t, address, call);
+      if (moved !== 0) blocks.set(call.block, moved);
+      break;
+    }
+    case 'recover':
+      yield* section(w, t, () => recover(w, t));
+      break;
+    case 'verify':
+      yield* doVerify(w, t);
+      break;
+    case 'detach':
+      yield* doDetach(w, t);
+      break;
+    case 'attach':
+      while (!t.attached) yield* caught(attach(w, t));
+      break;
+  }
+}
+
+function* runFree(w: World, t: Thread, name: string, blocks: Blocks): Step<void> {
+  const address = blocks.get(name);
+  if (address === undefined) return;
+  yield* doFree(w, t, address);
+  blocks.delete(name);
+}
+
+function note(blocks: Blocks, name: string | undefined, address: number): void {
+  if (name !== undefined && address !== 0) blocks.set(name, address);
+}
+
+/** Runs a casualty to its end. Its thread id is of no one else. */
+export function runCasualty(w: World, { script, killedAt }: Casualty, id: number): void {
+  const thread = new Thread(w, id, function* program(t) {
+    yield* attach(w, t);
+    yield* runScript(w, t, script, new Map());
+  });
+  while (thread.last !== killedAt && !thread.over && thread.enabled) thread.step();
+  if (thread.over) w.fail(`the casualty never came to ${killedAt}`);
+  thread.kill();
+}

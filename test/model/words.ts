@@ -1,0 +1,72 @@
+/**
+ * Words: run words, size classes and the small numbers of the model's heap.
+ *
+ * A heap this small reaches every special case within a few calls: two classes, one of which cuts
+ * a single page, and the other two pages; four granules to a page; a reserve taken in steps of two.
+ */
+
+/** Granules in a page. */
+export const PAGE_GRANULES = 4;
+/** The reserve is taken from the bottom in steps of so many pages. */
+export const BRK_STEP = 2;
+
+export interface SizeClass {
+  readonly pages: number;
+  readonly granules: number;
+  readonly blocks: number;
+}
+
+/** By class, from 1. Spans of class 2 leave two granules at their end unused. */
+export const CLASSES: readonly SizeClass[] = [
+  { pages: 0, granules: 0, blocks: 0 },
+  { pages: 1, granules: 1, blocks: 4 },
+  { pages: 2, granules: 3, blocks: 2 },
+];
+export const CLASS_COUNT = CLASSES.length - 1;
+/** The tag of a large block. */
+export const LARGE_TAG = 9;
+
+/** Locks, outermost first: recovery, the classes, the page heap. */
+export const RECOVERY_LOCK = 0;
+export const PAGE_LOCK = CLASS_COUNT + 1;
+export const LOCK_COUNT = CLASS_COUNT + 2;
+export const WAITERS = 1 << 30;
+
+// ---- run words: kind, owner (slot or class) and length in one
+
+export const FREE = 1;
+export const UNTOUCHED = 2;
+export const RESERVED = 3;
+export const SPAN = 4;
+export const LARGE = 5;
+export const KIND_NAMES = ['nothing', 'FREE', 'UNTOUCHED', 'RESERVED', 'SPAN', 'LARGE'] as const;
+
+export const runWord = (kind: number, owner: number, pages: number): number =>
+  (kind << 16) | (owner << 8) | pages;
+export const kindOf = (word: number): number => word >>> 16;
+export const ownerOf = (word: number): number => (word >>> 8) & 0xff;
+export const pagesOf = (word: number): number => word & 0xff;
+
+// ---- thread words: OS thread id and start time
+
+const ID_BITS = 8;
+export const ID_COUNT = 1 << 6;
+
+export const threadWord = (id: number, start: number): number => id | (start << ID_BITS);
+export const idOf = (word: number): number => word & ((1 << ID_BITS) - 1);
+export const startOf = (word: number): number => word >>> ID_BITS;
+
+// ---- stacks
+
+/** Index of a stack's first entry; the zero word stands below it. */
+export const BOTTOM = 1;
+export const FENCE = -1;
+/** What stands where a fence was: neither 0 nor FENCE, and no address. */
+export const NO_ENTRY = -2;
+export const FENCE_WORDS = 2;
+
+export function countBits(word: number): number {
+  let bits = 0;
+  for (let rest = word; rest !== 0; rest &= rest - 1) bits++;
+  return bits;
+}

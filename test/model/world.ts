@@ -1,0 +1,328 @@
+/**
+ * The world: every shared word of the tiny heap, and beside them what only an onlooker knows.
+ *
+ * All of it lies in one array, so that a state can be copied, compared and gone back to. Who may
+ * write which word when is said where it is written; see pages.ts, spans.ts, cache.ts, locks.ts.
+ *
+ * I1  Whatever a schedule can depend on is in `words`, or in the threads of the schedule.
+ * I2  Ghost words are read by checks and by programs (which know their own blocks), never by the
+ *     heap's functions.
+ */
+
+import type { PointName, Step } from './points.js';
+import type { Rules } from './rules.js';
+import type { Thread } from './thread.js';
+import {
+  BOTTOM,
+  CLASS_COUNT,
+  FENCE_WORDS,
+  ID_COUNT,
+  idOf,
+  LOCK_COUNT,
+  PAGE_GRANULES,
+  pagesOf,
+  runWord,
+  startOf,
+  threadWord,
+  UNTOUCHED,
+} from './words.js';
+
+/** The model's way to say that a rule was broken. */
+export class Violation extends Error {}
+
+/** An error thrown into a section: a stack overflow, or any other. */
+export const INTERRUPT = new Error('thrown into a section');
+
+export interface Shape {
+  readonly pages: number;
+  readonly slots: number;
+  /** How many blocks a stack holds at first, and at most. */
+  readonly limitStart: number;
+  readonly limitMax: number;
+}
+
+export const SHAPE: Shape = { pages: 8, slots: 4, limitStart: 1, limitMax: 2 };
+
+/** A thread's record: caches and counters, as in layout/slot.ts. Arrays go by class. */
+export interface Slot {
+  readonly top: Int32Array;
+  readonly transit: Int32Array;
+  readonly limit: Int32Array;
+  readonly held: Int32Array;
+  readonly mallocs: Int32Array;
+  readonly stacks: readonly Int32Array[];
+}
+
+export interface Stats {
+  operations: number;
+  kills: number;
+  throws: number;
+  takeovers: number;
+  recovered: number;
+  /** Blocks whose free was cut off by a kill before its commit. */
+  unfreed: number;
+}
+
+const CLASS_WORDS = CLASS_COUNT + 1;
+const SLOT_ARRAYS = 5;
+const PAGE_ARRAYS = 7;
+const GRANULE_ARRAYS = 8;
+
+/** Heap-wide words, by their place. */
+const BIN = 0;
+const UNTOUCHED_HEAD = 1;
+const BRK = 2;
+const MAP = 3;
+const MAPPED_PAGES = 4;
+const MAPPED_RUNS = 5;
+const SOLO = 6;
+const CLOCK = 7;
+const NEXT_CONTENT = 8;
+const HEAP_WORDS = 9;
+
+export class World {
+  readonly rules: Rules;
+  readonly shape: Shape;
+  readonly words: Int32Array;
+  /** By page. */
+  readonly run: Int32Array;
+  readonly tail: Int32Array;
+  readonly next: Int32Array;
+  readonly prev: Int32Array;
+  readonly bitmap: Int32Array;
+  readonly freeCount: Int32Array;
+  readonly spanHead: Int32Array;
+  /** By granule. Data holds which block it belongs to, 0 = zero. */
+  readonly tags: Int32Array;
+  readonly data: Int32Array;
+  /** By class. */
+  readonly partial: Int32Array;
+  readonly spans: Int32Array;
+  readonly lock: Int32Array;
+  /** By slot: the thread word of who has it; a generation, and a note (for mutants). */
+  readonly claim: Int32Array;
+  readonly generation: Int32Array;
+  readonly note: Int32Array;
+  readonly largeMallocs: Int32Array;
+  readonly slots: readonly Slot[];
+
+  // ---- ghost: by thread id, start time of the thread that runs under it, 0 = none
+  readonly alive: Int32Array;
+  /** By lock: thread word of who has it, whatever the lock word says. */
+  readonly lockOwner: Int32Array;
+  /** By granule: blocks in a program's hands, at their first granule; owner 0 = none. */
+  readonly liveOwner: Int32Array;
+  readonly liveSize: Int32Array;
+  readonly liveContent: Int32Array;
+  /** The same: blocks whose free or realloc has been called and has not come back. */
+  readonly limboOwner: Int32Array;
+  readonly limboSize: Int32Array;
+  readonly limboContent: Int32Array;
+
+  readonly stats: Stats = {
+    operations: 0,
+    kills: 0,
+    throws: 0,
+    takeovers: 0,
+    recovered: 0,
+    unfreed: 0,
+  };
+  /** Where given: collects the points that are reached. */
+  coverage: Set<PointName> | null = null;
+  /** What a takeover does at once; null where slots are recovered later, as the rule demands. */
+  recoverNow: ((t: Thread, owner: number) => Step<void>) | null = null;
+  private readonly heap: Int32Array;
+
+  constructor(rules: Rules, shape: Shape = SHAPE) {
+    this.rules = rules;
+    this.shape = shape;
+    const pageWords = shape.pages + 2;
+    const granules = pageWords * PAGE_GRANULES;
+    const stackWords = BOTTOM + shape.limitMax + FENCE_WORDS;
+    const slotWords = 4 + SLOT_ARRAYS * CLASS_WORDS + CLASS_WORDS * stackWords;
+    this.words = new Int32Array(
+      HEAP_WORDS +
+        pageWords * PAGE_ARRAYS +
+        granules * GRANULE_ARRAYS +
+        2 * CLASS_WORDS +
+        2 * LOCK_COUNT +
+        ID_COUNT +
+        shape.slots * slotWords,
+    );
+    let at = 0;
+    const cut = (length: number): Int32Array => {
+      at += length;
+      return this.words.subarray(at - length, at);
+    };
+    this.heap = cut(HEAP_WORDS);
+    this.run = cut(pageWords);
+    this.tail = cut(pageWords);
+    this.next = cut(pageWords);
+    this.prev = cut(pageWords);
+    this.bitmap = cut(pageWords);
+    this.freeCount = cut(pageWords);
+    this.spanHead = cut(pageWords);
+    this.tags = cut(granules);
+    this.data = cut(granules);
+    this.liveOwner = cut(granules);
+    this.liveSize = cut(granules);
+    this.liveContent = cut(granules);
+    this.limboOwner = cut(granules);
+    this.limboSize = cut(granules);
+    this.limboContent = cut(granules);
+    this.partial = cut(CLASS_WORDS);
+    this.spans = cut(CLASS_WORDS);
+    this.lock = cut(LOCK_COUNT);
+    this.lockOwner = cut(LOCK_COUNT);
+    this.alive = cut(ID_COUNT);
+    this.claim = cut(shape.slots);
+    this.generation = cut(shape.slots);
+    this.note = cut(shape.slots);
+    this.largeMallocs = cut(shape.slots);
+    this.slots = Array.from({ length: shape.slots }, () => ({
+      top: cut(CLASS_WORDS),
+      transit: cut(CLASS_WORDS),
+      limit: cut(CLASS_WORDS),
+      held: cut(CLASS_WORDS),
+      mallocs: cut(CLASS_WORDS),
+      stacks: Array.from({ length: CLASS_WORDS }, () => cut(stackWords)),
+    }));
+    if (at !== this.words.length) throw new Error(`world: ${at} of ${this.words.length} words`);
+    this.brk = 1;
+    this.map = shape.pages + 1;
+    if (rules.reserveIsRun) {
+      this.untouched = 1;
+      this.run[1] = runWord(UNTOUCHED, 0, shape.pages);
+    }
+  }
+
+  /** First of the free runs: one list stands for the bins. Index. */
+  get bin(): number {
+    return this.heap[BIN];
+  }
+  set bin(page: number) {
+    this.heap[BIN] = page;
+  }
+  /** Head of the UNTOUCHED run, 0 = none. Index. */
+  get untouched(): number {
+    return this.heap[UNTOUCHED_HEAD];
+  }
+  set untouched(page: number) {
+    this.heap[UNTOUCHED_HEAD] = page;
+  }
+  /** First page above those taken from the bottom. Index (the truth, where a mutant has it so). */
+  get brk(): number {
+    return this.heap[BRK];
+  }
+  set brk(page: number) {
+    this.heap[BRK] = page;
+  }
+  /** First page of those taken from the top: only in the mutant that has frontiers for truth. */
+  get map(): number {
+    return this.heap[MAP];
+  }
+  set map(page: number) {
+    this.heap[MAP] = page;
+  }
+  get mappedPages(): number {
+    return this.heap[MAPPED_PAGES];
+  }
+  set mappedPages(pages: number) {
+    this.heap[MAPPED_PAGES] = pages;
+  }
+  get mappedRuns(): number {
+    return this.heap[MAPPED_RUNS];
+  }
+  set mappedRuns(runs: number) {
+    this.heap[MAPPED_RUNS] = runs;
+  }
+  /** Thread word of who is in an unsafe call, 0 = nobody. */
+  get solo(): number {
+    return this.heap[SOLO];
+  }
+  set solo(word: number) {
+    this.heap[SOLO] = word;
+  }
+
+  get lastPage(): number {
+    return this.shape.pages;
+  }
+
+  // ---- ghost
+
+  /** Starts a thread under an OS thread id: its thread word. */
+  bear(id: number): number {
+    const start = ++this.heap[CLOCK];
+    this.alive[id] = start;
+    return threadWord(id, start);
+  }
+
+  end(word: number): void {
+    if (this.isRunning(word)) this.alive[idOf(word)] = 0;
+  }
+
+  isRunning(word: number): boolean {
+    return this.alive[idOf(word)] === startOf(word);
+  }
+
+  /** What no two blocks have in common. */
+  nextContent(): number {
+    return ++this.heap[NEXT_CONTENT];
+  }
+
+  // ---- what the heap's functions may ask
+
+  /** The system's answer whether a thread exists: the id, and its start time where that counts. */
+  exists(word: number): boolean {
+    return this.rules.startTime ? this.isRunning(word) : this.alive[idOf(word)] !== 0;
+  }
+
+  /** Is any slot free? */
+  hasFreeSlot(): boolean {
+    return this.claim.includes(0);
+  }
+
+  fail(message: string): never {
+    throw new Violation(message);
+  }
+
+  // ---- states
+
+  copyFrom(other: World): void {
+    this.words.set(other.words);
+  }
+
+  /** Two hashes of all words in one number: equal states are equal, others all but never. */
+  fingerprint(): number {
+    let a = 0x811c9dc5;
+    let b = 0x1b873593;
+    for (const word of this.words) {
+      a = Math.imul(a ^ word, 0x01000193);
+      a ^= a >>> 15;
+      b = Math.imul(b + word, 0x5bd1e995);
+      b ^= b >>> 13;
+    }
+    return (a >>> 0) * 0x200000 + ((b >>> 0) & 0x1fffff);
+  }
+
+  /** The heads of all runs from the bottom, by their lengths: the walk that is the truth. */
+  walk(): number[] {
+    const heads: number[] = [];
+    if (this.rules.reserveIsRun) {
+      this.walkPart(1, this.lastPage + 1, heads);
+    } else {
+      this.walkPart(1, this.brk, heads);
+      this.walkPart(this.map, this.lastPage + 1, heads);
+    }
+    return heads;
+  }
+
+  private walkPart(from: number, to: number, heads: number[]): void {
+    for (let head = from; head < to; ) {
+      const pages = pagesOf(this.run[head]);
+      if (pages === 0 || head + pages > to) this.fail(`runs do not tile at page ${head}`);
+      heads.push(head);
+      head += pages;
+    }
+  }
+}

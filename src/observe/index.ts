@@ -1,3 +1,4 @@
 /** observe: reading the heap while it runs. Imports base, layout. */
-export * from './stats.js';
+export * from './heap-stats.js';
+export { identityGap, readStats, resetStats } from './stats.js';
 export * from './stats-table.js';

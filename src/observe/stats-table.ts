@@ -4,7 +4,7 @@
  * Used by printStats() and the command line. Pure text.
  */
 
-import type { HeapStats } from './stats.js';
+import type { HeapStats } from './heap-stats.js';
 
 /** The table: sizes, counts, then the classes and threads that have something to tell. */
 export function renderStats(stats: HeapStats): string {

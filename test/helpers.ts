@@ -10,8 +10,16 @@ import {
   computeGeometry,
   type Geometry,
   type HeaderFields,
+  type HeapMemory,
   headerWord,
+  LOCK_COUNT,
+  type LockIndex,
+  loadSolo,
+  lockLine,
+  lockWordIndex,
+  peekLock,
   readHeader,
+  viewMemory,
 } from '../src/layout/index.js';
 
 // ---- seeds
@@ -118,6 +126,28 @@ export function geometryOf(heap: SharedHeap): Geometry {
   const { byteOffset } = heap.handle;
   const fields = readHeader(heap.u32, headerWord(byteOffset)) as HeaderFields;
   return computeGeometry(fields.base, fields.bytes, fields.threads);
+}
+
+/** This heap as layout/ and what stands on it see it, for tests that look inside or break things. */
+export function memoryOf(heap: SharedHeap): HeapMemory {
+  return viewMemory(heap.handle.buffer, geometryOf(heap));
+}
+
+/** Index of a lock's word, to hold the lock by hand. */
+export function lockWordOf(heap: SharedHeap, lock: LockIndex): number {
+  return lockWordIndex(lockLine(geometryOf(heap).locks, lock));
+}
+
+/** Every lock that somebody holds, and the solo section if one is open; empty when all is quiet. */
+export function heldIn(heap: SharedHeap): string[] {
+  const { locks, header } = geometryOf(heap);
+  const held: string[] = [];
+  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
+    const word = peekLock(heap.i32, lockLine(locks, lock));
+    if (word !== 0) held.push(`lock ${lock}: ${word}`);
+  }
+  const solo = loadSolo(heap.i32, header);
+  return solo === 0 ? held : [...held, `solo: ${solo}`];
 }
 
 /** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */

@@ -6,7 +6,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { isMainThread, threadId, type Worker } from 'node:worker_threads';
+import { isMainThread, threadId, Worker } from 'node:worker_threads';
 import { type Address, rangeError, show, typeError } from '../base/index.js';
 import {
   attachCore,
@@ -332,11 +332,12 @@ export class SharedHeap {
    * Threads: the one that started the worker.
    */
   watch(worker: Worker): void {
-    const watched = worker.threadId;
-    if (!(watched > 0)) {
+    const watched = worker instanceof Worker ? worker.threadId : -1;
+    if (watched < 0) {
+      const got = worker instanceof Worker ? 'one that has ended' : show(worker);
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
-        `SharedHeap.watch: give it a running Worker, got ${show(worker)} with threadId ${watched}`,
+        `SharedHeap.watch: give it a running Worker, got ${got}`,
       );
     }
     worker.once('exit', () => {

@@ -166,7 +166,12 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
     diagnose,
     recover,
     recoverThread(threadId) {
-      reportDeath(memory, numberedWord(threadId));
+      // Where no room is left for a report, recovery takes back those that stand.
+      const word = numberedWord(threadId);
+      if (!reportDeath(memory, word)) {
+        recover();
+        reportDeath(memory, word);
+      }
       return recover();
     },
     verify(quiet) {
@@ -213,6 +218,7 @@ function awaitSolo(memory: HeapMemory, by: Attacher, recover: () => Recovered): 
   for (;;) {
     const owner = waitForSolo(memory, SOLO_WAIT_MS);
     if (owner === 0) return;
+    throwIfPoisoned(memory);
     const alive = isThreadAlive(memory, owner);
     if (alive === false) recover();
     if (alive !== undefined || performance.now() - started < by.lockTimeoutMs) continue;

@@ -42,8 +42,9 @@ export function createMend(
 ): Mend {
   function mendLocks(error: unknown): boolean {
     const broken = error instanceof HeapCorruptionError || !(isTimeout(error) || repairHeld());
-    for (const lock of locks.held()) locks.release(lock);
+    // First: who waits for these locks must not go on with them.
     if (broken) poison(memory, error instanceof Error ? error.message : String(error));
+    for (const lock of locks.held()) locks.release(lock);
     return !broken;
   }
 

@@ -171,12 +171,10 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     for (const slot of slots) {
       const bottom = stackBottom(slot, c);
       const top = getTop(u32, slot, c);
-      const end = bottom + getLimit(u32, slot, c);
       if (getTransit(u32, slot, c) !== 0) {
         problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
       }
-      // Over the fence stands one block at most, after a flush that failed.
-      if (top < bottom || top > end + 1 || u32[bottom - 1] !== 0 || i32[end + 1] !== FENCE) {
+      if (!isBounded(bottom, top, bottom + getLimit(u32, slot, c))) {
         problem(
           'slot I1',
           slot * 4,
@@ -193,6 +191,18 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
       }
     }
     return found;
+  }
+
+  /** Over the fence, at `end`, stands one block at most, or stood: after a flush that failed. */
+  function isBounded(bottom: number, top: number, end: number): boolean {
+    const address = u32[end] % (1 << GRANULE_SHIFT) === 0 && u32[end] >= geometry.dataStart;
+    return (
+      u32[bottom - 1] === 0 &&
+      bottom <= top &&
+      top <= end + 1 &&
+      (i32[end] === FENCE || address) &&
+      i32[end + 1] === FENCE
+    );
   }
 
   function countClass(): void {

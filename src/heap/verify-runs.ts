@@ -26,6 +26,7 @@ import {
   getTail,
   getUntouched,
   type HeapMemory,
+  isSummaryTrue,
   LARGE_RUN,
   nextBin,
   type PageRecord,
@@ -70,7 +71,7 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
       if (kind === RESERVED_RUN && report.quiet) {
         problem('large I1', head * PAGE_BYTES, `a run is left RESERVED by slot ${runOwner(word)}`);
       }
-      if (kind === SPAN_RUN && runOwner(word) >= LARGE) {
+      if (kind === SPAN_RUN && (runOwner(word) === 0 || runOwner(word) >= LARGE)) {
         problem('spans I2', head * PAGE_BYTES, `a span of class ${runOwner(word)}, which is none`);
       }
     }
@@ -114,6 +115,13 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
   }
 
   function checkBins(): void {
+    if (!isSummaryTrue(i32, pageHeap)) {
+      problem(
+        'page-heap-record I1',
+        pageHeap * 4,
+        'the summary of the bins and their bits do not agree',
+      );
+    }
     for (let bin = 0; bin < BIN_COUNT; bin++) {
       const first = getBinHead(i32, pageHeap, bin);
       if ((first !== 0) !== (nextBin(i32, pageHeap, bin) === bin)) {

@@ -110,6 +110,8 @@ export const POISONED = 2;
 
 /** A plain load: late by a moment at most, for slow paths that look at every passage. */
 export const peekPoison = (i32: Int32Array, h: WordIndex): number => i32[h + POISON];
+/** The word that those wait on who would know why. */
+export const poisonWordIndex = (h: WordIndex): number => h + POISON;
 export const casPoison = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
   Atomics.compareExchange(i32, h + POISON, from, to);
 
@@ -120,9 +122,11 @@ export function writePoisonText(
   h: WordIndex,
   text: string,
 ): void {
-  const bytes = new TextEncoder().encode(text).subarray(0, TEXT_BYTES_MAX);
-  u8.set(bytes, (h + TEXT) * WORD_BYTES);
-  u32[h + TEXT_LENGTH] = bytes.length;
+  // Not into shared memory, which browsers refuse; and never half a character.
+  const bytes = new Uint8Array(TEXT_BYTES_MAX);
+  const { written } = new TextEncoder().encodeInto(text, bytes);
+  u8.set(bytes.subarray(0, written), (h + TEXT) * WORD_BYTES);
+  u32[h + TEXT_LENGTH] = written;
 }
 
 /** Copied first: browsers refuse to decode shared memory. */

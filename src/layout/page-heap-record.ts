@@ -116,6 +116,14 @@ export const setBinHead = (i32: Int32Array, h: WordIndex, bin: number, page: Pag
   }
 };
 
+/** Does the summary say exactly which bitmap words are not 0? */
+export const isSummaryTrue = (i32: Int32Array, h: WordIndex): boolean => {
+  for (let n = 0; n < BITMAP_WORDS; n++) {
+    if (((i32[h + SUMMARY] >>> n) & 1) !== (i32[h + BITMAP + n] === 0 ? 0 : 1)) return false;
+  }
+  return i32[h + SUMMARY] >>> BITMAP_WORDS === 0;
+};
+
 /** Empties all bins, whatever is in them. */
 export const clearBins = (i32: Int32Array, h: WordIndex): void => {
   for (let word = SUMMARY; word < BITMAP + BITMAP_WORDS; word++) i32[h + word] = 0;

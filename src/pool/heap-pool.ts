@@ -8,7 +8,7 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { typeError } from '../base/index.js';
+import { HeapCorruptionError, typeError } from '../base/index.js';
 import { type SharedHeap, workerDataWith } from '../face/index.js';
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>;
@@ -120,7 +120,12 @@ export class HeapPool {
   /** Ends all workers, at once, and takes back the slots and caches that they had in the heap. */
   async destroy(): Promise<void> {
     await this.#piscina.destroy();
-    this.heap.recover();
+    try {
+      this.heap.recover();
+    } catch (error) {
+      // There is nothing to take back in a broken heap, and its next call says so.
+      if (!(error instanceof HeapCorruptionError)) throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

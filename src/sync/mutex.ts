@@ -46,7 +46,7 @@ import {
   swapLock,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
-import { throwIfPoisoned } from './poison.js';
+import { poisonReason, throwIfPoisoned } from './poison.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
 import { isThreadAlive } from './threads.js';
 
@@ -119,6 +119,10 @@ export function createLocks(
   function acquireContended(line: WordIndex, lock: LockIndex): void {
     const started = performance.now();
     if (!spin(line)) sleepUntilTaken(line, lock, started);
+    if (poisonReason(memory) !== null) {
+      swapLock(i32, line, 0);
+      throwIfPoisoned(memory);
+    }
     const waited = (performance.now() - started) * 1e6;
     addLockCounter(f64, line, CONTENTIONS, 1);
     addLockCounter(f64, line, WAIT_NANOSECONDS, waited);

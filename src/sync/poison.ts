@@ -24,6 +24,7 @@ import {
   POISONED,
   parkTops,
   peekPoison,
+  poisonWordIndex,
   readPoisonText,
   SOUND,
   slotRecord,
@@ -32,9 +33,16 @@ import {
   writePoisonText,
 } from '../layout/index.js';
 
-/** Rounds of moving tops: the owner of a stack may be in the middle of a push or a pop. */
-const ROUNDS_MAX = 8;
+/**
+ * The owner of a stack may be in the middle of a push or a pop, and put its top back after that; in
+ * a tight loop it mostly is. So tops are moved again and again, until nothing has moved for longer
+ * than a thread is mostly kept from running; and again by every call that is refused.
+ */
+const ROUNDS_MAX = 100_000;
+const QUIET_ROUNDS = 200;
 const BETWEEN_ROUNDS_MS = 1;
+/** Who writes the text takes microseconds, unless it dies over that. */
+const TEXT_WAIT_MS = 50;
 
 /** Poisons the heap; the first to do so says why. */
 export function poison(memory: HeapMemory, reason: string): void {
@@ -44,11 +52,17 @@ export function poison(memory: HeapMemory, reason: string): void {
   if (casPoison(i32, header, SOUND, BEING_POISONED) !== SOUND) return;
   writePoisonText(u8, u32, header, reason);
   casPoison(i32, header, BEING_POISONED, POISONED);
+  Atomics.notify(i32, poisonWordIndex(header));
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     Atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
   }
   Atomics.notify(i32, soloWordIndex(header));
-  for (let round = 0; round < ROUNDS_MAX && parkAll(memory); round++) {
+  for (let round = 0, quiet = 0; round < ROUNDS_MAX && quiet < QUIET_ROUNDS; round++) {
+    if (parkAll(memory)) {
+      quiet = 0;
+      continue;
+    }
+    quiet++;
     // Nobody notifies: to sleep a moment is all that is wanted.
     Atomics.wait(i32, header, i32[header], BETWEEN_ROUNDS_MS);
   }
@@ -65,9 +79,10 @@ function parkAll({ u32, geometry }: HeapMemory): boolean {
 
 /** Why the heap is poisoned, or null. */
 export function poisonReason({ i32, u32, u8, geometry }: HeapMemory): string | null {
-  const state = peekPoison(i32, geometry.header);
-  if (state === SOUND) return null;
-  return state === POISONED
+  const { header } = geometry;
+  if (peekPoison(i32, header) === SOUND) return null;
+  Atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
+  return peekPoison(i32, header) === POISONED
     ? readPoisonText(u8, u32, geometry.header)
     : 'another thread has just found it broken';
 }
@@ -75,5 +90,7 @@ export function poisonReason({ i32, u32, u8, geometry }: HeapMemory): string | n
 /** @throws HeapCorruptionError when the heap is poisoned */
 export function throwIfPoisoned(memory: HeapMemory): void {
   if (peekPoison(memory.i32, memory.geometry.header) === SOUND) return;
+  // Again, for whoever was not in a slow path yet.
+  parkAll(memory);
   throw new HeapCorruptionError(`this heap refuses all work: ${poisonReason(memory)}`);
 }

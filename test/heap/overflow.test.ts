@@ -1,0 +1,46 @@
+/**
+ * Proves that a caught stack overflow, wherever in the library it strikes, leaves nothing half
+ * done: no lock is held, no invariant broken, and a call that threw has allocated nothing and freed
+ * nothing. In threads with long and short stacks, and with an engine that only interprets.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import { SharedHeap } from 'shmalloc';
+import { nextMessage, run } from '../workers.js';
+import { type Dives, dive } from './overflow.js';
+import type { OverflowTask } from './overflow.script.js';
+
+const SCRIPT = new URL('./overflow.script.js', import.meta.url);
+
+function assertUnharmed(t: ExecutionContext, { calls, overflows, wrong }: Dives): void {
+  t.log(`${calls} calls, ${overflows} of them overflowed`);
+  t.deepEqual(wrong, []);
+  t.true(overflows > calls / 50 && overflows < calls / 2, 'calls that fit, and calls that do not');
+}
+
+test.serial('a stack overflow in any call: nothing is half done, in the main thread', (t) => {
+  using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
+  assertUnharmed(t, dive(heap, 1000, true));
+});
+
+for (const stackSizeMb of [0.5, 1]) {
+  test.serial(`a stack overflow in any call: in a worker with ${stackSizeMb} MiB`, async (t) => {
+    const workerData: OverflowTask = { rounds: 1500 };
+    const worker = new Worker(SCRIPT, { workerData, resourceLimits: { stackSizeMb } });
+    assertUnharmed(t, await nextMessage<Dives>(worker));
+  });
+}
+
+for (const [what, flags] of [
+  ['that only interprets', ['--no-opt', '--no-sparkplug', '--no-maglev']],
+  ['that compiles at once', ['--always-sparkplug']],
+] as const) {
+  test.serial(`a stack overflow in any call: with an engine ${what}`, async (t) => {
+    const args = [...flags, '--stack-size=400', fileURLToPath(SCRIPT), '1000'];
+    const { code, stdout, stderr } = await run(process.execPath, args);
+    t.is(code, 0, stderr);
+    assertUnharmed(t, JSON.parse(stdout) as Dives);
+  });
+}

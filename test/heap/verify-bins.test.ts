@@ -1,0 +1,162 @@
+/**
+ * Proves that verify() reports bins of free runs that are not what the walk over the runs says, and
+ * frontiers and counts of the page heap likewise. Each is broken by itself, in a heap made for it.
+ */
+
+import test from 'ava';
+import type { PageIndex } from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import {
+  addressOf,
+  assertReported,
+  type Damage,
+  LARGE_PAGES,
+  type Scene,
+  STRAY_PAGES,
+} from './broken.js';
+
+const NONE = 0 as PageIndex;
+
+/**
+ * Where the bit of a bin and that of its bitmap word in the summary stand: the words that change
+ * when something comes into the bin, and nothing else is in any.
+ */
+function bitsOf({ memory: { i32 }, geometry: { pageHeap } }: Scene, bin: number) {
+  const words = i32.subarray(pageHeap, pageHeap + layout.PAGE_HEAP_BYTES / 4);
+  const before = words.slice();
+  layout.clearBins(i32, pageHeap);
+  const empty = words.slice();
+  layout.setBinHead(i32, pageHeap, bin, 1 as PageIndex);
+  // The summary stands before the bitmap, the heads behind both.
+  const [summary, bitmap] = [...words.keys()].filter((n) => words[n] !== empty[n]);
+  const bits = { summary: words[summary], bitmap: words[bitmap] };
+  words.set(before);
+  return {
+    /** Sets the bits, or clears them: in one word, or in both. */
+    set(which: ('summary' | 'bitmap')[], on: boolean): void {
+      for (const name of which) {
+        const n = name === 'summary' ? summary : bitmap;
+        words[n] = on ? words[n] | bits[name] : words[n] & ~bits[name];
+      }
+    },
+  };
+}
+
+/** A bin of a bitmap word in which no bin has anything. */
+const LONELY_BIN = 70;
+const BIN = layout.binOf(LARGE_PAGES);
+
+const BIT_DAMAGES: Record<string, (scene: Scene) => void> = {
+  'a bin with a run whose bit is not set': (scene) => bitsOf(scene, BIN).set(['bitmap'], false),
+  'an empty bin whose bit is set': (scene) =>
+    bitsOf(scene, LONELY_BIN).set(['bitmap', 'summary'], true),
+  'a summary that knows nothing of a bitmap word with bits': (scene) =>
+    bitsOf(scene, BIN).set(['summary'], false),
+  'a summary with a bit for a bitmap word without any': (scene) =>
+    bitsOf(scene, LONELY_BIN).set(['summary'], true),
+};
+
+const BINS: Damage[] = [
+  ...Object.entries(BIT_DAMAGES).map(
+    ([what, damage]): Damage => ({
+      what,
+      invariant: 'page-heap-record I1',
+      message: /bit/,
+      damage(scene) {
+        damage(scene);
+        return scene.geometry.pageHeap * 4;
+      },
+    }),
+  ),
+  {
+    what: 'a free run that is in no bin',
+    invariant: 'run-bins I1',
+    message: /the free run at 0x[0-9a-f]+ is in no bin/,
+    damage({ memory: { i32 }, geometry: { pageHeap }, record }) {
+      const first = layout.getBinHead(i32, pageHeap, BIN);
+      const next = layout.getNext(i32, record(first));
+      layout.setBinHead(i32, pageHeap, BIN, next);
+      layout.setPrev(i32, record(next), NONE);
+      return addressOf(first);
+    },
+  },
+  ...Object.entries(STRAY_PAGES).map(
+    ([what, find]): Damage => ({
+      what: `a bin that begins with ${what}`,
+      invariant: 'run-bins I1',
+      message: /has page -?\d+, where no free run begins, or twice/,
+      damage(scene) {
+        const page = find(scene);
+        layout.setBinHead(scene.memory.i32, scene.geometry.pageHeap, BIN, page);
+        return addressOf(page);
+      },
+    }),
+  ),
+  {
+    what: 'a bin that runs in a circle',
+    invariant: 'run-bins I1',
+    message: /has page \d+, where no free run begins, or twice/,
+    damage({ memory: { i32 }, geometry: { pageHeap }, record }) {
+      const first = layout.getBinHead(i32, pageHeap, BIN);
+      const next = layout.getNext(i32, record(first));
+      layout.setNext(i32, record(next), first);
+      return addressOf(first);
+    },
+  },
+  {
+    what: 'a free run in the bin of another length',
+    invariant: 'run-bins I1',
+    message: new RegExp(`bin ${BIN + 2} has a run of ${LARGE_PAGES} pages`),
+    damage({ memory: { i32 }, geometry: { pageHeap } }) {
+      const first = layout.getBinHead(i32, pageHeap, BIN);
+      layout.setBinHead(i32, pageHeap, BIN, NONE);
+      layout.setBinHead(i32, pageHeap, BIN + 2, first);
+      return addressOf(first);
+    },
+  },
+  {
+    what: 'a wrong link back in a bin',
+    invariant: 'run-bins I1',
+    message: new RegExp(`bin ${BIN} has a wrong link back`),
+    damage({ memory: { i32 }, geometry: { pageHeap }, record, large: [block] }) {
+      const next = layout.getNext(i32, record(layout.getBinHead(i32, pageHeap, BIN)));
+      layout.setPrev(i32, record(next), layout.pageOf(block));
+      return addressOf(next);
+    },
+  },
+];
+
+// ---- frontiers and counts
+
+const INDEXES: Record<string, (scene: Scene) => void> = {
+  untouched({ memory: { i32 }, geometry: { pageHeap } }) {
+    layout.setUntouched(i32, pageHeap, NONE);
+  },
+  brk({ memory: { i32 }, geometry: { pageHeap } }) {
+    layout.setBrk(i32, pageHeap, (layout.getBrk(i32, pageHeap) + 8) as PageIndex);
+  },
+  mappedPages({ memory: { i32 }, geometry: { pageHeap } }) {
+    layout.addMapped(i32, pageHeap, 1, 0);
+  },
+  mappedRuns({ memory: { i32 }, geometry: { pageHeap } }) {
+    layout.addMapped(i32, pageHeap, 0, -1);
+  },
+};
+
+const COUNTS = Object.entries(INDEXES).map(
+  ([name, damage]): Damage => ({
+    what: `${name} that is not what the walk says`,
+    invariant: 'page-heap I6',
+    message: new RegExp(`^${name} is \\d+, the walk says \\d+$`),
+    damage(scene) {
+      damage(scene);
+      return scene.geometry.pageHeap * 4;
+    },
+  }),
+);
+
+for (const damage of [...BINS, ...COUNTS]) {
+  test(`verify: ${damage.what} is reported as ${damage.invariant}`, (t) => {
+    assertReported(t, damage);
+  });
+}

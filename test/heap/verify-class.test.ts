@@ -1,0 +1,283 @@
+/**
+ * Proves that verify() reports every broken invariant of a size class: spans, bitmaps, tags, the
+ * partial list, caches and their counters. Each is broken by itself, in a heap made for it.
+ */
+
+import test from 'ava';
+import { PAGE_BYTES, type PageIndex } from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import { addressOf, assertReported, bitOf, type Damage, freeBlock, STRAY_PAGES } from './broken.js';
+
+const NONE = 0 as PageIndex;
+
+/** Where tags stand, by address. */
+const tagAt = (address: number): number => address >>> 4;
+
+const SPANS: Damage[] = [
+  {
+    what: 'a page that names another span as its own',
+    invariant: 'spans I2',
+    message: /page \d+ says that its span begins at page \d+/,
+    damage({ memory, record, full }) {
+      layout.setSpanHead(memory.i32, record(full[0] + 1), full[1]);
+      return addressOf(full[0]);
+    },
+  },
+  {
+    what: 'a bit past the last block of a span',
+    invariant: 'spans I3',
+    message: /bits are set past the span's last block/,
+    damage({ memory: { i32 }, record, partial }) {
+      const span = record(partial[0]);
+      layout.setBitmap(i32, span, 0, layout.getBitmap(i32, span, 0) | (1 << 8));
+      return addressOf(partial[0]);
+    },
+  },
+  {
+    what: 'a free count that is not the number of bits',
+    invariant: 'spans I3',
+    message: /free count \d+, bits set \d+/,
+    damage({ memory: { i32 }, record, partial }) {
+      const span = record(partial[1]);
+      layout.setFreeCount(i32, span, layout.getFreeCount(i32, span) + 1);
+      return addressOf(partial[1]);
+    },
+  },
+  {
+    what: "a live block with another class's tag",
+    invariant: 'spans I1',
+    message: /of class \d+ has tag \d+/,
+    damage({ memory, live, c }) {
+      memory.tags[tagAt(live[3])] = c + 1;
+      return live[3];
+    },
+  },
+  {
+    what: 'a free block with a tag',
+    invariant: 'spans I1',
+    message: /is free in its span, and has a tag/,
+    damage(scene) {
+      const address = freeBlock(scene);
+      scene.memory.tags[tagAt(address)] = scene.c;
+      return address;
+    },
+  },
+  {
+    what: 'a tag inside a block',
+    invariant: 'spans I1',
+    message: /a tag at 0x[0-9a-f]+, where no block of class \d+ begins/,
+    damage({ memory, live, c }) {
+      memory.tags[tagAt(live[0] + 16)] = c;
+      return live[0] + 16;
+    },
+  },
+  {
+    what: 'a tag in the unused end of a span',
+    invariant: 'spans I1',
+    message: /where no block of class 3 begins/,
+    damage({ memory, tiny }) {
+      // 170 blocks of 48 bytes leave 32 bytes of the page.
+      const end = addressOf(layout.pageOf(tiny)) + PAGE_BYTES - 32;
+      memory.tags[tagAt(end)] = 3;
+      return end;
+    },
+  },
+  {
+    what: 'a live block that lost its tag',
+    invariant: 'spans I5',
+    message: /is neither live, cached nor free: lost/,
+    quietOnly: true,
+    damage({ memory, live }) {
+      memory.tags[tagAt(live[5])] = 0;
+      return live[5];
+    },
+  },
+];
+
+const LISTS: Damage[] = [
+  {
+    what: 'a count of spans that is not their number',
+    invariant: 'class-record I2',
+    message: /class \d+ counts \d+ spans, the walk \d+/,
+    damage({ memory, list }) {
+      layout.addSpanCount(memory.i32, list, 1);
+      return list * 4;
+    },
+  },
+  ...Object.entries(STRAY_PAGES).map(
+    ([what, find]): Damage => ({
+      what: `a partial list that begins with ${what}`,
+      invariant: 'class-record I1',
+      message: /the partial list of class \d+ has page -?\d+, no span of it/,
+      damage(scene) {
+        const page = find(scene);
+        layout.setPartial(scene.memory.i32, scene.list, page);
+        return addressOf(page);
+      },
+    }),
+  ),
+  {
+    what: 'a partial list that runs in a circle',
+    invariant: 'class-record I1',
+    message: /has page \d+, no span of it/,
+    damage({ memory, record, partial }) {
+      layout.setNext(memory.i32, record(partial.at(-1) as number), partial[0]);
+      return addressOf(partial[0]);
+    },
+  },
+  {
+    what: 'a wrong link back in a partial list',
+    invariant: 'class-record I1',
+    message: /the partial list of class \d+ has a wrong link back/,
+    damage({ memory, record, partial, full }) {
+      layout.setPrev(memory.i32, record(partial[1]), full[0]);
+      return addressOf(partial[1]);
+    },
+  },
+  {
+    what: 'a full span in the partial list',
+    invariant: 'class-record I1',
+    message: /a full span is in the partial list/,
+    damage({ memory: { i32 }, record, list, partial, full }) {
+      layout.setPartial(i32, list, full[0]);
+      layout.setNext(i32, record(full[0]), partial[0]);
+      layout.setPrev(i32, record(full[0]), NONE);
+      layout.setPrev(i32, record(partial[0]), full[0]);
+      return addressOf(full[0]);
+    },
+  },
+  {
+    what: 'a span with free blocks that is in no list',
+    invariant: 'class-record I1',
+    message: /a span of class \d+ with free blocks is in no list/,
+    damage({ memory: { i32 }, record, list, partial }) {
+      layout.setPartial(i32, list, partial[1]);
+      layout.setPrev(i32, record(partial[1]), NONE);
+      return addressOf(partial[0]);
+    },
+  },
+];
+
+const CACHES: Damage[] = [
+  {
+    what: 'a cached block that is free in its span too',
+    invariant: 'spans I1',
+    message: /is in a cache and free in its span/,
+    damage(scene) {
+      const { i32 } = scene.memory;
+      const { span, word, bit } = bitOf(scene, scene.cached[0]);
+      layout.setBitmap(i32, span, word, layout.getBitmap(i32, span, word) | bit);
+      return scene.cached[0];
+    },
+  },
+  {
+    what: 'a cached block with a tag',
+    invariant: 'slot I5',
+    message: /is in a cache, and has a tag/,
+    quietOnly: true,
+    damage({ memory, cached, c }) {
+      memory.tags[tagAt(cached[0])] = c;
+      return cached[0];
+    },
+  },
+  {
+    what: 'a block of another class in a cache',
+    invariant: 'spans I5',
+    message: /is cached as class \d+ and is no block of it/,
+    quietOnly: true,
+    damage({ memory, bottom, tiny }) {
+      memory.u32[bottom] = tiny;
+      return tiny;
+    },
+  },
+  {
+    what: 'a block that is cached twice',
+    invariant: 'spans I5',
+    message: /is cached twice/,
+    quietOnly: true,
+    damage({ memory, bottom, cached }) {
+      memory.u32[bottom] = cached[1];
+      return cached[1];
+    },
+  },
+  {
+    what: 'a transit that is open with its lock free',
+    invariant: 'slot I3',
+    message: /a transit of class \d+ is open, and its lock was free/,
+    quietOnly: true,
+    damage({ memory, slot, c, bottom }) {
+      layout.setTransit(memory.u32, slot, c, bottom + 1);
+      return slot * 4;
+    },
+  },
+];
+
+const STACK_ENDS: Record<string, (u32: Uint32Array, bottom: number, end: number) => void> = {
+  'without the zero below it': (u32, bottom) => {
+    u32[bottom - 1] = 16;
+  },
+  'without the fence at its limit': (u32, _, end) => {
+    u32[end] = 16;
+  },
+  'without the fence above its limit': (u32, _, end) => {
+    u32[end + 1] = 16;
+  },
+};
+
+for (const [what, damage] of Object.entries(STACK_ENDS)) {
+  CACHES.push({
+    what: `a stack ${what}`,
+    invariant: 'slot I1',
+    message: /the stack of class \d+ is not between its zero and its fence/,
+    quietOnly: true,
+    damage({ memory, bottom, end, slot }) {
+      damage(memory.u32, bottom, end);
+      return slot * 4;
+    },
+  });
+}
+
+for (const [what, top] of [
+  ['below its first entry', -1],
+  ['past its fences', 100],
+  ['nowhere in the slot', 1e6],
+] as const) {
+  CACHES.push({
+    what: `a stack whose top is ${what}`,
+    invariant: 'slot I1',
+    message: /the stack of class \d+ is not between its zero and its fence/,
+    quietOnly: true,
+    damage({ memory, slot, c, bottom }) {
+      layout.setTop(memory.u32, slot, c, bottom + top);
+      return slot * 4;
+    },
+  });
+}
+
+const COUNTERS: Damage[] = [
+  {
+    what: 'a count of held blocks that is not what bitmaps say',
+    invariant: 'slot I6',
+    message: /class \d+: \d+ blocks held by counters, \d+ by bitmaps/,
+    damage({ memory, slot, c, list }) {
+      layout.addHeld(memory.f64, slot, c, 1);
+      return list * 4;
+    },
+  },
+  {
+    what: 'fewer allocations than there are blocks in use',
+    invariant: 'slot I6',
+    message: /class \d+: more blocks in use than were ever allocated \(0\)/,
+    quietOnly: true,
+    damage({ memory, slot, c, list }) {
+      memory.f64[layout.mallocsOf(slot) + c] = 0;
+      return list * 4;
+    },
+  },
+];
+
+for (const damage of [...SPANS, ...LISTS, ...CACHES, ...COUNTERS]) {
+  test(`verify: ${damage.what} is reported as ${damage.invariant}`, (t) => {
+    assertReported(t, damage);
+  });
+}

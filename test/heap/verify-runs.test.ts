@@ -1,0 +1,146 @@
+/**
+ * Proves that verify() reports runs that do not tile the data, wrong tails, and large blocks and
+ * tags that are not what they should be. Each is broken by itself, in a heap made for it.
+ */
+
+import test from 'ava';
+import { LARGE } from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import { addressOf, assertReported, type Damage, LARGE_PAGES, type Scene } from './broken.js';
+
+const { FREE_RUN, LARGE_RUN, RESERVED_RUN, SPAN_RUN, UNTOUCHED_RUN, runWord, setRun, setTail } =
+  layout;
+
+// ---- runs
+
+const RUN_WORDS: Record<string, (pagesLeft: number) => number> = {
+  'a run word of 0': () => 0,
+  'a run of no pages': () => runWord(FREE_RUN, 0, 0),
+  'a run of a kind that is none': () => runWord(6 as layout.RunKind, 0, LARGE_PAGES),
+  'a run past the end of the heap': (pagesLeft) => runWord(LARGE_RUN, 0, pagesLeft + 1),
+  'a run word of all ones': () => -1,
+};
+
+const RUNS: Damage[] = Object.entries(RUN_WORDS).map(([what, word]) => ({
+  what,
+  invariant: 'page-heap I1',
+  message: /^the run at 0x[0-9a-f]+ is \w+, \d+ pages, with \d+ pages left in the heap/,
+  damage({ memory, record, geometry, large }: Scene) {
+    const head = layout.pageOf(large[1]);
+    setRun(memory.i32, record(head), word(geometry.endPage - head));
+    return addressOf(head);
+  },
+}));
+
+RUNS.push(
+  {
+    what: 'two free runs side by side',
+    invariant: 'page-heap I3',
+    message: /two free runs touch/,
+    damage({ memory: { i32 }, record, freed: [head] }) {
+      const middle = head + 4;
+      const rest = LARGE_PAGES - 4;
+      setRun(i32, record(middle), runWord(FREE_RUN, 0, rest));
+      setTail(i32, record(middle + rest - 1), rest);
+      setRun(i32, record(head), runWord(FREE_RUN, 0, 4));
+      setTail(i32, record(head + 3), 4);
+      return addressOf(middle);
+    },
+  },
+  {
+    what: 'a second untouched run',
+    invariant: 'page-heap I5',
+    message: /a second untouched run/,
+    damage({ memory: { i32 }, geometry, record, freed: [head] }) {
+      setRun(i32, record(head), runWord(UNTOUCHED_RUN, 0, LARGE_PAGES));
+      return addressOf(layout.getUntouched(i32, geometry.pageHeap));
+    },
+  },
+  {
+    what: 'a run that is left reserved',
+    invariant: 'large I1',
+    message: /a run is left RESERVED by slot 2/,
+    quietOnly: true,
+    damage({ memory: { i32 }, record, large: [block] }) {
+      setRun(i32, record(layout.pageOf(block)), runWord(RESERVED_RUN, 2, LARGE_PAGES));
+      return block;
+    },
+  },
+);
+
+for (const owner of [0, LARGE, layout.RUN_OWNER_MAX]) {
+  RUNS.push({
+    what: `a span of class ${owner}`,
+    invariant: 'spans I2',
+    message: new RegExp(`a span of class ${owner}, which is none`),
+    damage({ memory: { i32 }, record, full: [head] }) {
+      const pages = layout.runPages(layout.getRun(i32, record(head)));
+      setRun(i32, record(head), runWord(SPAN_RUN, owner, pages));
+      return addressOf(head);
+    },
+  });
+}
+
+const TAILS: Record<string, (scene: Scene) => { head: number; pages: number }> = {
+  free: ({ freed: [head] }) => ({ head, pages: LARGE_PAGES }),
+  large: ({ large: [block] }) => ({ head: layout.pageOf(block), pages: LARGE_PAGES }),
+  span: ({ full: [head] }) => ({ head, pages: 3 }),
+  untouched({ memory: { i32 }, geometry, record }) {
+    const head = layout.getUntouched(i32, geometry.pageHeap);
+    return { head, pages: layout.runPages(layout.getRun(i32, record(head))) };
+  },
+};
+
+for (const [kind, find] of Object.entries(TAILS)) {
+  RUNS.push({
+    what: `a wrong tail of a run that is ${kind}`,
+    invariant: 'page-heap I4',
+    message: new RegExp(`^the ${kind} run at 0x[0-9a-f]+, \\d+ pages: its tail says 1$`),
+    damage(scene) {
+      const { head, pages } = find(scene);
+      setTail(scene.memory.i32, scene.record(head + pages - 1), 1);
+      return addressOf(head);
+    },
+  });
+}
+
+// ---- tags of runs
+
+const TAGS: Damage[] = [
+  ...[0, 7].map(
+    (tag): Damage => ({
+      what: `a large block with tag ${tag}`,
+      invariant: 'large I1',
+      message: new RegExp(`the large block at 0x[0-9a-f]+ has tag ${tag}`),
+      damage({ memory, large: [block] }) {
+        memory.tags[block >>> 4] = tag;
+        return block;
+      },
+    }),
+  ),
+  {
+    what: 'a tag inside a large block',
+    invariant: 'spans I1',
+    message: /a tag at 0x[0-9a-f]+, where no block begins/,
+    damage({ memory, large: [block] }) {
+      const last = block + LARGE_PAGES * 8192 - 16;
+      memory.tags[last >>> 4] = LARGE;
+      return last;
+    },
+  },
+  {
+    what: 'a tag in a free run',
+    invariant: 'spans I1',
+    message: /a tag at 0x[0-9a-f]+, where no block begins/,
+    damage({ memory, freed: [head] }) {
+      memory.tags[addressOf(head) >>> 4] = 3;
+      return addressOf(head);
+    },
+  },
+];
+
+for (const damage of [...RUNS, ...TAGS]) {
+  test(`verify: ${damage.what} is reported as ${damage.invariant}`, (t) => {
+    assertReported(t, damage);
+  });
+}

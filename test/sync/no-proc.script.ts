@@ -1,0 +1,280 @@
+/**
+ * Process of the tests without /proc: runs one scenario, and prints what came of it as JSON. Loaded
+ * with a module that hides /proc from it and from all its threads.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
+import { HeapPool } from 'shmalloc/pool';
+import { classOf, type SlotIndex } from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import { numberedWord } from '../../src/sync/index.js';
+import { geometryOf, heldIn, lockWordOf } from '../helpers.js';
+import { instrument } from '../points/instrument.js';
+import type { KillOrder } from '../points/kill.worker.js';
+import { countAttached, ended, nextMessage } from '../workers.js';
+import type { NoProcTask } from './no-proc.worker.js';
+
+const WORKER = new URL('./no-proc.worker.js', import.meta.url);
+const LOCK_TIMEOUT_MS = 300;
+/** So that a thread that is about to wait is waiting. */
+const SETTLE_MS = 60;
+/** The class whose lock kill.worker holds when it flushes for the first time. */
+const BYTES = 48;
+
+const makeHeap = (): SharedHeap =>
+  SharedHeap.create({ size: '8MiB', threads: 4, lockTimeoutMs: LOCK_TIMEOUT_MS });
+
+function start(handle: HeapHandle, task: NoProcTask): Worker {
+  return new Worker(WORKER, { workerData: { handle, task } });
+}
+
+const twoWords = () => new Int32Array(new SharedArrayBuffer(8));
+
+async function arrived(words: Int32Array<SharedArrayBuffer>, threads: number): Promise<void> {
+  while (Atomics.load(words, 0) < threads) await setTimeout(2);
+  await setTimeout(SETTLE_MS);
+}
+
+/** What is to be true of a heap at the end. */
+const stateOf = (heap: SharedHeap) => ({
+  held: heldIn(heap),
+  problems: heap.verify({ quiet: true }).problems,
+  attached: countAttached(heap.stats()),
+  recoveries: heap.stats().recovery.recoveries,
+});
+
+/** A thread that was terminated, and not recovered: its word. */
+async function deadWord(heap: SharedHeap): Promise<number> {
+  const words = twoWords();
+  const worker = start(heap.handle, { hold: layout.RECOVERY_LOCK, words });
+  await arrived(words, 1);
+  const word = heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)];
+  await worker.terminate();
+  heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = 0;
+  return word;
+}
+
+interface Attempt {
+  code: string | undefined;
+  ms: number;
+}
+
+function attempt(call: () => unknown): Attempt {
+  const started = performance.now();
+  let code: string | undefined;
+  try {
+    call();
+  } catch (error) {
+    code = (error as { code?: string }).code ?? String(error);
+  }
+  return { code, ms: performance.now() - started };
+}
+
+const SCENARIOS: Record<string, () => Promise<object>> = {
+  /** How threads are named; that they can do all that they can elsewhere. */
+  async words() {
+    const heap = makeHeap();
+    const words = twoWords();
+    const worker = start(heap.handle, { hold: layout.RECOVERY_LOCK, words });
+    const { threadId } = worker;
+    await arrived(words, 1);
+    const { registry } = geometryOf(heap);
+    const owner = (slot: number) => layout.loadOwner(heap.i32, registry, slot as SlotIndex);
+    const names = {
+      main: owner(0) === numberedWord(0),
+      worker: owner(1) === numberedWord(threadId),
+    };
+    heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = 0;
+    const recovered = heap.recover();
+    heap.watch(worker);
+    await worker.terminate();
+    const busy = start(heap.handle, { work: 500, words });
+    const exit = ended(busy);
+    const said = await nextMessage<string>(busy);
+    await exit;
+    return { names, recovered, said, ...stateOf(heap) };
+  },
+
+  /** A worker is terminated in the middle of a flush; another waits for the lock that it had. */
+  async watch() {
+    const heap = makeHeap();
+    const copy = instrument();
+    const order: KillOrder = {
+      library: new URL('index.js', copy.url).href,
+      handle: heap.handle,
+      part: 'tour',
+      point: 'flush.bit',
+      passage: 1,
+    };
+    const victim = new Worker(new URL('../points/kill.worker.js', import.meta.url), {
+      workerData: order,
+    });
+    const parked = await nextMessage(victim);
+    copy.remove();
+    const words = twoWords();
+    const waiters = [1, 2].map(() => start(heap.handle, { work: BYTES, words }));
+    const exits = waiters.map(ended);
+    const answers = waiters.map((waiter) => nextMessage<string>(waiter));
+    await arrived(words, 2);
+    const held = heldIn(heap).length;
+    heap.watch(victim);
+    await victim.terminate();
+    const said = await Promise.all(answers);
+    await Promise.all(exits);
+    return { parked, heldBefore: held, said, ...stateOf(heap) };
+  },
+
+  /** The same of a pool's worker, ended by the abortion of its task. */
+  async pool() {
+    const heap = makeHeap();
+    const pool = new HeapPool(heap, { filename: WORKER, threads: 2 });
+    const words = twoWords();
+    const stop = new AbortController();
+    const hold = layout.classLock(classOf(BYTES));
+    const stuck = pool.run({ hold, words } satisfies NoProcTask, { signal: stop.signal });
+    await arrived(words, 1);
+    const waiting = pool.run({ work: BYTES, words } satisfies NoProcTask);
+    await arrived(words, 2);
+    const held = heldIn(heap).length;
+    stop.abort();
+    const aborted = await stuck.catch((error: Error) => error.name);
+    const said = await waiting;
+    const again = await pool.run({ work: BYTES, words } satisfies NoProcTask);
+    await pool.destroy();
+    return { heldBefore: held, aborted, said: [said, again], ...stateOf(heap) };
+  },
+
+  /** Nobody knows that the owner is dead: main gives up, with each lock and each call in turn. */
+  async timeout() {
+    const heap = makeHeap();
+    const word = await deadWord(heap);
+    const large = heap.malloc_ts(200_000);
+    const small = heap.malloc_ts(5000);
+    heap.u8.fill(7, large, large + 200_000);
+    const calls: Record<string, [layout.LockIndex, () => unknown]> = {
+      'malloc_ts, class lock': [layout.classLock(classOf(BYTES)), () => heap.malloc_ts(BYTES)],
+      'calloc_ts, class lock': [layout.classLock(classOf(BYTES)), () => heap.calloc_ts(1, BYTES)],
+      'realloc_ts, class lock': [
+        layout.classLock(classOf(BYTES)),
+        () => heap.realloc_ts(small, BYTES),
+      ],
+      'verify, class lock': [layout.classLock(classOf(BYTES)), () => heap.verify()],
+      'malloc_ts, page lock': [layout.PAGE_LOCK, () => heap.malloc_ts(BYTES)],
+      'malloc_ts large, page lock': [layout.PAGE_LOCK, () => heap.malloc_ts(300_000)],
+      'free_ts large, page lock': [layout.PAGE_LOCK, () => heap.free_ts(large)],
+      'realloc_ts large, page lock': [layout.PAGE_LOCK, () => heap.realloc_ts(large, 900_000)],
+      'realloc_ts large to small, page lock': [
+        layout.PAGE_LOCK,
+        () => heap.realloc_ts(large, BYTES),
+      ],
+      'realloc_ts small to large, page lock': [
+        layout.PAGE_LOCK,
+        () => heap.realloc_ts(small, 200_000),
+      ],
+      'free_ts of no block, page lock': [
+        layout.PAGE_LOCK,
+        () => heap.free_ts((large + 16) as Address),
+      ],
+      'verify, page lock': [layout.PAGE_LOCK, () => heap.verify()],
+      'blocks, page lock': [layout.PAGE_LOCK, () => heap.blocks()],
+      'recover, recovery lock': [layout.RECOVERY_LOCK, () => heap.recover()],
+    };
+    const live = JSON.stringify(heap.blocks());
+    const attempts = Object.entries(calls).map(([call, [lock, work]]) => {
+      heap.i32[lockWordOf(heap, lock)] = word;
+      const { code, ms } = attempt(work);
+      const held = heldIn(heap);
+      heap.i32[lockWordOf(heap, lock)] = 0;
+      const { problems } = heap.verify({ quiet: true });
+      const kept = JSON.stringify(heap.blocks()) === live;
+      return { call, code, ms, held: held.length, kept, problems };
+    });
+    const whole = heap.u8.subarray(large, large + 200_000).every((byte) => byte === 7);
+    return { attempts, whole };
+  },
+
+  /** A free with a full cache is done before the lock is asked for; the next one is refused. */
+  async full() {
+    const heap = makeHeap();
+    const word = await deadWord(heap);
+    const blocks = Array.from({ length: 400 }, () => heap.malloc_ts(BYTES));
+    const lock = lockWordOf(heap, layout.classLock(classOf(BYTES)));
+    heap.i32[lock] = word;
+    const attempts: (Attempt & { live: boolean })[] = [];
+    for (const address of blocks) {
+      const { code, ms } = attempt(() => heap.free_ts(address));
+      const live = attempt(() => heap.usableSize(address)).code === undefined;
+      if (ms > LOCK_TIMEOUT_MS / 2) attempts.push({ code, ms, live });
+      if (attempts.length === 2) break;
+    }
+    heap.i32[lock] = 0;
+    for (const { address } of heap.blocks()) heap.free_ts(address);
+    return { attempts, live: heap.blocks().length, ...stateOf(heap) };
+  },
+
+  /** A thread died in an unsafe call: main cannot attach, and leaves no slot behind. */
+  async attach() {
+    const first = makeHeap();
+    const { handle } = first;
+    const word = await deadWord(first);
+    first.detach();
+    const { header, registry } = geometryOf(first);
+    layout.storeSolo(first.i32, header, word);
+    const { code, ms } = attempt(() => SharedHeap.attach(handle));
+    const owners = [0, 1, 2, 3].map((slot) =>
+      layout.loadOwner(first.i32, registry, slot as SlotIndex),
+    );
+    layout.storeSolo(first.i32, header, 0);
+    const heap = SharedHeap.attach(handle);
+    const mine = owners.filter((owner) => owner === numberedWord(0)).length;
+    return { code, ms, mine, ...stateOf(heap) };
+  },
+
+  /** A worker waits longer than main would, and goes on when it can. */
+  async patience() {
+    const heap = makeHeap();
+    const word = await deadWord(heap);
+    const lock = lockWordOf(heap, layout.classLock(classOf(BYTES)));
+    heap.i32[lock] = word;
+    const words = twoWords();
+    const worker = start(heap.handle, { work: BYTES, words });
+    let said = 'waits';
+    const exit = ended(worker);
+    const answer = nextMessage<string>(worker).then((text) => {
+      said = text;
+    });
+    await arrived(words, 1);
+    await setTimeout(3 * LOCK_TIMEOUT_MS);
+    const meanwhile = said;
+    Atomics.store(heap.i32, lock, 0);
+    Atomics.notify(heap.i32, lock);
+    await answer;
+    await exit;
+    return { meanwhile, said, ...stateOf(heap) };
+  },
+
+  /** More threads end than can be reported at a time: none is forgotten. */
+  async reports() {
+    const heap = makeHeap();
+    const { registry, threads } = geometryOf(heap);
+    const words = twoWords();
+    const worker = start(heap.handle, { hold: layout.classLock(classOf(BYTES)), words });
+    await arrived(words, 1);
+    for (let n = 0; n < layout.REPORTS; n++) {
+      layout.casReport(heap.i32, registry, threads, n, 0, numberedWord(1000 + n));
+    }
+    heap.watch(worker);
+    await worker.terminate();
+    await setTimeout(SETTLE_MS);
+    const held = heldIn(heap);
+    return { held, attached: countAttached(heap.stats()) };
+  },
+};
+
+const scenario = SCENARIOS[process.argv[2] ?? ''];
+if (scenario === undefined) throw new Error(`no scenario ${process.argv[2]}`);
+console.log(JSON.stringify(await scenario()));
+// Dead threads that nobody reported have slots still.
+process.exit();

@@ -1,0 +1,178 @@
+/**
+ * Proves what holds where there is no /proc to look into, as on systems that are not Linux: threads
+ * are named by their numbers, watched workers and those of a pool are recovered as they end, and
+ * where nobody knows that a thread is dead main gives up in time, with nothing half done.
+ *
+ * Each scenario is a process of its own, in which /proc is hidden before anything is loaded.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import { SharedHeap } from 'shmalloc';
+import { ended, run } from '../workers.js';
+
+const SCRIPT = fileURLToPath(new URL('./no-proc.script.js', import.meta.url));
+
+/** Modules that are loaded first: in main, and in every worker. */
+const HIDE = {
+  'a node without such a module': `
+    const get = process.getBuiltinModule;
+    process.getBuiltinModule = (id) => (id === 'node:fs' ? undefined : get(id));`,
+  'a system without such a file': `
+    import fs from 'node:fs';
+    fs.readlinkSync = () => { throw Object.assign(new Error('hidden'), { code: 'ENOENT' }); };`,
+};
+type Hide = keyof typeof HIDE;
+
+/** From the moment that somebody can go on to the moment that it has; the machine may be busy. */
+const LOCK_TIMEOUT_MS = 300;
+const LATE_MS = 5000;
+
+async function play<T>(
+  t: ExecutionContext,
+  scenario: string,
+  hide: Hide = 'a node without such a module',
+): Promise<T> {
+  const preload = `data:text/javascript,${encodeURIComponent(HIDE[hide])}`;
+  const { code, stdout, stderr } = await run(process.execPath, [
+    '--import',
+    preload,
+    SCRIPT,
+    scenario,
+  ]);
+  t.is(code, 0, stderr);
+  t.is(stderr, '');
+  return JSON.parse(stdout) as T;
+}
+
+const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0 };
+/** How a heap is when all but main have gone and were recovered. */
+const QUIET = { held: [], problems: [], attached: 1 };
+
+for (const hide of Object.keys(HIDE) as Hide[]) {
+  test(`without /proc (${hide}): threads have numbers for names, and all works`, async (t) => {
+    t.deepEqual(await play(t, 'words', hide), {
+      names: { main: true, worker: true },
+      recovered: NOTHING,
+      said: 'done',
+      ...QUIET,
+      recoveries: 1,
+    });
+  });
+}
+
+test('watch: a worker terminated with a lock is recovered, those who wait go on', async (t) => {
+  t.deepEqual(await play(t, 'watch'), {
+    parked: 'parked',
+    heldBefore: 1,
+    said: ['done', 'done'],
+    ...QUIET,
+    recoveries: 1,
+  });
+});
+
+test('HeapPool: a worker whose task is aborted while it has a lock is recovered too', async (t) => {
+  const { recoveries, ...rest } = await play<{ recoveries: number }>(t, 'pool');
+  t.deepEqual(rest as object, {
+    heldBefore: 1,
+    aborted: 'AbortError',
+    said: ['done', 'done'],
+    ...QUIET,
+  });
+  t.true(recoveries >= 2, 'this one, and when the pool ended those who had worked in the heap');
+});
+
+interface Attempt {
+  readonly code?: string;
+  readonly ms: number;
+}
+
+function assertGaveUp(t: ExecutionContext, { code, ms }: Attempt, what: string): void {
+  t.is(code, 'ERR_SHMALLOC_LOCK_TIMEOUT', what);
+  t.true(ms >= LOCK_TIMEOUT_MS - 1 && ms < LOCK_TIMEOUT_MS + LATE_MS, `${what}: ${ms} ms`);
+}
+
+test('ERR_SHMALLOC_LOCK_TIMEOUT: each call in main, each lock, nothing half done', async (t) => {
+  interface Tried extends Attempt {
+    readonly call: string;
+    readonly held: number;
+    readonly kept: boolean;
+    readonly problems: object[];
+  }
+  const { attempts, whole } = await play<{ attempts: Tried[]; whole: boolean }>(t, 'timeout');
+  t.is(attempts.length, 14);
+  for (const { call, held, kept, problems, ...outcome } of attempts) {
+    assertGaveUp(t, outcome, call);
+    t.is(held, 1, `${call}: only the lock that was stuck is held`);
+    t.true(kept, `${call}: the same blocks are live`);
+    t.deepEqual(problems, [], call);
+  }
+  t.true(whole, 'and have the same contents');
+});
+
+test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts is done over the fence, then refused', async (t) => {
+  interface Freed extends Attempt {
+    readonly live: boolean;
+  }
+  const { attempts, live, ...state } = await play<{ attempts: Freed[]; live: number }>(t, 'full');
+  const [over, refused] = attempts as [Freed, Freed];
+  t.is(over.code, undefined, 'the flush that follows may wait as long as it likes');
+  t.false(over.live);
+  assertGaveUp(t, refused, 'the next');
+  t.true(refused.live, 'nothing was freed');
+  t.is(live, 0, 'all of it can be freed later');
+  t.like(state, { held: [], problems: [] });
+});
+
+test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with a solo section of a dead thread', async (t) => {
+  const { mine, problems, held, ...outcome } = await play<
+    Attempt & { mine: number; problems: object[]; held: string[] }
+  >(t, 'attach');
+  assertGaveUp(t, outcome, 'attach');
+  t.is(mine, 0, 'the slot that it had claimed is free again');
+  t.deepEqual(problems, []);
+  t.deepEqual(held, []);
+});
+
+test('lockTimeoutMs: a worker waits longer, and goes on when the lock is free', async (t) => {
+  t.like(await play(t, 'patience'), { meanwhile: 'waits', said: 'done', held: [], problems: [] });
+});
+
+test('watch: a worker is recovered, with no room left to report its death', async (t) => {
+  t.deepEqual(await play(t, 'reports'), { held: [], attached: 1 });
+});
+
+// ---- options and arguments, on any system
+
+for (const bad of [0, -1, 0.5, NaN, Infinity, 2 ** 31, '300', null, 300n]) {
+  test(`lockTimeoutMs: refuses ${String(bad)} (${typeof bad})`, (t) => {
+    const options = { size: '2MiB', lockTimeoutMs: bad as number };
+    t.throws(() => SharedHeap.create(options), {
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message: /lockTimeoutMs must be a whole number of milliseconds/,
+    });
+  });
+}
+
+test('watch: refuses a worker that has ended, saying so', async (t) => {
+  using heap = SharedHeap.create({ size: '2MiB', threads: 2 });
+  const worker = new Worker('', { eval: true });
+  await ended(worker);
+  t.throws(() => heap.watch(worker), {
+    instanceOf: TypeError,
+    code: 'ERR_SHMALLOC_INVALID_OPTION',
+    message: /watch: give it a running Worker/,
+  });
+});
+
+for (const bad of [undefined, null, 5, 'worker', {}, { threadId: 7 }, { threadId: '7' }]) {
+  test(`watch: refuses ${JSON.stringify(bad)}, which is no worker, saying so`, (t) => {
+    using heap = SharedHeap.create({ size: '2MiB', threads: 2 });
+    t.throws(() => heap.watch(bad as Worker), {
+      instanceOf: TypeError,
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message: /watch: give it a running Worker/,
+    });
+  });
+}

@@ -9,8 +9,11 @@
 
 /** So many frames are more stack than any locked section needs, interpreted too. */
 export const SECTION_FRAMES = 5;
-/** The same for a section in which a dead thread's half-done work is put right first. */
-export const RESCUE_FRAMES = 12;
+/**
+ * The same for putting right what a dead thread has half done: deep, and mostly run for the first
+ * time, so that functions are compiled on the way.
+ */
+export const RESCUE_FRAMES = 40;
 
 /**
  * Recursion that needs as much stack as `frames` wide frames: throws here or not at all. Few wide

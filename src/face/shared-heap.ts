@@ -143,15 +143,8 @@ export class SharedHeap {
   readonly alignedAlloc_ts: (alignment: number, size: number) => Address;
 
   private constructor(memory: HeapMemory, fields: HeaderFields) {
-    const core = attachCore(memory, fields.reserveIsZero, {
-      threadId,
-      // Only a main thread gives up: a worker that waits stalls nobody but itself.
-      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
-    });
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);
-    this.#core = core;
-    this.#id = fields.id;
     this.u8 = memory.u8;
     this.i8 = new Int8Array(buffer, 0, bytes);
     this.u16 = new Uint16Array(buffer, 0, bytes / 2);
@@ -162,6 +155,13 @@ export class SharedHeap {
     this.f64 = memory.f64;
     this.i64 = new BigInt64Array(buffer, 0, bytes / 8);
     this.u64 = new BigUint64Array(buffer, 0, bytes / 8);
+    const core = attachCore(memory, fields.reserveIsZero, {
+      threadId,
+      // Only a main thread gives up: a worker that waits stalls nobody but itself.
+      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
+    });
+    this.#core = core;
+    this.#id = fields.id;
     this.malloc_ts = core.shared.malloc;
     this.free_ts = core.shared.free;
     this.calloc_ts = core.shared.calloc;

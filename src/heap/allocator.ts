@@ -34,6 +34,7 @@ import {
   classOf,
   GRANULE_BYTES,
   GRANULE_SHIFT,
+  HeapCorruptionError,
   isPowerOfTwo,
   KIB,
   LARGE,
@@ -183,13 +184,21 @@ export function createCalls(
   /** Pops a block, refilling the stack first where it is empty. Clears `zeroBytes` of it. */
   function allocateSmall(c: SizeClass, zeroBytes = 0): Address {
     if (newest(c) === 0 && !fillGated(c)) return NULL;
-    if (zeroBytes > 0) clearBytes(memory, newest(c), zeroBytes);
+    if (zeroBytes > 0) clearBytes(memory, uncommitted(c), zeroBytes);
     return pop(c);
   }
 
   /** The block that the next pop commits; 0 where the stack is empty. */
   function newest(c: SizeClass): Address {
     return u32[u32[tops + c] - 1] as Address;
+  }
+
+  /** The same of a stack that was filled: it is empty only when the heap was poisoned just now. */
+  function uncommitted(c: SizeClass): Address {
+    const address = newest(c);
+    if (address !== 0) return address;
+    gate.checkOpen();
+    throw new HeapCorruptionError(`the stack of class ${c} was filled, and is empty (slot I1)`);
   }
 
   function fillGated(c: SizeClass): boolean {
@@ -216,9 +225,7 @@ export function createCalls(
   /** Commits the newest block of a stack that is not empty. */
   function pop(c: SizeClass): Address {
     const top = u32[tops + c] - 1;
-    const address = u32[top];
-    // Only where another thread has just poisoned the heap.
-    if (address === 0) gate.checkOpen();
+    const address = u32[top] || uncommitted(c);
     // point: pop.tag
     tags[address >>> SHIFT] = c;
     // point: pop.count
@@ -326,11 +333,10 @@ export function createCalls(
    * stores after the copy, as in the fast paths: nothing can come between the free and the malloc.
    */
   function moveSmall(address: Address, c: SizeClass, target: SizeClass, size: number): Address {
-    copyBytes(memory, newest(target), address, Math.min(size, usableBytes(address, c)));
+    copyBytes(memory, uncommitted(target), address, Math.min(size, usableBytes(address, c)));
     const ownTop = u32[tops + c];
     const targetTop = u32[tops + target] - 1;
-    const moved = u32[targetTop];
-    if (moved === 0) gate.checkOpen();
+    const moved = u32[targetTop] || uncommitted(target);
     u32[ownTop] = address;
     u32[tops + c] = ownTop + 1;
     tags[address >>> SHIFT] = 0;
@@ -373,7 +379,7 @@ export function createCalls(
     try {
       filled = fill(target);
       if (filled && c === LARGE_TAG) {
-        copyBytes(memory, newest(target), address, size);
+        copyBytes(memory, uncommitted(target), address, size);
         large.free(address);
       } else if (filled && isFull(c)) {
         cache.flush(c);

@@ -34,7 +34,7 @@ import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { createGates, type Gate } from './gate.js';
 import { createLargeBlocks } from './large.js';
-import { createMend, type Mend } from './mend.js';
+import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
 import { type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
@@ -99,6 +99,8 @@ function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: A
 
   function recover(): Recovered {
     throwIfPoisoned(memory);
+    // Who is alone has nobody to recover, and takes no lock.
+    if (locks.isSolo()) return { slots: 0, locks: 0, blocks: 0, runs: 0 };
     probeStack(RESCUE_FRAMES);
     try {
       return recoverDead(memory, me, locks, repairs, pageHeap, cacheOf);
@@ -118,7 +120,23 @@ function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: A
  */
 export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attacher): HeapCore {
   throwIfPoisoned(memory);
+  // A slot that was claimed and then not used would be lost as long as this thread lives.
+  probeStack(RESCUE_FRAMES);
   const slotIndex = takeSlot(memory, by);
+  try {
+    return openCore(memory, slotIndex, reserveIsZero, by);
+  } catch (error) {
+    freeSlot(memory, slotIndex);
+    throw error;
+  }
+}
+
+function openCore(
+  memory: HeapMemory,
+  slotIndex: SlotIndex,
+  reserveIsZero: boolean,
+  by: Attacher,
+): HeapCore {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
   const tools = createTools(memory, slotIndex, by);
   const { me, locks, pageHeap, mend, recover } = tools;
@@ -126,11 +144,11 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
   const large = createLargeBlocks(memory, slotIndex, slot, locks, pageHeap, mend, reserveIsZero);
   const diagnose = createDiagnose(memory, locks);
   const gates = createGates(memory, me, locks, mend, recover);
+  gates.shared.abandon(REHEARSAL);
   // point: attach.reset
   cache.reset();
   setThreadId(memory.u32, slot, by.threadId);
   // Poisoned meanwhile, its tops may not be where poison would have them.
-  if (poisonReason(memory) !== null) freeSlot(memory, slotIndex);
   throwIfPoisoned(memory);
 
   const callsBehind = (gate: Gate): Calls =>

@@ -21,6 +21,7 @@ import {
   HeapCorruptionError,
   HeapError,
   probeStack,
+  RESCUE_FRAMES,
   SECTION_FRAMES,
   ThreadSafetyError,
 } from '../base/index.js';
@@ -35,6 +36,9 @@ import {
 } from '../sync/index.js';
 import type { Mend } from './mend.js';
 import type { Recovered } from './recover.js';
+
+/** So many calls may run functions for the first time: to compile them takes stack as well. */
+const COLD_CALLS = 64;
 
 export interface Gate {
   /** Throws when this thread has detached, or the heap is poisoned. */
@@ -65,6 +69,9 @@ export function createGates(
 ): Gates {
   let closed = false;
   let takeoversSeen = 0;
+  let coldCalls = COLD_CALLS;
+  /** What a call was abandoned for, with no stack left to free the runs that it had reserved. */
+  let unmended: unknown = null;
 
   function checkOpen(): void {
     if (closed) {
@@ -94,17 +101,24 @@ export function createGates(
     checkOpen,
     enter() {
       checkOpen();
-      probeStack(SECTION_FRAMES);
+      probeStack(coldCalls > 0 ? RESCUE_FRAMES : SECTION_FRAMES);
+      if (coldCalls > 0) coldCalls--;
+      if (unmended !== null) shared.abandon(unmended);
     },
     leave: recoverDue,
     abandon(error) {
+      locks.dropRefused(error);
+      unmended = error;
       mend.call(error);
+      unmended = null;
       return error;
     },
     look(work) {
       probeStack(SECTION_FRAMES);
       try {
-        return work();
+        const seen = work();
+        recoverDue();
+        return seen;
       } catch (error) {
         throw shared.abandon(error);
       }

@@ -10,21 +10,28 @@
  * its locks as if it had died in them.
  *
  * I1  Afterwards this thread holds no lock.
- * I2  Mending itself does not throw. If it fails, the heap is poisoned.
+ * I2  If it fails, the heap is poisoned; but for want of stack, where the gate tries again later.
  */
 
 import {
   GRANULE_SHIFT,
   HeapCorruptionError,
-  HeapError,
   PAGE_BYTES,
   type PageIndex,
+  probeStack,
+  RESCUE_FRAMES,
 } from '../base/index.js';
 import { type HeapMemory, PAGE_LOCK, RESERVED_RUN, runKind, runOwner } from '../layout/index.js';
 import { type Locks, poison } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import type { Repairs } from './repair.js';
 import { findRunLocked } from './walk.js';
+
+/**
+ * No error: to mend is to be rehearsed. A function that runs for the first time is compiled first,
+ * and at the end of a stack there is no room for that.
+ */
+export const REHEARSAL = Symbol('rehearsal');
 
 export interface Mend {
   /** Repairs and releases what this thread has locked. False when the heap is poisoned now. */
@@ -41,10 +48,14 @@ export function createMend(
   pageHeap: PageHeap,
 ): Mend {
   function mendLocks(error: unknown): boolean {
-    const broken = error instanceof HeapCorruptionError || !(isTimeout(error) || repairHeld());
-    // First: who waits for these locks must not go on with them.
-    if (broken) poison(memory, error instanceof Error ? error.message : String(error));
-    for (const lock of locks.held()) locks.release(lock);
+    const clean = error === REHEARSAL || locks.isRefusal(error);
+    const broken = error instanceof HeapCorruptionError || !(clean || repairHeld());
+    try {
+      // First: who waits for these locks must not go on with them.
+      if (broken) poison(memory, error instanceof Error ? error.message : String(error));
+    } finally {
+      for (const lock of locks.held()) locks.release(lock);
+    }
     return !broken;
   }
 
@@ -61,13 +72,10 @@ export function createMend(
     }
   }
 
-  /** Locks are asked for where nothing is half done: who gives up waiting leaves all as it was. */
-  function isTimeout(error: unknown): boolean {
-    return error instanceof HeapError && error.code === 'ERR_SHMALLOC_LOCK_TIMEOUT';
-  }
-
   function mendCall(error: unknown): void {
-    if (!mendLocks(error)) return;
+    if (!mendLocks(error) || error === REHEARSAL) return;
+    // Where the stack has ended this throws, with no lock held: the next call tries again.
+    probeStack(RESCUE_FRAMES);
     try {
       freeReserved(memory, locks, pageHeap, slot);
     } catch (worse) {

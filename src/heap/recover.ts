@@ -82,7 +82,10 @@ export function recoverDead(
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
     // point: recover.look
     const owner = loadOwner(i32, registry, slot);
-    if (isDead(owner) && loadOwner(i32, registry, slot) === owner) recoverSlot(slot);
+    if (!isDead(owner) || loadOwner(i32, registry, slot) !== owner) continue;
+    // It may have died in its solo section since that was looked at.
+    if (loadSolo(i32, header) === owner) endDeadSolo();
+    recoverSlot(slot);
   }
   // All that bore these threads' words is gone now. Not so for who was reported meanwhile.
   for (const word of reports) withdrawReport(memory, word);

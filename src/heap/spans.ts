@@ -127,6 +127,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     let page = getPartial(i32, classRecord(classes, c));
     while (entry > begin) {
       const record = partialRecord(c, page);
+      const before = entry;
       for (let n = 0; entry > begin && n << 5 < SPAN_BLOCKS[c]; n++) {
         let bits = getBitmap(i32, record, n);
         let address = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
@@ -143,8 +144,15 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
           bits ^= low;
         }
       }
+      if (entry === before) throw fewerBits(c);
       page = getNext(i32, record);
     }
+  }
+
+  function fewerBits(c: SizeClass): HeapCorruptionError {
+    return new HeapCorruptionError(
+      `a span of class ${c} has fewer free blocks than its free count says (spans I3)`,
+    );
   }
 
   function takeListedLocked(c: SizeClass, count: number): void {
@@ -163,7 +171,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
         unlinkLocked(c, page);
         left -= free;
       } else {
-        clearLowest(record, left);
+        clearLowest(c, record, left);
         // point: refill.count
         setFreeCount(i32, record, free - left);
         left = 0;
@@ -172,9 +180,10 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
   }
 
   /** Clears the `count` lowest bits of a bitmap that has more. */
-  function clearLowest(record: PageRecord, count: number): void {
+  function clearLowest(c: SizeClass, record: PageRecord, count: number): void {
     let left = count;
     for (let n = 0; left > 0; n++) {
+      if (n << 5 >= SPAN_BLOCKS[c]) throw fewerBits(c);
       let bits = getBitmap(i32, record, n);
       if (bits === 0) continue;
       for (; bits !== 0 && left > 0; left--) bits &= bits - 1;

@@ -36,6 +36,7 @@ import {
   pageRecord,
   runKind,
   runOwner,
+  runPages,
   SPAN_RUN,
   slotRecord,
   stackBottom,
@@ -63,6 +64,10 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   walkRunsLocked(memory, (head, word, record) => {
     if (runKind(word) !== SPAN_RUN || runOwner(word) !== c) return;
     heads.add(head);
+    if (runPages(word) !== SPAN_PAGES[c]) {
+      const pages = `${runPages(word)} pages, not ${SPAN_PAGES[c]}`;
+      problem('spans I2', head * PAGE_BYTES, `a span of class ${c} has ${pages}`);
+    }
     checkSpan(head, record);
   });
   // What is left was in a cache and in no span.

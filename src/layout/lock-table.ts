@@ -1,7 +1,8 @@
 /**
  * Locks: one 64-byte line each, in the order in which they may be taken.
  *
- * Used by sync/mutex.ts alone; observe/ reads the counters.
+ * Taken and released by sync/mutex.ts; recovery, verification and poison look at the words, repair
+ * and observe/ have to do with the counters.
  *
  *     word   field          access   meaning
  *     0      lock word      atomic   0 = free, else the owner's thread word; bit 31 = waiters

@@ -191,6 +191,10 @@ export function resetStacks(
 export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
   const parked = slot + bottoms[0];
   let moved = false;
+  // Somebody who came here in the middle of a push may have written over them.
+  u32[parked - 1] = 0;
+  u32[parked] = FENCE;
+  u32[parked + 1] = FENCE;
   for (let c = 0; c < CLASS_ENTRIES; c++) {
     moved ||= u32[slot + TOPS + c] !== parked;
     u32[slot + TOPS + c] = parked;

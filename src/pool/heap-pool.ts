@@ -49,7 +49,10 @@ export interface HeapPoolStats {
 export class HeapPool {
   readonly heap: SharedHeap;
   readonly #piscina: Piscina;
-  readonly #broken: Promise<never>;
+  /** What keeps workers from starting. */
+  #failure: Error | null = null;
+  /** How to reject the tasks that are under way. */
+  readonly #waiting = new Set<(error: Error) => void>();
   readonly #watched = new WeakSet<Worker>();
 
   /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION, and what piscina throws */
@@ -77,16 +80,15 @@ export class HeapPool {
     });
     this.#watchWorkers();
     this.#piscina.on('workerCreate', () => this.#watchWorkers());
+    // It ends before it is known to be ready, too.
+    this.#piscina.on('workerDestroy', () => this.#watchWorkers());
     // A worker that fails while it has no task rejects nothing: piscina emits it, and an error that
     // nobody listens to would end the process. Before any task is done it means that workers cannot
     // start (their module is missing, say), and no task would ever be done.
-    this.#broken = new Promise((_, reject) => {
-      this.#piscina.on('error', (error: Error) => {
-        if (this.#piscina.completed === 0) reject(error);
-        else warnOfWorker(error);
-      });
+    this.#piscina.on('error', (error: Error) => {
+      if (this.#piscina.completed === 0) this.#fail(error);
+      else warnOfWorker(error);
     });
-    this.#broken.catch(() => {});
   }
 
   /**
@@ -94,7 +96,19 @@ export class HeapPool {
    * with what the task threw, or with what keeps workers from starting.
    */
   run<Result = unknown>(task: unknown, options: RunOptions = {}): Promise<Result> {
-    return Promise.race([this.#piscina.run(task, options) as Promise<Result>, this.#broken]);
+    this.#watchWorkers();
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) return reject(this.#failure);
+      this.#waiting.add(reject);
+      (this.#piscina.run(task, options) as Promise<Result>)
+        .then(resolve, reject)
+        .finally(() => this.#waiting.delete(reject));
+    });
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    for (const reject of this.#waiting) reject(error);
   }
 
   /** The heap recovers each worker as it ends: by an aborted task, process.exit(), a failure. */

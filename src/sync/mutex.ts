@@ -17,9 +17,11 @@
  * I3  A thread in a solo section (unsafe calls, alone in the heap) takes no lock at all.
  * I4  No user code runs under a lock.
  * I5  A wait ends: with the lock, with the heap found poisoned, or, for a main thread where nobody
- *     can tell whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT.
- * I6  acquire throws only before it has the lock. A takeover whose repair fails gives the word back
- *     to the dead owner, for the next waiter to try.
+ *     can tell whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT. (A worker waits on there,
+ *     until the owner's end is reported.)
+ * I6  When acquire throws, nothing has been done under the lock; whoever mends releases it where it
+ *     was had. A takeover whose repair fails gives the word back to the dead owner, for the next
+ *     waiter to try.
  */
 
 import {
@@ -37,11 +39,13 @@ import {
   getLockCounter,
   type HeapMemory,
   LOCK_COUNT,
+  LOCK_WORDS,
   LONGEST_WAIT_NANOSECONDS,
   type LockIndex,
   lockLine,
   lockWordIndex,
   OWNER_DEATHS,
+  PAGE_LOCK,
   peekLock,
   swapLock,
   WAIT_NANOSECONDS,
@@ -74,6 +78,13 @@ export interface Locks {
   /** From now on (until `false`) acquire and release do nothing: this thread is alone. */
   setSolo(alone: boolean): void;
   isSolo(): boolean;
+  /** Was this thrown because a lock could not be had? Where locks are asked for nothing is half done. */
+  isRefusal(error: unknown): boolean;
+  /**
+   * Releases what this thread holds, if this was thrown because a lock could not be had. Needs next
+   * to no stack: at its end is where that mostly happens.
+   */
+  dropRefused(error: unknown): void;
   /** How many locks this thread has taken over from dead owners. */
   takeovers(): number;
 }
@@ -90,9 +101,11 @@ export function createLocks(
 ): Locks {
   const { i32, f64, geometry } = memory;
   const table = geometry.locks;
+  const tableEnd = lockLine(table, LOCK_COUNT as LockIndex);
   let solo = false;
   let takeovers = 0;
   let lastDead = 0;
+  let refusal: unknown = null;
   const ranks: LockIndex[] = [];
 
   function acquire(lock: LockIndex): void {
@@ -100,7 +113,14 @@ export function createLocks(
     if (CHECKED) checkRank(lock);
     const line = lockLine(table, lock);
     // point: lock.take
-    if (casLock(i32, line, 0, me) !== 0) acquireContended(line, lock);
+    if (casLock(i32, line, 0, me) !== 0) {
+      try {
+        acquireContended(line, lock);
+      } catch (error) {
+        refusal = error;
+        throw error;
+      }
+    }
     if (CHECKED) ranks.push(lock);
     addLockCounter(f64, line, ACQUISITIONS, 1);
   }
@@ -117,6 +137,8 @@ export function createLocks(
   }
 
   function acquireContended(line: WordIndex, lock: LockIndex): void {
+    // Here, where nothing is half done, and not on the way to the dead owner that may be found.
+    probeStack(RESCUE_FRAMES);
     const started = performance.now();
     if (!spin(line)) sleepUntilTaken(line, lock, started);
     if (poisonReason(memory) !== null) {
@@ -176,26 +198,39 @@ export function createLocks(
     throw new HeapError(
       'ERR_SHMALLOC_LOCK_TIMEOUT',
       `waited ${lockTimeoutMs} ms for lock ${lock} of this heap, and nobody can tell whether the ` +
-        'thread that holds it still lives: this system has no /proc. Let the heap watch its ' +
+        'thread that holds it still lives: there is no /proc to look into. Let the heap watch its ' +
         'workers (heap.watch(worker), or a HeapPool), or make it with a longer lockTimeoutMs',
     );
   }
 
   /** Takes a dead owner's lock; false when another waiter was quicker. */
   function takeOver(line: WordIndex, lock: LockIndex, seen: number): boolean {
-    probeStack(RESCUE_FRAMES);
     // point: lock.takeover
     // Failure: another waiter has it now. No ABA: a dead thread's word never comes back.
     if (casLock(i32, line, seen, me | WAITERS) !== seen) return false;
     try {
       repair(lock);
     } catch (error) {
+      // With what the repair has taken: half done, it is the dead thread's as well.
+      const page = lockLine(table, PAGE_LOCK);
+      if (CHECKED && ranks.at(-1) === PAGE_LOCK) ranks.pop();
+      if ((peekLock(i32, page) & ~WAITERS) === me) swapLock(i32, page, seen);
       swapLock(i32, line, seen);
       throw error;
     }
     addLockCounter(f64, line, OWNER_DEATHS, 1);
     takeovers++;
     return true;
+  }
+
+  function dropRefused(error: unknown): void {
+    if (error !== refusal || solo) return;
+    if (CHECKED) ranks.length = 0;
+    // No call but of Atomics: there may be no room for another frame. A line's first word is the lock.
+    for (let word: number = table; word < tableEnd; word += LOCK_WORDS) {
+      if ((i32[word] & ~WAITERS) !== me) continue;
+      if (Atomics.exchange(i32, word, 0) < 0) Atomics.notify(i32, word, 1);
+    }
   }
 
   function held(): LockIndex[] {
@@ -216,10 +251,12 @@ export function createLocks(
     acquire,
     release,
     held,
+    dropRefused,
     setSolo(alone) {
       solo = alone;
     },
     isSolo: () => solo,
+    isRefusal: (error) => error === refusal,
     takeovers: () => takeovers,
   };
 }

@@ -91,7 +91,7 @@ test('poison: every call in every other thread refuses, with warm caches or none
 test('poison: threads that live from their caches alone are stopped too', async (t) => {
   const random = new Random(seedOf(t));
   const guest = new Guest(t);
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 50; round++) {
     const heap = SharedHeap.create({ size: '2MiB', threads: 2 });
     await guest.send(heap, 'loop');
     await setTimeout(random.below(8));

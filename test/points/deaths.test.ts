@@ -16,9 +16,18 @@ import {
   faultsOfEmptying,
   type Rescue,
   rescue,
+  VICTIM,
 } from './deaths.js';
-import { SCENARIOS } from './scenarios.js';
-import { type Library, loadLibrary } from './simulation.js';
+import { SCENARIOS, type Scenario } from './scenarios.js';
+import {
+  attach,
+  copyHeap,
+  die,
+  everybodyLives,
+  type Library,
+  loadLibrary,
+  withHook,
+} from './simulation.js';
 
 const ALL = process.env.SHMALLOC_DEATHS === 'all';
 /** One in so many pairs of deaths is looked at. */
@@ -95,6 +104,43 @@ for (const scenario of SCENARIOS) {
     t.log(`${verdicts.deaths} pairs of deaths, ${verdicts.points.size} points`);
   });
 }
+
+test.serial('a thread that dies in a solo section while a rescuer looks for it', (t) => {
+  const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
+  const faults: string[] = [];
+  const show = (death: Death): void => {
+    for (const passage of [0, 1]) {
+      const memory = copyHeap(lib, death.memory);
+      everybodyLives();
+      // All slots are taken, by one that lives until the rescuer is at its slot.
+      let passages = 0;
+      const core = withHook(
+        (name) => {
+          if (name === (passage === 0 ? 'lock.take' : 'recover.look') && passages++ === 0)
+            die(VICTIM);
+        },
+        () => attach(lib, memory, 50),
+      );
+      const [problem] = core.verify(true).problems;
+      if (problem !== undefined) faults.push(`${death.point} (${death.n}): ${problem.message}`);
+    }
+  };
+  eachDeath(lib, scenario, show, 1);
+  t.deepEqual(faults.slice(0, 5), []);
+});
+
+test.serial('death of the rescuer of a solo section, at every point', (t) => {
+  const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
+  const verdicts = new Verdicts();
+  eachDeath(lib, scenario, (first) => {
+    if (first.point !== 'flush.top' || verdicts.deaths > 0) return;
+    eachRescuerDeath(lib, first, 'work', (second) => {
+      verdicts.judge(second, 'recover', `the rescuer at ${second.point} (${second.n})`);
+    });
+  });
+  t.deepEqual(verdicts.faults, []);
+  t.log(`${verdicts.deaths} pairs of deaths`);
+});
 
 test.serial('all points have been died at', (t) => {
   for (const [point, deaths] of [...diedAt].sort()) {

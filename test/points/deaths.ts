@@ -21,7 +21,7 @@ import {
 } from './simulation.js';
 
 const MAIN = 1;
-const VICTIM = 2;
+export const VICTIM = 2;
 const CORPSE = 7;
 /** Ids of rescuers count up from here: one who died is not seen again. */
 const RESCUER = 10;
@@ -50,9 +50,9 @@ export interface Stage {
   readonly dead: readonly number[];
 }
 
-export function setStage(lib: Library, scenario: Scenario): Stage {
+export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
   everybodyLives();
-  const memory = makeHeap(lib);
+  const memory = makeHeap(lib, threads);
   const books = new Set<Address>();
   const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [] };
   if (!scenario.alone) scenario.setup?.(new Program(attach(lib, memory, MAIN), books), blocks);
@@ -87,8 +87,13 @@ function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: S
 }
 
 /** Runs a scenario to its end, and shows the death at each of its points. */
-export function eachDeath(lib: Library, scenario: Scenario, show: (death: Death) => void): void {
-  const { memory, victim, blocks, dead } = setStage(lib, scenario);
+export function eachDeath(
+  lib: Library,
+  scenario: Scenario,
+  show: (death: Death) => void,
+  threads = 4,
+): void {
+  const { memory, victim, blocks, dead } = setStage(lib, scenario, threads);
   const { survivor } = scenario;
   eachCut({ memory, id: VICTIM, dead, survivor, state: () => victim }, show, () => {
     scenario.act(victim, blocks);

@@ -132,7 +132,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'malloc pops last',
     file: 'allocator',
-    from: /(function pop\(c\) \{[\s\S]*?const address = u32\[top\];)/,
+    from: /(function pop\(c\) \{[\s\S]*?const address = [^;]*;)/,
     to: '$1 u32[tops + c] = top;',
   },
 ];

@@ -31,7 +31,6 @@ declare global {
 }
 
 const HEAP_BYTES = 2 * 1024 * 1024;
-const THREADS = 4;
 
 export type HeapCore = Heap.HeapCore;
 export type HeapMemory = Layout.HeapMemory;
@@ -73,7 +72,7 @@ export async function loadLibrary(change?: Change): Promise<Library> {
 }
 
 /** An empty heap. */
-export function makeHeap({ heap }: Library, threads = THREADS): HeapMemory {
+export function makeHeap({ heap }: Library, threads = 4): HeapMemory {
   return heap.createHeap({
     buffer: new SharedArrayBuffer(HEAP_BYTES),
     base: 0,

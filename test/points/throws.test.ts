@@ -9,8 +9,9 @@
 
 import test from 'ava';
 import type { Address } from 'shmalloc';
+import type * as Sync from '../../src/sync/index.js';
 import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
-import { SCENARIOS, type Scenario } from './scenarios.js';
+import { type Program, SCENARIOS, type Scenario, SMALL, TINY } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
 const CANNOT_THROW = /^(pop|push|solo|attach|detach)\.|^large\.(count|tag|commit)$/;
@@ -108,6 +109,52 @@ test.serial('a block that free or realloc threw for is still there, as it was', 
   victim.core.shared.free(blocks.a as Address);
   t.deepEqual(victim.core.verify(true).problems, []);
 });
+
+/** Poisons the heap at the n-th point of a call; null when it has no such point. */
+function poisonAt(sync: typeof Sync, call: (victim: Program) => unknown, n: number): string | null {
+  const scenario = SCENARIOS.find(({ name }) => name === 'calloc of a used block') as Scenario;
+  const { memory, victim } = setStage(lib, scenario);
+  const magic = memory.u32[memory.geometry.header];
+  let point = '';
+  try {
+    withHook(
+      (name, i) => {
+        if (i !== n) return;
+        point = name;
+        sync.poison(memory, 'said by a test (spans I1)');
+      },
+      () => call(victim),
+    );
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_SHMALLOC_CORRUPTION') return String(error);
+  }
+  if (point === '') return null;
+  if (memory.u32[memory.geometry.header] !== magic) return `at ${point} the header is gone`;
+  return sync.poisonReason(memory) === null ? `at ${point} the poison is gone` : '';
+}
+
+test.serial(
+  'a heap that is poisoned in the middle of a call: nothing is written to null',
+  async (t) => {
+    const sync = (await import(new URL('sync/index.js', lib.copy.url).href)) as typeof Sync;
+    const calls: ((victim: Program) => unknown)[] = [
+      (p) => p.calloc(65_000),
+      (p) => p.calloc(900),
+      (p) => p.calloc(200_000),
+      (p) => p.realloc(p.malloc(SMALL), 60_000),
+      (p) => p.realloc(p.malloc(200_000), 3000),
+      (p) => p.realloc(p.malloc(TINY), 90_000),
+      (p) => p.freeAll(p.many(20, SMALL)),
+    ];
+    for (const call of calls) {
+      let n = 0;
+      for (let fault = poisonAt(sync, call, n); fault !== null; fault = poisonAt(sync, call, ++n)) {
+        t.is(fault, '');
+      }
+      t.true(n >= 3);
+    }
+  },
+);
 
 test.serial('all points where something can throw have thrown', (t) => {
   t.log('point             errors  told to the caller (the others came after a commit: mended)');

@@ -10,8 +10,8 @@ import test from 'ava';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 import { classOf, type SlotIndex } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
-import { geometryOf } from '../helpers.js';
-import { ended, nextMessage } from '../workers.js';
+import { geometryOf, heldIn } from '../helpers.js';
+import { countAttached, ended, nextMessage } from '../workers.js';
 
 const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0 };
 
@@ -130,4 +130,60 @@ test('recover: a run that a dead thread had reserved is freed, its tag cleared',
   t.is(heap.stats().large.blocksInUse, 0);
   t.throws(() => heap.free_ts(block), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
+});
+
+/** Goes down to the end of the stack and does something at every depth on the way back up. */
+function dive(act: () => void): void {
+  try {
+    dive(act);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  act();
+}
+
+/** Each dive's act runs so often: after that the stack is deep enough for anything. */
+const ACTS = 150;
+
+test('mutex: a stack that ends while a dead lock is taken over leaves no lock behind', async (t) => {
+  using heap = SharedHeap.create({ size: '16MiB', threads: 4 });
+  const word = await deadThread(heap.handle);
+  const page = lockWord(heap, layout.PAGE_LOCK);
+  // What has never run is compiled first, which takes more stack than to run it.
+  for (let n = 0; n < 100; n++) {
+    const sizes = [40, 3000, 40_000, 90_000, 200_000];
+    for (const block of sizes.map((size) => heap.malloc_ts(size))) heap.free_ts(block);
+  }
+  for (const size of [600, 1500, 5000, 20_000, 90_000, 200_000]) {
+    heap.i32[page] = word;
+    let acts = 0;
+    try {
+      dive(() => {
+        if (acts++ > ACTS) return;
+        const block = heap.malloc_ts(size);
+        if (block !== 0) heap.free_ts(block);
+      });
+    } catch (error) {
+      t.true(error instanceof RangeError, String(error));
+    }
+    t.is(heap.recover().slots, 0);
+    t.deepEqual(heldIn(heap), []);
+  }
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+});
+
+test('attach: a stack that ends over it leaves no slot behind', (t) => {
+  const first = SharedHeap.create({ size: '4MiB', threads: 8 });
+  const { handle } = first;
+  first.detach();
+  let acts = 0;
+  try {
+    dive(() => {
+      if (acts++ < ACTS) SharedHeap.attach(handle).detach();
+    });
+  } catch (error) {
+    t.true(error instanceof RangeError, String(error));
+  }
+  using heap = SharedHeap.attach(handle);
+  t.is(countAttached(heap.stats()), 1);
 });

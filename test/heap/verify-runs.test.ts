@@ -111,6 +111,7 @@ const TAGS: Damage[] = [
     (tag): Damage => ({
       what: `a large block with tag ${tag}`,
       invariant: 'large I1',
+      quietOnly: true,
       message: new RegExp(`the large block at 0x[0-9a-f]+ has tag ${tag}`),
       damage({ memory, large: [block] }) {
         memory.tags[block >>> 4] = tag;

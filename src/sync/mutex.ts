@@ -117,7 +117,8 @@ export function createLocks(
       try {
         acquireContended(line, lock);
       } catch (error) {
-        refusal = error;
+        // A broken heap is poisoned before anything is released.
+        if (!(error instanceof HeapCorruptionError)) refusal = error;
         throw error;
       }
     }

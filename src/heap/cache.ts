@@ -24,6 +24,7 @@ import {
 import {
   addHeld,
   addSlotCounter,
+  cachedBlocks,
   classLock,
   FLUSHES,
   getLimit,
@@ -112,7 +113,7 @@ export function createCache(
   function flush(c: SizeClass): void {
     const limit = getLimit(u32, slot, c);
     // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
-    const keep = Math.min(limit, cachedBlocks(c)) + 1;
+    const keep = Math.min(limit, cachedBlocks(u32, slot, c)) + 1;
     locks.acquire(classLock(c));
     giveLocked(c, keep >>> 1, false);
     locks.release(classLock(c));
@@ -142,16 +143,11 @@ export function createCache(
     spans.releaseEmptiesLocked(c);
   }
 
-  function cachedBlocks(c: SizeClass): number {
-    // Below 0 where the thread died before it had written its tops.
-    return Math.max(0, getTop(u32, slot, c) - stackBottom(slot, c));
-  }
-
   function flushAll(): number {
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
-      if (cachedBlocks(c) > 0) blocks += giveAll(c, false);
+      if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false);
     }
     return blocks;
   }
@@ -166,7 +162,7 @@ export function createCache(
   function giveAll(c: SizeClass, dead: boolean): number {
     locks.acquire(classLock(c));
     // Counted under the lock: a takeover may just have shortened the stack.
-    const cached = cachedBlocks(c);
+    const cached = cachedBlocks(u32, slot, c);
     if (cached > 0) giveLocked(c, 0, dead);
     locks.release(classLock(c));
     return cached;

@@ -20,10 +20,10 @@ import {
   createLocks,
   currentThreadWord,
   freeSlot,
+  isPoisoned,
   isThreadAlive,
   type Locks,
   numberedWord,
-  poisonReason,
   reportDeath,
   type ThreadWord,
   throwIfPoisoned,
@@ -68,8 +68,6 @@ export interface HeapCore {
   verify(quiet: boolean): VerifyReport;
   /** All live blocks, by address. */
   blocks(): Block[];
-  /** Why the heap refuses all work, or null. */
-  poisonReason(): string | null;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
 }
@@ -161,7 +159,7 @@ function openCore(
   function detach(): void {
     if (!attached) return;
     // A broken heap keeps what it has: its slot is all that it gets back.
-    if (poisonReason(memory) === null) gates.shared.look(cache.flushAll);
+    if (!isPoisoned(memory)) gates.shared.look(cache.flushAll);
     attached = false;
     gates.close();
     shared.close();
@@ -200,14 +198,15 @@ function openCore(
       gates.shared.checkOpen();
       return gates.shared.look(() => listBlocks(memory, locks));
     },
-    poisonReason: () => poisonReason(memory),
     detach,
   };
 }
 
 /** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
 function takeSlot(memory: HeapMemory, by: Attacher): SlotIndex {
-  const { me, recover } = createTools(memory, NO_SLOT, by);
+  const me = currentThreadWord(by.threadId);
+  // Tools of a thread without a slot are seldom needed, and not made before.
+  const recover = (): Recovered => createTools(memory, NO_SLOT, by).recover();
   let slot = claimSlot(memory, me);
   if (slot === -1) {
     // Whatever it finds: another thread may have recovered the dead meanwhile.

@@ -153,8 +153,11 @@ export function createGates(
       leaveSolo(memory);
     },
     abandon(error) {
-      mend.call(error);
-      solo.leave();
+      try {
+        mend.call(error);
+      } finally {
+        solo.leave();
+      }
       return error;
     },
     look(work) {

@@ -13,19 +13,12 @@
  * I2  If it fails, the heap is poisoned; but for want of stack, where the gate tries again later.
  */
 
-import {
-  GRANULE_SHIFT,
-  HeapCorruptionError,
-  PAGE_BYTES,
-  type PageIndex,
-  probeStack,
-  RESCUE_FRAMES,
-} from '../base/index.js';
-import { type HeapMemory, PAGE_LOCK, RESERVED_RUN, runKind, runOwner } from '../layout/index.js';
+import { HeapCorruptionError, probeStack, RESCUE_FRAMES } from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
 import { type Locks, poison } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
+import { freeReserved } from './recover.js';
 import type { Repairs } from './repair.js';
-import { findRunLocked } from './walk.js';
 
 /**
  * No error: to mend is to be rehearsed. A function that runs for the first time is compiled first,
@@ -48,8 +41,8 @@ export function createMend(
   pageHeap: PageHeap,
 ): Mend {
   function mendLocks(error: unknown): boolean {
-    const clean = error === REHEARSAL || locks.isRefusal(error);
-    const broken = error instanceof HeapCorruptionError || !(clean || repairHeld());
+    if (error === REHEARSAL || locks.dropRefused(error)) return true;
+    const broken = error instanceof HeapCorruptionError || !repairHeld();
     try {
       // First: who waits for these locks must not go on with them.
       if (broken) poison(memory, error instanceof Error ? error.message : String(error));
@@ -84,28 +77,4 @@ export function createMend(
   }
 
   return { locks: mendLocks, call: mendCall };
-}
-
-/**
- * Frees the runs that a slot has reserved and not committed; how many these were. Their tags may
- * have been set already.
- */
-export function freeReserved(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
-  slot: number,
-): number {
-  const reserved = (): PageIndex =>
-    findRunLocked(memory, (_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === slot);
-  let runs = 0;
-  locks.acquire(PAGE_LOCK);
-  for (let page = reserved(); page !== 0; page = reserved()) {
-    // point: recover.tag
-    memory.tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
-    pageHeap.giveRunLocked(page);
-    runs++;
-  }
-  locks.release(PAGE_LOCK);
-  return runs;
 }

@@ -14,7 +14,15 @@
  * I3  No slot is freed with a lock, a transit or a solo section still in its thread's name.
  */
 
-import { SIZE_CLASS_COUNT, type SizeClass, type SlotIndex, type WordIndex } from '../base/index.js';
+import {
+  GRANULE_SHIFT,
+  PAGE_BYTES,
+  type PageIndex,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type SlotIndex,
+  type WordIndex,
+} from '../base/index.js';
 import {
   addRecovered,
   classLock,
@@ -32,6 +40,9 @@ import {
   RECOVERED_SLOTS,
   RECOVERY_LOCK,
   REPORTS,
+  RESERVED_RUN,
+  runKind,
+  runOwner,
   slotRecord,
 } from '../layout/index.js';
 import {
@@ -44,9 +55,9 @@ import {
   withdrawReport,
 } from '../sync/index.js';
 import type { Cache } from './cache.js';
-import { freeReserved } from './mend.js';
 import type { PageHeap } from './page-heap.js';
 import type { Repairs } from './repair.js';
+import { findRunLocked } from './walk.js';
 
 /** What a recovery found. */
 export interface Recovered {
@@ -132,4 +143,28 @@ export function recoverDead(
     const words = Array.from({ length: REPORTS }, (_, n) => loadReport(i32, registry, threads, n));
     return words.filter((word) => word !== 0) as ThreadWord[];
   }
+}
+
+/**
+ * Frees the runs that a slot has reserved and not committed; how many these were. Their tags may
+ * have been set already.
+ */
+export function freeReserved(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  slot: number,
+): number {
+  const reserved = (): PageIndex =>
+    findRunLocked(memory, (_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === slot);
+  let runs = 0;
+  locks.acquire(PAGE_LOCK);
+  for (let page = reserved(); page !== 0; page = reserved()) {
+    // point: recover.tag
+    memory.tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
+    pageHeap.giveRunLocked(page);
+    runs++;
+  }
+  locks.release(PAGE_LOCK);
+  return runs;
 }

@@ -43,6 +43,7 @@ import {
   getTop,
   getTransit,
   type HeapMemory,
+  isSpanOf,
   type LockIndex,
   lockLine,
   PAGE_LOCK,
@@ -51,10 +52,8 @@ import {
   pageRecord,
   RECOVERY_LOCK,
   runKind,
-  runOwner,
   runPages,
   runWord,
-  SPAN_RUN,
   setBitmap,
   setBrk,
   setFreeCount,
@@ -66,9 +65,8 @@ import {
   setTail,
   setTransit,
   setUntouched,
-  slotRecord,
   UNTOUCHED_RUN,
-  usedSlots,
+  usedSlotRecords,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
@@ -199,7 +197,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     const index = blockIndex(c, address - head * PAGE_BYTES);
     const isBlock =
       index < SPAN_BLOCKS[c] && head * PAGE_BYTES + index * BLOCK_BYTES[c] === address;
-    if (runKind(word) !== SPAN_RUN || runOwner(word) !== c || !isBlock) {
+    if (!isSpanOf(word, c) || !isBlock) {
       throw new HeapCorruptionError(
         `the block at ${hex(address)}, on its way between a cache and a span of class ${c}, ` +
           'lies in no such span (spans I2)',
@@ -220,7 +218,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     // point: class.partial
     setPartial(i32, list, NONE);
     walkRunsLocked(memory, (head, word, record) => {
-      if (runKind(word) !== SPAN_RUN || runOwner(word) !== c) return;
+      if (!isSpanOf(word, c)) return;
       const free = countFree(record, c);
       held += blocks - free;
       // point: class.count
@@ -248,8 +246,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     return held;
   }
 
-  const usedRecords = (): WordIndex[] =>
-    usedSlots(u32, geometry.slots, geometry.threads).map((s) => slotRecord(geometry.slots, s));
+  const usedRecords = (): WordIndex[] => usedSlotRecords(u32, geometry.slots, geometry.threads);
 
   return { lockLocked, allLocked };
 }

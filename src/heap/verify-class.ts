@@ -17,6 +17,7 @@ import {
   SPAN_PAGES,
 } from '../base/index.js';
 import {
+  cachedBlocks,
   classRecord,
   FENCE,
   getBitmap,
@@ -32,15 +33,12 @@ import {
   getTop,
   getTransit,
   type HeapMemory,
+  isSpanOf,
   type PageRecord,
   pageRecord,
-  runKind,
-  runOwner,
   runPages,
-  SPAN_RUN,
-  slotRecord,
   stackBottom,
-  usedSlots,
+  usedSlotRecords,
 } from '../layout/index.js';
 import type { Findings } from './verify.js';
 import { walkRunsLocked } from './walk.js';
@@ -53,16 +51,14 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   const blocks = SPAN_BLOCKS[c];
   const list = classRecord(geometry.classes, c);
   const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
-  const slots = usedSlots(u32, geometry.slots, geometry.threads).map((s) =>
-    slotRecord(geometry.slots, s),
-  );
+  const slots = usedSlotRecords(u32, geometry.slots, geometry.threads);
 
   const cached = quiet ? collectCached() : new Set<number>();
   const heads = new Set<PageIndex>();
   let taken = 0;
   let live = 0;
   walkRunsLocked(memory, (head, word, record) => {
-    if (runKind(word) !== SPAN_RUN || runOwner(word) !== c) return;
+    if (!isSpanOf(word, c)) return;
     heads.add(head);
     if (runPages(word) !== SPAN_PAGES[c]) {
       const pages = `${runPages(word)} pages, not ${SPAN_PAGES[c]}`;
@@ -213,10 +209,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   function countClass(): void {
     const held = slots.reduce((total, slot) => total + getHeld(f64, slot, c), 0);
     const mallocs = slots.reduce((total, slot) => total + getMallocs(f64, slot, c), 0);
-    const inCaches = slots.reduce(
-      (total, slot) => total + Math.max(0, getTop(u32, slot, c) - stackBottom(slot, c)),
-      0,
-    );
+    const inCaches = slots.reduce((total, slot) => total + cachedBlocks(u32, slot, c), 0);
     const inUse = quiet ? live : Math.max(0, held - inCaches);
     report.liveBlocks += inUse;
     report.liveBytes += inUse * blockBytes;

@@ -27,24 +27,22 @@ export type Visit = (head: PageIndex, word: number, record: PageRecord) => void;
  * @throws HeapCorruptionError when a word is no run, or runs past the end (page-heap I1)
  */
 export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
-  const { endPage, firstPage } = memory.geometry;
-  for (let head = firstPage; head < endPage; ) {
-    const record = pageRecord(memory.geometry.pageTable, head);
-    const word = checkedRun(memory, head, record);
+  findRunLocked(memory, (head, word, record) => {
     visit(head, word, record);
-    head = (head + runPages(word)) as PageIndex;
-  }
+    return false;
+  });
 }
 
 /** The first head for which `fits` is true; 0 = none. */
 export function findRunLocked(
   memory: HeapMemory,
-  fits: (head: PageIndex, word: number) => boolean,
+  fits: (head: PageIndex, word: number, record: PageRecord) => boolean,
 ): PageIndex {
   const { endPage, firstPage } = memory.geometry;
   for (let head = firstPage; head < endPage; ) {
-    const word = checkedRun(memory, head, pageRecord(memory.geometry.pageTable, head));
-    if (fits(head, word)) return head;
+    const record = pageRecord(memory.geometry.pageTable, head);
+    const word = checkedRun(memory, head, record);
+    if (fits(head, word, record)) return head;
     head = (head + runPages(word)) as PageIndex;
   }
   return 0 as PageIndex;

@@ -82,6 +82,10 @@ export const runKind = (word: number): RunKind => (word >>> KIND_SHIFT) as RunKi
 export const runOwner = (word: number): number => (word >>> OWNER_SHIFT) & OWNER_MASK;
 export const runPages = (word: number): number => word & PAGES_MASK;
 
+/** Is it a span of this class? */
+export const isSpanOf = (word: number, sizeClass: number): boolean =>
+  runKind(word) === SPAN_RUN && runOwner(word) === sizeClass;
+
 export const getRun = (i32: Int32Array, r: PageRecord): number => i32[r + RUN];
 export const setRun = (i32: Int32Array, r: PageRecord, word: number): void => {
   i32[r + RUN] = word;

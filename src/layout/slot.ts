@@ -93,6 +93,10 @@ export const setTop = (u32: Uint32Array, slot: WordIndex, c: SizeClass, top: num
   u32[slot + TOPS + c] = top;
 };
 
+/** How many blocks a stack holds; 0 too where its owner has not written its tops yet. */
+export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
+  Math.max(0, getTop(u32, slot, c) - stackBottom(slot, c));
+
 export const getTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
   u32[slot + TRANSITS + c];
 export const setTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass, end: number): void => {
@@ -163,6 +167,10 @@ export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): 
   }
   return used;
 }
+
+/** The records of those. */
+export const usedSlotRecords = (u32: Uint32Array, slots: WordIndex, threads: number): WordIndex[] =>
+  usedSlots(u32, slots, threads).map((slot) => slotRecord(slots, slot));
 
 /** Empties every stack of a slot and writes its zero words, fences and tops. Counters stay. */
 export function resetStacks(

@@ -21,13 +21,13 @@ import {
   SPAN_BLOCKS,
   SPAN_PAGES,
   SPAN_TAIL_BYTES,
-  type WordIndex,
 } from '../base/index.js';
 import {
   ACQUISITIONS,
   CLOSED_BLOCKS,
   COALESCES,
   CONTENTIONS,
+  cachedBlocks,
   classRecord,
   DIRECT_MAPS,
   FLUSHES,
@@ -44,7 +44,6 @@ import {
   getSlotCounter,
   getSpanCount,
   getThreadId,
-  getTop,
   getUntouched,
   type HeapMemory,
   LARGE_FREES,
@@ -64,7 +63,6 @@ import {
   runPages,
   SPLITS,
   slotRecord,
-  stackBottom,
   usedSlots,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
@@ -132,14 +130,14 @@ export function readCounters(memory: HeapMemory): HeapStats {
 }
 
 function readClass(memory: HeapMemory, slots: SlotIndex[], c: SizeClass): SizeClassStats {
-  const { i32, f64, geometry } = memory;
+  const { i32, u32, f64, geometry } = memory;
   let held = 0;
   let cached = 0;
   let mallocs = 0;
   for (const slotIndex of slots) {
     const slot = slotRecord(geometry.slots, slotIndex);
     held += getHeld(f64, slot, c);
-    cached += cachedBlocks(memory, slot, c);
+    cached += cachedBlocks(u32, slot, c);
     mallocs += getMallocs(f64, slot, c);
   }
   const spans = getSpanCount(i32, classRecord(geometry.classes, c));
@@ -162,7 +160,7 @@ function readThread(memory: HeapMemory, slotIndex: SlotIndex): ThreadStats {
   let frees = getSlotCounter(f64, slot, LARGE_FREES);
   let cachedBytes = 0;
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-    const cached = cachedBlocks(memory, slot, c);
+    const cached = cachedBlocks(u32, slot, c);
     const mallocs = getMallocs(f64, slot, c);
     allocations += mallocs;
     frees += mallocs - getHeld(f64, slot, c) + cached;
@@ -217,11 +215,6 @@ function readUntouchedPages({ i32, geometry }: HeapMemory): number {
   const head = getUntouched(i32, geometry.pageHeap);
   if (head === 0) return 0;
   return runPages(getRun(i32, pageRecord(geometry.pageTable, head)));
-}
-
-function cachedBlocks({ u32 }: HeapMemory, slot: WordIndex, c: SizeClass): number {
-  // 0 for a slot that is being attached for the first time.
-  return Math.max(0, getTop(u32, slot, c) - stackBottom(slot, c));
 }
 
 function sumSlots({ f64, geometry }: HeapMemory, slots: SlotIndex[], counter: number): number {

@@ -50,7 +50,7 @@ import {
   swapLock,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
-import { poisonReason, throwIfPoisoned } from './poison.js';
+import { isPoisoned, throwIfPoisoned } from './poison.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
 import { isThreadAlive } from './threads.js';
 
@@ -78,13 +78,11 @@ export interface Locks {
   /** From now on (until `false`) acquire and release do nothing: this thread is alone. */
   setSolo(alone: boolean): void;
   isSolo(): boolean;
-  /** Was this thrown because a lock could not be had? Where locks are asked for nothing is half done. */
-  isRefusal(error: unknown): boolean;
   /**
-   * Releases what this thread holds, if this was thrown because a lock could not be had. Needs next
-   * to no stack: at its end is where that mostly happens.
+   * Was this thrown because a lock could not be had? Then nothing is half done, and what this thread
+   * holds is released. Needs next to no stack: at its end is where that mostly happens.
    */
-  dropRefused(error: unknown): void;
+  dropRefused(error: unknown): boolean;
   /** How many locks this thread has taken over from dead owners. */
   takeovers(): number;
 }
@@ -142,7 +140,7 @@ export function createLocks(
     probeStack(RESCUE_FRAMES);
     const started = performance.now();
     if (!spin(line)) sleepUntilTaken(line, lock, started);
-    if (poisonReason(memory) !== null) {
+    if (isPoisoned(memory)) {
       swapLock(i32, line, 0);
       throwIfPoisoned(memory);
     }
@@ -224,14 +222,15 @@ export function createLocks(
     return true;
   }
 
-  function dropRefused(error: unknown): void {
-    if (error !== refusal || solo) return;
+  function dropRefused(error: unknown): boolean {
+    if (error !== refusal) return false;
     if (CHECKED) ranks.length = 0;
     // No call but of Atomics: there may be no room for another frame. A line's first word is the lock.
     for (let word: number = table; word < tableEnd; word += LOCK_WORDS) {
       if ((i32[word] & ~WAITERS) !== me) continue;
       if (Atomics.exchange(i32, word, 0) < 0) Atomics.notify(i32, word, 1);
     }
+    return true;
   }
 
   function held(): LockIndex[] {
@@ -257,7 +256,6 @@ export function createLocks(
       solo = alone;
     },
     isSolo: () => solo,
-    isRefusal: (error) => error === refusal,
     takeovers: () => takeovers,
   };
 }

@@ -27,9 +27,8 @@ import {
   poisonWordIndex,
   readPoisonText,
   SOUND,
-  slotRecord,
   soloWordIndex,
-  usedSlots,
+  usedSlotRecords,
   writePoisonText,
 } from '../layout/index.js';
 
@@ -71,25 +70,29 @@ export function poison(memory: HeapMemory, reason: string): void {
 /** Moves the tops of every slot that was ever used; false where all had been moved before. */
 function parkAll({ u32, geometry }: HeapMemory): boolean {
   let moved = false;
-  for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
-    if (parkTops(u32, slotRecord(geometry.slots, slot))) moved = true;
+  for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
+    if (parkTops(u32, slot)) moved = true;
   }
   return moved;
 }
 
+export const isPoisoned = ({ i32, geometry }: HeapMemory): boolean =>
+  peekPoison(i32, geometry.header) !== SOUND;
+
 /** Why the heap is poisoned, or null. */
-export function poisonReason({ i32, u32, u8, geometry }: HeapMemory): string | null {
-  const { header } = geometry;
-  if (peekPoison(i32, header) === SOUND) return null;
+export function poisonReason(memory: HeapMemory): string | null {
+  if (!isPoisoned(memory)) return null;
+  const { i32, u32, u8 } = memory;
+  const { header } = memory.geometry;
   Atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
   return peekPoison(i32, header) === POISONED
-    ? readPoisonText(u8, u32, geometry.header)
+    ? readPoisonText(u8, u32, header)
     : 'another thread has just found it broken';
 }
 
 /** @throws HeapCorruptionError when the heap is poisoned */
 export function throwIfPoisoned(memory: HeapMemory): void {
-  if (peekPoison(memory.i32, memory.geometry.header) === SOUND) return;
+  if (!isPoisoned(memory)) return;
   // Again, for whoever was not in a slow path yet.
   parkAll(memory);
   throw new HeapCorruptionError(`this heap refuses all work: ${poisonReason(memory)}`);

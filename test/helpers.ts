@@ -125,7 +125,7 @@ export function statsButLocks(heap: SharedHeap): Omit<HeapStats, 'locks'> {
 export function geometryOf(heap: SharedHeap): Geometry {
   const { byteOffset } = heap.handle;
   const fields = readHeader(heap.u32, headerWord(byteOffset)) as HeaderFields;
-  return computeGeometry(fields.base, fields.bytes, fields.threads);
+  return computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug);
 }
 
 /** This heap as layout/ and what stands on it see it, for tests that look inside or break things. */

@@ -16,6 +16,7 @@ const LAYERS = [
   'layout',
   'sync',
   'heap',
+  'debug',
   'objects',
   'trace',
   'observe',

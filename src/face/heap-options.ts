@@ -5,7 +5,14 @@
  */
 
 import { PAGE_BYTES, rangeError, roundDown, roundUp, show } from '../base/index.js';
-import { defaultThreads, HEAP_BYTES_MAX, HEAP_BYTES_MIN, THREADS_MAX } from '../layout/index.js';
+import {
+  type DebugSettings,
+  defaultThreads,
+  HEAP_BYTES_MAX,
+  HEAP_BYTES_MIN,
+  THREADS_MAX,
+} from '../layout/index.js';
+import { type DebugOptions, resolveDebug } from './debug-options.js';
 import { requireFixedBuffer } from './heap-handle.js';
 import { parseBytes } from './parse-bytes.js';
 
@@ -32,6 +39,8 @@ export interface HeapOptions {
    * that has it still lives, unless the heap watches its workers. Default 10,000.
    */
   lockTimeoutMs?: number;
+  /** Debug options; SHMALLOC_ variables of the environment have the last word. */
+  debug?: DebugOptions;
 }
 
 /** The options with all that they leave open decided. */
@@ -42,6 +51,7 @@ export interface ResolvedOptions {
   readonly bytes: number;
   readonly threads: number;
   readonly lockTimeoutMs: number;
+  readonly debug: DebugSettings;
 }
 
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
@@ -49,7 +59,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { buffer, base } = checkBuffer(options);
   const bytes = checkSize(options, buffer, base);
   const threads = checkThreads(options, bytes);
-  return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options) };
+  const debug = resolveDebug(options.debug ?? {});
+  return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options), debug };
 }
 
 function checkBuffer(options: HeapOptions): {

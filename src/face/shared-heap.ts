@@ -177,13 +177,23 @@ export class SharedHeap {
    * Cost: under a millisecond for any size; memory is committed by use.
    */
   static create(options: HeapOptions = {}): SharedHeap {
-    const { buffer: given, base, bytes, threads, lockTimeoutMs } = resolveOptions(options);
+    const { buffer: given, base, bytes, threads, lockTimeoutMs, debug } = resolveOptions(options);
     // Before the buffer: a map that does not fit should cost nothing.
-    computeGeometry(base, bytes, threads);
+    computeGeometry(base, bytes, threads, debug);
     const buffer = given ?? new SharedArrayBuffer(bytes);
     const id = randomBytes(8).toString('hex');
     const pristine = given === undefined;
-    const memory = createHeap({ buffer, base, bytes, threads, id, pristine, lockTimeoutMs });
+    const memory = createHeap({
+      buffer,
+      base,
+      bytes,
+      threads,
+      id,
+      pristine,
+      lockTimeoutMs,
+      debug,
+      secret: [randomWord(), randomWord()],
+    });
     return new SharedHeap(memory, headerOf(buffer, base));
   }
 
@@ -199,7 +209,8 @@ export class SharedHeap {
     const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
     if (known !== undefined) return known;
-    const memory = viewMemory(buffer, computeGeometry(fields.base, fields.bytes, fields.threads));
+    const geometry = computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug);
+    const memory = viewMemory(buffer, geometry);
     return new SharedHeap(memory, fields);
   }
 
@@ -390,6 +401,8 @@ export class SharedHeap {
     this.detach();
   }
 }
+
+const randomWord = (): number => randomBytes(4).readUInt32LE();
 
 /** For an event nobody waits for: an error there would end the process. */
 function recoverQuietly(core: HeapCore, ended: number): void {

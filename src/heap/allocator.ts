@@ -80,6 +80,13 @@ export interface Calls {
   realloc(address: Address, size: number): Address;
   alignedAlloc(alignment: number, size: number): Address;
   usableSize(address: Address, asked?: string): number;
+  /**
+   * The first half of an allocation: a block that belongs to nobody yet, and comes back by recovery
+   * should the thread die; 0 when the heap is full. `apart`: a run of its own, whatever its size.
+   */
+  reserve(alignment: number, bytes: number, apart: boolean): Address;
+  /** The second half: hands out what was reserved last. */
+  commit(address: Address): void;
   /** The thread detaches: no call of these may touch its slot again. */
   close(): void;
 }
@@ -105,6 +112,8 @@ export function createCalls(
   const classOfGranules = CLASS_OF_GRANULES.slice();
   const own = new Uint32Array(OWN_LENGTH);
   own[LIMIT] = dataBytes;
+  /** Of the block reserved last; 0 = a large one. */
+  let reservedClass = 0 as SizeClass;
 
   // ---- fast paths
 
@@ -236,6 +245,14 @@ export function createCalls(
   }
 
   function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
+    const address = reserveGated(bytes, alignPages);
+    if (address === 0) return NULL;
+    if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
+    large.commit(address);
+    return address;
+  }
+
+  function reserveGated(bytes: number, alignPages: number): Address {
     let address: Address;
     gate.enter();
     try {
@@ -243,11 +260,7 @@ export function createCalls(
     } catch (error) {
       throw gate.abandon(error);
     }
-    const fresh = large.wasFresh();
     gate.leave();
-    if (address === 0) return NULL;
-    if (zero && !fresh) clearBytes(memory, address, bytes);
-    large.commit(address);
     return address;
   }
 
@@ -261,6 +274,23 @@ export function createCalls(
     if (address !== 0) return address;
     recover();
     return large.reserve(pages, alignPages, growing);
+  }
+
+  // ---- in two halves, for who has something to write into a block before anybody has it
+
+  function reserveBlock(alignment: number, bytes: number, apart: boolean): Address {
+    gate.checkOpen();
+    reservedClass = apart ? (0 as SizeClass) : alignedClassOf(alignment, bytes);
+    if (reservedClass === 0) {
+      return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES));
+    }
+    if (newest(reservedClass) === 0 && !fillGated(reservedClass)) return NULL;
+    return uncommitted(reservedClass);
+  }
+
+  function commit(address: Address): void {
+    if (reservedClass === 0) large.commit(address);
+    else pop(reservedClass);
   }
 
   // ---- free, slow
@@ -429,10 +459,21 @@ export function createCalls(
     own.fill(0);
   }
 
-  return { malloc, free, calloc, realloc, alignedAlloc, usableSize, close };
+  return {
+    malloc,
+    free,
+    calloc,
+    realloc,
+    alignedAlloc,
+    usableSize,
+    reserve: reserveBlock,
+    commit,
+    close,
+  };
 }
 
-function requireSize(call: string, size: unknown): void {
+/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE */
+export function requireSize(call: string, size: unknown): void {
   if (typeof size !== 'number') {
     throw typeError('ERR_SHMALLOC_INVALID_SIZE', `${call}: a size is a number, got ${show(size)}`);
   }

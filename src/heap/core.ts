@@ -33,6 +33,7 @@ import { type Calls, createCalls } from './allocator.js';
 import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { createGates, type Gate } from './gate.js';
+import { inspect, type Place } from './inspect.js';
 import { createLargeBlocks } from './large.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
@@ -68,6 +69,8 @@ export interface HeapCore {
   verify(quiet: boolean): VerifyReport;
   /** All live blocks, by address. */
   blocks(): Block[];
+  /** What lies at an address of the data region. */
+  inspect(address: number): Place;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
 }
@@ -197,6 +200,10 @@ function openCore(
     blocks() {
       gates.shared.checkOpen();
       return gates.shared.look(() => listBlocks(memory, locks));
+    },
+    inspect(address) {
+      gates.shared.checkOpen();
+      return gates.shared.look(() => inspect(memory, locks, address));
     },
     detach,
   };

@@ -1,7 +1,8 @@
 /** heap: page heap, spans, caches, allocation and free, recovery, verification. */
-export type { Calls } from './allocator.js';
+export { type Calls, requireSize } from './allocator.js';
 export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
+export type { BlockPlace, Place, RunPlace } from './inspect.js';
 export type { Recovered } from './recover.js';
 export type { Block, VerifyOptions, VerifyProblem, VerifyReport } from './verify.js';

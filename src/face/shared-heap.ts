@@ -9,6 +9,14 @@ import { randomBytes } from 'node:crypto';
 import { isMainThread, threadId, Worker } from 'node:worker_threads';
 import { type Address, rangeError, show, typeError } from '../base/index.js';
 import {
+  createDebug,
+  type Debug,
+  type HistoryEvent,
+  type HistoryFilter,
+  optionOff,
+  renderHistory,
+} from '../debug/index.js';
+import {
   attachCore,
   type Block,
   createHeap,
@@ -21,6 +29,7 @@ import {
   computeGeometry,
   type HeaderFields,
   type HeapMemory,
+  isInstrumented,
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
@@ -84,6 +93,8 @@ if (!isMainThread) {
 export class SharedHeap {
   readonly #core: HeapCore;
   readonly #id: string;
+  /** Of heaps with debug options that concern calls. */
+  readonly #debug: Debug | null;
 
   /** The whole buffer, as each kind of number. An address is a byte offset: `i32[p >>> 2]`. */
   readonly u8: Uint8Array<SharedArrayBuffer>;
@@ -155,12 +166,15 @@ export class SharedHeap {
     this.f64 = memory.f64;
     this.i64 = new BigInt64Array(buffer, 0, bytes / 8);
     this.u64 = new BigUint64Array(buffer, 0, bytes / 8);
-    const core = attachCore(memory, fields.reserveIsZero, {
+    const plain = attachCore(memory, fields.reserveIsZero, {
       threadId,
       // Only a main thread gives up: a worker that waits stalls nobody but itself.
       lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
     });
+    const debug = isInstrumented(fields.debug) ? createDebug(plain, fields.debug, threadId) : null;
+    const core = debug?.core ?? plain;
     this.#core = core;
+    this.#debug = debug;
     this.#id = fields.id;
     this.malloc_ts = core.shared.malloc;
     this.free_ts = core.shared.free;
@@ -385,6 +399,23 @@ export class SharedHeap {
    */
   blocks(): Block[] {
     return this.#core.blocks();
+  }
+
+  /**
+   * The last calls of all threads, oldest first: of each thread as many as the option `history` says.
+   * @param filter only those of one block, of one thread, or the last ones
+   * @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps no history
+   *
+   * Threads: any; holds up nobody. Cost: about a microsecond an event.
+   */
+  history(filter?: HistoryFilter): HistoryEvent[] {
+    if (this.#debug === null) throw optionOff('history');
+    return this.#debug.history(filter);
+  }
+
+  /** Writes the history to stdout, a line an event. */
+  printHistory(filter?: HistoryFilter): void {
+    console.log(renderHistory(this.history(filter)));
   }
 
   /**

@@ -65,7 +65,7 @@ const SHIFT = GRANULE_SHIFT;
 const ROUND_UP = GRANULE_BYTES - 1;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = SMALL_BYTES_MAX - 1;
-const ALIGNMENT_MAX = 64 * KIB;
+export const ALIGNMENT_MAX = 64 * KIB;
 /** Longer than 64 bytes, so that the engine keeps it outside its own heap, at a fixed address. */
 const OWN_LENGTH = 32;
 /** Places in it: how many bytes of data there are to free; the class that was allocated last. */
@@ -176,13 +176,7 @@ export function createCalls(
   }
 
   function alignedAlloc(alignment: number, size: number): Address {
-    if (typeof alignment !== 'number' || !isPowerOfTwo(alignment) || alignment > ALIGNMENT_MAX) {
-      throw rangeError(
-        'ERR_SHMALLOC_INVALID_ALIGNMENT',
-        `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
-          `got ${show(alignment)}`,
-      );
-    }
+    requireAlignment(alignment);
     requireSize('alignedAlloc', size);
     gate.checkOpen();
     const c = alignedClassOf(alignment, size);
@@ -483,4 +477,15 @@ export function requireSize(call: string, size: unknown): void {
       `${call}: a size is a whole number of bytes from 0, got ${show(size)}`,
     );
   }
+}
+
+/** @throws RangeError ERR_SHMALLOC_INVALID_ALIGNMENT */
+export function requireAlignment(alignment: unknown): void {
+  const fits = typeof alignment === 'number' && isPowerOfTwo(alignment);
+  if (fits && alignment <= ALIGNMENT_MAX) return;
+  throw rangeError(
+    'ERR_SHMALLOC_INVALID_ALIGNMENT',
+    `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
+      `got ${show(alignment)}`,
+  );
 }

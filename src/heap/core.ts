@@ -61,6 +61,7 @@ export interface HeapCore {
   readonly shared: Calls;
   /** The calls for a heap with one thread; made when first asked for. */
   solo(): Calls;
+  /** The error for an address that is no live block. */
   readonly diagnose: Diagnose;
   /** Takes back what threads left behind that ended without detaching. */
   recover(): Recovered;
@@ -182,7 +183,10 @@ function openCore(
       }
       return solo;
     },
-    diagnose,
+    diagnose(asked, address) {
+      gates.shared.checkOpen();
+      return gates.shared.look(() => diagnose(asked, address));
+    },
     recover,
     recoverThread(threadId) {
       // Where no room is left for a report, recovery takes back those that stand.

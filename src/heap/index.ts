@@ -1,8 +1,14 @@
 /** heap: page heap, spans, caches, allocation and free, recovery, verification. */
-export { type Calls, requireSize } from './allocator.js';
+export { ALIGNMENT_MAX, type Calls, requireAlignment, requireSize } from './allocator.js';
 export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
 export type { BlockPlace, Place, RunPlace } from './inspect.js';
 export type { Recovered } from './recover.js';
-export type { Block, VerifyOptions, VerifyProblem, VerifyReport } from './verify.js';
+export {
+  addProblem,
+  type Block,
+  type VerifyOptions,
+  type VerifyProblem,
+  type VerifyReport,
+} from './verify.js';

@@ -86,6 +86,12 @@ export interface Block {
   address: Address;
   /** Usable bytes. */
   bytes: number;
+  /** Bytes asked for; this and what follows only in heaps with debug options. */
+  requested?: number;
+  /** `threadId` of the thread that allocated it. */
+  threadId?: number;
+  /** Its call stack then, a line a frame, where one was recorded. */
+  stack?: string;
 }
 
 /** Where checks put what they find. */
@@ -134,11 +140,22 @@ function createFindings(quiet: boolean): Findings {
   return {
     report,
     problem(invariant, address, message) {
-      if (report.problems.length < PROBLEMS_MAX) {
-        report.problems.push({ invariant, address, message });
-      } else report.problemsLeftOut++;
+      addProblem(report, invariant, address, message);
     },
   };
+}
+
+/** Adds a problem, or counts it where there are many. */
+export function addProblem(
+  report: VerifyReport,
+  invariant: string,
+  address: number,
+  message: string,
+): void {
+  report.ok = false;
+  if (report.problems.length < PROBLEMS_MAX) {
+    report.problems.push({ invariant, address, message });
+  } else report.problemsLeftOut++;
 }
 
 /** A walk that cannot go on is a problem like others; what it has not seen stays unchecked. */

@@ -18,10 +18,10 @@
  *     7      -
  *
  *     kind     meaning, for a block with a tag (without one the record is a leftover)
- *     NONE     the block is being made
+ *     NONE     never seen: see I1
+ *     PENDING  allocated by the thread of `slot`, in a call that has not returned
  *     LIVE     in the program's hands
  *     FREED    the program has freed it, by the thread of `slot`: in quarantine, or on its way
- *     PENDING  allocated by the thread of `slot`, in a realloc that has not returned
  *
  * I1  A block's record is written before its tag is: a tagged block has a record of its own.
  * I2  A tagged block that is FREED or PENDING belongs to its slot: when the slot's thread is dead,
@@ -66,6 +66,8 @@ export const blockState = (kind: number, slot: number, frontBytes: number): numb
 export const stateKind = (state: number): number => state & KIND_MASK;
 export const stateSlot = (state: number): SlotIndex =>
   ((state >>> SLOT_SHIFT) & SLOT_MASK) as SlotIndex;
+/** The same state with another kind. */
+export const withKind = (state: number, kind: number): number => (state & ~KIND_MASK) | kind;
 export const stateFrontBytes = (state: number): number => (state >>> FRONT_SHIFT) << GRANULE_SHIFT;
 
 /** The record of a block; `table` is where that of address 0 would stand. */
@@ -99,22 +101,30 @@ export const getFreer = (u32: Uint32Array, r: BlockRecord): Doer => ({
   stack: u32[r + FREE_STACK],
 });
 
-/** All but the state, which comes last. */
+/** The record of a new block, but for its state and the stack. */
 export function writeAllocated(
   u32: Uint32Array,
   r: BlockRecord,
   requested: number,
-  by: Doer,
+  threadId: number,
 ): void {
   u32[r + REQUESTED] = requested;
-  u32[r + ALLOC_STACK] = by.stack;
+  u32[r + ALLOC_STACK] = 0;
   u32[r + FREE_STACK] = 0;
-  u32[r + ALLOC_THREAD] = by.threadId + 1;
+  u32[r + ALLOC_THREAD] = threadId + 1;
   u32[r + FREE_THREAD] = 0;
   u32[r + TURN] += 1;
 }
+export const setAllocStack = (u32: Uint32Array, r: BlockRecord, stack: number): void => {
+  u32[r + ALLOC_STACK] = stack;
+};
 
-export function writeFreed(u32: Uint32Array, r: BlockRecord, by: Doer): void {
-  u32[r + FREE_STACK] = by.stack;
-  u32[r + FREE_THREAD] = by.threadId + 1;
+export function writeFreed(
+  u32: Uint32Array,
+  r: BlockRecord,
+  threadId: number,
+  stack: number,
+): void {
+  u32[r + FREE_STACK] = stack;
+  u32[r + FREE_THREAD] = threadId + 1;
 }

@@ -28,7 +28,7 @@ export function createRedZones({ u8, i32, u32, geometry }: HeapMemory): RedZones
 
   /** The finisher of MurmurHash3 (Appleby), then out of the bytes that programs mostly write. */
   function wordAt(word: number): number {
-    let x = (word ^ low) + high;
+    let x = Math.imul(word ^ low, 0x9e3779b1) ^ high;
     x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
     x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
     return ((x ^ (x >>> 16)) & 0x5f5f5f5f) | 0x80808080;

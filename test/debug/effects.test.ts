@@ -92,7 +92,7 @@ eachFace('all options: sizes, alignments and contents are as without them', ALL,
 });
 
 eachFace('all options: a full heap ends its quarantine before it answers 0', ALL, (s) => {
-  const { t, heap, malloc, free } = s;
+  const { t, malloc, free } = s;
   const blocks: Address[] = [];
   for (let p = malloc(10_000); p !== 0; p = malloc(10_000)) blocks.push(p);
   t.true(blocks.length > 500);

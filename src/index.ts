@@ -11,10 +11,12 @@ export {
 } from './base/index.js';
 export {
   type Block,
+  type DebugOptions,
   type HeapHandle,
   type HeapOptions,
   type Recovered,
   SharedHeap,
+  type ShowOptions,
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,
@@ -22,6 +24,9 @@ export {
 } from './face/index.js';
 export type {
   HeapStats,
+  HexdumpOptions,
+  LeakGroup,
+  Leaks,
   LockStats,
   RecoveryStats,
   SizeClassStats,

@@ -4,5 +4,13 @@ export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
 export type { BlockPlace, Place, RunPlace } from './inspect.js';
+export {
+  BLOCKS_AT_ONCE,
+  type Block,
+  type BlockDetails,
+  type BlockUser,
+  type Eyes,
+  eachBlock,
+} from './known-block.js';
 export type { Recovered } from './recover.js';
-export type { Block, VerifyOptions, VerifyProblem, VerifyReport } from './verify.js';
+export type { VerifyOptions, VerifyProblem, VerifyReport } from './verify.js';

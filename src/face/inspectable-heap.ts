@@ -48,8 +48,8 @@ export abstract class InspectableHeap {
   /**
    * The block at `address` as text: a line that says where it begins, its size class, usable bytes,
    * the thread that allocated it (where debug options keep that), and whether it is live or free;
-   * then its bytes, 16 a row, in hexadecimal and as ASCII. Rows like both their neighbours are
-   * folded to `*`.
+   * then its bytes, 16 a row, in hexadecimal and as ASCII. Of four equal rows and more the first and
+   * the last are shown, with a `*` between them.
    * @param address where a block begins, live or free
    * @param options part of the block, or bytes behind it
    * @returns lines, without a line break at the end

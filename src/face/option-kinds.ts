@@ -34,7 +34,7 @@ const YES = ['1', 'true', 'on', 'yes'];
 const NO = ['0', 'false', 'off', 'no'];
 
 export const YES_OR_NO: OptionKind<boolean> = {
-  allowed: 'true or false',
+  allowed: 'true or false (1 or 0, on or off, yes or no in the environment)',
   sample: '1',
   off: false,
   fromCode: (given) => (typeof given === 'boolean' ? given : undefined),
@@ -78,7 +78,7 @@ export const SIZE: OptionKind<number> = {
 type OnError = (typeof ON_ERROR)[number];
 
 export const ERROR_MODE: OptionKind<OnError> = {
-  allowed: ON_ERROR.join(', '),
+  allowed: 'throw, warn or ignore',
   sample: ON_ERROR.join('|'),
   off: 'throw',
   fromCode: (given) => ON_ERROR.find((mode) => mode === given),

@@ -74,20 +74,17 @@ export function describeBlock(details: BlockDetails): string {
 }
 
 /**
- * The bytes from `from` to before `to`, 16 a row with their addresses and as ASCII. Rows that equal
- * the one before and the one behind are folded to one `*`.
+ * The bytes from `from` to before `to`, 16 a row with their addresses and as ASCII. Of four equal
+ * rows and more only the first and the last are shown, with a `*` between them.
  */
 export function* hexRows(u8: Uint8Array, from: number, to: number): Generator<string> {
-  let folding = false;
   for (let at = from; at < to; at += ROW_BYTES) {
-    const inside = at > from && at + 2 * ROW_BYTES <= to;
-    if (inside && equalRows(u8, at - ROW_BYTES, at) && equalRows(u8, at, at + ROW_BYTES)) {
-      if (!folding) yield '*';
-      folding = true;
-    } else {
-      yield hexRow(u8, at, Math.min(ROW_BYTES, to - at));
-      folding = false;
-    }
+    yield hexRow(u8, at, Math.min(ROW_BYTES, to - at));
+    let last = at;
+    while (last + 2 * ROW_BYTES <= to && equalRows(u8, at, last + ROW_BYTES)) last += ROW_BYTES;
+    if (last - at <= 2 * ROW_BYTES) continue;
+    yield '*';
+    at = last - ROW_BYTES;
   }
 }
 

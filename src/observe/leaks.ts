@@ -89,12 +89,11 @@ export function renderLeaks(leaks: Leaks, usage: HeapUsage): string {
 }
 
 function renderGroup({ blocks, bytes, firstAddress, stack, blockBytes }: LeakGroup): string[] {
-  const what = `${formatCount(bytes)} bytes in ${formatCount(blocks)} blocks`;
+  const kind = blockBytes === 0 ? 'large blocks' : 'blocks';
+  const size = (blockBytes ?? 0) === 0 ? '' : ` of ${formatCount(blockBytes as number)} bytes`;
   const first = `${blocks === 1 ? 'at' : 'first at'} ${hex(firstAddress)}`;
-  if (stack !== undefined) {
-    const frames = stack.split('\n').map((line) => `    ${line.trim()}`);
-    return [`${what}, ${first}, allocated`, ...frames];
-  }
-  const size = blockBytes === 0 ? 'large' : `of ${formatCount(blockBytes as number)} bytes`;
-  return [`${what} ${size}, ${first}`];
+  const what = `${formatCount(bytes)} bytes in ${formatCount(blocks)} ${kind}${size}, ${first}`;
+  if (stack === undefined) return [what];
+  const frames = stack.split('\n').map((line) => `    ${line.trim()}`);
+  return [`${what}, allocated`, ...frames];
 }

@@ -237,10 +237,10 @@ test('environment: unknown variables and bad values are warned of once, and igno
       "SHMALLOC_QUARANTINE must be a size below 4 GiB: a number of bytes, or a text like '16MiB', got '5GiB': it is ignored",
       'SHMALLOC_SCRIBBLE must be true or false (1 or 0, on or off, yes or no in the environment), ' +
         "got 'maybe': it is ignored",
+      'SHMALLOC_SEED is no variable of shmalloc: the nearest is SHMALLOC_HELP',
       'SHMALLOC_STACKS must be 0 to 64 frames; for every n-th event only: { depth, every } in code, ' +
         "as in '16,100' in the environment, got '16;100': it is ignored",
       "SHMALLOC_TRACE must be a path of at most 1024 bytes, got 'x...': it is ignored",
-      'SHMALLOC_SEED is no variable of shmalloc: the nearest is SHMALLOC_HELP',
     ],
   );
   t.is(warnings.length, 2 * once.length, 'once in each of two threads, for three heaps');

@@ -19,6 +19,7 @@ export {
   type HeapOptions,
   type Recovered,
   SharedHeap,
+  type ShowOptions,
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,
@@ -26,6 +27,9 @@ export {
 } from './face/index.js';
 export type {
   HeapStats,
+  HexdumpOptions,
+  LeakGroup,
+  Leaks,
   LockStats,
   RecoveryStats,
   SizeClassStats,

@@ -24,11 +24,11 @@ import {
 
 // ---- seeds
 
-/** This run's seed: SHMALLOC_SEED, or another one every time. Printed, so that it can be given. */
+/** This run's seed: SHMALLOC_TEST_SEED, or another one every time. Printed, so that it can be given. */
 export function seedOf(t: ExecutionContext): number {
-  const given = process.env.SHMALLOC_SEED;
+  const given = process.env.SHMALLOC_TEST_SEED;
   const seed = given === undefined ? (Date.now() ^ (process.pid << 16)) | 0 : Number(given) | 0;
-  t.log(`SHMALLOC_SEED=${seed}`);
+  t.log(`SHMALLOC_TEST_SEED=${seed}`);
   return seed;
 }
 

@@ -28,6 +28,7 @@ export type ErrorCode =
 
 /** What is wrong with an address that is not the start of a live block. */
 export type InvalidAddressReason =
+  | 'null'
   | 'not-a-number'
   | 'nan'
   | 'negative'
@@ -44,7 +45,7 @@ function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code:
 }
 
 /**
- * An address was given to free, realloc, usableSize or view that is not the start of a live block.
+ * An address was given to free, realloc, usableSize, view or hexdump where no (live) block begins.
  * The heap is exactly as before.
  */
 export class InvalidAddressError extends Error {

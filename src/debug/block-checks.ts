@@ -10,6 +10,7 @@
  */
 
 import { BlockDamagedError, hex } from '../base/index.js';
+import type { BlockUser } from '../heap/index.js';
 import {
   type DebugSettings,
   FREED_BLOCK,
@@ -21,7 +22,7 @@ import {
   stateFrontBytes,
   stateKind,
 } from '../layout/index.js';
-import type { Party, Records } from './records.js';
+import type { Records } from './records.js';
 import { createRedZones, type Damaged } from './red-zones.js';
 
 /** What a freed and a new block are filled with, as in Apple's libmalloc. */
@@ -144,7 +145,7 @@ export function biography(records: Records, block: number): string[] {
   ];
 }
 
-function tell(what: string, { threadId, stack }: Party): string[] {
+function tell(what: string, { threadId, stack }: BlockUser): string[] {
   if (stack === '') return [`  ${what} by thread ${threadId}`];
   return [`  ${what} by thread ${threadId}:`, ...stack.split('\n').map((line) => `    ${line}`)];
 }

@@ -6,17 +6,18 @@
  */
 
 import { type ErrorCode, HeapError } from '../base/index.js';
-import type { Calls, HeapCore, VerifyReport } from '../heap/index.js';
+import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
 import { appendEvent, type DebugSettings, eventRing, type HeapMemory } from '../layout/index.js';
 import { isPoisoned } from '../sync/index.js';
 import { createBlockChecks } from './block-checks.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
+import { type Allocation, createDebugEyes } from './debug-eyes.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
 import { createQuarantine } from './quarantine.js';
 import { createRecords } from './records.js';
 import { createRefusals } from './refusals.js';
 import { createStacks } from './stacks.js';
-import { knowBlocks, verifyBlocks } from './surveys.js';
+import { verifyBlocks } from './verify-blocks.js';
 
 /** The debug side of an attachment. */
 export interface Debug {
@@ -24,6 +25,7 @@ export interface Debug {
   readonly core: HeapCore;
   /** @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps none */
   history(filter?: HistoryFilter): HistoryEvent[];
+  whoAllocated(address: number): Allocation | undefined;
 }
 
 export function createDebug(core: HeapCore, settings: DebugSettings, threadId: number): Debug {
@@ -36,7 +38,7 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
 
   function verify(quiet: boolean): VerifyReport {
     const report = core.verify(quiet);
-    verifyBlocks(memory, core.blocks(), records, checks, report);
+    verifyBlocks(memory, eachBlock(core.eyes), records, checks, report);
     return report;
   }
 
@@ -74,6 +76,7 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
     bad: createRefusals(core, records),
   };
   const shared = createDebugCalls(core.shared, thread);
+  const eyes = createDebugEyes(core, settings, records, thread.bad);
   let solo: Calls | undefined;
 
   /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
@@ -91,7 +94,7 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
         solo ??= createDebugCalls(core.solo(), thread);
         return solo;
       },
-      blocks: () => knowBlocks(memory, core.blocks(), records),
+      eyes,
       verify,
       detach() {
         try {
@@ -105,6 +108,7 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
       if (historyEvents > 0) return readHistory(memory, historyEvents, filter);
       throw optionOff('history');
     },
+    whoAllocated: eyes.whoAllocated,
   };
 }
 

@@ -82,10 +82,10 @@ export function readHistory(
 /** When an event is: milliseconds since 1970, the same clock in all threads. */
 export const timeNow = (): number => performance.timeOrigin + performance.now();
 
-/** Events as lines, with times from the first one on. */
-export function renderHistory(events: readonly HistoryEvent[]): string {
+/** Events as lines, with times from the first one on, and the frames of their stacks below. */
+export function renderHistory(events: readonly HistoryEvent[]): string[] {
   const start = events[0]?.time ?? 0;
-  const lines = events.flatMap((event) => {
+  return events.flatMap((event) => {
     const time = `+${(event.time - start).toFixed(3)} ms`.padStart(14);
     const moved = event.from === undefined ? '' : `${hex(event.from)} -> `;
     const line =
@@ -94,5 +94,4 @@ export function renderHistory(events: readonly HistoryEvent[]): string {
     const frames = event.stack?.split('\n').map((frame) => `${' '.repeat(16)}${frame}`) ?? [];
     return [line, ...frames];
   });
-  return lines.join('\n');
 }

@@ -3,5 +3,6 @@
  * call stacks, checks. Heaps without such options go past it.
  */
 export type { Noted } from './debug-calls.js';
+export type { Allocation } from './debug-eyes.js';
 export { createDebug, type Debug, optionOff } from './debug-thread.js';
 export { type HistoryEvent, type HistoryFilter, renderHistory } from './history.js';

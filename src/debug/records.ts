@@ -9,7 +9,7 @@
  */
 
 import { type Address, GRANULE_BYTES, GRANULE_SHIFT, NULL, roundUp } from '../base/index.js';
-import { ALIGNMENT_MAX } from '../heap/index.js';
+import { ALIGNMENT_MAX, type BlockUser } from '../heap/index.js';
 import {
   type BlockRecord,
   blockRecord,
@@ -26,13 +26,6 @@ import {
   stateKind,
 } from '../layout/index.js';
 
-/** A thread that did something to a block. */
-export interface Party {
-  threadId: number;
-  /** Its call stack, a line a frame; empty where none was recorded. */
-  stack: string;
-}
-
 export interface Records {
   /** How far the program's part begins behind a block's start. */
   frontOf(alignment: number): number;
@@ -43,9 +36,9 @@ export interface Records {
   recordOf(block: number): BlockRecord;
   /** Bytes of the program's part, of a block of so many bytes. */
   usableOf(block: number, blockBytes: number): number;
-  allocatorOf(block: number): Party;
+  allocatorOf(block: number): BlockUser;
   /** Null while nobody has freed it. */
-  freerOf(block: number): Party | null;
+  freerOf(block: number): BlockUser | null;
 }
 
 export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings): Records {
@@ -90,7 +83,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
     return blockBytes - stateFrontBytes(getState(i32, record));
   }
 
-  const partyOf = ({ threadId, stack }: Doer): Party => ({
+  const partyOf = ({ threadId, stack }: Doer): BlockUser => ({
     threadId,
     stack: readStack(i32, u8, geometry.stackStore, stack),
   });

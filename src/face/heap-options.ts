@@ -4,7 +4,7 @@
  * Used by SharedHeap.create. Every mistake is an error that says what was given and what is allowed.
  */
 
-import { PAGE_BYTES, rangeError, roundDown, roundUp, show } from '../base/index.js';
+import { PAGE_BYTES, roundDown, roundUp } from '../base/index.js';
 import {
   type DebugSettings,
   defaultThreads,
@@ -14,6 +14,7 @@ import {
 } from '../layout/index.js';
 import { type DebugOptions, resolveDebug } from './debug-options.js';
 import { requireFixedBuffer } from './heap-handle.js';
+import { badOption } from './option-kinds.js';
 import { parseBytes } from './parse-bytes.js';
 
 const BYTES_DEFAULT = '1GiB';
@@ -39,7 +40,7 @@ export interface HeapOptions {
    * that has it still lives, unless the heap watches its workers. Default 10,000.
    */
   lockTimeoutMs?: number;
-  /** Debug options; SHMALLOC_ variables of the environment have the last word. */
+  /** Debug options. Variables of this thread's environment (SHMALLOC_GUARD ...) have the last word. */
   debug?: DebugOptions;
 }
 
@@ -59,7 +60,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { buffer, base } = checkBuffer(options);
   const bytes = checkSize(options, buffer, base);
   const threads = checkThreads(options, bytes);
-  const debug = resolveDebug(options.debug ?? {});
+  const debug = resolveDebug(options.debug);
   return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options), debug };
 }
 
@@ -118,11 +119,4 @@ function checkLockTimeout({ lockTimeoutMs = LOCK_TIMEOUT_MS_DEFAULT }: HeapOptio
   const fits = Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1;
   if (fits && lockTimeoutMs <= LOCK_TIMEOUT_MS_MAX) return lockTimeoutMs;
   throw badOption('lockTimeoutMs', lockTimeoutMs, 'a whole number of milliseconds from 1');
-}
-
-function badOption(name: string, got: unknown, allowed: string): RangeError {
-  return rangeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.create: ${name} must be ${allowed}, got ${show(got)}`,
-  );
 }

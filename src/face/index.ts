@@ -10,5 +10,6 @@ export type { DebugOptions } from './debug-options.js';
 export { workerDataWith } from './default-heap.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
+export type { ShowOptions } from './inspectable-heap.js';
 export { parseBytes } from './parse-bytes.js';
 export * from './shared-heap.js';

@@ -8,17 +8,9 @@
 import { randomBytes } from 'node:crypto';
 import { isMainThread, threadId, Worker } from 'node:worker_threads';
 import { type Address, rangeError, show, typeError } from '../base/index.js';
-import {
-  createDebug,
-  type Debug,
-  type HistoryEvent,
-  type HistoryFilter,
-  optionOff,
-  renderHistory,
-} from '../debug/index.js';
+import { createDebug } from '../debug/index.js';
 import {
   attachCore,
-  type Block,
   createHeap,
   type HeapCore,
   type Recovered,
@@ -37,12 +29,15 @@ import {
   type HeapStats,
   identityGap,
   readStats,
+  readUsage,
   renderStats,
   resetStats,
 } from '../observe/index.js';
+import { createEnding, type Ending, reportAtEnd } from './at-end.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
+import { InspectableHeap } from './inspectable-heap.js';
 
 /** The typed arrays that can lie over a block. */
 export type ViewConstructor =
@@ -90,11 +85,11 @@ if (!isMainThread) {
  * heap.free_ts(p);
  * ```
  */
-export class SharedHeap {
+export class SharedHeap extends InspectableHeap {
   readonly #core: HeapCore;
   readonly #id: string;
-  /** Of heaps with debug options that concern calls. */
-  readonly #debug: Debug | null;
+  /** What is to be done before this attachment ends. */
+  readonly #ending: Ending = createEnding();
 
   /** The whole buffer, as each kind of number. An address is a byte offset: `i32[p >>> 2]`. */
   readonly u8: Uint8Array<SharedArrayBuffer>;
@@ -154,6 +149,14 @@ export class SharedHeap {
   readonly alignedAlloc_ts: (alignment: number, size: number) => Address;
 
   private constructor(memory: HeapMemory, fields: HeaderFields) {
+    const plain = attachCore(memory, fields.reserveIsZero, {
+      threadId,
+      // Only a main thread gives up: a worker that waits stalls nobody but itself.
+      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
+    });
+    const debug = isInstrumented(fields.debug) ? createDebug(plain, fields.debug, threadId) : null;
+    const core = debug?.core ?? plain;
+    super(core, debug);
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);
     this.u8 = memory.u8;
@@ -166,15 +169,7 @@ export class SharedHeap {
     this.f64 = memory.f64;
     this.i64 = new BigInt64Array(buffer, 0, bytes / 8);
     this.u64 = new BigUint64Array(buffer, 0, bytes / 8);
-    const plain = attachCore(memory, fields.reserveIsZero, {
-      threadId,
-      // Only a main thread gives up: a worker that waits stalls nobody but itself.
-      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
-    });
-    const debug = isInstrumented(fields.debug) ? createDebug(plain, fields.debug, threadId) : null;
-    const core = debug?.core ?? plain;
     this.#core = core;
-    this.#debug = debug;
     this.#id = fields.id;
     this.malloc_ts = core.shared.malloc;
     this.free_ts = core.shared.free;
@@ -208,7 +203,13 @@ export class SharedHeap {
       debug,
       secret: [randomWord(), randomWord()],
     });
-    return new SharedHeap(memory, headerOf(buffer, base));
+    const heap = new SharedHeap(memory, headerOf(buffer, base));
+    reportAtEnd(heap.#ending, debug, {
+      leaks: () => heap.leaks(),
+      usage: () => readUsage(memory),
+      stats: () => heap.stats(),
+    });
+    return heap;
   }
 
   /**
@@ -393,37 +394,12 @@ export class SharedHeap {
   }
 
   /**
-   * All live blocks, by address. Exact when the other threads are quiet.
-   *
-   * Threads: any. Cost: a walk of all there is, and an object for each block.
-   */
-  blocks(): Block[] {
-    return this.#core.blocks();
-  }
-
-  /**
-   * The last calls of all threads, oldest first: of each thread as many as the option `history` says.
-   * @param filter only those of one block, of one thread, or the last ones
-   * @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps no history
-   *
-   * Threads: any; holds up nobody. Cost: about a microsecond an event.
-   */
-  history(filter?: HistoryFilter): HistoryEvent[] {
-    if (this.#debug === null) throw optionOff('history');
-    return this.#debug.history(filter);
-  }
-
-  /** Writes the history to stdout, a line an event. */
-  printHistory(filter?: HistoryFilter): void {
-    console.log(renderHistory(this.history(filter)));
-  }
-
-  /**
    * Gives this thread's caches and slot back; blocks stay live. Every later malloc or free of this
    * instance throws ERR_SHMALLOC_DETACHED; attaching again gives a new one. A worker that exits
    * detaches by itself.
    */
   detach(): void {
+    this.#ending.run();
     this.#core.detach();
     if (attached.get(this.#id) === this) attached.delete(this.#id);
   }

@@ -34,13 +34,15 @@ import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { createGates, type Gate } from './gate.js';
 import { inspect, type Place } from './inspect.js';
+import type { Eyes } from './known-block.js';
 import { createLargeBlocks } from './large.js';
+import { createEyes } from './list-blocks.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
 import { type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
 import { createSpans, type Spans } from './spans.js';
-import { type Block, listBlocks, type VerifyReport, verifyHeap } from './verify.js';
+import { type VerifyReport, verifyHeap } from './verify.js';
 
 const SOLO_WAIT_MS = 5;
 /** Recovery belongs to no slot: it gives runs back and reserves none. */
@@ -68,8 +70,8 @@ export interface HeapCore {
   /** The thread with this number has ended: says so to all, and recovers it. */
   recoverThread(threadId: number): Recovered;
   verify(quiet: boolean): VerifyReport;
-  /** All live blocks, by address. */
-  blocks(): Block[];
+  /** Who sees the blocks. */
+  readonly eyes: Eyes;
   /** What lies at an address of the data region. */
   inspect(address: number): Place;
   /** Gives this thread's caches and slot back. A second call does nothing. */
@@ -201,10 +203,7 @@ function openCore(
       gates.shared.checkOpen();
       return gates.shared.look(() => verifyHeap(memory, locks, quiet));
     },
-    blocks() {
-      gates.shared.checkOpen();
-      return gates.shared.look(() => listBlocks(memory, locks));
-    },
+    eyes: createEyes(memory, locks, gates.shared, diagnose),
     inspect(address) {
       gates.shared.checkOpen();
       return gates.shared.look(() => inspect(memory, locks, address));

@@ -39,6 +39,7 @@ export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
       const what = typeof address === 'string' ? 'a string' : show(address);
       return { reason: 'not-a-number', text: `${what} is no address: addresses are numbers` };
     }
+    if (address === 0) return { reason: 'null', text: 'null: no block begins there' };
     if (Number.isNaN(address)) return { reason: 'nan', text: 'NaN is no address' };
     if (address < 0) return { reason: 'negative', text: 'addresses are not negative' };
     if (!Number.isInteger(address) && Number.isFinite(address)) {

@@ -4,10 +4,17 @@ export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
 export type { BlockPlace, Place, RunPlace } from './inspect.js';
+export {
+  BLOCKS_AT_ONCE,
+  type Block,
+  type BlockDetails,
+  type BlockUser,
+  type Eyes,
+  eachBlock,
+} from './known-block.js';
 export type { Recovered } from './recover.js';
 export {
   addProblem,
-  type Block,
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,

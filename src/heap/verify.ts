@@ -13,34 +13,24 @@
  */
 
 import {
-  type Address,
-  BLOCK_BYTES,
-  GRANULE_SHIFT,
   HeapCorruptionError,
   PAGE_BYTES,
   SIZE_CLASS_COUNT,
   type SizeClass,
-  SPAN_BLOCKS,
 } from '../base/index.js';
 import {
   classLock,
   type HeapMemory,
-  LARGE_RUN,
   LOCK_COUNT,
   type LockIndex,
   loadSolo,
   lockLine,
   PAGE_LOCK,
   peekLock,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import { checkClassLocked } from './verify-class.js';
 import { checkRunsLocked } from './verify-runs.js';
-import { walkRunsLocked } from './walk.js';
 
 /** How `verify` is to look. */
 export interface VerifyOptions {
@@ -79,19 +69,6 @@ export interface VerifyReport {
   spans: number;
   largeBlocks: number;
   freeRuns: number;
-}
-
-/** A live block. */
-export interface Block {
-  address: Address;
-  /** Usable bytes. */
-  bytes: number;
-  /** Bytes asked for; this and what follows only in heaps with debug options. */
-  requested?: number;
-  /** `threadId` of the thread that allocated it. */
-  threadId?: number;
-  /** Its call stack then, a line a frame, where one was recorded. */
-  stack?: string;
 }
 
 /** Where checks put what they find. */
@@ -187,23 +164,4 @@ function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): v
   }
   const solo = loadSolo(i32, geometry.header);
   if (solo !== 0) problem('threads I2', geometry.header * 4, `a solo section of ${solo} is open`);
-}
-
-/** All live blocks, by address. */
-export function listBlocks(memory: HeapMemory, locks: Locks): Block[] {
-  const { tags } = memory;
-  const blocks: Block[] = [];
-  const add = (address: number, bytes: number): void => {
-    if (tags[address >>> GRANULE_SHIFT] !== 0) blocks.push({ address: address as Address, bytes });
-  };
-  locks.acquire(PAGE_LOCK);
-  walkRunsLocked(memory, (head, word) => {
-    const start = head * PAGE_BYTES;
-    if (runKind(word) === LARGE_RUN) add(start, runPages(word) * PAGE_BYTES);
-    if (runKind(word) !== SPAN_RUN) return;
-    const c = runOwner(word);
-    for (let n = 0; n < SPAN_BLOCKS[c]; n++) add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
-  });
-  locks.release(PAGE_LOCK);
-  return blocks;
 }

@@ -1,8 +1,9 @@
 /**
  * The walk: all runs of the data region, from head to head. What recovery and every check go by.
  *
- * Used by repair.ts, mend.ts, large.ts, diagnose.ts and verify*.ts. Needs the page lock (or
- * solitude): it is the order of the heads that the lock guards, and nothing inside a run is read.
+ * Used by repair.ts, mend.ts, large.ts, inspect.ts, list-blocks.ts and verify*.ts. Needs the page
+ * lock (or solitude): it is the order of the heads that the lock guards, and nothing inside a run is
+ * read.
  *
  * I1  It ends: every step goes up, by a length that is checked.
  */

@@ -1,4 +1,7 @@
-/** observe: reading the heap while it runs. Imports base, layout. */
+/** observe: reading the heap while it runs. Imports base, layout, heap's types. */
 export * from './heap-stats.js';
+export { type HexdumpOptions, hexRows, renderHexdump } from './hexdump.js';
+export * from './leaks.js';
+export { type ListingSource, writeListing, zoneOf } from './listing.js';
 export { identityGap, readStats, resetStats } from './stats.js';
 export * from './stats-table.js';

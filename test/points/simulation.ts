@@ -120,7 +120,7 @@ export function withHook<T>(hook: (name: string, n: number) => void, work: () =>
 
 /** Addresses of all live blocks. */
 export const liveBlocks = (core: HeapCore): Set<Address> =>
-  new Set(core.blocks().map(({ address }) => address));
+  new Set(core.eyes.blocksFrom(0, Number.POSITIVE_INFINITY).map(({ address }) => address));
 
 /** Locks that are held, and by whom; for "no lock left". */
 export function heldLocks({ layout }: Library, { i32, geometry }: HeapMemory): string[] {

@@ -50,7 +50,7 @@ export interface Tracer {
     address: number,
     bytes: number,
   ): void;
-  /** A block is about to be given back. */
+  /** A block is about to be given back. Not for address 0. */
   freed(address: number): void;
   /**
    * A block was reallocated, and is about to be given back if it moved. `from` = `to` where it

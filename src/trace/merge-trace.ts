@@ -136,7 +136,8 @@ function merge(
   /** Is there a slot for it, if it needs one? */
   function fits({ operation, address, from }: TraceEvent): boolean {
     if (operation === FREE || address === 0 || blocks.hasRoom(limits.slots)) return true;
-    return blocks.of(address) !== NO_SLOT || (from !== 0 && blocks.of(from) !== NO_SLOT);
+    if (blocks.of(address) !== NO_SLOT) return true;
+    return operation === REALLOC && blocks.of(from) !== NO_SLOT;
   }
 
   /** Writes an event; false when the trace can do nothing with it. */
@@ -144,7 +145,8 @@ function merge(
     const { operation, address, from, bytes } = event;
     if (operation === FREE) return free(event, address);
     if (operation === REALLOC && address === 0) return free(event, from);
-    if (operation !== MALLOC && operation !== CALLOC && operation !== REALLOC) return false;
+    const allocates = operation === MALLOC || operation === CALLOC || operation === REALLOC;
+    if (!allocates || address === 0) return false;
     const stays = operation === REALLOC && from === address;
     // Somebody freed the block that was here and could not say so.
     if (!stays && free(event, address)) repaired++;
@@ -153,8 +155,7 @@ function merge(
   }
 
   function slotFor({ operation, address, from }: TraceEvent): number {
-    const known = operation === REALLOC && from !== 0;
-    if (!known) return blocks.take(address);
+    if (operation !== REALLOC || from === 0) return blocks.take(address);
     if (blocks.of(from) === NO_SLOT) {
       // Of a block that the trace does not know, realloc is what it is of none: an allocation.
       repaired++;

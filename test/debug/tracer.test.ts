@@ -12,8 +12,9 @@ import {
   rmdirSync,
   truncateSync,
 } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
-import type { SlotIndex } from '../../src/base/index.js';
+import type { SlotIndex, WordIndex } from '../../src/base/index.js';
 import { createTracer, type Tracer } from '../../src/debug/index.js';
 import {
   appendTrace,
@@ -27,6 +28,7 @@ import {
   nextSequence,
   setTraceState,
   spoolPath,
+  TRACE_BUFFER_BYTES,
   TRACE_CALLOC,
   TRACE_EVENT_BYTES,
   TRACE_EVENT_WORDS,
@@ -43,6 +45,7 @@ import {
 import { finishTrace } from '../../src/trace/index.js';
 import { TraceFolder } from '../trace/make-trace.js';
 import { makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
+import { ended } from '../workers.js';
 
 const ID = '0123456789abcdef';
 
@@ -266,6 +269,32 @@ test('copyTrace: gives whole events only, emptied or not', (t) => {
   };
   appendTrace(i32, u32, f64, bufferOf(0), event);
   t.deepEqual(events(0), [event]);
+});
+
+test.serial('copyTrace: gives whole events, in order, from under its owner', async (t) => {
+  const buffer = new SharedArrayBuffer(TRACE_BUFFER_BYTES + 64);
+  const [i32, u32] = [new Int32Array(buffer), new Uint32Array(buffer)];
+  const worker = new Worker(new URL('./emptying.worker.js', import.meta.url), {
+    workerData: buffer,
+  });
+  while (Atomics.load(i32, 0) === 0) await new Promise(setImmediate);
+  const copy = new Uint32Array(TRACE_EVENTS * TRACE_EVENT_WORDS);
+  const firsts = new Set<number>();
+  const wrong: TraceEvent[] = [];
+  for (const stop = performance.now() + 1000; performance.now() < stop; ) {
+    const count = copyTrace(i32, u32, 0 as WordIndex, copy);
+    const events = eventsIn(copy.buffer, count);
+    events.forEach((event, n) => {
+      const { sequence, operation, threadId, address, from, bytes } = event;
+      const whole = [operation, threadId, address, from, bytes].every((one) => one === sequence);
+      if (!whole || sequence !== events[0].sequence + n) wrong.push(event);
+    });
+    if (count > 0) firsts.add(events[0].sequence);
+  }
+  Atomics.store(i32, i32.length - 1, 1);
+  await ended(worker);
+  t.deepEqual(wrong.slice(0, 5), []);
+  t.true(firsts.size > 10, `${firsts.size} fillings of the buffer seen`);
 });
 
 // ---- a file system that refuses

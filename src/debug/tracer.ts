@@ -5,9 +5,9 @@
  * (layout/trace-buffer.ts), full ones go to a spool file of the slot; trace/merge-trace.ts makes a
  * trace of all of them.
  *
- * I1  Events are in an order in which the blocks were really handed on: an allocation is noted after
- *     its block was obtained, a free or a move before the old block is given back. The callers see
- *     to that.
+ * I1  Events are in an order in which the blocks were really handed on: an allocation is noted
+ *     after its block was committed, a free or a move before the old block is given back. The
+ *     callers see to that.
  * I2  What a thread has noted stays noted, at whatever moment it is killed.
  * I3  A thread that cannot write its file goes on without a trace, and says so once.
  */
@@ -44,7 +44,7 @@ import {
 const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
 
 export interface Tracer {
-  /** A block was obtained; before the program knows of it. An aligned one counts as malloc. */
+  /** A block was obtained and committed; before the program knows of it. An aligned one counts as malloc. */
   allocated(
     operation: typeof TRACE_MALLOC | typeof TRACE_CALLOC,
     address: number,
@@ -138,7 +138,7 @@ function createSpool(path: string) {
   function write(events: Uint8Array): void {
     if (file === CLOSED) {
       file = openSync(path, constants.O_WRONLY | constants.O_CREAT);
-      // Half an event at its end is of a former owner's write that failed; it is in the buffer, too.
+      // Half an event at its end is of a former owner's write that failed: the buffer has it, too.
       const { size } = fstatSync(file);
       end = size - (size % TRACE_EVENT_BYTES);
     }

@@ -1,11 +1,11 @@
 /**
- * Which slot of a trace each live block has: slots are given anew as soon as they are free, lowest
- * numbers first in use, so that a trace has as many as blocks were live at once.
+ * Which slot of a trace each live block has: a free slot is given anew before another is begun, so
+ * that a trace has as many as blocks were live at once.
  *
  * Used by merge-trace.ts, one thread.
  *
- * The table is an array of pages, each made when it is needed: as a Map it would take ten times as
- * long, and hold no more than 2^24 blocks.
+ * The table is an array of pages, each made when it is needed. A Map could hold no more than 2^24
+ * blocks, and hashes each address.
  */
 
 import { GRANULE_SHIFT } from '../base/index.js';

@@ -1,11 +1,11 @@
 /**
- * Event streams: what the threads of a heap traced, from their spool files and buffers, brought into
- * one order.
+ * Event streams: what the threads of a heap traced, from their spool files and buffers, brought
+ * into one order.
  *
  * Used by merge-trace.ts, one thread; tracing has ended, the threads may still run.
  *
- * I1  A stream gives the events of a slot by strictly ascending sequence: those that are there twice
- *     (layout/trace-buffer.ts, I2) once.
+ * I1  A stream gives the events of a slot by strictly ascending sequence: those that are there
+ *     twice (layout/trace-buffer.ts, I2) once.
  * I2  The buffer is copied before the file is read: an owner that empties it into the file in
  *     between leaves its events in both, and not in neither.
  */

@@ -7,8 +7,8 @@
  * I1  The trace is what all threads had done up to one moment: if an event is in it, so is every
  *     event that came before it. (The last sequence is read before the first buffer, and a thread
  *     has noted an event before any other can know of what it tells.)
- * I2  What is written can be replayed (trace-file.ts, I1), whatever was lost: an event that does not
- *     fit is left out or completed, and counted.
+ * I2  What is written can be replayed (trace-file.ts, I1), whatever was lost: an event that does
+ *     not fit is left out or completed, and counted.
  * I3  It is written once, whoever calls, and nothing of it stays behind.
  */
 

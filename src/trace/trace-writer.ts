@@ -3,8 +3,8 @@
  *
  * Used by merge-trace.ts. Any thread.
  *
- * A file of any length takes one piece of memory: each piece of the operations becomes a gzip member
- * of its own. The header comes first but is known last: its member is not compressed, and so has
+ * A file of any length takes one piece of memory: each piece of the operations becomes a gzip
+ * member of its own. The header comes first but is known last: its member is not compressed, and so has
  * one length whatever it says.
  *
  * I1  A file that was not finished is refused by the reader: its header knows of no operation.
@@ -23,7 +23,7 @@ const PIECE_OPERATIONS = 1 << 17;
 const EFFORT = 4;
 /** More traces of one name than this are a mistake. */
 const NAMES_MAX = 10_000;
-/** Longer than all of them, so that `name.mtr.gz` becomes `name.2.mtr.gz`. */
+/** One extension, though it has two dots: `name.mtr.gz` becomes `name.2.mtr.gz`. */
 const EXTENSION = '.mtr.gz';
 
 export interface TraceWriter {

@@ -44,7 +44,7 @@ import {
 const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
 
 export interface Tracer {
-  /** A block was obtained and committed; before the program knows of it. An aligned one counts as malloc. */
+  /** A block was committed, and the program does not know yet. An aligned one counts as malloc. */
   allocated(
     operation: typeof TRACE_MALLOC | typeof TRACE_CALLOC,
     address: number,

@@ -4,8 +4,8 @@
  * Used by merge-trace.ts. Any thread.
  *
  * A file of any length takes one piece of memory: each piece of the operations becomes a gzip
- * member of its own. The header comes first but is known last: its member is not compressed, and so has
- * one length whatever it says.
+ * member of its own. The header comes first but is known last: its member is not compressed, and
+ * so has one length whatever it says.
  *
  * I1  A file that was not finished is refused by the reader: its header knows of no operation.
  * I2  No file is overwritten that was written since this process began: it is the trace of another

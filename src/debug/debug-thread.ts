@@ -7,7 +7,14 @@
 
 import { type ErrorCode, HeapError } from '../base/index.js';
 import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
-import { appendEvent, type DebugSettings, eventRing, type HeapMemory } from '../layout/index.js';
+import {
+  appendEvent,
+  type DebugSettings,
+  eventRing,
+  type HeapMemory,
+  TRACE_CALLOC,
+  TRACE_MALLOC,
+} from '../layout/index.js';
 import { isPoisoned } from '../sync/index.js';
 import { createBlockChecks } from './block-checks.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
@@ -17,6 +24,7 @@ import { createQuarantine } from './quarantine.js';
 import { createRecords } from './records.js';
 import { createRefusals } from './refusals.js';
 import { createStacks } from './stacks.js';
+import { createTracer, type Tracer } from './tracer.js';
 import { verifyBlocks } from './verify-blocks.js';
 
 /** The debug side of an attachment. */
@@ -33,8 +41,9 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
   const records = createRecords(memory, settings);
   const checks = createBlockChecks(memory, settings, records);
   const quarantine = createQuarantine(settings.quarantineBytes, checks.find);
-  const { stackDepth, stackEvery, historyEvents } = settings;
-  const note = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : () => {};
+  const { stackDepth, stackEvery, historyEvents, tracePath } = settings;
+  const tracer = tracePath === '' ? null : createTracer(memory, slotIndex, threadId, tracePath);
+  const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
 
   function verify(quiet: boolean): VerifyReport {
     const report = core.verify(quiet);
@@ -59,6 +68,11 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
       `the check after ${calls - 1} calls of thread ${threadId} found ${found} ` +
         `${found === 1 ? 'problem' : 'problems, the first'}: ${first.message} (${first.invariant})`,
     );
+  }
+
+  function note(event: Noted): void {
+    write?.(event);
+    if (tracer !== null) trace(tracer, event);
   }
 
   const thread = {
@@ -100,6 +114,7 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
         try {
           close();
         } finally {
+          tracer?.close();
           core.detach();
         }
       },
@@ -132,6 +147,13 @@ function historian(
   const ring = eventRing(geometry.eventRings, slotIndex, historyEvents);
   return (event) =>
     appendEvent(u32, f64, ring, historyEvents, { ...event, threadId, time: timeNow() });
+}
+
+/** Notes a call for the trace. */
+function trace(tracer: Tracer, { operation, address, from, requested }: Noted): void {
+  if (operation === 'free') tracer.freed(address);
+  else if (operation === 'realloc') tracer.moved(from, address, requested);
+  else tracer.allocated(operation === 'calloc' ? TRACE_CALLOC : TRACE_MALLOC, address, requested);
 }
 
 /** What is done with the error of a bad free. */

@@ -8,7 +8,7 @@
  * I3  A thread that is terminated, or a process that is killed, runs none.
  */
 
-import type { DebugSettings } from '../layout/index.js';
+import type { DebugSettings, HeapMemory } from '../layout/index.js';
 import {
   type HeapStats,
   type HeapUsage,
@@ -16,6 +16,7 @@ import {
   renderLeaks,
   renderStats,
 } from '../observe/index.js';
+import { finishTrace } from '../trace/index.js';
 import { writeToStderr } from './stderr.js';
 
 /** The end of one attachment. */
@@ -63,13 +64,15 @@ export function createEnding(): Ending {
 
 /** What reports at the end ask a heap. */
 export interface Reported {
+  readonly memory: HeapMemory;
   leaks(): Leaks;
   usage(): HeapUsage;
   stats(): HeapStats;
 }
 
-/** The reports that the heap's options ask for, to stderr. */
-export function reportAtEnd(ending: Ending, { leaks, stats }: DebugSettings, heap: Reported): void {
+/** The reports that the heap's options ask for, to stderr, and its trace. */
+export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Reported): void {
+  const { leaks, stats, tracePath } = settings;
   if (leaks) {
     ending.add('leak report', () => {
       writeToStderr(`${renderLeaks(heap.leaks(), heap.usage())}\n`);
@@ -78,4 +81,5 @@ export function reportAtEnd(ending: Ending, { leaks, stats }: DebugSettings, hea
   if (stats) {
     ending.add('statistics', () => writeToStderr(`${renderStats(heap.stats())}\n`));
   }
+  if (tracePath !== '') ending.add('trace', () => finishTrace(heap.memory, tracePath));
 }

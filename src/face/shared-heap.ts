@@ -205,6 +205,7 @@ export class SharedHeap extends InspectableHeap {
     });
     const heap = new SharedHeap(memory, headerOf(buffer, base));
     reportAtEnd(heap.#ending, debug, {
+      memory,
       leaks: () => heap.leaks(),
       usage: () => readUsage(memory),
       stats: () => heap.stats(),

@@ -174,3 +174,7 @@ export const getSecret = (u32: Uint32Array, r: WordIndex): readonly [number, num
 /** The next number in the order of all traced events, from 1. */
 export const nextSequence = (i32: Int32Array, r: WordIndex): number =>
   (Atomics.add(i32, r + SEQUENCE, 1) + 1) >>> 0;
+
+/** The number that the latest event has; 0 before the first. */
+export const loadSequence = (i32: Int32Array, r: WordIndex): number =>
+  Atomics.load(i32, r + SEQUENCE) >>> 0;

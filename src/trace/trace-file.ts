@@ -1,14 +1,7 @@
 /**
- * Trace files (`.mtr.gz`): every allocation call that a program made, in order.
+ * Reads trace files: trace-format.ts draws them.
  *
  * Used by the command line; replayed by workers/replay-worker.ts. Main thread or any other.
- *
- *     gzip of   16 bytes   'MTR1', operation count, slot count, thread count (32-bit little-endian)
- *               8 bytes    per operation, two 32-bit little-endian words:
- *                          bits 0..2 kind, 3..7 thread modulo 32, 8..31 slot;  size in bytes
- *
- * A slot names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
- * free empties it.
  *
  * I1  A Trace that was read can be replayed blindly: slots are in range, kinds are known, nothing
  *     is filled twice or freed twice. A file that is not so is refused.
@@ -18,16 +11,18 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { HeapError } from '../base/index.js';
-
-export const MALLOC = 1;
-export const FREE = 2;
-export const CALLOC = 3;
-export const REALLOC = 4;
-
-const MAGIC = 'MTR1';
-const HEADER_BYTES = 16;
-const OPERATION_BYTES = 8;
-const SLOTS_MAX = 1 << 24;
+import {
+  CALLOC,
+  FREE,
+  HEADER_BYTES,
+  kindOf,
+  MAGIC,
+  MALLOC,
+  OPERATION_BYTES,
+  REALLOC,
+  SLOTS_MAX,
+  slotOf,
+} from './trace-format.js';
 
 export interface Trace {
   readonly name: string;
@@ -90,8 +85,8 @@ function check(path: string, words: Uint32Array, slots: number): number {
   let live = 0;
   let peak = 0;
   for (let i = 0; i < words.length; i += 2) {
-    const kind = words[i] & 7;
-    const slot = words[i] >>> 8;
+    const kind = kindOf(words[i]);
+    const slot = slotOf(words[i]);
     const size = words[i + 1];
     const wrong = (what: string) => bad(path, `operation ${i / 2} ${what} (slot ${slot})`);
     if (kind < MALLOC || kind > REALLOC) throw wrong(`is of unknown kind ${kind}`);

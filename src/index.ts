@@ -21,9 +21,16 @@ export {
   type ViewConstructor,
 } from './face/index.js';
 export type {
+  HeapMap,
   HeapStats,
   LockStats,
+  MapPlainRun,
+  MapRegion,
+  MapRun,
+  MapSpan,
   RecoveryStats,
+  RunZone,
   SizeClassStats,
   ThreadStats,
+  ZoneTotals,
 } from './observe/index.js';

@@ -25,8 +25,10 @@ import {
   viewMemory,
 } from '../layout/index.js';
 import {
+  type HeapMap,
   type HeapStats,
   identityGap,
+  readMap,
   readStats,
   renderStats,
   resetStats,
@@ -374,6 +376,21 @@ export class SharedHeap {
    */
   blocks(): Block[] {
     return this.#core.blocks();
+  }
+
+  /**
+   * Where everything in the heap is, as plain data: metadata, then every run of pages with what it
+   * is used for, and of each span its block size and how many blocks are live, cached and free.
+   * Pictures of it are drawn by `shmalloc/pictures`. While other threads run, the runs are those of
+   * one moment, and the blocks in them those of a moment after it; when they are quiet all of it is
+   * exact, and adds up to what stats() says.
+   * @throws HeapCorruptionError
+   *
+   * Threads: any; holds up those that need pages, for about 10 ns a run. Cost: a walk over the runs,
+   * about 20 ms for the 122,000 spans of a full heap of 1 GiB; an object for each run.
+   */
+  map(): HeapMap {
+    return readMap(this.#core.memory, this.#core.runs());
   }
 
   /**

@@ -14,7 +14,7 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import { type HeapMemory, setThreadId, slotRecord } from '../layout/index.js';
+import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/index.js';
 import {
   claimSlot,
   createLocks,
@@ -40,6 +40,7 @@ import { type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
 import { createSpans, type Spans } from './spans.js';
 import { type Block, listBlocks, type VerifyReport, verifyHeap } from './verify.js';
+import { copyRunsLocked } from './walk.js';
 
 const SOLO_WAIT_MS = 5;
 /** Recovery belongs to no slot: it gives runs back and reserves none. */
@@ -68,6 +69,8 @@ export interface HeapCore {
   verify(quiet: boolean): VerifyReport;
   /** All live blocks, by address. */
   blocks(): Block[];
+  /** All runs at one moment, by address: head page and run word, in turn. */
+  runs(): Int32Array;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
 }
@@ -197,6 +200,15 @@ function openCore(
     blocks() {
       gates.shared.checkOpen();
       return gates.shared.look(() => listBlocks(memory, locks));
+    },
+    runs() {
+      gates.shared.checkOpen();
+      return gates.shared.look(() => {
+        locks.acquire(PAGE_LOCK);
+        const runs = copyRunsLocked(memory);
+        locks.release(PAGE_LOCK);
+        return runs;
+      });
     },
     detach,
   };

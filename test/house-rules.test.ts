@@ -19,6 +19,7 @@ const LAYERS = [
   'objects',
   'trace',
   'observe',
+  'pictures',
   'face',
   'pool',
   'cli',

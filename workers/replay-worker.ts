@@ -10,7 +10,22 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { type Address, SharedHeap } from 'shmalloc';
+import { type Address, type HeapMap, SharedHeap } from 'shmalloc';
+
+/** A map to be taken in the first replay, when so many operations are done; and what for. */
+export interface MapWanted {
+  readonly after: number;
+  readonly why: 'most' | 'frame';
+}
+
+/** A map, and when it was taken; `full`: because the heap was. */
+export interface MapTaken {
+  readonly after: number;
+  readonly why: MapWanted['why'] | 'full';
+  /** Milliseconds on a clock that all threads share. */
+  readonly atMs: number;
+  readonly map: HeapMap;
+}
 
 /** What to replay. */
 export interface ReplayTask {
@@ -24,6 +39,8 @@ export interface ReplayTask {
   /** Operations done so far, for who watches: this task writes its own entry only. */
   readonly progress: Float64Array<SharedArrayBuffer>;
   readonly progressEntry: number;
+  /** Rising. */
+  readonly mapsWanted: readonly MapWanted[];
 }
 
 /** One byte that was not what had been written there. */
@@ -46,6 +63,7 @@ export interface ReplayResult {
   readonly firstCorruption: Corruption | null;
   /** The operation at which the heap was full; null when it never was. */
   readonly fullAt: number | null;
+  readonly maps: readonly MapTaken[];
 }
 
 const MALLOC = 1;
@@ -72,19 +90,25 @@ export default function replay(task: ReplayTask): ReplayResult {
   const { slice, finish } = task.verify
     ? verifyingReplay(heap, task, books)
     : timedReplay(heap, task);
+  const camera = new Camera(heap, task.mapsWanted);
   let best = Number.POSITIVE_INFINITY;
   let done = 0;
   let fullAt: number | null = null;
   for (let n = 0; n < task.repeat && fullAt === null; n++) {
     const started = performance.now();
-    for (let from = 0; from < operations && fullAt === null; from += SLICE) {
-      const to = Math.min(from + SLICE, operations);
+    camera.takeDue(0);
+    for (let from = 0; from < operations && fullAt === null; ) {
+      const to = Math.min(from + SLICE, operations, camera.next);
       const reached = slice(from, to);
       if (reached < to) fullAt = reached;
       done += reached - from;
       task.progress[task.progressEntry] = done;
+      from = to;
+      if (fullAt === null) camera.takeDue(from);
+      else camera.takeFull(reached);
     }
-    best = Math.min(best, performance.now() - started);
+    best = Math.min(best, performance.now() - started - camera.spentMs);
+    camera.stop();
     finish();
   }
   return {
@@ -93,7 +117,53 @@ export default function replay(task: ReplayTask): ReplayResult {
     corrupted: books.corrupted,
     firstCorruption: books.first,
     fullAt,
+    maps: camera.taken,
   };
+}
+
+/** Takes the maps that are wanted of the first replay, and keeps the time that it takes. */
+class Camera {
+  readonly taken: MapTaken[] = [];
+  spentMs = 0;
+  readonly #heap: SharedHeap;
+  #wanted: readonly MapWanted[];
+  readonly #isAsked: boolean;
+
+  constructor(heap: SharedHeap, wanted: readonly MapWanted[]) {
+    this.#heap = heap;
+    this.#wanted = wanted;
+    this.#isAsked = wanted.length > 0;
+  }
+
+  /** Operations done when the next map is due. */
+  get next(): number {
+    return this.#wanted[0]?.after ?? Number.POSITIVE_INFINITY;
+  }
+
+  takeDue(done: number): void {
+    while (this.next <= done) {
+      this.#take(done, this.#wanted[0].why);
+      this.#wanted = this.#wanted.slice(1);
+    }
+  }
+
+  /** The heap is full: no later map will be taken, and this one shows why. */
+  takeFull(done: number): void {
+    if (this.#isAsked) this.#take(done, 'full');
+  }
+
+  /** The first replay is over. */
+  stop(): void {
+    this.#wanted = [];
+    this.spentMs = 0;
+  }
+
+  #take(after: number, why: MapTaken['why']): void {
+    const started = performance.now();
+    const map = this.#heap.map();
+    this.taken.push({ after, why, atMs: performance.timeOrigin + started, map });
+    this.spentMs += performance.now() - started;
+  }
 }
 
 function timedReplay(heap: SharedHeap, { words, slots }: ReplayTask): Replay {

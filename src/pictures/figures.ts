@@ -6,7 +6,7 @@
  * I1  mapped = live + cached + free blocks + tails + reserved; footprint = mapped + free runs.
  */
 
-import { type HeapMap, isSpan, type ZoneTotals } from '../observe/index.js';
+import { formatCount, type HeapMap, isSpan, type ZoneTotals } from '../observe/index.js';
 
 /** A size class that has spans, or all large blocks. */
 export interface ClassFigures {
@@ -148,3 +148,7 @@ export function shortBytes(bytes: number): string {
   }
   return String(bytes);
 }
+
+/** `1 run`, `2 runs`. */
+export const many = (count: number, one: string): string =>
+  `${formatCount(count)} ${one}${count === 1 ? '' : 's'}`;

@@ -70,8 +70,8 @@ const plain = (
 export const INKS: readonly Ink[] = [
   plain('outside', 'none', 'none', ' ', 0, ' '),
   plain('metadata', '#7d8594', '#68707f', '▒', 103, 'm'),
-  ...shades('tiny', { light: [0xd3e6f7, 0x0a5a9e], dark: [0x17344f, 0x5ab0f5] }, 33),
-  ...shades('small', { light: [0xfbe3bf, 0xd07300], dark: [0x47301a, 0xffa63d] }, 214),
+  ...shades('tiny', { light: [0xd3e6f7, 0x0a5a9e], dark: [0x1d4468, 0x5ab0f5] }, 33),
+  ...shades('small', { light: [0xfbe3bf, 0xd07300], dark: [0x55391c, 0xffa63d] }, 214),
   plain('large', '#00745a', '#27b48e', '█', 36, 'L'),
   plain('free', '#e9ebef', '#2a2f37', '-', 247, '-'),
   plain('untouched', '#f7f8fa', '#1b1f26', '·', 240, '.'),

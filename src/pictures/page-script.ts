@@ -17,7 +17,7 @@ h1{font-size:20px;font-weight:600;margin:0 0 4px}
 .controls{display:flex;align-items:center;gap:12px;margin:0 0 16px;height:32px}
 .controls input{width:420px}.controls button{width:72px;height:30px}
 .controls output{font-variant-numeric:tabular-nums}
-.stage{position:relative;margin-bottom:32px}
+.stage{position:relative;margin-bottom:18px}
 .stage canvas{display:block}
 #over{position:absolute;left:0;top:0;pointer-events:none}
 #panels svg{display:block;margin-bottom:32px;overflow:visible}
@@ -43,6 +43,8 @@ const hex = (n) => '0x' + n.toString(16);
 const PLAIN = { 0: 'large', '-1': 'free', '-2': 'untouched', '-3': 'reserved' };
 const MONO = '11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
 const SANS = '11.5px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+// Below the cells there may be a second frontier's name.
+const PAD = 18;
 let current = 0;
 let runs = [];
 
@@ -92,12 +94,12 @@ function lastBelow(list, address, addressOf) {
 function prepare(canvas) {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = data.width * ratio;
-  canvas.height = (data.height + 4) * ratio;
+  canvas.height = (data.height + PAD) * ratio;
   canvas.style.width = data.width + 'px';
-  canvas.style.height = data.height + 4 + 'px';
+  canvas.style.height = data.height + PAD + 'px';
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 2 * ratio);
-  pen.clearRect(0, -2, data.width, data.height + 4);
+  pen.clearRect(0, -2, data.width, data.height + PAD);
   return pen;
 }
 

@@ -6,7 +6,14 @@
  */
 
 import { formatBytes, formatCount, type HeapMap } from '../observe/index.js';
-import { type ClassFigures, type Figures, headlines, percent, shortBytes } from './figures.js';
+import {
+  type ClassFigures,
+  type Figures,
+  headlines,
+  many,
+  percent,
+  shortBytes,
+} from './figures.js';
 import { FILL_LEVELS, inkOf, ZONE_NAMES } from './inks.js';
 import { inkClass, label, px, rect } from './markup.js';
 
@@ -41,15 +48,15 @@ export function legendPanel(map: HeapMap, width: number): Panel {
     const cell = ramp ? 7 : SWATCH;
     const swatches = inks.map((ink, n) => zoneRect(ink, x + n * cell, y, cell, SWATCH)).join('');
     const textX = x + inks.length * cell + 8;
-    const what = zone === 'metadata' ? 'regions' : ramp ? 'spans, from empty to full' : 'runs';
-    const amount = `${formatBytes(bytes)} · ${formatCount(runs)} ${what}`;
+    const what = zone === 'metadata' ? 'region' : ramp ? 'span' : 'run';
+    const amount = `${formatBytes(bytes)} · ${many(runs, what)}${ramp ? ', from empty to full' : ''}`;
     return (
       swatches + label('text', textX, y + 11, name) + label('dim small', textX, y + 27, amount)
     );
   });
   return {
     svg: `<g class="legend">${parts.join('')}</g>`,
-    height: Math.ceil(ZONE_NAMES.length / columns) * 2.4 * LINE_PX,
+    height: Math.ceil(ZONE_NAMES.length / columns) * 2.4 * LINE_PX - 10,
   };
 }
 
@@ -70,7 +77,7 @@ export function figuresPanel(f: Figures, width: number): Panel {
   });
   const title =
     `Footprint ${formatBytes(f.footprintBytes)}: ${formatBytes(f.mappedBytes)} mapped in spans ` +
-    `and large blocks, ${formatBytes(f.freeRunBytes)} in ${formatCount(f.freeRuns)} free runs` +
+    `and large blocks, ${formatBytes(f.freeRunBytes)} in ${many(f.freeRuns, 'free run')}` +
     (f.freeRuns > 0 ? `, the largest ${formatBytes(f.largestFreeRunBytes)}` : '');
   const svg = label('text', 0, 14, title) + footprintBar(f, y, width) + tiles.join('');
   return { svg: `<g class="figures">${svg}</g>`, height: y + BAR_PX + 112 };
@@ -157,7 +164,7 @@ function column(c: ClassFigures, x: number, step: number, bottom: number, scale:
   const name = c.zone === 'large' ? 'large' : shortBytes(c.blockBytes);
   const told =
     `${c.zone === 'large' ? 'large blocks' : `blocks of ${formatCount(c.blockBytes)} bytes`}: ` +
-    `${formatCount(c.spans)} ${c.zone === 'large' ? 'runs' : 'spans'}, ${formatCount(c.live)} live, ` +
+    `${many(c.spans, c.zone === 'large' ? 'run' : 'span')}, ${formatCount(c.live)} live, ` +
     `${formatCount(c.cached)} cached, ${formatCount(c.free)} free`;
   const text =
     step >= 34

@@ -140,5 +140,6 @@ const save = (option: string, file: string, text: string): void =>
 function toTerminal(map: HeapMap): string {
   const { stdout } = process;
   if (!stdout.isTTY) return renderText(map);
-  return renderText(map, { color: stdout.hasColors(256), width: stdout.columns });
+  const width = Math.max(stdout.columns || 80, 40);
+  return renderText(map, { color: stdout.hasColors(256), width });
 }

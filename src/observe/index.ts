@@ -1,4 +1,4 @@
-/** observe: reading the heap while it runs. Imports base, layout. */
+/** observe: reading the heap while it runs: statistics, the map. Imports base, layout. */
 export * from './heap-map.js';
 export * from './heap-stats.js';
 export { isSpan, readMap } from './map.js';

@@ -46,10 +46,10 @@ const LETTER = 'A'.charCodeAt(0);
  * Draws a map, or several of one heap as a film, as an HTML page that needs nothing from outside.
  * The page begins with the frame that has the most bytes in live blocks.
  * @param maps a map, or frames in the order of time
- * @returns the page, some 100 KiB and about 10 bytes for each run in each map
+ * @returns the page, some 30 KiB, and as much again and about 10 bytes a run for each map
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION: no map, or maps of different heaps
  *
- * Threads: any. Cost: about 20 ms a map, 200 ms for a full heap of 1 GiB.
+ * Threads: any. Cost: some milliseconds a map; about 250 for a full heap of 1 GiB.
  */
 export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
   const { title = 'Heap map' } = options;

@@ -97,16 +97,23 @@ function footprintBar(f: Figures, y: number, width: number): string {
   ] as const;
   let x = 0;
   let keyX = 0;
+  let keyY = y + BAR_PX + 10;
   let svg = '';
   for (const [name, bytes, style] of parts) {
     if (bytes === 0) continue;
     const length = (width * bytes) / f.footprintBytes;
     const text = `${name} ${formatBytes(bytes)}, ${percent(bytes, f.footprintBytes)}`;
     svg += rect(style, x, y, length, BAR_PX);
-    svg += rect(style, keyX, y + BAR_PX + 10, SWATCH, SWATCH);
-    svg += label('text small', keyX + SWATCH + 6, y + BAR_PX + 20, text);
+    // Text cannot be measured here; its letters are about that wide.
+    const keyWidth = SWATCH + 22 + text.length * 5.9;
+    if (keyX + keyWidth > width + 22) {
+      keyX = 0;
+      keyY += LINE_PX;
+    }
+    svg += rect(style, keyX, keyY, SWATCH, SWATCH);
+    svg += label('text small', keyX + SWATCH + 6, keyY + 10, text);
     x += length;
-    keyX += SWATCH + 22 + text.length * 5.9;
+    keyX += keyWidth;
   }
   return svg + rect('line', 0, y, width, BAR_PX);
 }

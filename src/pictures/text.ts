@@ -4,6 +4,7 @@
  * Used by the command line and by programs. Pure text, any thread.
  */
 
+import { rangeError, show } from '../base/index.js';
 import { formatBytes, formatCount, type HeapMap, table } from '../observe/index.js';
 import { type Grid, gapInk, type Line, layOut, stretches } from './cells.js';
 import { type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
@@ -12,7 +13,7 @@ import { FILL_LEVELS, INKS, inkOf, levelOf, ZONE_NAMES } from './inks.js';
 export interface TextOptions {
   /** With the colours of a terminal; else plain letters. Default false. */
   color?: boolean;
-  /** Columns of the terminal, 40 at least. Default 80. */
+  /** Columns of the terminal, from 40; more than 144 are not used. Default 80. */
   width?: number;
 }
 
@@ -37,11 +38,15 @@ type Pen = (ink: number, text: string) => string;
  * a line says how many.
  * @throws RangeError ERR_SHMALLOC_INVALID_OPTION
  *
- * Threads: any. Cost: a few milliseconds, and about 1 ns a byte for a heap of 1 GiB.
+ * Threads: any. Cost: some milliseconds; about 150 for a full heap of 1 GiB.
  */
 export function renderText(map: HeapMap, options: TextOptions = {}): string {
   const { color = false, width = WIDTH_DEFAULT } = options;
-  const room = Math.max(WIDTH_MIN, width) - MARGIN - MARK;
+  if (!Number.isInteger(width) || width < WIDTH_MIN) {
+    const asked = `renderText: width is a whole number from ${WIDTH_MIN}, got ${show(width)}`;
+    throw rangeError('ERR_SHMALLOC_INVALID_OPTION', asked);
+  }
+  const room = width - MARGIN - MARK;
   const columns = Math.min(COLUMNS_MAX, 2 ** Math.floor(Math.log2(room)));
   const grid = layOut([map], { columns, linesMax: LINES_MAX });
   const figures = figuresOf(map);

@@ -128,7 +128,7 @@ export function headlines(f: Figures): [value: string, meaning: string][] {
     [percent(f.freeRunBytes, f.footprintBytes), 'of the footprint is in free runs'],
     [
       percent(f.freeRunBytes - f.largestFreeRunBytes, f.freeRunBytes),
-      'of free-run bytes are outside the largest free run',
+      'of free-run bytes are outside the largest (external fragmentation)',
     ],
   ];
 }

@@ -70,9 +70,9 @@ export function figuresPanel(f: Figures, width: number): Panel {
     // Two lines, parted at the blank next to the middle.
     const cut = meaning.indexOf(' ', meaning.length / 2 - 4);
     return (
-      label('text big', x, y + BAR_PX + 72, value) +
-      label('dim small', x, y + BAR_PX + 92, meaning.slice(0, cut)) +
-      label('dim small', x, y + BAR_PX + 107, meaning.slice(cut + 1))
+      label('text big', x, y + BAR_PX + 84, value) +
+      label('dim small', x, y + BAR_PX + 104, meaning.slice(0, cut)) +
+      label('dim small', x, y + BAR_PX + 119, meaning.slice(cut + 1))
     );
   });
   const title =
@@ -80,7 +80,7 @@ export function figuresPanel(f: Figures, width: number): Panel {
     `and large blocks, ${formatBytes(f.freeRunBytes)} in ${many(f.freeRuns, 'free run')}` +
     (f.freeRuns > 0 ? `, the largest ${formatBytes(f.largestFreeRunBytes)}` : '');
   const svg = label('text', 0, 14, title) + footprintBar(f, y, width) + tiles.join('');
-  return { svg: `<g class="figures">${svg}</g>`, height: y + BAR_PX + 112 };
+  return { svg: `<g class="figures">${svg}</g>`, height: y + BAR_PX + 124 };
 }
 
 function footprintBar(f: Figures, y: number, width: number): string {

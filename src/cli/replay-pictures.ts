@@ -9,7 +9,8 @@
  */
 
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import type { MapTaken, MapWanted, ReplayResult } from '../../workers/replay-worker.js';
+import type { MapTaken, MapWanted } from '../../workers/replay-camera.js';
+import type { ReplayResult } from '../../workers/replay-worker.js';
 import type { SharedHeap } from '../face/index.js';
 import { formatCount, type HeapMap } from '../observe/index.js';
 import { type MapFrame, renderHtml, renderSvg, renderText } from '../pictures/index.js';

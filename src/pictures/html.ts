@@ -21,7 +21,8 @@ import {
 } from './frame.js';
 import { INKS } from './inks.js';
 import { escapeText, HATCH, px, SCHEMES, STYLE } from './markup.js';
-import { PAGE_SCRIPT, PAGE_STYLE } from './page-script.js';
+import { PAGE_SCRIPT } from './page-script.js';
+import { PAGE_STYLE } from './page-style.js';
 import { classesPanel, figuresPanel, legendPanel } from './panels.js';
 import { describe } from './svg.js';
 

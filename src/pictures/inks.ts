@@ -6,7 +6,7 @@
  * full a span is, by the shade: the more live blocks, the stronger.
  */
 
-import type { RunZone } from '../observe/index.js';
+import type { HeapMap, RunZone } from '../observe/index.js';
 
 /** How a cell looks. */
 export interface Ink {
@@ -91,13 +91,16 @@ export function levelOf(live: number, whole: number): number {
   return Math.min(FILL_LEVELS - 1, Math.max(1, Math.round((FILL_LEVELS * live) / whole)));
 }
 
-/** Zones in the order in which legends have them, and what they are. */
-export const ZONE_NAMES: readonly (readonly [zone: RunZone | 'metadata', name: string])[] = [
+const ZONE_NAMES: readonly (readonly [zone: RunZone | 'metadata', name: string])[] = [
   ['tiny', 'tiny: blocks to 512 B'],
   ['small', 'small: blocks to 64 KiB'],
   ['large', 'large: a block of its own'],
   ['free', 'free run'],
-  ['reserved', 'on its way'],
   ['untouched', 'untouched reserve'],
   ['metadata', 'metadata'],
+  ['reserved', 'on its way'],
 ];
+
+/** Zones in the order in which legends have them, and what they are. The rare one only if it is. */
+export const zoneNames = ({ zones }: HeapMap): typeof ZONE_NAMES =>
+  ZONE_NAMES.filter(([zone]) => zone !== 'reserved' || zones.reserved.runs > 0);

@@ -14,7 +14,7 @@ import {
   percent,
   shortBytes,
 } from './figures.js';
-import { FILL_LEVELS, inkOf, ZONE_NAMES } from './inks.js';
+import { FILL_LEVELS, inkOf, zoneNames } from './inks.js';
 import { inkClass, label, px, rect } from './markup.js';
 
 /** A piece of SVG that fills a width from (0, 0) on. */
@@ -37,7 +37,7 @@ function zoneRect(ink: number, x: number, y: number, width: number, height: numb
 export function legendPanel(map: HeapMap, width: number): Panel {
   const columns = 4;
   const step = width / columns;
-  const parts = ZONE_NAMES.map(([zone, name], i) => {
+  const parts = zoneNames(map).map(([zone, name], i) => {
     const x = (i % columns) * step;
     const y = Math.floor(i / columns) * 2.4 * LINE_PX;
     const { bytes, runs } = map.zones[zone];
@@ -56,7 +56,7 @@ export function legendPanel(map: HeapMap, width: number): Panel {
   });
   return {
     svg: `<g class="legend">${parts.join('')}</g>`,
-    height: Math.ceil(ZONE_NAMES.length / columns) * 2.4 * LINE_PX - 10,
+    height: Math.ceil(parts.length / columns) * 2.4 * LINE_PX - 10,
   };
 }
 

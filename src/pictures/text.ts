@@ -8,7 +8,7 @@ import { rangeError, show } from '../base/index.js';
 import { formatBytes, formatCount, type HeapMap, table } from '../observe/index.js';
 import { type Grid, gapInk, type Line, layOut, stretches } from './cells.js';
 import { type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
-import { FILL_LEVELS, INKS, inkOf, levelOf, ZONE_NAMES } from './inks.js';
+import { FILL_LEVELS, INKS, inkOf, levelOf, zoneNames } from './inks.js';
 
 export interface TextOptions {
   /** With the colours of a terminal; else plain letters. Default false. */
@@ -107,7 +107,7 @@ function frontierMark(map: HeapMap, address: number, rowBytes: number): string {
 }
 
 function legend(map: HeapMap, pen: Pen, glyph: (ink: number) => string): string[] {
-  const rows = ZONE_NAMES.map(([zone, name]) => {
+  const rows = zoneNames(map).map(([zone, name]) => {
     const { runs, bytes } = map.zones[zone];
     const inks = zone === 'tiny' || zone === 'small' ? [0, 0.25, 0.5, 0.75, 1] : [0];
     const keys = [...new Set(inks.map((part) => inkOf(zone, levelOf(part, 1))))];

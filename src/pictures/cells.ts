@@ -108,21 +108,23 @@ function paintCells(
   return cells;
 }
 
-const counts = new Uint32Array(INKS.length);
+// By ink: the first ink of its zone, and its level. As tables, for they are asked for every page.
+const FIRST = Uint8Array.from(INKS, ({ zone }) => inkOf(zone));
+const LEVEL = Uint8Array.from(INKS, ({ level }) => level);
+const pagesOfZone = new Uint32Array(INKS.length);
+const levelsOfZone = new Uint32Array(INKS.length);
 
 /** One ink for several pages: the zone that most of them are in, as full as they are together. */
 function blend(pages: Uint8Array, from: number, to: number): number {
-  counts.fill(0);
-  for (let page = from; page < to; page++) counts[inkOf(INKS[pages[page]].zone)]++;
-  const most = counts.indexOf(Math.max(...counts));
-  const { zone } = INKS[most];
-  let level = 0;
+  pagesOfZone.fill(0);
+  levelsOfZone.fill(0);
+  let most = FIRST[pages[from]];
   for (let page = from; page < to; page++) {
-    const ink = INKS[pages[page]];
-    if (ink.zone === zone) level += ink.level;
+    const zone = FIRST[pages[page]];
+    levelsOfZone[zone] += LEVEL[pages[page]];
+    if (++pagesOfZone[zone] > pagesOfZone[most]) most = zone;
   }
-  if (level === 0) return most;
-  return inkOf(zone, levelOf(level, counts[most] * FILL_LEVELS));
+  return most + levelOf(levelsOfZone[most], pagesOfZone[most] * FILL_LEVELS);
 }
 
 /** Rows that are shown, and gaps: the first row of each and how many there are. */

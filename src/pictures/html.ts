@@ -50,7 +50,7 @@ const LETTER = 'A'.charCodeAt(0);
  * @returns the page, some 30 KiB, and as much again and about 10 bytes a run for each map
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION: no map, or maps of different heaps
  *
- * Threads: any. Cost: some milliseconds a map; about 250 for a full heap of 1 GiB.
+ * Threads: any. Cost: some milliseconds a map; about 100 for a full heap of 1 GiB.
  */
 export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
   const { title = 'Heap map' } = options;

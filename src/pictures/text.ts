@@ -38,7 +38,7 @@ type Pen = (ink: number, text: string) => string;
  * a line says how many.
  * @throws RangeError ERR_SHMALLOC_INVALID_OPTION
  *
- * Threads: any. Cost: some milliseconds; about 150 for a full heap of 1 GiB.
+ * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderText(map: HeapMap, options: TextOptions = {}): string {
   const { color = false, width = WIDTH_DEFAULT } = options;

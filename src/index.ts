@@ -26,12 +26,19 @@ export {
   type ViewConstructor,
 } from './face/index.js';
 export type {
+  HeapMap,
   HeapStats,
   HexdumpOptions,
   LeakGroup,
   Leaks,
   LockStats,
+  MapPlainRun,
+  MapRegion,
+  MapRun,
+  MapSpan,
   RecoveryStats,
+  RunZone,
   SizeClassStats,
   ThreadStats,
+  ZoneTotals,
 } from './observe/index.js';

@@ -20,6 +20,7 @@ const LAYERS = [
   'objects',
   'trace',
   'observe',
+  'pictures',
   'face',
   'pool',
   'cli',

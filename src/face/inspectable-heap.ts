@@ -13,14 +13,15 @@ import {
   optionOff,
   renderHistory,
 } from '../debug/index.js';
-import { type Block, type Eyes, eachBlock, type HeapCore } from '../heap/index.js';
-import type { HeapMemory } from '../layout/index.js';
+import { type Block, eachBlock, type HeapCore } from '../heap/index.js';
 import {
   findLeaks,
+  type HeapMap,
   type HexdumpOptions,
   hexRows,
   type Leaks,
   type ListingSource,
+  readMap,
   renderHexdump,
   writeListing,
 } from '../observe/index.js';
@@ -36,14 +37,12 @@ export interface ShowOptions {
 
 /** A heap whose blocks can be looked at: what SharedHeap adds its calls to. */
 export abstract class InspectableHeap {
-  readonly #memory: HeapMemory;
-  readonly #eyes: Eyes;
+  readonly #core: HeapCore;
   /** Of heaps with debug options that concern calls. */
   readonly #debug: Debug | null;
 
-  protected constructor({ memory, eyes }: HeapCore, debug: Debug | null) {
-    this.#memory = memory;
-    this.#eyes = eyes;
+  protected constructor(core: HeapCore, debug: Debug | null) {
+    this.#core = core;
     this.#debug = debug;
   }
 
@@ -53,7 +52,22 @@ export abstract class InspectableHeap {
    * Threads: any. Cost: a walk of all there is, and an object for each block.
    */
   blocks(): Block[] {
-    return [...eachBlock(this.#eyes)];
+    return [...eachBlock(this.#core.eyes)];
+  }
+
+  /**
+   * Where everything in the heap is, as plain data: metadata, then every run of pages with what it
+   * is used for, and of each span its block size and how many blocks are live, cached and free.
+   * Pictures of it are drawn by `shmalloc/pictures`. While other threads run, the runs are those of
+   * one moment, and the blocks in them those of a moment after it; when they are quiet all of it is
+   * exact, and adds up to what stats() says.
+   * @throws HeapCorruptionError
+   *
+   * Threads: any; holds up those that need pages, for about 10 ns a run. Cost: a walk over the runs,
+   * about 20 ms for the 122,000 spans of a full heap of 1 GiB; an object for each run.
+   */
+  map(): HeapMap {
+    return readMap(this.#core.memory, this.#core.runs());
   }
 
   /**
@@ -78,8 +92,8 @@ export abstract class InspectableHeap {
    * ```
    */
   hexdump(address: Address, options: HexdumpOptions = {}): string {
-    const details = this.#eyes.details(address, 'hexdump');
-    const { u8, geometry } = this.#memory;
+    const details = this.#core.eyes.details(address, 'hexdump');
+    const { u8, geometry } = this.#core.memory;
     return renderHexdump(u8, geometry.end, details, options);
   }
 
@@ -112,7 +126,7 @@ export abstract class InspectableHeap {
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
   leaks(): Leaks {
-    return findLeaks(eachBlock(this.#eyes));
+    return findLeaks(eachBlock(this.#core.eyes));
   }
 
   /**
@@ -147,17 +161,17 @@ export abstract class InspectableHeap {
 
   #show({ write = writeToStdout }: ShowOptions, detailsOf?: ListingSource['detailsOf']): void {
     const source: ListingSource = {
-      blocks: eachBlock(this.#eyes),
-      regionOf: (address) => this.#eyes.regionOf(address),
+      blocks: eachBlock(this.#core.eyes),
+      regionOf: (address) => this.#core.eyes.regionOf(address),
       ...(detailsOf === undefined ? {} : { detailsOf }),
     };
     writeListing(source, write);
   }
 
   #lookInto({ address, bytes }: Block): Iterable<string> {
-    const history = this.#eyes.historyOf(address);
+    const history = this.#core.eyes.historyOf(address);
     if (history.length > 0) return history;
-    return hexRows(this.#memory.u8, address, address + Math.min(bytes, PEEK_BYTES));
+    return hexRows(this.#core.memory.u8, address, address + Math.min(bytes, PEEK_BYTES));
   }
 }
 

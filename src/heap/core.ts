@@ -14,7 +14,7 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import { type HeapMemory, setThreadId, slotRecord } from '../layout/index.js';
+import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/index.js';
 import {
   claimSlot,
   createLocks,
@@ -43,6 +43,7 @@ import { type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
 import { createSpans, type Spans } from './spans.js';
 import { type VerifyReport, verifyHeap } from './verify.js';
+import { copyRunsLocked } from './walk.js';
 
 const SOLO_WAIT_MS = 5;
 /** Recovery belongs to no slot: it gives runs back and reserves none. */
@@ -74,6 +75,8 @@ export interface HeapCore {
   readonly eyes: Eyes;
   /** What lies at an address of the data region. */
   inspect(address: number): Place;
+  /** All runs at one moment, by address: head page and run word, in turn. */
+  runs(): Int32Array;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
 }
@@ -207,6 +210,15 @@ function openCore(
     inspect(address) {
       gates.shared.checkOpen();
       return gates.shared.look(() => inspect(memory, locks, address));
+    },
+    runs() {
+      gates.shared.checkOpen();
+      return gates.shared.look(() => {
+        locks.acquire(PAGE_LOCK);
+        const runs = copyRunsLocked(memory);
+        locks.release(PAGE_LOCK);
+        return runs;
+      });
     },
     detach,
   };

@@ -8,6 +8,7 @@ export {
   BLOCKS_AT_ONCE,
   type Block,
   type BlockDetails,
+  type BlockRegion,
   type BlockUser,
   type Eyes,
   eachBlock,

@@ -43,6 +43,13 @@ export interface BlockDetails {
   freedBy?: BlockUser;
 }
 
+/** The span or run that a block lies in. */
+export interface BlockRegion {
+  readonly start: Address;
+  /** Of a span; Infinity for a run that is one block. */
+  readonly blockBytes: number;
+}
+
 /** Who sees the blocks of a heap. Owner thread only; all calls but historyOf pass the gate. */
 export interface Eyes {
   /**
@@ -50,8 +57,8 @@ export interface Eyes {
    * are no more. The next ones are those from behind the last one's address.
    */
   blocksFrom(address: number, max: number): Block[];
-  /** Where the span or run of a live block begins. A hint: of a block freed meanwhile, its page. */
-  regionOf(address: Address): Address;
+  /** The pages of a live block. A hint: of a block freed meanwhile, its page. */
+  regionOf(address: Address): BlockRegion;
   /**
    * The block that begins at an address.
    * @throws InvalidAddressError when none does; `asked` is what it says cannot be done

@@ -35,7 +35,7 @@ import type { Locks } from '../sync/index.js';
 import type { Diagnose } from './diagnose.js';
 import type { Gate } from './gate.js';
 import { inspect } from './inspect.js';
-import type { Block, BlockDetails, Eyes } from './known-block.js';
+import type { Block, BlockDetails, BlockRegion, Eyes } from './known-block.js';
 import { findRunLocked } from './walk.js';
 
 export function createEyes(memory: HeapMemory, locks: Locks, gate: Gate, diagnose: Diagnose): Eyes {
@@ -105,9 +105,14 @@ function firstBlock(sizeClass: SizeClass, offset: number): number {
 }
 
 /** No lock: the span of a live block stays where it is. */
-function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): Address {
+function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): BlockRegion {
   const tag = tags[address >>> GRANULE_SHIFT];
-  if (tag === LARGE || tag === 0) return roundDown(address, PAGE_BYTES) as Address;
+  if (tag === LARGE || tag === 0) {
+    return {
+      start: roundDown(address, PAGE_BYTES) as Address,
+      blockBytes: Number.POSITIVE_INFINITY,
+    };
+  }
   const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(address)));
-  return (head * PAGE_BYTES) as Address;
+  return { start: (head * PAGE_BYTES) as Address, blockBytes: BLOCK_BYTES[tag] };
 }

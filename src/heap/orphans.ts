@@ -50,7 +50,7 @@ export function freeOrphans(
   cache: Cache,
   slot: SlotIndex,
 ): number {
-  if (!memory.geometry.hasBlockRecords) return 0;
+  if (memory.geometry.blockRecordsStart === 0) return 0;
   const orphans = findOrphans(memory, locks, slot);
   orphans.forEach((blocks, c) => {
     if (c === LARGE) reserveRuns(memory, locks, pageHeap, blocks, slot);

@@ -34,6 +34,27 @@ export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
   });
 }
 
+/**
+ * All runs as they are at one moment, from the bottom up: head page and run word, in turn. To be
+ * read without any lock: a copy keeps others from the page heap for about 10 ns a run, and what is
+ * counted from it need not keep anybody.
+ */
+export function copyRunsLocked(memory: HeapMemory): Int32Array {
+  // Room that doubles: a plain array of a hundred thousand runs is slower by half.
+  let runs = new Int32Array(1024);
+  let length = 0;
+  walkRunsLocked(memory, (head, word) => {
+    if (length === runs.length) {
+      const longer = new Int32Array(2 * length);
+      longer.set(runs);
+      runs = longer;
+    }
+    runs[length++] = head;
+    runs[length++] = word;
+  });
+  return runs.subarray(0, length);
+}
+
 /** The first head for which `fits` is true; 0 = none. */
 export function findRunLocked(
   memory: HeapMemory,

@@ -76,16 +76,15 @@ export interface Geometry {
   readonly classes: WordIndex;
   readonly baseline: WordIndex;
   readonly slots: WordIndex;
-  /** Rings of events, where the heap has a history. */
+  // What only heaps with debug options have: 0 = this one has none.
   readonly eventRings: WordIndex;
   readonly stackStore: WordIndex;
-  /** 0 = no stacks are kept. */
   readonly stackStoreBytes: number;
   readonly traceBuffers: WordIndex;
+  /** Byte offset of the first block record. */
+  readonly blockRecordsStart: number;
   /** Where the block record of address 0 would stand. May lie below zero. */
   readonly blockRecords: number;
-  /** Have blocks records? So in instrumented heaps. */
-  readonly hasBlockRecords: boolean;
   /** Where page 0's record would stand. May lie before the table, and below zero. */
   readonly pageTable: number;
   /** Byte offset of the first tag. */
@@ -150,7 +149,8 @@ export function computeGeometry(
     cursor = word * 4 + length;
     return word;
   };
-  const hasBlockRecords = isInstrumented(debug);
+  const placeIf = (there: boolean, length: number): WordIndex =>
+    there ? place(length) : (0 as WordIndex);
   const { historyEvents, tracePath } = debug;
   const stacks = stackStoreBytes(bytes, debug);
   const placed = {
@@ -163,18 +163,15 @@ export function computeGeometry(
     classes: place(CLASS_TABLE_BYTES),
     baseline: place(baselineBytes(threads)),
     slots: place(threads * SLOT_BYTES),
-    eventRings: place(historyEvents > 0 ? threads * ringBytes(historyEvents) : 0),
-    stackStore: place(stacks),
-    traceBuffers: place(tracePath !== '' ? threads * TRACE_BUFFER_BYTES : 0),
+    eventRings: placeIf(historyEvents > 0, threads * ringBytes(historyEvents)),
+    stackStore: placeIf(stacks > 0, stacks),
+    traceBuffers: placeIf(tracePath !== '', threads * TRACE_BUFFER_BYTES),
   };
   const tableStart = roundUp(cursor, SYSTEM_PAGE_BYTES);
-  const { pages, dataStart, tagsStart, recordsStart } = placePages(
-    tableStart,
-    end,
-    hasBlockRecords,
-  );
+  const recorded = isInstrumented(debug);
+  const { pages, dataStart, tagsStart, recordsStart } = placePages(tableStart, end, recorded);
   if (pages === 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
-    const extras = tableStart - placed.eventRings * 4;
+    const extras = tableStart - (placed.slots * 4 + threads * SLOT_BYTES);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
       `cannot lay out a heap of ${bytes} bytes with ${threads} thread slots: ${threads} slots of ` +
@@ -190,7 +187,7 @@ export function computeGeometry(
     end,
     threads,
     stackStoreBytes: stacks,
-    hasBlockRecords,
+    blockRecordsStart: recorded ? recordsStart : 0,
     blockRecords: recordsStart / 4 - (dataStart >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS,
     pageTable: tableStart / 4 - firstPage * PAGE_RECORD_WORDS,
     tagsStart,

@@ -16,6 +16,7 @@ export * from './lock-table.js';
 export * from './memory.js';
 export * from './page-heap-record.js';
 export * from './page-record.js';
+export * from './regions.js';
 export * from './registry.js';
 export * from './slot.js';
 export * from './stack-store.js';

@@ -10,29 +10,21 @@
  * Called by face/. Pure text, made and handed on piece by piece: a heap has up to 268 million blocks.
  */
 
-import { type Address, hex, SMALL_BYTES_MAX } from '../base/index.js';
-import type { Block } from '../heap/index.js';
+import { type Address, hex } from '../base/index.js';
+import type { Block, BlockRegion } from '../heap/index.js';
+import { type BlockZone, zoneOf } from './zones.js';
 
-const TINY_BYTES_MAX = 512;
 /** A piece of text is handed on when it has so many characters. */
 const PIECE_CHARS = 64 * 1024;
-
-export type Zone = 'TINY' | 'SMALL' | 'LARGE';
 
 /** What a listing needs to know of a heap. */
 export interface ListingSource {
   /** Live blocks in rising order of address. */
   readonly blocks: Iterable<Block>;
-  /** Where the pages begin that a block lies in. */
-  regionOf(address: Address): number;
+  /** The pages that a block lies in. */
+  regionOf(address: Address): BlockRegion;
   /** Lines below a block's own. */
   detailsOf?(block: Block): Iterable<string>;
-}
-
-/** The zone of a block, by its usable bytes. */
-export function zoneOf(bytes: number): Zone {
-  if (bytes <= TINY_BYTES_MAX) return 'TINY';
-  return bytes <= SMALL_BYTES_MAX ? 'SMALL' : 'LARGE';
 }
 
 /** Lists live blocks: a heading where the zone changes, a line a block, the total. */
@@ -48,12 +40,13 @@ export function writeListing(source: ListingSource, write: (text: string) => voi
 }
 
 function* listingLines({ blocks, regionOf, detailsOf }: ListingSource): Generator<string> {
-  let zone: Zone | undefined;
+  let zone: BlockZone | undefined;
   let total = 0;
   for (const block of blocks) {
     const { address, bytes } = block;
-    const found = zoneOf(bytes);
-    if (found !== zone) yield `${found} : ${hex(regionOf(address))}`;
+    const { start, blockBytes } = regionOf(address);
+    const found = zoneOf(blockBytes);
+    if (found !== zone) yield `${found.toUpperCase()} : ${hex(start)}`;
     zone = found;
     yield `${hex(address)} - ${hex(address + bytes)} : ${bytes} bytes`;
     if (detailsOf !== undefined) yield* indented(detailsOf(block));

@@ -32,6 +32,8 @@ export interface Trace {
   readonly threads: number;
   /** Requested bytes live at once, at most. */
   readonly peakLiveBytes: number;
+  /** So many operations are done when they are live. */
+  readonly peakOperations: number;
   /** Two words an operation, in shared memory: workers read them where they are. */
   readonly words: Uint32Array<SharedArrayBuffer>;
 }
@@ -60,9 +62,9 @@ export function readTrace(path: string): Trace {
   if (slots > SLOTS_MAX) throw bad(path, `it names ${slots} slots, there can be ${SLOTS_MAX}`);
   const words = new Uint32Array(new SharedArrayBuffer(operations * OPERATION_BYTES));
   for (let i = 0; i < words.length; i++) words[i] = bytes.readUInt32LE(HEADER_BYTES + i * 4);
-  const peakLiveBytes = check(path, words, slots);
+  const peak = check(path, words, slots);
   const name = basename(path).replace(/\.mtr\.gz$/, '');
-  return { name, operations, slots, threads, peakLiveBytes, words };
+  return { name, operations, slots, threads, ...peak, words };
 }
 
 function unzip(path: string): Buffer {
@@ -79,11 +81,16 @@ function unzip(path: string): Buffer {
   }
 }
 
-/** Walks the operations once; most requested bytes live at a time. */
-function check(path: string, words: Uint32Array, slots: number): number {
+/** Walks the operations once; most requested bytes live at a time, and when. */
+function check(
+  path: string,
+  words: Uint32Array,
+  slots: number,
+): Pick<Trace, 'peakLiveBytes' | 'peakOperations'> {
   const sizes = new Float64Array(slots).fill(-1);
   let live = 0;
-  let peak = 0;
+  let peakLiveBytes = 0;
+  let peakOperations = 0;
   for (let i = 0; i < words.length; i += 2) {
     const kind = kindOf(words[i]);
     const slot = slotOf(words[i]);
@@ -96,9 +103,12 @@ function check(path: string, words: Uint32Array, slots: number): number {
     if ((kind === MALLOC || kind === CALLOC) && held >= 0) throw wrong('fills a full slot');
     live += (kind === FREE ? 0 : size) - Math.max(held, 0);
     sizes[slot] = kind === FREE ? -1 : size;
-    if (live > peak) peak = live;
+    if (live > peakLiveBytes) {
+      peakLiveBytes = live;
+      peakOperations = i / 2 + 1;
+    }
   }
-  return peak;
+  return { peakLiveBytes, peakOperations };
 }
 
 function bad(path: string, why: string): HeapError {

@@ -23,7 +23,7 @@ export interface Region {
 const NULL_PAGE = 'null page';
 
 /** Where each region begins, 0 where a heap has none; the order does not matter. */
-const STARTS: readonly (readonly [name: string, (g: Geometry) => number | null])[] = [
+const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   [NULL_PAGE, (g) => g.base],
   ['header', (g) => g.header * WORD_BYTES],
   ['debug record', (g) => g.debug * WORD_BYTES],

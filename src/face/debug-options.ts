@@ -2,7 +2,7 @@
  * The debug options of a heap: what the program asked for, and what the environment says.
  *
  * Used by heap-options.ts. OPTIONS is the one table: values in code, variables, the help text and
- * the table in docs/debug-options.md are all made from it.
+ * the table in docs/debugging.md are all made from it.
  *
  * I1  The environment of the thread that makes the heap has the last word: an option can be put on
  *     and off without changing the program.

@@ -2,7 +2,7 @@
  * The examples in the documentation run, and print what their comments say.
  *
  * A fenced `js` block is a file; its first line names it (`// main.js`). Files of one page go into
- * one folder and main.js is run. `console.log(...); // 42` promises the line 42.
+ * one folder; each that promises something is run. `console.log(...); // 42` promises the line 42.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -24,20 +24,28 @@ function promises(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\); \/\/ (.+)/g)].map(([, line]) => line as string);
 }
 
-for (const page of ['README.md', 'docs/recovery.md', 'docs/pictures.md']) {
-  test(`${page} examples print what they say`, (t) => {
-    const files = filesOf(page);
-    const main = files.get('main.js');
-    t.truthy(main, 'the page has a main.js');
-    const expected = promises(main as string);
-    t.true(expected.length > 0, 'main.js promises some output');
-    // Inside the package, so that `import 'shmalloc'` finds it.
-    const folder = new URL(`dist/examples/${page}/`, root);
-    mkdirSync(folder, { recursive: true });
-    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-    for (const [name, code] of files) writeFileSync(new URL(name, folder), code);
-    const entry = fileURLToPath(new URL('main.js', folder));
-    const output = execFileSync(process.execPath, [entry], { encoding: 'utf8' });
-    t.deepEqual(output.trim().split('\n'), expected);
+/** Writes the files of a page where `import 'shmalloc'` finds this package; the folder's address. */
+function layOut(page: string): URL {
+  const folder = new URL(`dist/examples/${page}/`, root);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const [name, code] of filesOf(page)) writeFileSync(new URL(name, folder), code);
+  return folder;
+}
+
+for (const page of ['README.md', 'docs/recovery.md', 'docs/pictures.md', 'docs/debugging.md']) {
+  const programs = [...filesOf(page)].filter(([, code]) => promises(code).length > 0);
+  const folder = layOut(page);
+
+  test(`${page} has a program that promises some output`, (t) => {
+    t.true(programs.length > 0);
   });
+
+  for (const [name, code] of programs) {
+    test(`${page}: ${name} prints what it says`, (t) => {
+      const entry = fileURLToPath(new URL(name, folder));
+      const output = execFileSync(process.execPath, [entry], { encoding: 'utf8' });
+      t.deepEqual(output.trim().split('\n'), promises(code));
+    });
+  }
 }

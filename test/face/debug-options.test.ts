@@ -290,8 +290,8 @@ test('renderHelp: every option and variable has a line with its meaning', (t) =>
   t.true(help.some((line) => line.startsWith('  SHMALLOC_CHECKED=1 ')));
 });
 
-test('docs/debug-options.md: has the table that the code makes', (t) => {
-  const page = readFileSync(new URL('docs/debug-options.md', ROOT), 'utf8');
+test('docs/debugging.md: has the table that the code makes', (t) => {
+  const page = readFileSync(new URL('docs/debugging.md', ROOT), 'utf8');
   t.true(page.includes(renderMarkdown(Object.entries(OPTIONS), OTHER_VARIABLES)));
 });
 

@@ -21,7 +21,9 @@ export {
   type ViewConstructor,
 } from './face/index.js';
 export type {
+  FragmentationStats,
   HeapStats,
+  LargeStats,
   LockStats,
   RecoveryStats,
   SizeClassStats,

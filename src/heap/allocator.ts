@@ -55,7 +55,9 @@ import type { Diagnose } from './diagnose.js';
 import type { Gate } from './gate.js';
 import type { LargeBlocks } from './large.js';
 import type { Mend } from './mend.js';
+import type { News } from './news.js';
 import type { Recovered } from './recover.js';
+import type { Samples } from './samples.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const blockBytes = BLOCK_BYTES;
@@ -93,6 +95,8 @@ export function createCalls(
   diagnose: Diagnose,
   mend: Mend,
   recover: () => Recovered,
+  samples: Samples,
+  news: News,
 ): Calls {
   const { i32, u32, f64, tags } = memory;
   const { dataStart, dataBytes } = memory.geometry;
@@ -113,7 +117,7 @@ export function createCalls(
     const c = classOfGranules[(size + ROUND_UP) >>> SHIFT];
     const top = u32[tops + c] - 1;
     const address = u32[top];
-    if (address === 0) return allocateSmall(c as SizeClass);
+    if (address === 0) return allocateSmall(c as SizeClass, size);
     tags[address >>> SHIFT] = c;
     f64[mallocs + c] += 1;
     u32[tops + c] = top;
@@ -148,7 +152,8 @@ export function createCalls(
   function mallocOther(size: number): Address {
     requireSize('malloc', size);
     gate.checkOpen();
-    return size <= SMALL_BYTES_MAX ? allocateSmall(classOf(size)) : allocateLarge(size, 1, false);
+    if (size <= SMALL_BYTES_MAX) return allocateSmall(classOf(size), size);
+    return allocateLarge(size, 1, false);
   }
 
   function calloc(count: number, size: number): Address {
@@ -161,7 +166,7 @@ export function createCalls(
     const c = classOf(bytes);
     const address = newest(c);
     // Cleared while it is still on the stack: a block that is committed is a block that is zero.
-    if (address === 0) return allocateSmall(c, bytes);
+    if (address === 0) return allocateSmall(c, bytes, bytes);
     clearBytes(memory, address, bytes);
     return pop(c);
   }
@@ -177,15 +182,30 @@ export function createCalls(
     requireSize('alignedAlloc', size);
     gate.checkOpen();
     const c = alignedClassOf(alignment, size);
-    if (c !== 0) return allocateSmall(c);
+    if (c !== 0) return allocateSmall(c, size);
     return allocateLarge(Math.max(size, 1), Math.max(1, alignment / PAGE_BYTES), false);
   }
 
-  /** Pops a block, refilling the stack first where it is empty. Clears `zeroBytes` of it. */
-  function allocateSmall(c: SizeClass, zeroBytes = 0): Address {
-    if (newest(c) === 0 && !fillGated(c)) return NULL;
+  /**
+   * Pops a block for a call that asked for `bytes` bytes, refilling the stack first where it is
+   * empty. Clears `zeroBytes` of it.
+   */
+  function allocateSmall(c: SizeClass, bytes: number, zeroBytes = 0): Address {
+    if (newest(c) === 0) {
+      if (!fillGated(c)) return refuse(bytes);
+      samples.small(c, bytes);
+    }
     if (zeroBytes > 0) clearBytes(memory, uncommitted(c), zeroBytes);
-    return pop(c);
+    const address = pop(c);
+    news.tell();
+    return address;
+  }
+
+  /** The answer of an allocation for which there is no room. */
+  function refuse(bytes: number): typeof NULL {
+    news.addExhausted(bytes);
+    news.tell();
+    return NULL;
   }
 
   /** The block that the next pop commits; 0 where the stack is empty. */
@@ -245,9 +265,11 @@ export function createCalls(
     }
     const fresh = large.wasFresh();
     gate.leave();
-    if (address === 0) return NULL;
+    if (address === 0) return refuse(bytes);
     if (zero && !fresh) clearBytes(memory, address, bytes);
+    samples.large(bytes);
     large.commit(address);
+    news.tell();
     return address;
   }
 
@@ -280,6 +302,7 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
+    news.tell();
   }
 
   /** Frees a live block of class `c`, or LARGE. Behind the gate. */
@@ -358,7 +381,10 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
-    if (target !== 0 && target !== address) large.commit(target);
+    if (target === 0) return refuse(size);
+    samples.large(size);
+    if (target !== address) large.commit(target);
+    news.tell();
     return target;
   }
 
@@ -374,6 +400,7 @@ export function createCalls(
 
   function moveToSmall(address: Address, c: SizeClass, size: number): Address {
     const target = classOf(size);
+    const refilled = newest(target) === 0;
     gate.enter();
     let filled: boolean;
     try {
@@ -388,8 +415,11 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
-    if (!filled) return NULL;
-    return c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
+    if (!filled) return refuse(size);
+    if (refilled) samples.small(target, size);
+    const moved = c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
+    news.tell();
+    return moved;
   }
 
   function isFull(c: SizeClass): boolean {
@@ -420,7 +450,7 @@ export function createCalls(
 
   function invalid(asked: string, address: unknown): Error {
     gate.checkOpen();
-    return gate.look(() => diagnose(asked, address));
+    return news.telling(() => gate.look(() => diagnose(asked, address)));
   }
 
   function close(): void {

@@ -1,4 +1,4 @@
-/** observe: reading the heap while it runs. Imports base, layout. */
+/** observe: reading the heap while it runs. Imports base, layout, heap. */
 export * from './heap-stats.js';
-export { identityGap, readStats, resetStats } from './stats.js';
+export { identityGap, readStats, readTotals, resetStats } from './stats.js';
 export * from './stats-table.js';

@@ -11,8 +11,14 @@ export {
 } from './base/index.js';
 export {
   type Block,
+  HEAP_CHANNELS,
+  type HeapCorruptedEvent,
+  type HeapEvent,
+  type HeapExhaustedEvent,
   type HeapHandle,
+  type HeapLifeEvent,
   type HeapOptions,
+  type HeapRecoveredEvent,
   type Recovered,
   SharedHeap,
   type VerifyOptions,
@@ -25,7 +31,11 @@ export type {
   HeapStats,
   LargeStats,
   LockStats,
+  MetricLabels,
+  MetricPoint,
+  OtelMetric,
   RecoveryStats,
   SizeClassStats,
   ThreadStats,
 } from './observe/index.js';
+export { PROMETHEUS_CONTENT_TYPE } from './observe/index.js';

@@ -7,6 +7,14 @@ export type {
   VerifyReport,
 } from '../heap/index.js';
 export { workerDataWith } from './default-heap.js';
+export {
+  HEAP_CHANNELS,
+  type HeapCorruptedEvent,
+  type HeapEvent,
+  type HeapExhaustedEvent,
+  type HeapLifeEvent,
+  type HeapRecoveredEvent,
+} from './events.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
 export { parseBytes } from './parse-bytes.js';

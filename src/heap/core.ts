@@ -74,8 +74,11 @@ export interface HeapCore {
   blocks(): Block[];
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
-  /** The listener can be told now: what attaching has found, and all that comes. */
-  startNews(): void;
+  /**
+   * Tells the listener what there is to tell. First called when attaching is done: until then
+   * nothing is told. Again after detach.
+   */
+  tellNews(): void;
 }
 
 /** A thread's tools for what all threads share: it needs no slot to use them. */
@@ -188,7 +191,6 @@ function openCore(
     solo?.close();
     // point: detach.slot
     freeSlot(memory, slotIndex);
-    news.tell();
   }
 
   function recoverThread(threadId: number): Recovered {
@@ -224,7 +226,7 @@ function openCore(
     verify: (quiet) => look(() => verifyHeap(memory, locks, quiet)),
     blocks: () => look(() => listBlocks(memory, locks)),
     detach,
-    startNews: news.start,
+    tellNews: news.start,
   };
 }
 

@@ -45,8 +45,10 @@ const nothing = (): Recovered => ({ slots: 0, locks: 0, blocks: 0, runs: 0 });
 
 export function createNews(memory: HeapMemory, listener: HeapListener | undefined): News {
   let due = false;
-  /** While a listener is told something, and until its thread is attached. */
-  let held = true;
+  /** Until its thread is attached. */
+  let started = false;
+  /** While a listener is told something. */
+  let telling = false;
   let recovered: Recovered | undefined;
   let failure: HeapCorruptionError | undefined;
   let exhausted = -1;
@@ -68,21 +70,21 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
   }
 
   function addExhausted(bytes: number): void {
-    if (held) return;
+    if (telling) return;
     exhausted = bytes;
     due = true;
   }
 
   function tell(): void {
-    if (!due || held) return;
-    held = true;
+    if (!due || telling || !started) return;
+    telling = true;
     try {
       // What a listener's own calls find is told after it.
       while (due) tellOnce();
     } catch {
       // No stack left for a listener: the call that it would hear of goes its way.
     } finally {
-      held = false;
+      telling = false;
     }
   }
 
@@ -116,7 +118,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
       }
     },
     start() {
-      held = false;
+      started = true;
       tell();
     },
   };

@@ -1,4 +1,6 @@
 /** observe: reading the heap while it runs. Imports base, layout, heap. */
 export * from './heap-stats.js';
+export type { MetricKind, MetricPoint, MetricUnit } from './metric.js';
+export * from './metrics.js';
 export { identityGap, readStats, readTotals, resetStats } from './stats.js';
 export * from './stats-table.js';

@@ -33,6 +33,8 @@ export interface News {
   addFailure(error: unknown): void;
   /** An allocation is about to answer 0. */
   addExhausted(bytes: number): void;
+  /** Is there something to tell? */
+  isDue(): boolean;
   /** Tells what there is, if there is something. The call ends after that: see I1. */
   tell(): void;
   /** Does something that ends a call, and tells what came of it. */
@@ -106,6 +108,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     addRecovered,
     addFailure,
     addExhausted,
+    isDue: () => due,
     tell,
     telling(work) {
       try {

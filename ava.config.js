@@ -1,5 +1,6 @@
 export default {
-  files: ['dist/test/**/*.test.js'],
+  // Tests in a browser need one: ava.browser.config.js.
+  files: ['dist/test/**/*.test.js', '!dist/test/browser/**'],
   // Each test file in a process of its own: heaps, workers and resident pages of one do not reach
   // another. Two at a time, as many as the smallest supported machine has cores.
   workerThreads: false,

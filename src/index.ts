@@ -1,6 +1,8 @@
 /** The package's main entry: the heap. Loads nothing but Node's own modules. */
 export {
   type Address,
+  type BlockDamage,
+  BlockDamagedError,
   type ErrorCode,
   HeapCorruptionError,
   HeapError,
@@ -9,8 +11,10 @@ export {
   NULL,
   ThreadSafetyError,
 } from './base/index.js';
+export type { HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
+  type DebugOptions,
   HEAP_CHANNELS,
   type HeapCorruptedEvent,
   type HeapEvent,
@@ -21,6 +25,7 @@ export {
   type HeapRecoveredEvent,
   type Recovered,
   SharedHeap,
+  type ShowOptions,
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,
@@ -28,14 +33,24 @@ export {
 } from './face/index.js';
 export type {
   FragmentationStats,
+  HeapMap,
   HeapStats,
+  HexdumpOptions,
   LargeStats,
+  LeakGroup,
+  Leaks,
   LockStats,
+  MapPlainRun,
+  MapRegion,
+  MapRun,
+  MapSpan,
   MetricLabels,
   MetricPoint,
   OtelMetric,
   RecoveryStats,
+  RunZone,
   SizeClassStats,
   ThreadStats,
+  ZoneTotals,
 } from './observe/index.js';
 export { PROMETHEUS_CONTENT_TYPE } from './observe/index.js';

@@ -24,11 +24,11 @@ import {
 
 // ---- seeds
 
-/** This run's seed: SHMALLOC_SEED, or another one every time. Printed, so that it can be given. */
+/** This run's seed: SHMALLOC_TEST_SEED, or another one every time. Printed, so that it can be given. */
 export function seedOf(t: ExecutionContext): number {
-  const given = process.env.SHMALLOC_SEED;
+  const given = process.env.SHMALLOC_TEST_SEED;
   const seed = given === undefined ? (Date.now() ^ (process.pid << 16)) | 0 : Number(given) | 0;
-  t.log(`SHMALLOC_SEED=${seed}`);
+  t.log(`SHMALLOC_TEST_SEED=${seed}`);
   return seed;
 }
 
@@ -134,7 +134,7 @@ export function statsButLocks(heap: SharedHeap): Omit<HeapStats, 'locks'> {
 export function geometryOf(heap: SharedHeap): Geometry {
   const { byteOffset } = heap.handle;
   const fields = readHeader(heap.u32, headerWord(byteOffset)) as HeaderFields;
-  return computeGeometry(fields.base, fields.bytes, fields.threads);
+  return computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug);
 }
 
 /** This heap as layout/ and what stands on it see it, for tests that look inside or break things. */

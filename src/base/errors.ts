@@ -21,10 +21,14 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_LAYOUT_VERSION'
   | 'ERR_SHMALLOC_TRUNCATED'
   | 'ERR_SHMALLOC_CORRUPTION'
+  | 'ERR_SHMALLOC_BLOCK_DAMAGED'
+  | 'ERR_SHMALLOC_CHECK_FAILED'
+  | 'ERR_SHMALLOC_OPTION_OFF'
   | 'ERR_SHMALLOC_TRACE';
 
 /** What is wrong with an address that is not the start of a live block. */
 export type InvalidAddressReason =
+  | 'null'
   | 'not-a-number'
   | 'nan'
   | 'negative'
@@ -41,7 +45,7 @@ function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code:
 }
 
 /**
- * An address was given to free, realloc, usableSize or view that is not the start of a live block.
+ * An address was given to free, realloc, usableSize, view or hexdump where no (live) block begins.
  * The heap is exactly as before.
  */
 export class InvalidAddressError extends Error {
@@ -71,6 +75,33 @@ export class ThreadSafetyError extends Error {
 export class HeapCorruptionError extends Error {
   override readonly name = 'HeapCorruptionError';
   readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;
+}
+
+/** How a program wrote where it must not. */
+export type BlockDamage = 'overrun' | 'underrun' | 'write-after-free';
+
+/**
+ * Debug options found that the program wrote outside of a block, or into a freed one. The message
+ * says how far, whose block it is, and what is known of who allocated and freed it. The heap itself
+ * is whole. Each damage is reported once.
+ */
+export class BlockDamagedError extends Error {
+  override readonly name = 'BlockDamagedError';
+  readonly code = 'ERR_SHMALLOC_BLOCK_DAMAGED' satisfies ErrorCode;
+  readonly damage: BlockDamage;
+  /** The block, as the program knows it. */
+  readonly address: number;
+  /** From the block's address to the first and the last damaged byte; negative = before it. */
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+
+  constructor(message: string, damage: BlockDamage, address: number, first: number, last: number) {
+    super(message);
+    this.damage = damage;
+    this.address = address;
+    this.firstOffset = first;
+    this.lastOffset = last;
+  }
 }
 
 /** A heap cannot be made, attached or used here: see `code`. */

@@ -15,6 +15,13 @@ import { HeapPool } from '../pool/index.js';
 import { readTrace, type Trace } from '../trace/index.js';
 import { complainOfProblems, type Verification } from './problems.js';
 import { heapProgress, startProgress } from './progress.js';
+import {
+  checkPictureFiles,
+  drawPictures,
+  type PictureOptions,
+  planMaps,
+  readPictureOptions,
+} from './replay-pictures.js';
 import { UsageError, wholeNumber } from './usage.js';
 
 export const REPLAY_HELP = `shmalloc replay [trace files] [options]
@@ -26,11 +33,19 @@ Replays allocation traces (.mtr.gz) on one heap; without files, those that ship 
   --verify        fill every block with a pattern of its own, check all of it at realloc and free
   --check         check the heap against all its invariants when the replay is done
   --heap SIZE     size of the heap, default 1GiB
+  --show          draw the map of the heap when it held most, as text
+  --svg FILE      the same as an SVG picture
+  --html FILE     the same as a page: the pointer tells what lies under it
+  --frames N      for --html: N maps (to 500), evenly over the operations, and a time slider
   --json          print the result as JSON, and nothing else
   --corrupt OP    flip a byte of a live block before operation OP: to see --verify find it
 
+Maps are taken by the workers, in the first replay of each trace: for --frames at even steps of all
+operations, else where a trace holds most (its requested bytes), and of those the one with the most
+live bytes in the heap is drawn. A full heap is drawn as it was then. Times exclude the maps.
+
 Exit code: 0 done, 1 a block was corrupted, the heap was full or --check found it broken, 2 a wrong
-option or trace file.`;
+option, trace file or file to write.`;
 
 const SHIPPED = new URL('../../../bench/traces/', import.meta.url);
 const WORKER = new URL('../../workers/replay-worker.js', import.meta.url);
@@ -44,6 +59,7 @@ interface Options {
   readonly heap: string;
   readonly json: boolean;
   readonly corruptAt: number;
+  readonly pictures: PictureOptions;
 }
 
 interface TraceReport {
@@ -82,11 +98,13 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
     );
   }
   using heap = SharedHeap.create({ size: options.heap, threads: options.threads + 1 });
+  checkPictureFiles(options.pictures);
   const { results, seconds } = await run(heap, tasks, options);
   const report = summarise(heap, options, tasks, results, seconds);
   if (options.check) report.verify = check(heap);
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else print(report);
+  drawPictures(options.pictures, heap, tasks, results);
   const broken = complainOfProblems(report.verify?.problems ?? []);
   return complain(tasks, results) || broken ? 1 : 0;
 }
@@ -103,6 +121,10 @@ function readOptions(args: readonly string[]): Options | null {
       heap: { type: 'string', default: '1GiB' },
       json: { type: 'boolean', default: false },
       corrupt: { type: 'string' },
+      show: { type: 'boolean', default: false },
+      svg: { type: 'string' },
+      html: { type: 'string' },
+      frames: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -119,6 +141,7 @@ function readOptions(args: readonly string[]): Options | null {
     heap: values.heap,
     json: values.json,
     corruptAt: values.corrupt === undefined ? -1 : wholeNumber('corrupt', values.corrupt, 0),
+    pictures: readPictureOptions(values),
   };
 }
 
@@ -144,6 +167,7 @@ async function run(
   await using pool = new HeapPool(heap, { filename: WORKER, threads: options.threads });
   const progress = new Float64Array(new SharedArrayBuffer(tasks.length * 8));
   const total = tasks.reduce((sum, trace) => sum + trace.operations, 0) * options.repeat;
+  const mapsWanted = planMaps(tasks, options.pictures);
   const bar = options.json ? null : startProgress(heapProgress(heap, progress, total));
   const started = performance.now();
   try {
@@ -157,6 +181,7 @@ async function run(
           corruptAt: n === 0 ? options.corruptAt : -1,
           progress,
           progressEntry: n,
+          mapsWanted: mapsWanted[n],
         };
         return pool.run<ReplayResult>(task);
       }),

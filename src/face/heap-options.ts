@@ -4,9 +4,17 @@
  * Used by SharedHeap.create. Every mistake is an error that says what was given and what is allowed.
  */
 
-import { PAGE_BYTES, rangeError, roundDown, roundUp, show } from '../base/index.js';
-import { defaultThreads, HEAP_BYTES_MAX, HEAP_BYTES_MIN, THREADS_MAX } from '../layout/index.js';
+import { PAGE_BYTES, roundDown, roundUp } from '../base/index.js';
+import {
+  type DebugSettings,
+  defaultThreads,
+  HEAP_BYTES_MAX,
+  HEAP_BYTES_MIN,
+  THREADS_MAX,
+} from '../layout/index.js';
+import { type DebugOptions, resolveDebug } from './debug-options.js';
 import { requireFixedBuffer } from './heap-handle.js';
+import { badOption } from './option-kinds.js';
 import { parseBytes } from './parse-bytes.js';
 
 const BYTES_DEFAULT = '1GiB';
@@ -32,6 +40,8 @@ export interface HeapOptions {
    * that has it still lives, unless the heap watches its workers. Default 10,000.
    */
   lockTimeoutMs?: number;
+  /** Debug options. Variables of this thread's environment (SHMALLOC_GUARD ...) have the last word. */
+  debug?: DebugOptions;
 }
 
 /** The options with all that they leave open decided. */
@@ -42,6 +52,7 @@ export interface ResolvedOptions {
   readonly bytes: number;
   readonly threads: number;
   readonly lockTimeoutMs: number;
+  readonly debug: DebugSettings;
 }
 
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
@@ -49,7 +60,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { buffer, base } = checkBuffer(options);
   const bytes = checkSize(options, buffer, base);
   const threads = checkThreads(options, bytes);
-  return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options) };
+  const debug = resolveDebug(options.debug);
+  return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options), debug };
 }
 
 function checkBuffer(options: HeapOptions): {
@@ -107,11 +119,4 @@ function checkLockTimeout({ lockTimeoutMs = LOCK_TIMEOUT_MS_DEFAULT }: HeapOptio
   const fits = Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1;
   if (fits && lockTimeoutMs <= LOCK_TIMEOUT_MS_MAX) return lockTimeoutMs;
   throw badOption('lockTimeoutMs', lockTimeoutMs, 'a whole number of milliseconds from 1');
-}
-
-function badOption(name: string, got: unknown, allowed: string): RangeError {
-  return rangeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.create: ${name} must be ${allowed}, got ${show(got)}`,
-  );
 }

@@ -6,6 +6,7 @@ export type {
   VerifyProblem,
   VerifyReport,
 } from '../heap/index.js';
+export type { DebugOptions } from './debug-options.js';
 export { workerDataWith } from './default-heap.js';
 export {
   HEAP_CHANNELS,
@@ -17,5 +18,6 @@ export {
 } from './events.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
+export type { ShowOptions } from './inspectable-heap.js';
 export { parseBytes } from './parse-bytes.js';
 export * from './shared-heap.js';

@@ -8,9 +8,9 @@
 import { randomBytes } from 'node:crypto';
 import { isMainThread, threadId, Worker } from 'node:worker_threads';
 import { type Address, rangeError, show, typeError } from '../base/index.js';
+import { createDebug } from '../debug/index.js';
 import {
   attachCore,
-  type Block,
   createHeap,
   type HeapCore,
   type Recovered,
@@ -21,6 +21,7 @@ import {
   computeGeometry,
   type HeaderFields,
   type HeapMemory,
+  isInstrumented,
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
@@ -32,13 +33,16 @@ import {
   type OtelMetric,
   readStats,
   readTotals,
+  readUsage,
   renderStats,
   resetStats,
 } from '../observe/index.js';
+import { createEnding, type Ending, reportAtEnd } from './at-end.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
 import { createListener, publishLife } from './events.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
+import { InspectableHeap } from './inspectable-heap.js';
 
 /** The typed arrays that can lie over a block. */
 export type ViewConstructor =
@@ -86,10 +90,12 @@ if (!isMainThread) {
  * heap.free_ts(p);
  * ```
  */
-export class SharedHeap {
+export class SharedHeap extends InspectableHeap {
   readonly #core: HeapCore;
   readonly #id: string;
   readonly #metrics = createMetricSource();
+  /** What is to be done before this attachment ends. */
+  readonly #ending: Ending = createEnding();
 
   /** The whole buffer, as each kind of number. An address is a byte offset: `i32[p >>> 2]`. */
   readonly u8: Uint8Array<SharedArrayBuffer>;
@@ -148,7 +154,16 @@ export class SharedHeap {
    */
   readonly alignedAlloc_ts: (alignment: number, size: number) => Address;
 
-  private constructor(memory: HeapMemory, fields: HeaderFields, isNew: boolean) {
+  private constructor(memory: HeapMemory, fields: HeaderFields) {
+    const plain = attachCore(memory, fields.reserveIsZero, {
+      threadId,
+      // Only a main thread gives up: a worker that waits stalls nobody but itself.
+      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
+      listener: createListener(fields.id),
+    });
+    const debug = isInstrumented(fields.debug) ? createDebug(plain, fields.debug, threadId) : null;
+    const core = debug?.core ?? plain;
+    super(core, debug);
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);
     this.u8 = memory.u8;
@@ -161,12 +176,6 @@ export class SharedHeap {
     this.f64 = memory.f64;
     this.i64 = new BigInt64Array(buffer, 0, bytes / 8);
     this.u64 = new BigUint64Array(buffer, 0, bytes / 8);
-    const core = attachCore(memory, fields.reserveIsZero, {
-      threadId,
-      // Only a main thread gives up: a worker that waits stalls nobody but itself.
-      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
-      listener: createListener(fields.id),
-    });
     this.#core = core;
     this.#id = fields.id;
     this.malloc_ts = core.shared.malloc;
@@ -175,10 +184,14 @@ export class SharedHeap {
     this.realloc_ts = core.shared.realloc;
     this.alignedAlloc_ts = core.shared.alignedAlloc;
     attached.set(fields.id, this);
-    // Subscribers see the thread attached, and may go on from there.
-    if (isNew) publishLife('created', this, fields.id, fields.bytes);
-    publishLife('attached', this, fields.id, fields.bytes);
-    core.tellNews();
+  }
+
+  /** Tells subscribers, who see the thread attached and may go on from there. */
+  #announce(isNew: boolean): void {
+    const { bytes } = this.#core.memory.geometry;
+    if (isNew) publishLife('created', this, this.#id, bytes);
+    publishLife('attached', this, this.#id, bytes);
+    this.#core.news.start();
   }
 
   /**
@@ -188,14 +201,32 @@ export class SharedHeap {
    * Cost: under a millisecond for any size; memory is committed by use.
    */
   static create(options: HeapOptions = {}): SharedHeap {
-    const { buffer: given, base, bytes, threads, lockTimeoutMs } = resolveOptions(options);
+    const { buffer: given, base, bytes, threads, lockTimeoutMs, debug } = resolveOptions(options);
     // Before the buffer: a map that does not fit should cost nothing.
-    computeGeometry(base, bytes, threads);
+    computeGeometry(base, bytes, threads, debug);
     const buffer = given ?? new SharedArrayBuffer(bytes);
     const id = randomBytes(8).toString('hex');
     const pristine = given === undefined;
-    const memory = createHeap({ buffer, base, bytes, threads, id, pristine, lockTimeoutMs });
-    return new SharedHeap(memory, headerOf(buffer, base), true);
+    const memory = createHeap({
+      buffer,
+      base,
+      bytes,
+      threads,
+      id,
+      pristine,
+      lockTimeoutMs,
+      debug,
+      secret: [randomWord(), randomWord()],
+    });
+    const heap = new SharedHeap(memory, headerOf(buffer, base));
+    reportAtEnd(heap.#ending, debug, {
+      memory,
+      leaks: () => heap.leaks(),
+      usage: () => readUsage(memory),
+      stats: () => heap.stats(),
+    });
+    heap.#announce(true);
+    return heap;
   }
 
   /**
@@ -210,8 +241,11 @@ export class SharedHeap {
     const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
     if (known !== undefined) return known;
-    const memory = viewMemory(buffer, computeGeometry(fields.base, fields.bytes, fields.threads));
-    return new SharedHeap(memory, fields, false);
+    const geometry = computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug);
+    const memory = viewMemory(buffer, geometry);
+    const heap = new SharedHeap(memory, fields);
+    heap.#announce(false);
+    return heap;
   }
 
   /**
@@ -408,24 +442,16 @@ export class SharedHeap {
   }
 
   /**
-   * All live blocks, by address. Exact when the other threads are quiet.
-   *
-   * Threads: any. Cost: a walk of all there is, and an object for each block.
-   */
-  blocks(): Block[] {
-    return this.#core.blocks();
-  }
-
-  /**
    * Gives this thread's caches and slot back; blocks stay live. Every later malloc or free of this
    * instance throws ERR_SHMALLOC_DETACHED; attaching again gives a new one. A worker that exits
    * detaches by itself.
    */
   detach(): void {
+    this.#ending.run();
     this.#core.detach();
     if (attached.get(this.#id) !== this) return;
     attached.delete(this.#id);
-    this.#core.tellNews();
+    this.#core.news.tell();
     publishLife('detached', this, this.#id, this.#core.memory.geometry.bytes);
   }
 
@@ -433,6 +459,8 @@ export class SharedHeap {
     this.detach();
   }
 }
+
+const randomWord = (): number => randomBytes(4).readUInt32LE();
 
 /** For an event nobody waits for: an error there would end the process. */
 function recoverQuietly(core: HeapCore, ended: number): void {

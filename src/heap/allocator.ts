@@ -67,7 +67,7 @@ const SHIFT = GRANULE_SHIFT;
 const ROUND_UP = GRANULE_BYTES - 1;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = SMALL_BYTES_MAX - 1;
-const ALIGNMENT_MAX = 64 * KIB;
+export const ALIGNMENT_MAX = 64 * KIB;
 /** Longer than 64 bytes, so that the engine keeps it outside its own heap, at a fixed address. */
 const OWN_LENGTH = 32;
 /** Places in it: how many bytes of data there are to free; the class that was allocated last. */
@@ -82,6 +82,13 @@ export interface Calls {
   realloc(address: Address, size: number): Address;
   alignedAlloc(alignment: number, size: number): Address;
   usableSize(address: Address, asked?: string): number;
+  /**
+   * The first half of an allocation: a block that belongs to nobody yet, and comes back by recovery
+   * should the thread die; 0 when the heap is full. `apart`: a run of its own, whatever its size.
+   */
+  reserve(alignment: number, bytes: number, apart: boolean): Address;
+  /** The second half: hands out what was reserved last. */
+  commit(address: Address): void;
   /** The thread detaches: no call of these may touch its slot again. */
   close(): void;
 }
@@ -109,6 +116,8 @@ export function createCalls(
   const classOfGranules = CLASS_OF_GRANULES.slice();
   const own = new Uint32Array(OWN_LENGTH);
   own[LIMIT] = dataBytes;
+  /** Of the block reserved last; 0 = a large one. */
+  let reservedClass = 0 as SizeClass;
 
   // ---- fast paths
 
@@ -172,13 +181,7 @@ export function createCalls(
   }
 
   function alignedAlloc(alignment: number, size: number): Address {
-    if (typeof alignment !== 'number' || !isPowerOfTwo(alignment) || alignment > ALIGNMENT_MAX) {
-      throw rangeError(
-        'ERR_SHMALLOC_INVALID_ALIGNMENT',
-        `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
-          `got ${show(alignment)}`,
-      );
-    }
+    requireAlignment(alignment);
     requireSize('alignedAlloc', size);
     gate.checkOpen();
     const c = alignedClassOf(alignment, size);
@@ -269,6 +272,15 @@ export function createCalls(
   }
 
   function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
+    const address = reserveGated(bytes, alignPages);
+    if (address === 0) return refuse(bytes);
+    if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
+    large.commit(address);
+    news.tell();
+    return address;
+  }
+
+  function reserveGated(bytes: number, alignPages: number): Address {
     let address: Address;
     gate.enter();
     try {
@@ -276,13 +288,8 @@ export function createCalls(
     } catch (error) {
       throw gate.abandon(error);
     }
-    const fresh = large.wasFresh();
     gate.leave();
-    if (address === 0) return refuse(bytes);
-    if (zero && !fresh) clearBytes(memory, address, bytes);
-    samples.large(bytes);
-    large.commit(address);
-    news.tell();
+    if (address !== 0) samples.large(bytes);
     return address;
   }
 
@@ -296,6 +303,23 @@ export function createCalls(
     if (address !== 0) return address;
     recover();
     return large.reserve(pages, alignPages, growing);
+  }
+
+  // ---- in two halves, for who has something to write into a block before anybody has it
+
+  function reserveBlock(alignment: number, bytes: number, apart: boolean): Address {
+    gate.checkOpen();
+    reservedClass = apart ? (0 as SizeClass) : alignedClassOf(alignment, bytes);
+    if (reservedClass === 0) {
+      return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES));
+    }
+    if (newest(reservedClass) === 0) fillGated(reservedClass, bytes);
+    return newest(reservedClass);
+  }
+
+  function commit(address: Address): void {
+    if (reservedClass === 0) large.commit(address);
+    else pop(reservedClass);
   }
 
   // ---- free, slow
@@ -472,10 +496,21 @@ export function createCalls(
     own.fill(0);
   }
 
-  return { malloc, free, calloc, realloc, alignedAlloc, usableSize, close };
+  return {
+    malloc,
+    free,
+    calloc,
+    realloc,
+    alignedAlloc,
+    usableSize,
+    reserve: reserveBlock,
+    commit,
+    close,
+  };
 }
 
-function requireSize(call: string, size: unknown): void {
+/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE */
+export function requireSize(call: string, size: unknown): void {
   if (typeof size !== 'number') {
     throw typeError('ERR_SHMALLOC_INVALID_SIZE', `${call}: a size is a number, got ${show(size)}`);
   }
@@ -485,4 +520,15 @@ function requireSize(call: string, size: unknown): void {
       `${call}: a size is a whole number of bytes from 0, got ${show(size)}`,
     );
   }
+}
+
+/** @throws RangeError ERR_SHMALLOC_INVALID_ALIGNMENT */
+export function requireAlignment(alignment: unknown): void {
+  const fits = typeof alignment === 'number' && isPowerOfTwo(alignment);
+  if (fits && alignment <= ALIGNMENT_MAX) return;
+  throw rangeError(
+    'ERR_SHMALLOC_INVALID_ALIGNMENT',
+    `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
+      `got ${show(alignment)}`,
+  );
 }

@@ -15,6 +15,7 @@
  */
 
 import {
+  type Address,
   BLOCK_BYTES,
   GRANULE_SHIFT,
   SIZE_CLASS_COUNT,
@@ -61,6 +62,8 @@ export interface Cache {
    * to follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
    */
   flushDead(): number;
+  /** Gives blocks back that are on no stack, over that of a dead thread: see orphans.ts. */
+  giveOrphans(c: SizeClass, blocks: readonly Address[]): void;
 }
 
 export function createCache(
@@ -168,5 +171,21 @@ export function createCache(
     return cached;
   }
 
-  return { reset, refill, flush, isOver, flushAll, flushDead };
+  function giveOrphans(c: SizeClass, blocks: readonly Address[]): void {
+    locks.acquire(classLock(c));
+    for (const block of blocks) {
+      if (cachedBlocks(u32, slot, c) === getLimit(u32, slot, c)) giveLocked(c, 0, true);
+      const top = getTop(u32, slot, c);
+      // point: orphan.entry
+      u32[top] = block;
+      // point: orphan.top
+      setTop(u32, slot, c, top + 1);
+      // point: orphan.untag
+      tags[block >>> GRANULE_SHIFT] = 0;
+    }
+    if (cachedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
+    locks.release(classLock(c));
+  }
+
+  return { reset, refill, flush, isOver, flushAll, flushDead, giveOrphans };
 }

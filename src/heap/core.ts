@@ -14,7 +14,7 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import { type HeapMemory, setThreadId, slotRecord } from '../layout/index.js';
+import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/index.js';
 import {
   claimSlot,
   createLocks,
@@ -33,7 +33,10 @@ import { type Calls, createCalls } from './allocator.js';
 import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { createGates, type Gate } from './gate.js';
+import { inspect, type Place } from './inspect.js';
+import type { Eyes } from './known-block.js';
 import { createLargeBlocks } from './large.js';
+import { createEyes } from './list-blocks.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createNews, type HeapListener, type News } from './news.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
@@ -41,7 +44,8 @@ import { type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
 import { createSamples } from './samples.js';
 import { createSpans, type Spans } from './spans.js';
-import { type Block, listBlocks, type VerifyReport, verifyHeap } from './verify.js';
+import { type VerifyReport, verifyHeap } from './verify.js';
+import { copyRunsLocked } from './walk.js';
 
 const SOLO_WAIT_MS = 5;
 /** Recovery belongs to no slot: it gives runs back and reserves none. */
@@ -64,21 +68,23 @@ export interface HeapCore {
   readonly shared: Calls;
   /** The calls for a heap with one thread; made when first asked for. */
   solo(): Calls;
+  /** The error for an address that is no live block. */
   readonly diagnose: Diagnose;
   /** Takes back what threads left behind that ended without detaching. */
   recover(): Recovered;
   /** The thread with this number has ended: says so to all, and recovers it. */
   recoverThread(threadId: number): Recovered;
   verify(quiet: boolean): VerifyReport;
-  /** All live blocks, by address. */
-  blocks(): Block[];
+  /** Who sees the blocks. */
+  readonly eyes: Eyes;
+  /** What lies at an address of the data region. */
+  inspect(address: number): Place;
+  /** All runs at one moment, by address: head page and run word, in turn. */
+  runs(): Int32Array;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
-  /**
-   * Tells the listener what there is to tell. First called when attaching is done: until then
-   * nothing is told. Again after detach.
-   */
-  tellNews(): void;
+  /** What is to be told; nothing is before it is started, when attaching is done. */
+  readonly news: News;
 }
 
 /** A thread's tools for what all threads share: it needs no slot to use them. */
@@ -203,7 +209,14 @@ function openCore(
     return recover();
   }
 
-  /** Looks at the whole heap. */
+  function copyRuns(): Int32Array {
+    locks.acquire(PAGE_LOCK);
+    const runs = copyRunsLocked(memory);
+    locks.release(PAGE_LOCK);
+    return runs;
+  }
+
+  /** Looks at what threads share. */
   function look<T>(work: () => T): T {
     gates.shared.checkOpen();
     return news.telling(() => gates.shared.look(work));
@@ -220,13 +233,15 @@ function openCore(
       }
       return solo;
     },
-    diagnose,
+    diagnose: (asked, address) => look(() => diagnose(asked, address)),
     recover: () => news.telling(recover),
     recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),
     verify: (quiet) => look(() => verifyHeap(memory, locks, quiet)),
-    blocks: () => look(() => listBlocks(memory, locks)),
+    eyes: createEyes(memory, locks, gates.shared, diagnose),
+    inspect: (address) => look(() => inspect(memory, locks, address)),
+    runs: () => look(copyRuns),
     detach,
-    tellNews: news.start,
+    news,
   };
 }
 

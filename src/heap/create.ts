@@ -10,8 +10,10 @@
 import { PAGE_BYTES, roundDown, WORD_BYTES } from '../base/index.js';
 import {
   computeGeometry,
+  type DebugSettings,
   type Geometry,
   type HeapMemory,
+  initStackStore,
   LAYOUT_VERSION,
   pageRecord,
   runWord,
@@ -20,6 +22,7 @@ import {
   setUntouched,
   UNTOUCHED_RUN,
   viewMemory,
+  writeDebugRecord,
   writeHeader,
 } from '../layout/index.js';
 
@@ -33,14 +36,21 @@ export interface Creation {
   /** The buffer has never been written to. */
   readonly pristine: boolean;
   readonly lockTimeoutMs: number;
+  readonly debug: DebugSettings;
+  /** Random words that key the red zones. */
+  readonly secret: readonly [number, number];
 }
 
 export function createHeap(creation: Creation): HeapMemory {
-  const { buffer, base, bytes, threads, id, pristine, lockTimeoutMs } = creation;
-  const geometry = computeGeometry(base, bytes, threads);
+  const { buffer, base, bytes, threads, id, pristine, lockTimeoutMs, debug } = creation;
+  const geometry = computeGeometry(base, bytes, threads, debug);
   const memory = viewMemory(buffer, geometry);
   if (!pristine) clearMetadata(memory);
   writeReserve(memory, geometry);
+  writeDebugRecord(memory.u32, geometry.debug, debug, creation.secret);
+  if (geometry.stackStoreBytes > 0) {
+    initStackStore(memory.i32, geometry.stackStore, geometry.stackStoreBytes);
+  }
   writeHeader(memory.u32, geometry.header, {
     version: LAYOUT_VERSION,
     base,

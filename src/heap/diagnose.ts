@@ -7,36 +7,16 @@
  */
 
 import {
-  type Address,
-  BLOCK_BYTES,
-  blockIndex,
   GRANULE_BYTES,
-  GRANULE_SHIFT,
   hex,
   InvalidAddressError,
   type InvalidAddressReason,
-  PAGE_BYTES,
-  type PageIndex,
-  type SizeClass,
-  SPAN_BLOCKS,
+  LARGE,
   show,
 } from '../base/index.js';
-import {
-  FREE_RUN,
-  getRun,
-  type HeapMemory,
-  LARGE_RUN,
-  PAGE_LOCK,
-  pageOf,
-  pageRecord,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
-  UNTOUCHED_RUN,
-} from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
-import { headOfLocked } from './walk.js';
+import { type BlockPlace, inspect } from './inspect.js';
 
 interface Finding {
   readonly reason: InvalidAddressReason;
@@ -47,7 +27,7 @@ interface Finding {
 export type Diagnose = (asked: string, address: unknown) => InvalidAddressError;
 
 export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
-  const { i32, tags, geometry } = memory;
+  const { geometry } = memory;
 
   return function diagnose(asked, address) {
     const { reason, text } = find(address);
@@ -59,6 +39,7 @@ export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
       const what = typeof address === 'string' ? 'a string' : show(address);
       return { reason: 'not-a-number', text: `${what} is no address: addresses are numbers` };
     }
+    if (address === 0) return { reason: 'null', text: 'null: no block begins there' };
     if (Number.isNaN(address)) return { reason: 'nan', text: 'NaN is no address' };
     if (address < 0) return { reason: 'negative', text: 'addresses are not negative' };
     if (!Number.isInteger(address) && Number.isFinite(address)) {
@@ -85,48 +66,28 @@ export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
   }
 
   function findInData(address: number): Finding {
-    const page = pageOf(address);
-    const { head, word } = runAround(page);
-    const start = (head * PAGE_BYTES) as Address;
-    const bytes = runPages(word) * PAGE_BYTES;
-    const kind = runKind(word);
-    if (kind === SPAN_RUN) return findInSpan(address, start, runOwner(word) as SizeClass);
-    if (kind === LARGE_RUN) {
+    const place = inspect(memory, locks, address);
+    if (place.is === 'block') return findInBlock(address, place);
+    if (place.is === 'span end') {
       return {
         reason: 'interior',
-        text: `inside the block at ${hex(start)}, ${bytes} bytes, large`,
+        text: `in the unused end of the span at ${hex(place.start)} of class ${place.sizeClass}`,
       };
     }
-    if (kind === UNTOUCHED_RUN) {
+    if (place.is === 'untouched') {
       return { reason: 'untouched', text: 'in pages that were never allocated' };
     }
-    const what = kind === FREE_RUN ? 'in free pages' : 'in pages that are being freed';
+    const what = place.is === 'free' ? 'in free pages' : 'in pages that are being freed';
     return {
       reason: 'freed',
-      text: `${what} at ${hex(start)}, ${bytes} bytes: freed already, or never allocated`,
+      text: `${what} at ${hex(place.start)}, ${place.bytes} bytes: freed already, or never allocated`,
     };
   }
 
-  function runAround(page: PageIndex): { head: PageIndex; word: number } {
-    locks.acquire(PAGE_LOCK);
-    const head = headOfLocked(memory, page);
-    const word = getRun(i32, pageRecord(geometry.pageTable, head));
-    locks.release(PAGE_LOCK);
-    return { head, word };
-  }
-
-  function findInSpan(address: number, span: Address, c: SizeClass): Finding {
-    const index = blockIndex(c, address - span);
-    if (index >= SPAN_BLOCKS[c]) {
-      return {
-        reason: 'interior',
-        text: `in the unused end of the span at ${hex(span)} of class ${c}`,
-      };
-    }
-    const block = span + index * BLOCK_BYTES[c];
-    const live = tags[block >>> GRANULE_SHIFT] !== 0;
-    const what = `block at ${hex(block)}, ${BLOCK_BYTES[c]} bytes, class ${c}`;
-    if (address !== block) {
+  function findInBlock(address: number, { start, bytes, sizeClass, live }: BlockPlace): Finding {
+    const kind = sizeClass === LARGE ? 'large' : `class ${sizeClass}`;
+    const what = `block at ${hex(start)}, ${bytes} bytes, ${kind}`;
+    if (address !== start) {
       return live
         ? { reason: 'interior', text: `inside the ${what}` }
         : { reason: 'freed', text: `inside the free ${what}` };

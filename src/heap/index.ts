@@ -1,9 +1,24 @@
 /** heap: page heap, spans, caches, allocation and free, recovery, verification. */
-export type { Calls } from './allocator.js';
+export { ALIGNMENT_MAX, type Calls, requireAlignment, requireSize } from './allocator.js';
 export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
+export type { BlockPlace, Place, RunPlace } from './inspect.js';
+export {
+  BLOCKS_AT_ONCE,
+  type Block,
+  type BlockDetails,
+  type BlockRegion,
+  type BlockUser,
+  type Eyes,
+  eachBlock,
+} from './known-block.js';
 export { largePages, restartPeakLive, samplePeakLive, sumCached, sumHeld } from './live-bytes.js';
-export type { HeapListener } from './news.js';
+export type { HeapListener, News } from './news.js';
 export type { Recovered } from './recover.js';
-export type { Block, VerifyOptions, VerifyProblem, VerifyReport } from './verify.js';
+export {
+  addProblem,
+  type VerifyOptions,
+  type VerifyProblem,
+  type VerifyReport,
+} from './verify.js';

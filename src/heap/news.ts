@@ -37,7 +37,7 @@ export interface News {
   isDue(): boolean;
   /** Tells what there is, if there is something. The call ends after that: see I1. */
   tell(): void;
-  /** Does something that ends a call, and tells what came of it. */
+  /** Does something, and tells what came of it at its end, and nothing before. */
   telling<T>(work: () => T): T;
   /** From now on news is told; what came before too. */
   start(): void;
@@ -51,6 +51,8 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
   let started = false;
   /** While a listener is told something. */
   let telling = false;
+  /** How many calls are in the middle of something that consists of several. */
+  let holds = 0;
   let recovered: Recovered | undefined;
   let failure: HeapCorruptionError | undefined;
   let exhausted = -1;
@@ -78,7 +80,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
   }
 
   function tell(): void {
-    if (!due || telling || !started) return;
+    if (!due || telling || holds > 0 || !started) return;
     telling = true;
     try {
       // What a listener's own calls find is told after it.
@@ -111,12 +113,14 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     isDue: () => due,
     tell,
     telling(work) {
+      holds++;
       try {
         return work();
       } catch (error) {
         addFailure(error);
         throw error;
       } finally {
+        holds--;
         tell();
       }
     },

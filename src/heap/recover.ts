@@ -55,6 +55,7 @@ import {
   withdrawReport,
 } from '../sync/index.js';
 import type { Cache } from './cache.js';
+import { freeOrphans } from './orphans.js';
 import type { PageHeap } from './page-heap.js';
 import type { Repairs } from './repair.js';
 import { findRunLocked } from './walk.js';
@@ -126,7 +127,8 @@ export function recoverDead(
   }
 
   function recoverSlot(slot: SlotIndex): void {
-    const blocks = cacheOf(slotRecord(geometry.slots, slot)).flushDead();
+    const cache = cacheOf(slotRecord(geometry.slots, slot));
+    const blocks = cache.flushDead() + freeOrphans(memory, locks, pageHeap, cache, slot);
     const runs = freeReserved(memory, locks, pageHeap, slot);
     // Written before the slot is free: a rescuer that dies here is counted short, nothing worse.
     addRecovered(f64, header, RECOVERED_SLOTS, 1);

@@ -13,34 +13,24 @@
  */
 
 import {
-  type Address,
-  BLOCK_BYTES,
-  GRANULE_SHIFT,
   HeapCorruptionError,
   PAGE_BYTES,
   SIZE_CLASS_COUNT,
   type SizeClass,
-  SPAN_BLOCKS,
 } from '../base/index.js';
 import {
   classLock,
   type HeapMemory,
-  LARGE_RUN,
   LOCK_COUNT,
   type LockIndex,
   loadSolo,
   lockLine,
   PAGE_LOCK,
   peekLock,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import { checkClassLocked } from './verify-class.js';
 import { checkRunsLocked } from './verify-runs.js';
-import { walkRunsLocked } from './walk.js';
 
 /** How `verify` is to look. */
 export interface VerifyOptions {
@@ -79,13 +69,6 @@ export interface VerifyReport {
   spans: number;
   largeBlocks: number;
   freeRuns: number;
-}
-
-/** A live block. */
-export interface Block {
-  address: Address;
-  /** Usable bytes. */
-  bytes: number;
 }
 
 /** Where checks put what they find. */
@@ -134,11 +117,22 @@ function createFindings(quiet: boolean): Findings {
   return {
     report,
     problem(invariant, address, message) {
-      if (report.problems.length < PROBLEMS_MAX) {
-        report.problems.push({ invariant, address, message });
-      } else report.problemsLeftOut++;
+      addProblem(report, invariant, address, message);
     },
   };
+}
+
+/** Adds a problem, or counts it where there are many. */
+export function addProblem(
+  report: VerifyReport,
+  invariant: string,
+  address: number,
+  message: string,
+): void {
+  report.ok = false;
+  if (report.problems.length < PROBLEMS_MAX) {
+    report.problems.push({ invariant, address, message });
+  } else report.problemsLeftOut++;
 }
 
 /** A walk that cannot go on is a problem like others; what it has not seen stays unchecked. */
@@ -170,23 +164,4 @@ function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): v
   }
   const solo = loadSolo(i32, geometry.header);
   if (solo !== 0) problem('threads I2', geometry.header * 4, `a solo section of ${solo} is open`);
-}
-
-/** All live blocks, by address. */
-export function listBlocks(memory: HeapMemory, locks: Locks): Block[] {
-  const { tags } = memory;
-  const blocks: Block[] = [];
-  const add = (address: number, bytes: number): void => {
-    if (tags[address >>> GRANULE_SHIFT] !== 0) blocks.push({ address: address as Address, bytes });
-  };
-  locks.acquire(PAGE_LOCK);
-  walkRunsLocked(memory, (head, word) => {
-    const start = head * PAGE_BYTES;
-    if (runKind(word) === LARGE_RUN) add(start, runPages(word) * PAGE_BYTES);
-    if (runKind(word) !== SPAN_RUN) return;
-    const c = runOwner(word);
-    for (let n = 0; n < SPAN_BLOCKS[c]; n++) add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
-  });
-  locks.release(PAGE_LOCK);
-  return blocks;
 }

@@ -1,8 +1,9 @@
 /**
  * The walk: all runs of the data region, from head to head. What recovery and every check go by.
  *
- * Used by repair.ts, mend.ts, large.ts, diagnose.ts and verify*.ts. Needs the page lock (or
- * solitude): it is the order of the heads that the lock guards, and nothing inside a run is read.
+ * Used by repair.ts, mend.ts, large.ts, inspect.ts, list-blocks.ts and verify*.ts. Needs the page
+ * lock (or solitude): it is the order of the heads that the lock guards, and nothing inside a run is
+ * read.
  *
  * I1  It ends: every step goes up, by a length that is checked.
  */
@@ -31,6 +32,27 @@ export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
     visit(head, word, record);
     return false;
   });
+}
+
+/**
+ * All runs as they are at one moment, from the bottom up: head page and run word, in turn. To be
+ * read without any lock: a copy keeps others from the page heap for about 10 ns a run, and what is
+ * counted from it need not keep anybody.
+ */
+export function copyRunsLocked(memory: HeapMemory): Int32Array {
+  // Room that doubles: a plain array of a hundred thousand runs is slower by half.
+  let runs = new Int32Array(1024);
+  let length = 0;
+  walkRunsLocked(memory, (head, word) => {
+    if (length === runs.length) {
+      const longer = new Int32Array(2 * length);
+      longer.set(runs);
+      runs = longer;
+    }
+    runs[length++] = head;
+    runs[length++] = word;
+  });
+  return runs.subarray(0, length);
 }
 
 /** The first head for which `fits` is true; 0 = none. */

@@ -1,8 +1,8 @@
 /**
  * Geometry: where each structure of a heap begins. The memory map, as numbers.
  *
- * Used once per attach, by everything above. Pure arithmetic from (base, bytes, threads), so that
- * every thread computes the same map from the header. The drawing is in src/README.md.
+ * Used once per attach, by everything above. Pure arithmetic from (base, bytes, threads, debug
+ * options), so that every thread computes the same map from the header. The drawing is in src/README.md.
  *
  * I1  Structures follow each other without overlap; the data region ends where the heap ends.
  * I2  Locks, slots, records begin on a cache line; tags and page table on a 4 KiB system page, so
@@ -29,13 +29,22 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import { baselineBytes } from './baseline.js';
+import { BLOCK_RECORD_BYTES, BLOCK_RECORD_WORDS, RECORD_SPAN_SHIFT } from './block-record.js';
 import { CLASS_TABLE_BYTES } from './class-record.js';
+import {
+  DEBUG_RECORD_BYTES,
+  type DebugSettings,
+  isInstrumented,
+  NO_DEBUG,
+} from './debug-record.js';
+import { ringBytes } from './event-ring.js';
 import { HEADER_BYTES } from './header.js';
 import { LOCK_TABLE_BYTES } from './lock-table.js';
 import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
 import { registryBytes, THREADS_MAX } from './registry.js';
 import { SLOT_BYTES } from './slot.js';
+import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
 
 /** The smallest heap that can be made. */
 export const HEAP_BYTES_MIN = 2 * MIB;
@@ -45,6 +54,10 @@ export const THREADS_DEFAULT = 64;
 
 /** Slots take at most this part of a heap whose thread count was not asked for. */
 const SLOTS_SHARE = 1 / 8;
+/** The stack store takes this part of a heap that has one, within these limits. */
+const STACKS_SHARE = 1 / 64;
+const STACKS_BYTES_MIN = 64 * KIB;
+const STACKS_BYTES_MAX = 16 * MIB;
 /** The granularity with which systems commit memory. */
 const SYSTEM_PAGE_BYTES = 4 * KIB;
 
@@ -56,12 +69,22 @@ export interface Geometry {
   readonly end: number;
   readonly threads: number;
   readonly header: WordIndex;
+  readonly debug: WordIndex;
   readonly registry: WordIndex;
   readonly pageHeap: WordIndex;
   readonly locks: WordIndex;
   readonly classes: WordIndex;
   readonly baseline: WordIndex;
   readonly slots: WordIndex;
+  // What only heaps with debug options have: 0 = this one has none.
+  readonly eventRings: WordIndex;
+  readonly stackStore: WordIndex;
+  readonly stackStoreBytes: number;
+  readonly traceBuffers: WordIndex;
+  /** Byte offset of the first block record. */
+  readonly blockRecordsStart: number;
+  /** Where the block record of address 0 would stand. May lie below zero. */
+  readonly blockRecords: number;
   /** Where page 0's record would stand. May lie before the table, and below zero. */
   readonly pageTable: number;
   /** Byte offset of the first tag. */
@@ -84,58 +107,88 @@ export function defaultThreads(bytes: number): number {
 export const headerWord = (base: number): WordIndex =>
   ((base + PAGE_BYTES) >>> WORD_SHIFT) as WordIndex;
 
+/** How long the stack store of a heap is; 0 = it has none. */
+function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
+  if (stackDepth === 0) return 0;
+  const share = roundUp(bytes * STACKS_SHARE, LINE_BYTES);
+  return Math.min(STACKS_BYTES_MAX, Math.max(STACKS_BYTES_MIN, share));
+}
+
+/** How many data pages fit from `start` on, and where what grows with them stands. */
+function placePages(start: number, end: number, recorded: boolean) {
+  // Each data page costs itself, a record, its tags and its blocks' records; one page record more
+  // stands at the end.
+  const tagBytes = PAGE_BYTES >>> GRANULE_SHIFT;
+  const recordBytes = recorded ? (PAGE_BYTES >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_BYTES : 0;
+  const pageBytes = PAGE_BYTES + PAGE_RECORD_BYTES + tagBytes + recordBytes;
+  for (let pages = Math.floor((end - start) / pageBytes); pages > 0; pages--) {
+    const dataStart = end - pages * PAGE_BYTES;
+    const tagsStart = roundDown(dataStart - pages * tagBytes, SYSTEM_PAGE_BYTES);
+    const recordsStart = roundDown(tagsStart - pages * recordBytes, SYSTEM_PAGE_BYTES);
+    if (start + (pages + 1) * PAGE_RECORD_BYTES <= recordsStart) {
+      return { pages, dataStart, tagsStart, recordsStart };
+    }
+  }
+  return { pages: 0, dataStart: 0, tagsStart: 0, recordsStart: 0 };
+}
+
 /**
  * The memory map of a heap of `bytes` bytes at byte `base` of its buffer.
- * @throws RangeError when so many thread slots leave no room for data
+ * @throws RangeError when slots and debug options leave no room for data
  */
-export function computeGeometry(base: number, bytes: number, threads: number): Geometry {
+export function computeGeometry(
+  base: number,
+  bytes: number,
+  threads: number,
+  debug: DebugSettings = NO_DEBUG,
+): Geometry {
   const end = base + bytes;
   let cursor = base + PAGE_BYTES;
-  const place = (length: number, alignment: number): WordIndex => {
-    cursor = roundUp(cursor, alignment);
-    const word = (cursor / 4) as WordIndex;
-    cursor += length;
+  const place = (length: number): WordIndex => {
+    const word = (roundUp(cursor, LINE_BYTES) / 4) as WordIndex;
+    cursor = word * 4 + length;
     return word;
   };
-  const header = place(HEADER_BYTES, LINE_BYTES);
-  const registry = place(registryBytes(threads), LINE_BYTES);
-  const pageHeap = place(PAGE_HEAP_BYTES, LINE_BYTES);
-  const locks = place(LOCK_TABLE_BYTES, LINE_BYTES);
-  const classes = place(CLASS_TABLE_BYTES, LINE_BYTES);
-  const baseline = place(baselineBytes(threads), LINE_BYTES);
-  const slots = place(threads * SLOT_BYTES, LINE_BYTES);
+  const placeIf = (there: boolean, length: number): WordIndex =>
+    there ? place(length) : (0 as WordIndex);
+  const { historyEvents, tracePath } = debug;
+  const stacks = stackStoreBytes(bytes, debug);
+  const placed = {
+    // These two stand where a heap of any kind has them.
+    header: place(HEADER_BYTES),
+    debug: place(DEBUG_RECORD_BYTES),
+    registry: place(registryBytes(threads)),
+    pageHeap: place(PAGE_HEAP_BYTES),
+    locks: place(LOCK_TABLE_BYTES),
+    classes: place(CLASS_TABLE_BYTES),
+    baseline: place(baselineBytes(threads)),
+    slots: place(threads * SLOT_BYTES),
+    eventRings: placeIf(historyEvents > 0, threads * ringBytes(historyEvents)),
+    stackStore: placeIf(stacks > 0, stacks),
+    traceBuffers: placeIf(tracePath !== '', threads * TRACE_BUFFER_BYTES),
+  };
   const tableStart = roundUp(cursor, SYSTEM_PAGE_BYTES);
-
-  // Each data page costs itself, a record and its tags; one record more stands at the end.
-  const tagBytes = PAGE_BYTES >>> GRANULE_SHIFT;
-  let pages = Math.floor((end - tableStart) / (PAGE_BYTES + PAGE_RECORD_BYTES + tagBytes));
-  let dataStart = 0;
-  let tagsStart = 0;
-  for (; pages > 0; pages--) {
-    dataStart = end - pages * PAGE_BYTES;
-    tagsStart = roundDown(dataStart - pages * tagBytes, SYSTEM_PAGE_BYTES);
-    if (tableStart + (pages + 1) * PAGE_RECORD_BYTES <= tagsStart) break;
-  }
-  if (pages <= 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
+  const recorded = isInstrumented(debug);
+  const { pages, dataStart, tagsStart, recordsStart } = placePages(tableStart, end, recorded);
+  if (pages === 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
+    const extras = tableStart - (placed.slots * 4 + threads * SLOT_BYTES);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `cannot lay out a heap of ${bytes} bytes with ${threads} thread slots: ` +
-        `${threads} slots of ${SLOT_BYTES} bytes leave no room for data`,
+      `cannot lay out a heap of ${bytes} bytes with ${threads} thread slots: ${threads} slots of ` +
+        `${SLOT_BYTES} bytes ${extras > PAGE_BYTES ? `and ${extras} bytes of debug records ` : ''}` +
+        'leave no room for data',
     );
   }
   const firstPage = (dataStart / PAGE_BYTES) as PageIndex;
   return {
+    ...placed,
     base,
     bytes,
     end,
     threads,
-    header,
-    registry,
-    pageHeap,
-    locks,
-    classes,
-    baseline,
-    slots,
+    stackStoreBytes: stacks,
+    blockRecordsStart: recorded ? recordsStart : 0,
+    blockRecords: recordsStart / 4 - (dataStart >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS,
     pageTable: tableStart / 4 - firstPage * PAGE_RECORD_WORDS,
     tagsStart,
     dataStart,

@@ -23,9 +23,10 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { type DebugSettings, readDebugRecord } from './debug-record.js';
 
 /** Counts up with every change of the memory layout. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;
@@ -62,10 +63,20 @@ export interface HeaderFields {
   readonly reserveIsZero: boolean;
   /** A main thread waits so long for a lock whose owner cannot be looked for. */
   readonly lockTimeoutMs: number;
+  /** From the debug record, which stands behind the header. */
+  readonly debug: DebugSettings;
 }
 
+/** The debug record of a heap, by its header. */
+export const debugRecord = (h: WordIndex): WordIndex =>
+  (h + HEADER_BYTES / WORD_BYTES) as WordIndex;
+
 /** Writes the header; the magic last, so that a half-made heap is no heap. */
-export function writeHeader(u32: Uint32Array, h: WordIndex, fields: HeaderFields): void {
+export function writeHeader(
+  u32: Uint32Array,
+  h: WordIndex,
+  fields: Omit<HeaderFields, 'debug'>,
+): void {
   u32[h + VERSION] = fields.version;
   u32[h + FLAGS] = fields.reserveIsZero ? RESERVE_IS_ZERO : 0;
   u32[h + BASE] = fields.base;
@@ -90,6 +101,7 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     id: half(u32[h + ID]) + half(u32[h + ID + 1]),
     reserveIsZero: (u32[h + FLAGS] & RESERVE_IS_ZERO) !== 0,
     lockTimeoutMs: u32[h + LOCK_TIMEOUT],
+    debug: readDebugRecord(u32, debugRecord(h)),
   };
 }
 

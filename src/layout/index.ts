@@ -6,12 +6,18 @@
  * are atomic. Records are named by the index of their first word.
  */
 export * from './baseline.js';
+export * from './block-record.js';
 export * from './class-record.js';
+export * from './debug-record.js';
+export * from './event-ring.js';
 export * from './geometry.js';
 export * from './header.js';
 export * from './lock-table.js';
 export * from './memory.js';
 export * from './page-heap-record.js';
 export * from './page-record.js';
+export * from './regions.js';
 export * from './registry.js';
 export * from './slot.js';
+export * from './stack-store.js';
+export * from './trace-buffer.js';

@@ -1,14 +1,7 @@
 /**
- * Trace files (`.mtr.gz`): every allocation call that a program made, in order.
+ * Reads trace files: trace-format.ts draws them.
  *
  * Used by the command line; replayed by workers/replay-worker.ts. Main thread or any other.
- *
- *     gzip of   16 bytes   'MTR1', operation count, slot count, thread count (32-bit little-endian)
- *               8 bytes    per operation, two 32-bit little-endian words:
- *                          bits 0..2 kind, 3..7 thread modulo 32, 8..31 slot;  size in bytes
- *
- * A slot names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
- * free empties it.
  *
  * I1  A Trace that was read can be replayed blindly: slots are in range, kinds are known, nothing
  *     is filled twice or freed twice. A file that is not so is refused.
@@ -18,16 +11,18 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { HeapError } from '../base/index.js';
-
-export const MALLOC = 1;
-export const FREE = 2;
-export const CALLOC = 3;
-export const REALLOC = 4;
-
-const MAGIC = 'MTR1';
-const HEADER_BYTES = 16;
-const OPERATION_BYTES = 8;
-const SLOTS_MAX = 1 << 24;
+import {
+  CALLOC,
+  FREE,
+  HEADER_BYTES,
+  kindOf,
+  MAGIC,
+  MALLOC,
+  OPERATION_BYTES,
+  REALLOC,
+  SLOTS_MAX,
+  slotOf,
+} from './trace-format.js';
 
 export interface Trace {
   readonly name: string;
@@ -37,6 +32,8 @@ export interface Trace {
   readonly threads: number;
   /** Requested bytes live at once, at most. */
   readonly peakLiveBytes: number;
+  /** So many operations are done when they are live. */
+  readonly peakOperations: number;
   /** Two words an operation, in shared memory: workers read them where they are. */
   readonly words: Uint32Array<SharedArrayBuffer>;
 }
@@ -65,9 +62,9 @@ export function readTrace(path: string): Trace {
   if (slots > SLOTS_MAX) throw bad(path, `it names ${slots} slots, there can be ${SLOTS_MAX}`);
   const words = new Uint32Array(new SharedArrayBuffer(operations * OPERATION_BYTES));
   for (let i = 0; i < words.length; i++) words[i] = bytes.readUInt32LE(HEADER_BYTES + i * 4);
-  const peakLiveBytes = check(path, words, slots);
+  const peak = check(path, words, slots);
   const name = basename(path).replace(/\.mtr\.gz$/, '');
-  return { name, operations, slots, threads, peakLiveBytes, words };
+  return { name, operations, slots, threads, ...peak, words };
 }
 
 function unzip(path: string): Buffer {
@@ -84,14 +81,19 @@ function unzip(path: string): Buffer {
   }
 }
 
-/** Walks the operations once; most requested bytes live at a time. */
-function check(path: string, words: Uint32Array, slots: number): number {
+/** Walks the operations once; most requested bytes live at a time, and when. */
+function check(
+  path: string,
+  words: Uint32Array,
+  slots: number,
+): Pick<Trace, 'peakLiveBytes' | 'peakOperations'> {
   const sizes = new Float64Array(slots).fill(-1);
   let live = 0;
-  let peak = 0;
+  let peakLiveBytes = 0;
+  let peakOperations = 0;
   for (let i = 0; i < words.length; i += 2) {
-    const kind = words[i] & 7;
-    const slot = words[i] >>> 8;
+    const kind = kindOf(words[i]);
+    const slot = slotOf(words[i]);
     const size = words[i + 1];
     const wrong = (what: string) => bad(path, `operation ${i / 2} ${what} (slot ${slot})`);
     if (kind < MALLOC || kind > REALLOC) throw wrong(`is of unknown kind ${kind}`);
@@ -101,9 +103,12 @@ function check(path: string, words: Uint32Array, slots: number): number {
     if ((kind === MALLOC || kind === CALLOC) && held >= 0) throw wrong('fills a full slot');
     live += (kind === FREE ? 0 : size) - Math.max(held, 0);
     sizes[slot] = kind === FREE ? -1 : size;
-    if (live > peak) peak = live;
+    if (live > peakLiveBytes) {
+      peakLiveBytes = live;
+      peakOperations = i / 2 + 1;
+    }
   }
-  return peak;
+  return { peakLiveBytes, peakOperations };
 }
 
 function bad(path: string, why: string): HeapError {

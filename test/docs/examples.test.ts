@@ -24,7 +24,15 @@ function promises(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\); \/\/ (.+)/g)].map(([, line]) => line as string);
 }
 
-for (const page of ['README.md', 'docs/recovery.md', 'docs/metrics.md', 'docs/events.md']) {
+const PAGES = [
+  'README.md',
+  'docs/recovery.md',
+  'docs/pictures.md',
+  'docs/metrics.md',
+  'docs/events.md',
+];
+
+for (const page of PAGES) {
   test(`${page} examples print what they say`, (t) => {
     const files = filesOf(page);
     const main = files.get('main.js');

@@ -156,6 +156,26 @@ test.serial('exhausted: a subscriber may detach', (t) => {
   t.deepEqual(again.verify({ quiet: true }).problems, []);
 });
 
+test.serial(
+  'exhausted: with debug options too, told when the call is over, with its own size',
+  (t) => {
+    using heap = SharedHeap.create({ size: '2MiB', debug: { quarantine: '64KiB' } });
+    const heard: unknown[] = [];
+    listen(t, (event, { bytes }) => {
+      if (event !== 'exhausted') return;
+      heard.push(bytes);
+      for (const block of blocks.splice(0)) heap.free_ts(block);
+      t.deepEqual(heap.verify({ quiet: true }).problems, []);
+    });
+    const blocks: Address[] = [];
+    for (let p = heap.malloc_ts(3000); p !== 0; p = heap.malloc_ts(3000)) blocks.push(p);
+    t.deepEqual(heard, [3000]);
+    const last = heap.malloc_ts(3000);
+    t.is(heap.realloc_ts(last, 2 ** 22), 0 as Address);
+    t.deepEqual(heard, [3000, 2 ** 22]);
+  },
+);
+
 // ---- recovered
 
 test.serial('recovered: by recover(), where and what; not where nothing was', async (t) => {

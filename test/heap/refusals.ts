@@ -41,6 +41,10 @@ export function everyCall(heap: SharedHeap, { live, large }: Warm): Record<strin
     verify: () => heap.verify(),
     'verify, quiet': () => heap.verify({ quiet: true }),
     blocks: () => heap.blocks(),
+    hexdump: () => heap.hexdump(large),
+    showAllocMem: () => heap.showAllocMem({ write: () => {} }),
+    showAllocMemEx: () => heap.showAllocMemEx({ write: () => {} }),
+    leaks: () => heap.leaks(),
     'malloc, large': () => heap.malloc(100_000),
     'free, large': () => heap.free(large),
   };

@@ -4,6 +4,7 @@
  * trip.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
 import {
@@ -243,7 +244,9 @@ test('header: what is written is read, whatever the id and place', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(word, word, word, word, fc.boolean(), (low, high, base, bytes, zero) => {
-        const { u32, i32, at, marginsWhole } = room(layout.HEADER_BYTES);
+        const { u32, i32, at, marginsWhole } = room(
+          layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES,
+        );
         const half = (n: number) => n.toString(16).padStart(8, '0');
         const fields: layout.HeaderFields = {
           version: layout.LAYOUT_VERSION,
@@ -253,11 +256,13 @@ test('header: what is written is read, whatever the id and place', (t) => {
           id: half(low) + half(high),
           reserveIsZero: zero,
           lockTimeoutMs: high >>> 1,
+          debug: { ...layout.NO_DEBUG, guardBytes: low, strict: zero, tracePath: `ä${base}` },
         };
         if (layout.readHeader(u32, at) !== null) return false;
         layout.writeHeader(u32, at, fields);
+        layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [low, high]);
         return (
-          JSON.stringify(layout.readHeader(u32, at)) === JSON.stringify(fields) &&
+          isDeepStrictEqual(layout.readHeader(u32, at), fields) &&
           layout.loadSolo(i32, at) === 0 &&
           marginsWhole()
         );
@@ -268,7 +273,7 @@ test('header: what is written is read, whatever the id and place', (t) => {
 });
 
 test('header: solo, poison and recovery totals are words of their own; a half magic is none', (t) => {
-  const { u32, i32, f64, at } = room(layout.HEADER_BYTES);
+  const { u32, i32, f64, at } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
   const fields: layout.HeaderFields = {
     version: layout.LAYOUT_VERSION,
     base: 8192,
@@ -277,8 +282,10 @@ test('header: solo, poison and recovery totals are words of their own; a half ma
     id: '00000000ffffffff',
     reserveIsZero: true,
     lockTimeoutMs: 10_000,
+    debug: layout.NO_DEBUG,
   };
   layout.writeHeader(u32, at, fields);
+  layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [1, 2]);
   t.is(layout.casSolo(i32, at, 0, 5), 0);
   t.is(layout.casSolo(i32, at, 0, 7), 5, 'taken: left as it is');
   t.is(layout.loadSolo(i32, at), 5);

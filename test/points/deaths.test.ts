@@ -3,7 +3,7 @@
  * its rescue: the real code, cut where the model (test/model) is cut, with the same verdict.
  *
  * Death at every point, all of them every time; death of the rescuer at a sample, or at all with
- * SHMALLOC_DEATHS=all (minutes).
+ * SHMALLOC_TEST_DEATHS=all (minutes).
  */
 
 import test from 'ava';
@@ -29,7 +29,7 @@ import {
   withHook,
 } from './simulation.js';
 
-const ALL = process.env.SHMALLOC_DEATHS === 'all';
+const ALL = process.env.SHMALLOC_TEST_DEATHS === 'all';
 /** One in so many pairs of deaths is looked at. */
 const SAMPLE = 17;
 

@@ -72,7 +72,7 @@ export async function loadLibrary(change?: Change): Promise<Library> {
 }
 
 /** An empty heap. */
-export function makeHeap({ heap }: Library, threads = 4): HeapMemory {
+export function makeHeap({ heap, layout }: Library, threads = 4): HeapMemory {
   return heap.createHeap({
     buffer: new SharedArrayBuffer(HEAP_BYTES),
     base: 0,
@@ -81,6 +81,8 @@ export function makeHeap({ heap }: Library, threads = 4): HeapMemory {
     id: '0123456789abcdef',
     pristine: true,
     lockTimeoutMs: 1000,
+    debug: layout.NO_DEBUG,
+    secret: [1, 2],
   });
 }
 
@@ -118,7 +120,7 @@ export function withHook<T>(hook: (name: string, n: number) => void, work: () =>
 
 /** Addresses of all live blocks. */
 export const liveBlocks = (core: HeapCore): Set<Address> =>
-  new Set(core.blocks().map(({ address }) => address));
+  new Set(core.eyes.blocksFrom(0, Number.POSITIVE_INFINITY).map(({ address }) => address));
 
 /** Locks that are held, and by whom; for "no lock left". */
 export function heldLocks({ layout }: Library, { i32, geometry }: HeapMemory): string[] {

@@ -62,6 +62,8 @@ test('mutex: the page lock of a dead thread, by small and large blocks and by er
     () => t.true(heap.verify().ok),
     () => t.is(heap.recover().locks, 1),
     () => void heap.blocks(),
+    () => void heap.leaks(),
+    () => t.throws(() => heap.hexdump(untouched), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' }),
   ];
   for (const [n, attempt] of attempts.entries()) {
     heap.i32[page] = word;

@@ -1,0 +1,151 @@
+/**
+ * Checks of single blocks: are the red zones whole, is a freed block still as it was left.
+ *
+ * Used by debug-calls.ts for the block at hand and by check.ts for all. Any thread; no lock. While
+ * the block's threads run, its record tells whether it is still the same block: damage that was seen
+ * between two equal readings of state and turn is real.
+ *
+ * I1  The red zones of a live or freed block are whole.
+ * I2  With scribble, a freed block that waits in a quarantine is full of SCRIBBLE.
+ */
+
+import { BlockDamagedError, hex } from '../base/index.js';
+import type { BlockUser } from '../heap/index.js';
+import {
+  type DebugSettings,
+  FREED_BLOCK,
+  getRequested,
+  getState,
+  getTurn,
+  type HeapMemory,
+  LIVE_BLOCK,
+  stateFrontBytes,
+  stateKind,
+} from '../layout/index.js';
+import type { Records } from './records.js';
+import { createRedZones, type Damaged } from './red-zones.js';
+
+/** What a freed and a new block are filled with, as in Apple's libmalloc. */
+export const SCRIBBLE = 0x55;
+export const PRE_SCRIBBLE = 0xaa;
+
+export interface BlockChecks {
+  /** Paints the zones of a block. Owner only. */
+  paint(block: number, blockBytes: number): void;
+  /** The error for a block that is damaged, live or freed; null when it is whole. */
+  find(block: number, blockBytes: number): BlockDamagedError | null;
+}
+
+export function createBlockChecks(
+  memory: HeapMemory,
+  settings: DebugSettings,
+  records: Records,
+): BlockChecks {
+  const { i32, u32, u8 } = memory;
+  const guarded = settings.guardBytes > 0;
+  const zones = createRedZones(memory);
+
+  function paint(block: number, blockBytes: number): void {
+    if (!guarded) return;
+    const record = records.recordOf(block);
+    const user = block + stateFrontBytes(getState(i32, record));
+    zones.paint(block, user);
+    zones.paint(user + getRequested(u32, record), block + blockBytes);
+  }
+
+  function find(block: number, blockBytes: number): BlockDamagedError | null {
+    const record = records.recordOf(block);
+    const state = getState(i32, record);
+    const turn = getTurn(u32, record);
+    const error = findIn(block, blockBytes, state);
+    if (error === null) return null;
+    return getState(i32, record) === state && getTurn(u32, record) === turn ? error : null;
+  }
+
+  function findIn(block: number, blockBytes: number, state: number): BlockDamagedError | null {
+    const kind = stateKind(state);
+    if (kind !== LIVE_BLOCK && kind !== FREED_BLOCK) return null;
+    const user = block + stateFrontBytes(state);
+    const end = user + records.usableOf(block, blockBytes);
+    if (guarded) {
+      const before = zones.find(block, user);
+      if (before !== null) return underrun(block, user, before);
+      const behind = zones.find(end, block + blockBytes);
+      if (behind !== null) return overrun(block, user, end, behind);
+    }
+    if (kind !== FREED_BLOCK || !settings.scribble) return null;
+    const written = findUnlike(SCRIBBLE, user, end);
+    return written === null ? null : lateWrite(block, user, written);
+  }
+
+  function findUnlike(byte: number, from: number, to: number): Damaged | null {
+    let first = from;
+    while (first < to && u8[first] === byte) first++;
+    if (first === to) return null;
+    let last = to - 1;
+    while (u8[last] === byte) last--;
+    return { first, last };
+  }
+
+  function underrun(block: number, user: number, { first, last }: Damaged): BlockDamagedError {
+    const far = user - first;
+    const text =
+      `${far} ${far === 1 ? 'byte' : 'bytes'} before the block at ${hex(user)} ` +
+      `(${bytes(block)}) begins: the red zone there was overwritten, ${found(last)}`;
+    return damaged(text, 'underrun', block, user, first, last);
+  }
+
+  function overrun(
+    block: number,
+    user: number,
+    end: number,
+    { first, last }: Damaged,
+  ): BlockDamagedError {
+    const far = last + 1 - end;
+    const text =
+      `${far} ${far === 1 ? 'byte' : 'bytes'} past the end of the block at ${hex(user)} ` +
+      `(${bytes(block)}): the red zone there was overwritten, ${found(first)}`;
+    return damaged(text, 'overrun', block, user, first, last);
+  }
+
+  function lateWrite(block: number, user: number, { first, last }: Damaged): BlockDamagedError {
+    const text =
+      `the freed block at ${hex(user)} (${bytes(block)}) was written to after its free, at ` +
+      `offset ${first - user}${last > first ? ` to ${last - user}` : ''}, ${found(first)}`;
+    return damaged(text, 'write-after-free', block, user, first, last);
+  }
+
+  const bytes = (block: number): string => `${getRequested(u32, records.recordOf(block))} bytes`;
+  const found = (address: number): string =>
+    `${hex(u8[address])} stands at ${hex(address)}${text(u8[address])}`;
+  const text = (byte: number): string =>
+    byte > 0x20 && byte < 0x7f ? `, '${String.fromCharCode(byte)}'` : '';
+
+  function damaged(
+    what: string,
+    kind: BlockDamagedError['damage'],
+    block: number,
+    user: number,
+    first: number,
+    last: number,
+  ): BlockDamagedError {
+    const lines = [what, ...biography(records, block)];
+    return new BlockDamagedError(lines.join('\n'), kind, user, first - user, last - user);
+  }
+
+  return { paint, find };
+}
+
+/** Lines for error messages: who allocated a block, and who freed it. */
+export function biography(records: Records, block: number): string[] {
+  const freer = records.freerOf(block);
+  return [
+    ...tell('allocated', records.allocatorOf(block)),
+    ...(freer === null ? [] : tell('freed', freer)),
+  ];
+}
+
+function tell(what: string, { threadId, stack }: BlockUser): string[] {
+  if (stack === '') return [`  ${what} by thread ${threadId}`];
+  return [`  ${what} by thread ${threadId}:`, ...stack.split('\n').map((line) => `    ${line}`)];
+}

@@ -1,0 +1,311 @@
+/**
+ * Instrumented calls: malloc, free, calloc, realloc and alignedAlloc of a heap with debug options.
+ *
+ * Made once per attachment of such a heap by debug-thread.ts, and put in the place of the plain
+ * calls, which they are built on. Owner thread only. Heaps without debug options never load a
+ * closure of these: their fast paths are what they are.
+ *
+ *     block ┬ front: red zone       guard bytes, or more for an alignment
+ *           ├ the program's part    what malloc returned points here
+ *       end ┴ red zone              to the end of the block, guard bytes at least
+ *
+ * I1  Whatever can be refused is refused before anything is changed.
+ * I2  A block's record and zones are written between the two halves of its allocation: nobody sees
+ *     the block without them. It is PENDING then; to make it LIVE is the last store of the call.
+ * I3  A free claims the record first, making it FREED.
+ * I4  PENDING and FREED blocks are the thread's own: should it die, recovery gives them back
+ *     (layout/block-record.ts I2).
+ * I5  realloc always moves, and makes the new block LIVE when the old one is given up.
+ */
+
+import {
+  type Address,
+  alignedClassOf,
+  BLOCK_BYTES,
+  GRANULE_BYTES,
+  hex,
+  NULL,
+  PAGE_BYTES,
+  pagesOf,
+  probeStack,
+  RESCUE_FRAMES,
+} from '../base/index.js';
+import { type Calls, type News, requireAlignment, requireSize } from '../heap/index.js';
+import {
+  blockState,
+  casState,
+  type DebugSettings,
+  FREED_BLOCK,
+  getRequested,
+  getState,
+  type HeapMemory,
+  LIVE_BLOCK,
+  NO_BLOCK,
+  type Operation,
+  PENDING_BLOCK,
+  RECORDED_BYTES_MIN,
+  setAllocStack,
+  setState,
+  stateFrontBytes,
+  stateKind,
+  withKind,
+  writeAllocated,
+  writeFreed,
+} from '../layout/index.js';
+import { type BlockChecks, PRE_SCRIBBLE, SCRIBBLE } from './block-checks.js';
+import type { Quarantine } from './quarantine.js';
+import type { Records } from './records.js';
+
+/** What instrumented calls need of their thread: see debug-thread.ts. */
+export interface DebugThread {
+  readonly memory: HeapMemory;
+  readonly settings: DebugSettings;
+  readonly slotIndex: number;
+  readonly threadId: number;
+  /** Held back until a call is over: a listener must not come upon a block that is half made. */
+  readonly news: News;
+  readonly records: Records;
+  readonly checks: BlockChecks;
+  readonly quarantine: Quarantine;
+  /** Before every call: verifies the heap when that is due. */
+  tick(): void;
+  /** The call stack to keep with this call, or 0. */
+  takeStack(): number;
+  /** The call goes into history and trace. A free and a move come before the block is given up. */
+  note(event: Noted): void;
+  /** Does with the error of a bad free what the options say: throws it, or tells it. */
+  complain(error: Error): void;
+  /** The error for an address that is no live block of the program. */
+  bad(asked: string, address: unknown): Error;
+}
+
+/** A call that is done. */
+export interface Noted {
+  readonly operation: Operation;
+  readonly address: Address;
+  readonly from: Address;
+  readonly requested: number;
+  readonly usable: number;
+  readonly stack: number;
+}
+
+export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
+  const { memory, settings, slotIndex, threadId, news, records, checks, quarantine } = thread;
+  const { i32, u32, u8 } = memory;
+  const { guardBytes, direct, strict } = settings;
+
+  /** Overflows here or not at all, and checks what is due. */
+  function begin(): void {
+    probeStack(RESCUE_FRAMES);
+    thread.tick();
+  }
+
+  // ---- allocation
+
+  function allocate(operation: Operation, alignment: number, size: number): Address {
+    begin();
+    const block = make(alignment, size);
+    if (block === 0) return full(size);
+    const user = userOf(block);
+    if (operation === 'calloc') u8.fill(0, user, user + size);
+    const stack = thread.takeStack();
+    note(operation, block, NULL, stack);
+    publish(block, stack);
+    return user;
+  }
+
+  /** The answer where there is no room for so many bytes. */
+  function full(size: number): typeof NULL {
+    news.addExhausted(size);
+    return NULL;
+  }
+
+  /** A new block, PENDING, with its zones; 0 when the heap is full. */
+  function make(alignment: number, size: number): Address {
+    const front = records.frontOf(alignment);
+    const bytes = Math.max(RECORDED_BYTES_MIN, front + size + guardBytes);
+    let block = inner.reserve(alignment, bytes, direct);
+    if (block === 0) block = makeRoom() ? inner.reserve(alignment, bytes, direct) : NULL;
+    if (block === 0) return NULL;
+    const blockBytes = bytesFor(alignment, bytes);
+    const record = records.recordOf(block);
+    // point: debug.none
+    setState(i32, record, NO_BLOCK);
+    writeAllocated(u32, record, size, threadId);
+    // point: debug.pending
+    setState(i32, record, blockState(PENDING_BLOCK, slotIndex, front));
+    checks.paint(block, blockBytes);
+    if (settings.preScribble) {
+      const user = block + front;
+      u8.fill(PRE_SCRIBBLE, user, user + records.usableOf(block, blockBytes));
+    }
+    inner.commit(block);
+    return block;
+  }
+
+  /** Ends the thread's quarantine; was there anything in it? */
+  function makeRoom(): boolean {
+    const { blocks, error } = quarantine.drain(inner.free);
+    if (error !== null) thread.complain(error);
+    return blocks > 0;
+  }
+
+  /** How long the block is that such a request gets. */
+  function bytesFor(alignment: number, bytes: number): number {
+    const c = direct ? 0 : alignedClassOf(alignment, bytes);
+    return c === 0 ? pagesOf(bytes) * PAGE_BYTES : BLOCK_BYTES[c];
+  }
+
+  /** The last step of an allocation: the block is the program's. */
+  function publish(block: Address, stack: number): void {
+    const record = records.recordOf(block);
+    setAllocStack(u32, record, stack);
+    // point: debug.live
+    setState(i32, record, withKind(getState(i32, record), LIVE_BLOCK));
+  }
+
+  function note(operation: Operation, block: Address, from: Address, stack: number): void {
+    thread.note({
+      operation,
+      address: userOf(block),
+      from,
+      requested: getRequested(u32, records.recordOf(block)),
+      usable: usableOf(block),
+      stack,
+    });
+  }
+
+  const userOf = (block: Address): Address =>
+    (block + stateFrontBytes(getState(i32, records.recordOf(block)))) as Address;
+
+  const usableOf = (block: Address): number => records.usableOf(block, inner.usableSize(block));
+
+  // ---- free
+
+  function free(user: Address): void {
+    if (user === 0) return;
+    begin();
+    const block = look('free', user, thread.complain);
+    if (block === 0 || !claim(block, user, thread.complain)) return;
+    const stack = thread.takeStack();
+    note('free', block, NULL, stack);
+    const late = retire(block, stack);
+    if (late !== null) complainLate(late, user);
+  }
+
+  /**
+   * The whole block behind a program's address. What is wrong goes to `complain`; when that returns,
+   * a block with damage is a block all the same, and anything else is 0.
+   */
+  function look(asked: string, user: Address, complain: (error: Error) => void): Address {
+    const block = records.find(user);
+    if (block === 0 || stateKind(getState(i32, records.recordOf(block))) !== LIVE_BLOCK) {
+      complain(thread.bad(asked, user));
+      return NULL;
+    }
+    const blockBytes = inner.usableSize(block);
+    const damage = checks.find(block, blockBytes);
+    if (damage !== null) {
+      // Painted anew: each damage is told once, and the block can still be freed.
+      checks.paint(block, blockBytes);
+      damage.message = `cannot ${asked} ${hex(user)}: ${damage.message}`;
+      complain(damage);
+    }
+    return block;
+  }
+
+  /** Makes a LIVE block FREED, in this thread's name; false when another thread was faster. */
+  function claim(block: Address, user: Address, complain: (error: Error) => void): boolean {
+    const record = records.recordOf(block);
+    const state = getState(i32, record);
+    const freed = blockState(FREED_BLOCK, slotIndex, stateFrontBytes(state));
+    if (stateKind(state) === LIVE_BLOCK) {
+      // point: debug.claim
+      if (!strict) setState(i32, record, freed);
+      // Failure: another thread has claimed it in this very moment.
+      if (!strict || casState(i32, record, state, freed) === state) return true;
+    }
+    complain(thread.bad('free', user));
+    return false;
+  }
+
+  /**
+   * Gives up a claimed block: into quarantine, or back to the heap. The error, if there is one, is
+   * about a block that leaves the quarantine for it.
+   */
+  function retire(block: Address, stack: number): Error | null {
+    const user = userOf(block);
+    const bytes = inner.usableSize(block);
+    writeFreed(u32, records.recordOf(block), threadId, stack);
+    if (settings.scribble) u8.fill(SCRIBBLE, user, user + records.usableOf(block, bytes));
+    return quarantine.add(block, bytes, inner.free);
+  }
+
+  function complainLate(error: Error, freed: Address): void {
+    error.message += `\n  found when it left the quarantine; the free of ${hex(freed)} is done`;
+    thread.complain(error);
+  }
+
+  // ---- realloc
+
+  const refuse = (error: Error): never => {
+    throw error;
+  };
+
+  function realloc(user: Address, size: number): Address {
+    requireSize('realloc', size);
+    if (user === 0) return allocate('malloc', GRANULE_BYTES, size);
+    begin();
+    const old = look('realloc', user, refuse);
+    if (size === 0) {
+      free(user);
+      return NULL;
+    }
+    const block = make(GRANULE_BYTES, size);
+    if (block === 0) return full(size);
+    const kept = Math.min(size, usableOf(old));
+    u8.copyWithin(userOf(block), user, user + kept);
+    try {
+      claim(old, user, refuse);
+    } catch (error) {
+      inner.free(block);
+      throw error;
+    }
+    const stack = thread.takeStack();
+    note('realloc', block, user, stack);
+    const late = retire(old, stack);
+    publish(block, stack);
+    if (late !== null) complainLate(late, user);
+    return userOf(block);
+  }
+
+  // ---- the calls
+
+  function usableSize(user: Address, asked = 'measure'): number {
+    return usableOf(look(asked, user, refuse));
+  }
+
+  return {
+    malloc(size) {
+      requireSize('malloc', size);
+      return news.telling(() => allocate('malloc', GRANULE_BYTES, size));
+    },
+    free: (user) => news.telling(() => free(user)),
+    calloc(count, size) {
+      requireSize('calloc', count);
+      requireSize('calloc', size);
+      return news.telling(() => allocate('calloc', GRANULE_BYTES, count * size));
+    },
+    realloc: (user, size) => news.telling(() => realloc(user, size)),
+    alignedAlloc(alignment, size) {
+      requireAlignment(alignment);
+      requireSize('alignedAlloc', size);
+      const wanted = Math.max(alignment, GRANULE_BYTES);
+      return news.telling(() => allocate('alignedAlloc', wanted, size));
+    },
+    usableSize,
+    reserve: inner.reserve,
+    commit: inner.commit,
+    close: inner.close,
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * A thread's part in a heap with debug options: puts the files of this folder together.
+ *
+ * Made by face/ once per attachment of an instrumented heap. Owner thread only; what it reads of
+ * other threads it reads without locks.
+ */
+
+import { type ErrorCode, HeapError } from '../base/index.js';
+import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
+import {
+  appendEvent,
+  type DebugSettings,
+  eventRing,
+  type HeapMemory,
+  TRACE_CALLOC,
+  TRACE_MALLOC,
+} from '../layout/index.js';
+import { isPoisoned } from '../sync/index.js';
+import { createBlockChecks } from './block-checks.js';
+import { createDebugCalls, type Noted } from './debug-calls.js';
+import { type Allocation, createDebugEyes } from './debug-eyes.js';
+import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
+import { createQuarantine } from './quarantine.js';
+import { createRecords } from './records.js';
+import { createRefusals } from './refusals.js';
+import { createStacks } from './stacks.js';
+import { createTracer, type Tracer } from './tracer.js';
+import { verifyBlocks } from './verify-blocks.js';
+
+/** The debug side of an attachment. */
+export interface Debug {
+  /** The attachment, with all that the options ask for in each call. */
+  readonly core: HeapCore;
+  /** @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps none */
+  history(filter?: HistoryFilter): HistoryEvent[];
+  whoAllocated(address: number): Allocation | undefined;
+}
+
+export function createDebug(core: HeapCore, settings: DebugSettings, threadId: number): Debug {
+  const { memory, slotIndex } = core;
+  const records = createRecords(memory, settings);
+  const checks = createBlockChecks(memory, settings, records);
+  const quarantine = createQuarantine(settings.quarantineBytes, checks.find);
+  const { stackDepth, stackEvery, historyEvents, tracePath } = settings;
+  const tracer = tracePath === '' ? null : createTracer(memory, slotIndex, threadId, tracePath);
+  const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
+
+  function verify(quiet: boolean): VerifyReport {
+    const report = core.verify(quiet);
+    verifyBlocks(memory, eachBlock(core.eyes), records, checks, report);
+    return report;
+  }
+
+  /** The call in which the next check is due. */
+  let calls = 0;
+  let nextCheck = settings.checkStart || settings.checkEach || Number.POSITIVE_INFINITY;
+
+  function tick(): void {
+    calls++;
+    if (calls < nextCheck) return;
+    nextCheck = settings.checkEach > 0 ? calls + settings.checkEach : Number.POSITIVE_INFINITY;
+    const report = verify(false);
+    const [first] = report.problems;
+    if (first === undefined) return;
+    const found = report.problems.length + report.problemsLeftOut;
+    throw new HeapError(
+      'ERR_SHMALLOC_CHECK_FAILED',
+      `the check after ${calls - 1} calls of thread ${threadId} found ${found} ` +
+        `${found === 1 ? 'problem' : 'problems, the first'}: ${first.message} (${first.invariant})`,
+    );
+  }
+
+  function note(event: Noted): void {
+    write?.(event);
+    if (tracer !== null) trace(tracer, event);
+  }
+
+  const thread = {
+    memory,
+    settings,
+    slotIndex,
+    threadId,
+    news: core.news,
+    records,
+    checks,
+    quarantine,
+    tick,
+    takeStack: createStacks(memory, stackDepth, stackEvery),
+    note,
+    complain: complaints(settings),
+    bad: createRefusals(core, records),
+  };
+  const shared = createDebugCalls(core.shared, thread);
+  const eyes = createDebugEyes(core, settings, records, thread.bad);
+  let solo: Calls | undefined;
+
+  /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
+  function close(): void {
+    if (isPoisoned(memory)) return;
+    const { error } = quarantine.drain(core.shared.free);
+    if (error !== null) thread.complain(error);
+  }
+
+  return {
+    core: {
+      ...core,
+      shared,
+      solo() {
+        solo ??= createDebugCalls(core.solo(), thread);
+        return solo;
+      },
+      eyes,
+      verify,
+      detach() {
+        core.news.telling(() => {
+          try {
+            close();
+          } finally {
+            tracer?.close();
+            core.detach();
+          }
+        });
+      },
+    },
+    history(filter) {
+      if (historyEvents > 0) return readHistory(memory, historyEvents, filter);
+      throw optionOff('history');
+    },
+    whoAllocated: eyes.whoAllocated,
+  };
+}
+
+/** The error of a question that only a heap with a certain option can answer. */
+export function optionOff(option: 'history' | 'stacks'): HeapError {
+  return new HeapError(
+    'ERR_SHMALLOC_OPTION_OFF',
+    `this heap has no ${option}: make it with debug: { ${option}: ... }, or set ` +
+      `SHMALLOC_${option.toUpperCase()}`,
+  );
+}
+
+/** Writes events into the ring of the thread's slot. */
+function historian(
+  memory: HeapMemory,
+  { historyEvents }: DebugSettings,
+  slotIndex: number,
+  threadId: number,
+): (event: Noted) => void {
+  const { u32, f64, geometry } = memory;
+  const ring = eventRing(geometry.eventRings, slotIndex, historyEvents);
+  return (event) =>
+    appendEvent(u32, f64, ring, historyEvents, { ...event, threadId, time: timeNow() });
+}
+
+/** Notes a call for the trace. */
+function trace(tracer: Tracer, { operation, address, from, requested }: Noted): void {
+  if (operation === 'free') tracer.freed(address);
+  else if (operation === 'realloc') tracer.moved(from, address, requested);
+  else tracer.allocated(operation === 'calloc' ? TRACE_CALLOC : TRACE_MALLOC, address, requested);
+}
+
+/** What is done with the error of a bad free. */
+function complaints({ onError }: DebugSettings): (error: Error) => void {
+  return (error) => {
+    if (onError === 'throw') throw error;
+    if (onError === 'ignore') return;
+    const { code } = error as Error & { code: ErrorCode };
+    process.emitWarning(error.message, { type: error.name, code });
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * The history of a heap: the last calls of each thread, merged by time.
+ *
+ * Rings are written by the thread of their slot (debug-calls.ts), and read here by any thread, with
+ * no lock: layout/event-ring.ts.
+ */
+
+import { type Address, hex } from '../base/index.js';
+import {
+  eventRing,
+  getWritten,
+  type HeapMemory,
+  type Operation,
+  readEvent,
+  readStack,
+  usedSlots,
+} from '../layout/index.js';
+
+/** One call of a program. */
+export interface HistoryEvent {
+  /** Milliseconds since 1970, with a fraction. */
+  time: number;
+  /** `threadId` of worker_threads. */
+  threadId: number;
+  operation: Operation;
+  /** The block: for realloc, where it is now. */
+  address: Address;
+  /** realloc: where it was. */
+  from?: Address;
+  /** Bytes that were asked for; of a free those that the block was allocated with. */
+  requestedBytes: number;
+  usableBytes: number;
+  /** Call stack, a line a frame, where one was recorded. */
+  stack?: string;
+}
+
+/** Which events. */
+export interface HistoryFilter {
+  /** Those of the block at this address. */
+  address?: number;
+  /** Those of this thread, by threadId. */
+  thread?: number;
+  /** Only so many, the last ones. */
+  last?: number;
+}
+
+/** The events that the rings still hold, oldest first. */
+export function readHistory(
+  memory: HeapMemory,
+  events: number,
+  filter: HistoryFilter = {},
+): HistoryEvent[] {
+  const { u32, f64, geometry } = memory;
+  const found: HistoryEvent[] = [];
+  for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
+    const ring = eventRing(geometry.eventRings, slot, events);
+    const written = getWritten(f64, ring);
+    for (let n = Math.max(0, written - events); n < written; n++) {
+      const event = readEvent(u32, f64, ring, events, n);
+      if (event === null) continue;
+      if (filter.thread !== undefined && event.threadId !== filter.thread) continue;
+      const { address } = filter;
+      if (address !== undefined && event.address !== address && event.from !== address) continue;
+      found.push({
+        time: event.time,
+        threadId: event.threadId,
+        operation: event.operation,
+        address: event.address as Address,
+        ...(event.from !== 0 && { from: event.from as Address }),
+        requestedBytes: event.requested,
+        usableBytes: event.usable,
+        ...(event.stack !== 0 && {
+          stack: readStack(memory.i32, memory.u8, geometry.stackStore, event.stack),
+        }),
+      });
+    }
+  }
+  found.sort((a, b) => a.time - b.time);
+  return filter.last === undefined ? found : found.slice(Math.max(0, found.length - filter.last));
+}
+
+/** When an event is: milliseconds since 1970, the same clock in all threads. */
+export const timeNow = (): number => performance.timeOrigin + performance.now();
+
+/** Events as lines, with times from the first one on, and the frames of their stacks below. */
+export function renderHistory(events: readonly HistoryEvent[]): string[] {
+  const start = events[0]?.time ?? 0;
+  return events.flatMap((event) => {
+    const time = `+${(event.time - start).toFixed(3)} ms`.padStart(14);
+    const moved = event.from === undefined ? '' : `${hex(event.from)} -> `;
+    const line =
+      `${time}  thread ${String(event.threadId).padEnd(3)} ${event.operation.padEnd(12)} ` +
+      `${moved}${hex(event.address)}  ${event.requestedBytes} bytes (${event.usableBytes} usable)`;
+    const frames = event.stack?.split('\n').map((frame) => `${' '.repeat(16)}${frame}`) ?? [];
+    return [line, ...frames];
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * Quarantine: freed blocks of a thread that wait before they are used again, so that a program that
+ * still uses one hurts nobody, and is found out.
+ *
+ * Used by debug-calls.ts. Owner thread only. (As in Valgrind and AddressSanitizer.)
+ *
+ * The queue itself is the thread's own, and may be lost with it: which blocks wait is in their
+ * records (layout/block-record.ts I2), and recovery finds them there.
+ *
+ * I1  A block is in the queue, or given back: one that could not be given back stays in it.
+ */
+
+import type { Address } from '../base/index.js';
+
+export interface Quarantine {
+  /**
+   * Takes a block in, and gives the oldest ones back while there are too many bytes.
+   * @param free gives a block back to the heap
+   * @returns what was found in the blocks that left; null = they were as they had been freed
+   */
+  add(block: Address, bytes: number, free: (block: Address) => void): Error | null;
+  /** Gives all back: what was found, and how many there were. */
+  drain(free: (block: Address) => void): { blocks: number; error: Error | null };
+}
+
+interface Waiting {
+  readonly block: Address;
+  readonly bytes: number;
+}
+
+/** @param check the error for a block that was written to since */
+export function createQuarantine(
+  bytesMax: number,
+  check: (block: Address, bytes: number) => Error | null,
+): Quarantine {
+  let queue: Waiting[] = [];
+  /** Entries before this one are gone: to shift each out would cost the queue's length. */
+  let oldest = 0;
+  let total = 0;
+
+  function release(free: (block: Address) => void): Error | null {
+    const { block, bytes } = queue[oldest];
+    const error = check(block, bytes);
+    free(block);
+    oldest++;
+    total -= bytes;
+    if (oldest * 2 >= queue.length) {
+      queue = queue.slice(oldest);
+      oldest = 0;
+    }
+    return error;
+  }
+
+  return {
+    add(block, bytes, free) {
+      if (bytesMax === 0) {
+        free(block);
+        return null;
+      }
+      queue.push({ block, bytes });
+      total += bytes;
+      let found: Error | null = null;
+      while (total > bytesMax) {
+        const error = release(free);
+        found ??= error;
+      }
+      return found;
+    },
+    drain(free) {
+      const blocks = queue.length - oldest;
+      let error: Error | null = null;
+      while (oldest < queue.length) {
+        const late = release(free);
+        error ??= late;
+      }
+      return { blocks, error };
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * The tracer: notes what one thread does with its heap, for a trace that can be replayed.
+ *
+ * Called by the instrumented calls. Owner thread only. The buffer stands in shared memory
+ * (layout/trace-buffer.ts), full ones go to a spool file of the slot; trace/merge-trace.ts makes a
+ * trace of all of them.
+ *
+ * I1  Events are in an order in which the blocks were really handed on: an allocation is noted
+ *     after its block was committed, a free or a move before the old block is given back. The
+ *     callers see to that.
+ * I2  What a thread has noted stays noted, at whatever moment it is killed.
+ * I3  A thread that cannot write its file goes on without a trace, and says so once.
+ */
+
+import { closeSync, constants, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
+import type { SlotIndex } from '../base/index.js';
+import {
+  addLost,
+  appendTrace,
+  debugRecord,
+  emptyTrace,
+  getTraceCount,
+  type HeaderFields,
+  type HeapMemory,
+  loadSequence,
+  loadTraceState,
+  nextSequence,
+  peekTraceState,
+  readHeader,
+  spoolPath,
+  type TRACE_CALLOC,
+  TRACE_EVENT_BYTES,
+  TRACE_EVENTS,
+  TRACE_FREE,
+  type TRACE_MALLOC,
+  TRACE_REALLOC,
+  TRACE_RUNNING,
+  TRACE_WRITTEN,
+  traceBuffer,
+  traceEventsByte,
+} from '../layout/index.js';
+
+/** Sequences have 32 bits: tracing ends where each thread could still take one more. */
+const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
+
+export interface Tracer {
+  /** A block was committed, and the program does not know yet. An aligned one counts as malloc. */
+  allocated(
+    operation: typeof TRACE_MALLOC | typeof TRACE_CALLOC,
+    address: number,
+    bytes: number,
+  ): void;
+  /** A block is about to be given back. Not for address 0. */
+  freed(address: number): void;
+  /**
+   * A block was reallocated, and is about to be given back if it moved. `from` = `to` where it
+   * stayed; `from` 0 where it is a new one; `to` 0 where it was freed by that.
+   */
+  moved(from: number, to: number, bytes: number): void;
+  /** The thread detaches. What it noted stays in its slot's buffer, for who takes the slot next. */
+  close(): void;
+}
+
+/**
+ * The tracer of a thread that owns the slot. Leftovers of an owner that died stay where they are.
+ * @param path of the trace, as the heap's debug record has it
+ */
+export function createTracer(
+  memory: HeapMemory,
+  slotIndex: SlotIndex,
+  threadId: number,
+  path: string,
+): Tracer {
+  const { i32, u32, f64, geometry } = memory;
+  const buffer = traceBuffer(geometry.traceBuffers, slotIndex);
+  const record = debugRecord(geometry.header);
+  const { id } = readHeader(u32, geometry.header) as HeaderFields;
+  const spool = createSpool(spoolPath(path, id, slotIndex));
+  const full = new Uint8Array(
+    memory.buffer,
+    traceEventsByte(buffer),
+    TRACE_EVENTS * TRACE_EVENT_BYTES,
+  );
+  let closed = false;
+  let failed = false;
+  if (loadSequence(i32, record) >= SEQUENCE_MAX) fail('it has as many events as can be counted');
+
+  function note(operation: number, address: number, from: number, bytes: number): void {
+    if (closed || peekTraceState(i32, buffer) !== TRACE_RUNNING) return;
+    if (failed || (getTraceCount(i32, buffer) === TRACE_EVENTS && !spill())) {
+      addLost(u32, buffer);
+      return;
+    }
+    const sequence = nextSequence(i32, record);
+    appendTrace(i32, u32, f64, buffer, { sequence, operation, threadId, address, from, bytes });
+    if (sequence >= SEQUENCE_MAX) fail('it has as many events as can be counted');
+  }
+
+  /** Makes room in the buffer; false when that cannot be. */
+  function spill(): boolean {
+    try {
+      spool.write(full);
+    } catch (error) {
+      fail((error as Error).message);
+      return false;
+    }
+    emptyTrace(i32, buffer);
+    // The trace was finished meanwhile: whoever did that has not seen this file.
+    if (loadTraceState(i32, buffer) === TRACE_WRITTEN) spool.remove();
+    return true;
+  }
+
+  function fail(why: string): void {
+    failed = true;
+    process.emitWarning(`thread ${threadId} is not traced any more, to ${path}: ${why}`, {
+      code: 'SHMALLOC_TRACE',
+    });
+  }
+
+  return {
+    allocated: (operation, address, bytes) => note(operation, address, 0, bytes),
+    freed: (address) => note(TRACE_FREE, address, 0, 0),
+    moved: (from, to, bytes) => note(TRACE_REALLOC, to, from, bytes),
+    close() {
+      closed = true;
+      spool.close();
+    },
+  };
+}
+
+/** A slot's spool file: opened when it is first needed, then kept open. */
+function createSpool(path: string) {
+  const CLOSED = -1;
+  let file = CLOSED;
+  let end = 0;
+
+  /** @throws what the file system does */
+  function write(events: Uint8Array): void {
+    if (file === CLOSED) {
+      file = openSync(path, constants.O_WRONLY | constants.O_CREAT);
+      // Half an event at its end is of a former owner's write that failed: the buffer has it, too.
+      const { size } = fstatSync(file);
+      end = size - (size % TRACE_EVENT_BYTES);
+    }
+    let done = 0;
+    while (done < events.length) {
+      done += writeSync(file, events, done, events.length - done, end + done);
+    }
+    end += done;
+  }
+
+  function close(): void {
+    if (file === CLOSED) return;
+    try {
+      closeSync(file);
+    } catch {
+      // All is written: there is nothing left to lose.
+    }
+    file = CLOSED;
+  }
+
+  function remove(): void {
+    close();
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // A file too much harms nobody.
+    }
+  }
+
+  return { write, close, remove };
+}

@@ -1,0 +1,33 @@
+/**
+ * The check of all blocks of an instrumented heap: are their red zones whole, and those that were
+ * freed as they were left.
+ *
+ * Used by debug-thread.ts. Any thread; no lock: what is damaged only seemingly, because its thread
+ * is at work on it, is told apart by block-checks.ts.
+ */
+
+import { addProblem, type Block, type VerifyReport } from '../heap/index.js';
+import { FREED_BLOCK, getState, type HeapMemory, stateKind } from '../layout/index.js';
+import type { BlockChecks } from './block-checks.js';
+import type { Records } from './records.js';
+
+/** Checks all blocks, and takes those that the program has freed out of the report's counts. */
+export function verifyBlocks(
+  { i32 }: HeapMemory,
+  blocks: Iterable<Block>,
+  records: Records,
+  checks: BlockChecks,
+  report: VerifyReport,
+): void {
+  for (const { address, bytes } of blocks) {
+    const freed = stateKind(getState(i32, records.recordOf(address))) === FREED_BLOCK;
+    if (freed) {
+      report.liveBlocks--;
+      report.liveBytes -= bytes;
+    }
+    const error = checks.find(address, bytes);
+    if (error === null) continue;
+    addProblem(report, freed ? 'block-checks I2' : 'block-checks I1', address, error.message);
+  }
+  report.ok = report.problems.length === 0;
+}

@@ -1,0 +1,85 @@
+/**
+ * What is to be done when an attachment ends: by detach, or with its thread, whichever is first.
+ *
+ * Used by SharedHeap, and by whatever has to finish something for a heap. Any thread.
+ *
+ * I1  An action runs once, before the attachment gives its slot back.
+ * I2  Nothing that an action throws reaches the end of a thread.
+ * I3  A thread that is terminated, or a process that is killed, runs none.
+ */
+
+import type { DebugSettings, HeapMemory } from '../layout/index.js';
+import {
+  type HeapStats,
+  type HeapUsage,
+  type Leaks,
+  renderLeaks,
+  renderStats,
+} from '../observe/index.js';
+import { finishTrace } from '../trace/index.js';
+import { writeToStderr } from './stderr.js';
+
+/** The end of one attachment. */
+export interface Ending {
+  /** Another thing to be done; after those that were added before. `what` names it in a failure. */
+  add(what: string, action: () => void): void;
+  /** Does all that was added, once. */
+  run(): void;
+}
+
+/** Endings that have something to do. */
+const open = new Set<Ending>();
+let listens = false;
+
+function listen(): void {
+  if (listens) return;
+  listens = true;
+  // Runs in a worker that ends in order, too. A listener keeps nothing alive.
+  process.once('exit', () => {
+    for (const ending of [...open]) ending.run();
+  });
+}
+
+export function createEnding(): Ending {
+  const actions: { what: string; action: () => void }[] = [];
+  const ending: Ending = {
+    add(what, action) {
+      actions.push({ what, action });
+      open.add(ending);
+      listen();
+    },
+    run() {
+      open.delete(ending);
+      for (const { what, action } of actions.splice(0)) {
+        try {
+          action();
+        } catch (error) {
+          writeToStderr(`shmalloc: no ${what}: ${(error as Error)?.message ?? error}\n`);
+        }
+      }
+    },
+  };
+  return ending;
+}
+
+/** What reports at the end ask a heap. */
+export interface Reported {
+  readonly memory: HeapMemory;
+  leaks(): Leaks;
+  usage(): HeapUsage;
+  stats(): HeapStats;
+}
+
+/** The reports that the heap's options ask for, to stderr, and its trace. */
+export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Reported): void {
+  const { leaks, stats, tracePath } = settings;
+  if (leaks) {
+    ending.add('leak report', () => {
+      writeToStderr(`${renderLeaks(heap.leaks(), heap.usage())}\n`);
+    });
+  }
+  if (stats) {
+    ending.add('statistics', () => writeToStderr(`${renderStats(heap.stats())}\n`));
+  }
+  if (tracePath !== '') ending.add('trace', () => finishTrace(heap.memory, tracePath));
+}

@@ -1,0 +1,73 @@
+/**
+ * The environment: what SHMALLOC_ variables say. None of them is passed over in silence.
+ *
+ * Used by debug-options.ts. Any thread: a worker's environment is a copy made at its start.
+ */
+
+import { show } from '../base/index.js';
+import type { OptionKind } from './option-kinds.js';
+
+const PREFIX = 'SHMALLOC_';
+/** The test suite's own. */
+const TEST_PREFIX = 'SHMALLOC_TEST_';
+const WARNING_CODE = 'SHMALLOC_DEBUG_OPTION';
+
+/** A variable that is known. */
+export interface Variable {
+  readonly variable: string;
+  readonly kind: OptionKind<unknown>;
+}
+
+/** Variables that this thread has warned of. */
+const warned = new Set<string>();
+
+/** What the environment says, by variable. What it says wrong is a warning, and left out. */
+export function readEnvironment(
+  environment: NodeJS.ProcessEnv,
+  known: readonly Variable[],
+): Map<string, unknown> {
+  const said = new Map<string, unknown>();
+  for (const [name, text = ''] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || name.startsWith(TEST_PREFIX)) continue;
+    const kind = known.find(({ variable }) => variable === name)?.kind;
+    if (kind === undefined) {
+      const nearest = nearestTo(
+        name,
+        known.map(({ variable }) => variable),
+      );
+      warn(name, `${name} is no variable of shmalloc: the nearest is ${nearest}`);
+      continue;
+    }
+    const value = text.trim() === '' ? kind.off : kind.fromText(text.trim());
+    if (value !== undefined) said.set(name, value);
+    else warn(name, `${name} must be ${kind.allowed}, got ${show(text)}: it is ignored`);
+  }
+  return said;
+}
+
+function warn(name: string, message: string): void {
+  if (warned.has(name)) return;
+  warned.add(name);
+  process.emitWarning(message, { code: WARNING_CODE });
+}
+
+/** The name that takes the fewest changes to become; the first of several. */
+export function nearestTo(name: string, names: readonly string[]): string {
+  const far = (other: string): number => editDistance(name.toLowerCase(), other.toLowerCase());
+  const [first = ''] = [...names].sort((a, b) => far(a) - far(b));
+  return first;
+}
+
+/** How many letters must be put in, left out or changed to turn one text into the other. */
+export function editDistance(from: string, to: string): number {
+  let above = Array.from({ length: to.length + 1 }, (_, n) => n);
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const changed = (above[j - 1] as number) + Number(from[i - 1] !== to[j - 1]);
+      row.push(Math.min(changed, (above[j] as number) + 1, (row[j - 1] as number) + 1));
+    }
+    above = row;
+  }
+  return above[to.length] as number;
+}

@@ -1,0 +1,129 @@
+/**
+ * Kinds of options: what an option may be, as a value in code and as text in the environment.
+ *
+ * Used by debug-options.ts and heap-options.ts. Pure functions.
+ */
+
+import { GIB, rangeError, show } from '../base/index.js';
+import { ON_ERROR, TRACE_PATH_BYTES_MAX } from '../layout/index.js';
+import { parseBytes } from './parse-bytes.js';
+
+/** What values an option has. Empty text is `off` for all of them. */
+export interface OptionKind<Value> {
+  /** What an error says is allowed. */
+  readonly allowed: string;
+  /** How the help shows a value: `1`, `bytes`. */
+  readonly sample: string;
+  readonly off: Value;
+  /** The value that code gave; undefined when it is none. */
+  fromCode(given: unknown): Value | undefined;
+  /** The value that a text says; undefined when it is none. */
+  fromText(text: string): Value | undefined;
+}
+
+/** Call stacks: how many frames, of every n-th event. */
+export interface StackChoice {
+  readonly depth: number;
+  readonly every: number;
+}
+
+const WORD_MAX = 2 ** 32 - 1;
+const STACK_DEPTH_MAX = 64;
+
+const YES = ['1', 'true', 'on', 'yes'];
+const NO = ['0', 'false', 'off', 'no'];
+
+export const YES_OR_NO: OptionKind<boolean> = {
+  allowed: 'true or false (1 or 0, on or off, yes or no in the environment)',
+  sample: '1',
+  off: false,
+  fromCode: (given) => (typeof given === 'boolean' ? given : undefined),
+  fromText(text) {
+    const word = text.toLowerCase();
+    if (YES.includes(word)) return true;
+    return NO.includes(word) ? false : undefined;
+  },
+};
+
+/** A whole number up to `max`. */
+export function wholeNumber(sample: string, max = WORD_MAX): OptionKind<number> {
+  const fromCode = (given: unknown): number | undefined =>
+    Number.isInteger(given) && (given as number) >= 0 && (given as number) <= max
+      ? (given as number)
+      : undefined;
+  return {
+    allowed: `a whole number from 0 to ${max.toLocaleString('en-US')}`,
+    sample,
+    off: 0,
+    fromCode,
+    fromText: (text) => (/^\d+$/.test(text) ? fromCode(Number(text)) : undefined),
+  };
+}
+
+export const SIZE: OptionKind<number> = {
+  allowed: "a size below 4 GiB: a number of bytes, or a text like '16MiB'",
+  sample: 'bytes',
+  off: 0,
+  fromCode(given) {
+    try {
+      const bytes = parseBytes(given as number | string);
+      return bytes < 4 * GIB ? bytes : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  fromText: (text) => SIZE.fromCode(text),
+};
+
+type OnError = (typeof ON_ERROR)[number];
+
+export const ERROR_MODE: OptionKind<OnError> = {
+  allowed: 'throw, warn or ignore',
+  sample: ON_ERROR.join('|'),
+  off: 'throw',
+  fromCode: (given) => ON_ERROR.find((mode) => mode === given),
+  fromText: (text) => ERROR_MODE.fromCode(text.toLowerCase()),
+};
+
+export const STACKS: OptionKind<StackChoice> = {
+  allowed:
+    `0 to ${STACK_DEPTH_MAX} frames; for every n-th event only: { depth, every } in code, ` +
+    "as in '16,100' in the environment",
+  sample: 'frames[,every]',
+  off: { depth: 0, every: 1 },
+  fromCode(given) {
+    if (typeof given !== 'object') return stackChoice(given, 1);
+    const { depth, every = 1 } = (given ?? {}) as { depth?: unknown; every?: unknown };
+    return stackChoice(depth, every);
+  },
+  fromText(text) {
+    const match = /^(\d+)\s*(?:,\s*(\d+))?$/.exec(text);
+    return match === null ? undefined : stackChoice(Number(match[1]), Number(match[2] ?? 1));
+  },
+};
+
+function stackChoice(depth: unknown, every: unknown): StackChoice | undefined {
+  const isWhole = (n: unknown, from: number, to: number): n is number =>
+    Number.isInteger(n) && (n as number) >= from && (n as number) <= to;
+  const fits = isWhole(depth, 0, STACK_DEPTH_MAX) && isWhole(every, 1, WORD_MAX);
+  return fits ? { depth, every } : undefined;
+}
+
+export const FILE: OptionKind<string> = {
+  allowed: `a path of at most ${TRACE_PATH_BYTES_MAX} bytes`,
+  sample: 'file',
+  off: '',
+  fromCode(given) {
+    const fits = typeof given === 'string' && Buffer.byteLength(given) <= TRACE_PATH_BYTES_MAX;
+    return fits ? given : undefined;
+  },
+  fromText: (text) => FILE.fromCode(text),
+};
+
+/** An option that cannot be what it was given. */
+export function badOption(name: string, got: unknown, allowed: string): RangeError {
+  return rangeError(
+    'ERR_SHMALLOC_INVALID_OPTION',
+    `SharedHeap.create: ${name} must be ${allowed}, got ${show(got)}`,
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * Listing blocks: what a plain heap knows of its live blocks, some at a time.
+ *
+ * Made by core.ts. Owner thread only; each call takes the page lock for a walk over the runs, so a
+ * long list holds nobody up for the whole of it. Changes nothing.
+ *
+ * I1  A list goes up: blocks that live from before the first call to after the last one are in it,
+ *     each once, whatever other threads do meanwhile.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  blockIndex,
+  GRANULE_SHIFT,
+  LARGE,
+  PAGE_BYTES,
+  roundDown,
+  type SizeClass,
+  SPAN_BLOCKS,
+} from '../base/index.js';
+import {
+  getSpanHead,
+  type HeapMemory,
+  LARGE_RUN,
+  PAGE_LOCK,
+  pageOf,
+  pageRecord,
+  runKind,
+  runOwner,
+  runPages,
+  SPAN_RUN,
+} from '../layout/index.js';
+import type { Locks } from '../sync/index.js';
+import type { Diagnose } from './diagnose.js';
+import type { Gate } from './gate.js';
+import { inspect } from './inspect.js';
+import type { Block, BlockDetails, BlockRegion, Eyes } from './known-block.js';
+import { findRunLocked } from './walk.js';
+
+export function createEyes(memory: HeapMemory, locks: Locks, gate: Gate, diagnose: Diagnose): Eyes {
+  const { dataStart, end } = memory.geometry;
+
+  return {
+    blocksFrom(address, max) {
+      gate.checkOpen();
+      return gate.look(() => listBlocks(memory, locks, address, max));
+    },
+    regionOf(address) {
+      return regionOf(memory, address);
+    },
+    details(address, asked) {
+      gate.checkOpen();
+      const found = isDataAddress(address) ? gate.look(() => detailsOf(address)) : undefined;
+      if (found !== undefined) return found;
+      throw gate.look(() => diagnose(asked, address));
+    },
+    historyOf: () => [],
+  };
+
+  function isDataAddress(address: unknown): address is number {
+    return (
+      typeof address === 'number' &&
+      Number.isInteger(address) &&
+      address >= dataStart &&
+      address < end
+    );
+  }
+
+  function detailsOf(address: number): BlockDetails | undefined {
+    const place = inspect(memory, locks, address);
+    if (place.is !== 'block' || place.start !== address) return undefined;
+    const { start, bytes, sizeClass, live } = place;
+    return { address: start, bytes, sizeClass, state: live ? 'live' : 'free' };
+  }
+}
+
+/** Live blocks from `from` on, at most `max`, by address. */
+function listBlocks(memory: HeapMemory, locks: Locks, from: number, max: number): Block[] {
+  const { tags } = memory;
+  const blocks: Block[] = [];
+  const add = (address: number, bytes: number): void => {
+    if (tags[address >>> GRANULE_SHIFT] !== 0) blocks.push({ address: address as Address, bytes });
+  };
+  locks.acquire(PAGE_LOCK);
+  findRunLocked(memory, (head, word) => {
+    const start = head * PAGE_BYTES;
+    if (start + runPages(word) * PAGE_BYTES <= from) return false;
+    if (runKind(word) === LARGE_RUN && start >= from) add(start, runPages(word) * PAGE_BYTES);
+    if (runKind(word) === SPAN_RUN) {
+      const c = runOwner(word) as SizeClass;
+      for (let n = firstBlock(c, from - start); n < SPAN_BLOCKS[c] && blocks.length < max; n++) {
+        add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
+      }
+    }
+    return blocks.length >= max;
+  });
+  locks.release(PAGE_LOCK);
+  return blocks;
+}
+
+/** The first block of a span that begins at this offset or behind it. */
+function firstBlock(sizeClass: SizeClass, offset: number): number {
+  return offset <= 0 ? 0 : blockIndex(sizeClass, offset + BLOCK_BYTES[sizeClass] - 1);
+}
+
+/** No lock: the span of a live block stays where it is. */
+function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): BlockRegion {
+  const tag = tags[address >>> GRANULE_SHIFT];
+  if (tag === LARGE || tag === 0) {
+    return {
+      start: roundDown(address, PAGE_BYTES) as Address,
+      blockBytes: Number.POSITIVE_INFINITY,
+    };
+  }
+  const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(address)));
+  return { start: (head * PAGE_BYTES) as Address, blockBytes: BLOCK_BYTES[tag] };
+}

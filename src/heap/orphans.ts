@@ -1,0 +1,102 @@
+/**
+ * Orphans: blocks of instrumented heaps that were a thread's own when it died, neither cached nor in
+ * the program's hands: in its quarantine, in the middle of a free, or of an allocation that has not
+ * returned. Their records say so (layout/block-record.ts I2).
+ *
+ * Called by recover.ts, under the recovery lock, once the dead slot's caches are empty: whatever of
+ * these has a tag then is on no stack.
+ *
+ * I1  A small orphan goes over the dead slot's own stack: pushed, then untagged, then flushed. A
+ *     rescuer that dies leaves it on that stack, or tagged: the next one finds it either way.
+ * I2  A large one becomes a run that the dead slot has RESERVED; those are freed after.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  GRANULE_SHIFT,
+  LARGE,
+  PAGE_BYTES,
+  type SizeClass,
+  type SlotIndex,
+  SPAN_BLOCKS,
+} from '../base/index.js';
+import {
+  blockRecord,
+  FREED_BLOCK,
+  getState,
+  type HeapMemory,
+  LARGE_RUN,
+  PAGE_LOCK,
+  PENDING_BLOCK,
+  pageOf,
+  RESERVED_RUN,
+  runKind,
+  runOwner,
+  SPAN_RUN,
+  stateKind,
+  stateSlot,
+} from '../layout/index.js';
+import type { Locks } from '../sync/index.js';
+import type { Cache } from './cache.js';
+import type { PageHeap } from './page-heap.js';
+import { walkRunsLocked } from './walk.js';
+
+/** Gives a dead slot's orphans back; how many there were. */
+export function freeOrphans(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  cache: Cache,
+  slot: SlotIndex,
+): number {
+  if (memory.geometry.blockRecordsStart === 0) return 0;
+  const orphans = findOrphans(memory, locks, slot);
+  orphans.forEach((blocks, c) => {
+    if (c === LARGE) reserveRuns(memory, locks, pageHeap, blocks, slot);
+    else cache.giveOrphans(c as SizeClass, blocks);
+  });
+  return [...orphans.values()].reduce((total, blocks) => total + blocks.length, 0);
+}
+
+/** By class; LARGE for runs of their own. */
+function findOrphans(memory: HeapMemory, locks: Locks, slot: SlotIndex): Map<number, Address[]> {
+  const { i32, tags, geometry } = memory;
+  const found = new Map<number, Address[]>();
+  const look = (c: number, block: number): void => {
+    if (tags[block >>> GRANULE_SHIFT] === 0) return;
+    const state = getState(i32, blockRecord(geometry.blockRecords, block));
+    const kind = stateKind(state);
+    if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;
+    const blocks = found.get(c) ?? [];
+    blocks.push(block as Address);
+    found.set(c, blocks);
+  };
+  locks.acquire(PAGE_LOCK);
+  walkRunsLocked(memory, (head, word) => {
+    const start = head * PAGE_BYTES;
+    if (runKind(word) === LARGE_RUN) look(LARGE, start);
+    if (runKind(word) !== SPAN_RUN) return;
+    const c = runOwner(word);
+    for (let n = 0; n < SPAN_BLOCKS[c]; n++) look(c, start + n * BLOCK_BYTES[c]);
+  });
+  locks.release(PAGE_LOCK);
+  return found;
+}
+
+function reserveRuns(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  blocks: readonly Address[],
+  slot: SlotIndex,
+): void {
+  locks.acquire(PAGE_LOCK);
+  for (const block of blocks) {
+    // point: orphan.reserve
+    pageHeap.commitRun(pageOf(block), RESERVED_RUN, slot);
+    // point: orphan.large
+    memory.tags[block >>> GRANULE_SHIFT] = 0;
+  }
+  locks.release(PAGE_LOCK);
+}

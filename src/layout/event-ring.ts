@@ -1,0 +1,118 @@
+/**
+ * Event rings: the last events of each thread slot, for heap.history(). Only heaps with `history`
+ * have them.
+ *
+ * Written by the slot's owner only, plain stores; read by any thread, which takes an event only when
+ * its number is the same before and after. A ring goes on when another thread takes the slot.
+ *
+ *     words   field        meaning
+ *     0,1     written      Float64: events ever written to this ring
+ *     2..15   -
+ *     16..    events       `historyEvents` times:
+ *       0      number      which event of the ring this is, from 1, modulo 2^32; 0 = being written
+ *       1      operation   index into OPERATIONS
+ *       2      threadId
+ *       3      stack       stack-store.ts; 0 = none was recorded
+ *       4      address
+ *       5      from        realloc: the block's address before
+ *       6,7    time        Float64: milliseconds since 1970
+ *       8,9    requested   Float64: bytes
+ *       10,11  usable      Float64: bytes
+ *
+ * I1  An event's number is cleared first and written last.
+ */
+
+import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+
+/** What can happen to a block. */
+export const OPERATIONS = ['malloc', 'calloc', 'alignedAlloc', 'realloc', 'free'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** One call. */
+export interface RingEvent {
+  readonly operation: Operation;
+  readonly threadId: number;
+  /** As stored: see stack-store.ts. */
+  readonly stack: number;
+  readonly address: number;
+  readonly from: number;
+  readonly time: number;
+  readonly requested: number;
+  readonly usable: number;
+}
+
+const WRITTEN = 0;
+const EVENTS = LINE_WORDS;
+
+const NUMBER = 0;
+const OPERATION = NUMBER + 1;
+const THREAD = OPERATION + 1;
+const STACK = THREAD + 1;
+const ADDRESS = STACK + 1;
+const FROM = ADDRESS + 1;
+const TIME = FROM + 1;
+const REQUESTED = TIME + 2;
+const USABLE = REQUESTED + 2;
+const EVENT_WORDS = USABLE + 2;
+
+if (TIME % 2 !== 0 || EVENT_WORDS % 2 !== 0) throw new Error('event ring: not 8-byte aligned');
+
+/** A ring's length: whole cache lines. */
+export const ringBytes = (events: number): number =>
+  Math.ceil((EVENTS + events * EVENT_WORDS) / LINE_WORDS) * LINE_WORDS * WORD_BYTES;
+
+export const eventRing = (rings: WordIndex, slot: number, events: number): WordIndex =>
+  (rings + (slot * ringBytes(events)) / WORD_BYTES) as WordIndex;
+
+export const getWritten = (f64: Float64Array, ring: WordIndex): number =>
+  f64[(ring + WRITTEN) >>> 1];
+
+const eventWord = (ring: WordIndex, events: number, n: number): number =>
+  ring + EVENTS + (n % events) * EVENT_WORDS;
+
+/** Appends an event, over the oldest one when the ring is full. Owner only. */
+export function appendEvent(
+  u32: Uint32Array,
+  f64: Float64Array,
+  ring: WordIndex,
+  events: number,
+  event: RingEvent,
+): void {
+  const n = getWritten(f64, ring);
+  const e = eventWord(ring, events, n);
+  u32[e + NUMBER] = 0;
+  u32[e + OPERATION] = OPERATIONS.indexOf(event.operation);
+  u32[e + THREAD] = event.threadId;
+  u32[e + STACK] = event.stack;
+  u32[e + ADDRESS] = event.address;
+  u32[e + FROM] = event.from;
+  f64[(e + TIME) >>> 1] = event.time;
+  f64[(e + REQUESTED) >>> 1] = event.requested;
+  f64[(e + USABLE) >>> 1] = event.usable;
+  u32[e + NUMBER] = n + 1;
+  f64[(ring + WRITTEN) >>> 1] = n + 1;
+}
+
+/** The `n`-th event ever written, from 0; null when it was overwritten, now or before. */
+export function readEvent(
+  u32: Uint32Array,
+  f64: Float64Array,
+  ring: WordIndex,
+  events: number,
+  n: number,
+): RingEvent | null {
+  const e = eventWord(ring, events, n);
+  const number = (n + 1) >>> 0;
+  if (u32[e + NUMBER] !== number) return null;
+  const event: RingEvent = {
+    operation: OPERATIONS[u32[e + OPERATION]] ?? 'malloc',
+    threadId: u32[e + THREAD],
+    stack: u32[e + STACK],
+    address: u32[e + ADDRESS],
+    from: u32[e + FROM],
+    time: f64[(e + TIME) >>> 1],
+    requested: f64[(e + REQUESTED) >>> 1],
+    usable: f64[(e + USABLE) >>> 1],
+  };
+  return u32[e + NUMBER] === number ? event : null;
+}

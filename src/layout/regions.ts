@@ -1,0 +1,53 @@
+/**
+ * Regions: what the metadata of a heap consists of, by name and place.
+ *
+ * Used by observe/, for the map. Pure arithmetic from the geometry.
+ *
+ * I1  Regions tile all that lies below the data: each reaches to where the next one begins, so that
+ *     what alignment leaves over belongs to the region before it.
+ */
+
+import { WORD_BYTES } from '../base/index.js';
+import type { Geometry } from './geometry.js';
+import { pageRecord } from './page-record.js';
+
+/** A part of the buffer that has a name. */
+export interface Region {
+  readonly name: string;
+  /** Its first byte in the buffer. */
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** The one that may begin at 0. */
+const NULL_PAGE = 'null page';
+
+/** Where each region begins, 0 where a heap has none; the order does not matter. */
+const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
+  [NULL_PAGE, (g) => g.base],
+  ['header', (g) => g.header * WORD_BYTES],
+  ['debug record', (g) => g.debug * WORD_BYTES],
+  ['registry', (g) => g.registry * WORD_BYTES],
+  ['page heap', (g) => g.pageHeap * WORD_BYTES],
+  ['locks', (g) => g.locks * WORD_BYTES],
+  ['size classes', (g) => g.classes * WORD_BYTES],
+  ['baseline', (g) => g.baseline * WORD_BYTES],
+  ['thread slots', (g) => g.slots * WORD_BYTES],
+  ['event rings', (g) => g.eventRings * WORD_BYTES],
+  ['stack store', (g) => g.stackStore * WORD_BYTES],
+  ['trace buffers', (g) => g.traceBuffers * WORD_BYTES],
+  ['page table', (g) => pageRecord(g.pageTable, g.firstPage) * WORD_BYTES],
+  ['block records', (g) => g.blockRecordsStart],
+  ['tags', (g) => g.tagsStart],
+];
+
+/** The metadata of a heap, from its base to its data, by address. */
+export function metadataRegions(geometry: Geometry): Region[] {
+  const starts = STARTS.map(([name, startOf]) => ({ name, address: startOf(geometry) }))
+    .filter(({ name, address }) => address !== 0 || name === NULL_PAGE)
+    .sort((a, b) => a.address - b.address);
+  return starts.map(({ name, address }, i) => {
+    const end = starts[i + 1]?.address ?? geometry.dataStart;
+    return { name, address, bytes: end - address };
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * The stack store: call stacks as text, each distinct one once, readable from any thread. Only heaps
+ * with `stacks` have it. It only grows; when it is full, further stacks are not recorded.
+ *
+ * Written by any thread, with no lock: a text is written into words that were reserved by an atomic
+ * add, and found by all once its place is in the table. A thread that dies in between leaves a hole
+ * in the store, and nothing else.
+ *
+ *     word     field     access   meaning
+ *     0        next      atomic   first word that is not reserved, counted from the store's start
+ *     1        refused   atomic   stacks that found no room
+ *     2..15    -
+ *     16..     table     atomic   hash table: where a text stands; 0 = empty
+ *     ..       texts              each: word 0 bytes, word 1 hash, then UTF-8, whole words
+ *
+ * I1  A text is whole before its place is in the table; it never changes after.
+ */
+
+import { LINE_WORDS, roundUp, WORD_BYTES, type WordIndex } from '../base/index.js';
+
+const NEXT = 0;
+const REFUSED = NEXT + 1;
+const TABLE = LINE_WORDS;
+/** A text takes some hundred bytes; the table is never crowded. */
+const BYTES_PER_ENTRY = 64;
+
+const LENGTH = 0;
+const HASH = LENGTH + 1;
+const BYTES = HASH + 1;
+
+/** How many places the table of a store of this length has: a power of two. */
+const tableEntries = (storeBytes: number): number =>
+  2 ** Math.floor(Math.log2(storeBytes / BYTES_PER_ENTRY));
+
+/** An empty store: what is zero already needs no writing. */
+export const initStackStore = (i32: Int32Array, s: WordIndex, storeBytes: number): void => {
+  i32[s + NEXT] = TABLE + tableEntries(storeBytes);
+};
+
+/** Stacks that found no room. */
+export const loadRefused = (i32: Int32Array, s: WordIndex): number =>
+  Atomics.load(i32, s + REFUSED);
+
+/** The number of a stack, the same for the same text; 0 when there is no room. */
+export function internStack(
+  i32: Int32Array,
+  u8: Uint8Array,
+  s: WordIndex,
+  storeBytes: number,
+  text: Uint8Array,
+): number {
+  const entries = tableEntries(storeBytes);
+  const hash = hashOf(text);
+  let own = 0;
+  for (let probe = 0; probe < entries; probe++) {
+    const place = s + TABLE + ((hash + probe) & (entries - 1));
+    let found = Atomics.load(i32, place);
+    if (found === 0) {
+      own ||= writeText(i32, u8, s, storeBytes, text, hash);
+      if (own === 0) break;
+      // Failure: another thread took this place just now, perhaps with the same text.
+      found = Atomics.compareExchange(i32, place, 0, own);
+      if (found === 0) return own;
+    }
+    if (isText(i32, u8, s + found, text, hash)) return found;
+  }
+  Atomics.add(i32, s + REFUSED, 1);
+  return 0;
+}
+
+/** The text of a stack; empty for 0. */
+export function readStack(i32: Int32Array, u8: Uint8Array, s: WordIndex, stack: number): string {
+  if (stack === 0) return '';
+  const start = (s + stack + BYTES) * WORD_BYTES;
+  // Copied first: browsers refuse to decode shared memory.
+  return new TextDecoder().decode(u8.slice(start, start + i32[s + stack + LENGTH]));
+}
+
+/** Writes a text where nobody sees it yet; 0 when it does not fit. */
+function writeText(
+  i32: Int32Array,
+  u8: Uint8Array,
+  s: WordIndex,
+  storeBytes: number,
+  text: Uint8Array,
+  hash: number,
+): number {
+  const words = BYTES + roundUp(text.length, WORD_BYTES) / WORD_BYTES;
+  const end = storeBytes / WORD_BYTES;
+  // Looked at first: a full store must not count on until it wraps.
+  if (Atomics.load(i32, s + NEXT) + words > end) return 0;
+  const at = Atomics.add(i32, s + NEXT, words);
+  if (at + words > end) return 0;
+  u8.set(text, (s + at + BYTES) * WORD_BYTES);
+  i32[s + at + LENGTH] = text.length;
+  i32[s + at + HASH] = hash;
+  return at;
+}
+
+function isText(
+  i32: Int32Array,
+  u8: Uint8Array,
+  at: number,
+  text: Uint8Array,
+  hash: number,
+): boolean {
+  if (i32[at + HASH] !== hash || i32[at + LENGTH] !== text.length) return false;
+  const start = (at + BYTES) * WORD_BYTES;
+  return text.every((byte, n) => u8[start + n] === byte);
+}
+
+/** FNV-1a (Fowler, Noll, Vo), 32 bits. */
+function hashOf(text: Uint8Array): number {
+  let hash = 0x811c9dc5 | 0;
+  for (const byte of text) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
+}

@@ -1,0 +1,107 @@
+/**
+ * Hexdumps: the bytes of a block as text, as `hexdump -C` prints them.
+ *
+ * Called by face/. Pure text from bytes that others may write meanwhile.
+ */
+
+import { hex, KIB, LARGE, MIB, rangeError, show } from '../base/index.js';
+import type { BlockDetails } from '../heap/index.js';
+
+const ROW_BYTES = 16;
+const GROUP_BYTES = 8;
+const ADDRESS_DIGITS = 8;
+/** `00 ` for each byte, a space between the two groups, none at the end. */
+const HEX_WIDTH = ROW_BYTES * 3;
+
+/** Without a length a dump ends here: a block can have 4 GiB. */
+const LENGTH_DEFAULT_MAX = 64 * KIB;
+/** A text cannot be much longer than what this makes. */
+const LENGTH_MAX = 64 * MIB;
+
+/** What part of the memory at a block a dump shows. */
+export interface HexdumpOptions {
+  /**
+   * Bytes. Default: to the block's end, of a large block 64 KiB. A greater length goes past the
+   * block, and ends at the heap's end. At most 64 MiB.
+   */
+  length?: number;
+  /** Where it begins: bytes from the block's address. Default 0. */
+  offset?: number;
+}
+
+/**
+ * A header and the rows. `heapEnd` is the first byte that is not the heap's.
+ * @throws RangeError ERR_SHMALLOC_INVALID_SIZE for an offset or a length that cannot be
+ */
+export function renderHexdump(
+  u8: Uint8Array,
+  heapEnd: number,
+  details: BlockDetails,
+  { length, offset = 0 }: HexdumpOptions,
+): string {
+  const { address, bytes } = details;
+  const offsetMax = length === undefined ? bytes : heapEnd - address;
+  requireWhole('offset', offset, offsetMax);
+  if (length !== undefined) requireWhole('length', length, LENGTH_MAX);
+  const from = address + offset;
+  const shown = length ?? Math.min(bytes - offset, LENGTH_DEFAULT_MAX);
+  const to = Math.min(from + shown, heapEnd);
+  const left = length === undefined ? bytes - offset - shown : 0;
+  return [
+    describeBlock(details),
+    ...hexRows(u8, from, to),
+    ...(left > 0 ? [`... and ${left} bytes more: ask for a length`] : []),
+  ].join('\n');
+}
+
+function requireWhole(what: string, got: number, max: number): void {
+  if (Number.isInteger(got) && got >= 0 && got <= max) return;
+  throw rangeError(
+    'ERR_SHMALLOC_INVALID_SIZE',
+    `hexdump: ${what} must be a whole number of bytes from 0 to ${max}, got ${show(got)}`,
+  );
+}
+
+/** Who the block is: `block at 0x10000: class 3, 48 bytes usable, thread 0, live`. */
+export function describeBlock(details: BlockDetails): string {
+  const { address, bytes, sizeClass, state, requested, allocatedBy, freedBy } = details;
+  const kind = sizeClass === LARGE ? 'large' : `class ${sizeClass}`;
+  const asked = requested === undefined ? '' : ` (${requested} asked for)`;
+  const thread = allocatedBy === undefined ? 'unknown' : allocatedBy.threadId;
+  const by = freedBy === undefined ? '' : `, freed by thread ${freedBy.threadId}`;
+  const end = state === 'quarantined' ? 'free (in quarantine)' : state;
+  return `block at ${hex(address)}: ${kind}, ${bytes} bytes usable${asked}, thread ${thread}, ${end}${by}`;
+}
+
+/**
+ * The bytes from `from` to before `to`, 16 a row with their addresses and as ASCII. Of four equal
+ * rows and more only the first and the last are shown, with a `*` between them.
+ */
+export function* hexRows(u8: Uint8Array, from: number, to: number): Generator<string> {
+  for (let at = from; at < to; at += ROW_BYTES) {
+    yield hexRow(u8, at, Math.min(ROW_BYTES, to - at));
+    let last = at;
+    while (last + 2 * ROW_BYTES <= to && equalRows(u8, at, last + ROW_BYTES)) last += ROW_BYTES;
+    if (last - at <= 2 * ROW_BYTES) continue;
+    yield '*';
+    at = last - ROW_BYTES;
+  }
+}
+
+function equalRows(u8: Uint8Array, a: number, b: number): boolean {
+  for (let n = 0; n < ROW_BYTES; n++) if (u8[a + n] !== u8[b + n]) return false;
+  return true;
+}
+
+function hexRow(u8: Uint8Array, at: number, bytes: number): string {
+  let codes = '';
+  let text = '';
+  for (let n = 0; n < bytes; n++) {
+    const byte = u8[at + n] as number;
+    if (n === GROUP_BYTES) codes += ' ';
+    codes += `${byte.toString(16).padStart(2, '0')} `;
+    text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
+  }
+  const address = at.toString(16).padStart(ADDRESS_DIGITS, '0');
+  return `${address}  ${codes.padEnd(HEX_WIDTH + 1)} |${text}|`;
+}

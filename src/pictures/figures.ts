@@ -1,0 +1,154 @@
+/**
+ * Figures: what a map comes to, as the pictures tell it.
+ *
+ * Used by all pictures. Pure arithmetic on a map.
+ *
+ * I1  mapped = live + cached + free blocks + tails + reserved; footprint = mapped + free runs.
+ */
+
+import { formatCount, type HeapMap, isSpan, type ZoneTotals } from '../observe/index.js';
+
+/** A size class that has spans, or all large blocks. */
+export interface ClassFigures {
+  readonly zone: 'tiny' | 'small' | 'large';
+  /** 0 for large blocks. */
+  readonly sizeClass: number;
+  /** Of large blocks, on average. */
+  readonly blockBytes: number;
+  /** Runs, of large blocks. */
+  spans: number;
+  live: number;
+  cached: number;
+  free: number;
+  liveBytes: number;
+  cachedBytes: number;
+  freeBytes: number;
+  tailBytes: number;
+  /** All of the above. */
+  bytes: number;
+}
+
+export interface Figures {
+  readonly heapBytes: number;
+  readonly metadataBytes: number;
+  readonly untouchedBytes: number;
+  /** What was ever taken from the reserve. */
+  readonly footprintBytes: number;
+  /** What belongs to spans and large blocks. */
+  readonly mappedBytes: number;
+  readonly liveBytes: number;
+  readonly liveByZone: Readonly<Record<'tiny' | 'small' | 'large', number>>;
+  readonly liveBlocks: number;
+  readonly cachedBytes: number;
+  readonly freeBlockBytes: number;
+  readonly tailBytes: number;
+  readonly reservedBytes: number;
+  readonly freeRuns: number;
+  readonly freeRunBytes: number;
+  readonly largestFreeRunBytes: number;
+  /** External fragmentation: the part of all free-run bytes outside the largest free run. */
+  readonly scattered: number;
+  /** By block size, large blocks last. */
+  readonly classes: readonly ClassFigures[];
+}
+
+export function figuresOf(map: HeapMap): Figures {
+  const { tiny, small, large, free, untouched, reserved, metadata } = map.zones;
+  const over = (of: (totals: ZoneTotals) => number) => of(tiny) + of(small) + of(large);
+  const freeRunBytes = free.bytes;
+  const largestFreeRunBytes = map.runs.reduce(
+    (most, run) => (run.zone === 'free' ? Math.max(most, run.bytes) : most),
+    0,
+  );
+  const mappedBytes = over((zone) => zone.bytes) + reserved.bytes;
+  return {
+    heapBytes: map.end - map.base,
+    metadataBytes: metadata.bytes,
+    untouchedBytes: untouched.bytes,
+    footprintBytes: mappedBytes + freeRunBytes,
+    mappedBytes,
+    liveBytes: over((zone) => zone.liveBytes),
+    liveByZone: { tiny: tiny.liveBytes, small: small.liveBytes, large: large.liveBytes },
+    liveBlocks: over((zone) => zone.liveBlocks),
+    cachedBytes: over((zone) => zone.cachedBytes),
+    freeBlockBytes: over((zone) => zone.freeBlockBytes),
+    tailBytes: over((zone) => zone.tailBytes),
+    reservedBytes: reserved.bytes,
+    freeRuns: free.runs,
+    freeRunBytes,
+    largestFreeRunBytes,
+    scattered: freeRunBytes === 0 ? 0 : 1 - largestFreeRunBytes / freeRunBytes,
+    classes: classesOf(map),
+  };
+}
+
+function classesOf(map: HeapMap): ClassFigures[] {
+  const byClass = new Map<number, ClassFigures>();
+  for (const run of map.runs) {
+    if (!isSpan(run)) continue;
+    const { zone, sizeClass, blockBytes } = run;
+    const figures = byClass.get(sizeClass) ?? { ...NOTHING, zone, sizeClass, blockBytes };
+    byClass.set(sizeClass, figures);
+    figures.spans++;
+    figures.live += run.live;
+    figures.cached += run.cached;
+    figures.free += run.free;
+    figures.liveBytes += run.live * blockBytes;
+    figures.cachedBytes += run.cached * blockBytes;
+    figures.freeBytes += run.free * blockBytes;
+    figures.tailBytes += run.tailBytes;
+    figures.bytes += run.bytes;
+  }
+  const classes = [...byClass.values()].sort((a, b) => a.blockBytes - b.blockBytes);
+  const { bytes, runs } = map.zones.large;
+  if (runs === 0) return classes;
+  const whole = { spans: runs, live: runs, liveBytes: bytes, bytes };
+  const blockBytes = bytes / runs;
+  return [...classes, { ...NOTHING, zone: 'large', sizeClass: 0, blockBytes, ...whole }];
+}
+
+const NOTHING = {
+  spans: 0,
+  live: 0,
+  cached: 0,
+  free: 0,
+  liveBytes: 0,
+  cachedBytes: 0,
+  freeBytes: 0,
+  tailBytes: 0,
+  bytes: 0,
+};
+
+/** Five figures that say how the heap does: value, and what it means. */
+export function headlines(f: Figures): [value: string, meaning: string][] {
+  return [
+    [percent(f.liveBytes, f.mappedBytes), 'of mapped bytes are in live blocks'],
+    [percent(f.cachedBytes, f.mappedBytes), 'of mapped bytes wait in caches'],
+    [percent(f.freeBlockBytes + f.tailBytes, f.mappedBytes), 'of mapped bytes are free in spans'],
+    [percent(f.freeRunBytes, f.footprintBytes), 'of the footprint is in free runs'],
+    [
+      percent(f.freeRunBytes - f.largestFreeRunBytes, f.freeRunBytes),
+      'of free-run bytes are outside the largest (external fragmentation)',
+    ],
+  ];
+}
+
+/** `83.1 %`; of nothing, a dash. */
+export const percent = (part: number, whole: number): string =>
+  whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`;
+
+/** A block size in few letters: `112`, `1.5K`, `64K`. */
+export function shortBytes(bytes: number): string {
+  for (const [unit, shift] of [
+    ['G', 30],
+    ['M', 20],
+    ['K', 10],
+  ] as const) {
+    if (bytes >= 2 ** shift) return `${Number((bytes / 2 ** shift).toPrecision(3))}${unit}`;
+  }
+  return String(bytes);
+}
+
+/** `1 run`, `2 runs`. */
+export const many = (count: number, one: string): string =>
+  `${formatCount(count)} ${one}${count === 1 ? '' : 's'}`;

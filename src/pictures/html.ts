@@ -1,0 +1,182 @@
+/**
+ * The map as a page: the same cells on a canvas, where the pointer tells what lies under it, and,
+ * with several maps, a slider over time.
+ *
+ * Used by the command line and by programs. Pure text, any thread. The page is one file: its data
+ * are in it as JSON, what it does is in page-script.ts, and it loads nothing.
+ */
+
+import { typeError } from '../base/index.js';
+import { type HeapMap, isSpan, type MapRun } from '../observe/index.js';
+import { figuresOf } from './figures.js';
+import {
+  CELLS_PX,
+  type Frame,
+  frameOf,
+  gapText,
+  LEFT_PX,
+  marksOf,
+  PICTURE_PX,
+  scaleText,
+} from './frame.js';
+import { INKS } from './inks.js';
+import { escapeText, HATCH, px, SCHEMES, STYLE } from './markup.js';
+import { PAGE_SCRIPT } from './page-script.js';
+import { PAGE_STYLE } from './page-style.js';
+import { classesPanel, figuresPanel, legendPanel } from './panels.js';
+import { describe } from './svg.js';
+
+/** A map at a moment of a run. */
+export interface MapFrame {
+  readonly map: HeapMap;
+  /** Says which moment. */
+  readonly label: string;
+}
+
+export interface HtmlOptions {
+  /** Stands above the picture. Default `Heap map`. */
+  title?: string;
+}
+
+/** More lines of cells than that, and a cell stands for more pages. */
+const LINES_MAX = 160;
+/** The letter of the first ink: none of them means anything in HTML or JSON. */
+const LETTER = 'A'.charCodeAt(0);
+
+/**
+ * Draws a map, or several of one heap as a film, as an HTML page that needs nothing from outside.
+ * The page begins with the frame that has the most bytes in live blocks.
+ * @param maps a map, or frames in the order of time
+ * @returns the page, some 30 KiB, and as much again and about 10 bytes a run for each map
+ * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION: no map, or maps of different heaps
+ *
+ * Threads: any. Cost: some milliseconds a map; about 100 for a full heap of 1 GiB.
+ */
+export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
+  const { title = 'Heap map' } = options;
+  const frames: readonly MapFrame[] = isFrames(maps) ? maps : [{ map: maps, label: '' }];
+  if (frames.length === 0) throw typeError('ERR_SHMALLOC_INVALID_OPTION', 'no map to draw');
+  const data = dataOf(frames);
+  // No end tag and no comment can begin in it.
+  const json = JSON.stringify(data).replace(/</g, '\\u003c');
+  return [
+    '<!doctype html>',
+    '<html lang="en">',
+    '<head>',
+    '<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<link rel="icon" href="data:,">',
+    `<title>${escapeText(title)}</title>`,
+    `<style>${STYLE}\n${PAGE_STYLE}</style>`,
+    '</head>',
+    '<body>',
+    `<svg width="0" height="0" aria-hidden="true" style="position:absolute">${HATCH}</svg>`,
+    `<main style="width:${PICTURE_PX}px">`,
+    `<h1>${escapeText(title)}</h1>`,
+    `<p class="about"><span id="about"></span>; ${escapeText(data.scale)}</p>`,
+    frames.length > 1 ? controls(frames.length) : '',
+    '<div class="stage"><canvas id="map" role="img" aria-label="The heap page by page"></canvas>',
+    '<canvas id="over" aria-hidden="true"></canvas></div>',
+    '<div id="panels"></div>',
+    '</main>',
+    '<div id="tip" role="status" hidden></div>',
+    `<script type="application/json" id="data">${json}</script>`,
+    `<script>${PAGE_SCRIPT}</script>`,
+    '</body>',
+    '</html>',
+    '',
+  ].join('\n');
+}
+
+const isFrames = (maps: HeapMap | readonly MapFrame[]): maps is readonly MapFrame[] =>
+  Array.isArray(maps);
+
+const controls = (frames: number): string =>
+  '<div class="controls"><button id="play" type="button">Play</button>' +
+  `<input id="time" type="range" min="0" max="${frames - 1}" step="1" aria-label="Frame">` +
+  '<output id="label" for="time"></output></div>';
+
+/** What page-script.ts reads. */
+function dataOf(frames: readonly MapFrame[]) {
+  const maps = frames.map(({ map }) => map);
+  const [first] = maps;
+  const frame = frameOf(maps, LINES_MAX);
+  const live = maps.map(({ zones }) => figuresLive(zones));
+  const { grid, tops, heights, height, cellPx } = frame;
+  return {
+    scale: scaleText(frame),
+    start: live.indexOf(Math.max(...live)),
+    pageBytes: first.pageBytes,
+    dataStart: first.dataStart,
+    end: first.end,
+    columns: grid.columns,
+    cellBytes: grid.cellBytes,
+    cellPx,
+    left: LEFT_PX,
+    cellsPx: CELLS_PX,
+    width: PICTURE_PX,
+    height,
+    letter: LETTER,
+    inks: INKS.map(({ zone, light, dark }) => ({ zone, light, dark })),
+    schemes: SCHEMES,
+    classes: classTable(maps),
+    regions: first.metadata.map(({ name, address, bytes }) => [name, address, bytes]),
+    lines: grid.lines.map(({ address, rows }, i) => [address, rows, tops[i], heights[i]]),
+    frames: frames.map(({ map, label }, n) => ({
+      label,
+      about: describe(map),
+      cells: lettersOf(frame, n),
+      gaps: grid.lines.map((line) => (line.rows > 1 ? gapText(frame, line, n) : '')),
+      marks: marksOf(frame, map),
+      runs: map.runs.flatMap((run) => packRun(run, map.pageBytes)),
+      panels: panelsOf(map),
+    })),
+  };
+}
+
+const figuresLive = ({ tiny, small, large }: HeapMap['zones']): number =>
+  tiny.liveBytes + small.liveBytes + large.liveBytes;
+
+/** Lines of cells as letters; a gap is one. */
+function lettersOf({ grid }: Frame, map: number): string[] {
+  return grid.lines.map(({ cell, rows }) => {
+    const cells = grid.inks[map].subarray(cell, cell + (rows > 1 ? 1 : grid.columns));
+    return String.fromCharCode(...cells.map((ink) => LETTER + ink));
+  });
+}
+
+/** Zones of runs that are no spans, as numbers that are no size class. */
+const PLAIN_CODES = { large: 0, free: -1, untouched: -2, reserved: -3 } as const;
+
+/** A run in two or four numbers: pages, then its size class, live and cached blocks, or its code. */
+function packRun(run: MapRun, pageBytes: number): number[] {
+  const pages = run.bytes / pageBytes;
+  if (isSpan(run)) return [pages, run.sizeClass, run.live, run.cached];
+  return [pages, PLAIN_CODES[run.zone]];
+}
+
+/** Of each class that appears: zone, bytes of a block, blocks of a span. */
+function classTable(maps: readonly HeapMap[]): Record<number, [string, number, number]> {
+  const classes: Record<number, [string, number, number]> = {};
+  for (const map of maps) {
+    for (const run of map.runs) {
+      if (isSpan(run)) classes[run.sizeClass] ??= [run.zone, run.blockBytes, run.blocks];
+    }
+  }
+  return classes;
+}
+
+function panelsOf(map: HeapMap): string {
+  const figures = figuresOf(map);
+  return [
+    legendPanel(map, PICTURE_PX),
+    figuresPanel(figures, PICTURE_PX),
+    classesPanel(figures, PICTURE_PX),
+  ]
+    .map(
+      ({ svg, height }) =>
+        `<svg viewBox="0 -2 ${PICTURE_PX} ${px(height + 2)}" width="${PICTURE_PX}" ` +
+        `height="${px(height + 2)}">${svg}</svg>`,
+    )
+    .join('');
+}

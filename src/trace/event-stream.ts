@@ -1,0 +1,160 @@
+/**
+ * Event streams: what the threads of a heap traced, from their spool files and buffers, brought
+ * into one order.
+ *
+ * Used by merge-trace.ts, one thread; tracing has ended, the threads may still run.
+ *
+ * I1  A stream gives the events of a slot by strictly ascending sequence: those that are there
+ *     twice (layout/trace-buffer.ts, I2) once.
+ * I2  The buffer is copied before the file is read: an owner that empties it into the file in
+ *     between leaves its events in both, and not in neither.
+ */
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import {
+  copyTrace,
+  type HeapMemory,
+  spoolPath,
+  TRACE_EVENT_BYTES,
+  TRACE_EVENTS,
+  type TraceEvent,
+  traceBuffer,
+  traceEventAt,
+} from '../layout/index.js';
+
+/** Events that are read from a file at a time. */
+const PIECE_EVENTS = 2 * TRACE_EVENTS;
+
+/** Some events, and the two views through which they are read. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+}
+
+export class EventStream {
+  /** The next event; undefined at the end. */
+  head: TraceEvent | undefined;
+  readonly #buffered: Piece;
+  readonly #bufferedCount: number;
+  /** -1: there is none, or it was read. */
+  #file: number;
+  #at = 0;
+  #piece: Piece;
+  #count = 0;
+  #next = 0;
+  #last = 0;
+
+  /**
+   * The events of a slot.
+   * @throws what the file system does
+   */
+  constructor({ i32, u32, geometry }: HeapMemory, path: string, heapId: string, slot: number) {
+    this.#buffered = makePiece(TRACE_EVENTS);
+    const buffer = traceBuffer(geometry.traceBuffers, slot);
+    this.#bufferedCount = copyTrace(i32, u32, buffer, this.#buffered.u32);
+    this.#file = openIfThere(spoolPath(path, heapId, slot));
+    this.#piece = this.#file < 0 ? this.#buffered : makePiece(PIECE_EVENTS);
+    if (this.#file < 0) this.#count = this.#bufferedCount;
+    this.advance();
+  }
+
+  /** Goes on to the next event. @throws what the file system does */
+  advance(): void {
+    for (;;) {
+      if (this.#next === this.#count && !this.#refill()) {
+        this.head = undefined;
+        return;
+      }
+      const event = traceEventAt(this.#piece.u32, this.#piece.f64, this.#next++);
+      if (event.sequence <= this.#last) continue;
+      this.#last = event.sequence;
+      this.head = event;
+      return;
+    }
+  }
+
+  close(): void {
+    if (this.#file >= 0) closeSync(this.#file);
+    this.#file = -1;
+  }
+
+  /** The next piece: of the file, then what was in the buffer; false after that. */
+  #refill(): boolean {
+    this.#next = 0;
+    this.#count = 0;
+    if (this.#file < 0) return false;
+    this.#count = this.#readPiece();
+    if (this.#count > 0) return true;
+    this.close();
+    this.#piece = this.#buffered;
+    this.#count = this.#bufferedCount;
+    return this.#count > 0;
+  }
+
+  /** How many whole events it read; what is less than one at the end of the file is none. */
+  #readPiece(): number {
+    const { bytes } = this.#piece;
+    let filled = 0;
+    while (filled < bytes.length) {
+      const got = readSync(this.#file, bytes, filled, bytes.length - filled, this.#at + filled);
+      if (got === 0) break;
+      filled += got;
+    }
+    const count = Math.floor(filled / TRACE_EVENT_BYTES);
+    this.#at += count * TRACE_EVENT_BYTES;
+    return count;
+  }
+}
+
+function makePiece(events: number): Piece {
+  const buffer = new ArrayBuffer(events * TRACE_EVENT_BYTES);
+  return {
+    bytes: new Uint8Array(buffer),
+    u32: new Uint32Array(buffer),
+    f64: new Float64Array(buffer),
+  };
+}
+
+function openIfThere(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return -1;
+    throw error;
+  }
+}
+
+/** All events up to a sequence, by sequence. */
+export function* inOrder(all: readonly EventStream[], last: number): Generator<TraceEvent> {
+  const streams = all.filter(({ head }) => head !== undefined);
+  while (streams.length > 0) {
+    const { first, limit } = lowest(streams);
+    // Threads do more than one thing at a turn: look at the other streams when it is theirs.
+    const stream = streams[first];
+    while (stream.head !== undefined && stream.head.sequence < limit) {
+      if (stream.head.sequence > last) return;
+      yield stream.head;
+      stream.advance();
+    }
+    if (stream.head === undefined) streams.splice(first, 1);
+  }
+}
+
+/** The stream with the lowest head, and the lowest head of the others. */
+function lowest(streams: readonly EventStream[]): { first: number; limit: number } {
+  let first = 0;
+  let lowestOf = Number.POSITIVE_INFINITY;
+  let limit = Number.POSITIVE_INFINITY;
+  streams.forEach(({ head }, n) => {
+    const sequence = head?.sequence ?? Number.POSITIVE_INFINITY;
+    if (sequence < lowestOf) {
+      limit = lowestOf;
+      lowestOf = sequence;
+      first = n;
+    } else if (sequence < limit) {
+      limit = sequence;
+    }
+  });
+  return { first, limit };
+}

@@ -1,0 +1,219 @@
+/**
+ * Makes the trace file of a heap, from what all its threads traced (debug/tracer.ts).
+ *
+ * Called by face/ in the thread that made the heap, when it detaches or ends. Other threads may
+ * still run, or may have been killed at any moment; from here on they are not traced.
+ *
+ * I1  The trace is what all threads had done up to one moment: if an event is in it, so is every
+ *     event that came before it. (The last sequence is read before the first buffer, and a thread
+ *     has noted an event before any other can know of what it tells.)
+ * I2  What is written can be replayed (trace-file.ts, I1), whatever was lost: an event that does
+ *     not fit is left out or completed, and counted.
+ * I3  It is written once, whoever calls, and nothing of it stays behind.
+ */
+
+import { rmSync, writeSync } from 'node:fs';
+import {
+  debugRecord,
+  endTrace,
+  getLost,
+  type HeaderFields,
+  type HeapMemory,
+  loadSequence,
+  readHeader,
+  setTraceState,
+  spoolPath,
+  TRACE_WRITTEN,
+  type TraceEvent,
+  traceBuffer,
+} from '../layout/index.js';
+import { BlockSlots, NO_SLOT } from './block-slots.js';
+import { EventStream, inOrder } from './event-stream.js';
+import { CALLOC, FREE, MALLOC, OPERATIONS_MAX, REALLOC, SLOTS_MAX } from './trace-format.js';
+import { createTraceWriter, type TraceWriter } from './trace-writer.js';
+
+/** What became of a trace. */
+export interface TraceSummary {
+  /** The file; the name asked for, or one with a number where that was taken. */
+  readonly path: string;
+  readonly operations: number;
+  /** Blocks live at once, at most. */
+  readonly slots: number;
+  readonly threads: number;
+  /** Events left out: frees of blocks that the trace does not know, and what is past a limit. */
+  readonly dropped: number;
+  /** Events completed: a block allocated where one was live, or reallocated and not known. */
+  readonly repaired: number;
+  /** Events that threads did not note, since they could not write their files. */
+  readonly lost: number;
+  /** It ends early: more than a trace can hold. */
+  readonly truncated: boolean;
+}
+
+/** What the format can hold. */
+export interface TraceLimits {
+  readonly slots: number;
+  readonly operations: number;
+}
+
+const FORMAT_LIMITS: TraceLimits = { slots: SLOTS_MAX, operations: OPERATIONS_MAX };
+
+/**
+ * Ends tracing of a heap and writes its trace.
+ * @param path as the heap's debug record has it
+ * @param warn is told what the trace lacks, or that there is none; does not throw
+ * @returns null when the trace was written before, or could not be
+ *
+ * Cost: about a second for a million events.
+ */
+export function finishTrace(
+  memory: HeapMemory,
+  path: string,
+  warn: (message: string) => void = warnOnStderr,
+  limits: TraceLimits = FORMAT_LIMITS,
+): TraceSummary | null {
+  const { i32, u32, geometry } = memory;
+  const { traceBuffers, threads, header } = geometry;
+  // Only a heap with a path has buffers.
+  if (path === '' || !endTrace(i32, traceBuffers, threads)) return null;
+  const last = loadSequence(i32, debugRecord(header));
+  const { id } = readHeader(u32, header) as HeaderFields;
+  const slots = Array.from({ length: threads }, (_, slot) => slot);
+  const streams: EventStream[] = [];
+  let writer: TraceWriter | undefined;
+  try {
+    for (const slot of slots) streams.push(new EventStream(memory, path, id, slot));
+    writer = createTraceWriter(path);
+    const lost = slots.reduce(
+      (sum, slot) => sum + getLost(u32, traceBuffer(traceBuffers, slot)),
+      0,
+    );
+    const summary = merge(inOrder(streams, last), writer, limits, lost);
+    for (const message of complaints(summary, limits)) warn(message);
+    return summary;
+  } catch (error) {
+    writer?.abandon();
+    warn(`the trace ${path} could not be written: ${(error as Error).message}`);
+    return null;
+  } finally {
+    for (const stream of streams) stream.close();
+    removeSpools();
+    setTraceState(i32, traceBuffers, threads, TRACE_WRITTEN);
+    // A thread that made its file in between did not see the state; one that does so later will.
+    removeSpools();
+  }
+
+  function removeSpools(): void {
+    for (const slot of slots) removeQuietly(spoolPath(path, id, slot));
+  }
+}
+
+/** Turns events into operations. */
+function merge(
+  events: Iterable<TraceEvent>,
+  writer: TraceWriter,
+  limits: TraceLimits,
+  lost: number,
+): TraceSummary {
+  const blocks = new BlockSlots();
+  const threads = new Map<number, number>();
+  let dropped = 0;
+  let repaired = 0;
+  let full = false;
+
+  for (const event of events) {
+    // One event makes two operations at most. Past a limit nothing is written any more: a trace
+    // with a hole in it would tell of a program that never was.
+    full ||= writer.operations() > limits.operations - 2 || !fits(event);
+    if (full || !place(event)) dropped++;
+  }
+  writer.finish(blocks.count, threads.size);
+  const { path } = writer;
+  const operations = writer.operations();
+  const counts = { operations, slots: blocks.count, threads: threads.size };
+  return { path, ...counts, dropped, repaired, lost, truncated: full };
+
+  /** Is there a slot for it, if it needs one? */
+  function fits({ operation, address, from }: TraceEvent): boolean {
+    if (operation === FREE || address === 0 || blocks.hasRoom(limits.slots)) return true;
+    if (blocks.of(address) !== NO_SLOT) return true;
+    return operation === REALLOC && blocks.of(from) !== NO_SLOT;
+  }
+
+  /** Writes an event; false when the trace can do nothing with it. */
+  function place(event: TraceEvent): boolean {
+    const { operation, address, from, bytes } = event;
+    if (operation === FREE) return free(event, address);
+    if (operation === REALLOC && address === 0) return free(event, from);
+    const allocates = operation === MALLOC || operation === CALLOC || operation === REALLOC;
+    if (!allocates || address === 0) return false;
+    const stays = operation === REALLOC && from === address;
+    // Somebody freed the block that was here and could not say so.
+    if (!stays && free(event, address)) repaired++;
+    writer.add(operation, numberOf(event.threadId), slotFor(event), bytes);
+    return true;
+  }
+
+  function slotFor({ operation, address, from }: TraceEvent): number {
+    if (operation !== REALLOC || from === 0) return blocks.take(address);
+    if (blocks.of(from) === NO_SLOT) {
+      // Of a block that the trace does not know, realloc is what it is of none: an allocation.
+      repaired++;
+      return blocks.take(address);
+    }
+    if (from !== address) blocks.move(from, address);
+    return blocks.of(address);
+  }
+
+  function free({ threadId }: TraceEvent, address: number): boolean {
+    const slot = blocks.of(address);
+    if (slot === NO_SLOT) return false;
+    writer.add(FREE, numberOf(threadId), slot, 0);
+    blocks.release(address);
+    return true;
+  }
+
+  /** Threads are numbered as they appear. */
+  function numberOf(threadId: number): number {
+    const known = threads.get(threadId);
+    if (known !== undefined) return known;
+    threads.set(threadId, threads.size);
+    return threads.size - 1;
+  }
+}
+
+/** What its user should know of a trace. */
+function complaints(summary: TraceSummary, limits: TraceLimits): string[] {
+  const { path, dropped, repaired, lost, truncated } = summary;
+  const found: string[] = [];
+  if (truncated) {
+    found.push(
+      `the trace ${path} ends early: it can hold ${limits.slots} live blocks and ` +
+        `${limits.operations} operations; ${dropped} events are not in it`,
+    );
+  } else if (dropped + repaired > 0) {
+    found.push(
+      `the trace ${path} is not quite what the program did: ${dropped} frees of unknown blocks ` +
+        `were left out, ${repaired} operations were completed`,
+    );
+  }
+  if (lost > 0) found.push(`the trace ${path} lacks ${lost} events that could not be written`);
+  return found;
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It has this heap's own name: no other trace will take it for its own.
+  }
+}
+
+/** At once: a process that ends emits no warnings any more. */
+function warnOnStderr(message: string): void {
+  try {
+    writeSync(2, `shmalloc: ${message}\n`);
+  } catch {
+    // Nobody listens.
+  }
+}

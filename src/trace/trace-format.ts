@@ -1,0 +1,44 @@
+/**
+ * The format of trace files (`.mtr.gz`): every allocation call that a program made, in order.
+ *
+ *     gzip of   16 bytes   'MTR1', operation count, slot count, thread count (32-bit little-endian)
+ *               8 bytes    per operation, two 32-bit little-endian words:
+ *                          bits 0..2 kind, 3..7 thread modulo 32, 8..31 slot;  size in bytes
+ *
+ * A slot names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
+ * or fills an empty one; free empties it, and has size 0.
+ *
+ * The gzip file may have several members: the writer makes one for the header and one for each
+ * piece of the operations.
+ */
+
+import { TRACE_CALLOC, TRACE_FREE, TRACE_MALLOC, TRACE_REALLOC } from '../layout/index.js';
+
+// Kinds.
+export const MALLOC = TRACE_MALLOC;
+export const FREE = TRACE_FREE;
+export const CALLOC = TRACE_CALLOC;
+export const REALLOC = TRACE_REALLOC;
+
+export const MAGIC = 'MTR1';
+export const HEADER_BYTES = 16;
+export const OPERATION_BYTES = 8;
+
+/** A slot's number has 24 bits. */
+export const SLOTS_MAX = 1 << 24;
+/** Their count has 32. */
+export const OPERATIONS_MAX = 2 ** 32 - 1;
+
+const THREAD_SHIFT = 3;
+const THREAD_MASK = 31;
+const SLOT_SHIFT = 8;
+const KIND_MASK = 7;
+
+/** An operation's first word. */
+export const operationWord = (kind: number, thread: number, slot: number): number =>
+  (kind | ((thread & THREAD_MASK) << THREAD_SHIFT) | (slot << SLOT_SHIFT)) >>> 0;
+
+export const kindOf = (word: number): number => word & KIND_MASK;
+/** Modulo 32. */
+export const threadOf = (word: number): number => (word >>> THREAD_SHIFT) & THREAD_MASK;
+export const slotOf = (word: number): number => word >>> SLOT_SHIFT;

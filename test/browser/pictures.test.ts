@@ -1,0 +1,194 @@
+/**
+ * Proves in a browser, Debian's chromium, that the pictures are drawn without an error and that the
+ * page does what it says: the pointer tells what lies under it, the slider changes the frame.
+ *
+ * `npm run test:browser`. SHMALLOC_CHROMIUM names another browser of that kind.
+ */
+
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import anyOrder, { type ExecutionContext } from 'ava';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { type HeapMap, type MapRun, SharedHeap } from 'shmalloc';
+import { renderHtml, renderSvg } from 'shmalloc/pictures';
+import { Random } from '../helpers.js';
+import { fillRandomly, mixedHeap, PAGE, spansOf } from '../maps.js';
+
+const CHROMIUM = process.env.SHMALLOC_CHROMIUM ?? '/usr/bin/chromium';
+const folder = mkdtempSync(join(tmpdir(), 'shmalloc-pictures-'));
+// One browser, one page at a time.
+const test = anyOrder.serial;
+let browser: Browser;
+
+test.before(async () => {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(
+      `no browser at ${CHROMIUM}: apt-get install -y --no-install-recommends chromium, ` +
+        'or name one in SHMALLOC_CHROMIUM',
+    );
+  }
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
+});
+
+test.after.always(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Opens a document; whatever it complains of comes into the list. */
+async function open(t: ExecutionContext, name: string, text: string) {
+  const file = join(folder, `${t.title.replace(/\W+/g, '-')}-${name}`);
+  writeFileSync(file, text);
+  const page = await browser.newPage({ viewport: { width: 1340, height: 900 } });
+  const complaints: string[] = [];
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => {
+    if (!/^(file|data):/.test(request.url())) complaints.push(`asks for ${request.url()}`);
+  });
+  await page.goto(pathToFileURL(file).href);
+  t.teardown(() => page.close());
+  return { page, complaints };
+}
+
+/** Points at where an address is drawn; what the tip says then. */
+async function pointAt(page: Page, address: number): Promise<Record<string, string>> {
+  const canvas = page.locator('#map');
+  await canvas.scrollIntoViewIfNeeded();
+  const box = await canvas.boundingBox();
+  const at = await page.evaluate<{ x: number; y: number }>(`shmallocMap.placeOf(${address})`);
+  await page.mouse.move((box?.x ?? 0) + at.x, (box?.y ?? 0) + at.y);
+  const tip = await page.evaluate<Record<string, string>>(
+    "({ ...document.getElementById('tip').dataset, " +
+      "text: document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText })",
+  );
+  return tip;
+}
+
+/** The tip at the first page of a run says what the run is. */
+function assertTells(t: ExecutionContext, tip: Record<string, string>, run: MapRun): void {
+  t.like(tip, { zone: run.zone, address: String(run.address), bytes: String(run.bytes) });
+  t.true(tip.text.includes(`0x${run.address.toString(16)}`), tip.text);
+  if (!('sizeClass' in run)) return;
+  const { sizeClass, blockBytes, blocks, live, cached, free } = run;
+  for (const [key, value] of Object.entries({
+    sizeClass,
+    blockBytes,
+    blocks,
+    live,
+    cached,
+    free,
+  })) {
+    t.is(tip[key], String(value), key);
+  }
+  t.true(tip.text.includes(`class ${sizeClass}`), tip.text);
+  t.true(tip.text.includes(`${live} live`), tip.text);
+}
+
+/** The first run of each zone that there is, and some more spans. */
+function someRuns(map: HeapMap): MapRun[] {
+  const firsts = new Map(map.runs.toReversed().map((run) => [run.zone, run] as const));
+  const spans = spansOf(map);
+  return [...firsts.values(), ...spans.filter((_, i) => i % Math.ceil(spans.length / 12) === 0)];
+}
+
+test('renderSvg: a browser parses and draws it without an error', async (t) => {
+  using heap = mixedHeap('16MiB', 31, 4000);
+  const map = heap.map();
+  const { page, complaints } = await open(
+    t,
+    'map.svg',
+    renderSvg(map, { title: 'a <map> & more' }),
+  );
+  const found = await page.evaluate<{ root: string; rects: number; error: number; title: string }>(
+    `({ root: document.documentElement.nodeName, rects: document.querySelectorAll('.cells rect').length,
+        error: document.querySelectorAll('parsererror').length,
+        title: document.querySelector('title').textContent })`,
+  );
+  t.is(found.root, 'svg');
+  t.is(found.error, 0);
+  t.true(found.rects > 50);
+  t.is(found.title, 'a <map> & more');
+  t.deepEqual(complaints, []);
+});
+
+test('renderHtml: the pointer tells address, zone, class and blocks', async (t) => {
+  using heap = mixedHeap('16MiB', 32, 4000);
+  const map = heap.map();
+  const { page, complaints } = await open(t, 'map.html', renderHtml(map));
+  for (const run of someRuns(map)) assertTells(t, await pointAt(page, run.address), run);
+  const metadata = await pointAt(page, map.base + PAGE);
+  t.like(metadata, { zone: 'metadata' });
+  t.regex(metadata.text, /metadata: header/);
+  await page.mouse.move(2, 2);
+  t.true(await page.locator('#tip').isHidden());
+  t.deepEqual(complaints, []);
+});
+
+test('renderHtml: what is drawn has the colour of its zone', async (t) => {
+  using heap = mixedHeap('16MiB', 33, 4000);
+  const map = heap.map();
+  const { page } = await open(t, 'map.html', renderHtml(map));
+  const colourAt = (address: number) =>
+    page.evaluate<number[]>(
+      `(() => { const { x, y } = shmallocMap.placeOf(${address}); const r = devicePixelRatio;
+        return [...document.getElementById('map').getContext('2d')
+          .getImageData(x * r, y * r, 1, 1).data]; })()`,
+    );
+  const large = map.runs.find((run) => run.zone === 'large') as MapRun;
+  const full = spansOf(map).filter(({ live, blocks }) => live === blocks);
+  const tiny = full.find(({ zone }) => zone === 'tiny') as MapRun;
+  const small = full.find(({ zone }) => zone === 'small') as MapRun;
+  t.deepEqual(await colourAt(large.address), [0x00, 0x74, 0x5a, 255]);
+  t.deepEqual(await colourAt(tiny.address), [0x0a, 0x5a, 0x9e, 255]);
+  t.deepEqual(await colourAt(small.address), [0xd0, 0x73, 0x00, 255]);
+});
+
+test('renderHtml: the slider changes the frame, and what the pointer tells', async (t) => {
+  using heap = SharedHeap.create({ size: '8MiB' });
+  const random = new Random(34);
+  const frames = Array.from({ length: 5 }, (_, n) => {
+    fillRandomly(heap, random, 150 * (n + 1));
+    return { map: heap.map(), label: `step ${n + 1} & <more>` };
+  });
+  const { page, complaints } = await open(t, 'film.html', renderHtml(frames));
+  const label = () => page.locator('#label').innerText();
+  t.is(await label(), '5 of 5: step 5 & <more>');
+  for (const [n, { map }] of frames.entries()) {
+    await page.locator('#time').fill(String(n));
+    t.is(await label(), `${n + 1} of 5: step ${n + 1} & <more>`);
+    t.is(await page.evaluate<number>('shmallocMap.frame'), n);
+    for (const run of someRuns(map)) assertTells(t, await pointAt(page, run.address), run);
+  }
+  t.deepEqual(complaints, []);
+});
+
+test('renderHtml: play goes from frame to frame to the end', async (t) => {
+  using heap = SharedHeap.create({ size: '2MiB' });
+  const frames = [1, 2, 3].map((n) => {
+    heap.malloc_ts(500);
+    return { map: heap.map(), label: `${n}` };
+  });
+  const { page, complaints } = await open(t, 'film.html', renderHtml(frames));
+  await page.evaluate('shmallocMap.show(0)');
+  await page.locator('#play').click();
+  t.is(await page.locator('#play').innerText(), 'Pause');
+  await page.waitForFunction('shmallocMap.frame === 2');
+  t.is(await page.locator('#play').innerText(), 'Play');
+  t.deepEqual(complaints, []);
+});
+
+test('renderHtml: one frame has no slider; text cannot break out of it', async (t) => {
+  using heap = mixedHeap('2MiB', 35, 100);
+  const title = '</title></script><script>document.title = "broken"</script>';
+  const { page, complaints } = await open(t, 'one.html', renderHtml(heap.map(), { title }));
+  t.is(await page.locator('#time').count(), 0);
+  t.is(await page.locator('h1').innerText(), title);
+  t.is(await page.title(), title);
+  t.deepEqual(complaints, []);
+});

@@ -1,0 +1,24 @@
+/**
+ * Thread of the tracer's tests: fills a trace buffer and empties it, again and again, until it is
+ * told to end. All fields of an event are its number.
+ */
+
+import { workerData } from 'node:worker_threads';
+import type { WordIndex } from '../../src/base/index.js';
+import { appendTrace, emptyTrace, TRACE_EVENTS } from '../../src/layout/index.js';
+
+const buffer = workerData as SharedArrayBuffer;
+const i32 = new Int32Array(buffer);
+const u32 = new Uint32Array(buffer);
+const f64 = new Float64Array(buffer);
+const b = 0 as WordIndex;
+
+let n = 0;
+while (Atomics.load(i32, i32.length - 1) === 0) {
+  for (let i = 0; i < TRACE_EVENTS; i++) {
+    n++;
+    const event = { sequence: n, operation: n, threadId: n, address: n, from: n, bytes: n };
+    appendTrace(i32, u32, f64, b, event);
+  }
+  emptyTrace(i32, b);
+}

@@ -1,0 +1,342 @@
+/**
+ * Proves what createTracer() leaves for the trace: events in the slot's buffer and nowhere else as
+ * long as they fit, then in its spool file; whole and in order wherever its thread is killed; and
+ * that a file system that refuses costs the trace and nothing else.
+ */
+
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  truncateSync,
+} from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import type { SlotIndex, WordIndex } from '../../src/base/index.js';
+import { createTracer, type Tracer } from '../../src/debug/tracer.js';
+import {
+  appendTrace,
+  copyTrace,
+  debugRecord,
+  emptyTrace,
+  endTrace,
+  getLost,
+  getTraceCount,
+  loadSequence,
+  nextSequence,
+  setTraceState,
+  spoolPath,
+  TRACE_BUFFER_BYTES,
+  TRACE_CALLOC,
+  TRACE_EVENT_BYTES,
+  TRACE_EVENT_WORDS,
+  TRACE_EVENTS,
+  TRACE_FREE,
+  TRACE_MALLOC,
+  TRACE_REALLOC,
+  TRACE_WRITTEN,
+  type TraceEvent,
+  traceBuffer,
+  traceEventAt,
+  traceEventsByte,
+} from '../../src/layout/index.js';
+import { finishTrace } from '../../src/trace/index.js';
+import { TraceFolder } from '../trace/make-trace.js';
+import { makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
+import { ended } from '../workers.js';
+
+const ID = '0123456789abcdef';
+
+function makeTraced(t: ExecutionContext) {
+  const path = new TraceFolder(t).path('app.mtr.gz');
+  const memory = makeTracedMemory(path, 4, ID);
+  const { i32, u32, geometry } = memory;
+  const bufferOf = (slot: number) => traceBuffer(geometry.traceBuffers, slot);
+  return {
+    path,
+    memory,
+    bufferOf,
+    tracer: (slot: number, threadId = slot): Tracer =>
+      createTracer(memory, slot as SlotIndex, threadId, path),
+    spool: (slot: number) => spoolPath(path, ID, slot),
+    /** What is in a slot's buffer. */
+    events(slot: number): TraceEvent[] {
+      const copy = new Uint32Array(TRACE_EVENTS * TRACE_EVENT_WORDS);
+      const count = copyTrace(i32, u32, bufferOf(slot), copy);
+      return eventsIn(copy.buffer, count);
+    },
+    finish: (warn: (text: string) => void = (text) => t.fail(text)) =>
+      finishTrace(memory, path, warn),
+  };
+}
+
+function eventsIn(bytes: ArrayBuffer, count = bytes.byteLength / TRACE_EVENT_BYTES): TraceEvent[] {
+  const [u32, f64] = [new Uint32Array(bytes), new Float64Array(bytes)];
+  return Array.from({ length: count }, (_, n) => traceEventAt(u32, f64, n));
+}
+
+const eventsOf = (file: string): TraceEvent[] =>
+  eventsIn(new Uint8Array(readFileSync(file)).buffer);
+
+/** Mallocs whose sizes count up, none of them freed. */
+function allocate(tracer: Tracer, first: number, count: number): void {
+  for (let n = first; n < first + count; n++) tracer.allocated(TRACE_MALLOC, 4096 + n * 16, n);
+}
+
+/** The trace has exactly the mallocs of these sizes. */
+function assertSizes(t: ExecutionContext, path: string, count: number): void {
+  const expected = Array.from({ length: count }, (_, n) => `malloc 0 ${n}`);
+  t.deepEqual(tellTrace(path).all, expected);
+}
+
+/** What is warned of until the event loop has turned. */
+async function warningsOf(t: ExecutionContext, work: () => void): Promise<NodeJS.ErrnoException[]> {
+  const warnings: NodeJS.ErrnoException[] = [];
+  const listen = (warning: Error) => warnings.push(warning);
+  process.on('warning', listen);
+  t.teardown(() => process.off('warning', listen));
+  work();
+  await new Promise(setImmediate);
+  process.off('warning', listen);
+  return warnings;
+}
+
+// ---- the buffer
+
+test('createTracer: each call is an event, in the order of all threads', (t) => {
+  const { tracer, events } = makeTraced(t);
+  const [a, b] = [tracer(0, 70), tracer(3, 71)];
+  a.allocated(TRACE_MALLOC, 4096, 100);
+  b.allocated(TRACE_CALLOC, 0xfffffff0, 2 ** 32 - 1);
+  a.moved(4096, 8192, 200);
+  b.freed(8192);
+  const event = { threadId: 70, from: 0, bytes: 0 };
+  t.deepEqual(events(0), [
+    { ...event, sequence: 1, operation: TRACE_MALLOC, address: 4096, bytes: 100 },
+    { ...event, sequence: 3, operation: TRACE_REALLOC, address: 8192, from: 4096, bytes: 200 },
+  ]);
+  const other = { ...event, threadId: 71 };
+  t.deepEqual(events(3), [
+    { ...other, sequence: 2, operation: TRACE_CALLOC, address: 0xfffffff0, bytes: 2 ** 32 - 1 },
+    { ...other, sequence: 4, operation: TRACE_FREE, address: 8192 },
+  ]);
+  t.deepEqual(events(1), []);
+});
+
+test('createTracer: a full buffer needs no file, one event more does', (t) => {
+  const { tracer, spool, events, path, finish } = makeTraced(t);
+  const one = tracer(1);
+  allocate(one, 0, TRACE_EVENTS);
+  t.false(existsSync(spool(1)));
+  allocate(one, TRACE_EVENTS, 1);
+  t.is(events(1).length, 1);
+  const spooled = eventsOf(spool(1));
+  t.deepEqual(
+    spooled.map(({ sequence }) => sequence),
+    Array.from({ length: TRACE_EVENTS }, (_, n) => n + 1),
+  );
+  allocate(one, TRACE_EVENTS + 1, 3 * TRACE_EVENTS);
+  t.is(eventsOf(spool(1)).length, 4 * TRACE_EVENTS);
+  finish();
+  assertSizes(t, path, 4 * TRACE_EVENTS + 1);
+});
+
+test('createTracer: whoever has the slot next goes on where the last one was', (t) => {
+  const { tracer, path, finish } = makeTraced(t);
+  // Every other one is killed, the others detach.
+  for (let n = 0; n < 10; n++) {
+    const one = tracer(2, n);
+    allocate(one, n * 700, 700);
+    if (n % 2 === 0) one.close();
+  }
+  t.is(finish()?.threads, 10);
+  assertSizes(t, path, 7000);
+});
+
+test('Tracer.close: nothing is noted after it', (t) => {
+  const { tracer, events } = makeTraced(t);
+  const one = tracer(0);
+  allocate(one, 0, 5);
+  one.close();
+  one.close();
+  allocate(one, 5, 5);
+  t.is(events(0).length, 5);
+});
+
+// ---- killed
+
+test('createTracer: killed after the file was written, before the buffer is empty', (t) => {
+  const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
+  allocate(tracer(0), 0, 2 * TRACE_EVENTS);
+  const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
+  appendFileSync(spool(0), full.slice(0, TRACE_EVENTS * TRACE_EVENT_BYTES));
+  allocate(tracer(0, 9), 2 * TRACE_EVENTS, 10);
+  t.is(eventsOf(spool(0)).length, 3 * TRACE_EVENTS);
+  finish();
+  assertSizes(t, path, 2 * TRACE_EVENTS + 10);
+});
+
+test('createTracer: killed so, and nobody has the slot next', (t) => {
+  const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
+  allocate(tracer(0), 0, TRACE_EVENTS);
+  const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
+  appendFileSync(spool(0), full.slice(0, TRACE_EVENTS * TRACE_EVENT_BYTES));
+  finish();
+  assertSizes(t, path, TRACE_EVENTS);
+});
+
+test('createTracer: a write that ended anywhere is written over', (t) => {
+  for (const left of [1, 31, 32, 33, 1000 * 32 + 5]) {
+    const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
+    allocate(tracer(0), 0, TRACE_EVENTS);
+    const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
+    appendFileSync(spool(0), full.slice(0, left));
+    allocate(tracer(0), TRACE_EVENTS, 2 * TRACE_EVENTS);
+    finish();
+    assertSizes(t, path, 3 * TRACE_EVENTS);
+  }
+});
+
+test('createTracer: killed between taking a number and noting it', (t) => {
+  const { tracer, memory, path, finish } = makeTraced(t);
+  allocate(tracer(0), 0, 3);
+  nextSequence(memory.i32, debugRecord(memory.geometry.header));
+  allocate(tracer(0), 3, 3);
+  t.like(finish(), { operations: 6, dropped: 0 });
+  assertSizes(t, path, 6);
+});
+
+// ---- the end of the trace
+
+test('createTracer: when the trace has ended nothing is noted, and no file made', (t) => {
+  const { tracer, memory, spool, events } = makeTraced(t);
+  const { i32, geometry } = memory;
+  const one = tracer(0);
+  allocate(one, 0, TRACE_EVENTS);
+  t.true(endTrace(i32, geometry.traceBuffers, geometry.threads));
+  t.false(endTrace(i32, geometry.traceBuffers, geometry.threads));
+  allocate(one, TRACE_EVENTS, 1);
+  allocate(tracer(1), TRACE_EVENTS, 1);
+  t.false(existsSync(spool(0)));
+  t.is(events(0).length, TRACE_EVENTS);
+  t.is(events(1).length, 0);
+  t.is(loadSequence(i32, debugRecord(geometry.header)), TRACE_EVENTS);
+});
+
+test('createTracer: a file that was made as the trace was finished does not stay', (t) => {
+  const { tracer, memory, spool } = makeTraced(t);
+  const { i32, geometry } = memory;
+  const one = tracer(0);
+  allocate(one, 0, TRACE_EVENTS);
+  // Finished between the tracer's two looks at the state: at the moment when it empties the buffer.
+  const { add } = Atomics;
+  let made = false;
+  Object.assign(Atomics, {
+    add(words: Int32Array, at: number, by: number): number {
+      made ||= existsSync(spool(0));
+      setTraceState(i32, geometry.traceBuffers, geometry.threads, TRACE_WRITTEN);
+      return add(words, at, by);
+    },
+  });
+  try {
+    allocate(one, TRACE_EVENTS, 1);
+  } finally {
+    Object.assign(Atomics, { add });
+  }
+  t.true(made);
+  t.false(existsSync(spool(0)));
+});
+
+test('copyTrace: gives whole events only, emptied or not', (t) => {
+  const { tracer, memory, bufferOf, events } = makeTraced(t);
+  allocate(tracer(0), 0, 7);
+  t.deepEqual(
+    events(0).map(({ bytes }) => bytes),
+    [0, 1, 2, 3, 4, 5, 6],
+  );
+  emptyTrace(memory.i32, bufferOf(0));
+  t.deepEqual(events(0), []);
+  const { i32, u32, f64 } = memory;
+  const event = {
+    sequence: 99,
+    operation: TRACE_FREE,
+    threadId: 1,
+    address: 16,
+    from: 0,
+    bytes: 0,
+  };
+  appendTrace(i32, u32, f64, bufferOf(0), event);
+  t.deepEqual(events(0), [event]);
+});
+
+test.serial('copyTrace: gives whole events, in order, from under its owner', async (t) => {
+  const buffer = new SharedArrayBuffer(TRACE_BUFFER_BYTES + 64);
+  const [i32, u32] = [new Int32Array(buffer), new Uint32Array(buffer)];
+  const worker = new Worker(new URL('./emptying.worker.js', import.meta.url), {
+    workerData: buffer,
+  });
+  while (Atomics.load(i32, 0) === 0) await new Promise(setImmediate);
+  const copy = new Uint32Array(TRACE_EVENTS * TRACE_EVENT_WORDS);
+  const firsts = new Set<number>();
+  const wrong: TraceEvent[] = [];
+  for (const stop = performance.now() + 1000; performance.now() < stop; ) {
+    const count = copyTrace(i32, u32, 0 as WordIndex, copy);
+    const events = eventsIn(copy.buffer, count);
+    events.forEach((event, n) => {
+      const { sequence, operation, threadId, address, from, bytes } = event;
+      const whole = [operation, threadId, address, from, bytes].every((one) => one === sequence);
+      if (!whole || sequence !== events[0].sequence + n) wrong.push(event);
+    });
+    if (count > 0) firsts.add(events[0].sequence);
+  }
+  Atomics.store(i32, i32.length - 1, 1);
+  await ended(worker);
+  t.deepEqual(wrong.slice(0, 5), []);
+  t.true(firsts.size > 10, `${firsts.size} fillings of the buffer seen`);
+});
+
+// ---- a file system that refuses
+
+test.serial(
+  'createTracer: a file that cannot be written is warned of once, and what follows is lost',
+  async (t) => {
+    const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
+    mkdirSync(spool(0));
+    const one = tracer(0);
+    const warnings = await warningsOf(t, () => allocate(one, 0, TRACE_EVENTS + 50));
+    t.is(warnings.length, 1);
+    t.is(warnings[0].code, 'SHMALLOC_TRACE');
+    t.regex(warnings[0].message, /thread 0 is not traced any more.*EISDIR/);
+    t.is(getTraceCount(memory.i32, bufferOf(0)), TRACE_EVENTS);
+    t.is(getLost(memory.u32, bufferOf(0)), 50);
+    rmdirSync(spool(0));
+    const complaints: string[] = [];
+    t.like(
+      finish((text) => complaints.push(text)),
+      { operations: TRACE_EVENTS, lost: 50 },
+    );
+    t.regex(complaints.join(), /lacks 50 events/);
+    assertSizes(t, path, TRACE_EVENTS);
+  },
+);
+
+test.serial('createTracer: whoever has the slot after that tries again', async (t) => {
+  const { tracer, spool, path, finish } = makeTraced(t);
+  mkdirSync(spool(0));
+  const warnings = await warningsOf(t, () => allocate(tracer(0), 0, TRACE_EVENTS + 1));
+  t.is(warnings.length, 1);
+  rmdirSync(spool(0));
+  allocate(tracer(0, 1), TRACE_EVENTS, 500);
+  finish(() => {});
+  assertSizes(t, path, TRACE_EVENTS + 500);
+});
+
+test('finishTrace: a spool cut short is a hole, not a fault', (t) => {
+  const { tracer, spool, path, finish } = makeTraced(t);
+  allocate(tracer(0), 0, 2 * TRACE_EVENTS + 1);
+  truncateSync(spool(0), TRACE_EVENTS * TRACE_EVENT_BYTES + 7);
+  t.like(finish(), { operations: TRACE_EVENTS + 1, dropped: 0 });
+  t.is(tellTrace(path).all.length, TRACE_EVENTS + 1);
+});

@@ -1,0 +1,257 @@
+/**
+ * Proves the three kinds of picture as text: what they draw is what the map says, they fit where
+ * they go, and nothing in them can break out. That a browser shows them is test/browser/.
+ */
+
+import test, { type ExecutionContext } from 'ava';
+import { type Address, type HeapMap, SharedHeap } from 'shmalloc';
+import { renderHtml, renderSvg, renderText } from 'shmalloc/pictures';
+import { formatBytes } from '../../src/observe/index.js';
+import { INKS } from '../../src/pictures/inks.js';
+import { Random } from '../helpers.js';
+import { checkMap, fullHeap, mixedHeap, PAGE } from '../maps.js';
+
+const EVIL = `</script><script>alert(1)</script> & "quotes" 'too' <b>\u0000`;
+const ROW = /^0x[\da-f]{8} (.*?)(?: (?:brk|map|both))?$/;
+const GAP = /([\d.]+) (KiB|MiB|GiB), (\d+) rows like this: (\w+)$/;
+
+// ---- text
+
+/** Pages by zone, as a text without colours shows them; only where a cell is a page. */
+function pagesInText(text: string, columns: number): Record<string, number> {
+  const zones = { m: 'metadata', t: 'tiny', s: 'small', l: 'large', '-': 'free', '.': 'untouched' };
+  const pages: Record<string, number> = {};
+  for (const line of text.split('\n')) {
+    const gap = GAP.exec(line);
+    if (gap !== null) pages[gap[4]] = (pages[gap[4]] ?? 0) + Number(gap[3]) * columns;
+    for (const letter of ROW.exec(line)?.[1] ?? '') {
+      const zone = zones[letter.toLowerCase() as keyof typeof zones];
+      pages[zone] = (pages[zone] ?? 0) + 1;
+    }
+  }
+  return pages;
+}
+
+function pagesInMap({ zones }: HeapMap): Record<string, number> {
+  const all = Object.entries(zones).map(([zone, { bytes }]) => [zone, bytes / PAGE] as const);
+  return Object.fromEntries(all.filter(([, pages]) => pages > 0));
+}
+
+test('renderText: its cells are the pages of the map', (t) => {
+  using heap = mixedHeap('16MiB', 21, 3000);
+  const map = heap.map();
+  for (const [width, columns] of [
+    [80, 64],
+    [79, 32],
+    [144, 128],
+  ] as const) {
+    const text = renderText(map, { width });
+    t.regex(text, /a cell is 1 page \(8 KiB\)/);
+    t.deepEqual(pagesInText(text, columns), pagesInMap(map), `width ${width}`);
+  }
+});
+
+test('renderText: fits its width, and says what it comes to', (t) => {
+  using heap = mixedHeap('16MiB', 22, 3000);
+  const map = heap.map();
+  const text = renderText(map);
+  for (const line of text.split('\n').filter((one) => ROW.test(one))) t.true(line.length <= 80);
+  t.true(text.includes(`mapped ${formatBytes(heap.stats().mappedBytes)}`));
+  t.true(text.includes(`${formatBytes(heap.stats().inUseBytes)}; cached`));
+  t.regex(text, /^ +\d[\d.]* % of mapped bytes are in live blocks$/m);
+  t.regex(text, /^ +block bytes +spans +live +cached +free +bytes +# live \+ cached - free$/m);
+});
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the codes of a terminal
+const CODES = /\u001b\[[\d;]*m/g;
+
+test('renderText: with colours it has the same rows, without it has no codes', (t) => {
+  using heap = mixedHeap('16MiB', 23, 3000);
+  const map = heap.map();
+  const plain = renderText(map);
+  const colored = renderText(map, { color: true });
+  t.is(plain.match(CODES), null);
+  t.true((colored.match(CODES)?.length ?? 0) > 100);
+  const rows = (text: string) => text.replace(CODES, '').split('\n').length;
+  t.is(rows(colored), rows(plain));
+  t.regex(colored, /█/);
+});
+
+test('renderText: an empty heap, and one in 2 MiB', (t) => {
+  using empty = SharedHeap.create({ size: '1GiB' });
+  const text = renderText(empty.map());
+  t.true(text.split('\n').length < 25, 'most of it is left out');
+  t.regex(text, /rows like this: untouched/);
+  t.regex(text, /– of mapped bytes are in live blocks/);
+  using small = SharedHeap.create({ size: '2MiB' });
+  t.is(
+    renderText(small.map())
+      .split('\n')
+      .filter((line) => ROW.test(line)).length,
+    4,
+  );
+});
+
+test('renderText: a width that is none is refused', (t) => {
+  using heap = SharedHeap.create({ size: '2MiB' });
+  const map = heap.map();
+  for (const width of [39, 0, -1, 80.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const refused = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
+    t.throws(() => renderText(map, { width }), refused);
+  }
+});
+
+// ---- SVG
+
+/** Every tag is closed, in order; attributes are quoted, and no bare & or < is left. */
+function assertWellFormed(t: ExecutionContext, svg: string): void {
+  const open: string[] = [];
+  const text = svg.replace(/<style>[\s\S]*?<\/style>/, '');
+  const token = /<(\/?)([a-zA-Z]+)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>/g;
+  const rest = text.replace(token, (_, end: string, name: string, __, empty: string) => {
+    if (end !== '') t.is(open.pop(), name);
+    else if (empty === '') open.push(name);
+    return '';
+  });
+  t.deepEqual(open, []);
+  t.notRegex(rest, /[<>]/);
+  t.notRegex(rest, /&(?!(amp|lt|gt|quot|#39);)/);
+}
+
+test('renderSvg: the area of each ink is that of its pages', (t) => {
+  // Too small to leave anything out.
+  using heap = mixedHeap('2MiB', 24, 150);
+  const map = heap.map();
+  const svg = renderSvg(map);
+  assertWellFormed(t, svg);
+  const cells = /<g class="cells"[\s\S]*?<\/g>/.exec(svg)?.[0] ?? '';
+  const areas: Record<string, number> = {};
+  const rect = /<rect class="i(\d+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"/g;
+  for (const [, ink, , , width, height] of cells.matchAll(rect)) {
+    const { zone } = INKS[Number(ink)];
+    areas[zone] = (areas[zone] ?? 0) + (Number(width) * Number(height)) / 16 ** 2;
+  }
+  t.deepEqual(areas, pagesInMap(map));
+});
+
+test('renderSvg: text in it is escaped', (t) => {
+  using heap = mixedHeap('2MiB', 25, 50);
+  const svg = renderSvg(heap.map(), { title: EVIL });
+  assertWellFormed(t, svg);
+  t.false(svg.includes('<script'));
+  t.false(svg.includes('\u0000'));
+  t.true(svg.includes('&lt;/script&gt;&lt;script&gt;'));
+});
+
+test('renderSvg: names frontiers, figures, light and dark', (t) => {
+  using heap = mixedHeap('16MiB', 26, 3000);
+  const map = heap.map();
+  const svg = renderSvg(map);
+  assertWellFormed(t, svg);
+  t.true(svg.includes('◂ brk') && svg.includes('◂ map frontier'));
+  t.true(svg.includes(`Footprint ${formatBytes(heap.stats().footprintBytes)}`));
+  t.true(svg.includes('prefers-color-scheme:dark'));
+  t.notRegex(svg.replace('http://www.w3.org/2000/svg', ''), /https?:/, 'nothing from outside');
+});
+
+// ---- pages
+
+interface PageData {
+  dataStart: number;
+  end: number;
+  start: number;
+  classes: Record<number, [zone: string, blockBytes: number, blocks: number]>;
+  frames: { label: string; cells: string[]; runs: number[] }[];
+}
+
+function dataOf(t: ExecutionContext, html: string): PageData {
+  const scripts = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)];
+  t.is(scripts.length, 2);
+  return JSON.parse(scripts[0][1]) as PageData;
+}
+
+test('renderHtml: its data are the runs of the map', (t) => {
+  using heap = mixedHeap('16MiB', 27, 3000);
+  const map = heap.map();
+  const data = dataOf(t, renderHtml(map));
+  const { runs } = data.frames[0];
+  const zones: Record<number, string> = { 0: 'large', [-1]: 'free', [-2]: 'untouched' };
+  let at = data.dataStart;
+  let i = 0;
+  for (const run of map.runs) {
+    t.is(run.address, at);
+    at += runs[i++] * PAGE;
+    const code = runs[i++];
+    if (!('sizeClass' in run)) {
+      t.is(zones[code], run.zone);
+      continue;
+    }
+    t.is(code, run.sizeClass);
+    t.deepEqual([runs[i++], runs[i++]], [run.live, run.cached]);
+    t.deepEqual(data.classes[code], [run.zone, run.blockBytes, run.blocks]);
+  }
+  t.is(i, runs.length);
+  t.is(at, map.end);
+});
+
+test('renderHtml: text in it is escaped', (t) => {
+  using heap = mixedHeap('2MiB', 28, 50);
+  const map = heap.map();
+  const html = renderHtml([{ map, label: EVIL }], { title: EVIL });
+  t.is(dataOf(t, html).frames[0].label, EVIL);
+  t.false(html.includes('<script>alert'));
+  t.notRegex(html, /https?:/, 'nothing from outside');
+});
+
+test('renderHtml: several frames have a slider and begin where most is live, one has none', (t) => {
+  using heap = SharedHeap.create({ size: '8MiB' });
+  const frames = [{ map: heap.map(), label: 'empty' }];
+  const blocks = Array.from({ length: 1000 }, () => heap.malloc_ts(300));
+  frames.push({ map: heap.map(), label: 'full' });
+  for (const address of blocks) heap.free_ts(address);
+  frames.push({ map: heap.map(), label: 'empty again' });
+  const html = renderHtml(frames);
+  const data = dataOf(t, html);
+  t.deepEqual(
+    data.frames.map(({ label }) => label),
+    ['empty', 'full', 'empty again'],
+  );
+  t.is(data.start, 1);
+  t.regex(html, /<input id="time" type="range" min="0" max="2"/);
+  t.notRegex(renderHtml(frames[0].map), /id="time" /);
+  t.notRegex(renderHtml(frames.slice(0, 1)), /id="time" /);
+});
+
+test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
+  using one = SharedHeap.create({ size: '2MiB' });
+  using other = SharedHeap.create({ size: '4MiB' });
+  t.throws(() => renderHtml([]), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
+  const both = [one, other].map((heap) => ({ map: heap.map(), label: '' }));
+  t.throws(() => renderHtml(both), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
+});
+
+// ---- all of them
+
+test('pictures: of a heap of 1 GiB full of small blocks stay small', (t) => {
+  using heap = fullHeap();
+  // Every page as full as chance will have it, so that no neighbours look the same.
+  const random = new Random(29);
+  for (let page = heap.map().dataStart; page < 2 ** 30; page += PAGE) {
+    const freed = random.below(9);
+    for (let n = 0; n < PAGE / 64; n++) {
+      if (n % 8 < freed) heap.free_ts((page + n * 64) as Address);
+    }
+  }
+  const map = heap.map();
+  checkMap(map);
+  for (const [name, draw, limit] of [
+    ['text', renderText, 12_000],
+    ['svg', renderSvg, 2e6],
+    ['html', renderHtml, 4e6],
+  ] as const) {
+    const started = performance.now();
+    const { length } = draw(map);
+    t.log(`${name}: ${length} characters in ${(performance.now() - started).toFixed(0)} ms`);
+    t.true(length < limit, `${name}: ${length}`);
+  }
+});

@@ -1,0 +1,422 @@
+/**
+ * Proves that a heap's trace is what its threads did: every call once and in order, whoever was
+ * killed or still runs; that it can be replayed whatever is missing, and that it says so; and that
+ * nothing but the trace stays behind.
+ */
+
+import { mkdirSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import type { SlotIndex } from '../../src/base/index.js';
+import { createTracer } from '../../src/debug/tracer.js';
+import {
+  appendTrace,
+  debugRecord,
+  getTraceCount,
+  type HeapMemory,
+  nextSequence,
+  TRACE_EVENTS,
+  traceBuffer,
+} from '../../src/layout/index.js';
+import {
+  CALLOC,
+  FREE,
+  finishTrace,
+  MALLOC,
+  REALLOC,
+  readTrace,
+  type TraceLimits,
+  type TraceSummary,
+} from '../../src/trace/index.js';
+import { seedOf } from '../helpers.js';
+import { ended, nextMessage, shmalloc } from '../workers.js';
+import { TraceFolder } from './make-trace.js';
+import { CallLog, makeTracedMemory, TracedThread, tellTrace } from './traced-heap.js';
+import type { TracingTask } from './tracing.worker.js';
+
+const TRACING = new URL('./tracing.worker.js', import.meta.url);
+
+/** A heap, its trace's path, and what was complained of. */
+class Traced {
+  readonly path: string;
+  readonly memory: HeapMemory;
+  readonly warnings: string[] = [];
+  readonly mail = new Int32Array(new SharedArrayBuffer(4 * 16));
+
+  constructor(t: ExecutionContext, threads?: number) {
+    this.path = new TraceFolder(t).path('app.mtr.gz');
+    this.memory = makeTracedMemory(this.path, threads);
+  }
+
+  thread(threadId: number, calls = 10_000): { thread: TracedThread; log: CallLog } {
+    const log = new CallLog(calls);
+    return { thread: new TracedThread(this.memory, threadId, this.path, log), log };
+  }
+
+  worker(seed: number, calls: number): { worker: Worker; log: CallLog } {
+    const log = new CallLog(calls);
+    const { buffer, geometry } = this.memory;
+    const { path, mail } = this;
+    const task: TracingTask = { buffer, geometry, path, seed, log: log.words, mail };
+    return { worker: new Worker(TRACING, { workerData: task }), log };
+  }
+
+  finish(limits?: TraceLimits): TraceSummary | null {
+    return finishTrace(this.memory, this.path, (text) => this.warnings.push(text), limits);
+  }
+
+  files(): string[] {
+    return readdirSync(dirname(this.path));
+  }
+}
+
+const isPrefix = (short: readonly string[], long: readonly string[]): boolean =>
+  short.length <= long.length && short.every((line, n) => line === long[n]);
+
+/** Each log is what one of the trace's threads did, and there are no others. */
+function assertLogs(t: ExecutionContext, path: string, logs: readonly (readonly string[])[]): void {
+  const { threads } = tellTrace(path);
+  t.is(threads.length, logs.length);
+  for (const log of logs) {
+    const own = threads.find((calls) => isPrefix(log.slice(0, 20), calls)) ?? [];
+    t.true(isPrefix(log, own), `${log.length} calls made, ${own.length} in the trace`);
+  }
+}
+
+async function replays(t: ExecutionContext, path: string): Promise<void> {
+  const { code, stderr } = await shmalloc('replay', '--verify', '--check', '--repeat', '1', path);
+  t.is(code, 0, stderr);
+}
+
+// ---- one thread
+
+test('finishTrace: a heap that nothing was done with has an empty trace', async (t) => {
+  const traced = new Traced(t);
+  const summary = traced.finish();
+  t.like(summary, { path: traced.path, operations: 0, slots: 0, threads: 0, truncated: false });
+  t.is(readTrace(traced.path).operations, 0);
+  await replays(t, traced.path);
+  t.deepEqual(traced.warnings, []);
+});
+
+test('finishTrace: every kind of call, in as few slots as blocks were live', (t) => {
+  const traced = new Traced(t);
+  const { thread, log } = traced.thread(0);
+  const a = thread.malloc(100);
+  const b = thread.calloc(5000);
+  const c = thread.realloc(a, 300);
+  thread.free(b);
+  const d = thread.malloc(17);
+  thread.free(thread.realloc(d, 20));
+  thread.free(c);
+  t.like(traced.finish(), { operations: 8, slots: 2, threads: 1, dropped: 0, repaired: 0 });
+  t.deepEqual(tellTrace(traced.path).all, log.lines());
+  t.deepEqual(traced.files(), ['app.mtr.gz']);
+});
+
+test('finishTrace: realloc of nothing allocates, realloc to nothing frees', (t) => {
+  const traced = new Traced(t);
+  const tracer = createTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
+  tracer.moved(0, 4096, 10);
+  tracer.moved(4096, 8192, 20);
+  tracer.moved(8192, 0, 0);
+  tracer.allocated(MALLOC, 8192, 30);
+  t.like(traced.finish(), { operations: 4, slots: 1, dropped: 0, repaired: 0 });
+  t.deepEqual(tellTrace(traced.path).all, [
+    'realloc 0 10',
+    'realloc 10 20',
+    'free 20 0',
+    'malloc 0 30',
+  ]);
+});
+
+test('finishTrace: a long program, its slot used by one thread after the other', async (t) => {
+  const traced = new Traced(t, 1);
+  const logs = [1, 2, 3].map((threadId) => {
+    const { thread, log } = traced.thread(threadId, 5000);
+    thread.runAtRandom(seedOf(t) + threadId, traced.mail);
+    thread.detach();
+    return log.lines();
+  });
+  t.is(traced.files().length, 1, 'a spool');
+  t.like(traced.finish(), { operations: 15_000, threads: 3, dropped: 0, repaired: 0, lost: 0 });
+  t.deepEqual(tellTrace(traced.path).all, logs.flat());
+  t.deepEqual(traced.files(), ['app.mtr.gz']);
+  await replays(t, traced.path);
+});
+
+test('finishTrace: once only, and nothing is noted after it', (t) => {
+  const traced = new Traced(t);
+  const { thread } = traced.thread(0);
+  thread.malloc(10);
+  t.is(traced.finish()?.operations, 1);
+  for (let n = 0; n < 3 * TRACE_EVENTS; n++) thread.free(thread.malloc(20));
+  t.is(traced.finish(), null);
+  t.is(readTrace(traced.path).operations, 1);
+  t.deepEqual(traced.files(), ['app.mtr.gz']);
+});
+
+// ---- several threads
+
+test.serial('finishTrace: threads that trade blocks', async (t) => {
+  const traced = new Traced(t);
+  const workers = [1, 2, 3].map((n) => traced.worker(seedOf(t) + n, 20_000));
+  await Promise.all(workers.map(({ worker }) => ended(worker)));
+  t.like(traced.finish(), { operations: 60_000, threads: 3, dropped: 0, repaired: 0, lost: 0 });
+  assertLogs(
+    t,
+    traced.path,
+    workers.map(({ log }) => log.lines()),
+  );
+  t.deepEqual(traced.warnings, []);
+  t.deepEqual(traced.files(), ['app.mtr.gz']);
+  await replays(t, traced.path);
+});
+
+test.serial(
+  'finishTrace: nothing that killed threads did is lost, whoever has their slots',
+  async (t) => {
+    const traced = new Traced(t, 3);
+    const { thread: main, log } = traced.thread(0);
+    const logs: CallLog[] = [log];
+    for (let round = 0; round < 4; round++) {
+      const running = [0, 1].map((n) => traced.worker(seedOf(t) + round * 2 + n, 200_000));
+      await Promise.all(running.map(({ worker }) => nextMessage(worker)));
+      for (const { worker, log } of running) {
+        while (log.count < 500 + round * 700) await new Promise(setImmediate);
+        await worker.terminate();
+        logs.push(log);
+      }
+      main.core.recover();
+      for (let n = 0; n < 100; n++) main.free(main.malloc(n));
+    }
+    const summary = traced.finish();
+    t.like(summary, { threads: 9, dropped: 0, repaired: 0, lost: 0, truncated: false });
+    const logged = logs.reduce((sum, { count }) => sum + count, 0);
+    const ahead = (summary?.operations ?? 0) - logged;
+    t.true(ahead >= 0 && ahead <= 8, `the last calls of those killed: ${ahead}`);
+    assertLogs(
+      t,
+      traced.path,
+      logs.map((one) => one.lines()),
+    );
+    t.deepEqual(traced.files(), ['app.mtr.gz']);
+    await replays(t, traced.path);
+  },
+);
+
+test.serial('finishTrace: threads that still run are in it up to that moment', async (t) => {
+  for (let round = 0; round < 3; round++) {
+    const traced = new Traced(t);
+    const running = [0, 1, 2].map((n) => traced.worker(seedOf(t) + round * 3 + n, 500_000));
+    await Promise.all(running.map(({ worker }) => nextMessage(worker)));
+    for (const { log } of running) {
+      while (log.count < 2000 + 777 * round) await new Promise(setImmediate);
+    }
+    const done = running.map(({ log }) => log.lines());
+    const summary = traced.finish();
+    const files = traced.files();
+    await Promise.all(running.map(({ worker }) => worker.terminate()));
+    t.like(summary, { threads: 3, dropped: 0, repaired: 0, lost: 0 });
+    assertLogs(t, traced.path, done);
+    const { threads } = tellTrace(traced.path);
+    for (const calls of threads) {
+      const after = running.map(({ log }) => log.lines(calls.length));
+      t.true(after.some((lines) => isPrefix(calls.slice(0, -1), lines)));
+    }
+    t.deepEqual(files, ['app.mtr.gz']);
+    t.deepEqual(traced.files(), ['app.mtr.gz']);
+  }
+});
+
+// ---- against a model
+
+interface Step {
+  readonly thread: number;
+  readonly what: 'malloc' | 'calloc' | 'realloc' | 'move' | 'free' | 'replace';
+  readonly pick: number;
+  readonly bytes: number;
+}
+
+const steps = fc.array(
+  fc.record<Step>({
+    thread: fc.nat(3),
+    what: fc.constantFrom('malloc', 'malloc', 'calloc', 'realloc', 'move', 'free', 'replace'),
+    pick: fc.nat(1000),
+    bytes: fc.nat(100_000),
+  }),
+  { maxLength: 400 },
+);
+
+/** A program of four tracers on addresses of its own: freed ones are used again at once. */
+function runModel(traced: Traced, program: readonly Step[], repeat: number): string[] {
+  let threadId = 0;
+  const make = (slot: number) =>
+    createTracer(traced.memory, slot as SlotIndex, threadId++, traced.path);
+  const tracers = [0, 1, 2, 3].map(make);
+  const live: { address: number; bytes: number }[] = [];
+  const free: number[] = [];
+  const told: string[] = [];
+  const place = () => free.pop() ?? 4096 + 16 * (live.length + free.length);
+  for (let n = 0; n < program.length * repeat; n++) {
+    const { thread, what, pick, bytes } = program[n % program.length];
+    const tracer = tracers[thread];
+    const block = live[pick % live.length];
+    if (what === 'replace') {
+      // Killed: nothing is closed in order.
+      tracers[thread] = make(thread);
+    } else if (block === undefined || what === 'malloc' || what === 'calloc') {
+      const kind = what === 'calloc' ? CALLOC : MALLOC;
+      const made = { address: place(), bytes };
+      tracer.allocated(kind, made.address, bytes);
+      live.push(made);
+      told.push(`${kind === CALLOC ? 'calloc' : 'malloc'} 0 ${bytes}`);
+    } else if (what === 'free') {
+      tracer.freed(block.address);
+      live.splice(live.indexOf(block), 1);
+      free.push(block.address);
+      told.push(`free ${block.bytes} 0`);
+    } else {
+      const from = block.address;
+      if (what === 'move') block.address = place();
+      tracer.moved(from, block.address, bytes);
+      if (what === 'move') free.push(from);
+      told.push(`realloc ${block.bytes} ${bytes}`);
+      block.bytes = bytes;
+    }
+  }
+  return told;
+}
+
+test('finishTrace: of any program, exactly its operations', (t) => {
+  let last = '';
+  fc.assert(
+    fc.property(steps, fc.constantFrom(1, 1, 30), (program, repeat) => {
+      const traced = new Traced(t, 4);
+      const told = runModel(traced, program, repeat);
+      const summary = traced.finish();
+      t.like(summary, { operations: told.length, dropped: 0, repaired: 0, lost: 0 });
+      t.deepEqual(tellTrace(traced.path).all, told);
+      t.deepEqual(traced.files(), ['app.mtr.gz']);
+      last = traced.path;
+    }),
+    { numRuns: 60, seed: seedOf(t) },
+  );
+  return replays(t, last);
+});
+
+// ---- traces with holes
+
+test('finishTrace: whatever the buffers hold, the trace can be replayed', (t) => {
+  const event = fc.record({
+    slot: fc.nat(3),
+    operation: fc.constantFrom(MALLOC, MALLOC, FREE, CALLOC, REALLOC, REALLOC, 0, 5, 77),
+    address: fc.nat(12).map((n) => n * 16),
+    from: fc.nat(12).map((n) => n * 16),
+    threadId: fc.nat(50),
+    bytes: fc.nat(50_000),
+    skip: fc.boolean(),
+  });
+  const limits = fc.record({ slots: fc.nat(12), operations: fc.nat(150) });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 200 }), limits, (events, most) => {
+      const traced = new Traced(t, 4);
+      const { i32, u32, f64, geometry } = traced.memory;
+      for (const { slot, skip, ...rest } of events) {
+        const buffer = traceBuffer(geometry.traceBuffers, slot);
+        const sequence = nextSequence(i32, debugRecord(geometry.header));
+        if (!skip) appendTrace(i32, u32, f64, buffer, { sequence, ...rest });
+      }
+      const noted = events.filter(({ skip }) => !skip).length;
+      const summary = traced.finish(most) as TraceSummary;
+      const trace = readTrace(traced.path);
+      t.is(trace.operations, summary.operations);
+      t.is(trace.slots, summary.slots);
+      t.is(trace.threads, summary.threads);
+      t.true(trace.slots <= most.slots && trace.operations <= most.operations);
+      t.true(summary.operations >= noted - summary.dropped);
+      t.true(summary.operations <= noted - summary.dropped + summary.repaired);
+      const faulty = summary.dropped + summary.repaired > 0;
+      t.is(traced.warnings.length, faulty ? 1 : 0, traced.warnings.join());
+    }),
+    { numRuns: 200, seed: seedOf(t) },
+  );
+});
+
+test('finishTrace: frees of unknown blocks are left out, lost frees are completed', (t) => {
+  const traced = new Traced(t);
+  const tracer = createTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
+  tracer.freed(4096);
+  tracer.allocated(MALLOC, 4096, 1);
+  tracer.allocated(CALLOC, 4096, 2);
+  tracer.moved(8192, 12288, 3);
+  tracer.moved(12288, 4096, 4);
+  t.like(traced.finish(), { operations: 6, slots: 2, dropped: 1, repaired: 3 });
+  t.deepEqual(tellTrace(traced.path).all, [
+    'malloc 0 1',
+    'free 1 0',
+    'calloc 0 2',
+    'realloc 0 3',
+    'free 2 0',
+    'realloc 3 4',
+  ]);
+  t.is(traced.warnings.length, 1);
+  t.regex(traced.warnings[0], /1 frees of unknown blocks .* 3 operations were completed/);
+});
+
+test('finishTrace: a trace ends where it can hold no more, and says so', (t) => {
+  for (const limits of [
+    { slots: 3, operations: 100 },
+    { slots: 100, operations: 4 },
+  ]) {
+    const traced = new Traced(t);
+    const { thread } = traced.thread(0);
+    for (let n = 0; n < 20; n++) thread.malloc(n);
+    t.like(traced.finish(limits), { operations: 3, slots: 3, dropped: 17, truncated: true });
+    t.is(readTrace(traced.path).operations, 3);
+    t.is(traced.warnings.length, 1);
+    t.regex(traced.warnings[0], /ends early/);
+  }
+});
+
+test('finishTrace: says when there can be no file, and leaves none', (t) => {
+  const traced = new Traced(t);
+  const { thread } = traced.thread(0);
+  for (let n = 0; n < 2 * TRACE_EVENTS; n++) thread.malloc(1);
+  const { geometry, i32 } = traced.memory;
+  t.is(getTraceCount(i32, traceBuffer(geometry.traceBuffers, 0)), TRACE_EVENTS);
+  const there = `${dirname(traced.path)}/no/such/folder.mtr.gz`;
+  t.is(
+    finishTrace(traced.memory, there, (text) => traced.warnings.push(text)),
+    null,
+  );
+  t.is(traced.warnings.length, 1);
+  t.regex(traced.warnings[0], /folder\.mtr\.gz could not be written: ENOENT/);
+});
+
+test('finishTrace: heaps with one path get files of their own', (t) => {
+  const path = new TraceFolder(t).path('same.mtr.gz');
+  const summaries = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'].map((id, n) => {
+    const memory = makeTracedMemory(path, 2, id);
+    const thread = new TracedThread(memory, 0, path, new CallLog(10_000));
+    for (let i = 0; i < 3000 + n; i++) thread.malloc(1);
+    return { memory, n };
+  });
+  for (const { memory, n } of summaries) {
+    const summary = finishTrace(memory, path);
+    t.is(summary?.operations, 3000 + n);
+    t.is(summary?.path, n === 0 ? path : path.replace('same', 'same.2'));
+  }
+  t.deepEqual(readdirSync(dirname(path)).sort(), ['same.2.mtr.gz', 'same.mtr.gz']);
+});
+
+test('finishTrace: a spool that cannot be read costs the trace, not the program', (t) => {
+  const traced = new Traced(t);
+  const { thread } = traced.thread(0);
+  thread.malloc(1);
+  mkdirSync(`${traced.path}.00c0ffee00c0ffee.slot1.spool`);
+  t.is(traced.finish(), null);
+  t.regex(traced.warnings[0], /could not be written: EISDIR/);
+});

@@ -1,0 +1,96 @@
+/**
+ * Proves that what createTraceWriter() writes is read back as it is, however long; that a file that
+ * was not finished is refused; and which name a file gets.
+ */
+
+import { mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import test from 'ava';
+import {
+  CALLOC,
+  createTraceWriter,
+  FREE,
+  kindOf,
+  MALLOC,
+  REALLOC,
+  readTrace,
+  slotOf,
+  threadOf,
+} from '../../src/trace/index.js';
+import { numbered } from '../../src/trace/trace-writer.js';
+import { SAMPLE, TraceFolder, traceBytes } from './make-trace.js';
+
+const KINDS = { malloc: MALLOC, free: FREE, calloc: CALLOC, realloc: REALLOC };
+
+/** A trace of some mallocs, of which a reader can tell how many it holds. */
+function write(path: string, operations: number): string {
+  const writer = createTraceWriter(path);
+  for (let n = 0; n < operations; n++) writer.add(MALLOC, 0, n, 1);
+  writer.finish(operations, 1);
+  return writer.path;
+}
+
+test('createTraceWriter: writes what the format says', (t) => {
+  const writer = createTraceWriter(new TraceFolder(t).path('sample.mtr.gz'));
+  for (const [kind, slot, bytes = 0] of SAMPLE) writer.add(KINDS[kind], 0, slot, bytes);
+  t.is(writer.operations(), SAMPLE.length);
+  writer.finish(9, 1);
+  t.deepEqual(gunzipSync(readFileSync(writer.path)), traceBytes(SAMPLE, 9));
+});
+
+test('createTraceWriter: fields keep apart, and use all their bits', (t) => {
+  const writer = createTraceWriter(new TraceFolder(t).path('wide.mtr.gz'));
+  const slot = 2 ** 24 - 1;
+  writer.add(MALLOC, 31, slot, 2 ** 32 - 1);
+  writer.add(REALLOC, 33, slot, 7);
+  writer.finish(2 ** 24, 34);
+  const { words, threads } = readTrace(writer.path);
+  t.deepEqual([kindOf(words[0]), threadOf(words[0]), slotOf(words[0])], [MALLOC, 31, slot]);
+  t.deepEqual([kindOf(words[2]), threadOf(words[2]), slotOf(words[2])], [REALLOC, 1, slot]);
+  t.deepEqual([words[1], words[3]], [2 ** 32 - 1, 7]);
+  t.is(threads, 34);
+});
+
+test('createTraceWriter: a trace of several pieces', (t) => {
+  const operations = 300_001;
+  const trace = readTrace(write(new TraceFolder(t).path('long.mtr.gz'), operations));
+  t.is(trace.operations, operations);
+  for (let n = 0; n < operations; n++) {
+    if (slotOf(trace.words[2 * n]) !== n) t.fail(`operation ${n}`);
+  }
+});
+
+test('createTraceWriter: a file that was not finished is refused', (t) => {
+  const writer = createTraceWriter(new TraceFolder(t).path('half.mtr.gz'));
+  for (let n = 0; n < 200_000; n++) writer.add(MALLOC, 0, n, 1);
+  t.throws(() => readTrace(writer.path), { code: 'ERR_SHMALLOC_TRACE' });
+  writer.abandon();
+  t.deepEqual(readdirSync(dirname(writer.path)), []);
+});
+
+test('createTraceWriter: a file of this run stays, one of an earlier run is replaced', (t) => {
+  const path = new TraceFolder(t).path('app.mtr.gz');
+  t.is(write(path, 1), path);
+  const second = path.replace('app', 'app.2');
+  t.is(write(path, 2), second);
+  t.is(write(path, 3), path.replace('app', 'app.3'));
+  t.is(readTrace(path).operations, 1);
+  utimesSync(second, new Date('2020-01-01'), new Date('2020-01-01'));
+  t.is(write(path, 4), second);
+  t.is(readTrace(second).operations, 4);
+});
+
+test('createTraceWriter: a folder by that name stays', (t) => {
+  const path = new TraceFolder(t).path('folder');
+  mkdirSync(path);
+  t.is(write(path, 1), `${path}.2`);
+});
+
+test('numbered: the number stands before the extension', (t) => {
+  t.is(numbered('app.mtr.gz', 2), 'app.2.mtr.gz');
+  t.is(numbered('/a.b/app.mtr.gz', 10), '/a.b/app.10.mtr.gz');
+  t.is(numbered('../x/app.trace', 3), '../x/app.3.trace');
+  t.is(numbered('app', 2), 'app.2');
+  t.is(numbered('.mtr.gz', 2), '.2.mtr.gz');
+});

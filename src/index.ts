@@ -15,8 +15,14 @@ export type { HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
   type DebugOptions,
+  HEAP_CHANNELS,
+  type HeapCorruptedEvent,
+  type HeapEvent,
+  type HeapExhaustedEvent,
   type HeapHandle,
+  type HeapLifeEvent,
   type HeapOptions,
+  type HeapRecoveredEvent,
   type Recovered,
   SharedHeap,
   type ShowOptions,
@@ -26,9 +32,11 @@ export {
   type ViewConstructor,
 } from './face/index.js';
 export type {
+  FragmentationStats,
   HeapMap,
   HeapStats,
   HexdumpOptions,
+  LargeStats,
   LeakGroup,
   Leaks,
   LockStats,
@@ -36,9 +44,13 @@ export type {
   MapRegion,
   MapRun,
   MapSpan,
+  MetricLabels,
+  MetricPoint,
+  OtelMetric,
   RecoveryStats,
   RunZone,
   SizeClassStats,
   ThreadStats,
   ZoneTotals,
 } from './observe/index.js';
+export { PROMETHEUS_CONTENT_TYPE } from './observe/index.js';

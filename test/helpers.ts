@@ -101,6 +101,15 @@ export function checkIdentity(stats: HeapStats): void {
     const whole = c.blocksInUse >= 0 && c.blocksCached >= 0 && c.blocksFree >= 0;
     assert.ok(whole, `class of ${c.blockBytes} bytes has no negative count: ${JSON.stringify(c)}`);
   }
+  const { fragmentation, large } = stats;
+  const internal = stats.sizeClasses.reduce((sum, c) => sum + c.internalBytes, 0);
+  assert.equal(internal + large.internalBytes, fragmentation.internalBytes, 'internal bytes');
+  assert.ok(fragmentation.internalBytes <= stats.inUseBytes, 'internal bytes are in use');
+  assert.ok(
+    fragmentation.largestFreeRunBytes <= stats.freeRunBytes,
+    'the longest of the free runs',
+  );
+  assert.ok(fragmentation.peakLiveBytes >= stats.inUseBytes, 'what is live now was seen');
   assert.ok(stats.freeRunBytes >= 0 && stats.untouchedBytes >= 0 && stats.frees >= 0);
 }
 

@@ -30,7 +30,7 @@ import {
   probeStack,
   RESCUE_FRAMES,
 } from '../base/index.js';
-import { type Calls, requireAlignment, requireSize } from '../heap/index.js';
+import { type Calls, type News, requireAlignment, requireSize } from '../heap/index.js';
 import {
   blockState,
   casState,
@@ -62,6 +62,8 @@ export interface DebugThread {
   readonly settings: DebugSettings;
   readonly slotIndex: number;
   readonly threadId: number;
+  /** Held back until a call is over: a listener must not come upon a block that is half made. */
+  readonly news: News;
   readonly records: Records;
   readonly checks: BlockChecks;
   readonly quarantine: Quarantine;
@@ -88,7 +90,7 @@ export interface Noted {
 }
 
 export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
-  const { memory, settings, slotIndex, threadId, records, checks, quarantine } = thread;
+  const { memory, settings, slotIndex, threadId, news, records, checks, quarantine } = thread;
   const { i32, u32, u8 } = memory;
   const { guardBytes, direct, strict } = settings;
 
@@ -103,13 +105,19 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   function allocate(operation: Operation, alignment: number, size: number): Address {
     begin();
     const block = make(alignment, size);
-    if (block === 0) return NULL;
+    if (block === 0) return full(size);
     const user = userOf(block);
     if (operation === 'calloc') u8.fill(0, user, user + size);
     const stack = thread.takeStack();
     note(operation, block, NULL, stack);
     publish(block, stack);
     return user;
+  }
+
+  /** The answer where there is no room for so many bytes. */
+  function full(size: number): typeof NULL {
+    news.addExhausted(size);
+    return NULL;
   }
 
   /** A new block, PENDING, with its zones; 0 when the heap is full. */
@@ -254,7 +262,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
       return NULL;
     }
     const block = make(GRANULE_BYTES, size);
-    if (block === 0) return NULL;
+    if (block === 0) return full(size);
     const kept = Math.min(size, usableOf(old));
     u8.copyWithin(userOf(block), user, user + kept);
     try {
@@ -280,19 +288,20 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   return {
     malloc(size) {
       requireSize('malloc', size);
-      return allocate('malloc', GRANULE_BYTES, size);
+      return news.telling(() => allocate('malloc', GRANULE_BYTES, size));
     },
-    free,
+    free: (user) => news.telling(() => free(user)),
     calloc(count, size) {
       requireSize('calloc', count);
       requireSize('calloc', size);
-      return allocate('calloc', GRANULE_BYTES, count * size);
+      return news.telling(() => allocate('calloc', GRANULE_BYTES, count * size));
     },
-    realloc,
+    realloc: (user, size) => news.telling(() => realloc(user, size)),
     alignedAlloc(alignment, size) {
       requireAlignment(alignment);
       requireSize('alignedAlloc', size);
-      return allocate('alignedAlloc', Math.max(alignment, GRANULE_BYTES), size);
+      const wanted = Math.max(alignment, GRANULE_BYTES);
+      return news.telling(() => allocate('alignedAlloc', wanted, size));
     },
     usableSize,
     reserve: inner.reserve,

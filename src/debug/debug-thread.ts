@@ -80,6 +80,7 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
     settings,
     slotIndex,
     threadId,
+    news: core.news,
     records,
     checks,
     quarantine,
@@ -111,12 +112,14 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
       eyes,
       verify,
       detach() {
-        try {
-          close();
-        } finally {
-          tracer?.close();
-          core.detach();
-        }
+        core.news.telling(() => {
+          try {
+            close();
+          } finally {
+            tracer?.close();
+            core.detach();
+          }
+        });
       },
     },
     history(filter) {

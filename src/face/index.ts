@@ -8,6 +8,14 @@ export type {
 } from '../heap/index.js';
 export type { DebugOptions } from './debug-options.js';
 export { workerDataWith } from './default-heap.js';
+export {
+  HEAP_CHANNELS,
+  type HeapCorruptedEvent,
+  type HeapEvent,
+  type HeapExhaustedEvent,
+  type HeapLifeEvent,
+  type HeapRecoveredEvent,
+} from './events.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
 export type { ShowOptions } from './inspectable-heap.js';

@@ -55,7 +55,9 @@ import type { Diagnose } from './diagnose.js';
 import type { Gate } from './gate.js';
 import type { LargeBlocks } from './large.js';
 import type { Mend } from './mend.js';
+import type { News } from './news.js';
 import type { Recovered } from './recover.js';
+import type { Samples } from './samples.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const blockBytes = BLOCK_BYTES;
@@ -100,6 +102,8 @@ export function createCalls(
   diagnose: Diagnose,
   mend: Mend,
   recover: () => Recovered,
+  samples: Samples,
+  news: News,
 ): Calls {
   const { i32, u32, f64, tags } = memory;
   const { dataStart, dataBytes } = memory.geometry;
@@ -122,7 +126,7 @@ export function createCalls(
     const c = classOfGranules[(size + ROUND_UP) >>> SHIFT];
     const top = u32[tops + c] - 1;
     const address = u32[top];
-    if (address === 0) return allocateSmall(c as SizeClass);
+    if (address === 0) return allocateSmall(c as SizeClass, size);
     tags[address >>> SHIFT] = c;
     f64[mallocs + c] += 1;
     u32[tops + c] = top;
@@ -157,7 +161,8 @@ export function createCalls(
   function mallocOther(size: number): Address {
     requireSize('malloc', size);
     gate.checkOpen();
-    return size <= SMALL_BYTES_MAX ? allocateSmall(classOf(size)) : allocateLarge(size, 1, false);
+    if (size <= SMALL_BYTES_MAX) return allocateSmall(classOf(size), size);
+    return allocateLarge(size, 1, false);
   }
 
   function calloc(count: number, size: number): Address {
@@ -170,7 +175,7 @@ export function createCalls(
     const c = classOf(bytes);
     const address = newest(c);
     // Cleared while it is still on the stack: a block that is committed is a block that is zero.
-    if (address === 0) return allocateSmall(c, bytes);
+    if (address === 0) return allocateSmall(c, bytes, bytes);
     clearBytes(memory, address, bytes);
     return pop(c);
   }
@@ -180,15 +185,38 @@ export function createCalls(
     requireSize('alignedAlloc', size);
     gate.checkOpen();
     const c = alignedClassOf(alignment, size);
-    if (c !== 0) return allocateSmall(c);
+    if (c !== 0) return allocateSmall(c, size);
     return allocateLarge(Math.max(size, 1), Math.max(1, alignment / PAGE_BYTES), false);
   }
 
-  /** Pops a block, refilling the stack first where it is empty. Clears `zeroBytes` of it. */
-  function allocateSmall(c: SizeClass, zeroBytes = 0): Address {
-    if (newest(c) === 0 && !fillGated(c)) return NULL;
+  /**
+   * Pops a block for a call that asked for `bytes` bytes, refilling the stack first where it is
+   * empty. Clears `zeroBytes` of it. Kept as short as it is: the compiler takes it into malloc's
+   * callers, and with one call more in it the trace bash takes 5 % longer.
+   */
+  function allocateSmall(c: SizeClass, bytes: number, zeroBytes = 0): Address {
+    if (newest(c) === 0 && !fillGated(c, bytes)) return endSmall(c, bytes, zeroBytes);
     if (zeroBytes > 0) clearBytes(memory, uncommitted(c), zeroBytes);
     return pop(c);
+  }
+
+  /** The end of an allocation that found the heap full, or has news to tell after its commit. */
+  function endSmall(c: SizeClass, bytes: number, zeroBytes: number): Address {
+    if (newest(c) === 0) {
+      gate.checkOpen();
+      return refuse(bytes);
+    }
+    if (zeroBytes > 0) clearBytes(memory, uncommitted(c), zeroBytes);
+    const address = pop(c);
+    news.tell();
+    return address;
+  }
+
+  /** The answer of an allocation for which there is no room. */
+  function refuse(bytes: number): typeof NULL {
+    news.addExhausted(bytes);
+    news.tell();
+    return NULL;
   }
 
   /** The block that the next pop commits; 0 where the stack is empty. */
@@ -204,7 +232,11 @@ export function createCalls(
     throw new HeapCorruptionError(`the stack of class ${c} was filled, and is empty (slot I1)`);
   }
 
-  function fillGated(c: SizeClass): boolean {
+  /**
+   * Refills a stack for a call that asked for `bytes` bytes; false when the heap is full, or there
+   * is news.
+   */
+  function fillGated(c: SizeClass, bytes: number): boolean {
     let filled: boolean;
     gate.enter();
     try {
@@ -213,7 +245,8 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
-    return filled;
+    if (filled) samples.small(c, bytes);
+    return filled && !news.isDue();
   }
 
   /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
@@ -240,9 +273,10 @@ export function createCalls(
 
   function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
     const address = reserveGated(bytes, alignPages);
-    if (address === 0) return NULL;
+    if (address === 0) return refuse(bytes);
     if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
     large.commit(address);
+    news.tell();
     return address;
   }
 
@@ -255,6 +289,7 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
+    if (address !== 0) samples.large(bytes);
     return address;
   }
 
@@ -278,8 +313,8 @@ export function createCalls(
     if (reservedClass === 0) {
       return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES));
     }
-    if (newest(reservedClass) === 0 && !fillGated(reservedClass)) return NULL;
-    return uncommitted(reservedClass);
+    if (newest(reservedClass) === 0) fillGated(reservedClass, bytes);
+    return newest(reservedClass);
   }
 
   function commit(address: Address): void {
@@ -304,6 +339,7 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
+    news.tell();
   }
 
   /** Frees a live block of class `c`, or LARGE. Behind the gate. */
@@ -382,7 +418,10 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
-    if (target !== 0 && target !== address) large.commit(target);
+    if (target === 0) return refuse(size);
+    samples.large(size);
+    if (target !== address) large.commit(target);
+    news.tell();
     return target;
   }
 
@@ -398,6 +437,7 @@ export function createCalls(
 
   function moveToSmall(address: Address, c: SizeClass, size: number): Address {
     const target = classOf(size);
+    const refilled = newest(target) === 0;
     gate.enter();
     let filled: boolean;
     try {
@@ -412,8 +452,11 @@ export function createCalls(
       throw gate.abandon(error);
     }
     gate.leave();
-    if (!filled) return NULL;
-    return c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
+    if (!filled) return refuse(size);
+    if (refilled) samples.small(target, size);
+    const moved = c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
+    news.tell();
+    return moved;
   }
 
   function isFull(c: SizeClass): boolean {
@@ -444,7 +487,7 @@ export function createCalls(
 
   function invalid(asked: string, address: unknown): Error {
     gate.checkOpen();
-    return gate.look(() => diagnose(asked, address));
+    return news.telling(() => gate.look(() => diagnose(asked, address)));
   }
 
   function close(): void {

@@ -38,9 +38,11 @@ import type { Eyes } from './known-block.js';
 import { createLargeBlocks } from './large.js';
 import { createEyes } from './list-blocks.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
+import { createNews, type HeapListener, type News } from './news.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
 import { type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
+import { createSamples } from './samples.js';
 import { createSpans, type Spans } from './spans.js';
 import { type VerifyReport, verifyHeap } from './verify.js';
 import { copyRunsLocked } from './walk.js';
@@ -55,6 +57,8 @@ export interface Attacher {
   readonly threadId: number;
   /** It waits no longer than this for a lock whose owner cannot be looked for. */
   readonly lockTimeoutMs: number;
+  /** Told what happens to the heap in this thread, at the end of the call in which it does. */
+  readonly listener?: HeapListener;
 }
 
 export interface HeapCore {
@@ -79,6 +83,8 @@ export interface HeapCore {
   runs(): Int32Array;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
+  /** What is to be told; nothing is before it is started, when attaching is done. */
+  readonly news: News;
 }
 
 /** A thread's tools for what all threads share: it needs no slot to use them. */
@@ -94,7 +100,12 @@ interface Tools {
   recover(): Recovered;
 }
 
-function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: Attacher): Tools {
+function createTools(
+  memory: HeapMemory,
+  slot: SlotIndex | typeof NO_SLOT,
+  by: Attacher,
+  news: News,
+): Tools {
   const me = currentThreadWord(by.threadId);
   // The locks know of repair, and repair of the locks.
   const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
@@ -110,7 +121,9 @@ function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: A
     if (locks.isSolo()) return { slots: 0, locks: 0, blocks: 0, runs: 0 };
     probeStack(RESCUE_FRAMES);
     try {
-      return recoverDead(memory, me, locks, repairs, pageHeap, cacheOf);
+      const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf);
+      news.addRecovered(found);
+      return found;
     } catch (error) {
       // Only its locks: a call on whose way this is may have a run reserved.
       mend.locks(error);
@@ -126,14 +139,21 @@ function createTools(memory: HeapMemory, slot: SlotIndex | typeof NO_SLOT, by: A
  * @throws HeapError ERR_SHMALLOC_NO_SLOT when all slots are taken; HeapCorruptionError
  */
 export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attacher): HeapCore {
-  throwIfPoisoned(memory);
-  // A slot that was claimed and then not used would be lost as long as this thread lives.
-  probeStack(RESCUE_FRAMES);
-  const slotIndex = takeSlot(memory, by);
+  const news = createNews(memory, by.listener);
   try {
-    return openCore(memory, slotIndex, reserveIsZero, by);
+    throwIfPoisoned(memory);
+    // A slot that was claimed and then not used would be lost as long as this thread lives.
+    probeStack(RESCUE_FRAMES);
+    const slotIndex = takeSlot(memory, by, news);
+    try {
+      return openCore(memory, slotIndex, reserveIsZero, by, news);
+    } catch (error) {
+      freeSlot(memory, slotIndex);
+      throw error;
+    }
   } catch (error) {
-    freeSlot(memory, slotIndex);
+    news.addFailure(error);
+    news.start();
     throw error;
   }
 }
@@ -143,14 +163,16 @@ function openCore(
   slotIndex: SlotIndex,
   reserveIsZero: boolean,
   by: Attacher,
+  news: News,
 ): HeapCore {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
-  const tools = createTools(memory, slotIndex, by);
+  const tools = createTools(memory, slotIndex, by, news);
   const { me, locks, pageHeap, mend, recover } = tools;
   const cache = tools.cacheOf(slot);
   const large = createLargeBlocks(memory, slotIndex, slot, locks, pageHeap, mend, reserveIsZero);
   const diagnose = createDiagnose(memory, locks);
-  const gates = createGates(memory, me, locks, mend, recover);
+  const gates = createGates(memory, me, locks, mend, recover, news);
+  const samples = createSamples(memory, slot);
   gates.shared.abandon(REHEARSAL);
   // point: attach.reset
   cache.reset();
@@ -159,7 +181,7 @@ function openCore(
   throwIfPoisoned(memory);
 
   const callsBehind = (gate: Gate): Calls =>
-    createCalls(memory, slot, gate, cache, large, diagnose, mend, recover);
+    createCalls(memory, slot, gate, cache, large, diagnose, mend, recover, samples, news);
   const shared = callsBehind(gates.shared);
   // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
   let solo: Calls | undefined;
@@ -177,6 +199,29 @@ function openCore(
     freeSlot(memory, slotIndex);
   }
 
+  function recoverThread(threadId: number): Recovered {
+    // Where no room is left for a report, recovery takes back those that stand.
+    const word = numberedWord(threadId);
+    if (!reportDeath(memory, word)) {
+      recover();
+      reportDeath(memory, word);
+    }
+    return recover();
+  }
+
+  function copyRuns(): Int32Array {
+    locks.acquire(PAGE_LOCK);
+    const runs = copyRunsLocked(memory);
+    locks.release(PAGE_LOCK);
+    return runs;
+  }
+
+  /** Looks at what threads share. */
+  function look<T>(work: () => T): T {
+    gates.shared.checkOpen();
+    return news.telling(() => gates.shared.look(work));
+  }
+
   return {
     memory,
     slotIndex,
@@ -188,47 +233,23 @@ function openCore(
       }
       return solo;
     },
-    diagnose(asked, address) {
-      gates.shared.checkOpen();
-      return gates.shared.look(() => diagnose(asked, address));
-    },
-    recover,
-    recoverThread(threadId) {
-      // Where no room is left for a report, recovery takes back those that stand.
-      const word = numberedWord(threadId);
-      if (!reportDeath(memory, word)) {
-        recover();
-        reportDeath(memory, word);
-      }
-      return recover();
-    },
-    verify(quiet) {
-      gates.shared.checkOpen();
-      return gates.shared.look(() => verifyHeap(memory, locks, quiet));
-    },
+    diagnose: (asked, address) => look(() => diagnose(asked, address)),
+    recover: () => news.telling(recover),
+    recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),
+    verify: (quiet) => look(() => verifyHeap(memory, locks, quiet)),
     eyes: createEyes(memory, locks, gates.shared, diagnose),
-    inspect(address) {
-      gates.shared.checkOpen();
-      return gates.shared.look(() => inspect(memory, locks, address));
-    },
-    runs() {
-      gates.shared.checkOpen();
-      return gates.shared.look(() => {
-        locks.acquire(PAGE_LOCK);
-        const runs = copyRunsLocked(memory);
-        locks.release(PAGE_LOCK);
-        return runs;
-      });
-    },
+    inspect: (address) => look(() => inspect(memory, locks, address)),
+    runs: () => look(copyRuns),
     detach,
+    news,
   };
 }
 
 /** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
-function takeSlot(memory: HeapMemory, by: Attacher): SlotIndex {
+function takeSlot(memory: HeapMemory, by: Attacher, news: News): SlotIndex {
   const me = currentThreadWord(by.threadId);
   // Tools of a thread without a slot are seldom needed, and not made before.
-  const recover = (): Recovered => createTools(memory, NO_SLOT, by).recover();
+  const recover = (): Recovered => createTools(memory, NO_SLOT, by, news).recover();
   let slot = claimSlot(memory, me);
   if (slot === -1) {
     // Whatever it finds: another thread may have recovered the dead meanwhile.

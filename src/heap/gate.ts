@@ -35,6 +35,7 @@ import {
   throwIfPoisoned,
 } from '../sync/index.js';
 import type { Mend } from './mend.js';
+import type { News } from './news.js';
 import type { Recovered } from './recover.js';
 
 /** So many calls may run functions for the first time: to compile them takes stack as well. */
@@ -66,8 +67,11 @@ export function createGates(
   locks: Locks,
   mend: Mend,
   recover: () => Recovered,
+  news: News,
 ): Gates {
   let closed = false;
+  /** Behind a gate: nothing may be told there (news I1). */
+  let inside = false;
   let takeoversSeen = 0;
   let coldCalls = COLD_CALLS;
   /** What a call was abandoned for, with no stack left to free the runs that it had reserved. */
@@ -80,7 +84,18 @@ export function createGates(
         'this thread has detached from the heap: attach again to allocate or free',
       );
     }
-    throwIfPoisoned(memory);
+    try {
+      throwIfPoisoned(memory);
+    } catch (error) {
+      throw tellOf(error);
+    }
+  }
+
+  /** A call is about to throw this, with nothing left half done, unless it is behind a gate. */
+  function tellOf(error: unknown): unknown {
+    news.addFailure(error);
+    if (!inside) news.tell();
+    return error;
   }
 
   /** Who took over a dead thread's lock has its slot recovered too, now that no lock is held. */
@@ -97,21 +112,37 @@ export function createGates(
     }
   }
 
+  function mendShared(error: unknown): void {
+    unmended = error;
+    mend.call(error);
+    unmended = null;
+  }
+
   const shared: Gate = {
     checkOpen,
     enter() {
       checkOpen();
       probeStack(coldCalls > 0 ? RESCUE_FRAMES : SECTION_FRAMES);
       if (coldCalls > 0) coldCalls--;
-      if (unmended !== null) shared.abandon(unmended);
+      if (unmended !== null) {
+        locks.dropRefused(unmended);
+        mendShared(unmended);
+      }
+      inside = true;
     },
-    leave: recoverDue,
+    leave() {
+      inside = false;
+      try {
+        recoverDue();
+      } catch (error) {
+        throw tellOf(error);
+      }
+    },
     abandon(error) {
+      inside = false;
       locks.dropRefused(error);
-      unmended = error;
-      mend.call(error);
-      unmended = null;
-      return error;
+      mendShared(error);
+      return tellOf(error);
     },
     look(work) {
       probeStack(SECTION_FRAMES);
@@ -136,10 +167,13 @@ export function createGates(
     checkOpen,
     enter() {
       checkOpen();
-      if (tryEnterSolo()) return;
+      inside = tryEnterSolo();
+      if (inside) return;
       // A dead thread is no company.
       recover();
-      if (tryEnterSolo()) return;
+      inside = tryEnterSolo();
+      if (inside) return;
+      news.tell();
       const attached = countAttached(memory);
       throw new ThreadSafetyError(
         (attached > 1
@@ -151,6 +185,7 @@ export function createGates(
     leave() {
       locks.setSolo(false);
       leaveSolo(memory);
+      inside = false;
     },
     abandon(error) {
       try {
@@ -158,7 +193,7 @@ export function createGates(
       } finally {
         solo.leave();
       }
-      return error;
+      return tellOf(error);
     },
     look(work) {
       if (!tryEnterSolo()) return shared.look(work);

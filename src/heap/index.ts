@@ -13,6 +13,8 @@ export {
   type Eyes,
   eachBlock,
 } from './known-block.js';
+export { largePages, restartPeakLive, samplePeakLive, sumCached, sumHeld } from './live-bytes.js';
+export type { HeapListener, News } from './news.js';
 export type { Recovered } from './recover.js';
 export {
   addProblem,

@@ -26,7 +26,7 @@ import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { type DebugSettings, readDebugRecord } from './debug-record.js';
 
 /** Counts up with every change of the memory layout. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;

@@ -13,7 +13,9 @@
  *     6..10     bitmap         bit b set = bin b is not empty
  *     11        -
  *     12..17    counters       splits, coalesces, directMaps: Float64
- *     18..169   heads          first run of each bin, by page; 0 = empty
+ *     18,19     peakLive       most live bytes that were sampled since creation or resetStats(): Float64,
+ *                              written by any thread, under no lock (a lost write is a lower peak)
+ *     20..171   heads          first run of each bin, by page; 0 = empty
  *
  * Bins as in TLSF (Masmano et al. 2004): one per length up to 31 pages, then eight per doubling.
  *
@@ -51,7 +53,8 @@ const BITMAP = SUMMARY + 1;
 const BITMAP_WORDS = Math.ceil(BIN_COUNT / 32);
 const COUNTERS = BITMAP + BITMAP_WORDS + ((BITMAP + BITMAP_WORDS) % 2);
 const COUNTER_COUNT = 3;
-const HEADS = COUNTERS + COUNTER_COUNT * 2;
+const PEAK_LIVE = COUNTERS + COUNTER_COUNT * 2;
+const HEADS = PEAK_LIVE + 2;
 
 export const PAGE_HEAP_BYTES = (HEADS + BIN_COUNT) * WORD_BYTES;
 
@@ -98,6 +101,12 @@ export const getPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: num
   f64[((h + COUNTERS) >>> 1) + counter];
 export const bumpPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: number): void => {
   f64[((h + COUNTERS) >>> 1) + counter] += 1;
+};
+
+export const getPeakLiveBytes = (f64: Float64Array, h: WordIndex): number =>
+  f64[(h + PEAK_LIVE) >>> 1];
+export const setPeakLiveBytes = (f64: Float64Array, h: WordIndex, bytes: number): void => {
+  f64[(h + PEAK_LIVE) >>> 1] = bytes;
 };
 
 export const getBinHead = (i32: Int32Array, h: WordIndex, bin: number): PageIndex =>

@@ -13,6 +13,8 @@
  *     [class] mallocs    Float64: blocks popped for the program
  *     counters           Float64: see below
  *     stacks             per class: a zero word, the entries, two fence words
+ *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
+ *     [class] sampledRequests  Float64: how many such calls; both only ever grow
  *
  *     a stack    0 | entry entry entry ... | FENCE FENCE
  *                    ^ bottom        ^ top   ^ bottom + limit
@@ -71,11 +73,16 @@ for (let c = 0; c < CLASS_ENTRIES; c++) {
   next += 1 + entries + FENCE_WORDS;
 }
 
-export const SLOT_WORDS = roundUp(next, LINE_WORDS);
+// Behind the stacks: what the fast paths use stays together.
+const SAMPLED_BYTES = roundUp(next, LINE_WORDS);
+const SAMPLED_REQUESTS = SAMPLED_BYTES + CLASS_ENTRIES * 2;
+
+export const SLOT_WORDS = roundUp(SAMPLED_REQUESTS + CLASS_ENTRIES * 2, LINE_WORDS);
 export const SLOT_BYTES = SLOT_WORDS * WORD_BYTES;
 
 if (TOPS % LINE_WORDS !== 0) throw new Error('slot: tops are not on their own lines');
 if (HELD % 2 !== 0 || COUNTERS % 2 !== 0) throw new Error('slot: counters not 8-byte aligned');
+if (SAMPLED_BYTES % 2 !== 0) throw new Error('slot: samples not 8-byte aligned');
 
 export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
   (slots + slot * SLOT_WORDS) as WordIndex;
@@ -139,7 +146,11 @@ export const LARGE_MALLOCS = 2;
 export const LARGE_FREES = 3;
 /** Usable bytes of large blocks, growth in place included. */
 export const LARGE_MALLOC_BYTES = 4;
-export const SLOT_COUNTERS = 5;
+/** Bytes that rounding up to whole pages added, each time that a large block was given a size. */
+export const LARGE_ROUNDING_BYTES = 5;
+/** How often one was: allocations, and reallocations in place. */
+export const LARGE_SIZINGS = 6;
+export const SLOT_COUNTERS = 7;
 if (SLOT_COUNTERS * 2 > COUNTER_WORDS) throw new Error('slot: too many counters for their line');
 
 export const getSlotCounter = (f64: Float64Array, slot: WordIndex, counter: number): number =>
@@ -151,6 +162,22 @@ export const addSlotCounter = (
   amount: number,
 ): void => {
   f64[((slot + COUNTERS) >>> 1) + counter] += amount;
+};
+
+/** Bytes asked for by the calls of this class that were sampled, and how many these were. */
+export const getSampledBytes = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
+  f64[((slot + SAMPLED_BYTES) >>> 1) + c];
+export const getSampledRequests = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
+  f64[((slot + SAMPLED_REQUESTS) >>> 1) + c];
+/** Adds a sample. The slot's owner only; a death between the two stores does no more than skew. */
+export const addSample = (
+  f64: Float64Array,
+  slot: WordIndex,
+  c: SizeClass,
+  bytes: number,
+): void => {
+  f64[((slot + SAMPLED_BYTES) >>> 1) + c] += bytes;
+  f64[((slot + SAMPLED_REQUESTS) >>> 1) + c] += 1;
 };
 
 /** The owner's worker_threads threadId, or -1 where no thread ever had the slot. */

@@ -9,7 +9,8 @@
  *   in use = held - cached      held: blocks taken from spans less blocks given back
  *   frees  = mallocs - in use   so the fast path of free counts nothing
  * and for one slot frees = mallocs - held + cached, since blocks enter a cache by refill or free
- * and leave it by malloc or flush. Large blocks are the mapped runs that are no spans.
+ * and leave it by malloc or flush. Large blocks are the mapped runs that are no spans. What
+ * programs asked for is known of a sample of their calls (heap/samples.ts).
  */
 
 import {
@@ -19,9 +20,10 @@ import {
   type SizeClass,
   type SlotIndex,
   SPAN_BLOCKS,
-  SPAN_PAGES,
   SPAN_TAIL_BYTES,
+  type WordIndex,
 } from '../base/index.js';
+import { largePages, sumCached, sumHeld } from '../heap/index.js';
 import {
   ACQUISITIONS,
   CLOSED_BLOCKS,
@@ -41,6 +43,8 @@ import {
   getPeakMappedPages,
   getRecovered,
   getRun,
+  getSampledBytes,
+  getSampledRequests,
   getSlotCounter,
   getSpanCount,
   getThreadId,
@@ -49,6 +53,8 @@ import {
   LARGE_FREES,
   LARGE_MALLOC_BYTES,
   LARGE_MALLOCS,
+  LARGE_ROUNDING_BYTES,
+  LARGE_SIZINGS,
   LOCK_COUNT,
   LONGEST_WAIT_NANOSECONDS,
   type LockIndex,
@@ -66,6 +72,7 @@ import {
   usedSlots,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
+import { describeFragmentation } from './fragmentation.js';
 import type {
   HeapStats,
   LockStats,
@@ -79,33 +86,49 @@ export function readCounters(memory: HeapMemory): HeapStats {
   const { i32, f64, geometry } = memory;
   const { pageHeap } = geometry;
   const slots = usedSlots(memory.u32, geometry.slots, geometry.threads);
+  const records = slots.map((slot) => slotRecord(geometry.slots, slot));
   const sizeClasses = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) =>
-    readClass(memory, slots, (i + 1) as SizeClass),
+    readClass(memory, records, (i + 1) as SizeClass),
   );
-  const spanPages = sum(sizeClasses, (c, i) => c.spans * SPAN_PAGES[i + 1]);
   const spans = sum(sizeClasses, (c) => c.spans);
   const mappedPages = getMappedPages(i32, pageHeap);
-  const largeBytes = (mappedPages - spanPages) * PAGE_BYTES;
+  const largeBytes = largePages(memory) * PAGE_BYTES;
   const largeBlocks = getMappedRuns(i32, pageHeap) - spans;
-  const largeAllocations = sumSlots(memory, slots, LARGE_MALLOCS);
+  const largeAllocations = sumSlots(memory, records, LARGE_MALLOCS);
   const smallBytes = sum(sizeClasses, (c) => c.blocksInUse * c.blockBytes);
   const inUseBytes = smallBytes + largeBytes;
   const totalAllocatedBytes =
     sum(sizeClasses, (c) => c.allocations * c.blockBytes) +
-    sumSlots(memory, slots, LARGE_MALLOC_BYTES);
+    sumSlots(memory, records, LARGE_MALLOC_BYTES);
   const untouchedBytes = readUntouchedPages(memory) * PAGE_BYTES;
   const mappedBytes = mappedPages * PAGE_BYTES;
   const counter = (which: number) => getPageHeapCounter(f64, pageHeap, which);
+  const footprintBytes = geometry.dataBytes - untouchedBytes;
+  const freeRunBytes = footprintBytes - mappedBytes;
+  const large = {
+    blocksInUse: largeBlocks,
+    bytesInUse: largeBytes,
+    allocations: largeAllocations,
+    frees: largeAllocations - largeBlocks,
+    internalBytes: estimateLargeInternal(memory, records, largeBlocks),
+  };
+  const fragmentation = describeFragmentation(memory, {
+    sizeClasses,
+    large,
+    inUseBytes,
+    footprintBytes,
+    freeRunBytes,
+  });
   return {
     reservedBytes: geometry.bytes,
-    footprintBytes: geometry.dataBytes - untouchedBytes,
+    footprintBytes,
     mappedBytes,
     peakFootprintBytes: getPeakMappedPages(i32, pageHeap) * PAGE_BYTES,
     inUseBytes,
     cachedBytes: sum(sizeClasses, (c) => c.blocksCached * c.blockBytes),
     freeBlockBytes: sum(sizeClasses, (c) => c.blocksFree * c.blockBytes),
     spanTailBytes: sum(sizeClasses, (c, i) => c.spans * SPAN_TAIL_BYTES[i + 1]),
-    freeRunBytes: geometry.dataBytes - untouchedBytes - mappedBytes,
+    freeRunBytes,
     untouchedBytes,
     metadataBytes: geometry.bytes - geometry.dataBytes,
     totalAllocatedBytes,
@@ -116,12 +139,8 @@ export function readCounters(memory: HeapMemory): HeapStats {
     coalesces: counter(COALESCES),
     directMaps: counter(DIRECT_MAPS),
     brkBytes: (getBrk(i32, pageHeap) - geometry.firstPage) * PAGE_BYTES,
-    large: {
-      blocksInUse: largeBlocks,
-      bytesInUse: largeBytes,
-      allocations: largeAllocations,
-      frees: largeAllocations - largeBlocks,
-    },
+    large,
+    fragmentation,
     locks: readLocks(memory),
     recovery: readRecovery(memory),
     sizeClasses,
@@ -129,17 +148,14 @@ export function readCounters(memory: HeapMemory): HeapStats {
   };
 }
 
-function readClass(memory: HeapMemory, slots: SlotIndex[], c: SizeClass): SizeClassStats {
-  const { i32, u32, f64, geometry } = memory;
-  let held = 0;
-  let cached = 0;
-  let mallocs = 0;
-  for (const slotIndex of slots) {
-    const slot = slotRecord(geometry.slots, slotIndex);
-    held += getHeld(f64, slot, c);
-    cached += cachedBlocks(u32, slot, c);
-    mallocs += getMallocs(f64, slot, c);
-  }
+function readClass(memory: HeapMemory, slots: readonly WordIndex[], c: SizeClass): SizeClassStats {
+  const { i32, f64, geometry } = memory;
+  const held = sumHeld(memory, slots, c);
+  const cached = sumCached(memory, slots, c);
+  const mallocs = sum(slots, (slot) => getMallocs(f64, slot, c));
+  const requests = sum(slots, (slot) => getSampledRequests(f64, slot, c));
+  const requestedBytes = sum(slots, (slot) => getSampledBytes(f64, slot, c));
+  const mean = requests > 0 ? requestedBytes / requests : null;
   const spans = getSpanCount(i32, classRecord(geometry.classes, c));
   const blocksInUse = held - cached;
   return {
@@ -150,8 +166,25 @@ function readClass(memory: HeapMemory, slots: SlotIndex[], c: SizeClass): SizeCl
     blocksFree: spans * SPAN_BLOCKS[c] - held,
     allocations: mallocs,
     frees: mallocs - blocksInUse,
+    sampledRequests: requests,
+    requestBytesMean: mean,
+    internalBytes: mean === null ? 0 : wholeBytes(blocksInUse * (BLOCK_BYTES[c] - mean)),
   };
 }
+
+/** What rounding up to pages adds to so many large blocks, if they are as all that there were. */
+function estimateLargeInternal(
+  memory: HeapMemory,
+  slots: readonly WordIndex[],
+  blocks: number,
+): number {
+  const sizings = sumSlots(memory, slots, LARGE_SIZINGS);
+  if (sizings === 0) return 0;
+  return wholeBytes((blocks * sumSlots(memory, slots, LARGE_ROUNDING_BYTES)) / sizings);
+}
+
+/** Counts read at different moments may fall short of each other. */
+const wholeBytes = (bytes: number): number => Math.max(0, Math.round(bytes));
 
 function readThread(memory: HeapMemory, slotIndex: SlotIndex): ThreadStats {
   const { i32, u32, f64, geometry } = memory;
@@ -217,8 +250,8 @@ function readUntouchedPages({ i32, geometry }: HeapMemory): number {
   return runPages(getRun(i32, pageRecord(geometry.pageTable, head)));
 }
 
-function sumSlots({ f64, geometry }: HeapMemory, slots: SlotIndex[], counter: number): number {
-  return sum(slots, (s) => getSlotCounter(f64, slotRecord(geometry.slots, s), counter));
+function sumSlots({ f64 }: HeapMemory, slots: readonly WordIndex[], counter: number): number {
+  return sum(slots, (slot) => getSlotCounter(f64, slot, counter));
 }
 
 /** The sum over some items. */

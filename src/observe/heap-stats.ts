@@ -34,6 +34,59 @@ export interface SizeClassStats {
   blocksFree: number;
   allocations: number;
   frees: number;
+  /** How many requests for blocks of this class were sampled, since the heap was made. */
+  sampledRequests: number;
+  /** Their mean size; null where none was sampled, as where none was ever made. */
+  requestBytesMean: number | null;
+  /** blocksInUse times what a block has more than that: an estimate. */
+  internalBytes: number;
+}
+
+/** Blocks that are runs of their own, over 64 KiB. */
+export interface LargeStats {
+  blocksInUse: number;
+  bytesInUse: number;
+  allocations: number;
+  frees: number;
+  /** blocksInUse times what rounding up to pages added on the average, since the heap was made. */
+  internalBytes: number;
+}
+
+/**
+ * How well the heap uses its memory. Sampled, so an estimate: what has to do with the sizes that
+ * programs asked for (the calls that refilled a thread's cache tell theirs: the first of a class,
+ * then one in 8 to 64), and the peak of live bytes. All else is exact when threads are quiet.
+ */
+export interface FragmentationStats {
+  /**
+   * Internal: bytes of live blocks that nobody asked for, since sizes are rounded up to a class, or
+   * to whole pages. Sampled; of large blocks the mean of all sizes there ever were.
+   */
+  internalBytes: number;
+  /** internalBytes of inUseBytes, 0 to 1; 0 where nothing is in use. */
+  internalRatio: number;
+  /**
+   * The longest free run of pages. Of more than 64 runs of about its length it may be one that is
+   * up to an eighth shorter. The untouched reserve is no free run.
+   */
+  largestFreeRunBytes: number;
+  /** External: largestFreeRunBytes of freeRunBytes, 0 to 1; 1 where no run is free. */
+  largestFreeRunRatio: number;
+  /** The rest, 1 - largestFreeRunRatio: 0 where all free pages are in one piece. */
+  externalRatio: number;
+  /**
+   * The longest run that can be had: the longest free one, or the untouched reserve with the free
+   * runs on both sides of it. malloc of this many bytes succeeds, of more it answers 0, if nothing
+   * is left in caches and spans that it could give back first.
+   */
+  largestFitBytes: number;
+  /**
+   * The most bytes in use since creation or resetStats(), as far as it was seen: by every stats(),
+   * and by threads when the heap grows and at every 256th of their slow calls.
+   */
+  peakLiveBytes: number;
+  /** footprintBytes over peakLiveBytes: what the heap costs for what it has to hold; 0 for 0. */
+  footprintOverPeakLive: number;
 }
 
 /** One thread slot that is, or was, in use. Counts go on when another thread takes the slot over. */
@@ -86,7 +139,8 @@ export interface HeapStats {
   /** How far spans and small runs have grown from the bottom. */
   brkBytes: number;
   /** Live large blocks (runs of their own, over 64 KiB), and what they hold. */
-  large: { blocksInUse: number; bytesInUse: number; allocations: number; frees: number };
+  large: LargeStats;
+  fragmentation: FragmentationStats;
   locks: LockStats;
   recovery: RecoveryStats;
   sizeClasses: SizeClassStats[];

@@ -1,9 +1,11 @@
-/** observe: reading the heap while it runs. Imports base, layout, heap's types. */
+/** observe: reading the heap while it runs. Imports base, layout, heap. */
 export * from './heap-map.js';
 export * from './heap-stats.js';
 export { type HexdumpOptions, hexRows, renderHexdump } from './hexdump.js';
 export * from './leaks.js';
 export { type ListingSource, writeListing } from './listing.js';
 export { isSpan, readMap } from './map.js';
-export { identityGap, readStats, resetStats } from './stats.js';
+export type { MetricKind, MetricPoint, MetricUnit } from './metric.js';
+export * from './metrics.js';
+export { identityGap, readStats, readTotals, resetStats } from './stats.js';
 export * from './stats-table.js';

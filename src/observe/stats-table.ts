@@ -8,7 +8,7 @@ import type { HeapStats } from './heap-stats.js';
 
 /** The table: sizes, counts, then the classes and threads that have something to tell. */
 export function renderStats(stats: HeapStats): string {
-  const { locks, large, recovery } = stats;
+  const { locks, large, recovery, fragmentation } = stats;
   const longest = `${(locks.longestWaitNanoseconds / 1e6).toFixed(1)} ms at most`;
   const waited = `${(locks.waitNanoseconds / 1e6).toFixed(1)} ms waited`;
   return [
@@ -30,6 +30,21 @@ export function renderStats(stats: HeapStats): string {
         formatBytes(stats.freeRunBytes),
       ],
       ['brk', formatBytes(stats.brkBytes), 'untouched', formatBytes(stats.untouchedBytes)],
+      [
+        'not asked for',
+        formatBytes(fragmentation.internalBytes),
+        'longest free',
+        formatBytes(fragmentation.largestFreeRunBytes),
+        `${formatShare(fragmentation.internalRatio)} of use internal, ` +
+          `${formatShare(fragmentation.externalRatio)} of free runs external`,
+      ],
+      [
+        'most in use',
+        formatBytes(fragmentation.peakLiveBytes),
+        'longest fit',
+        formatBytes(fragmentation.largestFitBytes),
+        `footprint ${fragmentation.footprintOverPeakLive.toFixed(2)} x most in use`,
+      ],
       [
         'allocations',
         formatCount(stats.allocations),
@@ -108,6 +123,11 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
   }
   return `${trim(value)} GiB`;
+}
+
+/** A ratio of 0 to 1 as `12.3%`. */
+function formatShare(ratio: number): string {
+  return `${(ratio * 100).toFixed(1)}%`;
 }
 
 /** Rows as lines: columns padded to equal width, numbers to the right. */

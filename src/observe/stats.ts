@@ -7,6 +7,7 @@
  *     reserve + metadata = reserved, to the byte (identityGap; verify() looks at it).
  */
 
+import { restartPeakLive, samplePeakLive } from '../heap/index.js';
 import {
   classEntry,
   getBaseline,
@@ -44,6 +45,7 @@ const SLOT_FLUSHES = 3;
 
 /** The heap's statistics since creation or the last resetStats(). */
 export function readStats(memory: HeapMemory): HeapStats {
+  samplePeakLive(memory);
   return sinceBaseline(memory, readCounters(memory));
 }
 
@@ -70,6 +72,13 @@ export function resetStats(memory: HeapMemory): void {
     return value;
   });
   setPeakMappedPages(i32, geometry.pageHeap, getMappedPages(i32, geometry.pageHeap));
+  restartPeakLive(memory);
+}
+
+/** The heap's statistics since creation, whatever was reset: counts that never start anew. */
+export function readTotals(memory: HeapMemory): HeapStats {
+  samplePeakLive(memory);
+  return addUp(readCounters(memory));
 }
 
 function sinceBaseline({ f64, geometry }: HeapMemory, stats: HeapStats): HeapStats {
@@ -77,6 +86,10 @@ function sinceBaseline({ f64, geometry }: HeapMemory, stats: HeapStats): HeapSta
   eachCounter(stats, (entry, value) =>
     Math.max(0, value - getBaseline(f64, geometry.baseline, entry)),
   );
+  return addUp(stats);
+}
+
+function addUp(stats: HeapStats): HeapStats {
   stats.allocations = sum(stats.sizeClasses, (c) => c.allocations) + stats.large.allocations;
   stats.frees = sum(stats.sizeClasses, (c) => c.frees) + stats.large.frees;
   return stats;

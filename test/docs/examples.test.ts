@@ -33,7 +33,16 @@ function layOut(page: string): URL {
   return folder;
 }
 
-for (const page of ['README.md', 'docs/recovery.md', 'docs/pictures.md', 'docs/debugging.md']) {
+const PAGES = [
+  'README.md',
+  'docs/debugging.md',
+  'docs/events.md',
+  'docs/metrics.md',
+  'docs/pictures.md',
+  'docs/recovery.md',
+];
+
+for (const page of PAGES) {
   const programs = [...filesOf(page)].filter(([, code]) => promises(code).length > 0);
   const folder = layOut(page);
 

@@ -108,7 +108,9 @@ test('page-heap record: frontiers, totals, counters and bins keep apart', (t) =>
   t.is(layout.getPageHeapCounter(f64, AT, layout.SPLITS), 1);
   t.is(layout.getPageHeapCounter(f64, AT, layout.COALESCES), 2);
   t.is(layout.getPageHeapCounter(f64, AT, layout.DIRECT_MAPS), 3);
+  layout.setPeakLiveBytes(f64, AT, 2 ** 40 + 1);
   layout.setPeakMappedPages(i32, AT, 60);
+  t.is(layout.getPeakLiveBytes(f64, AT), 2 ** 40 + 1);
   t.is(layout.getPeakMappedPages(i32, AT), 60);
   for (let bin = 1; bin < BIN_COUNT; bin++) {
     t.is(layout.getBinHead(i32, AT, bin) as number, bin + 5000);

@@ -40,7 +40,7 @@ test('stackBottom: the stacks of all classes and tags are disjoint and inside th
   t.is(layout.SLOT_BYTES % 64, 0);
 });
 
-test('slot: tops, transits, held, counts, counters and thread keep apart', (t) => {
+test('slot: tops, transits, held, counts, counters, samples and thread keep apart', (t) => {
   const { u32, f64 } = makeSlot();
   const limitOf = (c: SizeClass) => Math.min(layout.STACK_LIMIT[c], 2 + (c % 7));
   layout.resetStacks(u32, AT, limitOf);
@@ -50,6 +50,8 @@ test('slot: tops, transits, held, counts, counters and thread keep apart', (t) =
     layout.setTransit(u32, AT, c, 20_000 + c);
     layout.addHeld(f64, AT, c, -c);
     f64[layout.mallocsOf(AT) + c] = 2 ** 40 + c;
+    layout.addSample(f64, AT, c, 2 ** 30 + c);
+    layout.addSample(f64, AT, c, 1);
   }
   for (let n = 0; n < layout.SLOT_COUNTERS; n++) layout.addSlotCounter(f64, AT, n, 2 ** 41 + n);
   for (const c of classes) {
@@ -58,6 +60,8 @@ test('slot: tops, transits, held, counts, counters and thread keep apart', (t) =
     t.is(layout.getHeld(f64, AT, c), -c);
     t.is(layout.getMallocs(f64, AT, c), 2 ** 40 + c);
     t.is(layout.getLimit(u32, AT, c), limitOf(c));
+    t.is(layout.getSampledBytes(f64, AT, c), 2 ** 30 + c + 1);
+    t.is(layout.getSampledRequests(f64, AT, c), 2);
     t.is(u32[layout.stackBottom(AT, c) - 1], 0);
     t.is(u32[layout.stackBottom(AT, c) + limitOf(c)], FENCE_WORD);
   }

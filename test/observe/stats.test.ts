@@ -67,13 +67,30 @@ test('stats: a new heap has everything untouched and all counts 0', (t) => {
   ] as const) {
     t.is(stats[field], 0, field);
   }
-  t.deepEqual(stats.large, { blocksInUse: 0, bytesInUse: 0, allocations: 0, frees: 0 });
+  t.deepEqual(stats.large, {
+    blocksInUse: 0,
+    bytesInUse: 0,
+    allocations: 0,
+    frees: 0,
+    internalBytes: 0,
+  });
+  t.deepEqual(stats.fragmentation, {
+    internalBytes: 0,
+    internalRatio: 0,
+    largestFreeRunBytes: 0,
+    largestFreeRunRatio: 1,
+    externalRatio: 0,
+    largestFitBytes: dataBytes,
+    peakLiveBytes: 0,
+    footprintOverPeakLive: 0,
+  });
   t.deepEqual(stats.locks, NO_LOCKS);
   t.deepEqual(stats.recovery, { recoveries: 0, blocksReturned: 0, runsReturned: 0 });
   t.is(stats.sizeClasses.length, 44);
   t.is(stats.sizeClasses[0]?.blockBytes, 16);
   t.is(stats.sizeClasses.at(-1)?.blockBytes, 65536);
-  for (const { blockBytes, ...counts } of stats.sizeClasses) {
+  for (const { blockBytes, requestBytesMean, ...counts } of stats.sizeClasses) {
+    t.is(requestBytesMean, null);
     t.true(
       Object.values(counts).every((count) => count === 0),
       `class of ${blockBytes} bytes`,
@@ -124,6 +141,9 @@ test('stats: three blocks of 100 bytes, counted by hand', (t) => {
       blocksFree: 0,
       allocations: 3,
       frees: 0,
+      sampledRequests: 1,
+      requestBytesMean: 100,
+      internalBytes: 3 * 12,
     },
   );
   t.true(c.blocksCached > 0, 'a refill took more than was asked for');
@@ -191,6 +211,7 @@ test('stats: large blocks, splits, coalesces, direct maps and the brk, counted b
     bytesInUse: 13 * PAGE,
     allocations: 1,
     frees: 0,
+    internalBytes: 13 * PAGE - 100_000,
   });
   t.is(stats.brkBytes, 2 * BRK_STEP);
   t.is(stats.footprintBytes, 2 * BRK_STEP);
@@ -224,7 +245,13 @@ test('stats: large blocks, splits, coalesces, direct maps and the brk, counted b
   t.is(stats.coalesces, 1, 'the reserve is no free run');
   t.is(stats.freeRunBytes, 32 * PAGE);
   t.is(stats.mappedBytes, 0);
-  t.deepEqual(stats.large, { blocksInUse: 0, bytesInUse: 0, allocations: 2, frees: 2 });
+  t.deepEqual(stats.large, {
+    blocksInUse: 0,
+    bytesInUse: 0,
+    allocations: 2,
+    frees: 2,
+    internalBytes: 0,
+  });
   t.is(stats.allocations, 2);
   t.is(stats.frees, 2);
   t.is(stats.totalFreedBytes, 29 * PAGE);
@@ -404,7 +431,9 @@ test('resetStats: starts all counts anew and leaves the heap as it is', async (t
     bytesInUse: before.large.bytesInUse,
     allocations: 0,
     frees: 0,
+    internalBytes: before.large.internalBytes,
   });
+  t.is(stats.fragmentation.peakLiveBytes, stats.inUseBytes, 'the peak begins anew');
   stats.sizeClasses.forEach((c, i) => {
     t.deepEqual(c, { ...(before.sizeClasses[i] as SizeClassStats), allocations: 0, frees: 0 });
   });
@@ -486,6 +515,12 @@ test.serial('printStats: prints a table of sizes, classes and threads to stdout'
   );
   t.regex(line(/reserved/), /reserved\s+8 MiB\s+in use\s+287 KiB/);
   t.regex(line(/allocations/), /allocations\s+1,236/);
+  const { internalBytes, internalRatio, peakLiveBytes } = heap.stats().fragmentation;
+  t.is(internalBytes, 1234 * 12 + 19 * PAGE - 150_000);
+  t.regex(line(/not asked for/), /not asked for\s+20 KiB\s+longest free\s+\S+ KiB\s/);
+  t.true(line(/not asked for/).includes(`${(internalRatio * 100).toFixed(1)}% of use internal`));
+  t.is(peakLiveBytes, 1234 * 112 + 19 * PAGE, 'the block of 16 bytes came and went');
+  t.regex(line(/most in use/), /most in use\s+287 KiB\s+longest fit\s.*footprint 1\.\d\d x/);
   t.regex(line(/direct maps/), /direct maps\s+1\s+large blocks\s+1/);
   t.regex(line(/^\s+112\b/), /^\s+112\s+\d+\s+1,234\s/);
   t.regex(line(/^\s+large\b/), /large\s+1\s/);

@@ -133,12 +133,13 @@ test.serial('death of the rescuer of a solo section, at every point', (t) => {
   const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
   const verdicts = new Verdicts();
   eachDeath(lib, scenario, (first) => {
-    if (first.point !== 'flush.top' || verdicts.deaths > 0) return;
+    if (first.point !== 'refill.top' || verdicts.deaths > 0) return;
     eachRescuerDeath(lib, first, 'work', (second) => {
       verdicts.judge(second, 'recover', `the rescuer at ${second.point} (${second.n})`);
     });
   });
   t.deepEqual(verdicts.faults, []);
+  t.true(verdicts.deaths > 0);
   t.log(`${verdicts.deaths} pairs of deaths`);
 });
 

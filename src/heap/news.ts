@@ -1,0 +1,132 @@
+/**
+ * News: what a thread has found in the heap, kept until it can be told.
+ *
+ * Filled by gate.ts, core.ts and allocator.ts wherever something is found; told by them at the end
+ * of a call, to the listener that face/ gave. Owner thread only.
+ *
+ * A listener runs user code, which may call the heap again, free all it has, or detach. So:
+ * I1  News is told when this thread holds no lock, is behind no gate, has nothing half done, and
+ *     all that is left of the call is to return or to throw.
+ * I2  A listener is not told of a full heap by a call that it makes itself: it would never end.
+ * I3  What a listener throws does not reach the call.
+ */
+
+import { HeapCorruptionError } from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import { poisonReason } from '../sync/index.js';
+import type { Recovered } from './recover.js';
+
+/** Told what happens to a heap in this thread. */
+export interface HeapListener {
+  /** This thread has taken back what dead threads left: since it was last told, added up. */
+  recovered(found: Recovered): void;
+  /** This thread has met a broken heap: which invariant does not hold. Told at every such throw. */
+  corrupted(reason: string): void;
+  /** An allocation of so many bytes is about to answer 0. */
+  exhausted(bytes: number): void;
+}
+
+export interface News {
+  /** Something was recovered, perhaps nothing. */
+  addRecovered(found: Recovered): void;
+  /** A call is about to throw this. */
+  addFailure(error: unknown): void;
+  /** An allocation is about to answer 0. */
+  addExhausted(bytes: number): void;
+  /** Is there something to tell? */
+  isDue(): boolean;
+  /** Tells what there is, if there is something. The call ends after that: see I1. */
+  tell(): void;
+  /** Does something, and tells what came of it at its end, and nothing before. */
+  telling<T>(work: () => T): T;
+  /** From now on news is told; what came before too. */
+  start(): void;
+}
+
+const nothing = (): Recovered => ({ slots: 0, locks: 0, blocks: 0, runs: 0 });
+
+export function createNews(memory: HeapMemory, listener: HeapListener | undefined): News {
+  let due = false;
+  /** Until its thread is attached. */
+  let started = false;
+  /** While a listener is told something. */
+  let telling = false;
+  /** How many calls are in the middle of something that consists of several. */
+  let holds = 0;
+  let recovered: Recovered | undefined;
+  let failure: HeapCorruptionError | undefined;
+  let exhausted = -1;
+
+  function addRecovered(found: Recovered): void {
+    if (found.slots + found.locks + found.blocks + found.runs === 0) return;
+    recovered ??= nothing();
+    recovered.slots += found.slots;
+    recovered.locks += found.locks;
+    recovered.blocks += found.blocks;
+    recovered.runs += found.runs;
+    due = true;
+  }
+
+  function addFailure(error: unknown): void {
+    if (!(error instanceof HeapCorruptionError)) return;
+    failure = error;
+    due = true;
+  }
+
+  function addExhausted(bytes: number): void {
+    if (telling) return;
+    exhausted = bytes;
+    due = true;
+  }
+
+  function tell(): void {
+    if (!due || telling || holds > 0 || !started) return;
+    telling = true;
+    try {
+      // What a listener's own calls find is told after it.
+      while (due) tellOnce();
+    } catch {
+      // No stack left for a listener: the call that it would hear of goes its way.
+    } finally {
+      telling = false;
+    }
+  }
+
+  function tellOnce(): void {
+    const found = recovered;
+    const broken = failure;
+    const bytes = exhausted;
+    due = false;
+    recovered = undefined;
+    failure = undefined;
+    exhausted = -1;
+    if (listener === undefined) return;
+    if (found !== undefined) listener.recovered(found);
+    if (broken !== undefined) listener.corrupted(poisonReason(memory) ?? broken.message);
+    if (bytes >= 0) listener.exhausted(bytes);
+  }
+
+  return {
+    addRecovered,
+    addFailure,
+    addExhausted,
+    isDue: () => due,
+    tell,
+    telling(work) {
+      holds++;
+      try {
+        return work();
+      } catch (error) {
+        addFailure(error);
+        throw error;
+      } finally {
+        holds--;
+        tell();
+      }
+    },
+    start() {
+      started = true;
+      tell();
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Samples: what the fast paths cannot count, looked at by the calls that end in a slow path anyway.
+ *
+ * Used by allocator.ts, after a section has ended and its locks are released; nothing here takes a
+ * lock, and a thread that dies in the middle loses a sample. Owner thread only.
+ *
+ * Sizes: the call that has to refill a class's stack notes how many bytes it wants, about one in
+ * 16 to 64 (one in the length of a refill). Of large blocks all sizes are counted.
+ * Peak of live bytes: looked at when the heap has grown by a 64th since this thread last did, and at
+ * every 256th of its slow allocations. What comes and goes in between is not seen: the true peak may
+ * be higher, mostly by no more than threads have in their caches.
+ */
+
+import { PAGE_BYTES, pagesOf, type SizeClass, type WordIndex } from '../base/index.js';
+import {
+  addSample,
+  addSlotCounter,
+  getMappedPages,
+  type HeapMemory,
+  LARGE_ROUNDING_BYTES,
+  LARGE_SIZINGS,
+} from '../layout/index.js';
+import { samplePeakLive } from './live-bytes.js';
+
+/** One thread's part in a heap's samples. */
+export interface Samples {
+  /** A block of class `c` was asked for with `bytes` bytes, and the stack had to be refilled. */
+  small(c: SizeClass, bytes: number): void;
+  /** A large block is given `bytes` bytes: a new one, or one that stays where it is. */
+  large(bytes: number): void;
+}
+
+const CALLS_BETWEEN_PEAKS = 256;
+const GROWTH_SHIFT = 6;
+
+export function createSamples(memory: HeapMemory, slot: WordIndex): Samples {
+  const { i32, f64, geometry } = memory;
+  let callsLeft = CALLS_BETWEEN_PEAKS;
+  /** The next look at the peak is due when so many pages are mapped. */
+  let nextPages = 1;
+
+  function lookAtPeak(): void {
+    const pages = getMappedPages(i32, geometry.pageHeap);
+    if (--callsLeft > 0 && pages < nextPages) return;
+    callsLeft = CALLS_BETWEEN_PEAKS;
+    nextPages = Math.max(nextPages, pages + (pages >>> GROWTH_SHIFT) + 1);
+    samplePeakLive(memory);
+  }
+
+  return {
+    small(c, bytes) {
+      addSample(f64, slot, c, bytes);
+      lookAtPeak();
+    },
+    large(bytes) {
+      addSlotCounter(f64, slot, LARGE_ROUNDING_BYTES, pagesOf(bytes) * PAGE_BYTES - bytes);
+      addSlotCounter(f64, slot, LARGE_SIZINGS, 1);
+      lookAtPeak();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * Fragmentation: how much of the heap's memory nobody can use, and why.
+ *
+ * Called by counters.ts. Any thread; takes no lock. What it reads of the page heap may change under
+ * it: every page and length is checked, and a walk ends after a few runs, so that the worst that
+ * comes of it is a number a moment old.
+ */
+
+import { PAGE_BYTES, type PageIndex } from '../base/index.js';
+import {
+  binOf,
+  FREE_RUN,
+  getBinHead,
+  getNext,
+  getPeakLiveBytes,
+  getRun,
+  getTail,
+  getUntouched,
+  type HeapMemory,
+  isExactBin,
+  lastBin,
+  pageRecord,
+  runKind,
+  runPages,
+  UNTOUCHED_RUN,
+} from '../layout/index.js';
+import type { FragmentationStats, HeapStats } from './heap-stats.js';
+
+/** So many runs of the last bin are compared; their lengths differ by an eighth at most. */
+const RUNS_COMPARED = 64;
+
+type Counted = Pick<
+  HeapStats,
+  'sizeClasses' | 'large' | 'inUseBytes' | 'footprintBytes' | 'freeRunBytes'
+>;
+
+export function describeFragmentation(memory: HeapMemory, stats: Counted): FragmentationStats {
+  const { f64, geometry } = memory;
+  const { sizeClasses, large, inUseBytes, footprintBytes, freeRunBytes } = stats;
+  let internalBytes = large.internalBytes;
+  for (const c of sizeClasses) internalBytes += c.internalBytes;
+  const freePages = Math.max(0, freeRunBytes / PAGE_BYTES);
+  const largestPages = Math.min(findLargestFreeRun(memory), freePages);
+  const largestFreeRunRatio = freePages > 0 ? largestPages / freePages : 1;
+  const peakLiveBytes = getPeakLiveBytes(f64, geometry.pageHeap);
+  return {
+    internalBytes,
+    internalRatio: inUseBytes > 0 ? internalBytes / inUseBytes : 0,
+    largestFreeRunBytes: largestPages * PAGE_BYTES,
+    largestFreeRunRatio,
+    externalRatio: 1 - largestFreeRunRatio,
+    largestFitBytes: Math.max(largestPages, measureReserve(memory)) * PAGE_BYTES,
+    peakLiveBytes,
+    footprintOverPeakLive: peakLiveBytes > 0 ? footprintBytes / peakLiveBytes : 0,
+  };
+}
+
+/** Pages of the longest free run: the bins know, with no walk over the heap. */
+function findLargestFreeRun(memory: HeapMemory): number {
+  const { i32, geometry } = memory;
+  const bin = lastBin(i32, geometry.pageHeap);
+  if (bin < 0) return 0;
+  let page = getBinHead(i32, geometry.pageHeap, bin);
+  if (isExactBin(bin)) return page === 0 ? 0 : bin;
+  let longest = 0;
+  for (let n = 0; page !== 0 && n < RUNS_COMPARED; n++) {
+    const pages = runPagesAt(memory, page, FREE_RUN);
+    // Somebody has just taken it: the links lead elsewhere now.
+    if (pages === 0 || binOf(pages) !== bin) break;
+    longest = Math.max(longest, pages);
+    page = getNext(i32, pageRecord(geometry.pageTable, page));
+  }
+  return longest;
+}
+
+/** Pages of the untouched reserve, and of the free runs that touch it. */
+function measureReserve(memory: HeapMemory): number {
+  const { i32, geometry } = memory;
+  const head = getUntouched(i32, geometry.pageHeap);
+  const pages = runPagesAt(memory, head, UNTOUCHED_RUN);
+  if (pages === 0) return 0;
+  const tail = head > geometry.firstPage ? pageRecord(geometry.pageTable, head - 1) : undefined;
+  const below = tail === undefined ? 0 : runPagesAt(memory, head - getTail(i32, tail), FREE_RUN);
+  return below + pages + runPagesAt(memory, head + pages, FREE_RUN);
+}
+
+/** Length of the run of this kind that begins at a page; 0 where none does. */
+function runPagesAt(memory: HeapMemory, page: PageIndex | number, kind: number): number {
+  const { firstPage, endPage, pageTable } = memory.geometry;
+  if (page < firstPage || page >= endPage) return 0;
+  const word = getRun(memory.i32, pageRecord(pageTable, page));
+  return runKind(word) === kind ? Math.min(runPages(word), endPage - page) : 0;
+}

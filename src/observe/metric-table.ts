@@ -1,0 +1,236 @@
+/**
+ * The metrics: one table of all that is told to monitoring, from which every format is made.
+ *
+ * Read by metrics.ts. Pure data: names, units, and how each is read out of the statistics.
+ *
+ * I1  A counter is a total since the heap was made: resetStats() does not set it back.
+ * I2  Points of one metric have the same attributes, with different values.
+ * I3  Attributes have few values: states, size classes that were ever used, thread slots (not
+ *     threads, of which there may be any number over time).
+ */
+
+import type { HeapStats } from './heap-stats.js';
+import { each, type Metric, type MetricUnit, one, slot, usedClasses } from './metric.js';
+
+/** All bytes of the heap, each in one state. */
+const memory: Metric = {
+  name: 'shmalloc.heap.memory',
+  kind: 'level',
+  unit: 'By',
+  description: 'Memory by what it is used for; adds up to what is reserved',
+  read: (stats) => [
+    { value: stats.inUseBytes, attributes: { state: 'in_use' } },
+    { value: stats.cachedBytes, attributes: { state: 'cached' } },
+    { value: stats.freeBlockBytes, attributes: { state: 'free_block' } },
+    { value: stats.spanTailBytes, attributes: { state: 'span_tail' } },
+    { value: stats.freeRunBytes, attributes: { state: 'free_run' } },
+    { value: stats.untouchedBytes, attributes: { state: 'untouched' } },
+    { value: stats.metadataBytes, attributes: { state: 'metadata' } },
+  ],
+};
+
+const classBlocks: Metric = {
+  name: 'shmalloc.class.blocks',
+  kind: 'level',
+  unit: '{block}',
+  description: 'Blocks of a size class by where they are',
+  read: (stats) =>
+    usedClasses(stats).flatMap(({ blockBytes: block_bytes, ...c }) => [
+      { value: c.blocksInUse, attributes: { block_bytes, state: 'in_use' } },
+      { value: c.blocksCached, attributes: { block_bytes, state: 'cached' } },
+      { value: c.blocksFree, attributes: { block_bytes, state: 'free' } },
+    ]),
+};
+
+// ---- the table
+
+const seconds = (nanoseconds: number): number => nanoseconds / 1e9;
+
+const HEAP_METRICS: readonly Metric[] = [
+  one('gauge', 'By', 'heap.reserved', 'Length of the heap', (s) => s.reservedBytes),
+  memory,
+  one(
+    'gauge',
+    'By',
+    'heap.footprint',
+    'Data pages ever taken from the reserve',
+    (s) => s.footprintBytes,
+  ),
+  one(
+    'gauge',
+    'By',
+    'heap.mapped',
+    'Bytes of pages in spans and large blocks',
+    (s) => s.mappedBytes,
+  ),
+  one(
+    'gauge',
+    'By',
+    'heap.mapped_peak',
+    'Most pages mapped at once since creation or resetStats()',
+    (s) => s.peakFootprintBytes,
+  ),
+  one(
+    'gauge',
+    'By',
+    'heap.brk',
+    'How far spans and small runs have grown from the bottom',
+    (s) => s.brkBytes,
+  ),
+  one(
+    'gauge',
+    'By',
+    'heap.live_peak',
+    'Most bytes in use since creation or resetStats(), sampled',
+    (s) => s.fragmentation.peakLiveBytes,
+  ),
+];
+
+const fragmentation = (
+  unit: MetricUnit,
+  name: string,
+  description: string,
+  field: keyof HeapStats['fragmentation'],
+): Metric =>
+  one('gauge', unit, `fragmentation.${name}`, description, (s) => s.fragmentation[field]);
+
+const FRAGMENTATION_METRICS: readonly Metric[] = [
+  fragmentation('By', 'internal', 'Bytes in use that nobody asked for, sampled', 'internalBytes'),
+  fragmentation(
+    '1',
+    'internal_ratio',
+    'Bytes that nobody asked for, of all in use',
+    'internalRatio',
+  ),
+  fragmentation('By', 'largest_free_run', 'Longest run of free pages', 'largestFreeRunBytes'),
+  fragmentation(
+    '1',
+    'external_ratio',
+    'Free pages that are not in the longest run, of all',
+    'externalRatio',
+  ),
+  fragmentation('By', 'largest_fit', 'Longest run to be had, reserve included', 'largestFitBytes'),
+  fragmentation('1', 'footprint_ratio', 'Footprint over most in use', 'footprintOverPeakLive'),
+];
+
+const CALL_METRICS: readonly Metric[] = [
+  one('counter', '{allocation}', 'allocations', 'Blocks allocated', (s) => s.allocations),
+  one('counter', '{free}', 'frees', 'Blocks freed', (s) => s.frees),
+  one('counter', 'By', 'allocated', 'Bytes allocated', (s) => s.totalAllocatedBytes),
+  one('counter', 'By', 'freed', 'Bytes freed', (s) => s.totalFreedBytes),
+  one('level', '{block}', 'large.blocks', 'Large blocks in use', (s) => s.large.blocksInUse),
+  one('level', 'By', 'large.memory', 'Bytes of large blocks in use', (s) => s.large.bytesInUse),
+  one(
+    'counter',
+    '{allocation}',
+    'large.allocations',
+    'Large blocks allocated',
+    (s) => s.large.allocations,
+  ),
+  one('counter', '{free}', 'large.frees', 'Large blocks freed', (s) => s.large.frees),
+  one('counter', '{run}', 'page_heap.splits', 'Runs split in two', (s) => s.splits),
+  one(
+    'counter',
+    '{run}',
+    'page_heap.coalesces',
+    'Free runs joined with a neighbour',
+    (s) => s.coalesces,
+  ),
+  one(
+    'counter',
+    '{run}',
+    'page_heap.direct_maps',
+    'Runs of 128 KiB and more taken',
+    (s) => s.directMaps,
+  ),
+];
+
+const THREAD_METRICS: readonly Metric[] = [
+  one('level', '{thread}', 'threads', 'Threads attached', (s) => attachedThreads(s)),
+  one('counter', '{lock}', 'lock.acquisitions', 'Locks taken', (s) => s.locks.acquisitions),
+  one(
+    'counter',
+    '{lock}',
+    'lock.contentions',
+    'Locks that a thread had to wait for',
+    (s) => s.locks.contentions,
+  ),
+  one('counter', 's', 'lock.wait', 'Time that threads waited for locks', (s) =>
+    seconds(s.locks.waitNanoseconds),
+  ),
+  one('gauge', 's', 'lock.longest_wait', 'Longest wait for a lock', (s) =>
+    seconds(s.locks.longestWaitNanoseconds),
+  ),
+  one(
+    'counter',
+    '{lock}',
+    'lock.owner_deaths',
+    'Locks taken over from dead threads',
+    (s) => s.locks.ownerDeaths,
+  ),
+  one(
+    'counter',
+    '{slot}',
+    'recovery.slots',
+    'Slots of dead threads taken back',
+    (s) => s.recovery.recoveries,
+  ),
+  one(
+    'counter',
+    '{block}',
+    'recovery.blocks',
+    'Cached blocks of dead threads taken back',
+    (s) => s.recovery.blocksReturned,
+  ),
+  one(
+    'counter',
+    '{run}',
+    'recovery.runs',
+    'Runs taken back that dead threads were allocating or freeing',
+    (s) => s.recovery.runsReturned,
+  ),
+  slot(
+    'counter',
+    '{allocation}',
+    'allocations',
+    'Blocks allocated by the threads of a slot',
+    (t) => t.allocations,
+  ),
+  slot('counter', '{free}', 'frees', 'Blocks freed by the threads of a slot', (t) => t.frees),
+  slot('counter', '{refill}', 'refills', 'Refills of the caches of a slot', (t) => t.refills),
+  slot('counter', '{flush}', 'flushes', 'Flushes of the caches of a slot', (t) => t.flushes),
+  slot('level', 'By', 'cached', 'Bytes in the caches of a slot', (t) => t.cachedBytes),
+];
+
+const CLASS_METRICS: readonly Metric[] = [
+  classBlocks,
+  each('level', '{span}', 'spans', 'Spans of a size class', (c) => c.spans),
+  each(
+    'counter',
+    '{allocation}',
+    'allocations',
+    'Blocks of a size class allocated',
+    (c) => c.allocations,
+  ),
+  each('counter', '{free}', 'frees', 'Blocks of a size class freed', (c) => c.frees),
+  each(
+    'gauge',
+    'By',
+    'internal',
+    'Bytes in blocks of a size class that nobody asked for, sampled',
+    (c) => c.internalBytes,
+  ),
+];
+
+function attachedThreads({ threads }: HeapStats): number {
+  return threads.filter(({ attached }) => attached).length;
+}
+
+/** All of them, in the order in which they are told. */
+export const METRICS: readonly Metric[] = [
+  ...HEAP_METRICS,
+  ...FRAGMENTATION_METRICS,
+  ...CALL_METRICS,
+  ...THREAD_METRICS,
+  ...CLASS_METRICS,
+];

@@ -1,0 +1,121 @@
+/**
+ * Metrics: a heap's statistics in the formats of monitoring systems.
+ *
+ * Called by SharedHeap.metrics(). Any thread; takes no lock. What there is to tell is in
+ * metric-table.ts; here are the two formats.
+ *
+ * I1  A counter never falls, from one call of a thread to the next. What is derived from several
+ *     words read at different moments may fall for a moment, and monitoring would take that for a
+ *     restart and count all of it again: the highest value told is told until it is reached.
+ */
+
+import { show, typeError } from '../base/index.js';
+import type { HeapStats } from './heap-stats.js';
+import {
+  type Metric,
+  type MetricKind,
+  type MetricPoint,
+  type MetricUnit,
+  prometheusName,
+} from './metric.js';
+import { METRICS } from './metric-table.js';
+
+/** Labels that are put on every value, as a name for the heap: `{ heap: 'images' }`. */
+export type MetricLabels = Readonly<Record<string, string>>;
+
+/** A metric as OpenTelemetry has it: `kind` says which instrument it is for. */
+export interface OtelMetric {
+  /** As `shmalloc.heap.memory`. */
+  readonly name: string;
+  readonly kind: 'observable_counter' | 'observable_up_down_counter' | 'observable_gauge';
+  /** `By`, `s`, `1`, or what is counted: `{block}`. */
+  readonly unit: MetricUnit;
+  readonly description: string;
+  readonly points: readonly MetricPoint[];
+}
+
+/** What a response with the Prometheus text is to say of itself. */
+export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+const OTEL_KINDS: Record<MetricKind, OtelMetric['kind']> = {
+  counter: 'observable_counter',
+  level: 'observable_up_down_counter',
+  gauge: 'observable_gauge',
+};
+
+/** One thread's view of one heap's metrics: it remembers what it has told. */
+export interface MetricSource {
+  prometheus(stats: HeapStats, labels: MetricLabels): string;
+  otel(stats: HeapStats, labels: MetricLabels): OtelMetric[];
+}
+
+export function createMetricSource(): MetricSource {
+  /** The highest value of each counter's points. */
+  const told = new Map<string, number>();
+
+  function rising(metric: Metric, point: MetricPoint): MetricPoint {
+    const key = `${metric.name} ${Object.values(point.attributes).join(' ')}`;
+    const value = Math.max(point.value, told.get(key) ?? 0);
+    told.set(key, value);
+    return value === point.value ? point : { ...point, value };
+  }
+
+  function pointsOf(metric: Metric, stats: HeapStats): MetricPoint[] {
+    const points = metric.read(stats);
+    return metric.kind === 'counter' ? points.map((point) => rising(metric, point)) : points;
+  }
+
+  return {
+    prometheus(stats, labels) {
+      checkLabels(labels);
+      const lines = METRICS.flatMap((metric) => {
+        const name = prometheusName(metric);
+        return [
+          `# HELP ${name} ${escapeHelp(metric.description)}.`,
+          `# TYPE ${name} ${metric.kind === 'counter' ? 'counter' : 'gauge'}`,
+          ...pointsOf(metric, stats).map(
+            ({ value, attributes }) =>
+              `${name}${renderLabels({ ...labels, ...attributes })} ${value}`,
+          ),
+        ];
+      });
+      return `${lines.join('\n')}\n`;
+    },
+    otel(stats, labels) {
+      checkLabels(labels);
+      return METRICS.map((metric) => ({
+        name: metric.name,
+        kind: OTEL_KINDS[metric.kind],
+        unit: metric.unit,
+        description: metric.description,
+        points: pointsOf(metric, stats).map(({ value, attributes }) => ({
+          value,
+          attributes: { ...labels, ...attributes },
+        })),
+      }));
+    },
+  };
+}
+
+/** Names that the table uses, and those that Prometheus keeps for itself, are refused. */
+function checkLabels(labels: MetricLabels): void {
+  for (const [name, value] of Object.entries(labels)) {
+    const own = ['state', 'block_bytes', 'slot'].includes(name);
+    if (/^(?!__)[a-zA-Z_]\w*$/.test(name) && !own && typeof value === 'string') continue;
+    throw typeError(
+      'ERR_SHMALLOC_INVALID_OPTION',
+      `metrics: a label is a name of letters, digits and _ that is not state, block_bytes or slot, ` +
+        `with a string; got ${show(name)} with ${show(value)}`,
+    );
+  }
+}
+
+function renderLabels(attributes: MetricPoint['attributes']): string {
+  const pairs = Object.entries(attributes).map(
+    ([name, value]) => `${name}="${escapeLabel(String(value))}"`,
+  );
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');

@@ -12,7 +12,14 @@ import { section } from './gate.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
-import { type Blocks, type Call, type Casualty, runCasualty, runScript, type Script } from './script.js';
+import {
+  type Blocks,
+  type Call,
+  type Casualty,
+  runCasualty,
+  runScript,
+  type Script,
+} from './script.js';
 import { type Identity, Thread } from './thread.js';
 import { type Shape, Violation, type World } from './world.js';
 
@@ -113,7 +120,11 @@ export const RECORD_PARTS: readonly Part[] = [
   },
   {
     name: 'recovery',
-    casualty: { script: [...three(1), ...freeThree, ...three(1)], killedAt: 'debug.live' },
+    casualty: {
+      script: [...three(1), ...freeThree, ...three(1)],
+      killedAt: 'debug.live',
+      passage: 4,
+    },
     run: [{ call: 'recover' }],
   },
   { name: 'detach', prepare: [...three(1), ...freeThree], run: [{ call: 'detach' }] },
@@ -268,7 +279,16 @@ class Pair {
     }
     const [first, second] = this.parts.map(({ name }) => name);
     const { quarantine } = this.start.shape;
-    found.set(kind, { first, second, quarantine, firstSteps, secondSteps, event, message, count: 1 });
+    found.set(kind, {
+      first,
+      second,
+      quarantine,
+      firstSteps,
+      secondSteps,
+      event,
+      message,
+      count: 1,
+    });
   }
 }
 

@@ -101,12 +101,7 @@ function* untag(w: World, address: number): Step<void> {
 }
 
 /** Large ones become RESERVED by the dead slot; those runs are freed after. */
-function* reserveOrphans(
-  w: World,
-  t: Thread,
-  blocks: readonly number[],
-  s: number,
-): Step<void> {
+function* reserveOrphans(w: World, t: Thread, blocks: readonly number[], s: number): Step<void> {
   yield* acquire(w, t, PAGE_LOCK);
   for (const address of blocks) {
     const page = address / PAGE_GRANULES;

@@ -171,12 +171,7 @@ function forgetAll(w: World, t: Thread): void {
 // ---- realloc
 
 /** Always moves. */
-export function* debugRealloc(
-  w: World,
-  t: Thread,
-  address: number,
-  wanted: Wanted,
-): Step<number> {
+export function* debugRealloc(w: World, t: Thread, address: number, wanted: Wanted): Step<number> {
   yield* begin(w);
   const moved = yield* make(w, t, wanted, {});
   if (moved === 0) return 0;

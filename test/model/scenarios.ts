@@ -383,12 +383,6 @@ const RECORDS: Scenario[] = [
   }),
 ];
 
-export const SCENARIOS: readonly Scenario[] = [
-  ...SMALL,
-  ...LARGE,
-  ...REALLOC,
-  ...DEAD,
-  ...RECORDS,
-];
+export const SCENARIOS: readonly Scenario[] = [...SMALL, ...LARGE, ...REALLOC, ...DEAD, ...RECORDS];
 
 export const SCENARIO_NAMES: readonly string[] = SCENARIOS.map(({ name }) => name);

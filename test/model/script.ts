@@ -97,13 +97,7 @@ function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
   }
 }
 
-function* runFree(
-  w: World,
-  t: Thread,
-  name: string,
-  blocks: Blocks,
-  shared: boolean,
-): Step<void> {
+function* runFree(w: World, t: Thread, name: string, blocks: Blocks, shared: boolean): Step<void> {
   const address = blocks.get(name);
   if (address === undefined) return;
   yield* (shared ? doFreeShared : doFree)(w, t, address);
@@ -115,7 +109,11 @@ function note(blocks: Blocks, name: string | undefined, address: number): void {
 }
 
 /** Runs a casualty to its end. Its thread id is of no one else. */
-export function runCasualty(w: World, { script, killedAt, passage = 1 }: Casualty, id: number): void {
+export function runCasualty(
+  w: World,
+  { script, killedAt, passage = 1 }: Casualty,
+  id: number,
+): void {
   const thread = new Thread(w, id, function* program(t) {
     yield* attach(w, t);
     yield* runScript(w, t, script, new Map());

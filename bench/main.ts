@@ -8,6 +8,7 @@
  */
 
 import { measureContention } from './contention.js';
+import { measureOptions } from './debug-options.js';
 import type { MicroResult } from './micro.js';
 import { findPeers, type Peers, runNode } from './native.js';
 import { type MicroRow, printReport, type Results, writeResults } from './report.js';
@@ -66,6 +67,8 @@ async function main(args: readonly string[]): Promise<void> {
     { smoke: effort.smoke, rounds: effort.rounds, milliseconds: effort.traceMs },
     (name) => tell(`trace ${name}`),
   );
+  tell('debug options');
+  const options = measureOptions(effort.rounds, effort.microMs);
   const results: Results = {
     smoke: effort.smoke,
     peers: peers.names,
@@ -74,6 +77,7 @@ async function main(args: readonly string[]): Promise<void> {
     contention,
     startup,
     traces,
+    options,
   };
   printReport(results);
   console.log(`\n${writeResults(results)}`);

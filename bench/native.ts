@@ -84,9 +84,14 @@ function unreachable(): never {
 }
 
 /** Runs a module of this program in a node process of its own and reads the JSON that it prints. */
-export function runNode<Result>(module: URL, args: readonly string[]): Result {
+export function runNode<Result>(
+  module: URL,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Result {
   const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(module), ...args], {
     encoding: 'utf8',
+    env: { ...process.env, ...variables },
     maxBuffer: 64 * 2 ** 20,
   });
   if (status !== 0) throw new Error(`${module} ${args.join(' ')} failed: ${stderr}`);

@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Contention } from './contention.js';
+import type { OptionCost } from './debug-options.js';
 import { BASELINE, ROOT } from './native.js';
 import type { StartupResult } from './startup.js';
 import { geometricMean, type TraceResult } from './traces.js';
@@ -32,6 +33,7 @@ export interface Results {
   readonly contention: Contention;
   readonly startup: StartupResult;
   readonly traces: readonly TraceResult[];
+  readonly options: readonly OptionCost[];
 }
 
 /** A target, and whether it was met. */
@@ -134,6 +136,19 @@ export function printReport(results: Results): void {
       number(startup.attachMs, 2),
       ...judged(startup.attachMs, ATTACH_MS_MAX, startup.attachMs < ATTACH_MS_MAX, '<'),
     ],
+  ]);
+
+  const plain = results.options[0];
+  heading('debug options, ns a round (and times the round without any)');
+  print([
+    ['option', 'pair 64 B', '', 'replacement', ''],
+    ...results.options.map(({ option, pair, replace }) => [
+      option,
+      number(pair),
+      number(pair / (plain?.pair ?? Number.NaN)),
+      number(replace),
+      number(replace / (plain?.replace ?? Number.NaN)),
+    ]),
   ]);
 
   const targets = targetsOf(results);

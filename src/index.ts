@@ -1,6 +1,8 @@
 /** The package's main entry: the heap. Loads nothing but Node's own modules. */
 export {
   type Address,
+  type BlockDamage,
+  BlockDamagedError,
   type ErrorCode,
   HeapCorruptionError,
   HeapError,
@@ -9,8 +11,10 @@ export {
   NULL,
   ThreadSafetyError,
 } from './base/index.js';
+export type { HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
+  type DebugOptions,
   type HeapHandle,
   type HeapOptions,
   type Recovered,

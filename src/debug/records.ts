@@ -8,7 +8,7 @@
  * alignment asks for it.
  */
 
-import { type Address, GRANULE_BYTES, GRANULE_SHIFT, roundUp } from '../base/index.js';
+import { type Address, GRANULE_BYTES, GRANULE_SHIFT, NULL, roundUp } from '../base/index.js';
 import { ALIGNMENT_MAX } from '../heap/index.js';
 import {
   type BlockRecord,
@@ -20,7 +20,7 @@ import {
   getRequested,
   getState,
   type HeapMemory,
-  LIVE_BLOCK,
+  NO_BLOCK,
   readStack,
   stateFrontBytes,
   stateKind,
@@ -38,6 +38,8 @@ export interface Records {
   frontOf(alignment: number): number;
   /** The block that a program knows by this address; 0 = none that is allocated. */
   find(user: number): Address;
+  /** The block that it last knew by this address and that is gone; 0 = none. */
+  findGone(user: number): Address;
   recordOf(block: number): BlockRecord;
   /** Bytes of the program's part, of a block of so many bytes. */
   usableOf(block: number, blockBytes: number): number;
@@ -55,24 +57,22 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
 
   const recordOf = (block: number): BlockRecord => blockRecord(geometry.blockRecords, block);
 
-  /** Is there an allocated block with this front, for this address? */
-  function fits(user: number, front: number): boolean {
-    const block = user - front;
-    if (block < geometry.dataStart || tags[block >>> GRANULE_SHIFT] === 0) return false;
-    const state = getState(i32, recordOf(block));
-    return stateKind(state) !== 0 && stateFrontBytes(state) === front;
-  }
+  const isAllocated = (block: number): boolean => tags[block >>> GRANULE_SHIFT] !== 0;
 
-  function find(user: number): Address {
-    if (!isDataAddress(user)) return 0 as Address;
+  function findBlock(user: number, allocated: boolean): Address {
+    if (!isDataAddress(user)) return NULL;
     let tried = -1;
     // Most blocks have the plain front; one more for each alignment that the address has.
     for (let a = GRANULE_BYTES; a <= ALIGNMENT_MAX && user % a === 0; a *= 2) {
       const front = frontOf(a);
-      if (front !== tried && fits(user, front)) return (user - front) as Address;
+      const block = (user - front) as Address;
+      if (front !== tried && block >= geometry.dataStart && isAllocated(block) === allocated) {
+        const state = getState(i32, recordOf(block));
+        if (stateKind(state) !== NO_BLOCK && stateFrontBytes(state) === front) return block;
+      }
       tried = front;
     }
-    return 0 as Address;
+    return NULL;
   }
 
   function isDataAddress(user: unknown): user is number {
@@ -97,7 +97,8 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
 
   return {
     frontOf,
-    find,
+    find: (user) => findBlock(user, true),
+    findGone: (user) => findBlock(user, false),
     recordOf,
     usableOf,
     allocatorOf: (block) => partyOf(getAllocator(u32, recordOf(block))),
@@ -107,6 +108,3 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
     },
   };
 }
-
-/** Is a block with this state in the program's hands? */
-export const isLive = (state: number): boolean => stateKind(state) === LIVE_BLOCK;

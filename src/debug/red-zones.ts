@@ -26,10 +26,12 @@ export interface RedZones {
 export function createRedZones({ u8, i32, u32, geometry }: HeapMemory): RedZones {
   const [low, high] = getSecret(u32, geometry.debug);
 
+  /** The finisher of MurmurHash3 (Appleby), then out of the bytes that programs mostly write. */
   function wordAt(word: number): number {
-    let x = Math.imul(word ^ low, 0x9e3779b1) + high;
-    x ^= x >>> 15;
-    return (Math.imul(x, 0x85ebca6b) & 0x5f5f5f5f) | 0x80808080;
+    let x = Math.imul(word ^ low, 0x9e3779b1) ^ high;
+    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+    return ((x ^ (x >>> 16)) & 0x5f5f5f5f) | 0x80808080;
   }
 
   const byteAt = (address: number): number =>

@@ -5,8 +5,15 @@
  * Used by debug-calls.ts. Any thread; takes the page lock for a moment.
  */
 
-import { type Address, GRANULE_BYTES, hex, InvalidAddressError } from '../base/index.js';
-import type { BlockPlace, HeapCore } from '../heap/index.js';
+import {
+  type Address,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  hex,
+  InvalidAddressError,
+  NULL,
+} from '../base/index.js';
+import type { HeapCore } from '../heap/index.js';
 import {
   FREED_BLOCK,
   getRequested,
@@ -22,30 +29,38 @@ export function createRefusals(
   core: HeapCore,
   records: Records,
 ): (asked: string, address: unknown) => Error {
-  const { i32, u32, geometry } = core.memory;
+  const { i32, u32, tags, geometry } = core.memory;
 
   return (asked, address) => {
     const inData =
       typeof address === 'number' &&
-      Number.isInteger(address) &&
+      address % GRANULE_BYTES === 0 &&
       address >= geometry.dataStart &&
       address < geometry.end;
-    if (!inData || address % GRANULE_BYTES !== 0) return core.diagnose(asked, address);
-    const place = core.inspect(address);
-    if (place.is !== 'block') return core.diagnose(asked, address);
-    const state = getState(i32, records.recordOf(place.start));
-    if (stateKind(state) === NO_BLOCK) return core.diagnose(asked, address);
-    return refuse(asked, address as Address, place, state);
+    if (!inData) return core.diagnose(asked, address);
+    // Pages that are free now may be those of a large block that was freed.
+    const start = records.findGone(address) || blockAt(address);
+    if (start === 0) return core.diagnose(asked, address);
+    return refuse(asked, address as Address, start, getState(i32, records.recordOf(start)));
   };
 
-  function refuse(asked: string, address: Address, place: BlockPlace, state: number): Error {
-    const user = place.start + stateFrontBytes(state);
-    const bytes = getRequested(u32, records.recordOf(place.start));
+  /** The block around an address, if one was ever made there. */
+  function blockAt(address: number): Address {
+    const place = core.inspect(address);
+    if (place.is !== 'block') return NULL;
+    return stateKind(getState(i32, records.recordOf(place.start))) === NO_BLOCK
+      ? NULL
+      : place.start;
+  }
+
+  function refuse(asked: string, address: Address, start: Address, state: number): Error {
+    const user = start + stateFrontBytes(state);
+    const bytes = getRequested(u32, records.recordOf(start));
     const block = `block at ${hex(user)}, ${bytes} bytes`;
-    const lines = biography(records, place.start);
+    const lines = biography(records, start);
     const error = (reason: 'freed' | 'interior', text: string) =>
       new InvalidAddressError(asked, address, reason, [text, ...lines].join('\n'));
-    const gone = stateKind(state) === FREED_BLOCK || !place.live;
+    const gone = stateKind(state) === FREED_BLOCK || tags[start >>> GRANULE_SHIFT] === 0;
     if (address === user) {
       if (gone) return error('freed', `the ${block}, is freed already`);
       return error('freed', `the ${block}, is live now, and was not a moment ago`);

@@ -6,6 +6,7 @@ export type {
   VerifyProblem,
   VerifyReport,
 } from '../heap/index.js';
+export type { DebugOptions } from './debug-options.js';
 export { workerDataWith } from './default-heap.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';

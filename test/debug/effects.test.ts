@@ -1,0 +1,274 @@
+/**
+ * Proves what each debug option does to the calls, with both sets of them; history and checks.
+ */
+
+import test, { type ExecutionContext } from 'ava';
+import { type Address, type DebugOptions, type HistoryEvent, SharedHeap } from 'shmalloc';
+import { type Calls, FACES } from '../heap/faces.js';
+
+const KIB = 1024;
+
+interface Stage extends Calls {
+  readonly t: ExecutionContext;
+  readonly heap: SharedHeap;
+}
+
+function eachFace(title: string, debug: DebugOptions, play: (stage: Stage) => void): void {
+  for (const [face, calls] of Object.entries(FACES)) {
+    test(`${title} (${face})`, (t) => {
+      const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
+      play({ t, heap, ...calls(heap) });
+      t.deepEqual(heap.verify({ quiet: true }).problems, []);
+      heap.detach();
+    });
+  }
+}
+
+const ALL: DebugOptions = {
+  scribble: true,
+  preScribble: true,
+  guard: 16,
+  quarantine: 64 * KIB,
+  checkStart: 50,
+  checkEach: 50,
+  strict: true,
+  history: 64,
+  stacks: 4,
+};
+
+eachFace('preScribble: new blocks are full of 0xAA, but for calloc', { preScribble: true }, (s) => {
+  const { t, heap, malloc, calloc, realloc, alignedAlloc } = s;
+  for (const size of [1, 100, 5000, 200_000]) {
+    for (const address of [malloc(size), alignedAlloc(4096, size)]) {
+      t.true(heap.u8.slice(address, address + size).every((byte) => byte === 0xaa));
+    }
+    const zeroed = calloc(1, size);
+    t.true(heap.u8.slice(zeroed, zeroed + size).every((byte) => byte === 0));
+    heap.u8.fill(7, zeroed, zeroed + size);
+    const grown = realloc(zeroed, size * 2);
+    t.true(heap.u8.slice(grown, grown + size).every((byte) => byte === 7));
+    t.true(
+      heap.u8.slice(grown + size, grown + 2 * size).every((byte) => byte === 0xaa || byte === 7),
+    );
+  }
+});
+
+eachFace('all options: sizes, alignments and contents are as without them', ALL, (s) => {
+  const { t, heap, malloc, free, calloc, realloc, alignedAlloc } = s;
+  t.notThrows(() => free(0 as Address));
+  t.not(malloc(0), 0);
+  t.is(heap.usableSize(malloc(0)), 0);
+  for (const size of [1, 15, 16, 17, 1000, 65_536, 65_537, 300_000]) {
+    const p = malloc(size);
+    t.is(p % 16, 0);
+    t.is(heap.usableSize(p), size);
+    heap.u8.fill(3, p, p + size);
+    const q = realloc(p, size + 100);
+    t.true(
+      heap.u8.slice(q, q + size).every((byte) => byte === 3),
+      'kept',
+    );
+    const r = realloc(q, Math.ceil(size / 2));
+    t.is(heap.usableSize(r), Math.ceil(size / 2));
+    t.true(heap.view(Uint8Array, r, Math.ceil(size / 2)).every((byte) => byte === 3));
+    t.throws(() => heap.view(Uint8Array, r, Math.ceil(size / 2) + 1), { instanceOf: RangeError });
+    t.true(realloc(r, 0) === 0);
+    const z = calloc(size, 1);
+    t.true(heap.u8.slice(z, z + size).every((byte) => byte === 0));
+    free(z);
+    for (let alignment = 1; alignment <= 65_536; alignment *= 2) {
+      const a = alignedAlloc(alignment, size);
+      t.is(a % alignment, 0);
+      t.is(heap.usableSize(a), size);
+      free(a);
+    }
+  }
+  t.throws(() => malloc(-1), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+  t.throws(() => malloc('1' as never), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+  t.throws(() => calloc(1, Number.NaN), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+  t.throws(() => realloc(0 as Address, 1.5), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+  t.throws(() => alignedAlloc(3, 8), { code: 'ERR_SHMALLOC_INVALID_ALIGNMENT' });
+  t.true(malloc(2 ** 40) === 0, 'no room');
+});
+
+eachFace('all options: a full heap ends its quarantine before it answers 0', ALL, (s) => {
+  const { t, malloc, free } = s;
+  const blocks: Address[] = [];
+  for (let p = malloc(10_000); p !== 0; p = malloc(10_000)) blocks.push(p);
+  t.true(blocks.length > 500);
+  t.true(malloc(10_000) === 0);
+  const last = blocks.pop() as Address;
+  free(last);
+  t.is(malloc(10_000), last, 'the one that was freed, out of the quarantine');
+  for (const block of blocks) free(block);
+  free(last);
+});
+
+for (const [address, reason] of [
+  [Number.NaN, 'nan'],
+  [-16, 'negative'],
+  [1.5, 'fractional'],
+  ['a text', 'not-a-number'],
+  [16, 'metadata'],
+  [2 ** 31, 'out-of-range'],
+] as const) {
+  eachFace(
+    `all options: ${String(address)} is refused as without them`,
+    ALL,
+    ({ t, heap, free }) => {
+      for (const call of [free, heap.usableSize.bind(heap)]) {
+        const error = t.throws(() => call(address as Address), {
+          code: 'ERR_SHMALLOC_INVALID_ADDRESS',
+        });
+        t.is((error as { reason?: string })?.reason, reason);
+      }
+    },
+  );
+}
+
+eachFace('direct: every block is a run of its own', { direct: true }, (s) => {
+  const { t, heap, malloc, realloc, calloc, free } = s;
+  const blocks = [malloc(1), malloc(100), calloc(3, 5), realloc(malloc(8), 9)];
+  t.is(new Set(blocks.map((address) => address >>> 13)).size, 4);
+  t.is(heap.stats().large.blocksInUse, 4);
+  t.is(
+    heap.stats().sizeClasses.reduce((sum, c) => sum + c.blocksInUse, 0),
+    0,
+  );
+  for (const block of blocks) free(block);
+  t.is(heap.stats().large.blocksInUse, 0);
+});
+
+eachFace(
+  "onError 'ignore': a bad free does nothing, a good one is done",
+  { onError: 'ignore', guard: 16 },
+  (s) => {
+    const { t, heap, malloc, free, realloc } = s;
+    const p = malloc(100);
+    t.notThrows(() => free((p + 16) as Address));
+    t.notThrows(() => free(3 as Address));
+    heap.u8[p + 100] = 0;
+    t.notThrows(() => free(p), 'freed, for all its damage');
+    t.notThrows(() => free(p));
+    t.is(heap.blocks().length, 0);
+    t.throws(() => realloc(p, 5), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
+  },
+);
+
+test("onError 'warn': a bad free is a warning with the error's code", async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', debug: { onError: 'warn' } });
+  const warned = new Promise<Error & { code?: string }>((resolve) => {
+    process.once('warning', resolve);
+  });
+  heap.free_ts(24 as Address);
+  const warning = await warned;
+  t.is(warning.code, 'ERR_SHMALLOC_INVALID_ADDRESS');
+  t.regex(warning.message, /cannot free 0x18: in the heap's metadata/);
+});
+
+eachFace(
+  'checkStart, checkEach: damage is found in time, by any call',
+  { guard: 16, checkStart: 10, checkEach: 5 },
+  (s) => {
+    const { t, heap, malloc } = s;
+    const p = malloc(10);
+    heap.u8[p + 10] = 1;
+    const thrownIn: number[] = [];
+    for (let call = 2; call <= 25; call++) {
+      try {
+        malloc(10);
+      } catch (error) {
+        t.is((error as { code?: string }).code, 'ERR_SHMALLOC_CHECK_FAILED');
+        t.regex((error as Error).message, /1 byte past the end of the block/);
+        thrownIn.push(call);
+      }
+    }
+    t.deepEqual(thrownIn, [10, 15, 20, 25]);
+    t.is(heap.blocks().length, 21, 'a call that threw did nothing');
+    t.throws(() => heap.free_ts(p), { code: 'ERR_SHMALLOC_BLOCK_DAMAGED' });
+  },
+);
+
+eachFace(
+  'history: every call, with sizes, oldest first, as many as there is room for',
+  { history: 8, quarantine: 1000 },
+  (s) => {
+    const { t, heap, malloc, free, calloc, realloc, alignedAlloc } = s;
+    const p = malloc(10);
+    const q = calloc(2, 20);
+    const r = realloc(q, 30);
+    const a = alignedAlloc(64, 40);
+    free(p);
+    const seen = heap.history();
+    t.deepEqual(
+      seen.map(({ operation, address, requestedBytes }) => [operation, address, requestedBytes]),
+      [
+        ['malloc', p, 10],
+        ['calloc', q, 40],
+        ['realloc', r, 30],
+        ['alignedAlloc', a, 40],
+        ['free', p, 10],
+      ],
+    );
+    t.is(seen[2]?.from, q);
+    t.true(seen.every(({ threadId, usableBytes }) => threadId === 0 && usableBytes >= 10));
+    t.true(Math.abs((seen[4] as HistoryEvent).time - Date.now()) < 60_000);
+    const times = seen.map(({ time }) => time);
+    t.deepEqual(
+      times,
+      times.toSorted((x, y) => x - y),
+    );
+    t.deepEqual(
+      heap.history({ address: q }).map(({ operation }) => operation),
+      ['calloc', 'realloc'],
+    );
+    t.deepEqual(heap.history({ last: 2 }), seen.slice(3));
+    t.deepEqual(heap.history({ thread: 99 }), []);
+    for (let n = 0; n < 20; n++) free(malloc(n));
+    const later = heap.history();
+    t.is(later.length, 8);
+    t.deepEqual(
+      later.map(({ requestedBytes }) => requestedBytes),
+      [16, 16, 17, 17, 18, 18, 19, 19],
+    );
+  },
+);
+
+test('history: a heap without it says which option it wants', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB' });
+  const error = t.throws(() => heap.history(), { code: 'ERR_SHMALLOC_OPTION_OFF' });
+  t.regex(String(error?.message), /SHMALLOC_HISTORY/);
+});
+
+eachFace(
+  'stacks: each distinct one once; every n-th only',
+  { history: 100, stacks: { depth: 2, every: 3 } },
+  (s) => {
+    const { t, heap, malloc } = s;
+    for (let n = 0; n < 9; n++) malloc(n);
+    const stacks = heap.history().map(({ stack }) => stack);
+    t.deepEqual(
+      stacks.map((stack) => stack !== undefined),
+      [false, false, true, false, false, true, false, false, true],
+    );
+    t.is(new Set(stacks.filter(Boolean)).size, 1);
+    t.is(stacks[2]?.split('\n').length, 2);
+    t.notRegex(String(stacks[2]), /src.debug|shared-heap/, "none of the package's own frames");
+  },
+);
+
+test('detach: what waits in quarantine is given back', (t) => {
+  const debug = { quarantine: 2 ** 30, scribble: true };
+  const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
+  for (const size of [8, 1000, 100_000])
+    for (let n = 0; n < 20; n++) heap.free_ts(heap.malloc_ts(size));
+  const before = heap.stats();
+  t.true(before.inUseBytes > 2_000_000);
+  t.is(heap.blocks().length, 0);
+  t.is(heap.verify({ quiet: true }).liveBlocks, 0);
+  heap.detach();
+  const after = heap.stats();
+  t.is(after.inUseBytes + after.cachedBytes, 0);
+  t.throws(() => heap.malloc_ts(8), { code: 'ERR_SHMALLOC_DETACHED' });
+  t.throws(() => heap.free_ts(16 as Address), { code: 'ERR_SHMALLOC_DETACHED' });
+});

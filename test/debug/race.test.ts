@@ -1,0 +1,75 @@
+/**
+ * Proves that `strict` catches two threads that free one block at the same instant, every time; and
+ * that a worker killed with blocks in quarantine takes none of them with it.
+ */
+
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { type HeapHandle, SharedHeap } from 'shmalloc';
+import { nextMessage } from '../workers.js';
+import type { RaceTask } from './race.worker.js';
+
+const ROUNDS = 3000;
+
+test('strict: of two threads that free one block at once, one is refused, every time', async (t) => {
+  using heap = SharedHeap.create({ size: '16MiB', threads: 4, debug: { strict: true } });
+  const control = new Int32Array(new SharedArrayBuffer(12));
+  const start = () => {
+    const workerData: RaceTask = { handle: heap.handle, control, rounds: ROUNDS };
+    return new Worker(new URL('./race.worker.js', import.meta.url), { workerData });
+  };
+  const refused = [start(), start()].map((worker) => nextMessage<number>(worker));
+  for (let round = 1; round <= ROUNDS; round++) {
+    Atomics.store(control, 2, 0);
+    Atomics.store(control, 1, heap.malloc_ts(100));
+    Atomics.store(control, 0, round);
+    for (let done = 0; done !== 2; done = Atomics.load(control, 2)) {
+      Atomics.wait(control, 2, done, 100);
+    }
+  }
+  const counts = await Promise.all(refused);
+  t.log(`refused: ${counts.join(' and ')}`);
+  t.is((counts[0] as number) + (counts[1] as number), ROUNDS);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  t.is(heap.blocks().length, 0);
+});
+
+const HOARDER = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  import(workerData.shmalloc).then(({ SharedHeap }) => {
+    const heap = SharedHeap.attach(workerData.handle);
+    const live = [];
+    for (let n = 0; ; n++) {
+      const address = heap.malloc_ts((n * 37) % 3000 + (n % 50 === 0 ? 70_000 : 0));
+      if (address !== 0) live.push(address);
+      if (live.length > 100) heap.free_ts(heap.realloc_ts(live.shift(), 500));
+      if (n === 500) parentPort.postMessage('busy');
+    }
+  });
+`;
+
+test('quarantine: a worker killed at any moment takes no freed block with it', async (t) => {
+  const debug = { quarantine: '1MiB', scribble: true, guard: 16, strict: true, history: 50 };
+  using heap = SharedHeap.create({ size: '32MiB', threads: 4, debug });
+  const shmalloc = new URL('../../src/index.js', import.meta.url).href;
+  for (let round = 0; round < 20; round++) {
+    const workerData: { handle: HeapHandle; shmalloc: string } = { handle: heap.handle, shmalloc };
+    const worker = new Worker(HOARDER, { eval: true, workerData });
+    await nextMessage(worker);
+    await wait(Math.random() * 5);
+    const exit = once(worker, 'exit');
+    await worker.terminate();
+    await exit;
+    heap.recover();
+    // What it had in its hands is live still, and nothing else is allocated.
+    const blocks = heap.blocks();
+    t.true(blocks.length >= 99 && blocks.length <= 102, `${blocks.length} blocks`);
+    for (const { address } of blocks) heap.free_ts(address);
+    const report = heap.verify({ quiet: true });
+    t.deepEqual(report.problems, []);
+    t.is(report.liveBlocks, 0);
+  }
+  t.true(heap.history().length > 0);
+});

@@ -1,0 +1,33 @@
+/** Thread of the race test: frees, at the same instant as another, whatever block it is told. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
+
+export interface RaceTask {
+  readonly handle: HeapHandle;
+  /** Words: round that may begin, address of its block, threads that are done. */
+  readonly control: Int32Array;
+  readonly rounds: number;
+}
+
+const SPINS = 100_000;
+
+const { handle, control, rounds } = workerData as RaceTask;
+const heap = SharedHeap.attach(handle);
+let refused = 0;
+for (let round = 1; round <= rounds; round++) {
+  // Mostly not asleep: both shall begin at once. With fewer processors than threads, they take turns.
+  for (let spins = 0; Atomics.load(control, 0) !== round; spins++) {
+    if (spins > SPINS) Atomics.wait(control, 0, round - 1, 1);
+  }
+  try {
+    heap.free_ts(Atomics.load(control, 1) as Address);
+  } catch (error) {
+    if ((error as { reason?: string }).reason !== 'freed') throw error;
+    refused++;
+  }
+  Atomics.add(control, 2, 1);
+  Atomics.notify(control, 2);
+}
+heap.detach();
+parentPort?.postMessage(refused);

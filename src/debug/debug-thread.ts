@@ -76,12 +76,12 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
   const shared = createDebugCalls(core.shared, thread);
   let solo: Calls | undefined;
 
-  /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
-  function close(): void {
-    if (isPoisoned(memory)) return;
-    const { error } = quarantine.drain(core.shared.free);
-    if (error !== null) thread.complain(error);
-  }
+  /**
+   * Gives back what the thread holds in quarantine: what was found in it. A broken heap keeps what
+   * it has.
+   */
+  const close = (): Error | null =>
+    isPoisoned(memory) ? null : quarantine.drain(core.shared.free).error;
 
   return {
     core: {
@@ -94,11 +94,11 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
       blocks: () => knowBlocks(memory, core.blocks(), records),
       verify,
       detach() {
-        try {
-          close();
-        } finally {
-          core.detach();
-        }
+        // Where this throws the thread stays attached: without its slot, what it holds back would be
+        // nobody's.
+        const error = close();
+        core.detach();
+        if (error !== null) thread.complain(error);
       },
     },
     history(filter) {

@@ -17,6 +17,7 @@ import {
   type Library,
   liveBlocks,
   makeHeap,
+  ownBlocks,
   withHook,
 } from './simulation.js';
 
@@ -52,7 +53,7 @@ export interface Stage {
 
 export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
   everybodyLives();
-  const memory = makeHeap(lib, threads);
+  const memory = makeHeap(lib, threads, scenario.debug);
   const books = new Set<Address>();
   const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [] };
   if (!scenario.alone) scenario.setup?.(new Program(attach(lib, memory, MAIN), books), blocks);
@@ -178,6 +179,13 @@ export function faultsOf(lib: Library, death: Death, { core, books }: Program): 
   const faults = problems.map(({ invariant, message }) => `${invariant}: ${message}`);
   for (const lock of heldLocks(lib, core.memory)) faults.push(`left behind: ${lock}`);
   for (const slot of slotsOf(lib, core, death.dead)) faults.push(`left behind: slot ${slot}`);
+  for (const [slot, blocks] of ownBlocks(lib, core.memory)) {
+    // The rescuer itself may hold blocks back, and so may others who live.
+    const { i32, geometry } = core.memory;
+    const owner = lib.layout.loadOwner(i32, geometry.registry, slot as SlotIndex);
+    if (owner !== 0 && !globalThis.shmallocDead.has(owner)) continue;
+    faults.push(`left behind: ${blocks} of slot ${slot}, freed or not handed out`);
+  }
   const live = liveBlocks(core);
   for (const address of live) if (!books.has(address)) faults.push(`lost: ${address}`);
   for (const address of books) {

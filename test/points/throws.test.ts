@@ -3,7 +3,7 @@
  * heap. What throws there in earnest is a stack overflow that no probe foresaw.
  *
  * Left out are the points of straight stores, where nothing is called and nothing can throw: those
- * of the fast paths and of a large block's commit, the first and last store of a solo section, and
+ * of the fast paths, of block records and of a large block's commit, the first and last store of a solo section, and
  * the one that gives a slot back.
  */
 
@@ -14,7 +14,7 @@ import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
 import { type Program, SCENARIOS, type Scenario, SMALL, TINY } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
-const CANNOT_THROW = /^(pop|push|solo|attach|detach)\.|^large\.(count|tag|commit)$/;
+const CANNOT_THROW = /^(pop|push|solo|attach|detach|debug)\.|^large\.(count|tag|commit)$/;
 
 class Injected extends Error {}
 

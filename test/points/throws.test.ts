@@ -10,7 +10,7 @@
 import test from 'ava';
 import type { Address } from 'shmalloc';
 import type * as Sync from '../../src/sync/index.js';
-import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
+import { faultsOf, faultsOfEmptying, leftBehind, setStage } from './deaths.js';
 import { type Program, SCENARIOS, type Scenario, SMALL, TINY } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
@@ -60,7 +60,7 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
   // Who threw has done nothing: a block in its hands is live, and it is alone to know.
   const death = { memory, point, n, books: victim.books, doubtful: [], survivor: undefined, dead };
   const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);
-  if (attached === 0) return { point, threw, faults: [] };
+  if (attached === 0) return { point, threw, faults: leftBehind(lib, memory) };
   victim.core.recover();
   const faults = faultsOf(lib, death, victim);
   return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, victim) };

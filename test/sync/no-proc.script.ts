@@ -108,7 +108,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
       point: 'flush.bit',
       passage: 1,
     };
-    const victim = new Worker(new URL('../points/kill.parts.js', import.meta.url), {
+    const victim = new Worker(new URL('../points/kill.worker.js', import.meta.url), {
       workerData: order,
     });
     const parked = await nextMessage(victim);

@@ -16,6 +16,9 @@
  * I4  PENDING and FREED blocks are the thread's own: should it die, recovery gives them back
  *     (layout/block-record.ts I2).
  * I5  realloc always moves, and makes the new block LIVE when the old one is given up.
+ * I6  Between PENDING and LIVE, and from a claim on, nothing is called that may throw: it would leave
+ *     a block that is nobody's. So stacks are taken before, the quarantine keeps what it cannot give
+ *     back, and what a realloc finds in it is told by the next call.
  */
 
 import {
@@ -48,6 +51,7 @@ import {
   setState,
   stateFrontBytes,
   stateKind,
+  swapState,
   withKind,
   writeAllocated,
   writeFreed,
@@ -94,21 +98,28 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   const { i32, u32, u8 } = memory;
   const { guardBytes, direct, strict } = settings;
 
-  /** Overflows here or not at all, and checks what is due. */
+  /** What a realloc found, which had a block to return: an error in its place would lose that. */
+  let owed: unknown = null;
+
+  /** Overflows here or where nothing is lost by it, checks what is due, and tells what is owed. */
   function begin(): void {
     probeStack(RESCUE_FRAMES);
     thread.tick();
+    if (owed === null) return;
+    const error = owed;
+    owed = null;
+    throw error;
   }
 
   // ---- allocation
 
   function allocate(operation: Operation, alignment: number, size: number): Address {
     begin();
+    const stack = thread.takeStack();
     const block = make(alignment, size);
     if (block === 0) return full(size);
     const user = userOf(block);
     if (operation === 'calloc') u8.fill(0, user, user + size);
-    const stack = thread.takeStack();
     note(operation, block, NULL, stack);
     publish(block, stack);
     return user;
@@ -133,7 +144,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     setState(i32, record, NO_BLOCK);
     writeAllocated(u32, record, size, threadId);
     // point: debug.pending
-    setState(i32, record, blockState(PENDING_BLOCK, slotIndex, front));
+    swapState(i32, record, blockState(PENDING_BLOCK, slotIndex, front));
     checks.paint(block, blockBytes);
     if (settings.preScribble) {
       const user = block + front;
@@ -186,8 +197,9 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     if (user === 0) return;
     begin();
     const block = look('free', user, thread.complain);
-    if (block === 0 || !claim(block, user, thread.complain)) return;
+    if (block === 0) return;
     const stack = thread.takeStack();
+    if (!claim(block, user, thread.complain)) return;
     note('free', block, NULL, stack);
     const late = retire(block, stack);
     if (late !== null) complainLate(late, user);
@@ -261,6 +273,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
       free(user);
       return NULL;
     }
+    const stack = thread.takeStack();
     const block = make(GRANULE_BYTES, size);
     if (block === 0) return full(size);
     const kept = Math.min(size, usableOf(old));
@@ -268,14 +281,22 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     try {
       claim(old, user, refuse);
     } catch (error) {
-      inner.free(block);
+      // Nobody was given the new one.
+      const record = records.recordOf(block);
+      setState(i32, record, withKind(getState(i32, record), FREED_BLOCK));
+      retire(block, 0);
       throw error;
     }
-    const stack = thread.takeStack();
     note('realloc', block, user, stack);
     const late = retire(old, stack);
     publish(block, stack);
-    if (late !== null) complainLate(late, user);
+    if (late !== null) {
+      try {
+        complainLate(late, user);
+      } catch (error) {
+        owed = error;
+      }
+    }
     return userOf(block);
   }
 

@@ -94,12 +94,12 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
   const eyes = createDebugEyes(core, settings, records, thread.bad);
   let solo: Calls | undefined;
 
-  /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
-  function close(): void {
-    if (isPoisoned(memory)) return;
-    const { error } = quarantine.drain(core.shared.free);
-    if (error !== null) thread.complain(error);
-  }
+  /**
+   * Gives back what the thread holds in quarantine: what was found in it. A broken heap keeps what
+   * it has.
+   */
+  const close = (): Error | null =>
+    isPoisoned(memory) ? null : quarantine.drain(core.shared.free).error;
 
   return {
     core: {
@@ -113,12 +113,12 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
       verify,
       detach() {
         core.news.telling(() => {
-          try {
-            close();
-          } finally {
-            tracer?.close();
-            core.detach();
-          }
+          // Where this throws the thread stays attached: without its slot, what it holds back would
+          // be nobody's.
+          const error = close();
+          tracer?.close();
+          core.detach();
+          if (error !== null) thread.complain(error);
         });
       },
     },

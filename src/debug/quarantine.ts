@@ -7,10 +7,12 @@
  * The queue itself is the thread's own, and may be lost with it: which blocks wait is in their
  * records (layout/block-record.ts I2), and recovery finds them there.
  *
- * I1  A block is in the queue, or given back: one that could not be given back stays in it.
+ * I1  A block is in the queue, or given back: one that cannot be given back now stays in it.
+ * I2  To add a block does not throw, since the block is freed: what cannot leave for it leaves with
+ *     the next one. A broken heap is another matter.
  */
 
-import type { Address } from '../base/index.js';
+import { type Address, HeapCorruptionError, InvalidAddressError } from '../base/index.js';
 
 export interface Quarantine {
   /**
@@ -40,8 +42,15 @@ export function createQuarantine(
 
   function release(free: (block: Address) => void): Error | null {
     const { block, bytes } = queue[oldest];
-    const error = check(block, bytes);
-    free(block);
+    // With nothing held back it was filled just now.
+    let error: Error | null = bytesMax === 0 ? null : check(block, bytes);
+    try {
+      free(block);
+    } catch (refused) {
+      // Another thread has freed it too, and was faster: it is not this thread's to give back.
+      if (!(refused instanceof InvalidAddressError)) throw refused;
+      error ??= refused;
+    }
     oldest++;
     total -= bytes;
     if (oldest * 2 >= queue.length) {
@@ -53,16 +62,16 @@ export function createQuarantine(
 
   return {
     add(block, bytes, free) {
-      if (bytesMax === 0) {
-        free(block);
-        return null;
-      }
       queue.push({ block, bytes });
       total += bytes;
       let found: Error | null = null;
-      while (total > bytesMax) {
-        const error = release(free);
-        found ??= error;
+      try {
+        while (total > bytesMax) {
+          const error = release(free);
+          found ??= error;
+        }
+      } catch (error) {
+        if (error instanceof HeapCorruptionError) throw error;
       }
       return found;
     },

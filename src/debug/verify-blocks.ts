@@ -7,20 +7,39 @@
  */
 
 import { addProblem, type Block, type VerifyReport } from '../heap/index.js';
-import { FREED_BLOCK, getState, type HeapMemory, stateKind } from '../layout/index.js';
+import {
+  FREED_BLOCK,
+  getState,
+  type HeapMemory,
+  LIVE_BLOCK,
+  loadOwner,
+  stateKind,
+  stateSlot,
+} from '../layout/index.js';
 import type { BlockChecks } from './block-checks.js';
 import type { Records } from './records.js';
 
-/** Checks all blocks, and takes those that the program has freed out of the report's counts. */
+/**
+ * Checks all blocks, and takes those that the program has freed out of the report's counts. A block
+ * in the name of a slot that nobody has would never come back: while others run it may only look so.
+ */
 export function verifyBlocks(
-  { i32 }: HeapMemory,
+  { i32, geometry }: HeapMemory,
   blocks: Iterable<Block>,
   records: Records,
   checks: BlockChecks,
   report: VerifyReport,
 ): void {
   for (const { address, bytes } of blocks) {
-    const freed = stateKind(getState(i32, records.recordOf(address))) === FREED_BLOCK;
+    const state = getState(i32, records.recordOf(address));
+    const freed = stateKind(state) === FREED_BLOCK;
+    const slot = stateSlot(state);
+    const someones =
+      stateKind(state) === LIVE_BLOCK || loadOwner(i32, geometry.registry, slot) !== 0;
+    if (report.quiet && !someones) {
+      const what = `freed or not handed out by the thread of slot ${slot}, which nobody has`;
+      addProblem(report, 'block-record I2', address, `the block was left behind, ${what}`);
+    }
     if (freed) {
       report.liveBlocks--;
       report.liveBytes -= bytes;

@@ -24,9 +24,10 @@ import {
 import {
   blockRecord,
   FREED_BLOCK,
-  getState,
   type HeapMemory,
   LARGE_RUN,
+  loadState,
+  loadTag,
   PAGE_LOCK,
   PENDING_BLOCK,
   pageOf,
@@ -64,8 +65,9 @@ function findOrphans(memory: HeapMemory, locks: Locks, slot: SlotIndex): Map<num
   const { i32, tags, geometry } = memory;
   const found = new Map<number, Address[]>();
   const look = (c: number, block: number): void => {
-    if (tags[block >>> GRANULE_SHIFT] === 0) return;
-    const state = getState(i32, blockRecord(geometry.blockRecords, block));
+    // In this order: the block may be another thread's, and just being handed out.
+    if (loadTag(tags, block) === 0) return;
+    const state = loadState(i32, blockRecord(geometry.blockRecords, block));
     const kind = stateKind(state);
     if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;
     const blocks = found.get(c) ?? [];

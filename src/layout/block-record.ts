@@ -78,6 +78,17 @@ export const getState = (i32: Int32Array, r: BlockRecord): number => i32[r + STA
 export const setState = (i32: Int32Array, r: BlockRecord, state: number): void => {
   i32[r + STATE] = state;
 };
+/**
+ * The same, and nothing that is stored after it is seen before it: for a state that must be there
+ * when the block's tag is.
+ */
+export const swapState = (i32: Int32Array, r: BlockRecord, state: number): number =>
+  Atomics.exchange(i32, r + STATE, state);
+/** For a reader who has found the tag by loadTag. */
+export const loadState = (i32: Int32Array, r: BlockRecord): number => Atomics.load(i32, r + STATE);
+/** A block's tag, read before its record is. */
+export const loadTag = (tags: Uint8Array, address: number): number =>
+  Atomics.load(tags, address >>> GRANULE_SHIFT);
 /** Changes the state if it is still `from`; what it was. */
 export const casState = (i32: Int32Array, r: BlockRecord, from: number, to: number): number =>
   Atomics.compareExchange(i32, r + STATE, from, to);

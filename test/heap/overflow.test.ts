@@ -33,6 +33,12 @@ for (const stackSizeMb of [0.5, 1]) {
   });
 }
 
+test.serial('a stack overflow in any call of an instrumented heap: in a worker', async (t) => {
+  const workerData: OverflowTask = { rounds: 100, debug: true };
+  const worker = new Worker(SCRIPT, { workerData, resourceLimits: { stackSizeMb: 0.5 } });
+  assertUnharmed(t, await nextMessage<Dives>(worker));
+});
+
 for (const [what, flags] of [
   ['that only interprets', ['--no-opt', '--no-sparkplug', '--no-maglev']],
   ['that compiles at once', ['--always-sparkplug']],

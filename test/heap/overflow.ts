@@ -26,6 +26,8 @@ const KINDS: readonly [bytes: number, blocks: number][] = [
 const ENTRIES = KINDS.reduce((sum, [, blocks]) => sum + blocks, 0);
 /** So many frames from the end calls are made: more than the deepest of them needs. */
 const NEAR_FRAMES = 120;
+/** The same of an instrumented heap, whose calls begin with a larger probe. */
+export const NEAR_FRAMES_DEBUG = 400;
 /** A dive begins with so many more words on the stack than the last one. */
 const SHIFT_WORDS = 40;
 const LOOK_EVERY = 100;
@@ -33,7 +35,12 @@ const WARM_UP_CALLS = 3000;
 const INVALID = 'ERR_SHMALLOC_INVALID_ADDRESS';
 
 /** @param unsafe every other dive with the calls without `_ts`: this thread is alone in the heap */
-export function dive(heap: SharedHeap, rounds: number, unsafe: boolean): Dives {
+export function dive(
+  heap: SharedHeap,
+  rounds: number,
+  unsafe: boolean,
+  nearFrames = NEAR_FRAMES,
+): Dives {
   const { u32, malloc_ts, free_ts, calloc_ts, realloc_ts } = heap;
   const sizes = new Uint32Array(ENTRIES);
   KINDS.reduce((n, [bytes, blocks]) => sizes.fill(bytes, n, n + blocks) && n + blocks, 0);
@@ -93,7 +100,7 @@ export function dive(heap: SharedHeap, rounds: number, unsafe: boolean): Dives {
     } catch {
       end = depth;
     }
-    if (end - depth < NEAR_FRAMES) {
+    if (end - depth < nearFrames) {
       try {
         act();
       } catch (error) {

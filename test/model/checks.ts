@@ -15,13 +15,17 @@ import {
   CLASSES,
   countBits,
   FREE,
+  FREED_BLOCK,
   KIND_NAMES,
   kindOf,
   LARGE,
   LARGE_TAG,
+  LIVE_BLOCK,
   PAGE_GRANULES,
   pagesOf,
   RESERVED,
+  stateKind,
+  stateSlot,
   UNTOUCHED,
 } from './words.js';
 import type { World } from './world.js';
@@ -132,6 +136,22 @@ export function checkQuiet(w: World): void {
   });
 }
 
+/** A tagged block: a program has it, or a living thread holds it back. */
+function checkHands(w: World, address: number, name: string): void {
+  const kind = stateKind(w.state[address]);
+  const waiting = w.waiting[address];
+  if (!w.isInstrumented || (kind === LIVE_BLOCK && waiting === 0)) {
+    if (!isInHands(w, address)) w.fail(`LOST: ${name} ${address}, which nobody was given`);
+    return;
+  }
+  if (w.liveOwner[address] !== 0) w.fail(`live ${name} ${address}: its record says ${kind}`);
+  const slot = stateSlot(w.state[address]);
+  if (kind === FREED_BLOCK && waiting !== 0 && w.claim[slot] === waiting) {
+    if (w.isRunning(waiting)) return;
+  }
+  w.fail(`LOST: ${name} ${address}, of kind ${kind} by slot ${slot}, in no quarantine`);
+}
+
 const isInHands = (w: World, address: number): boolean =>
   w.liveOwner[address] !== 0 || w.limboOwner[address] !== 0;
 
@@ -141,7 +161,7 @@ function checkRun(w: World, head: number, tagged: Set<number>): void {
   if (kind === RESERVED) w.fail(`the run at page ${head} is still RESERVED`);
   if (kind !== LARGE) return;
   if (w.tags[address] !== LARGE_TAG) w.fail(`the large block ${address} has no tag`);
-  if (!isInHands(w, address)) w.fail(`LOST: large block ${address}, which nobody was given`);
+  checkHands(w, address, 'large block');
   tagged.add(address);
 }
 
@@ -187,7 +207,7 @@ function checkBlocks(
         if (tag !== 0) w.fail(`block ${address} is free or cached and has tag ${tag}`);
         continue;
       }
-      if (!isInHands(w, address)) w.fail(`LOST: block ${address}, neither live, cached nor free`);
+      checkHands(w, address, 'block');
       if (tag !== c) w.fail(`live block ${address} has tag ${tag}`);
       tagged.add(address);
       inUse++;

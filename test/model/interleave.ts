@@ -12,11 +12,20 @@ import { section } from './gate.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
-import { type Blocks, type Casualty, runCasualty, runScript, type Script } from './script.js';
+import {
+  type Blocks,
+  type Call,
+  type Casualty,
+  runCasualty,
+  runScript,
+  type Script,
+} from './script.js';
 import { type Identity, Thread } from './thread.js';
-import { Violation, type World } from './world.js';
+import { type Shape, Violation, type World } from './world.js';
 
-const SHAPE = { pages: 14, slots: 6, limitStart: 1, limitMax: 2 };
+const SHAPE: Shape = { pages: 14, slots: 6, limitStart: 1, limitMax: 2 };
+/** What the instrumented pairs hold back. */
+const QUARANTINES = [0, 1];
 const MAIN_ID = 1;
 const PAIR_ID = 2;
 const CASUALTY_ID = 20;
@@ -28,7 +37,11 @@ export interface Part {
   readonly casualty?: Casualty;
   readonly prepare?: Script;
   readonly run: Script;
+  /** It frees a block that the main thread has given to both: see SHARED. */
+  readonly sharing?: true;
 }
+
+const SHARED = 'shared';
 
 const three = (c: number): Script => ['a', 'b', 'c'].map((as) => ({ call: 'malloc', c, as }));
 const freeThree: Script = ['a', 'b', 'c'].map((block) => ({ call: 'free', block }));
@@ -88,6 +101,39 @@ export const PARTS: readonly Part[] = [
   { name: 'verify', run: [{ call: 'verify' }] },
 ];
 
+const freeShared: Call = { call: 'free', block: SHARED, shared: true };
+
+/** For instrumented heaps. */
+export const RECORD_PARTS: readonly Part[] = [
+  {
+    name: 'malloc of used blocks',
+    prepare: [...three(1), ...freeThree],
+    run: [{ call: 'malloc', c: 1 }],
+  },
+  { name: 'frees of class 1', prepare: three(1), run: freeThree },
+  { name: 'large malloc', run: [{ call: 'large', pages: 1 }] },
+  { name: 'large free', prepare: [{ call: 'large', pages: 1, as: 'a' }], run: freeThree },
+  {
+    name: 'realloc',
+    prepare: [{ call: 'malloc', c: 1, as: 'a' }],
+    run: [{ call: 'realloc', block: 'a', pages: 1 }],
+  },
+  {
+    name: 'recovery',
+    casualty: {
+      script: [...three(1), ...freeThree, ...three(1)],
+      killedAt: 'debug.live',
+      passage: 4,
+    },
+    run: [{ call: 'recover' }],
+  },
+  { name: 'detach', prepare: [...three(1), ...freeThree], run: [{ call: 'detach' }] },
+  { name: 'free of a shared block', sharing: true, run: [freeShared, { call: 'detach' }] },
+];
+
+/** Two threads that free the same block: a program's mistake, which a strict claim finds. */
+export const DOUBLE_FREES = RECORD_PARTS.filter(({ sharing }) => sharing === true);
+
 /** What happens where the two stand. */
 const EVENTS = [
   'nothing',
@@ -101,6 +147,8 @@ type Event = (typeof EVENTS)[number];
 export interface Clash {
   readonly first: string;
   readonly second: string;
+  /** Of an instrumented heap. */
+  readonly quarantine?: number | undefined;
   readonly firstSteps: number;
   readonly secondSteps: number;
   readonly event: Event;
@@ -113,12 +161,23 @@ export interface Interleaving {
   readonly found: Map<string, Clash>;
 }
 
-export function interleave(rules: Rules, parts: readonly Part[] = PARTS): Interleaving {
+export function interleave(
+  rules: Rules,
+  parts: readonly Part[] = PARTS,
+  recordParts: readonly Part[] = RECORD_PARTS,
+): Interleaving {
   const result: Interleaving = { runs: 0, found: new Map() };
-  for (const first of parts) {
-    for (const second of parts) new Pair(rules, first, second, result).runAll();
+  runPairs(rules, parts, SHAPE, result);
+  for (const quarantine of QUARANTINES) {
+    runPairs(rules, recordParts, { ...SHAPE, quarantine }, result);
   }
   return result;
+}
+
+function runPairs(rules: Rules, parts: readonly Part[], shape: Shape, result: Interleaving): void {
+  for (const first of parts) {
+    for (const second of parts) new Pair(rules, first, second, shape, result).runAll();
+  }
 }
 
 interface Outcome {
@@ -136,13 +195,17 @@ class Pair {
   private readonly main: Identity;
   private readonly members: readonly { identity: Identity; blocks: Blocks }[];
 
-  constructor(rules: Rules, first: Part, second: Part, result: Interleaving) {
+  constructor(rules: Rules, first: Part, second: Part, shape: Shape, result: Interleaving) {
     this.parts = [first, second];
     this.result = result;
-    this.start = createWorld(rules, SHAPE);
-    this.world = createWorld(rules, SHAPE);
-    this.main = this.prepare(MAIN_ID, []).identity;
+    this.start = createWorld(rules, shape);
+    this.world = createWorld(rules, shape);
+    const sharing = first.sharing === true || second.sharing === true;
+    const main = this.prepare(MAIN_ID, sharing ? [{ call: 'malloc', c: 1, as: SHARED }] : []);
+    this.main = main.identity;
     this.members = this.parts.map(({ prepare = [] }, n) => this.prepare(PAIR_ID + n, prepare));
+    const shared = main.blocks.get(SHARED);
+    for (const { blocks } of this.members) if (shared !== undefined) blocks.set(SHARED, shared);
     this.parts.forEach(({ casualty }, n) => {
       if (casualty !== undefined) runCasualty(this.start, casualty, CASUALTY_ID + n);
     });
@@ -215,7 +278,17 @@ class Pair {
       return;
     }
     const [first, second] = this.parts.map(({ name }) => name);
-    found.set(kind, { first, second, firstSteps, secondSteps, event, message, count: 1 });
+    const { quarantine } = this.start.shape;
+    found.set(kind, {
+      first,
+      second,
+      quarantine,
+      firstSteps,
+      secondSteps,
+      event,
+      message,
+      count: 1,
+    });
   }
 }
 

@@ -16,7 +16,8 @@ import { runWitness, WITNESSES } from './witnesses.js';
 
 const USAGE = `usage: node dist/test/model/main.js <way> [options]
 
-  random [SEEDS]      random schedules: 5000 seeds, every fourth with errors in sections
+  random [SEEDS]      random schedules: 5000 seeds, every fourth with errors in sections, every
+                      third with an instrumented heap
   exhaustive          every scenario, victim killed at each step, then its rescuer; then errors
   interleave          pairs of threads, two preemptions, a kill or an error
   mutants [SEEDS]     each rule off alone: must be found, in 3000 seeds or by cuts
@@ -26,7 +27,7 @@ const USAGE = `usage: node dist/test/model/main.js <way> [options]
   --from SEED         random: the first seed (default 1)
   --set KEY=VALUE     random: what the seed would choose: pages, slots, workers, calls, mainCalls,
                       kills, throws, anywhere, reuseIds, lateMain, unsafe, churn, limitStart,
-                      limitMax; again for more
+                      limitMax, quarantine; again for more
   --rule NAME=VALUE   another value for a rule (see rules.ts); again for more
   --level 1|2|3       exhaustive: how deep (default 2)
   --only TEXT         exhaustive, mutants: only those with TEXT in their names
@@ -41,6 +42,16 @@ const REPORTED_MAX = 8;
 /** Every so many seeds of a plain random run has errors in its sections. */
 const ERROR_SEEDS = 4;
 const ERRORS: Options = { throws: 0.02, anywhere: true };
+/** Of every so many, one seed has an instrumented heap; a prime, so that all kinds have errors. */
+const RECORD_SEEDS = 3;
+const QUARANTINES = [0, 1, 2, 4];
+
+/** What a seed of a plain run is like. */
+function kindOf(seed: number): Options {
+  const errors = seed % ERROR_SEEDS === 0 ? ERRORS : {};
+  if (seed % RECORD_SEEDS !== 0) return errors;
+  return { ...errors, quarantine: QUARANTINES[Math.floor(seed / 12) % QUARANTINES.length] };
+}
 
 type Value = string | number | boolean;
 
@@ -127,8 +138,7 @@ function runRandom({ count, from, options, rules, trace }: Arguments): boolean {
   const totals = newTotals();
   const failures = new Map<string, { failure: Failure; count: number }>();
   let violations = 0;
-  const optionsOf = (seed: number): Options =>
-    seed % ERROR_SEEDS === 0 ? { ...ERRORS, ...options } : options;
+  const optionsOf = (seed: number): Options => ({ ...kindOf(seed), ...options });
   for (let seed = from; seed < from + seeds; seed++) {
     const failure = runSeed(rules, seed, optionsOf(seed), { totals });
     if (failure === null) continue;
@@ -230,7 +240,7 @@ function runMutants({ count, only }: Arguments): boolean {
 function runPoints({ count, from }: Arguments): boolean {
   const coverage = new Set<PointName>();
   for (let seed = from; seed < from + (count ?? SEEDS); seed++) {
-    runSeed(RULES_ON, seed, seed % 2 === 0 ? ERRORS : {}, { coverage });
+    runSeed(RULES_ON, seed, kindOf(seed), { coverage });
   }
   const expected = [...POINTS, ...MODEL_ONLY].filter((name) => !MUTANT_ONLY.includes(name));
   const missing = expected.filter((name) => name !== 'start' && !coverage.has(name));

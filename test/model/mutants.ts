@@ -7,6 +7,7 @@
  */
 
 import { explore, replay } from './exhaustive.js';
+import { DOUBLE_FREES, interleave } from './interleave.js';
 import type { Options } from './random.js';
 import { RULES_ON, type Rules } from './rules.js';
 import { SCENARIOS } from './scenarios.js';
@@ -30,6 +31,8 @@ export interface Mutant {
   readonly options: Options;
   /** For what chance meets too seldom: the schedule that shows it. */
   readonly witness: Witness | null;
+  /** It is looked for where two threads free the same block. */
+  readonly doubly?: true;
 }
 
 const mutant = (name: string, off: Partial<Rules>, options: Options = {}): Mutant => ({
@@ -55,6 +58,21 @@ const FENCES: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, lim
 const ERRORS_AND_KILLS: Options = { throws: 0.02, anywhere: true, kills: 3 };
 /** Errors where a stack overflow can strike. */
 const OVERFLOWS: Options = { throws: 0.02, kills: 0 };
+/** Instrumented heaps, with and without something held back, and threads that die. */
+const RECORDS: Options = { quarantine: 2, kills: 3 };
+const NO_QUARANTINE: Options = { quarantine: 0, kills: 3 };
+/** Far more blocks held back than a stack has room for. */
+const MANY_ORPHANS: Options = {
+  quarantine: 12,
+  kills: 3,
+  calls: 30,
+  pages: 14,
+  limitStart: 1,
+  limitMax: 2,
+};
+/** The same with errors, and nobody dies. */
+const RECORDS_AND_ERRORS: Options = { ...ERRORS, quarantine: 1, calls: 12 };
+const NO_QUARANTINE_AND_ERRORS: Options = { ...ERRORS, quarantine: 0, calls: 12 };
 /** More threads than slots. */
 const CROWDED: Options = { kills: 3, slots: 2, workers: 2, calls: 4 };
 
@@ -124,6 +142,30 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('unsafe calls leave no mark', { soloMark: false }, SOLO),
   mutant('an unsafe call commits before it leaves', { leaveBeforeCommit: false }, SOLO),
 
+  // ---- instrumented heaps
+  mutant('a record is written after the commit', { recordFirst: false }, RECORDS),
+  mutant('realloc makes the new block LIVE before the claim', { liveLast: false }, RECORDS),
+  mutant('a free claims its block after the push', { claimFirst: false }, NO_QUARANTINE),
+  {
+    ...mutant('a claim is a look and a store: two threads free a block', { strictClaim: false }),
+    doubly: true,
+  },
+  mutant(
+    'a block that nobody holds back is in no queue',
+    { queueFirst: false },
+    NO_QUARANTINE_AND_ERRORS,
+  ),
+  mutant('errors of a block that leaves are thrown', { quietRelease: false }, RECORDS_AND_ERRORS),
+  mutant('a thread detaches with blocks held back', { drainFirst: false }, RECORDS_AND_ERRORS),
+  mutant('the sweep goes before the stacks', { sweepAfterFlush: false }, RECORDS),
+  mutant('the sweep takes what the living hold back', { sweepOwn: false }, RECORDS),
+  mutant('the sweep takes blocks without tags', { sweepTagged: false }, RECORDS),
+  mutant('the sweep leaves PENDING blocks', { sweepPending: false }, RECORDS),
+  mutant('an orphan is untagged, then pushed', { untagLast: false }, RECORDS),
+  mutant('orphans fill the stack', { flushOnTheWay: false }, MANY_ORPHANS),
+  mutant('a large orphan is untagged, then RESERVED', { orphanReserved: false }, RECORDS),
+  mutant('a slot is freed before its sweep', { slotLast: false }, RECORDS),
+
   // ---- errors
   mutant(
     'no stack is probed, and self repair overflows too',
@@ -158,6 +200,7 @@ export const HARMLESS: readonly Mutant[] = [
   mutant('a large free commits before it asks for the page lock', { reserveUnderLock: false }),
   mutant('bits of a dead transit are set before the page lock', { bitsUnderPageLock: false }),
   mutant('no stack is probed, and self repair has stack', { headroom: false }, OVERFLOWS),
+  mutant('a record is not made NONE first', { noneFirst: false }, RECORDS),
 ];
 
 export interface Verdict {
@@ -172,6 +215,7 @@ export interface Verdict {
 /** Looks for one mutant: in its witness, or `seeds` random schedules and the exhaustive cuts. */
 export function findMutant(subject: Mutant, seeds: number): Verdict {
   const rules: Rules = { ...RULES_ON, ...subject.off };
+  if (subject.doubly) return findDoubly(subject, rules);
   if (subject.witness !== null) return findByWitness(subject, subject.witness, rules);
   for (let seed = 1; seed <= seeds; seed++) {
     const failure = runSeed(rules, seed, subject.options);
@@ -194,6 +238,21 @@ function findByWitness(subject: Mutant, witness: Witness, rules: Rules): Verdict
     where: message === null ? null : `witness: ${witness.name}`,
     message: message ?? '',
     withRules: runWitness(RULES_ON, witness),
+  };
+}
+
+/** Every schedule of two threads that free the same block. */
+function findDoubly(subject: Mutant, rules: Rules): Verdict {
+  const [clash] = interleave(rules, [], DOUBLE_FREES).found.values();
+  const [again] = interleave(RULES_ON, [], DOUBLE_FREES).found.values();
+  return {
+    mutant: subject,
+    where:
+      clash === undefined
+        ? null
+        : `${clash.first}, ${clash.firstSteps} and ${clash.secondSteps} steps`,
+    message: clash?.message ?? '',
+    withRules: again?.message ?? null,
   };
 }
 

@@ -17,9 +17,18 @@ import { section } from './gate.js';
 import { acquire, release } from './locks.js';
 import type { Step } from './points.js';
 import { realloc, type Wanted } from './realloc.js';
-import { detach } from './recovery.js';
+import { debugFree, debugMalloc, debugRealloc, leave } from './records.js';
 import type { Thread } from './thread.js';
-import { CLASS_COUNT, CLASSES, LARGE_TAG, PAGE_GRANULES, PAGE_LOCK, pagesOf } from './words.js';
+import {
+  CLASS_COUNT,
+  CLASSES,
+  LARGE_TAG,
+  LIVE_BLOCK,
+  PAGE_GRANULES,
+  PAGE_LOCK,
+  pagesOf,
+  stateKind,
+} from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
 /** Owner of blocks that one program has laid out for another to take. */
@@ -52,6 +61,11 @@ function receive(w: World, t: Thread, address: number, size: number): void {
   w.liveOwner.forEach((owner, start) => {
     if (owner === 0 || start >= address + size || start + w.liveSize[start] <= address) return;
     w.fail(`block ${address} is handed out, inside block ${start} of thread ${owner}`);
+  });
+  w.waiting.forEach((owner, start) => {
+    if (owner === 0 || start < address || start >= address + size) return;
+    if (w.isRunning(owner)) w.fail(`block ${start} is handed out, which ${owner} holds back`);
+    w.waiting[start] = 0;
   });
   w.limboOwner.fill(0, address, address + size);
   const content = w.nextContent();
@@ -118,7 +132,9 @@ function checkNothingLeft(w: World, dead: readonly number[]): void {
 
 export function* doMalloc(w: World, t: Thread, c: number, zero = false): Step<number> {
   const dead = deadClaims(w);
-  const address = yield* malloc(w, t, c, zero);
+  const address = w.isInstrumented
+    ? yield* debugMalloc(w, t, { c }, { zero })
+    : yield* malloc(w, t, c, zero);
   return accept(w, t, dead, address, CLASSES[c].granules, zero);
 }
 
@@ -129,7 +145,9 @@ export function* doLarge(
   options: LargeOptions = {},
 ): Step<number> {
   const dead = deadClaims(w);
-  const address = yield* mallocLarge(w, t, pages, options);
+  const address = w.isInstrumented
+    ? yield* debugMalloc(w, t, { pages }, options)
+    : yield* mallocLarge(w, t, pages, options);
   if ((address / PAGE_GRANULES) % (options.align ?? 1) !== 0) w.fail(`${address} is not aligned`);
   return accept(w, t, dead, address, pages * PAGE_GRANULES, options.zero === true);
 }
@@ -156,7 +174,8 @@ export function* doFree(w: World, t: Thread, address: number): Step<void> {
   const block = surrender(w, address);
   t.freed = false;
   try {
-    yield* free(w, t, address);
+    if (!w.isInstrumented) yield* free(w, t, address);
+    else if (!(yield* debugFree(w, t, address))) w.fail(`the free of ${address} was refused`);
   } catch (error) {
     if (error === INTERRUPT) takeBack(w, t, address, block);
     throw error;
@@ -170,7 +189,8 @@ export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted)
   t.freed = false;
   let moved: number;
   try {
-    moved = yield* realloc(w, t, address, wanted);
+    const call = w.isInstrumented ? debugRealloc : realloc;
+    moved = yield* call(w, t, address, wanted);
   } catch (error) {
     if (error === INTERRUPT) takeBack(w, t, address, block);
     throw error;
@@ -185,6 +205,13 @@ export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted)
   checkContent(w, moved, Math.min(size, block.size), block.content);
   receive(w, t, moved, size);
   return moved;
+}
+
+/** A program frees what another may be freeing at this very moment: a mistake that both make. */
+export function* doFreeShared(w: World, t: Thread, address: number): Step<void> {
+  const block = w.liveOwner[address] === 0 ? null : surrender(w, address);
+  const freed = yield* debugFree(w, t, address);
+  if (freed && block !== null) settle(w, address, block);
 }
 
 /** Takes every lock, and looks. */
@@ -215,7 +242,7 @@ export function* caught(call: Step<unknown>): Step<boolean> {
 
 /** Detaches, if need be again. */
 export function* doDetach(w: World, t: Thread): Step<void> {
-  while (!(yield* caught(detach(w, t)))) checkStacks(w, t.slot);
+  while (!(yield* caught(leave(w, t)))) checkStacks(w, t.slot);
 }
 
 /** The last thread frees all that anybody has, leaves, and finds an empty heap. */
@@ -227,7 +254,7 @@ export function* emptyHeap(w: World, t: Thread): Step<void> {
     w.liveOwner[address] = t.own;
     yield* doFree(w, t, address);
   }
-  yield* detach(w, t);
+  yield* leave(w, t);
   checkEmptied(w);
 }
 
@@ -235,6 +262,7 @@ export function* emptyHeap(w: World, t: Thread): Step<void> {
 function adoptLimbo(w: World): void {
   w.limboOwner.forEach((owner, address) => {
     if (owner === 0 || w.tags[address] === 0 || w.liveOwner[address] !== 0) return;
+    if (w.isInstrumented && stateKind(w.state[address]) !== LIVE_BLOCK) return;
     w.stats.unfreed++;
     const isLarge = w.tags[address] === LARGE_TAG;
     const pages = isLarge ? pagesOf(w.run[address / PAGE_GRANULES]) : 0;

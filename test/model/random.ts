@@ -56,6 +56,8 @@ export interface Options {
   readonly churn?: boolean;
   readonly limitStart?: number;
   readonly limitMax?: number;
+  /** The heap is instrumented, and holds so many freed blocks of a thread back; -1 = it is not. */
+  readonly quarantine?: number;
 }
 
 /** Options with nothing left open: drawn from the seed, and now and then of a special kind. */
@@ -79,6 +81,7 @@ export function complete(random: Random, options: Options): Required<Options> {
     churn: kind === 4,
     limitStart: random.chance(0.7) ? 1 : 2,
     limitMax: random.pick([2, 2, 2, 4, 8]),
+    quarantine: -1,
     ...options,
   };
 }

@@ -7,12 +7,15 @@
  *     detached, and another may have taken the slot.
  * I2  Each class lock is taken in turn, also where nothing is cached: whoever died with one has it
  *     repaired thereby, and the slot is not freed before.
- * I3  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
+ * I3  Orphans come between the stacks and the RESERVED runs: the ones must be empty, and large
+ *     orphans become the others.
+ * I4  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
  */
 
 import { cachedBlocks, flushAll, giveBackLocked, resetStacks } from './cache.js';
 import { freeReserved, section } from './gate.js';
 import { acquire, release, repairClass } from './locks.js';
+import { freeOrphans } from './orphans.js';
 import { repairPages } from './page-repair.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
@@ -95,12 +98,14 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   const { rules } = w;
   const slot = w.slots[s];
   if (!rules.slotLast) yield* freeSlot(w, s);
+  if (!rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (!rules.allClasses && cachedBlocks(slot, c) <= 0) continue;
     yield* acquire(w, t, c);
     if (cachedBlocks(slot, c) > 0) yield* giveBackLocked(w, t, slot, c, 0, true);
     yield* release(w, t, c);
   }
+  if (rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
   yield* acquire(w, t, PAGE_LOCK);
   yield* freeReserved(w, s);
   if (rules.largeFree !== 'reserved') yield* rollNoteForward(w, s);

@@ -120,6 +120,39 @@ export interface Rules {
   /** Unsafe calls mark their section in the heap. Off: they only look whether they are alone. */
   soloMark: boolean;
 
+  // ---- instrumented heaps
+
+  /** A record is PENDING before its block is committed. Off: after. */
+  recordFirst: boolean;
+  /** Before that it is made NONE. Off: not. For readers only, so no mutant to be found. */
+  noneFirst: boolean;
+  /** realloc makes the new block LIVE when the old one is given up. Off: before it is claimed. */
+  liveLast: boolean;
+  /** A free claims its block before it gives it up. Off: after. */
+  claimFirst: boolean;
+  /** A claim is one atomic operation (`strict`). Off: a look, then a store: see double frees. */
+  strictClaim: boolean;
+  /** A block is in the queue before it leaves it. Off: where nothing is held back, it never is. */
+  queueFirst: boolean;
+  /** What fails when a block leaves the quarantine is not thrown. Off: it is. */
+  quietRelease: boolean;
+  /** Who cannot empty its quarantine stays attached. Off: it detaches, and the rest is forgotten. */
+  drainFirst: boolean;
+  /** Recovery looks for orphans when the dead stacks are empty. Off: before that. */
+  sweepAfterFlush: boolean;
+  /** Recovery takes blocks in the dead slot's name alone. Off: all that are FREED or PENDING. */
+  sweepOwn: boolean;
+  /** ... that have a tag. Off: those without one, too. */
+  sweepTagged: boolean;
+  /** ... PENDING ones as well. Off: only FREED ones. */
+  sweepPending: boolean;
+  /** A small orphan is pushed, then untagged. Off: untagged, then pushed. */
+  untagLast: boolean;
+  /** A stack that orphans fill is flushed on the way. Off: never before the end. */
+  flushOnTheWay: boolean;
+  /** A large orphan becomes RESERVED, then it is untagged. Off: the other way round. */
+  orphanReserved: boolean;
+
   // ---- errors
 
   /** Stack is probed before the first lock. Off: an overflow strikes anywhere in a section. */
@@ -184,6 +217,21 @@ export const RULES_ON: Readonly<Rules> = {
   verifyRising: true,
   leaveBeforeCommit: true,
   soloMark: true,
+  recordFirst: true,
+  noneFirst: true,
+  liveLast: true,
+  claimFirst: true,
+  strictClaim: true,
+  queueFirst: true,
+  quietRelease: true,
+  drainFirst: true,
+  sweepAfterFlush: true,
+  sweepOwn: true,
+  sweepTagged: true,
+  sweepPending: true,
+  untagLast: true,
+  flushOnTheWay: true,
+  orphanReserved: true,
   headroom: true,
   selfRepair: true,
   selfFree: true,

@@ -300,6 +300,89 @@ const DEAD: Scenario[] = [
   }),
 ];
 
-export const SCENARIOS: readonly Scenario[] = [...SMALL, ...LARGE, ...REALLOC, ...DEAD];
+// ---- instrumented heaps
+
+/** Killed with blocks of every kind in quarantine, and one that is not the program's yet. */
+const HOLDER: Casualty = {
+  script: [
+    ...mallocs(1, 'a', 'b', 'c', 'd'),
+    malloc(2, 'e'),
+    large(1, 'f'),
+    ...frees('a', 'b', 'c', 'e', 'f'),
+    malloc(1),
+  ],
+  killedAt: 'debug.live',
+  passage: 7,
+};
+
+const instrumented = (name: string, quarantine: number, parts: Parts): Scenario[] =>
+  withOthers(`instrumented: ${name}`, {
+    ...parts,
+    shape: { pages: 10, ...parts.shape, quarantine },
+  });
+
+const RECORDS: Scenario[] = [
+  ...instrumented('malloc in a fresh heap', 1, { victim: [malloc(1), calloc(2)] }),
+  ...instrumented('malloc of blocks that were used', 0, {
+    prepare: [...mallocs(1, 'a', 'b', 'c'), ...frees('a', 'b', 'c')],
+    victim: mallocs(1, 'a', 'b', 'c'),
+  }),
+  ...instrumented('frees with nothing held back, and a flush', 0, {
+    prepare: mallocs(1, 'a', 'b', 'c', 'd'),
+    victim: frees('a', 'b', 'c', 'd'),
+  }),
+  ...instrumented('frees into the quarantine and out of it', 2, {
+    prepare: mallocs(1, 'a', 'b', 'c', 'd', 'e'),
+    victim: frees('a', 'b', 'c', 'd', 'e'),
+  }),
+  ...instrumented('large blocks', 1, {
+    prepare: [large(1, 'a'), large(2, 'b')],
+    victim: [large(1, 'c'), ...frees('a', 'b', 'c')],
+  }),
+  ...instrumented('realloc from small to small', 1, {
+    prepare: mallocs(1, 'a', 'b'),
+    victim: [shrink('a', 2), shrink('b', 2)],
+  }),
+  ...instrumented('realloc from small to large and back', 0, {
+    prepare: [malloc(1, 'a')],
+    victim: [resize('a', 2), shrink('a', 2)],
+  }),
+  ...instrumented('malloc that empties the quarantine', 4, {
+    shape: { pages: 4 },
+    prepare: [large(2, 'a'), malloc(1, 'b'), free('a')],
+    victim: [large(2), free('b')],
+  }),
+  ...instrumented('detach with a quarantine', 3, {
+    prepare: [...mallocs(1, 'a', 'b'), large(1, 'c'), ...frees('a', 'b', 'c')],
+    victim: [{ call: 'detach' }, { call: 'attach' }],
+  }),
+  ...instrumented('recovery of a thread that held blocks back', 8, {
+    shape: { pages: 14, limitMax: 2 },
+    casualty: HOLDER,
+    victim: [{ call: 'recover' }],
+  }),
+  ...instrumented('attach when the dead have all slots and hold blocks back', 8, {
+    shape: { pages: 14, slots: 2 },
+    casualty: HOLDER,
+    victim: [{ call: 'attach' }, malloc(1, 'a'), free('a')],
+  }),
+  ...instrumented('malloc in a heap full of what the dead hold back', 4, {
+    shape: { pages: 4 },
+    casualty: {
+      script: [large(2, 'a'), ...mallocs(1, 'b', 'c'), ...frees('a', 'b'), malloc(1)],
+      killedAt: 'debug.live',
+      passage: 4,
+    },
+    victim: [large(2), malloc(1)],
+  }),
+  scenario('instrumented: unsafe calls, alone', {
+    shape: { pages: 10, quarantine: 1 },
+    unsafe: true,
+    victim: [...mallocs(1, 'a', 'b'), large(2, 'd'), resize('b', 1), ...frees('a', 'd', 'b')],
+    after: BUSY,
+  }),
+];
+
+export const SCENARIOS: readonly Scenario[] = [...SMALL, ...LARGE, ...REALLOC, ...DEAD, ...RECORDS];
 
 export const SCENARIO_NAMES: readonly string[] = SCENARIOS.map(({ name }) => name);

@@ -88,7 +88,8 @@ class Schedule {
     this.options = complete(this.random, options);
     this.tools = tools;
     const { pages, slots, limitStart, limitMax, kills, lateMain, workers } = this.options;
-    this.world = createWorld(rules, { pages, slots, limitStart, limitMax });
+    const quarantine = this.options.quarantine < 0 ? undefined : this.options.quarantine;
+    this.world = createWorld(rules, { pages, slots, limitStart, limitMax, quarantine });
     this.world.coverage = tools.coverage ?? null;
     this.killsLeft = kills;
     this.main = new Thread(this.world, this.nextId++, (t) => this.mainProgram(t));

@@ -7,7 +7,16 @@
 
 import { section } from './gate.js';
 import type { PointName, Step } from './points.js';
-import { caught, doDetach, doFree, doLarge, doMalloc, doRealloc, doVerify } from './programs.js';
+import {
+  caught,
+  doDetach,
+  doFree,
+  doFreeShared,
+  doLarge,
+  doMalloc,
+  doRealloc,
+  doVerify,
+} from './programs.js';
 import { attach, recover } from './recovery.js';
 import { Thread } from './thread.js';
 import { pagesOf } from './words.js';
@@ -26,7 +35,8 @@ export type Call =
     }
   /** A run from the top: all of the reserve but `leave` pages, one page where there is no more. */
   | { readonly call: 'reserve'; readonly leave: number; readonly as?: string }
-  | { readonly call: 'free'; readonly block: string }
+  /** `shared`: another thread may free it too. */
+  | { readonly call: 'free'; readonly block: string; readonly shared?: true }
   | { readonly call: 'realloc'; readonly block: string; readonly c: number }
   | { readonly call: 'realloc'; readonly block: string; readonly pages: number }
   | { readonly call: 'recover' | 'verify' | 'detach' | 'attach' };
@@ -37,6 +47,8 @@ export type Script = readonly Call[];
 export interface Casualty {
   readonly script: Script;
   readonly killedAt: PointName;
+  /** Which passage of it, from 1; the first when not said. */
+  readonly passage?: number;
 }
 
 export type Blocks = Map<string, number>;
@@ -61,7 +73,7 @@ function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
       break;
     }
     case 'free':
-      yield* runFree(w, t, call.block, blocks);
+      yield* runFree(w, t, call.block, blocks, call.shared === true);
       break;
     case 'realloc': {
       const address = blocks.get(call.block);
@@ -85,10 +97,10 @@ function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
   }
 }
 
-function* runFree(w: World, t: Thread, name: string, blocks: Blocks): Step<void> {
+function* runFree(w: World, t: Thread, name: string, blocks: Blocks, shared: boolean): Step<void> {
   const address = blocks.get(name);
   if (address === undefined) return;
-  yield* doFree(w, t, address);
+  yield* (shared ? doFreeShared : doFree)(w, t, address);
   blocks.delete(name);
 }
 
@@ -97,12 +109,19 @@ function note(blocks: Blocks, name: string | undefined, address: number): void {
 }
 
 /** Runs a casualty to its end. Its thread id is of no one else. */
-export function runCasualty(w: World, { script, killedAt }: Casualty, id: number): void {
+export function runCasualty(
+  w: World,
+  { script, killedAt, passage = 1 }: Casualty,
+  id: number,
+): void {
   const thread = new Thread(w, id, function* program(t) {
     yield* attach(w, t);
     yield* runScript(w, t, script, new Map());
   });
-  while (thread.last !== killedAt && !thread.over && thread.enabled) thread.step();
+  let passages = 0;
+  for (; !thread.over && thread.enabled; thread.step()) {
+    if (thread.last === killedAt && ++passages === passage) break;
+  }
   if (thread.over) w.fail(`the casualty never came to ${killedAt}`);
   thread.kill();
 }

@@ -32,6 +32,7 @@ export interface Identity {
   readonly slot: number;
   readonly attached: boolean;
   readonly unsafe: boolean;
+  readonly quarantine: readonly number[];
 }
 
 export class Thread {
@@ -56,6 +57,8 @@ export class Thread {
   handling = 0;
   /** Head of a run that it will commit, whatever else fails; 0 = none. */
   keep = 0;
+  /** Blocks that it has freed and holds back, oldest first. Lost when it dies. */
+  quarantine: number[] = [];
   /** Ghost: has the free that it is in been committed? */
   freed = false;
   wait: Wait | null = null;
@@ -76,13 +79,14 @@ export class Thread {
       this.slot = born.slot;
       this.attached = born.attached;
       this.unsafe = born.unsafe;
+      this.quarantine = [...born.quarantine];
     }
     this.steps = program(this);
   }
 
   get identity(): Identity {
-    const { own, word, slot, attached, unsafe } = this;
-    return { own, word, slot, attached, unsafe };
+    const { own, word, slot, attached, unsafe, quarantine } = this;
+    return { own, word, slot, attached, unsafe, quarantine: [...quarantine] };
   }
 
   get over(): boolean {

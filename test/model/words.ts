@@ -47,6 +47,16 @@ export const kindOf = (word: number): number => word >>> 16;
 export const ownerOf = (word: number): number => (word >>> 8) & 0xff;
 export const pagesOf = (word: number): number => word & 0xff;
 
+// ---- states of records: kind and slot in one
+
+export const LIVE_BLOCK = 1;
+export const FREED_BLOCK = 2;
+export const PENDING_BLOCK = 3;
+
+export const blockState = (kind: number, slot: number): number => kind | (slot << 2);
+export const stateKind = (state: number): number => state & 3;
+export const stateSlot = (state: number): number => state >>> 2;
+
 // ---- thread words: OS thread id and start time
 
 const ID_BITS = 8;

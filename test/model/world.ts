@@ -39,6 +39,11 @@ export interface Shape {
   /** How many blocks a stack holds at first, and at most. */
   readonly limitStart: number;
   readonly limitMax: number;
+  /**
+   * The heap is instrumented: its blocks have records, and each thread holds so many freed ones
+   * back. Left out: a plain heap.
+   */
+  readonly quarantine?: number | undefined;
 }
 
 export const SHAPE: Shape = { pages: 8, slots: 4, limitStart: 1, limitMax: 2 };
@@ -66,7 +71,7 @@ export interface Stats {
 const CLASS_WORDS = CLASS_COUNT + 1;
 const SLOT_ARRAYS = 5;
 const PAGE_ARRAYS = 7;
-const GRANULE_ARRAYS = 8;
+const GRANULE_ARRAYS = 10;
 
 /** Heap-wide words, by their place. */
 const BIN = 0;
@@ -95,6 +100,8 @@ export class World {
   /** By granule. Data holds which block it belongs to, 0 = zero. */
   readonly tags: Int32Array;
   readonly data: Int32Array;
+  /** By granule, of instrumented heaps: the record of the block that begins there. */
+  readonly state: Int32Array;
   /** By class. */
   readonly partial: Int32Array;
   readonly spans: Int32Array;
@@ -118,6 +125,8 @@ export class World {
   readonly limboOwner: Int32Array;
   readonly limboSize: Int32Array;
   readonly limboContent: Int32Array;
+  /** The same: who has the block in quarantine, as itself believes; 0 = nobody. */
+  readonly waiting: Int32Array;
 
   readonly stats: Stats = {
     operations: 0,
@@ -164,12 +173,14 @@ export class World {
     this.spanHead = cut(pageWords);
     this.tags = cut(granules);
     this.data = cut(granules);
+    this.state = cut(granules);
     this.liveOwner = cut(granules);
     this.liveSize = cut(granules);
     this.liveContent = cut(granules);
     this.limboOwner = cut(granules);
     this.limboSize = cut(granules);
     this.limboContent = cut(granules);
+    this.waiting = cut(granules);
     this.partial = cut(CLASS_WORDS);
     this.spans = cut(CLASS_WORDS);
     this.lock = cut(LOCK_COUNT);
@@ -242,6 +253,10 @@ export class World {
   }
   set solo(word: number) {
     this.heap[SOLO] = word;
+  }
+
+  get isInstrumented(): boolean {
+    return this.shape.quarantine !== undefined;
   }
 
   get lastPage(): number {

@@ -17,6 +17,7 @@ import {
   type Library,
   liveBlocks,
   makeHeap,
+  ownBlocks,
   withHook,
 } from './simulation.js';
 
@@ -52,7 +53,7 @@ export interface Stage {
 
 export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
   everybodyLives();
-  const memory = makeHeap(lib, threads);
+  const memory = makeHeap(lib, threads, scenario.debug);
   const books = new Set<Address>();
   const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [] };
   if (!scenario.alone) scenario.setup?.(new Program(attach(lib, memory, MAIN), books), blocks);
@@ -178,12 +179,24 @@ export function faultsOf(lib: Library, death: Death, { core, books }: Program): 
   const faults = problems.map(({ invariant, message }) => `${invariant}: ${message}`);
   for (const lock of heldLocks(lib, core.memory)) faults.push(`left behind: ${lock}`);
   for (const slot of slotsOf(lib, core, death.dead)) faults.push(`left behind: slot ${slot}`);
+  faults.push(...leftBehind(lib, core.memory));
   const live = liveBlocks(core);
   for (const address of live) if (!books.has(address)) faults.push(`lost: ${address}`);
   for (const address of books) {
     if (!live.has(address) && !death.doubtful.includes(address)) faults.push(`gone: ${address}`);
   }
   return faults;
+}
+
+/** Blocks in the name of a slot whose thread is dead, or that nobody has. */
+export function leftBehind(lib: Library, memory: HeapMemory): string[] {
+  const { i32, geometry } = memory;
+  return [...ownBlocks(lib, memory)]
+    .filter(([slot]) => {
+      const owner = lib.layout.loadOwner(i32, geometry.registry, slot as SlotIndex);
+      return owner === 0 || globalThis.shmallocDead.has(owner);
+    })
+    .map(([slot, blocks]) => `left behind: ${blocks} of slot ${slot}, freed or not handed out`);
 }
 
 /** Slots that are still in the name of one of these threads. */

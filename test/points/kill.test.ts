@@ -12,13 +12,15 @@ import { type Address, SharedHeap } from 'shmalloc';
 import * as layout from '../../src/layout/index.js';
 import { ended, nextMessage } from '../workers.js';
 import { type Instrumented, instrument } from './instrument.js';
-import type { KillOrder, Part } from './kill.worker.js';
+import { type KillOrder, type Part, RECORDS_HELD } from './kill.parts.js';
 import { heldLocks, type Library } from './simulation.js';
 
 /** A rescue needs somebody who died before: in this part, at this point. */
 interface Role {
   readonly part: Part;
   readonly corpse?: { readonly part: Part; readonly point: string; readonly passage?: number };
+  /** In an instrumented heap. */
+  readonly debug?: true;
 }
 
 const ROLES: readonly Role[] = [
@@ -30,7 +32,17 @@ const ROLES: readonly Role[] = [
   { part: 'rescue', corpse: { part: 'tour', point: 'large.commit' } },
   { part: 'rescue', corpse: { part: 'reserve', point: 'brk.brk', passage: 2 } },
   { part: 'rescue', corpse: { part: 'unsafe', point: 'flush.count' } },
+  { part: 'records', debug: true },
+  {
+    part: 'rescue',
+    corpse: { part: 'records', point: 'debug.live', passage: RECORDS_HELD + 1 },
+    debug: true,
+  },
 ];
+
+const BYTES = 8 * 1024 * 1024;
+/** All that a thread frees is held back. */
+const DEBUG = { guard: 16, scribble: true, strict: true, quarantine: BYTES } as const;
 
 /** Between the end of a thread and a survivor that goes on; the machine may be busy. */
 const RESCUE_MS_MAX = 250;
@@ -60,12 +72,17 @@ async function kill(heap: SharedHeap, part: Part, point: string, passage: number
   if (message !== 'parked') throw new Error(`${part} never came to ${point} (${passage})`);
 }
 
-async function makeHeap({ part, corpse }: Role): Promise<SharedHeap> {
-  const heap = SharedHeap.create({ size: '8MiB', threads: 4 });
+async function makeHeap({ part, corpse, debug }: Role): Promise<SharedHeap> {
+  const heap = SharedHeap.create({ size: BYTES, threads: 4, ...(debug && { debug: DEBUG }) });
   const alone = part === 'unsafe' || corpse?.part === 'unsafe';
   if (alone) heap.detach();
   if (corpse !== undefined) await kill(heap, corpse.part, corpse.point, corpse.passage ?? 1);
   return heap;
+}
+
+/** The heap's debug settings, as they stand in it. */
+function settingsOf({ u32 }: SharedHeap): layout.DebugSettings {
+  return layout.readDebugRecord(u32, layout.computeGeometry(0, BYTES, 4).debug);
 }
 
 /** How often a role passes each point. */
@@ -94,7 +111,7 @@ async function outcomeOf(role: Role, point: string, passage: number): Promise<Ou
     { layout } as unknown as Library,
     {
       i32: first.i32,
-      geometry: layout.computeGeometry(0, 8 * 1024 * 1024, 4),
+      geometry: layout.computeGeometry(0, BYTES, 4, role.debug && settingsOf(first)),
     } as layout.HeapMemory,
   );
   const started = performance.now();

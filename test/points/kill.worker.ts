@@ -4,20 +4,8 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Address, HeapHandle, SharedHeap } from 'shmalloc';
-
-export interface KillOrder {
-  /** The main module of the instrumented copy. */
-  readonly library: string;
-  readonly handle: HeapHandle;
-  readonly part: Part;
-  /** Where to park, at the n-th passage (from 1); '' = run through and count passages. */
-  readonly point: string;
-  readonly passage: number;
-}
-
-/** What the thread does: each part passes some of the points. */
-export type Part = 'tour' | 'reserve' | 'unsafe' | 'rescue';
+import type { Address, SharedHeap } from 'shmalloc';
+import { type KillOrder, RECORDS_HELD } from './kill.parts.js';
 
 const { library, handle, part, point, passage } = workerData as KillOrder;
 const parked = new Int32Array(new SharedArrayBuffer(4));
@@ -80,6 +68,16 @@ function unsafe(heap: SharedHeap): void {
   heap.free(large);
 }
 
+/** Calls of an instrumented heap. */
+function records(heap: SharedHeap): void {
+  const { malloc_ts, free_ts, realloc_ts } = heap;
+  const sizes = [48, 16 * KIB, 90 * KIB, 1000];
+  const list = Array.from({ length: RECORDS_HELD }, (_, n) => malloc_ts(sizes[n % 4] as number));
+  list.forEach(free_ts);
+  free_ts(realloc_ts(malloc_ts(3 * KIB), 100 * KIB));
+  heap.detach();
+}
+
 /** Needs what the dead hold, then recovers them. */
 function rescue(heap: SharedHeap): void {
   heap.free_ts(heap.malloc_ts(16 * KIB));
@@ -92,5 +90,6 @@ const heap = Heap.attach(handle);
 if (part === 'tour') tour(heap);
 else if (part === 'reserve') reserve(heap);
 else if (part === 'unsafe') unsafe(heap);
+else if (part === 'records') records(heap);
 else rescue(heap);
 parentPort?.postMessage(passages);

@@ -20,6 +20,7 @@ import { type Library, loadLibrary } from './simulation.js';
 
 interface Mutant {
   readonly rule: string;
+  /** In heap/, where no folder is said. */
   readonly file: string;
   /** Text of the built file, and what stands there instead. */
   readonly from: string | RegExp;
@@ -135,6 +136,69 @@ const MUTANTS: readonly Mutant[] = [
     from: /(function pop\(c\) \{[\s\S]*?const address = [^;]*;)/,
     to: '$1 u32[tops + c] = top;',
   },
+  {
+    rule: 'a block is PENDING before it is committed',
+    seenIn: 'instrumented malloc, calloc and alignedAlloc',
+    file: 'debug/debug-calls',
+    from: /swapState\(i32, record, (blockState\(PENDING_BLOCK, slotIndex, front\))\);/,
+    to: 'setState(i32, record, $1 & ~3);',
+  },
+  {
+    rule: 'a free claims its block',
+    seenIn: 'instrumented frees, 102400 bytes held back',
+    file: 'debug/debug-calls',
+    from: /casState\(i32, record, state, freed\) === state/,
+    to: 'true',
+  },
+  {
+    rule: 'realloc makes the new block LIVE last',
+    seenIn: 'instrumented realloc',
+    file: 'debug/debug-calls',
+    from: /(u8\.copyWithin\(userOf\(block\), user, user \+ kept\);)/,
+    to: '$1 publish(block, stack);',
+  },
+  {
+    rule: 'orphans are looked for when the stacks are empty',
+    seenIn: 'instrumented frees, 0 bytes held back',
+    file: 'recover',
+    from: /cache\.flushDead\(\) \+ (freeOrphans\([^)]*\))/,
+    to: '$1 + cache.flushDead()',
+  },
+  {
+    rule: 'FREED blocks of the dead come back',
+    seenIn: 'instrumented frees, 102400 bytes held back',
+    file: 'orphans',
+    from: /kind !== FREED_BLOCK && kind !== PENDING_BLOCK/,
+    to: 'kind !== PENDING_BLOCK',
+  },
+  {
+    rule: 'PENDING blocks of the dead come back',
+    seenIn: 'instrumented malloc, calloc and alignedAlloc',
+    file: 'orphans',
+    from: /kind !== FREED_BLOCK && kind !== PENDING_BLOCK/,
+    to: 'kind !== FREED_BLOCK',
+  },
+  {
+    rule: 'an orphan is untagged when it is on a stack',
+    seenIn: 'recovery of a thread that held blocks back',
+    file: 'cache',
+    from: /(u32\[top\] = block;)/,
+    to: '$1 tags[block >>> GRANULE_SHIFT] = 0;',
+  },
+  {
+    rule: 'a stack that orphans fill is flushed',
+    seenIn: 'recovery of a thread that held blocks back',
+    file: 'cache',
+    from: /if \(cachedBlocks\(u32, slot, c\) === getLimit\(u32, slot, c\)\)\s*giveLocked\(c, 0, true\);/,
+    to: '',
+  },
+  {
+    rule: 'a large orphan is RESERVED before it is untagged',
+    seenIn: 'recovery of a thread that held blocks back',
+    file: 'orphans',
+    from: /pageHeap\.commitRun\(pageOf\(block\), RESERVED_RUN, slot\);/,
+    to: '',
+  },
 ];
 
 /** The first fault that a library shows, or null. */
@@ -165,7 +229,10 @@ function findFault(lib: Library, scenario: Scenario, twice: boolean): string | n
 
 for (const mutant of MUTANTS) {
   test.serial(`found: without the rule that ${mutant.rule}`, async (t) => {
-    const lib = await loadLibrary({ ...mutant, file: `heap/${mutant.file}.js` });
+    const lib = await loadLibrary({
+      ...mutant,
+      file: `${mutant.file.includes('/') ? '' : 'heap/'}${mutant.file}.js`,
+    });
     try {
       let fault: string | null = null;
       const { seenIn } = mutant;

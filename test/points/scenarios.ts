@@ -6,6 +6,7 @@
  */
 
 import type { Address } from 'shmalloc';
+import type { DebugSettings } from '../../src/layout/index.js';
 import type { HeapCore } from './simulation.js';
 
 /** Blocks of this size come in batches of few, so that few stores repeat. */
@@ -105,6 +106,8 @@ export interface Corpse {
 
 export interface Scenario {
   readonly name: string;
+  /** Of an instrumented heap. */
+  readonly debug?: Partial<DebugSettings>;
   /** By a thread that lives on. */
   setup?(program: Program, blocks: Blocks): void;
   /** By the victim, before it is cut. */
@@ -135,6 +138,117 @@ const flushWithCorpse = {
     program.freeAll(program.many(12, SMALL));
   },
 };
+
+// ---- instrumented heaps
+
+/** Nothing is held back. */
+const GUARDED: Partial<DebugSettings> = { guardBytes: 16, scribble: true };
+/** A few small blocks are held back, or one that is not. */
+const HELD_BACK: Partial<DebugSettings> = {
+  ...GUARDED,
+  strict: true,
+  preScribble: true,
+  historyEvents: 4,
+  quarantineBytes: 100 * 1024,
+};
+/** All of them are. */
+const ALL_HELD_BACK: Partial<DebugSettings> = { ...HELD_BACK, quarantineBytes: 4 * 1024 * 1024 };
+
+/** Freed blocks of three kinds, more of them than their stacks hold, and one not handed out. */
+const holder: Corpse = {
+  point: 'debug.live',
+  passage: 15,
+  act(p) {
+    const list = [...p.many(8, SMALL), ...p.many(4, TINY), ...p.many(2, PAGES(9))];
+    p.freeAll(list);
+    p.malloc(TINY);
+  },
+};
+
+const INSTRUMENTED: readonly Scenario[] = [
+  {
+    name: 'instrumented malloc, calloc and alignedAlloc',
+    debug: HELD_BACK,
+    act: (p) => void [p.malloc(TINY), p.calloc(SMALL), p.aligned(4096, TINY), p.malloc(PAGES(9))],
+    hits: ['debug.none', 'debug.pending', 'debug.live'],
+  },
+  {
+    name: 'instrumented malloc of blocks that were used',
+    debug: GUARDED,
+    prepare: (p) => p.freeAll([...p.many(3, SMALL), p.malloc(PAGES(9))]),
+    act: (p) => void [p.many(3, SMALL), p.malloc(PAGES(9))],
+  },
+  ...[GUARDED, HELD_BACK, ALL_HELD_BACK].map(
+    (debug): Scenario => ({
+      name: `instrumented frees, ${debug.quarantineBytes ?? 0} bytes held back`,
+      debug,
+      prepare(p, blocks) {
+        blocks.list = [p.malloc(PAGES(9)), ...p.many(12, SMALL), p.malloc(PAGES(9))];
+      },
+      act: (p, { list }) => p.freeAll(list),
+      hits:
+        debug === ALL_HELD_BACK ? ['debug.claim'] : ['debug.claim', 'push.untag', 'large.untag'],
+    }),
+  ),
+  {
+    name: 'instrumented realloc',
+    debug: HELD_BACK,
+    prepare(p, blocks) {
+      blocks.a = p.malloc(TINY);
+    },
+    act(p, { a }) {
+      p.realloc(p.realloc(p.realloc(p.realloc(a, SMALL), PAGES(10)), PAGES(12)), TINY);
+    },
+    hits: ['debug.claim', 'debug.live'],
+  },
+  {
+    name: 'instrumented malloc that empties the quarantine',
+    debug: ALL_HELD_BACK,
+    prepare(p) {
+      p.freeAll([p.malloc(PAGES(80)), ...p.many(3, SMALL)]);
+    },
+    act: (p) => void p.malloc(PAGES(90)),
+    hits: ['large.reserve', 'debug.live'],
+  },
+  {
+    name: 'instrumented detach',
+    debug: ALL_HELD_BACK,
+    prepare: (p) => p.freeAll([...p.many(6, SMALL), p.malloc(PAGES(9)), p.malloc(TINY)]),
+    act: (p) => p.core.detach(),
+    hits: ['large.reserve', 'flush.transit', 'detach.slot'],
+  },
+  {
+    name: 'recovery of a thread that held blocks back',
+    debug: ALL_HELD_BACK,
+    corpse: holder,
+    act: (p) => void p.core.recover(),
+    hits: ['orphan.entry', 'orphan.top', 'orphan.untag', 'orphan.reserve', 'orphan.large'],
+  },
+  {
+    name: 'malloc in a heap full of what the dead hold back',
+    debug: ALL_HELD_BACK,
+    corpse: {
+      point: 'debug.live',
+      passage: 5,
+      act(p) {
+        p.freeAll([p.malloc(PAGES(80)), ...p.many(3, SMALL)]);
+        p.malloc(TINY);
+      },
+    },
+    act: (p) => void p.malloc(PAGES(90)),
+    hits: ['orphan.reserve', 'orphan.untag'],
+  },
+  {
+    name: 'instrumented unsafe calls, alone',
+    debug: HELD_BACK,
+    alone: true,
+    act(p) {
+      const list = [...p.many(6, SMALL), p.malloc(PAGES(10))];
+      p.freeAll(list);
+      p.realloc(p.malloc(TINY), SMALL);
+    },
+  },
+];
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'malloc in a fresh heap, small', act: (p) => void p.malloc(SMALL) },
@@ -428,4 +542,5 @@ export const SCENARIOS: readonly Scenario[] = [
       p.malloc(TINY);
     },
   },
+  ...INSTRUMENTED,
 ];

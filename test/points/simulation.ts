@@ -14,6 +14,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Address } from 'shmalloc';
 import type * as Base from '../../src/base/index.js';
+import type * as Debug from '../../src/debug/index.js';
 import type * as Heap from '../../src/heap/index.js';
 import type * as Layout from '../../src/layout/index.js';
 import { type Instrumented, instrument } from './instrument.js';
@@ -41,6 +42,7 @@ export interface Library {
   readonly heap: typeof Heap;
   readonly layout: typeof Layout;
   readonly base: typeof Base;
+  readonly debug: typeof Debug;
 }
 
 /** A change of one built file: what stands there, and what is to. */
@@ -68,11 +70,16 @@ export async function loadLibrary(change?: Change): Promise<Library> {
     heap: await load('heap/index.js'),
     layout: await load('layout/index.js'),
     base: await load('base/index.js'),
+    debug: await load('debug/index.js'),
   };
 }
 
-/** An empty heap. */
-export function makeHeap({ heap, layout }: Library, threads = 4): HeapMemory {
+/** An empty heap; with debug settings an instrumented one. */
+export function makeHeap(
+  { heap, layout }: Library,
+  threads = 4,
+  debug: Partial<Layout.DebugSettings> = {},
+): HeapMemory {
   return heap.createHeap({
     buffer: new SharedArrayBuffer(HEAP_BYTES),
     base: 0,
@@ -81,14 +88,18 @@ export function makeHeap({ heap, layout }: Library, threads = 4): HeapMemory {
     id: '0123456789abcdef',
     pristine: true,
     lockTimeoutMs: 1000,
-    debug: layout.NO_DEBUG,
+    debug: { ...layout.NO_DEBUG, ...debug },
     secret: [1, 2],
   });
 }
 
 /** A thread's attachment. Its number names it: a number that is in use must live. */
-export function attach({ heap }: Library, memory: HeapMemory, threadId: number): HeapCore {
-  return heap.attachCore(memory, true, { threadId, lockTimeoutMs: 1000 });
+export function attach(lib: Library, memory: HeapMemory, threadId: number): HeapCore {
+  const core = lib.heap.attachCore(memory, true, { threadId, lockTimeoutMs: 1000 });
+  const settings = lib.layout.readDebugRecord(memory.u32, memory.geometry.debug);
+  return lib.layout.isInstrumented(settings)
+    ? lib.debug.createDebug(core, settings, threadId).core
+    : core;
 }
 
 export function die(threadId: number): void {
@@ -99,11 +110,15 @@ export function everybodyLives(): void {
   globalThis.shmallocDead.clear();
 }
 
-/** The heap as it is now, in a buffer of its own. User data stays behind. */
+/**
+ * The heap as it is now, in a buffer of its own. User data stays behind, but for that of an
+ * instrumented heap: red zones lie among it.
+ */
 export function copyHeap({ layout }: Library, memory: HeapMemory): HeapMemory {
   const { geometry } = memory;
   const buffer = new SharedArrayBuffer(memory.buffer.byteLength);
-  new Uint8Array(buffer).set(memory.u8.subarray(0, geometry.dataStart));
+  const bytes = geometry.blockRecordsStart !== 0 ? geometry.end : geometry.dataStart;
+  new Uint8Array(buffer).set(memory.u8.subarray(0, bytes));
   return layout.viewMemory(buffer, geometry);
 }
 
@@ -121,6 +136,21 @@ export function withHook<T>(hook: (name: string, n: number) => void, work: () =>
 /** Addresses of all live blocks. */
 export const liveBlocks = (core: HeapCore): Set<Address> =>
   new Set(core.eyes.blocksFrom(0, Number.POSITIVE_INFINITY).map(({ address }) => address));
+
+/** Blocks that their records say are some thread's own, freed or not yet handed out: by slot. */
+export function ownBlocks({ layout }: Library, memory: HeapMemory): Map<number, Address[]> {
+  const { i32, tags, geometry } = memory;
+  const own = new Map<number, Address[]>();
+  if (geometry.blockRecordsStart === 0) return own;
+  for (let address = geometry.dataStart; address < geometry.end; address += 16) {
+    if (tags[address >>> 4] === 0) continue;
+    const state = layout.getState(i32, layout.blockRecord(geometry.blockRecords, address));
+    if (layout.stateKind(state) === layout.LIVE_BLOCK) continue;
+    const slot = layout.stateSlot(state);
+    own.set(slot, [...(own.get(slot) ?? []), address as Address]);
+  }
+  return own;
+}
 
 /** Locks that are held, and by whom; for "no lock left". */
 export function heldLocks({ layout }: Library, { i32, geometry }: HeapMemory): string[] {

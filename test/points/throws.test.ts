@@ -3,18 +3,18 @@
  * heap. What throws there in earnest is a stack overflow that no probe foresaw.
  *
  * Left out are the points of straight stores, where nothing is called and nothing can throw: those
- * of the fast paths and of a large block's commit, the first and last store of a solo section, and
+ * of the fast paths, of block records and of a large block's commit, the first and last store of a solo section, and
  * the one that gives a slot back.
  */
 
 import test from 'ava';
 import type { Address } from 'shmalloc';
 import type * as Sync from '../../src/sync/index.js';
-import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
+import { faultsOf, faultsOfEmptying, leftBehind, setStage } from './deaths.js';
 import { type Program, SCENARIOS, type Scenario, SMALL, TINY } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
-const CANNOT_THROW = /^(pop|push|solo|attach|detach)\.|^large\.(count|tag|commit)$/;
+const CANNOT_THROW = /^(pop|push|solo|attach|detach|debug)\.|^large\.(count|tag|commit)$/;
 
 class Injected extends Error {}
 
@@ -60,7 +60,7 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
   // Who threw has done nothing: a block in its hands is live, and it is alone to know.
   const death = { memory, point, n, books: victim.books, doubtful: [], survivor: undefined, dead };
   const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);
-  if (attached === 0) return { point, threw, faults: [] };
+  if (attached === 0) return { point, threw, faults: leftBehind(lib, memory) };
   victim.core.recover();
   const faults = faultsOf(lib, death, victim);
   return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, victim) };

@@ -12,7 +12,7 @@ import * as layout from '../../src/layout/index.js';
 import { numberedWord } from '../../src/sync/index.js';
 import { geometryOf, heldIn, lockWordOf } from '../helpers.js';
 import { instrument } from '../points/instrument.js';
-import type { KillOrder } from '../points/kill.worker.js';
+import type { KillOrder } from '../points/kill.parts.js';
 import { countAttached, ended, nextMessage } from '../workers.js';
 import type { NoProcTask } from './no-proc.worker.js';
 

@@ -32,6 +32,7 @@ import {
   pagesOf,
   probeStack,
   RESCUE_FRAMES,
+  SECTION_FRAMES,
 } from '../base/index.js';
 import { type Calls, type News, requireAlignment, requireSize } from '../heap/index.js';
 import {
@@ -59,6 +60,11 @@ import {
 import { type BlockChecks, PRE_SCRIBBLE, SCRIBBLE } from './block-checks.js';
 import type { Quarantine } from './quarantine.js';
 import type { Records } from './records.js';
+
+/** An instrumented call takes some frames more than the sections inside it. */
+const CALL_FRAMES = 3 * SECTION_FRAMES;
+/** So many calls may run functions for the first time: to compile them takes stack as well. */
+const COLD_CALLS = 64;
 
 /** What instrumented calls need of their thread: see debug-thread.ts. */
 export interface DebugThread {
@@ -98,12 +104,14 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   const { i32, u32, u8 } = memory;
   const { guardBytes, direct, strict } = settings;
 
+  let coldCalls = COLD_CALLS;
   /** What a realloc found, which had a block to return: an error in its place would lose that. */
   let owed: unknown = null;
 
   /** Overflows here or where nothing is lost by it, checks what is due, and tells what is owed. */
   function begin(): void {
-    probeStack(RESCUE_FRAMES);
+    probeStack(coldCalls > 0 ? RESCUE_FRAMES : CALL_FRAMES);
+    if (coldCalls > 0) coldCalls--;
     thread.tick();
     if (owed === null) return;
     const error = owed;

@@ -148,8 +148,7 @@ function historian(
 ): (event: Noted) => void {
   const { u32, f64, geometry } = memory;
   const ring = eventRing(geometry.eventRings, slotIndex, historyEvents);
-  return (event) =>
-    appendEvent(u32, f64, ring, historyEvents, { ...event, threadId, time: timeNow() });
+  return (event) => appendEvent(u32, f64, ring, historyEvents, event, threadId, timeNow());
 }
 
 /** Notes a call for the trace. */

@@ -7,7 +7,7 @@
 import { type HeapMemory, internStack } from '../layout/index.js';
 
 /** Frames of this package stand above the program's. */
-const OWN_FRAMES_MAX = 12;
+const OWN_FRAMES_MAX = 6;
 /** So many different stacks are remembered with their numbers. */
 const KNOWN_MAX = 4096;
 
@@ -18,49 +18,53 @@ export type TakeStack = () => number;
 export function createStacks(memory: HeapMemory, depth: number, every: number): TakeStack {
   const { i32, u8, geometry } = memory;
   const { stackStore, stackStoreBytes } = geometry;
+  /** By the text as the engine gives it, which is not taken apart twice. */
   const known = new Map<string, number>();
   const encoder = new TextEncoder();
   const own = ownFolder();
   let calls = 0;
 
-  return () => {
+  return function take() {
     calls++;
     if (depth === 0 || calls % every !== 0) return 0;
-    const text = takeStack(depth, own);
-    const before = known.get(text);
+    const raw = captureStack(depth + OWN_FRAMES_MAX, take);
+    const before = known.get(raw);
     if (before !== undefined) return before;
-    const stack = internStack(i32, u8, stackStore, stackStoreBytes, encoder.encode(text));
+    const text = encoder.encode(programFrames(raw, own).slice(0, depth).join('\n'));
+    const stack = internStack(i32, u8, stackStore, stackStoreBytes, text);
     if (known.size >= KNOWN_MAX) known.clear();
-    known.set(text, stack);
+    known.set(raw, stack);
     return stack;
   };
 }
 
-/** The calling program's frames, a line each, as `function (file:line:column)`. */
-function takeStack(depth: number, own: string): string {
-  const lines = takeLines(depth + OWN_FRAMES_MAX);
-  const first = lines.findIndex((line) => !line.includes(own));
-  return lines.slice(Math.max(first, 0), Math.max(first, 0) + depth).join('\n');
-}
-
-/** Where this package lies, as stacks of this process name it: source maps make it another place. */
-function ownFolder(): string {
-  const [line = ''] = takeLines(1);
-  const [, folder] = /(\S+)debug[\\/]stacks\./.exec(line) ?? [];
-  return folder?.replace(/^\(/, '') ?? '(nowhere)';
-}
-
-function takeLines(frames: number): string[] {
+/** The engine's text of the stack above a function. */
+function captureStack(frames: number, above: (...of: never[]) => unknown): string {
   const holder: { stack?: unknown } = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = frames;
-  Error.captureStackTrace(holder, takeLines);
+  Error.captureStackTrace(holder, above);
   Error.stackTraceLimit = limit;
   // A program may format stacks in its own manner.
-  if (typeof holder.stack !== 'string') return ['(no text)'];
-  return holder.stack
+  return typeof holder.stack === 'string' ? holder.stack : '';
+}
+
+/** The calling program's frames, each as `function (file:line:column)`. */
+function programFrames(raw: string, own: string): string[] {
+  const lines = linesOf(raw).filter((line) => !line.includes('node:internal/'));
+  const first = lines.findIndex((line) => !line.includes(own));
+  return first < 0 ? lines : lines.slice(first);
+}
+
+const linesOf = (raw: string): string[] =>
+  raw
     .split('\n')
     .slice(1)
-    .map((line) => line.trim().replace(/^at /, ''))
-    .filter((line) => !line.includes('node:internal/'));
+    .map((line) => line.trim().replace(/^at /, ''));
+
+/** Where this package lies, as stacks of this process name it: source maps make it another place. */
+function ownFolder(): string {
+  const [line = ''] = linesOf(captureStack(1, captureStack));
+  const [, folder] = /(\S+)debug[\\/]stacks\./.exec(line) ?? [];
+  return folder?.replace(/^\(/, '') ?? '(nowhere)';
 }

@@ -76,17 +76,19 @@ export function appendEvent(
   f64: Float64Array,
   ring: WordIndex,
   events: number,
-  event: RingEvent,
+  event: Omit<RingEvent, 'threadId' | 'time'>,
+  threadId: number,
+  time: number,
 ): void {
   const n = getWritten(f64, ring);
   const e = eventWord(ring, events, n);
   u32[e + NUMBER] = 0;
   u32[e + OPERATION] = OPERATIONS.indexOf(event.operation);
-  u32[e + THREAD] = event.threadId;
+  u32[e + THREAD] = threadId;
   u32[e + STACK] = event.stack;
   u32[e + ADDRESS] = event.address;
   u32[e + FROM] = event.from;
-  f64[(e + TIME) >>> 1] = event.time;
+  f64[(e + TIME) >>> 1] = time;
   f64[(e + REQUESTED) >>> 1] = event.requested;
   f64[(e + USABLE) >>> 1] = event.usable;
   u32[e + NUMBER] = n + 1;

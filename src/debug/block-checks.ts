@@ -12,12 +12,14 @@
 import { BlockDamagedError, hex } from '../base/index.js';
 import type { BlockUser } from '../heap/index.js';
 import {
+  type BlockRecord,
   type DebugSettings,
   FREED_BLOCK,
   getRequested,
   getState,
   getTurn,
   type HeapMemory,
+  isScribbled,
   LIVE_BLOCK,
   stateFrontBytes,
   stateKind,
@@ -57,23 +59,28 @@ export function createBlockChecks(
     const record = records.recordOf(block);
     const state = getState(i32, record);
     const turn = getTurn(u32, record);
-    const error = findIn(block, blockBytes, state);
+    const error = findIn(block, blockBytes, state, record);
     if (error === null) return null;
     return getState(i32, record) === state && getTurn(u32, record) === turn ? error : null;
   }
 
-  function findIn(block: number, blockBytes: number, state: number): BlockDamagedError | null {
+  function findIn(
+    block: number,
+    blockBytes: number,
+    state: number,
+    record: BlockRecord,
+  ): BlockDamagedError | null {
     const kind = stateKind(state);
     if (kind !== LIVE_BLOCK && kind !== FREED_BLOCK) return null;
     const user = block + stateFrontBytes(state);
     const end = user + records.usableOf(block, blockBytes);
     if (guarded) {
       const before = zones.find(block, user);
-      if (before !== null) return underrun(block, user, before);
       const behind = zones.find(end, block + blockBytes);
+      if (before !== null) return underrun(block, user, before, end, behind);
       if (behind !== null) return overrun(block, user, end, behind);
     }
-    if (kind !== FREED_BLOCK || !settings.scribble) return null;
+    if (kind !== FREED_BLOCK || !isScribbled(i32, record)) return null;
     const written = findUnlike(SCRIBBLE, user, end);
     return written === null ? null : lateWrite(block, user, written);
   }
@@ -87,11 +94,22 @@ export function createBlockChecks(
     return { first, last };
   }
 
-  function underrun(block: number, user: number, { first, last }: Damaged): BlockDamagedError {
+  /** With what was found on the other side, if there is something. */
+  function underrun(
+    block: number,
+    user: number,
+    { first, last }: Damaged,
+    end: number,
+    behind: Damaged | null,
+  ): BlockDamagedError {
     const far = user - first;
+    const too =
+      behind === null
+        ? ''
+        : `; and ${count(behind.last + 1 - end)} past its end, ${found(behind.first)}`;
     const text =
-      `${far} ${far === 1 ? 'byte' : 'bytes'} before the block at ${hex(user)} ` +
-      `(${bytes(block)}) begins: the red zone there was overwritten, ${found(last)}`;
+      `${count(far)} before the block at ${hex(user)} (${bytes(block)}) begins: ` +
+      `the red zone there was overwritten, ${found(last)}${too}`;
     return damaged(text, 'underrun', block, user, first, last);
   }
 
@@ -103,8 +121,8 @@ export function createBlockChecks(
   ): BlockDamagedError {
     const far = last + 1 - end;
     const text =
-      `${far} ${far === 1 ? 'byte' : 'bytes'} past the end of the block at ${hex(user)} ` +
-      `(${bytes(block)}): the red zone there was overwritten, ${found(first)}`;
+      `${count(far)} past the end of the block at ${hex(user)} (${bytes(block)}): ` +
+      `the red zone there was overwritten, ${found(first)}`;
     return damaged(text, 'overrun', block, user, first, last);
   }
 
@@ -115,6 +133,7 @@ export function createBlockChecks(
     return damaged(text, 'write-after-free', block, user, first, last);
   }
 
+  const count = (n: number): string => `${n} ${n === 1 ? 'byte' : 'bytes'}`;
   const bytes = (block: number): string => `${getRequested(u32, records.recordOf(block))} bytes`;
   const found = (address: number): string =>
     `${hex(u8[address])} stands at ${hex(address)}${text(u8[address])}`;

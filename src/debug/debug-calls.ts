@@ -52,6 +52,7 @@ import {
   setState,
   stateFrontBytes,
   stateKind,
+  storeScribbled,
   swapState,
   withKind,
   writeAllocated,
@@ -152,7 +153,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     setState(i32, record, NO_BLOCK);
     writeAllocated(u32, record, size, threadId);
     // point: debug.pending
-    swapState(i32, record, blockState(PENDING_BLOCK, slotIndex, front));
+    swapState(i32, record, blockState(PENDING_BLOCK, slotIndex, front, block));
     checks.paint(block, blockBytes);
     if (settings.preScribble) {
       const user = block + front;
@@ -213,16 +214,22 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     if (late !== null) complainLate(late, user);
   }
 
+  /** The live block behind a program's address; where there is none, `complain` is told, and 0. */
+  function find(asked: string, user: Address, complain: (error: Error) => void): Address {
+    const block = records.find(user);
+    if (block !== 0 && stateKind(getState(i32, records.recordOf(block))) === LIVE_BLOCK)
+      return block;
+    complain(thread.bad(asked, user));
+    return NULL;
+  }
+
   /**
    * The whole block behind a program's address. What is wrong goes to `complain`; when that returns,
    * a block with damage is a block all the same, and anything else is 0.
    */
   function look(asked: string, user: Address, complain: (error: Error) => void): Address {
-    const block = records.find(user);
-    if (block === 0 || stateKind(getState(i32, records.recordOf(block))) !== LIVE_BLOCK) {
-      complain(thread.bad(asked, user));
-      return NULL;
-    }
+    const block = find(asked, user, complain);
+    if (block === 0) return NULL;
     const blockBytes = inner.usableSize(block);
     const damage = checks.find(block, blockBytes);
     if (damage !== null) {
@@ -238,7 +245,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   function claim(block: Address, user: Address, complain: (error: Error) => void): boolean {
     const record = records.recordOf(block);
     const state = getState(i32, record);
-    const freed = blockState(FREED_BLOCK, slotIndex, stateFrontBytes(state));
+    const freed = blockState(FREED_BLOCK, slotIndex, stateFrontBytes(state), block);
     if (stateKind(state) === LIVE_BLOCK) {
       // point: debug.claim
       if (!strict) setState(i32, record, freed);
@@ -256,8 +263,12 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   function retire(block: Address, stack: number): Error | null {
     const user = userOf(block);
     const bytes = inner.usableSize(block);
-    writeFreed(u32, records.recordOf(block), threadId, stack);
-    if (settings.scribble) u8.fill(SCRIBBLE, user, user + records.usableOf(block, bytes));
+    const record = records.recordOf(block);
+    writeFreed(u32, record, threadId, stack);
+    if (settings.scribble) {
+      u8.fill(SCRIBBLE, user, user + records.usableOf(block, bytes));
+      storeScribbled(i32, record);
+    }
     return quarantine.add(block, bytes, inner.free);
   }
 
@@ -311,7 +322,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   // ---- the calls
 
   function usableSize(user: Address, asked = 'measure'): number {
-    return usableOf(look(asked, user, refuse));
+    return usableOf(find(asked, user, refuse));
   }
 
   return {

@@ -7,14 +7,14 @@
  */
 
 import { type Address, NULL } from '../base/index.js';
-import type { Block, BlockDetails, Eyes, HeapCore } from '../heap/index.js';
+import type { Block, BlockDetails, BlockUser, Eyes, HeapCore } from '../heap/index.js';
 import {
   type DebugSettings,
   FREED_BLOCK,
   getRequested,
   getState,
+  isStateOf,
   LIVE_BLOCK,
-  NO_BLOCK,
   type Operation,
   stateFrontBytes,
   stateKind,
@@ -34,6 +34,8 @@ export interface Allocation {
   /** Milliseconds since 1970, and which call it was: while the history still has it. */
   time?: number;
   operation?: Operation;
+  /** Who freed it, if somebody did. */
+  freedBy?: BlockUser;
 }
 
 export interface DebugEyes extends Eyes {
@@ -75,17 +77,22 @@ export function createDebugEyes(
     }
   }
 
-  /** The block that a program knows, or last knew, by an address; 0 = none. */
-  function blockOf(user: unknown): Address {
-    if (typeof user !== 'number') return NULL;
-    return records.find(user) || records.findGone(user);
+  /** The block around an address; where there is none now, the one that last began there; 0 = none. */
+  function blockOf(address: unknown): Address {
+    const inside = typeof address === 'number' && Number.isInteger(address);
+    if (!inside || address < geometry.dataStart || address >= geometry.end) return NULL;
+    const known = records.find(address);
+    if (known !== 0) return known;
+    const place = inspect(address);
+    if (place.is !== 'block') return records.findGone(address);
+    return isStateOf(stateOf(place.start), place.start) ? place.start : NULL;
   }
 
   function details(address: unknown, asked: string): BlockDetails {
     const block = blockOf(address);
     const place = block === 0 ? undefined : inspect(block);
     // Where a large block was, there may be anything now.
-    if (place?.is !== 'block' || place.start !== block) throw bad(asked, address);
+    if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
     const freer = records.freerOf(block);
     const freed = stateKind(stateOf(block)) === FREED_BLOCK;
     return {
@@ -107,10 +114,11 @@ export function createDebugEyes(
     historyEvents === 0 ? [] : readHistory(memory, historyEvents, { address });
 
   function whoAllocated(address: number): Allocation | undefined {
-    const block = blockOf(address) || blockAround(address);
+    const block = blockOf(address);
     if (block === 0) return undefined;
     const user = userOf(block);
     const { threadId, stack } = records.allocatorOf(block);
+    const freer = records.freerOf(block);
     const event = historyFor(user).findLast(
       (one) => one.operation !== 'free' && one.address === user && one.threadId === threadId,
     );
@@ -120,15 +128,8 @@ export function createDebugEyes(
       threadId,
       ...(stack !== '' && { stack }),
       ...(event !== undefined && { time: event.time, operation: event.operation }),
+      ...(freer !== null && { freedBy: freer }),
     };
-  }
-
-  function blockAround(address: number): Address {
-    const inside = Number.isInteger(address) && address >= geometry.dataStart;
-    if (!inside || address >= geometry.end) return NULL;
-    const place = inspect(address);
-    if (place.is !== 'block' || stateKind(stateOf(place.start)) === NO_BLOCK) return NULL;
-    return place.start;
   }
 
   return {

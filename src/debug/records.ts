@@ -20,10 +20,9 @@ import {
   getRequested,
   getState,
   type HeapMemory,
-  NO_BLOCK,
+  isStateOf,
   readStack,
   stateFrontBytes,
-  stateKind,
 } from '../layout/index.js';
 
 export interface Records {
@@ -61,7 +60,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
       const block = (user - front) as Address;
       if (front !== tried && block >= geometry.dataStart && isAllocated(block) === allocated) {
         const state = getState(i32, recordOf(block));
-        if (stateKind(state) !== NO_BLOCK && stateFrontBytes(state) === front) return block;
+        if (isStateOf(state, block) && stateFrontBytes(state) === front) return block;
       }
       tried = front;
     }

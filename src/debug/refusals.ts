@@ -18,7 +18,7 @@ import {
   FREED_BLOCK,
   getRequested,
   getState,
-  NO_BLOCK,
+  isStateOf,
   stateFrontBytes,
   stateKind,
 } from '../layout/index.js';
@@ -38,19 +38,19 @@ export function createRefusals(
       address >= geometry.dataStart &&
       address < geometry.end;
     if (!inData) return core.diagnose(asked, address);
-    // Pages that are free now may be those of a large block that was freed.
-    const start = records.findGone(address) || blockAt(address);
+    const start = blockAt(address);
     if (start === 0) return core.diagnose(asked, address);
     return refuse(asked, address as Address, start, getState(i32, records.recordOf(start)));
   };
 
-  /** The block around an address, if one was ever made there. */
+  /** The block around an address; where there is none now, the one that was there last. */
   function blockAt(address: number): Address {
     const place = core.inspect(address);
-    if (place.is !== 'block') return NULL;
-    return stateKind(getState(i32, records.recordOf(place.start))) === NO_BLOCK
-      ? NULL
-      : place.start;
+    // Pages that are free now may be those of a large block that was freed.
+    if (place.is !== 'block') return records.findGone(address);
+    return isStateOf(getState(i32, records.recordOf(place.start)), place.start)
+      ? place.start
+      : NULL;
   }
 
   function refuse(asked: string, address: Address, start: Address, state: number): Error {

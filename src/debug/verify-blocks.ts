@@ -8,7 +8,6 @@
 
 import { addProblem, type Block, type VerifyReport } from '../heap/index.js';
 import {
-  FREED_BLOCK,
   getState,
   type HeapMemory,
   LIVE_BLOCK,
@@ -20,7 +19,7 @@ import type { BlockChecks } from './block-checks.js';
 import type { Records } from './records.js';
 
 /**
- * Checks all blocks, and takes those that the program has freed out of the report's counts. A block
+ * Checks all blocks, and counts those that the program has, and those that wait to be freed. A block
  * in the name of a slot that nobody has would never come back: while others run it may only look so.
  */
 export function verifyBlocks(
@@ -30,9 +29,10 @@ export function verifyBlocks(
   checks: BlockChecks,
   report: VerifyReport,
 ): void {
+  report.liveBlocks = 0;
+  report.liveBytes = 0;
   for (const { address, bytes } of blocks) {
     const state = getState(i32, records.recordOf(address));
-    const freed = stateKind(state) === FREED_BLOCK;
     const slot = stateSlot(state);
     const someones =
       stateKind(state) === LIVE_BLOCK || loadOwner(i32, geometry.registry, slot) !== 0;
@@ -40,13 +40,21 @@ export function verifyBlocks(
       const what = `freed or not handed out by the thread of slot ${slot}, which nobody has`;
       addProblem(report, 'block-record I2', address, `the block was left behind, ${what}`);
     }
-    if (freed) {
-      report.liveBlocks--;
-      report.liveBytes -= bytes;
+    if (stateKind(state) === LIVE_BLOCK) {
+      report.liveBlocks++;
+      report.liveBytes += records.usableOf(address, bytes);
+    } else {
+      report.quarantinedBlocks++;
+      report.quarantinedBytes += bytes;
     }
     const error = checks.find(address, bytes);
     if (error === null) continue;
-    addProblem(report, freed ? 'block-checks I2' : 'block-checks I1', address, error.message);
+    addProblem(
+      report,
+      error.damage === 'write-after-free' ? 'block-checks I2' : 'block-checks I1',
+      error.address,
+      error.message,
+    );
   }
   report.ok = report.problems.length === 0;
 }

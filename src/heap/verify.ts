@@ -60,6 +60,9 @@ export interface VerifyReport {
   /** Blocks in the program's hands, large ones included, and their usable bytes. */
   liveBlocks: number;
   liveBytes: number;
+  /** Blocks that the program has freed and debug options hold back; with their red zones. */
+  quarantinedBlocks: number;
+  quarantinedBytes: number;
   /** Blocks in threads' caches. */
   cachedBlocks: number;
   cachedBytes: number;
@@ -106,6 +109,8 @@ function createFindings(quiet: boolean): Findings {
     problemsLeftOut: 0,
     liveBlocks: 0,
     liveBytes: 0,
+    quarantinedBlocks: 0,
+    quarantinedBytes: 0,
     cachedBlocks: 0,
     cachedBytes: 0,
     freeBlocks: 0,

@@ -8,14 +8,15 @@
  *
  *     word   field        access   meaning
  *     0      state        both     TRUTH: bits 0..1 kind, 2..9 slot, 10..22 how many granules the
- *                                  user's part begins after the block
+ *                                  user's part begins after the block, 23..24 at which granule of
+ *                                  its 64 bytes the block begins
  *     1      requested    plain    bytes that were asked for
  *     2      allocStack   plain    call stack of the allocation (stack-store.ts); 0 = not known
  *     3      freeStack    plain    the same of the free
  *     4      allocThread  plain    threadId + 1 of who allocated it
  *     5      freeThread   plain    the same of who freed it
  *     6      turn         plain    counts up with every allocation
- *     7      -
+ *     7      scribbled    atomic   the turn in which the freed block was filled; no other: it was not
  *
  *     kind     meaning, for a block with a tag (without one the record is a leftover)
  *     NONE     never seen: see I1
@@ -44,11 +45,12 @@ const FREE_STACK = ALLOC_STACK + 1;
 const ALLOC_THREAD = FREE_STACK + 1;
 const FREE_THREAD = ALLOC_THREAD + 1;
 const TURN = FREE_THREAD + 1;
+const SCRIBBLED = TURN + 1;
 
 export const BLOCK_RECORD_WORDS = 8;
 export const BLOCK_RECORD_BYTES = BLOCK_RECORD_WORDS * WORD_BYTES;
 
-if (TURN >= BLOCK_RECORD_WORDS) throw new Error('block record: too many fields');
+if (SCRIBBLED >= BLOCK_RECORD_WORDS) throw new Error('block record: too many fields');
 
 export const NO_BLOCK = 0;
 export const LIVE_BLOCK = 1;
@@ -59,16 +61,29 @@ const KIND_MASK = 3;
 const SLOT_SHIFT = 2;
 const SLOT_MASK = 0xff;
 const FRONT_SHIFT = 10;
+const FRONT_MASK = 0x1fff;
+const PLACE_SHIFT = 23;
+const PLACE_MASK = 3;
 
-/** A state word. `frontBytes`: how far the user's part begins behind the block's start. */
-export const blockState = (kind: number, slot: number, frontBytes: number): number =>
-  kind | (slot << SLOT_SHIFT) | ((frontBytes >>> GRANULE_SHIFT) << FRONT_SHIFT);
+const placeOf = (block: number): number => (block >>> GRANULE_SHIFT) & PLACE_MASK;
+
+/** A block's state word. `frontBytes`: how far the user's part begins behind the block's start. */
+export const blockState = (kind: number, slot: number, frontBytes: number, block: number): number =>
+  kind |
+  (slot << SLOT_SHIFT) |
+  ((frontBytes >>> GRANULE_SHIFT) << FRONT_SHIFT) |
+  (placeOf(block) << PLACE_SHIFT);
+
+/** Is this the state of the block at this address? Others share its record, one after the other. */
+export const isStateOf = (state: number, block: number): boolean =>
+  stateKind(state) !== NO_BLOCK && ((state >>> PLACE_SHIFT) & PLACE_MASK) === placeOf(block);
 export const stateKind = (state: number): number => state & KIND_MASK;
 export const stateSlot = (state: number): SlotIndex =>
   ((state >>> SLOT_SHIFT) & SLOT_MASK) as SlotIndex;
 /** The same state with another kind. */
 export const withKind = (state: number, kind: number): number => (state & ~KIND_MASK) | kind;
-export const stateFrontBytes = (state: number): number => (state >>> FRONT_SHIFT) << GRANULE_SHIFT;
+export const stateFrontBytes = (state: number): number =>
+  ((state >>> FRONT_SHIFT) & FRONT_MASK) << GRANULE_SHIFT;
 
 /** The record of a block; `table` is where that of address 0 would stand. */
 export const blockRecord = (table: number, address: number): BlockRecord =>
@@ -139,3 +154,10 @@ export function writeFreed(
   u32[r + FREE_STACK] = stack;
   u32[r + FREE_THREAD] = threadId + 1;
 }
+
+/** The freed block is filled now, to its end. */
+export const storeScribbled = (i32: Int32Array, r: BlockRecord): void => {
+  Atomics.store(i32, r + SCRIBBLED, i32[r + TURN]);
+};
+export const isScribbled = (i32: Int32Array, r: BlockRecord): boolean =>
+  Atomics.load(i32, r + SCRIBBLED) === i32[r + TURN];

@@ -14,6 +14,8 @@ export const SECTION_FRAMES = 5;
  * time, so that functions are compiled on the way.
  */
 export const RESCUE_FRAMES = 40;
+/** The same for instrumented calls that may compile what is on their way, or write a file. */
+export const COLD_FRAMES = 4 * RESCUE_FRAMES;
 
 /**
  * Recursion that needs as much stack as `frames` wide frames: throws here or not at all. Few wide
@@ -35,3 +37,7 @@ export function probeStack(
     0, 0, 0, 0, 0, 0, 0, 0,
   ) + 1;
 }
+
+/** Is this what engines throw where the stack ends? */
+export const isStackOverflow = (error: unknown): boolean =>
+  error instanceof RangeError && /call stack/i.test(error.message);

@@ -2,25 +2,37 @@
  * Checks of single blocks: are the red zones whole, is a freed block still as it was left.
  *
  * Used by debug-calls.ts for the block at hand and by check.ts for all. Any thread; no lock. While
- * the block's threads run, its record tells whether it is still the same block: damage that was seen
- * between two equal readings of state and turn is real.
+ * the block's threads run, its record and tag tell whether it is still the same block: damage that was
+ * seen between two equal readings of state, turn and length is real.
  *
  * I1  The red zones of a live or freed block are whole.
  * I2  With scribble, a freed block that waits in a quarantine is full of SCRIBBLE.
  */
 
-import { BlockDamagedError, hex } from '../base/index.js';
+import {
+  BLOCK_BYTES,
+  BlockDamagedError,
+  GRANULE_SHIFT,
+  hex,
+  LARGE,
+  PAGE_BYTES,
+} from '../base/index.js';
 import type { BlockUser } from '../heap/index.js';
 import {
   type BlockRecord,
   type DebugSettings,
   FREED_BLOCK,
   getRequested,
+  getRun,
   getState,
   getTurn,
   type HeapMemory,
   isScribbled,
+  isStateOf,
   LIVE_BLOCK,
+  pageOf,
+  pageRecord,
+  runPages,
   stateFrontBytes,
   stateKind,
 } from '../layout/index.js';
@@ -34,8 +46,8 @@ export const PRE_SCRIBBLE = 0xaa;
 export interface BlockChecks {
   /** Paints the zones of a block. Owner only. */
   paint(block: number, blockBytes: number): void;
-  /** The error for a block that is damaged, live or freed; null when it is whole. */
-  find(block: number, blockBytes: number): BlockDamagedError | null;
+  /** The error for a block that is damaged, live or freed; null when it is whole, or none now. */
+  find(block: number): BlockDamagedError | null;
 }
 
 export function createBlockChecks(
@@ -43,7 +55,7 @@ export function createBlockChecks(
   settings: DebugSettings,
   records: Records,
 ): BlockChecks {
-  const { i32, u32, u8 } = memory;
+  const { i32, u32, u8, tags, geometry } = memory;
   const guarded = settings.guardBytes > 0;
   const zones = createRedZones(memory);
 
@@ -55,13 +67,23 @@ export function createBlockChecks(
     zones.paint(user + getRequested(u32, record), block + blockBytes);
   }
 
-  function find(block: number, blockBytes: number): BlockDamagedError | null {
+  function find(block: number): BlockDamagedError | null {
     const record = records.recordOf(block);
     const state = getState(i32, record);
     const turn = getTurn(u32, record);
+    const blockBytes = bytesNow(block);
+    if (blockBytes === 0 || !isStateOf(state, block)) return null;
     const error = findIn(block, blockBytes, state, record);
     if (error === null) return null;
-    return getState(i32, record) === state && getTurn(u32, record) === turn ? error : null;
+    const same = getState(i32, record) === state && getTurn(u32, record) === turn;
+    return same && bytesNow(block) === blockBytes ? error : null;
+  }
+
+  /** How long the block is at this moment; 0 when it is none. */
+  function bytesNow(block: number): number {
+    const tag = tags[block >>> GRANULE_SHIFT];
+    if (tag !== LARGE) return tag === 0 ? 0 : BLOCK_BYTES[tag];
+    return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
   }
 
   function findIn(

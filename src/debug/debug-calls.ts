@@ -25,13 +25,13 @@ import {
   type Address,
   alignedClassOf,
   BLOCK_BYTES,
+  COLD_FRAMES,
   GRANULE_BYTES,
   hex,
   NULL,
   PAGE_BYTES,
   pagesOf,
   probeStack,
-  RESCUE_FRAMES,
   SECTION_FRAMES,
 } from '../base/index.js';
 import { type Calls, type News, requireAlignment, requireSize } from '../heap/index.js';
@@ -78,8 +78,10 @@ export interface DebugThread {
   readonly records: Records;
   readonly checks: BlockChecks;
   readonly quarantine: Quarantine;
-  /** Before every call: verifies the heap when that is due. */
-  tick(): void;
+  /** Before every call: tells what is owed, makes room for notes, verifies the heap when that is due. */
+  begin(): void;
+  /** An error that the next call shall throw: this one has a block to return. */
+  owe(error: unknown): void;
   /** The call stack to keep with this call, or 0. */
   takeStack(): number;
   /** The call goes into history and trace. A free and a move come before the block is given up. */
@@ -106,18 +108,13 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   const { guardBytes, direct, strict } = settings;
 
   let coldCalls = COLD_CALLS;
-  /** What a realloc found, which had a block to return: an error in its place would lose that. */
-  let owed: unknown = null;
 
-  /** Overflows here or where nothing is lost by it, checks what is due, and tells what is owed. */
+  /** Whatever can be refused is refused here, and a stack that ends does so here. */
   function begin(): void {
-    probeStack(coldCalls > 0 ? RESCUE_FRAMES : CALL_FRAMES);
+    probeStack(coldCalls > 0 ? COLD_FRAMES : CALL_FRAMES);
     if (coldCalls > 0) coldCalls--;
-    thread.tick();
-    if (owed === null) return;
-    const error = owed;
-    owed = null;
-    throw error;
+    inner.pass();
+    thread.begin();
   }
 
   // ---- allocation
@@ -181,7 +178,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const record = records.recordOf(block);
     setAllocStack(u32, record, stack);
     // point: debug.live
-    setState(i32, record, withKind(getState(i32, record), LIVE_BLOCK));
+    swapState(i32, record, withKind(getState(i32, record), LIVE_BLOCK));
   }
 
   function note(operation: Operation, block: Address, from: Address, stack: number): void {
@@ -231,7 +228,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const block = find(asked, user, complain);
     if (block === 0) return NULL;
     const blockBytes = inner.usableSize(block);
-    const damage = checks.find(block, blockBytes);
+    const damage = checks.find(block);
     if (damage !== null) {
       // Painted anew: each damage is told once, and the block can still be freed.
       checks.paint(block, blockBytes);
@@ -313,7 +310,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
       try {
         complainLate(late, user);
       } catch (error) {
-        owed = error;
+        thread.owe(error);
       }
     }
     return userOf(block);
@@ -346,6 +343,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     usableSize,
     reserve: inner.reserve,
     commit: inner.commit,
+    pass: inner.pass,
     close: inner.close,
   };
 }

@@ -5,7 +5,7 @@
  * other threads it reads without locks.
  */
 
-import { type ErrorCode, HeapError } from '../base/index.js';
+import { HeapError } from '../base/index.js';
 import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
 import {
   appendEvent,
@@ -17,6 +17,7 @@ import {
 } from '../layout/index.js';
 import { isPoisoned } from '../sync/index.js';
 import { createBlockChecks } from './block-checks.js';
+import { complaints } from './complaints.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
 import { type Allocation, createDebugEyes } from './debug-eyes.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
@@ -36,12 +37,18 @@ export interface Debug {
   whoAllocated(address: number): Allocation | undefined;
 }
 
-export function createDebug(core: HeapCore, settings: DebugSettings, threadId: number): Debug {
+/** @param tell writes to where errors go when nobody is there to catch them */
+export function createDebug(
+  core: HeapCore,
+  settings: DebugSettings,
+  threadId: number,
+  tell: (text: string) => void,
+): Debug {
   const { memory, slotIndex } = core;
   const records = createRecords(memory, settings);
   const checks = createBlockChecks(memory, settings, records);
   const quarantine = createQuarantine(settings.quarantineBytes, checks.find);
-  const { stackDepth, stackEvery, historyEvents, tracePath } = settings;
+  const { historyEvents, tracePath } = settings;
   const tracer = tracePath === '' ? null : createTracer(memory, slotIndex, threadId, tracePath);
   const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
 
@@ -51,23 +58,18 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
     return report;
   }
 
-  /** The call in which the next check is due. */
-  let calls = 0;
-  let nextCheck = settings.checkStart || settings.checkEach || Number.POSITIVE_INFINITY;
+  /** What the next call throws, or detach tells. */
+  let owed: unknown = null;
+  const checkWhenDue = createTicker(settings, threadId, () => verify(false));
 
-  function tick(): void {
-    calls++;
-    if (calls < nextCheck) return;
-    nextCheck = settings.checkEach > 0 ? calls + settings.checkEach : Number.POSITIVE_INFINITY;
-    const report = verify(false);
-    const [first] = report.problems;
-    if (first === undefined) return;
-    const found = report.problems.length + report.problemsLeftOut;
-    throw new HeapError(
-      'ERR_SHMALLOC_CHECK_FAILED',
-      `the check after ${calls - 1} calls of thread ${threadId} found ${found} ` +
-        `${found === 1 ? 'problem' : 'problems, the first'}: ${first.message} (${first.invariant})`,
-    );
+  function begin(): void {
+    if (owed !== null) {
+      const error = owed;
+      owed = null;
+      throw error;
+    }
+    tracer?.begin();
+    checkWhenDue();
   }
 
   function note(event: Noted): void {
@@ -84,8 +86,11 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
     records,
     checks,
     quarantine,
-    tick,
-    takeStack: createStacks(memory, stackDepth, stackEvery),
+    begin,
+    owe(error: unknown) {
+      owed = error;
+    },
+    takeStack: createStacks(memory, settings, threadId),
     note,
     complain: complaints(settings),
     bad: createRefusals(core, records),
@@ -94,12 +99,12 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
   const eyes = createDebugEyes(core, settings, records, thread.bad);
   let solo: Calls | undefined;
 
-  /**
-   * Gives back what the thread holds in quarantine: what was found in it. A broken heap keeps what
-   * it has.
-   */
-  const close = (): Error | null =>
-    isPoisoned(memory) ? null : quarantine.drain(core.shared.free).error;
+  /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
+  function close(): void {
+    if (isPoisoned(memory)) return;
+    const { error } = quarantine.drain(core.shared.free);
+    owed ??= error;
+  }
 
   return {
     core: {
@@ -115,10 +120,14 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
         core.news.telling(() => {
           // Where this throws the thread stays attached: without its slot, what it holds back would
           // be nobody's.
-          const error = close();
-          tracer?.close();
+          close();
           core.detach();
-          if (error !== null) thread.complain(error);
+          tracer?.close();
+          // Nobody is asked for an error any more, and a thread that ends hears none.
+          if (owed !== null && settings.onError !== 'ignore') {
+            tell(`shmalloc: thread ${threadId}, as it detached: ${(owed as Error).message}\n`);
+          }
+          owed = null;
         });
       },
     },
@@ -127,6 +136,35 @@ export function createDebug(core: HeapCore, settings: DebugSettings, threadId: n
       throw optionOff('history');
     },
     whoAllocated: eyes.whoAllocated,
+  };
+}
+
+/** Verifies when that is due, and throws what was not told before. */
+function createTicker(
+  { checkStart, checkEach }: DebugSettings,
+  threadId: number,
+  verify: () => VerifyReport,
+): () => void {
+  let calls = 0;
+  let next = checkStart || checkEach || Number.POSITIVE_INFINITY;
+  const told = new Set<string>();
+
+  return () => {
+    calls++;
+    if (calls < next) return;
+    next = checkEach > 0 ? calls + checkEach : Number.POSITIVE_INFINITY;
+    // Each is told once: else no call would get through any more, not even the free of the block.
+    const problems = verify().problems.filter(({ message }) => !told.has(message));
+    const [first] = problems;
+    if (first === undefined) return;
+    for (const { message } of problems) told.add(message);
+    const error = new HeapError(
+      'ERR_SHMALLOC_CHECK_FAILED',
+      `the check after ${calls - 1} calls of thread ${threadId} found ${problems.length} ` +
+        `${problems.length === 1 ? 'problem' : 'problems, the first'}: ` +
+        `${first.message} (${first.invariant})`,
+    );
+    throw Object.assign(error, { problems });
   };
 }
 
@@ -156,14 +194,4 @@ function trace(tracer: Tracer, { operation, address, from, requested }: Noted): 
   if (operation === 'free') tracer.freed(address);
   else if (operation === 'realloc') tracer.moved(from, address, requested);
   else tracer.allocated(operation === 'calloc' ? TRACE_CALLOC : TRACE_MALLOC, address, requested);
-}
-
-/** What is done with the error of a bad free. */
-function complaints({ onError }: DebugSettings): (error: Error) => void {
-  return (error) => {
-    if (onError === 'throw') throw error;
-    if (onError === 'ignore') return;
-    const { code } = error as Error & { code: ErrorCode };
-    process.emitWarning(error.message, { type: error.name, code });
-  };
 }

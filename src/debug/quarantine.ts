@@ -33,7 +33,7 @@ interface Waiting {
 /** @param check the error for a block that was written to since */
 export function createQuarantine(
   bytesMax: number,
-  check: (block: Address, bytes: number) => Error | null,
+  check: (block: Address) => Error | null,
 ): Quarantine {
   let queue: Waiting[] = [];
   /** Entries before this one are gone: to shift each out would cost the queue's length. */
@@ -43,7 +43,7 @@ export function createQuarantine(
   function release(free: (block: Address) => void): Error | null {
     const { block, bytes } = queue[oldest];
     // With nothing held back it was filled just now.
-    let error: Error | null = bytesMax === 0 ? null : check(block, bytes);
+    let error: Error | null = bytesMax === 0 ? null : check(block);
     try {
       free(block);
     } catch (refused) {

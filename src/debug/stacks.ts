@@ -4,34 +4,64 @@
  * Used by debug-calls.ts. Owner thread only; the store itself is layout/stack-store.ts.
  */
 
-import { type HeapMemory, internStack } from '../layout/index.js';
+import { isStackOverflow } from '../base/index.js';
+import { type DebugSettings, type HeapMemory, internStack } from '../layout/index.js';
 
 /** Frames of this package stand above the program's. */
 const OWN_FRAMES_MAX = 6;
+/** Instead of a stack that cannot be had. */
+const NO_TEXT = '\n(no stack: Error is frozen, or Error.prepareStackTrace gives no text)';
 /** So many different stacks are remembered with their numbers. */
 const KNOWN_MAX = 4096;
 
 /** The number of the stack of whoever called into this package; 0 when none is due now. */
 export type TakeStack = () => number;
 
-/** @param depth frames; `every`: only every n-th call gets one */
-export function createStacks(memory: HeapMemory, depth: number, every: number): TakeStack {
+/** @param depth frames; `every`: one call in so many gets one */
+export function createStacks(
+  memory: HeapMemory,
+  { stackDepth: depth, stackEvery: every }: DebugSettings,
+  threadId: number,
+): TakeStack {
   const { i32, u8, geometry } = memory;
   const { stackStore, stackStoreBytes } = geometry;
   /** By the text as the engine gives it, which is not taken apart twice. */
   const known = new Map<string, number>();
   const encoder = new TextEncoder();
   const own = ownFolder();
+  const random = createRandom();
   let calls = 0;
+  let next = interval();
+  let warned = false;
+
+  /**
+   * How many calls until the next stack: at random, so that a program whose calls have a rhythm is
+   * seen in all of it.
+   */
+  function interval(): number {
+    return every === 1 ? 1 : 1 + random(2 * every - 1);
+  }
+
+  function warnOfFullStore(): void {
+    if (warned) return;
+    warned = true;
+    process.emitWarning(
+      `thread ${threadId} found no room for a call stack: the heap keeps ${stackStoreBytes} bytes ` +
+        'of them, and new ones are left out from now on; fewer frames take less',
+      { code: 'SHMALLOC_STACKS_FULL' },
+    );
+  }
 
   return function take() {
     calls++;
-    if (depth === 0 || calls % every !== 0) return 0;
+    if (depth === 0 || calls < next) return 0;
+    next = calls + interval();
     const raw = captureStack(depth + OWN_FRAMES_MAX, take);
     const before = known.get(raw);
     if (before !== undefined) return before;
     const text = encoder.encode(programFrames(raw, own).slice(0, depth).join('\n'));
     const stack = internStack(i32, u8, stackStore, stackStoreBytes, text);
+    if (stack === 0) warnOfFullStore();
     if (known.size >= KNOWN_MAX) known.clear();
     known.set(raw, stack);
     return stack;
@@ -41,12 +71,17 @@ export function createStacks(memory: HeapMemory, depth: number, every: number): 
 /** The engine's text of the stack above a function. */
 function captureStack(frames: number, above: (...of: never[]) => unknown): string {
   const holder: { stack?: unknown } = {};
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = frames;
-  Error.captureStackTrace(holder, above);
-  Error.stackTraceLimit = limit;
-  // A program may format stacks in its own manner.
-  return typeof holder.stack === 'string' ? holder.stack : '';
+  // A program may have frozen Error, or format stacks in its own manner, or fail to.
+  try {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = frames;
+    Error.captureStackTrace(holder, above);
+    Error.stackTraceLimit = limit;
+    return typeof holder.stack === 'string' ? holder.stack : NO_TEXT;
+  } catch (error) {
+    if (isStackOverflow(error)) throw error;
+    return NO_TEXT;
+  }
 }
 
 /** The calling program's frames, each as `function (file:line:column)`. */
@@ -67,4 +102,15 @@ function ownFolder(): string {
   const [line = ''] = linesOf(captureStack(1, captureStack));
   const [, folder] = /(\S+)debug[\\/]stacks\./.exec(line) ?? [];
   return folder?.replace(/^\(/, '') ?? '(nowhere)';
+}
+
+/** Whole numbers from 0 to below a limit (xorshift, Marsaglia 2003). */
+function createRandom(): (limit: number) => number {
+  let x = (Math.random() * 2 ** 32) | 1;
+  return (limit) => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (x >>> 0) % limit;
+  };
 }

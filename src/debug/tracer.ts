@@ -9,11 +9,12 @@
  *     after its block was committed, a free or a move before the old block is given back. The
  *     callers see to that.
  * I2  What a thread has noted stays noted, at whatever moment it is killed.
- * I3  A thread that cannot write its file goes on without a trace, and says so once.
+ * I3  What is noted in the middle of a call neither fails nor waits: room is made before.
+ * I4  A thread that cannot write its file goes on without a trace, and says so once.
  */
 
 import { closeSync, constants, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
-import type { SlotIndex } from '../base/index.js';
+import { COLD_FRAMES, isStackOverflow, probeStack, type SlotIndex } from '../base/index.js';
 import {
   addLost,
   appendTrace,
@@ -44,6 +45,11 @@ import {
 const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
 
 export interface Tracer {
+  /**
+   * Before a call changes anything: makes room for what it will note, in the file if need be. What is
+   * noted then cannot fail. @throws RangeError where the stack ends, with nothing lost
+   */
+  begin(): void;
   /** A block was committed, and the program does not know yet. An aligned one counts as malloc. */
   allocated(
     operation: typeof TRACE_MALLOC | typeof TRACE_CALLOC,
@@ -83,31 +89,39 @@ export function createTracer(
   );
   let closed = false;
   let failed = false;
-  if (loadSequence(i32, record) >= SEQUENCE_MAX) fail('it has as many events as can be counted');
+  /** The heap has as many events as can be counted. */
+  let exhausted = loadSequence(i32, record) >= SEQUENCE_MAX;
 
   function note(operation: number, address: number, from: number, bytes: number): void {
     if (closed || peekTraceState(i32, buffer) !== TRACE_RUNNING) return;
-    if (failed || (getTraceCount(i32, buffer) === TRACE_EVENTS && !spill())) {
+    if (failed || getTraceCount(i32, buffer) === TRACE_EVENTS) {
       addLost(u32, buffer);
       return;
     }
     const sequence = nextSequence(i32, record);
     appendTrace(i32, u32, f64, buffer, { sequence, operation, threadId, address, from, bytes });
-    if (sequence >= SEQUENCE_MAX) fail('it has as many events as can be counted');
+    exhausted = sequence >= SEQUENCE_MAX;
   }
 
-  /** Makes room in the buffer; false when that cannot be. */
-  function spill(): boolean {
+  function begin(): void {
+    if (closed || failed || peekTraceState(i32, buffer) !== TRACE_RUNNING) return;
+    if (exhausted) fail('it has as many events as can be counted');
+    else if (getTraceCount(i32, buffer) === TRACE_EVENTS) spill();
+  }
+
+  /** Makes room in the buffer, or ends the trace. */
+  function spill(): void {
+    probeStack(COLD_FRAMES);
     try {
       spool.write(full);
     } catch (error) {
+      if (isStackOverflow(error)) throw error;
       fail((error as Error).message);
-      return false;
+      return;
     }
     emptyTrace(i32, buffer);
     // The trace was finished meanwhile: whoever did that has not seen this file.
     if (loadTraceState(i32, buffer) === TRACE_WRITTEN) spool.remove();
-    return true;
   }
 
   function fail(why: string): void {
@@ -118,6 +132,7 @@ export function createTracer(
   }
 
   return {
+    begin,
     allocated: (operation, address, bytes) => note(operation, address, 0, bytes),
     freed: (address) => note(TRACE_FREE, address, 0, 0),
     moved: (from, to, bytes) => note(TRACE_REALLOC, to, from, bytes),

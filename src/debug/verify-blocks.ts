@@ -47,7 +47,7 @@ export function verifyBlocks(
       report.quarantinedBlocks++;
       report.quarantinedBytes += bytes;
     }
-    const error = checks.find(address, bytes);
+    const error = checks.find(address);
     if (error === null) continue;
     addProblem(
       report,

@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { isMainThread, threadId, Worker } from 'node:worker_threads';
 import { type Address, rangeError, show, typeError } from '../base/index.js';
-import { createDebug } from '../debug/index.js';
+import { createDebug, softenFrees } from '../debug/index.js';
 import {
   attachCore,
   createHeap,
@@ -43,6 +43,7 @@ import { createListener, publishLife } from './events.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
 import { InspectableHeap } from './inspectable-heap.js';
+import { writeToStderr } from './stderr.js';
 
 /** The typed arrays that can lie over a block. */
 export type ViewConstructor =
@@ -161,8 +162,10 @@ export class SharedHeap extends InspectableHeap {
       lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
       listener: createListener(fields.id),
     });
-    const debug = isInstrumented(fields.debug) ? createDebug(plain, fields.debug, threadId) : null;
-    const core = debug?.core ?? plain;
+    const debug = isInstrumented(fields.debug)
+      ? createDebug(plain, fields.debug, threadId, writeToStderr)
+      : null;
+    const core = debug?.core ?? softenFrees(plain, fields.debug);
     super(core, debug);
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);

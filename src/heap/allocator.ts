@@ -89,6 +89,8 @@ export interface Calls {
   reserve(alignment: number, bytes: number, apart: boolean): Address;
   /** The second half: hands out what was reserved last. */
   commit(address: Address): void;
+  /** Throws where the gate would let nobody in. */
+  pass(): void;
   /** The thread detaches: no call of these may touch its slot again. */
   close(): void;
 }
@@ -322,6 +324,11 @@ export function createCalls(
     else pop(reservedClass);
   }
 
+  function pass(): void {
+    gate.enter();
+    gate.leave();
+  }
+
   // ---- free, slow
 
   function freeOther(address: Address): void {
@@ -505,6 +512,7 @@ export function createCalls(
     usableSize,
     reserve: reserveBlock,
     commit,
+    pass,
     close,
   };
 }

@@ -112,6 +112,15 @@ export function createGates(
     }
   }
 
+  /** Throws where the stack ends; mends what could not be mended before. */
+  function probe(): void {
+    probeStack(coldCalls > 0 ? RESCUE_FRAMES : SECTION_FRAMES);
+    if (coldCalls > 0) coldCalls--;
+    if (unmended === null) return;
+    locks.dropRefused(unmended);
+    mendShared(unmended);
+  }
+
   function mendShared(error: unknown): void {
     unmended = error;
     mend.call(error);
@@ -122,12 +131,7 @@ export function createGates(
     checkOpen,
     enter() {
       checkOpen();
-      probeStack(coldCalls > 0 ? RESCUE_FRAMES : SECTION_FRAMES);
-      if (coldCalls > 0) coldCalls--;
-      if (unmended !== null) {
-        locks.dropRefused(unmended);
-        mendShared(unmended);
-      }
+      probe();
       inside = true;
     },
     leave() {
@@ -145,7 +149,7 @@ export function createGates(
       return tellOf(error);
     },
     look(work) {
-      probeStack(SECTION_FRAMES);
+      probe();
       try {
         const seen = work();
         recoverDue();

@@ -10,10 +10,11 @@
  * its locks as if it had died in them.
  *
  * I1  Afterwards this thread holds no lock.
- * I2  If it fails, the heap is poisoned; but for want of stack, where the gate tries again later.
+ * I2  If it fails, the heap is poisoned; but for want of stack: then it throws, keeps the locks of what
+ *     is half done, and the gate tries again at the thread's next call, whatever that is.
  */
 
-import { HeapCorruptionError, probeStack, RESCUE_FRAMES } from '../base/index.js';
+import { HeapCorruptionError, isStackOverflow, probeStack, RESCUE_FRAMES } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { type Locks, poison } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
@@ -42,14 +43,14 @@ export function createMend(
 ): Mend {
   function mendLocks(error: unknown): boolean {
     if (error === REHEARSAL || locks.dropRefused(error)) return true;
-    const broken = error instanceof HeapCorruptionError || !repairHeld();
+    if (!(error instanceof HeapCorruptionError) && repairHeld()) return true;
     try {
       // First: who waits for these locks must not go on with them.
-      if (broken) poison(memory, error instanceof Error ? error.message : String(error));
+      poison(memory, error instanceof Error ? error.message : String(error));
     } finally {
       for (const lock of locks.held()) locks.release(lock);
     }
-    return !broken;
+    return false;
   }
 
   function repairHeld(): boolean {
@@ -60,7 +61,8 @@ export function createMend(
         locks.release(lock);
       }
       return true;
-    } catch {
+    } catch (worse) {
+      if (isStackOverflow(worse)) throw worse;
       return false;
     }
   }

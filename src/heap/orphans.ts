@@ -43,7 +43,10 @@ import type { Cache } from './cache.js';
 import type { PageHeap } from './page-heap.js';
 import { walkRunsLocked } from './walk.js';
 
-/** Gives a dead slot's orphans back; how many there were. */
+/**
+ * Gives a dead slot's orphans back: small ones wholly, large ones as runs that are freed after. How
+ * many small ones there were.
+ */
 export function freeOrphans(
   memory: HeapMemory,
   locks: Locks,
@@ -53,11 +56,16 @@ export function freeOrphans(
 ): number {
   if (memory.geometry.blockRecordsStart === 0) return 0;
   const orphans = findOrphans(memory, locks, slot);
+  let given = 0;
   orphans.forEach((blocks, c) => {
-    if (c === LARGE) reserveRuns(memory, locks, pageHeap, blocks, slot);
-    else cache.giveOrphans(c as SizeClass, blocks);
+    if (c === LARGE) {
+      reserveRuns(memory, locks, pageHeap, blocks, slot);
+      return;
+    }
+    cache.giveOrphans(c as SizeClass, blocks);
+    given += blocks.length;
   });
-  return [...orphans.values()].reduce((total, blocks) => total + blocks.length, 0);
+  return given;
 }
 
 /** By class; LARGE for runs of their own. */

@@ -17,6 +17,7 @@ import {
   addSample,
   addSlotCounter,
   getMappedPages,
+  getPeakLiveBytes,
   type HeapMemory,
   LARGE_ROUNDING_BYTES,
   LARGE_SIZINGS,
@@ -44,13 +45,17 @@ export function createSamples(memory: HeapMemory, slot: WordIndex): Samples {
   let callsLeft = CALLS_BETWEEN_PEAKS;
   /** The next look at the peak is due when so many pages are mapped. */
   let nextPages = 1;
+  /** The peak as this thread saw it last: less is there after resetStats(). */
+  let peak = 0;
 
   function lookAtPeak(): void {
+    if (getPeakLiveBytes(f64, geometry.pageHeap) < peak) nextPages = 1;
     const pages = getMappedPages(i32, geometry.pageHeap);
     if (--callsLeft > 0 && pages < nextPages) return;
     callsLeft = CALLS_BETWEEN_PEAKS;
     nextPages = Math.max(nextPages, pages + (pages >>> GROWTH_SHIFT) + 1);
     samplePeakLive(memory);
+    peak = getPeakLiveBytes(f64, geometry.pageHeap);
   }
 
   return {

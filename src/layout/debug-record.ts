@@ -105,14 +105,14 @@ export const DEBUG_RECORD_BYTES = PATH * WORD_BYTES + TRACE_PATH_BYTES_MAX;
 if (PATH_LENGTH >= LINE_WORDS) throw new Error('debug record: the first line is too long');
 
 /**
- * Do calls of this heap go through the debug layer? Reports at the end alone need nothing of it.
+ * Do calls of this heap go through the debug layer, with a record for each block? Reports at the end
+ * alone need nothing of it, nor does what becomes of errors.
  */
 export const isInstrumented = (settings: DebugSettings): boolean =>
   settings.scribble ||
   settings.preScribble ||
   settings.strict ||
   settings.direct ||
-  settings.onError !== 'throw' ||
   settings.tracePath !== '' ||
   settings.guardBytes +
     settings.quarantineBytes +
@@ -155,7 +155,7 @@ export function readDebugRecord(u32: Uint32Array, r: WordIndex): DebugSettings {
   // Copied first: browsers refuse to decode shared memory.
   const path = new Uint8Array(u32.buffer, u32.byteOffset).slice(
     start,
-    start + u32[r + PATH_LENGTH],
+    start + Math.min(u32[r + PATH_LENGTH], TRACE_PATH_BYTES_MAX),
   );
   return {
     ...(flags as Pick<DebugSettings, (typeof FLAGS)[number]>),

@@ -23,7 +23,7 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { type DebugSettings, readDebugRecord } from './debug-record.js';
+import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
 
 /** Counts up with every change of the memory layout. */
 export const LAYOUT_VERSION = 4;
@@ -101,7 +101,8 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     id: half(u32[h + ID]) + half(u32[h + ID + 1]),
     reserveIsZero: (u32[h + FLAGS] & RESERVE_IS_ZERO) !== 0,
     lockTimeoutMs: u32[h + LOCK_TIMEOUT],
-    debug: readDebugRecord(u32, debugRecord(h)),
+    // Of another version it may stand elsewhere, or be something else.
+    debug: u32[h + VERSION] === LAYOUT_VERSION ? readDebugRecord(u32, debugRecord(h)) : NO_DEBUG,
   };
 }
 

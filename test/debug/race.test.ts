@@ -36,6 +36,57 @@ test('strict: of two threads that free one block at once, one is refused, every 
   t.is(heap.blocks().length, 0);
 });
 
+const CHURN = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  import(workerData.shmalloc).then(({ SharedHeap }) => {
+    const heap = SharedHeap.attach(workerData.handle);
+    const live = [];
+    for (let n = 0; Atomics.load(workerData.stop, 0) === 0; n++) {
+      // Sizes change from phase to phase: spans of one class become those of another.
+      const size = (n >>> 8) % 2 === 0 ? (n * 37) % 300 : (n * 91) % 90000;
+      const address = heap.malloc_ts(size);
+      if (address !== 0) {
+        heap.u8.fill(n, address, address + size);
+        live.push(address);
+      }
+      if (live.length > 40) heap.free_ts(heap.realloc_ts(live.shift(), 500));
+      if (n % 512 === 0) while (live.length > 0) heap.free_ts(live.pop());
+      if (n === 500) parentPort.postMessage('busy');
+    }
+    for (const address of live) heap.free_ts(address);
+    heap.detach();
+    parentPort.postMessage('done');
+  });
+`;
+
+for (const debug of [
+  { scribble: true },
+  { guard: 16 },
+  { guard: 16, scribble: true, quarantine: '256KiB' },
+]) {
+  const name = Object.keys(debug).join(', ');
+  test(`verify: finds nothing wrong while correct threads are busy (${name})`, async (t) => {
+    using heap = SharedHeap.create({ size: '16MiB', threads: 4, debug });
+    const shmalloc = new URL('../../src/index.js', import.meta.url).href;
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const workerData = { handle: heap.handle, shmalloc, stop };
+    const worker = new Worker(CHURN, { eval: true, workerData });
+    await nextMessage(worker);
+    const until = performance.now() + 2500;
+    let verified = 0;
+    const found: string[] = [];
+    for (; performance.now() < until && found.length === 0; verified++) {
+      found.push(...heap.verify().problems.map(({ message }) => message));
+      if (verified % 50 === 0) await wait(0);
+    }
+    Atomics.store(stop, 0, 1);
+    await nextMessage(worker);
+    t.deepEqual(found, [], `after ${verified}`);
+    t.true(verified > 20, `${verified}`);
+    t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  });
+}
+
 const HOARDER = `
   const { parentPort, workerData } = require('node:worker_threads');
   import(workerData.shmalloc).then(({ SharedHeap }) => {

@@ -15,7 +15,7 @@ import {
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import type { SlotIndex, WordIndex } from '../../src/base/index.js';
-import { createTracer, type Tracer } from '../../src/debug/tracer.js';
+import type { Tracer } from '../../src/debug/tracer.js';
 import {
   appendTrace,
   copyTrace,
@@ -44,7 +44,7 @@ import {
 } from '../../src/layout/index.js';
 import { finishTrace } from '../../src/trace/index.js';
 import { TraceFolder } from '../trace/make-trace.js';
-import { makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
+import { createCallTracer, makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
 import { ended } from '../workers.js';
 
 const ID = '0123456789abcdef';
@@ -59,7 +59,7 @@ function makeTraced(t: ExecutionContext) {
     memory,
     bufferOf,
     tracer: (slot: number, threadId = slot): Tracer =>
-      createTracer(memory, slot as SlotIndex, threadId, path),
+      createCallTracer(memory, slot as SlotIndex, threadId, path),
     spool: (slot: number) => spoolPath(path, ID, slot),
     /** What is in a slot's buffer. */
     events(slot: number): TraceEvent[] {

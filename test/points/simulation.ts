@@ -98,7 +98,7 @@ export function attach(lib: Library, memory: HeapMemory, threadId: number): Heap
   const core = lib.heap.attachCore(memory, true, { threadId, lockTimeoutMs: 1000 });
   const settings = lib.layout.readDebugRecord(memory.u32, memory.geometry.debug);
   return lib.layout.isInstrumented(settings)
-    ? lib.debug.createDebug(core, settings, threadId).core
+    ? lib.debug.createDebug(core, settings, threadId, () => {}).core
     : core;
 }
 

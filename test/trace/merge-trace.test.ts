@@ -10,7 +10,6 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { SlotIndex } from '../../src/base/index.js';
-import { createTracer } from '../../src/debug/tracer.js';
 import {
   appendTrace,
   debugRecord,
@@ -33,7 +32,13 @@ import {
 import { seedOf } from '../helpers.js';
 import { ended, nextMessage, shmalloc } from '../workers.js';
 import { TraceFolder } from './make-trace.js';
-import { CallLog, makeTracedMemory, TracedThread, tellTrace } from './traced-heap.js';
+import {
+  CallLog,
+  createCallTracer,
+  makeTracedMemory,
+  TracedThread,
+  tellTrace,
+} from './traced-heap.js';
 import type { TracingTask } from './tracing.worker.js';
 
 const TRACING = new URL('./tracing.worker.js', import.meta.url);
@@ -118,7 +123,7 @@ test('finishTrace: every kind of call, in as few slots as blocks were live', (t)
 
 test('finishTrace: realloc of nothing allocates, realloc to nothing frees', (t) => {
   const traced = new Traced(t);
-  const tracer = createTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
+  const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.moved(0, 4096, 10);
   tracer.moved(4096, 8192, 20);
   tracer.moved(8192, 0, 0);
@@ -254,7 +259,7 @@ const steps = fc.array(
 function runModel(traced: Traced, program: readonly Step[], repeat: number): string[] {
   let threadId = 0;
   const make = (slot: number) =>
-    createTracer(traced.memory, slot as SlotIndex, threadId++, traced.path);
+    createCallTracer(traced.memory, slot as SlotIndex, threadId++, traced.path);
   const tracers = [0, 1, 2, 3].map(make);
   const live: { address: number; bytes: number }[] = [];
   const free: number[] = [];
@@ -347,7 +352,7 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', (t) =>
 
 test('finishTrace: frees of unknown blocks are left out, lost frees are completed', (t) => {
   const traced = new Traced(t);
-  const tracer = createTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
+  const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.freed(4096);
   tracer.allocated(MALLOC, 4096, 1);
   tracer.allocated(CALLOC, 4096, 2);

@@ -73,6 +73,23 @@ export class CallLog {
   }
 }
 
+/** A tracer whose every event is a call of its own: room is made before it, as calls do. */
+export function createCallTracer(...of: Parameters<typeof createTracer>): Tracer {
+  const tracer = createTracer(...of);
+  const called =
+    <Args extends unknown[]>(note: (...args: Args) => void) =>
+    (...args: Args): void => {
+      tracer.begin();
+      note(...args);
+    };
+  return {
+    ...tracer,
+    allocated: called(tracer.allocated),
+    freed: called(tracer.freed),
+    moved: called(tracer.moved),
+  };
+}
+
 export class TracedThread {
   readonly core: HeapCore;
   readonly #memory: HeapMemory;
@@ -82,7 +99,7 @@ export class TracedThread {
   constructor(memory: HeapMemory, threadId: number, path: string, log: CallLog) {
     this.core = attachCore(memory, true, { threadId, lockTimeoutMs: Number.POSITIVE_INFINITY });
     this.#memory = memory;
-    this.#tracer = createTracer(memory, this.core.slotIndex, threadId, path);
+    this.#tracer = createCallTracer(memory, this.core.slotIndex, threadId, path);
     this.#log = log;
   }
 

@@ -1,0 +1,46 @@
+/**
+ * What becomes of the error of a bad free: thrown, told, or dropped (the option onError).
+ *
+ * Used by debug-thread.ts, and alone for heaps with no other option that concerns calls: their frees
+ * are the plain ones then, and only what these throw goes another way.
+ */
+
+import { type ErrorCode, InvalidAddressError } from '../base/index.js';
+import type { Calls, HeapCore } from '../heap/index.js';
+import type { DebugSettings } from '../layout/index.js';
+
+/** Does with an error what the options say. */
+export function complaints({ onError }: DebugSettings): (error: Error) => void {
+  return (error) => {
+    if (onError === 'throw') throw error;
+    if (onError === 'ignore') return;
+    const { code } = error as Error & { code: ErrorCode };
+    process.emitWarning(error.message, { type: error.name, code });
+  };
+}
+
+/** The same attachment, with bad frees treated as the options say. */
+export function softenFrees(core: HeapCore, settings: DebugSettings): HeapCore {
+  if (settings.onError === 'throw') return core;
+  const complain = complaints(settings);
+  const soften = (calls: Calls): Calls => ({
+    ...calls,
+    free(address) {
+      try {
+        calls.free(address);
+      } catch (error) {
+        if (!(error instanceof InvalidAddressError)) throw error;
+        complain(error);
+      }
+    },
+  });
+  let solo: Calls | undefined;
+  return {
+    ...core,
+    shared: soften(core.shared),
+    solo() {
+      solo ??= soften(core.solo());
+      return solo;
+    },
+  };
+}

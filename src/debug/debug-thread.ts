@@ -52,15 +52,24 @@ export function createDebug(
   const tracer = tracePath === '' ? null : createTracer(memory, slotIndex, threadId, tracePath);
   const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
 
-  function verify(quiet: boolean): VerifyReport {
+  /** Messages of damage that the program was told of. */
+  const told = new Set<string>();
+
+  function survey(quiet: boolean): VerifyReport {
     const report = core.verify(quiet);
     verifyBlocks(memory, eachBlock(core.eyes), records, checks, report);
     return report;
   }
 
+  function verify(quiet: boolean): VerifyReport {
+    const report = survey(quiet);
+    for (const { message } of report.problems) told.add(message);
+    return report;
+  }
+
   /** What the next call throws, or detach tells. */
   let owed: unknown = null;
-  const checkWhenDue = createTicker(settings, threadId, () => verify(false));
+  const checkWhenDue = createTicker(settings, threadId, told, () => survey(false));
 
   function begin(): void {
     if (owed !== null) {
@@ -124,8 +133,9 @@ export function createDebug(
           core.detach();
           tracer?.close();
           // Nobody is asked for an error any more, and a thread that ends hears none.
-          if (owed !== null && settings.onError !== 'ignore') {
-            tell(`shmalloc: thread ${threadId}, as it detached: ${(owed as Error).message}\n`);
+          const late = owed as Error | null;
+          if (late !== null && settings.onError !== 'ignore' && !told.has(late.message)) {
+            tell(`shmalloc: thread ${threadId}, as it detached: ${late.message}\n`);
           }
           owed = null;
         });
@@ -143,12 +153,11 @@ export function createDebug(
 function createTicker(
   { checkStart, checkEach }: DebugSettings,
   threadId: number,
+  told: Set<string>,
   verify: () => VerifyReport,
 ): () => void {
   let calls = 0;
   let next = checkStart || checkEach || Number.POSITIVE_INFINITY;
-  const told = new Set<string>();
-
   return () => {
     calls++;
     if (calls < next) return;

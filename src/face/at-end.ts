@@ -8,7 +8,8 @@
  * I3  A thread that is terminated, or a process that is killed, runs none.
  */
 
-import type { DebugSettings, HeapMemory } from '../layout/index.js';
+import type { VerifyReport } from '../heap/index.js';
+import { type DebugSettings, type HeapMemory, isInstrumented } from '../layout/index.js';
 import {
   type HeapStats,
   type HeapUsage,
@@ -64,6 +65,7 @@ export function createEnding(): Ending {
 
 /** What reports at the end ask a heap. */
 export interface Reported {
+  verify(): VerifyReport;
   readonly memory: HeapMemory;
   leaks(): Leaks;
   usage(): HeapUsage;
@@ -73,6 +75,9 @@ export interface Reported {
 /** The reports that the heap's options ask for, to stderr, and its trace. */
 export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Reported): void {
   const { leaks, stats, tracePath } = settings;
+  if (isInstrumented(settings) && settings.onError !== 'ignore') {
+    ending.add('last check', () => tellProblems(heap.verify()));
+  }
   if (leaks) {
     ending.add('leak report', () => {
       writeToStderr(`${renderLeaks(heap.leaks(), heap.usage())}\n`);
@@ -82,4 +87,12 @@ export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Repor
     ending.add('statistics', () => writeToStderr(`${renderStats(heap.stats())}\n`));
   }
   if (tracePath !== '') ending.add('trace', () => finishTrace(heap.memory, tracePath));
+}
+
+/** Damage of blocks that nobody freed, and of those in quarantine, is found now or never. */
+function tellProblems({ problems, problemsLeftOut }: VerifyReport): void {
+  for (const { message, invariant } of problems) {
+    writeToStderr(`shmalloc: at the end: ${message} (${invariant})\n`);
+  }
+  if (problemsLeftOut > 0) writeToStderr(`shmalloc: and ${problemsLeftOut} problems more\n`);
 }

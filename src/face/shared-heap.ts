@@ -224,6 +224,7 @@ export class SharedHeap extends InspectableHeap {
     const heap = new SharedHeap(memory, headerOf(buffer, base));
     reportAtEnd(heap.#ending, debug, {
       memory,
+      verify: () => heap.verify(),
       leaks: () => heap.leaks(),
       usage: () => readUsage(memory),
       stats: () => heap.stats(),

@@ -128,8 +128,7 @@ export function recoverDead(
 
   function recoverSlot(slot: SlotIndex): void {
     const cache = cacheOf(slotRecord(geometry.slots, slot));
-    let blocks = cache.flushDead();
-    blocks += freeOrphans(memory, locks, pageHeap, cache, slot);
+    const blocks = cache.flushDead() + freeOrphans(memory, locks, pageHeap, cache, slot);
     const runs = freeReserved(memory, locks, pageHeap, slot);
     // Written before the slot is free: a rescuer that dies here is counted short, nothing worse.
     addRecovered(f64, header, RECOVERED_SLOTS, 1);

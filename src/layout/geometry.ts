@@ -114,6 +114,18 @@ function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
   return Math.min(STACKS_BYTES_MAX, Math.max(STACKS_BYTES_MIN, share));
 }
 
+/** What debug options take of a heap, for an error message. */
+function debugParts(threads: number, debug: DebugSettings, stacks: number): string {
+  const { historyEvents, tracePath } = debug;
+  const parts = [
+    historyEvents > 0 &&
+      `history of ${historyEvents} events for each (${threads * ringBytes(historyEvents)} bytes)`,
+    stacks > 0 && `call stacks (${stacks} bytes)`,
+    tracePath !== '' && `trace buffers (${threads * TRACE_BUFFER_BYTES} bytes)`,
+  ].filter(Boolean);
+  return parts.length === 0 ? '' : `, with ${parts.join(', ')},`;
+}
+
 /** How many data pages fit from `start` on, and where what grows with them stands. */
 function placePages(start: number, end: number, recorded: boolean) {
   // Each data page costs itself, a record, its tags and its blocks' records; one page record more
@@ -171,12 +183,10 @@ export function computeGeometry(
   const recorded = isInstrumented(debug);
   const { pages, dataStart, tagsStart, recordsStart } = placePages(tableStart, end, recorded);
   if (pages === 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
-    const extras = tableStart - (placed.slots * 4 + threads * SLOT_BYTES);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `cannot lay out a heap of ${bytes} bytes with ${threads} thread slots: ${threads} slots of ` +
-        `${SLOT_BYTES} bytes ${extras > PAGE_BYTES ? `and ${extras} bytes of debug records ` : ''}` +
-        'leave no room for data',
+      `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${SLOT_BYTES} bytes` +
+        `${debugParts(threads, debug, stacks)} leave no room for data; use a larger heap, or less of these`,
     );
   }
   const firstPage = (dataStart / PAGE_BYTES) as PageIndex;

@@ -35,20 +35,16 @@ import {
   GRANULE_BYTES,
   GRANULE_SHIFT,
   HeapCorruptionError,
-  isPowerOfTwo,
-  KIB,
   LARGE,
   NULL,
   PAGE_BYTES,
   pagesOf,
-  rangeError,
   type SizeClass,
   SMALL_BYTES_MAX,
-  show,
-  typeError,
   type WordIndex,
 } from '../base/index.js';
 import { FENCE, type HeapMemory, mallocsOf, topsOf } from '../layout/index.js';
+import { requireAlignment, requireSize } from './arguments.js';
 import { clearBytes, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
 import type { Diagnose } from './diagnose.js';
@@ -67,7 +63,6 @@ const SHIFT = GRANULE_SHIFT;
 const ROUND_UP = GRANULE_BYTES - 1;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = SMALL_BYTES_MAX - 1;
-export const ALIGNMENT_MAX = 64 * KIB;
 /** Longer than 64 bytes, so that the engine keeps it outside its own heap, at a fixed address. */
 const OWN_LENGTH = 32;
 /** Places in it: how many bytes of data there are to free; the class that was allocated last. */
@@ -515,28 +510,4 @@ export function createCalls(
     pass,
     close,
   };
-}
-
-/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE */
-export function requireSize(call: string, size: unknown): void {
-  if (typeof size !== 'number') {
-    throw typeError('ERR_SHMALLOC_INVALID_SIZE', `${call}: a size is a number, got ${show(size)}`);
-  }
-  if (!Number.isInteger(size) || size < 0) {
-    throw rangeError(
-      'ERR_SHMALLOC_INVALID_SIZE',
-      `${call}: a size is a whole number of bytes from 0, got ${show(size)}`,
-    );
-  }
-}
-
-/** @throws RangeError ERR_SHMALLOC_INVALID_ALIGNMENT */
-export function requireAlignment(alignment: unknown): void {
-  const fits = typeof alignment === 'number' && isPowerOfTwo(alignment);
-  if (fits && alignment <= ALIGNMENT_MAX) return;
-  throw rangeError(
-    'ERR_SHMALLOC_INVALID_ALIGNMENT',
-    `alignedAlloc: the alignment must be a power of two up to ${ALIGNMENT_MAX}, ` +
-      `got ${show(alignment)}`,
-  );
 }

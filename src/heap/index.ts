@@ -1,5 +1,6 @@
 /** heap: page heap, spans, caches, allocation and free, recovery, verification. */
-export { ALIGNMENT_MAX, type Calls, requireAlignment, requireSize } from './allocator.js';
+export type { Calls } from './allocator.js';
+export { ALIGNMENT_MAX, requireAlignment, requireSize } from './arguments.js';
 export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';

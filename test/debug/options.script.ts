@@ -56,10 +56,12 @@ function look(heap: SharedHeap): Seen {
   if (guard) {
     // Another block: what verify() has told is not told again.
     const other = malloc_ts(200);
+    const whole = u8[other + 200];
     u8[other + 200] = 0;
     for (let n = 0; n < 300; n++) {
       if (codeOf(() => free_ts(malloc_ts(8))) === 'ERR_SHMALLOC_CHECK_FAILED') checks++;
     }
+    u8[other + 200] = whole;
   }
   return {
     scribble,

@@ -7,7 +7,7 @@
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { table } from '../observe/index.js';
 import type { OptionKind } from './option-kinds.js';
-import { writeToStderr } from './stderr.js';
+import { writeToStderr } from './write-out.js';
 
 /** What the table says of an option. */
 interface Described {

@@ -23,15 +23,20 @@ import {
   type ListingSource,
   readMap,
   renderHexdump,
+  writeLines,
   writeListing,
 } from '../observe/index.js';
+import { writeToStdout } from './write-out.js';
 
 /** So much of a block is dumped where a listing has no history of it. */
 const PEEK_BYTES = 64;
 
-/** How a listing is printed. */
+/** Where a listing is printed. */
 export interface ShowOptions {
-  /** Gets the text, about 64 KiB at a time. Default: writes to stdout. */
+  /**
+   * Gets the text, about 64 KiB at a time. Default: writes to the process's stdout at once, and
+   * waits for a reader that is slow; a worker's, too, whatever its own `process.stdout` is.
+   */
   write?: (text: string) => void;
 }
 
@@ -143,7 +148,7 @@ export abstract class InspectableHeap {
 
   /** Prints the history, a line an event and one for each frame of its call stack. */
   printHistory(filter?: HistoryFilter, { write = writeToStdout }: ShowOptions = {}): void {
-    for (const line of renderHistory(this.history(filter))) write(`${line}\n`);
+    writeLines(renderHistory(this.history(filter)), write);
   }
 
   /**
@@ -173,8 +178,4 @@ export abstract class InspectableHeap {
     if (history.length > 0) return history;
     return hexRows(this.#core.memory.u8, address, address + Math.min(bytes, PEEK_BYTES));
   }
-}
-
-function writeToStdout(text: string): void {
-  process.stdout.write(text);
 }

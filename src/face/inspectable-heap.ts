@@ -81,10 +81,11 @@ export abstract class InspectableHeap {
    * then its bytes, 16 a row, in hexadecimal and as ASCII. Of four equal rows and more the first and
    * the last are shown, with a `*` between them.
    * @param address where a block begins, live or free
-   * @param options part of the block, or bytes behind it
+   * @param options part of the block, or bytes before and behind it
    * @returns lines, without a line break at the end
    * @throws InvalidAddressError with its `reason`: null, misaligned, never allocated or in free
-   *   pages, inside a block, metadata, out of range; RangeError ERR_SHMALLOC_INVALID_SIZE
+   *   pages, inside a block, metadata, out of range; RangeError ERR_SHMALLOC_INVALID_SIZE;
+   *   TypeError ERR_SHMALLOC_INVALID_OPTION
    *
    * Threads: any; what others write meanwhile may be shown half. Cost: a walk over the runs under a
    * lock, and about a microsecond a row.
@@ -99,7 +100,7 @@ export abstract class InspectableHeap {
   hexdump(address: Address, options: HexdumpOptions = {}): string {
     const details = this.#core.eyes.details(address, 'hexdump');
     const { u8, geometry } = this.#core.memory;
-    return renderHexdump(u8, geometry.end, details, options);
+    return renderHexdump(u8, geometry, details, options);
   }
 
   /**

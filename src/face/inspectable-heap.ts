@@ -26,19 +26,11 @@ import {
   writeLines,
   writeListing,
 } from '../observe/index.js';
-import { writeToStdout } from './write-out.js';
+import { checkFilter } from './history-filter.js';
+import { type ShowOptions, writerOf } from './write-out.js';
 
 /** So much of a block is dumped where a listing has no history of it. */
 const PEEK_BYTES = 64;
-
-/** Where a listing is printed. */
-export interface ShowOptions {
-  /**
-   * Gets the text, about 64 KiB at a time. Default: writes to the process's stdout at once, and
-   * waits for a reader that is slow; a worker's, too, whatever its own `process.stdout` is.
-   */
-  write?: (text: string) => void;
-}
 
 /** A heap whose blocks can be looked at: what SharedHeap adds its calls to. */
 export abstract class InspectableHeap {
@@ -111,8 +103,8 @@ export abstract class InspectableHeap {
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
-  showAllocMem(options: ShowOptions = {}): void {
-    this.#show(options);
+  showAllocMem(options?: ShowOptions): void {
+    this.#show(writerOf('showAllocMem', options));
   }
 
   /**
@@ -121,8 +113,8 @@ export abstract class InspectableHeap {
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
-  showAllocMemEx(options: ShowOptions = {}): void {
-    this.#show(options, (block) => this.#lookInto(block));
+  showAllocMemEx(options?: ShowOptions): void {
+    this.#show(writerOf('showAllocMemEx', options), (block) => this.#lookInto(block));
   }
 
   /**
@@ -138,18 +130,19 @@ export abstract class InspectableHeap {
   /**
    * The last calls of all threads, oldest first: of each thread as many as the option `history` says.
    * @param filter only those of one block, of one thread, or the last ones
-   * @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps no history
+   * @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps no history; TypeError, RangeError
+   *   ERR_SHMALLOC_INVALID_OPTION for a filter that cannot be
    *
    * Threads: any; holds up nobody. Cost: about a microsecond an event.
    */
   history(filter?: HistoryFilter): HistoryEvent[] {
-    if (this.#debug === null) throw optionOff('history');
-    return this.#debug.history(filter);
+    return this.#history('history', filter);
   }
 
   /** Prints the history, a line an event and one for each frame of its call stack. */
-  printHistory(filter?: HistoryFilter, { write = writeToStdout }: ShowOptions = {}): void {
-    writeLines(renderHistory(this.history(filter)), write);
+  printHistory(filter?: HistoryFilter, options?: ShowOptions): void {
+    const write = writerOf('printHistory', options);
+    writeLines(renderHistory(this.#history('printHistory', filter)), write);
   }
 
   /**
@@ -165,7 +158,13 @@ export abstract class InspectableHeap {
     return this.#debug.whoAllocated(address);
   }
 
-  #show({ write = writeToStdout }: ShowOptions, detailsOf?: ListingSource['detailsOf']): void {
+  #history(call: string, filter: HistoryFilter | undefined): HistoryEvent[] {
+    checkFilter(call, filter);
+    if (this.#debug === null) throw optionOff('history');
+    return this.#debug.history(filter);
+  }
+
+  #show(write: (text: string) => void, detailsOf?: ListingSource['detailsOf']): void {
     const source: ListingSource = {
       blocks: eachBlock(this.#core.eyes),
       regionOf: (address) => this.#core.eyes.regionOf(address),

@@ -7,6 +7,7 @@
  */
 
 import { writeSync } from 'node:fs';
+import { checkOptions, show, typeError } from '../base/index.js';
 import { pause } from '../sync/index.js';
 
 const STDOUT = 1;
@@ -15,6 +16,27 @@ const STDERR = 2;
 const STDERR_WAIT_MS = 1000;
 /** A pipe that is full is tried again after so long. */
 const BETWEEN_TRIES_MS = 2;
+
+/** Where what a heap prints goes. */
+export interface ShowOptions {
+  /**
+   * Gets the text, about 64 KiB at a time. Default: writes to the process's stdout at once, and
+   * waits for a reader that is slow; a worker's, too, whatever its own `process.stdout` is.
+   */
+  write?: (text: string) => void;
+}
+
+/**
+ * Who gets what a call prints.
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
+ */
+export function writerOf(call: string, options: ShowOptions | undefined): (text: string) => void {
+  checkOptions(call, options, ['write']);
+  const { write = writeToStdout } = options ?? {};
+  if (typeof write === 'function') return write;
+  const message = `${call}: write is a function that gets the text, got ${show(write)}`;
+  throw typeError('ERR_SHMALLOC_INVALID_OPTION', message);
+}
 
 /**
  * Writes all of it, however long the reader takes. Where there is no reader any more, as behind

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { SharedHeap, type ShowOptions } from 'shmalloc';
 
 const SCRIPT = fileURLToPath(new URL('./write-out.script.js', import.meta.url));
 const SLOW_MS = 1500;
@@ -64,4 +65,27 @@ test('printHistory: a slow reader gets all of it', async (t) => {
 test('showAllocMem: a reader that has gone is no error', async (t) => {
   const { code, stderr } = await print('listing', 'gone');
   t.is(code, 7, stderr);
+});
+
+test('showAllocMem, showAllocMemEx, printHistory: a wrong write is refused', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug: { history: 10 } });
+  for (const call of ['showAllocMem', 'showAllocMemEx', 'printHistory'] as const) {
+    for (const [options, message] of [
+      [{ write: 'x' }, `${call}: write is a function that gets the text, got 'x'`],
+      [{ wirte: () => 0 }, `${call}: there is no option 'wirte', only 'write'`],
+      [() => 0, `${call}: options are an object with 'write', got a function`],
+    ] as const) {
+      const given = options as unknown as ShowOptions;
+      const print = {
+        showAllocMem: () => heap.showAllocMem(given),
+        showAllocMemEx: () => heap.showAllocMemEx(given),
+        printHistory: () => heap.printHistory({}, given),
+      };
+      t.throws(print[call], {
+        instanceOf: TypeError,
+        code: 'ERR_SHMALLOC_INVALID_OPTION',
+        message,
+      });
+    }
+  }
 });

@@ -1,6 +1,7 @@
 /** face: the public class and the default heap. */
 export type {
   Block,
+  BlockUser,
   Recovered,
   VerifyOptions,
   VerifyProblem,

@@ -119,12 +119,16 @@ export abstract class InspectableHeap {
 
   /**
    * All live blocks, in groups: by the call stack of their allocation where debug options record it,
-   * else by size class; the group with most bytes first.
+   * else by the bytes that each was asked for where they record that, else by size class; large
+   * blocks in one. The group with most bytes first.
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
   leaks(): Leaks {
-    return findLeaks(eachBlock(this.#core.eyes));
+    const { eyes } = this.#core;
+    const isLarge = (address: Address) =>
+      eyes.regionOf(address).blockBytes === Number.POSITIVE_INFINITY;
+    return findLeaks(eachBlock(eyes), isLarge);
   }
 
   /**

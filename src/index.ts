@@ -11,9 +11,10 @@ export {
   NULL,
   ThreadSafetyError,
 } from './base/index.js';
-export type { HistoryEvent, HistoryFilter } from './debug/index.js';
+export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
+  type BlockUser,
   type DebugOptions,
   HEAP_CHANNELS,
   type HeapCorruptedEvent,
@@ -31,6 +32,7 @@ export {
   type VerifyReport,
   type ViewConstructor,
 } from './face/index.js';
+export type { Operation } from './layout/index.js';
 export type {
   FragmentationStats,
   HeapMap,
@@ -44,8 +46,10 @@ export type {
   MapRegion,
   MapRun,
   MapSpan,
+  MetricKind,
   MetricLabels,
   MetricPoint,
+  MetricUnit,
   OtelMetric,
   RecoveryStats,
   RunZone,

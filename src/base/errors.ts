@@ -125,10 +125,14 @@ export function typeError(code: ErrorCode, message: string): TypeError {
   return coded(new TypeError(message), code);
 }
 
-/** A value as an error message shows it: `'12'`, `-1`, `NaN`, `an object`. */
+/** A value as an error message shows it: `'12'`, `-1`, `NaN`, `an object`, `an object (Map)`. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'object' && value !== null) return 'an object';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) {
+    const kind = value.constructor?.name ?? '';
+    return kind === '' || kind === 'Object' ? 'an object' : `an object (${kind})`;
+  }
   if (typeof value === 'function') return 'a function';
   return typeof value === 'bigint' ? `${value}n` : String(value);
 }

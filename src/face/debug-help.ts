@@ -7,7 +7,7 @@
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { table } from '../observe/index.js';
 import type { OptionKind } from './option-kinds.js';
-import { writeToStderr } from './stderr.js';
+import { writeToStderr } from './write-out.js';
 
 /** What the table says of an option. */
 interface Described {
@@ -30,26 +30,25 @@ export function printHelp(
   writeToStderr(renderHelp(options, others));
 }
 
+/** Two lines an option, so that no line is longer than a page is wide. */
 export function renderHelp(
   options: readonly (readonly [name: string, option: Described])[],
   others: readonly Described[],
 ): string {
-  const row = (name: string, { variable, kind, older, meaning }: Described): string[] => [
-    `${variable}=${kind.sample}`,
-    name,
-    older,
-    meaning,
-  ];
+  const all = [...options, ...others.map((option) => ['', option] as const)];
+  const [heading = '', ...heads] = table([
+    ['variable', 'option', 'elsewhere'],
+    ...all.map(([name, { variable, kind, older }]) => [`${variable}=${kind.sample}`, name, older]),
+  ]);
+  const told = ({ kind, meaning }: Described): string =>
+    kind.limit === '' ? meaning : `${meaning}; ${kind.limit}`;
   return [
     'Debug options of shmalloc: variables, or SharedHeap.create({ debug: { option: value } }).',
     'Variables have the last word; what they say when a heap is made holds for all its threads.',
     'On: 1, true, on, yes. Off: 0, false, off, no, or empty.',
     '',
-    ...table([
-      ['variable', 'option', 'elsewhere', 'meaning'],
-      ...options.map(([name, option]) => row(name, option)),
-      ...others.map((option) => row('', option)),
-    ]),
+    heading,
+    ...heads.flatMap((head, i) => [head, `      ${told(all[i][1])}`]),
     '',
   ].join('\n');
 }

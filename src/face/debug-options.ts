@@ -13,7 +13,7 @@ import { resolve } from 'node:path';
 import { show, typeError } from '../base/index.js';
 import type { DebugSettings, ON_ERROR } from '../layout/index.js';
 import { printHelp } from './debug-help.js';
-import { nearestTo, readEnvironment } from './environment.js';
+import { readEnvironment, similarTo } from './environment.js';
 import {
   badOption,
   ERROR_MODE,
@@ -22,6 +22,7 @@ import {
   SIZE,
   STACKS,
   type StackChoice,
+  smallSize,
   wholeNumber,
   YES_OR_NO,
 } from './option-kinds.js';
@@ -35,8 +36,11 @@ export interface DebugOptions {
   scribble?: boolean;
   /** Fill new blocks with 0xAA. */
   preScribble?: boolean;
-  /** Bytes of red zone before and after each block: 0 to 4096, rounded up to a multiple of 16. */
-  guard?: number;
+  /**
+   * Bytes of red zone before and after each block: 0 to 4096, or a text like `'1KiB'`; rounded up to
+   * a multiple of 16.
+   */
+  guard?: number | string;
   /** Bytes of freed blocks that each thread holds back before they are used again: below 4 GiB. */
   quarantine?: number | string;
   /** Verify the heap after so many calls of a thread. */
@@ -107,7 +111,7 @@ export const OPTIONS: { readonly [Name in keyof Choices]: DebugOption<Choices[Na
   scribble: option(YES_OR_NO, 'SCRIBBLE', 'MallocScribble', 'fill freed blocks with 0x55'),
   preScribble: option(YES_OR_NO, 'PRESCRIBBLE', 'MallocPreScribble', 'fill new blocks with 0xAA'),
   guard: option(
-    wholeNumber('bytes', GUARD_BYTES_MAX),
+    smallSize(GUARD_BYTES_MAX),
     'GUARD',
     'MallocGuardEdges',
     'red zones before and after each block',
@@ -209,14 +213,15 @@ export function resolveDebug(
 
 /** What code gave, by name; what it left open is not in it. */
 function checkGiven(given: DebugOptions): Map<string, unknown> {
-  if (typeof given !== 'object' || given === null) throw badOption('debug', given, 'an object');
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw badOption('debug', given, 'an object of options, as in { guard: 64 }');
+  }
   const checked = new Map<string, unknown>();
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(OPTIONS, name)) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
-        `SharedHeap.create: debug has no option ${show(name)}; the nearest is ` +
-          `'${nearestTo(name, Object.keys(OPTIONS))}'`,
+        `SharedHeap.create: debug has no option ${show(name)}; ${hint(name)}`,
       );
     }
     if (value === undefined) continue;
@@ -226,6 +231,13 @@ function checkGiven(given: DebugOptions): Map<string, unknown> {
     checked.set(name, choice);
   }
   return checked;
+}
+
+/** Which option was meant; where that is a riddle, all there are. */
+function hint(name: string): string {
+  const names = Object.keys(OPTIONS);
+  const similar = similarTo(name, names);
+  return similar === undefined ? `it has ${names.join(', ')}` : `the nearest is '${similar}'`;
 }
 
 function settle(choices: Choices): DebugSettings {

@@ -31,11 +31,7 @@ export function readEnvironment(
     if (!name.startsWith(PREFIX) || name.startsWith(TEST_PREFIX)) continue;
     const kind = known.find(({ variable }) => variable === name)?.kind;
     if (kind === undefined) {
-      const nearest = nearestTo(
-        name,
-        known.map(({ variable }) => variable),
-      );
-      warn(name, `${name} is no variable of shmalloc: the nearest is ${nearest}`);
+      warn(name, `${name} is no variable of shmalloc: ${hint(name, known)}`);
       continue;
     }
     const value = text.trim() === '' ? kind.off : kind.fromText(text.trim());
@@ -45,17 +41,29 @@ export function readEnvironment(
   return said;
 }
 
+/** Which variable was meant; where that is a riddle, where all of them are told. */
+function hint(name: string, known: readonly Variable[]): string {
+  const bare = ({ variable }: Variable): string => variable.slice(PREFIX.length);
+  const similar = similarTo(name.slice(PREFIX.length), known.map(bare));
+  return similar === undefined
+    ? `${PREFIX}HELP=1 lists all of them`
+    : `the nearest is ${PREFIX}${similar}`;
+}
+
 function warn(name: string, message: string): void {
   if (warned.has(name)) return;
   warned.add(name);
   process.emitWarning(message, { code: WARNING_CODE });
 }
 
-/** The name that takes the fewest changes to become; the first of several. */
-export function nearestTo(name: string, names: readonly string[]): string {
+/**
+ * The name that takes the fewest changes to become, the first of several; undefined where more than
+ * a third of the letters would have to change.
+ */
+export function similarTo(name: string, names: readonly string[]): string | undefined {
   const far = (other: string): number => editDistance(name.toLowerCase(), other.toLowerCase());
   const [first = ''] = [...names].sort((a, b) => far(a) - far(b));
-  return first;
+  return far(first) <= Math.ceil(name.length / 3) ? first : undefined;
 }
 
 /** How many letters must be put in, left out or changed to turn one text into the other. */

@@ -1,6 +1,7 @@
 /** face: the public class and the default heap. */
 export type {
   Block,
+  BlockUser,
   Recovered,
   VerifyOptions,
   VerifyProblem,
@@ -18,6 +19,6 @@ export {
 } from './events.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
-export type { ShowOptions } from './inspectable-heap.js';
 export { parseBytes } from './parse-bytes.js';
 export * from './shared-heap.js';
+export type { ShowOptions } from './write-out.js';

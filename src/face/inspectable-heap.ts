@@ -23,17 +23,14 @@ import {
   type ListingSource,
   readMap,
   renderHexdump,
+  writeLines,
   writeListing,
 } from '../observe/index.js';
+import { checkFilter } from './history-filter.js';
+import { type ShowOptions, writerOf } from './write-out.js';
 
 /** So much of a block is dumped where a listing has no history of it. */
 const PEEK_BYTES = 64;
-
-/** How a listing is printed. */
-export interface ShowOptions {
-  /** Gets the text, about 64 KiB at a time. Default: writes to stdout. */
-  write?: (text: string) => void;
-}
 
 /** A heap whose blocks can be looked at: what SharedHeap adds its calls to. */
 export abstract class InspectableHeap {
@@ -76,10 +73,11 @@ export abstract class InspectableHeap {
    * then its bytes, 16 a row, in hexadecimal and as ASCII. Of four equal rows and more the first and
    * the last are shown, with a `*` between them.
    * @param address where a block begins, live or free
-   * @param options part of the block, or bytes behind it
+   * @param options part of the block, or bytes before and behind it
    * @returns lines, without a line break at the end
    * @throws InvalidAddressError with its `reason`: null, misaligned, never allocated or in free
-   *   pages, inside a block, metadata, out of range; RangeError ERR_SHMALLOC_INVALID_SIZE
+   *   pages, inside a block, metadata, out of range; RangeError ERR_SHMALLOC_INVALID_SIZE;
+   *   TypeError ERR_SHMALLOC_INVALID_OPTION
    *
    * Threads: any; what others write meanwhile may be shown half. Cost: a walk over the runs under a
    * lock, and about a microsecond a row.
@@ -94,7 +92,7 @@ export abstract class InspectableHeap {
   hexdump(address: Address, options: HexdumpOptions = {}): string {
     const details = this.#core.eyes.details(address, 'hexdump');
     const { u8, geometry } = this.#core.memory;
-    return renderHexdump(u8, geometry.end, details, options);
+    return renderHexdump(u8, geometry, details, options);
   }
 
   /**
@@ -105,8 +103,8 @@ export abstract class InspectableHeap {
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
-  showAllocMem(options: ShowOptions = {}): void {
-    this.#show(options);
+  showAllocMem(options?: ShowOptions): void {
+    this.#show(writerOf('showAllocMem', options));
   }
 
   /**
@@ -115,35 +113,40 @@ export abstract class InspectableHeap {
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
-  showAllocMemEx(options: ShowOptions = {}): void {
-    this.#show(options, (block) => this.#lookInto(block));
+  showAllocMemEx(options?: ShowOptions): void {
+    this.#show(writerOf('showAllocMemEx', options), (block) => this.#lookInto(block));
   }
 
   /**
    * All live blocks, in groups: by the call stack of their allocation where debug options record it,
-   * else by size class; the group with most bytes first.
+   * else by the bytes that each was asked for where they record that, else by size class; large
+   * blocks in one. The group with most bytes first.
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
   leaks(): Leaks {
-    return findLeaks(eachBlock(this.#core.eyes));
+    const { eyes } = this.#core;
+    const isLarge = (address: Address) =>
+      eyes.regionOf(address).blockBytes === Number.POSITIVE_INFINITY;
+    return findLeaks(eachBlock(eyes), isLarge);
   }
 
   /**
    * The last calls of all threads, oldest first: of each thread as many as the option `history` says.
    * @param filter only those of one block, of one thread, or the last ones
-   * @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps no history
+   * @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps no history; TypeError, RangeError
+   *   ERR_SHMALLOC_INVALID_OPTION for a filter that cannot be
    *
    * Threads: any; holds up nobody. Cost: about a microsecond an event.
    */
   history(filter?: HistoryFilter): HistoryEvent[] {
-    if (this.#debug === null) throw optionOff('history');
-    return this.#debug.history(filter);
+    return this.#history('history', filter);
   }
 
   /** Prints the history, a line an event and one for each frame of its call stack. */
-  printHistory(filter?: HistoryFilter, { write = writeToStdout }: ShowOptions = {}): void {
-    for (const line of renderHistory(this.history(filter))) write(`${line}\n`);
+  printHistory(filter?: HistoryFilter, options?: ShowOptions): void {
+    const write = writerOf('printHistory', options);
+    writeLines(renderHistory(this.#history('printHistory', filter)), write);
   }
 
   /**
@@ -159,7 +162,13 @@ export abstract class InspectableHeap {
     return this.#debug.whoAllocated(address);
   }
 
-  #show({ write = writeToStdout }: ShowOptions, detailsOf?: ListingSource['detailsOf']): void {
+  #history(call: string, filter: HistoryFilter | undefined): HistoryEvent[] {
+    checkFilter(call, filter);
+    if (this.#debug === null) throw optionOff('history');
+    return this.#debug.history(filter);
+  }
+
+  #show(write: (text: string) => void, detailsOf?: ListingSource['detailsOf']): void {
     const source: ListingSource = {
       blocks: eachBlock(this.#core.eyes),
       regionOf: (address) => this.#core.eyes.regionOf(address),
@@ -173,8 +182,4 @@ export abstract class InspectableHeap {
     if (history.length > 0) return history;
     return hexRows(this.#core.memory.u8, address, address + Math.min(bytes, PEEK_BYTES));
   }
-}
-
-function writeToStdout(text: string): void {
-  process.stdout.write(text);
 }

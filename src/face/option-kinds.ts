@@ -4,6 +4,7 @@
  * Used by debug-options.ts and heap-options.ts. Pure functions.
  */
 
+import { inspect } from 'node:util';
 import { GIB, rangeError, show } from '../base/index.js';
 import { ON_ERROR, TRACE_PATH_BYTES_MAX } from '../layout/index.js';
 import { parseBytes } from './parse-bytes.js';
@@ -14,6 +15,8 @@ export interface OptionKind<Value> {
   readonly allowed: string;
   /** How the help shows a value: `1`, `bytes`. */
   readonly sample: string;
+  /** What the help says of the most it can be; empty = nothing. */
+  readonly limit: string;
   readonly off: Value;
   /** The value that code gave; undefined when it is none. */
   fromCode(given: unknown): Value | undefined;
@@ -36,6 +39,7 @@ const NO = ['0', 'false', 'off', 'no'];
 export const YES_OR_NO: OptionKind<boolean> = {
   allowed: 'true or false (1 or 0, on or off, yes or no in the environment)',
   sample: '1',
+  limit: '',
   off: false,
   fromCode: (given) => (typeof given === 'boolean' ? given : undefined),
   fromText(text) {
@@ -48,38 +52,60 @@ export const YES_OR_NO: OptionKind<boolean> = {
 /** A whole number up to `max`. */
 export function wholeNumber(sample: string, max = WORD_MAX): OptionKind<number> {
   const fromCode = (given: unknown): number | undefined =>
-    Number.isInteger(given) && (given as number) >= 0 && (given as number) <= max
-      ? (given as number)
-      : undefined;
+    isWhole(given, 0, max) ? given : undefined;
   return {
-    allowed: `a whole number from 0 to ${max.toLocaleString('en-US')}`,
+    allowed: `a whole number from 0 to ${inFigures(max)}`,
     sample,
+    limit: max < WORD_MAX ? `at most ${inFigures(max)}` : '',
     off: 0,
     fromCode,
     fromText: (text) => (/^\d+$/.test(text) ? fromCode(Number(text)) : undefined),
   };
 }
 
+/** Bytes below 4 GiB, as a number or a text with a unit. */
 export const SIZE: OptionKind<number> = {
   allowed: "a size below 4 GiB: a number of bytes, or a text like '16MiB'",
   sample: 'bytes',
+  limit: 'below 4 GiB',
   off: 0,
-  fromCode(given) {
-    try {
-      const bytes = parseBytes(given as number | string);
-      return bytes < 4 * GIB ? bytes : undefined;
-    } catch {
-      return undefined;
-    }
-  },
-  fromText: (text) => SIZE.fromCode(text),
+  fromCode: (given) => bytesOf(given, 4 * GIB - 1),
+  fromText: (text) => bytesOf(text, 4 * GIB - 1),
 };
+
+/** Bytes up to a few KiB, in whole ones. */
+export function smallSize(max: number): OptionKind<number> {
+  return {
+    allowed: `a size from 0 to ${inFigures(max)} bytes: a whole number, or a text like '1KiB'`,
+    sample: 'bytes',
+    limit: `at most ${inFigures(max)} bytes`,
+    off: 0,
+    fromCode: (given) =>
+      typeof given !== 'number' || isWhole(given, 0, max) ? bytesOf(given, max) : undefined,
+    fromText: (text) => bytesOf(text, max),
+  };
+}
+
+function bytesOf(given: unknown, max: number): number | undefined {
+  try {
+    const bytes = parseBytes(given as number | string);
+    return bytes <= max ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const inFigures = (count: number): string => count.toLocaleString('en-US');
+
+const isWhole = (n: unknown, from: number, to: number): n is number =>
+  Number.isInteger(n) && (n as number) >= from && (n as number) <= to;
 
 type OnError = (typeof ON_ERROR)[number];
 
 export const ERROR_MODE: OptionKind<OnError> = {
   allowed: 'throw, warn or ignore',
   sample: ON_ERROR.join('|'),
+  limit: '',
   off: 'throw',
   fromCode: (given) => ON_ERROR.find((mode) => mode === given),
   fromText: (text) => ERROR_MODE.fromCode(text.toLowerCase()),
@@ -90,11 +116,12 @@ export const STACKS: OptionKind<StackChoice> = {
     `0 to ${STACK_DEPTH_MAX} frames; for every n-th event only: { depth, every } in code, ` +
     "as in '16,100' in the environment",
   sample: 'frames[,every]',
+  limit: `at most ${STACK_DEPTH_MAX} frames`,
   off: { depth: 0, every: 1 },
   fromCode(given) {
-    if (typeof given !== 'object') return stackChoice(given, 1);
-    const { depth, every = 1 } = (given ?? {}) as { depth?: unknown; every?: unknown };
-    return stackChoice(depth, every);
+    if (typeof given !== 'object' || given === null) return stackChoice(given, 1);
+    const { depth, every = 1, ...others } = given as { depth?: unknown; every?: unknown };
+    return Object.keys(others).length === 0 ? stackChoice(depth, every) : undefined;
   },
   fromText(text) {
     const match = /^(\d+)\s*(?:,\s*(\d+))?$/.exec(text);
@@ -103,8 +130,6 @@ export const STACKS: OptionKind<StackChoice> = {
 };
 
 function stackChoice(depth: unknown, every: unknown): StackChoice | undefined {
-  const isWhole = (n: unknown, from: number, to: number): n is number =>
-    Number.isInteger(n) && (n as number) >= from && (n as number) <= to;
   const fits = isWhole(depth, 0, STACK_DEPTH_MAX) && isWhole(every, 1, WORD_MAX);
   return fits ? { depth, every } : undefined;
 }
@@ -112,6 +137,7 @@ function stackChoice(depth: unknown, every: unknown): StackChoice | undefined {
 export const FILE: OptionKind<string> = {
   allowed: `a path of at most ${TRACE_PATH_BYTES_MAX} bytes`,
   sample: 'file',
+  limit: '',
   off: '',
   fromCode(given) {
     const fits = typeof given === 'string' && Buffer.byteLength(given) <= TRACE_PATH_BYTES_MAX;
@@ -124,6 +150,16 @@ export const FILE: OptionKind<string> = {
 export function badOption(name: string, got: unknown, allowed: string): RangeError {
   return rangeError(
     'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.create: ${name} must be ${allowed}, got ${show(got)}`,
+    `SharedHeap.create: ${name} must be ${allowed}, got ${shown(got)}`,
   );
+}
+
+/** So much of an object is shown. */
+const SHOWN_CHARS_MAX = 120;
+
+/** Objects with what is in them: `{ depth: 3, evry: 2 }`. */
+function shown(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return show(value);
+  const text = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+  return text.length <= SHOWN_CHARS_MAX ? text : `${text.slice(0, SHOWN_CHARS_MAX)}...`;
 }

@@ -4,7 +4,7 @@
  * Called by face/. Pure text from bytes that others may write meanwhile.
  */
 
-import { hex, KIB, LARGE, MIB, rangeError, show } from '../base/index.js';
+import { checkOptions, hex, KIB, LARGE, MIB, rangeError, show } from '../base/index.js';
 import type { BlockDetails } from '../heap/index.js';
 
 const ROW_BYTES = 16;
@@ -25,27 +25,42 @@ export interface HexdumpOptions {
    * block, and ends at the heap's end. At most 64 MiB.
    */
   length?: number;
-  /** Where it begins: bytes from the block's address. Default 0. */
+  /**
+   * Where it begins: bytes from the block's address. Default 0; below 0 is before the block, as far
+   * down as the heap's data go: `-16` shows a red zone. Past the block with a `length` only.
+   */
   offset?: number;
 }
 
+/** Where a dump may lie: first byte, and first byte after the last. */
+export interface HexdumpBounds {
+  readonly dataStart: number;
+  readonly end: number;
+}
+
 /**
- * A header and the rows. `heapEnd` is the first byte that is not the heap's.
- * @throws RangeError ERR_SHMALLOC_INVALID_SIZE for an offset or a length that cannot be
+ * A header and the rows.
+ * @throws RangeError ERR_SHMALLOC_INVALID_SIZE for an offset or a length that cannot be; TypeError
+ *   ERR_SHMALLOC_INVALID_OPTION for an option that there is not
  */
 export function renderHexdump(
   u8: Uint8Array,
-  heapEnd: number,
+  { dataStart, end }: HexdumpBounds,
   details: BlockDetails,
-  { length, offset = 0 }: HexdumpOptions,
+  options: HexdumpOptions,
 ): string {
+  checkOptions('hexdump', options, ['length', 'offset']);
+  const { length, offset = 0 } = options;
   const { address, bytes } = details;
-  const offsetMax = length === undefined ? bytes : heapEnd - address;
-  requireWhole('offset', offset, offsetMax);
-  if (length !== undefined) requireWhole('length', length, LENGTH_MAX);
+  const [offsetMax, why] =
+    length === undefined
+      ? [bytes, "the block's end; a length reaches past it"]
+      : [end - address, "the heap's end"];
+  requireWhole('offset', offset, dataStart - address, offsetMax, why);
+  if (length !== undefined) requireWhole('length', length, 0, LENGTH_MAX, '64 MiB');
   const from = address + offset;
   const shown = length ?? Math.min(bytes - offset, LENGTH_DEFAULT_MAX);
-  const to = Math.min(from + shown, heapEnd);
+  const to = Math.min(from + shown, end);
   const left = length === undefined ? bytes - offset - shown : 0;
   return [
     describeBlock(details),
@@ -54,11 +69,12 @@ export function renderHexdump(
   ].join('\n');
 }
 
-function requireWhole(what: string, got: number, max: number): void {
-  if (Number.isInteger(got) && got >= 0 && got <= max) return;
+function requireWhole(what: string, got: number, min: number, max: number, why: string): void {
+  if (Number.isInteger(got) && got >= min && got <= max) return;
   throw rangeError(
     'ERR_SHMALLOC_INVALID_SIZE',
-    `hexdump: ${what} must be a whole number of bytes from 0 to ${max}, got ${show(got)}`,
+    `hexdump: ${what} must be a whole number of bytes from ${min} to ${max} (${why}), ` +
+      `got ${show(got)}`,
   );
 }
 

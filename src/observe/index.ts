@@ -3,7 +3,7 @@ export * from './heap-map.js';
 export * from './heap-stats.js';
 export { type HexdumpOptions, hexRows, renderHexdump } from './hexdump.js';
 export * from './leaks.js';
-export { type ListingSource, writeListing } from './listing.js';
+export { type ListingSource, writeLines, writeListing } from './listing.js';
 export { isSpan, readMap } from './map.js';
 export type { MetricKind, MetricPoint, MetricUnit } from './metric.js';
 export * from './metrics.js';

@@ -29,8 +29,13 @@ export interface ListingSource {
 
 /** Lists live blocks: a heading where the zone changes, a line a block, the total. */
 export function writeListing(source: ListingSource, write: (text: string) => void): void {
+  writeLines(listingLines(source), write);
+}
+
+/** Hands lines on, each with its line break, some thousand at a time. */
+export function writeLines(lines: Iterable<string>, write: (text: string) => void): void {
   let piece = '';
-  for (const line of listingLines(source)) {
+  for (const line of lines) {
     piece += `${line}\n`;
     if (piece.length < PIECE_CHARS) continue;
     write(piece);

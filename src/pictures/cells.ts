@@ -10,7 +10,8 @@
  */
 
 import { PAGE_BYTES, rangeError, roundDown } from '../base/index.js';
-import { type HeapMap, isSpan, type MapRun } from '../observe/index.js';
+import { formatBytes, type HeapMap, isSpan, type MapRun } from '../observe/index.js';
+import { fullness } from './figures.js';
 import { FILL_LEVELS, INKS, type Ink, inkOf, levelOf } from './inks.js';
 
 /** A row of cells, or a gap in place of several rows that look alike. */
@@ -169,6 +170,21 @@ export function* stretches(
 
 /** What a gap is full of: the ink of its cells. */
 export const gapInk = ({ inks }: Grid, line: Line, map = 0): Ink => INKS[inks[map][line.cell]];
+
+/** What a gap says: `2.5 MiB, 5 rows like this: tiny, 99 % of blocks live`. */
+export function tellGap(heapMap: HeapMap, grid: Grid, line: Line, map = 0): string {
+  const { zone } = gapInk(grid, line, map);
+  const bytes = line.rows * grid.rowBytes;
+  const full = fullness(heapMap, zone, line.address, line.address + bytes);
+  const what = full === '' ? zone : `${zone}, ${full}`;
+  return `${formatBytes(bytes)}, ${line.rows} rows like this: ${what}`;
+}
+
+/** What a cell says where it is several pages; empty where it is one. */
+export const cellRule = ({ pagesPerCell }: Grid): string =>
+  pagesPerCell === 1
+    ? ''
+    : `a cell of ${pagesPerCell} pages shows the zone of most of them, and how full those are`;
 
 /** The line that an address is in, and how far into it: 0 to 1. The heap's end is in the last. */
 export function placeOf(

@@ -6,7 +6,13 @@
  * I1  mapped = live + cached + free blocks + tails + reserved; footprint = mapped + free runs.
  */
 
-import { formatCount, type HeapMap, isSpan, type ZoneTotals } from '../observe/index.js';
+import {
+  formatCount,
+  type HeapMap,
+  isSpan,
+  type MapRun,
+  type ZoneTotals,
+} from '../observe/index.js';
 
 /** A size class that has spans, or all large blocks. */
 export interface ClassFigures {
@@ -131,6 +137,37 @@ export function headlines(f: Figures): [value: string, meaning: string][] {
       'of free-run bytes are outside the largest (external fragmentation)',
     ],
   ];
+}
+
+/**
+ * How full the spans of a zone are between two addresses, in words: `all blocks live`, `99 % of
+ * blocks live`; empty for zones that have no spans.
+ */
+export function fullness({ runs }: HeapMap, zone: string, from: number, to: number): string {
+  if (zone !== 'tiny' && zone !== 'small') return '';
+  let [live, blocks] = [0, 0];
+  for (let i = firstRunAt(runs, from); i < runs.length && runs[i].address < to; i++) {
+    const run = runs[i];
+    if (!isSpan(run) || run.zone !== zone) continue;
+    live += run.live;
+    blocks += run.blocks;
+  }
+  if (live === 0) return 'no block live';
+  if (live === blocks) return 'all blocks live';
+  const part = (100 * live) / blocks;
+  const words = part < 1 ? 'under 1' : part > 99 ? 'over 99' : String(Math.round(part));
+  return `${words} % of blocks live`;
+}
+
+/** Index of the run that an address lies in, or of the first one. */
+function firstRunAt(runs: readonly MapRun[], address: number): number {
+  let [low, high] = [0, runs.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (runs[middle].address <= address) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(0, low - 1);
 }
 
 /** `83.1 %`; of nothing, a dash. */

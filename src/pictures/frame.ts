@@ -5,7 +5,7 @@
  */
 
 import { formatBytes, type HeapMap } from '../observe/index.js';
-import { type Grid, gapInk, type Line, layOut, placeOf } from './cells.js';
+import { type Grid, type Line, layOut, placeOf, tellGap } from './cells.js';
 
 /** A width that both kinds of picture have, margins included. */
 export const PICTURE_PX = 1260;
@@ -19,6 +19,7 @@ const LARGE_CELL_LINES = 24;
 
 /** A grid with room for its lines. */
 export interface Frame {
+  readonly maps: readonly HeapMap[];
   readonly grid: Grid;
   readonly cellPx: number;
   /** Top of each line. */
@@ -40,23 +41,14 @@ export function frameOf(maps: readonly HeapMap[], linesMax: number): Frame {
       height += one;
       return height - one;
     });
-    return { grid, cellPx, tops, heights, height };
+    return { maps, grid, cellPx, tops, heights, height };
   }
   throw new Error('no cell size fits');
 }
 
 /** What a gap says. */
-export function gapText({ grid }: Frame, line: Line, map: number): string {
-  const { zone, level } = gapInk(grid, line, map);
-  const full = zone === 'tiny' || zone === 'small' ? `, ${FILL_WORDS[level]}` : '';
-  return `${formatBytes(line.rows * grid.rowBytes)}, ${line.rows} rows like this: ${zone}${full}`;
-}
-
-const FILL_WORDS = [
-  'no block live',
-  ...['1/8', '1/4', '3/8', '1/2', '5/8', '3/4', '7/8'].map((part) => `about ${part} live`),
-  'all blocks live',
-];
+export const gapText = ({ maps, grid }: Frame, line: Line, map: number): string =>
+  tellGap(maps[map], grid, line, map);
 
 /** A frontier: a place in the cells, and the line that says which it is. */
 export interface Mark {

@@ -6,8 +6,9 @@
  * are in it as JSON, what it does is in page-script.ts, and it loads nothing.
  */
 
-import { typeError } from '../base/index.js';
 import { type HeapMap, isSpan, type MapRun } from '../observe/index.js';
+import { cellRule } from './cells.js';
+import { checkFrames, checkMap, checkTitle } from './check.js';
 import { figuresOf } from './figures.js';
 import {
   CELLS_PX,
@@ -53,9 +54,9 @@ const LETTER = 'A'.charCodeAt(0);
  * Threads: any. Cost: some milliseconds a map; about 100 for a full heap of 1 GiB.
  */
 export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
+  const frames = framesOf(maps);
+  checkTitle('renderHtml', options);
   const { title = 'Heap map' } = options;
-  const frames: readonly MapFrame[] = isFrames(maps) ? maps : [{ map: maps, label: '' }];
-  if (frames.length === 0) throw typeError('ERR_SHMALLOC_INVALID_OPTION', 'no map to draw');
   const data = dataOf(frames);
   // No end tag and no comment can begin in it.
   const json = JSON.stringify(data).replace(/</g, '\\u003c');
@@ -71,13 +72,15 @@ export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOpt
     '</head>',
     '<body>',
     `<svg width="0" height="0" aria-hidden="true" style="position:absolute">${HATCH}</svg>`,
-    `<main style="width:${PICTURE_PX}px">`,
+    `<main style="max-width:${PICTURE_PX}px">`,
     `<h1>${escapeText(title)}</h1>`,
     `<p class="about"><span id="about"></span>; ${escapeText(data.scale)}</p>`,
     frames.length > 1 ? controls(frames.length) : '',
+    '<div id="pictures">',
     '<div class="stage"><canvas id="map" role="img" aria-label="The heap page by page"></canvas>',
     '<canvas id="over" aria-hidden="true"></canvas></div>',
     '<div id="panels"></div>',
+    '</div>',
     '</main>',
     '<div id="tip" role="status" hidden></div>',
     `<script type="application/json" id="data">${json}</script>`,
@@ -86,6 +89,15 @@ export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOpt
     '</html>',
     '',
   ].join('\n');
+}
+
+function framesOf(maps: HeapMap | readonly MapFrame[]): readonly MapFrame[] {
+  if (isFrames(maps)) {
+    checkFrames('renderHtml', maps);
+    return maps;
+  }
+  checkMap('renderHtml', maps);
+  return [{ map: maps, label: '' }];
 }
 
 const isFrames = (maps: HeapMap | readonly MapFrame[]): maps is readonly MapFrame[] =>
@@ -129,7 +141,7 @@ function dataOf(frames: readonly MapFrame[]) {
       gaps: grid.lines.map((line) => (line.rows > 1 ? gapText(frame, line, n) : '')),
       marks: marksOf(frame, map),
       runs: map.runs.flatMap((run) => packRun(run, map.pageBytes)),
-      panels: panelsOf(map),
+      panels: panelsOf(map, cellRule(grid)),
     })),
   };
 }
@@ -166,10 +178,10 @@ function classTable(maps: readonly HeapMap[]): Record<number, [string, number, n
   return classes;
 }
 
-function panelsOf(map: HeapMap): string {
+function panelsOf(map: HeapMap, rule: string): string {
   const figures = figuresOf(map);
   return [
-    legendPanel(map, PICTURE_PX),
+    legendPanel(map, PICTURE_PX, rule),
     figuresPanel(figures, PICTURE_PX),
     classesPanel(figures, PICTURE_PX),
   ]

@@ -21,6 +21,9 @@ const MONO = '11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace'
 const SANS = '11.5px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 // Below the cells there may be a second frontier's name.
 const PAD = 18;
+// In a narrow window pictures are drawn smaller, but no smaller than that: then their box scrolls.
+const SCALE_MIN = 0.5;
+let scale = 1;
 let current = 0;
 let runs = [];
 
@@ -68,11 +71,11 @@ function lastBelow(list, address, addressOf) {
 // ---- drawing
 
 function prepare(canvas) {
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = (window.devicePixelRatio || 1) * scale;
   canvas.width = data.width * ratio;
   canvas.height = (data.height + PAD) * ratio;
-  canvas.style.width = data.width + 'px';
-  canvas.style.height = data.height + PAD + 'px';
+  canvas.style.width = data.width * scale + 'px';
+  canvas.style.height = (data.height + PAD) * scale + 'px';
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 2 * ratio);
   pen.clearRect(0, -2, data.width, data.height + PAD);
@@ -91,6 +94,7 @@ function hatchOf(pen, colour) {
 function draw() {
   const scheme = data.schemes[dark.matches ? 'dark' : 'light'];
   const frame = data.frames[current];
+  scale = Math.max(SCALE_MIN, Math.min(1, $('pictures').clientWidth / data.width));
   const pen = prepare($('map'));
   const hatch = hatchOf(pen, scheme.hatch);
   const gutter = cellPx / 16 + 0.5;
@@ -226,7 +230,7 @@ function hideTip() {
 
 function showTip(event) {
   const box = $('map').getBoundingClientRect();
-  const at = addressAt(event.clientX - box.left, event.clientY - box.top - 2);
+  const at = addressAt((event.clientX - box.left) / scale, (event.clientY - box.top) / scale - 2);
   const found = at && lookUp(at);
   if (!found) return hideTip();
   const tip = $('tip');
@@ -286,7 +290,10 @@ if ($('time')) {
 $('map').addEventListener('pointermove', showTip);
 $('map').addEventListener('pointerleave', hideTip);
 dark.addEventListener('change', () => show(current));
-addEventListener('resize', draw);
+addEventListener('resize', () => {
+  draw();
+  hideTip();
+});
 
 window.shmallocMap = {
   show,
@@ -296,9 +303,10 @@ window.shmallocMap = {
   /** Where on the canvas the page at an address is drawn: the middle of its cell. */
   placeOf(address) {
     const [start, rows, top, height] = lines[Math.max(0, lastBelow(lines, address, (line) => line[0]))];
-    const y = top + height / 2 + 2;
-    if (rows > 1) return { x: left + ((address - start + pageBytes / 2) * cellsPx) / (rows * columns * cellBytes), y };
-    return { x: left + (Math.floor((address - start) / cellBytes) + 0.5) * cellPx, y };
+    const x = rows > 1
+      ? ((address - start + pageBytes / 2) * cellsPx) / (rows * columns * cellBytes)
+      : (Math.floor((address - start) / cellBytes) + 0.5) * cellPx;
+    return { x: (left + x) * scale, y: (top + height / 2 + 2) * scale };
   },
 };
 show(data.start);

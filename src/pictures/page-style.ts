@@ -9,13 +9,14 @@ body,button,output{font:14px/1.45 system-ui,"Segoe UI","Helvetica Neue",Arial,sa
 main{margin:0 auto}
 h1{font-size:20px;font-weight:600;margin:0 0 4px}
 .about{margin:0 0 16px;color:#5d6674;font-variant-numeric:tabular-nums}
-.controls{display:flex;align-items:center;gap:12px;margin:0 0 16px;height:32px}
-.controls input{width:420px}.controls button{width:72px;height:30px}
+.controls{display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px;margin:0 0 16px;min-height:32px}
+.controls input{flex:0 1 420px;min-width:120px}.controls button{width:72px;height:30px}
 .controls output{font-variant-numeric:tabular-nums}
+#pictures{overflow-x:auto;padding-bottom:8px}
 .stage{position:relative;margin-bottom:18px}
 .stage canvas{display:block}
 #over{position:absolute;left:0;top:0;pointer-events:none}
-#panels svg{display:block;margin-bottom:32px;overflow:visible}
+#panels svg{display:block;margin-bottom:32px;overflow:visible;max-width:100%;min-width:630px;height:auto}
 #tip{position:fixed;z-index:1;pointer-events:none;padding:8px 12px;max-width:380px;
 border-radius:8px;background:#1d2530;color:#f4f6f9;font-size:13px;line-height:1.5;
 font-variant-numeric:tabular-nums;box-shadow:0 4px 16px #0005}

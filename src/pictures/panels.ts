@@ -33,8 +33,8 @@ function zoneRect(ink: number, x: number, y: number, width: number, height: numb
   return ink === inkOf('untouched') ? plain + rect('line', x, y, width, height) : plain;
 }
 
-/** Which colour is what, and how much of it there is. */
-export function legendPanel(map: HeapMap, width: number): Panel {
+/** Which colour is what, and how much of it there is; below, what there is to say of cells. */
+export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
   const columns = 4;
   const step = width / columns;
   const parts = zoneNames(map).map(([zone, name], i) => {
@@ -54,9 +54,11 @@ export function legendPanel(map: HeapMap, width: number): Panel {
       swatches + label('text', textX, y + 11, name) + label('dim small', textX, y + 27, amount)
     );
   });
+  const height = Math.ceil(parts.length / columns) * 2.4 * LINE_PX - 10;
+  if (rule === '') return { svg: `<g class="legend">${parts.join('')}</g>`, height };
   return {
-    svg: `<g class="legend">${parts.join('')}</g>`,
-    height: Math.ceil(parts.length / columns) * 2.4 * LINE_PX - 10,
+    svg: `<g class="legend">${parts.join('')}${label('dim', 0, height + 20, rule)}</g>`,
+    height: height + 24,
   };
 }
 

@@ -7,7 +7,8 @@
 
 import { hex } from '../base/index.js';
 import { formatBytes, type HeapMap } from '../observe/index.js';
-import { type Line, stretches } from './cells.js';
+import { cellRule, type Line, stretches } from './cells.js';
+import { checkMap, checkTitle } from './check.js';
 import { figuresOf } from './figures.js';
 import {
   CELLS_PX,
@@ -39,15 +40,18 @@ const SPACE_PX = 32;
  * several), with the frontiers, a legend, how the heap does, and its size classes. It follows the
  * reader's light or dark scheme, and needs nothing from outside.
  * @returns the document, some 10 to 1,000 KiB
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  *
  * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderSvg(map: HeapMap, options: SvgOptions = {}): string {
+  checkMap('renderSvg', map);
+  checkTitle('renderSvg', options);
   const { title = 'Heap map' } = options;
   const frame = frameOf([map], LINES_MAX);
   const figures = figuresOf(map);
   const panels = [
-    legendPanel(map, PICTURE_PX),
+    legendPanel(map, PICTURE_PX, cellRule(frame.grid)),
     figuresPanel(figures, PICTURE_PX),
     classesPanel(figures, PICTURE_PX),
   ];

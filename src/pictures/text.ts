@@ -4,9 +4,10 @@
  * Used by the command line and by programs. Pure text, any thread.
  */
 
-import { rangeError, show } from '../base/index.js';
+import { checkOptions, rangeError, show } from '../base/index.js';
 import { formatBytes, formatCount, type HeapMap, table } from '../observe/index.js';
-import { type Grid, gapInk, type Line, layOut, stretches } from './cells.js';
+import { cellRule, type Grid, gapInk, type Line, layOut, stretches, tellGap } from './cells.js';
+import { checkMap } from './check.js';
 import { type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
 import { FILL_LEVELS, INKS, inkOf, levelOf, zoneNames } from './inks.js';
 
@@ -36,11 +37,13 @@ type Pen = (ink: number, text: string) => string;
  * Draws a map as text: the address space in rows, one cell a page (or, where it says so, several),
  * a legend, how the heap does, and what each size class has. Rows that look alike are left out, and
  * a line says how many.
- * @throws RangeError ERR_SHMALLOC_INVALID_OPTION
+ * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
  *
  * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderText(map: HeapMap, options: TextOptions = {}): string {
+  checkMap('renderText', map);
+  checkOptions('renderText', options, ['color', 'width']);
   const { color = false, width = WIDTH_DEFAULT } = options;
   if (!Number.isInteger(width) || width < WIDTH_MIN) {
     const asked = `renderText: width is a whole number from ${WIDTH_MIN}, got ${show(width)}`;
@@ -57,6 +60,7 @@ export function renderText(map: HeapMap, options: TextOptions = {}): string {
     ...grid.lines.map((line) => drawLine(map, grid, line, pen, glyph)),
     '',
     ...legend(map, pen, glyph),
+    ...(cellRule(grid) === '' ? [] : [`  ${cellRule(grid)}`]),
     '',
     ...headlines(figures).map(([value, meaning]) => `  ${value.padStart(7)} ${meaning}`),
     ...sums(figures),
@@ -90,9 +94,8 @@ function drawLine(
   if (line.rows > 1) {
     const { zone, level } = gapInk(grid, line);
     const ink = inkOf(zone, level);
-    const bytes = formatBytes(line.rows * grid.rowBytes);
     const sample = pen(ink, `${glyph(ink)} `.repeat(3));
-    return `${' '.repeat(MARGIN)}${sample} ${bytes}, ${line.rows} rows like this: ${zone}`;
+    return `${' '.repeat(MARGIN)}${sample} ${tellGap(map, grid, line)}`;
   }
   let cells = '';
   for (const [, count, ink] of stretches(grid, line)) cells += pen(ink, glyph(ink).repeat(count));

@@ -85,19 +85,24 @@ test('roundUp, roundDown: the nearest multiples, also past 32 bits', (t) => {
 });
 
 test('show, hex: values as error messages name them', (t) => {
-  t.deepEqual(['12', 12, -1, NaN, undefined, null, 7n, {}, [], () => 0, true].map(show), [
-    "'12'",
-    '12',
-    '-1',
-    'NaN',
-    'undefined',
-    'null',
-    '7n',
-    'an object',
-    'an object',
-    'a function',
-    'true',
-  ]);
+  t.deepEqual(
+    ['12', 12, -1, NaN, undefined, null, 7n, {}, [1, 2], new Map(), () => 0, true].map(show),
+    [
+      "'12'",
+      '12',
+      '-1',
+      'NaN',
+      'undefined',
+      'null',
+      '7n',
+      'an object',
+      'an array of 2',
+      'an object (Map)',
+      'a function',
+      'true',
+    ],
+  );
+  t.is(show(Object.create(null)), 'an object');
   t.is(hex(0x4010), '0x4010');
   t.is(hex(0xfffeffff), '0xfffeffff');
 });

@@ -192,3 +192,45 @@ test('renderHtml: one frame has no slider; text cannot break out of it', async (
   t.is(await page.title(), title);
   t.deepEqual(complaints, []);
 });
+
+test('renderHtml: in a narrow window pictures shrink, then scroll in their box; none is cut off', async (t) => {
+  using heap = mixedHeap('16MiB', 36, 4000);
+  const map = heap.map();
+  const frames = [1, 2].map((n) => ({ map, label: `${n}: ${'a long label '.repeat(5)}` }));
+  const { page, complaints } = await open(t, 'narrow.html', renderHtml(frames));
+  const widths = () =>
+    page.evaluate<Record<'page' | 'box' | 'inside' | 'canvas' | 'panel', number>>(
+      `(() => { const box = document.getElementById('pictures');
+        return { page: document.documentElement.scrollWidth, box: box.clientWidth,
+          inside: box.scrollWidth, canvas: document.getElementById('map').offsetWidth,
+          panel: document.querySelector('#panels svg').getBoundingClientRect().width }; })()`,
+    );
+  t.like(await widths(), { canvas: 1260, panel: 1260, inside: 1260, box: 1260 });
+  const resize = async (width: number, canvas: number) => {
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForFunction(`document.getElementById('map').offsetWidth === ${canvas}`);
+  };
+  await resize(800, 752);
+  const narrow = await widths();
+  t.true(narrow.page <= 800, 'the page does not scroll');
+  t.is(narrow.inside, narrow.box, 'nor does the box');
+  t.true(Math.abs(narrow.canvas - narrow.panel) <= 1 && narrow.canvas <= narrow.box);
+  for (const run of someRuns(map)) assertTells(t, await pointAt(page, run.address), run);
+  await resize(420, 630);
+  const slim = await widths();
+  t.true(slim.page <= 420, 'the page does not scroll');
+  t.is(slim.inside, 630, 'the box does: half the size is the least');
+  await page.evaluate("document.getElementById('pictures').scrollLeft = 1000");
+  const right = (await page.locator('#map').boundingBox()) as { x: number; y: number };
+  t.is(Math.round(right.x + 630), 420 - 24, 'the right end of the picture is seen');
+  const address = await page.evaluate<string>(
+    `(() => { const at = shmallocMap.placeOf(${map.end - PAGE});
+      scrollTo(0, ${right.y} + at.y - 300);
+      const box = document.getElementById('map').getBoundingClientRect();
+      const point = { clientX: box.left + at.x, clientY: box.top + at.y };
+      document.getElementById('map').dispatchEvent(new PointerEvent('pointermove', point));
+      return document.getElementById('tip').dataset.address; })()`,
+  );
+  t.is(address, String(map.runs.at(-1)?.address));
+  t.deepEqual(complaints, []);
+});

@@ -11,7 +11,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type DebugOptions, SharedHeap } from 'shmalloc';
 import { renderHelp, renderMarkdown } from '../../src/face/debug-help.js';
 import { OPTIONS, OTHER_VARIABLES, resolveDebug } from '../../src/face/debug-options.js';
-import { editDistance, nearestTo } from '../../src/face/environment.js';
+import { editDistance, similarTo } from '../../src/face/environment.js';
 import { type DebugSettings, NO_DEBUG } from '../../src/layout/index.js';
 import { type Finished, ROOT, run } from '../workers.js';
 import type { SettingsSeen } from './debug-options.script.js';
@@ -64,6 +64,8 @@ const GOOD: [DebugOptions, Record<string, string>, Partial<DebugSettings>][] = [
   [{ guard: 0 }, { SHMALLOC_GUARD: '0' }, {}],
   [{ guard: 1 }, { SHMALLOC_GUARD: '1' }, { guardBytes: 1 }],
   [{ guard: 4096 }, { SHMALLOC_GUARD: '4096' }, { guardBytes: 4096 }],
+  [{ guard: '1KiB' }, { SHMALLOC_GUARD: '1KiB' }, { guardBytes: 1024 }],
+  [{ guard: '64' }, { SHMALLOC_GUARD: '64 B' }, { guardBytes: 64 }],
   [{ quarantine: 65_536 }, { SHMALLOC_QUARANTINE: '65536' }, { quarantineBytes: 65_536 }],
   [{ quarantine: '1.5MiB' }, { SHMALLOC_QUARANTINE: '1.5MiB' }, { quarantineBytes: 1_572_864 }],
   [
@@ -154,10 +156,15 @@ for (const [options, message] of [
   [{ scribble: 1 }, /debug\.scribble must be true or false.*, got 1$/],
   [{ strict: 'yes' }, /debug\.strict must be true or false.*, got 'yes'$/],
   [{ help: null }, /debug\.help must be true or false.*, got null$/],
-  [{ guard: 4097 }, /debug\.guard must be a whole number from 0 to 4,096, got 4097$/],
+  [
+    { guard: 4097 },
+    /debug\.guard must be a size from 0 to 4,096 bytes: a whole number, or a text like '1KiB', got 4097$/,
+  ],
   [{ guard: -1 }, /debug\.guard .*got -1$/],
   [{ guard: 1.5 }, /debug\.guard .*got 1\.5$/],
-  [{ guard: '64' }, /debug\.guard .*got '64'$/],
+  [{ guard: '8KiB' }, /debug\.guard .*got '8KiB'$/],
+  [{ guard: 'wide' }, /debug\.guard .*got 'wide'$/],
+  [{ guard: [64] }, /debug\.guard .*got \[ 64 \]$/],
   [{ guard: Number.NaN }, /debug\.guard .*got NaN$/],
   [{ quarantine: 2 ** 32 }, /debug\.quarantine must be a size below 4 GiB.*got 4294967296$/],
   [{ quarantine: '4GiB' }, /debug\.quarantine .*got '4GiB'$/],
@@ -169,14 +176,20 @@ for (const [options, message] of [
   [{ history: 1_000_001 }, /debug\.history .* 1,000,000, got 1000001$/],
   [{ stacks: 65 }, /debug\.stacks must be 0 to 64 frames.*got 65$/],
   [{ stacks: '16' }, /debug\.stacks .*got '16'$/],
-  [{ stacks: {} }, /debug\.stacks .*got an object$/],
-  [{ stacks: { depth: 16, every: 0 } }, /debug\.stacks .*got an object$/],
+  [{ stacks: {} }, /debug\.stacks .*got \{\}$/],
+  [{ stacks: { depth: 16, every: 0 } }, /debug\.stacks .*got \{ depth: 16, every: 0 \}$/],
+  [
+    { stacks: { depth: 3, evry: 2 } },
+    /debug\.stacks must be .*: \{ depth, every \} in code.*, got \{ depth: 3, evry: 2 \}$/,
+  ],
+  [{ stacks: { depth: 'x'.repeat(500) } }, /debug\.stacks .*got \{ depth: 'x+\.\.\.$/],
+  [{ stacks: [16, 100] }, /debug\.stacks .*got \[ 16, 100 \]$/],
   [{ stacks: null }, /debug\.stacks .*got null$/],
   [{ trace: 5 }, /debug\.trace must be a path of at most \d+ bytes, got 5$/],
   [{ trace: 'x'.repeat(5000) }, /debug\.trace must be a path of at most \d+ bytes/],
   [{ gard: 5 }, /debug has no option 'gard'; the nearest is 'guard'$/],
   [{ onerror: 'warn' }, /debug has no option 'onerror'; the nearest is 'onError'$/],
-  [{ toString: true }, /debug has no option 'toString'/],
+  [{ toString: true }, /debug has no option 'toString'; it has scribble, preScribble, .*, help$/],
 ] as const) {
   test(`SharedHeap.create: debug ${JSON.stringify(options).slice(0, 60)} says what is wrong`, (t) => {
     t.throws(() => SharedHeap.create({ size: '2MiB', debug: options as DebugOptions }), {
@@ -187,10 +200,10 @@ for (const [options, message] of [
 }
 
 test('SharedHeap.create: debug that is no object is refused', (t) => {
-  for (const debug of [null, 5, 'scribble', true]) {
+  for (const debug of [null, 5, 'scribble', true, [], ['scribble']]) {
     t.throws(() => SharedHeap.create({ size: '2MiB', debug: debug as never }), {
       code: 'ERR_SHMALLOC_INVALID_OPTION',
-      message: /debug must be an object, got /,
+      message: /debug must be an object of options, as in \{ guard: 64 \}, got /,
     });
   }
 });
@@ -237,7 +250,7 @@ test('environment: unknown variables and bad values are warned of once, and igno
       "SHMALLOC_QUARANTINE must be a size below 4 GiB: a number of bytes, or a text like '16MiB', got '5GiB': it is ignored",
       'SHMALLOC_SCRIBBLE must be true or false (1 or 0, on or off, yes or no in the environment), ' +
         "got 'maybe': it is ignored",
-      'SHMALLOC_SEED is no variable of shmalloc: the nearest is SHMALLOC_HELP',
+      'SHMALLOC_SEED is no variable of shmalloc: SHMALLOC_HELP=1 lists all of them',
       'SHMALLOC_STACKS must be 0 to 64 frames; for every n-th event only: { depth, every } in code, ' +
         "as in '16,100' in the environment, got '16;100': it is ignored",
       "SHMALLOC_TRACE must be a path of at most 1024 bytes, got 'x...': it is ignored",
@@ -278,16 +291,28 @@ for (const [how, variables, debug] of [
 
 // ---- texts made from the table
 
-test('renderHelp: every option and variable has a line with its meaning', (t) => {
+test('renderHelp: every option and variable has its line, and one with its meaning and limit', (t) => {
   const help = renderHelp(Object.entries(OPTIONS), OTHER_VARIABLES).split('\n');
-  for (const [name, { variable, meaning, older }] of Object.entries(OPTIONS)) {
-    const line = help.find((one) => one.startsWith(`  ${variable}=`)) ?? '';
+  for (const [name, { kind, variable, meaning, older }] of Object.entries(OPTIONS)) {
+    const at = help.findIndex((one) => one.startsWith(`  ${variable}=`));
     t.true(
-      [name, meaning, older].every((text) => line.includes(text)),
+      [name, older].every((text) => help[at]?.includes(text)),
       variable,
     );
+    t.is(help[at + 1]?.trim(), kind.limit === '' ? meaning : `${meaning}; ${kind.limit}`);
   }
-  t.true(help.some((line) => line.startsWith('  SHMALLOC_CHECKED=1 ')));
+  for (const limit of [
+    'red zones before and after each block; at most 4,096 bytes',
+    'keep so many last events of each thread; at most 1,000,000',
+    'as in 16,100; at most 64 frames',
+  ]) {
+    t.true(help.join('\n').includes(limit), limit);
+  }
+  t.deepEqual(
+    help.filter((line) => line.length > 100),
+    [],
+  );
+  t.true(help.includes('  SHMALLOC_CHECKED=1'));
 });
 
 test('docs/debugging.md: has the table that the code makes', (t) => {
@@ -295,13 +320,15 @@ test('docs/debugging.md: has the table that the code makes', (t) => {
   t.true(page.includes(renderMarkdown(Object.entries(OPTIONS), OTHER_VARIABLES)));
 });
 
-test('editDistance, nearestTo: count letters put in, left out and changed', (t) => {
+test('editDistance, similarTo: count letters put in, left out and changed', (t) => {
   t.is(editDistance('', ''), 0);
   t.is(editDistance('', 'abc'), 3);
   t.is(editDistance('abc', ''), 3);
   t.is(editDistance('kitten', 'sitting'), 3);
   t.is(editDistance('flaw', 'lawn'), 2);
-  t.is(nearestTo('stak', ['stats', 'stacks', 'strict']), 'stats');
-  t.is(nearestTo('Scribbel', ['preScribble', 'scribble']), 'scribble');
-  t.is(nearestTo('anything', []), '');
+  t.is(similarTo('stak', ['stats', 'stacks', 'strict']), 'stats');
+  t.is(similarTo('Scribbel', ['preScribble', 'scribble']), 'scribble');
+  t.is(similarTo('anything', []), undefined);
+  t.is(similarTo('SEED', ['HELP', 'STATS']), undefined);
+  t.is(similarTo('GARD', ['HELP', 'GUARD']), 'GUARD');
 });

@@ -64,7 +64,7 @@ test('hexdump: past the block only when asked, and never past the heap', (t) => 
   t.false(heap.hexdump(address).includes('ee'));
   t.is(rowsOf(heap.hexdump(address, { length: 64 })).length, 4);
   t.regex(heap.hexdump(address, { length: 64 }), /ee ee ee/);
-  const { end } = geometryOf(heap);
+  const { dataStart, end } = geometryOf(heap);
   const last = heap.malloc_ts(200_000);
   const reach = end - last;
   const tail = heap.hexdump(last, { offset: reach - 20, length: 1000 });
@@ -75,7 +75,8 @@ test('hexdump: past the block only when asked, and never past the heap', (t) => 
   t.deepEqual(rowsOf(heap.hexdump(last, { offset: reach, length: 16 })), []);
   for (const options of [
     { offset: 204_801 },
-    { offset: -1 },
+    { offset: dataStart - last - 1 },
+    { offset: dataStart - last - 1, length: 16 },
     { offset: 0.5 },
     { offset: reach + 1, length: 16 },
     { length: -1 },
@@ -86,7 +87,45 @@ test('hexdump: past the block only when asked, and never past the heap', (t) => 
     t.throws(() => heap.hexdump(last, options), {
       instanceOf: RangeError,
       code: 'ERR_SHMALLOC_INVALID_SIZE',
-      message: /^hexdump: (offset|length) must be a whole number of bytes from 0 to \d+, got /,
+      message:
+        /^hexdump: (offset|length) must be a whole number of bytes from -?\d+ to \d+ \(.*\), got /,
+    });
+  }
+  t.throws(() => heap.hexdump(last, { offset: 204_801 }), {
+    message: /to 204800 \(the block's end; a length reaches past it\), got 204801$/,
+  });
+  t.is(rowsOf(heap.hexdump(address, { offset: bytes + 16, length: 16 })).length, 1);
+  heap.detach();
+});
+
+test("hexdump: an offset below 0 shows what is before the block, down to the data's start", (t) => {
+  const debug = { guard: 16 };
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug });
+  const address = heap.malloc_ts(32);
+  heap.u8.fill(0xab, address - 16, address);
+  heap.u8.fill(0xcd, address, address + 32);
+  const rows = rowsOf(heap.hexdump(address, { offset: -16 }));
+  t.is(rows.length, 3, "from the red zone to the block's end");
+  t.regex(rows[0] as string, /^[0-9a-f]{8} ( ab){8} ( ab){8} /);
+  t.true(rows[0]?.startsWith(digits(address - 16)));
+  t.is(rowsOf(heap.hexdump(address, { offset: -16, length: 16 })).length, 1);
+  const { dataStart } = geometryOf(heap);
+  const all = rowsOf(heap.hexdump(address, { offset: dataStart - address }));
+  t.true(all[0]?.startsWith(digits(dataStart)));
+});
+
+test('hexdump: an option that there is not is refused, and the known ones are named', (t) => {
+  const { heap, address } = counting(48);
+  for (const [options, message] of [
+    [{ lenght: 5 }, /^hexdump: there is no option 'lenght', only 'length' and 'offset'$/],
+    [null, /^hexdump: options are an object with 'length' and 'offset', got null$/],
+    [16, /got 16$/],
+    [[16], /got an array of 1$/],
+  ] as const) {
+    t.throws(() => heap.hexdump(address, options as never), {
+      instanceOf: TypeError,
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message,
     });
   }
   heap.detach();
@@ -139,7 +178,9 @@ test('hexdump: the header tells what debug layers know', (t) => {
     allocatedBy: { threadId: 3, stack: '' },
     freedBy: { threadId: 7, stack: '' },
   };
-  const [header] = renderHexdump(new Uint8Array(96), 96, details, {}).split('\n');
+  const [header] = renderHexdump(new Uint8Array(96), { dataStart: 0, end: 96 }, details, {}).split(
+    '\n',
+  );
   t.is(
     header,
     'block at 0x20: class 5, 48 bytes usable (41 asked for), thread 3, free (in quarantine), ' +

@@ -8,10 +8,11 @@ import { type Address, type Block, SharedHeap } from 'shmalloc';
 import { findLeaks, readUsage, renderLeaks } from '../../src/observe/index.js';
 import { memoryOf } from '../helpers.js';
 
-const block = (address: number, bytes: number, stack?: string): Block => ({
+const block = (address: number, bytes: number, stack?: string, requested?: number): Block => ({
   address: address as Address,
   bytes,
   ...(stack === undefined ? {} : { stack }),
+  ...(requested === undefined ? {} : { requested }),
 });
 
 test('findLeaks: by stack where there is one, else by size class, the largest first', (t) => {
@@ -99,5 +100,91 @@ test('renderLeaks: nothing left, to the letter', (t) => {
       '',
       'All heap blocks were freed -- no leaks are possible',
     ].join('\n'),
+  );
+});
+
+test('findLeaks: by what was asked for where that is known, large blocks as such', (t) => {
+  const isLarge = (address: number) => address >= 0x10000;
+  const leaks = findLeaks(
+    [
+      block(0x100, 48, undefined, 10),
+      block(0x200, 48, undefined, 48),
+      block(0x300, 16, undefined, 10),
+      block(0x400, 16, undefined, 0),
+      block(0x500, 112, 'at parse', 100),
+      block(0x10000, 8176, undefined, 20),
+      block(0x20000, 73_712, undefined, 70_000),
+      block(0x40000, 8176, 'at parse', 30),
+    ],
+    isLarge,
+  );
+  const at = (address: number) => ({ firstAddress: address as Address });
+  t.deepEqual(leaks, {
+    blocks: 8,
+    bytes: 90_304,
+    requestedBytes: 70_218,
+    groups: [
+      { blocks: 2, bytes: 81_888, requestedBytes: 70_020, ...at(0x10000), blockBytes: 0 },
+      { blocks: 2, bytes: 8288, requestedBytes: 130, ...at(0x500), stack: 'at parse' },
+      { blocks: 1, bytes: 48, requestedBytes: 48, ...at(0x200), requestedEach: 48 },
+      { blocks: 2, bytes: 64, requestedBytes: 20, ...at(0x100), requestedEach: 10 },
+      { blocks: 1, bytes: 16, requestedBytes: 0, ...at(0x400), requestedEach: 0 },
+    ],
+  });
+  const report = renderLeaks(leaks, { allocations: 8, allocatedBytes: 91_000 });
+  t.deepEqual(report.split('\n'), [
+    'HEAP SUMMARY: in use at exit: 70,218 bytes in 8 blocks',
+    'total heap usage: 8 allocs, 0 frees, 91,000 bytes allocated',
+    '',
+    '70,020 bytes in 2 large blocks, first at 0x10000',
+    '130 bytes in 2 blocks, first at 0x500, allocated',
+    '    at parse',
+    '48 bytes in 1 blocks of 48 bytes, at 0x200',
+    '20 bytes in 2 blocks of 10 bytes, first at 0x100',
+    '0 bytes in 1 blocks of 0 bytes, at 0x400',
+  ]);
+});
+
+for (const [debug, blockBytes] of [
+  [{ onError: 'throw', checkEach: 1000 }, undefined],
+  [{ guard: 32 }, undefined],
+  [{ direct: true }, 0],
+  [{ direct: true, guard: 32 }, 0],
+] as const) {
+  test(`SharedHeap.leaks: of a heap with ${JSON.stringify(debug)}, what was asked for`, (t) => {
+    using heap = SharedHeap.create({ size: '8MiB', threads: 1, debug });
+    const firstAddress = heap.malloc_ts(10);
+    heap.malloc_ts(10);
+    const large = heap.malloc_ts(65_530);
+    const { requestedBytes, groups } = heap.leaks();
+    t.is(requestedBytes, 65_550);
+    if (blockBytes === 0) {
+      t.is(groups.length, 1);
+      t.like(groups[0], { blocks: 3, requestedBytes: 65_550, firstAddress, blockBytes: 0 });
+      return;
+    }
+    // With red zones it does not fit into a block of 64 KiB any more.
+    t.like(groups[0], {
+      blocks: 1,
+      requestedBytes: 65_530,
+      firstAddress: large,
+      ...('guard' in debug ? { blockBytes: 0 } : { requestedEach: 65_530 }),
+    });
+    t.like(groups[1], { blocks: 2, requestedBytes: 20, firstAddress, requestedEach: 10 });
+    t.is(groups.length, 2);
+  });
+}
+
+test('renderLeaks: which heap, on a line of its own behind the first two', (t) => {
+  const label = { heapId: '0123456789abcdef', threadId: 3 };
+  t.deepEqual(
+    renderLeaks(findLeaks([]), { allocations: 0, allocatedBytes: 0 }, label).split('\n'),
+    [
+      'HEAP SUMMARY: in use at exit: 0 bytes in 0 blocks',
+      'total heap usage: 0 allocs, 0 frees, 0 bytes allocated',
+      'heap 0123456789abcdef, made by thread 3',
+      '',
+      'All heap blocks were freed -- no leaks are possible',
+    ],
   );
 });

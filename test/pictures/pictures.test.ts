@@ -232,6 +232,90 @@ test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
 
 // ---- all of them
 
+test('pictures: what is no map, no frame, no title or no option is refused', (t) => {
+  using heap = SharedHeap.create({ size: '2MiB' });
+  const map = heap.map();
+  const isMap = 'give it the map of a heap, heap.map(), got';
+  const isFrame = "renderHtml: of several maps each is { map, label: 'text' }, got";
+  const anything = (given: unknown) => given as never;
+  for (const [draw, message] of [
+    [() => renderText(anything(heap)), `renderText: ${isMap} an object (SharedHeap)`],
+    [() => renderSvg(anything(heap)), `renderSvg: ${isMap} an object (SharedHeap)`],
+    [() => renderHtml(anything(heap)), `renderHtml: ${isMap} an object (SharedHeap)`],
+    [() => renderText(anything(undefined)), `renderText: ${isMap} undefined`],
+    [() => renderText(anything(null)), `renderText: ${isMap} null`],
+    [() => renderSvg(anything([map])), `renderSvg: ${isMap} an array of 1`],
+    [() => renderSvg(anything({ ...map, runs: 5 })), `renderSvg: ${isMap} an object`],
+    [() => renderHtml(anything([map, map])), `${isFrame} a map alone at 0`],
+    [
+      () => renderHtml(anything([{ map, label: 'a' }, { map }])),
+      `${isFrame} the label undefined at 1`,
+    ],
+    [() => renderHtml(anything([{ map, label: 7 }])), `${isFrame} the label 7 at 0`],
+    [() => renderHtml(anything([{ map: heap, label: 'a' }])), `${isFrame} an object at 0`],
+    [() => renderHtml(anything([null])), `${isFrame} null at 0`],
+    [() => renderSvg(map, anything({ title: 5 })), 'renderSvg: title is a text, got 5'],
+    [() => renderHtml(map, anything({ title: null })), 'renderHtml: title is a text, got null'],
+    [
+      () => renderSvg(map, anything({ titel: 'x' })),
+      "renderSvg: there is no option 'titel', only 'title'",
+    ],
+    [
+      () => renderText(map, anything({ columns: 80 })),
+      "renderText: there is no option 'columns', only 'color' and 'width'",
+    ],
+    [
+      () => renderHtml(map, anything('My heap')),
+      "renderHtml: options are an object with 'title', got 'My heap'",
+    ],
+  ] as const) {
+    t.throws(draw, { instanceOf: TypeError, code: 'ERR_SHMALLOC_INVALID_OPTION', message });
+  }
+});
+
+test('pictures: what is left out says how full it is', (t) => {
+  using heap = SharedHeap.create({ size: '32MiB', threads: 1 });
+  const blocks = Array.from({ length: 100_000 }, () => heap.malloc_ts(64));
+  const gaps = () => {
+    const map = heap.map();
+    const text = renderText(map);
+    const said = text.match(/rows like this: tiny, .*/g) ?? [];
+    for (const one of said) t.true(renderSvg(map).includes(one), one);
+    return said;
+  };
+  t.deepEqual(gaps(), ['rows like this: tiny, all blocks live']);
+  const free = (every: number) => {
+    for (let n = 0; n < blocks.length; n += every) heap.free_ts(blocks[n]);
+    for (let n = blocks.length - 1; n >= 0; n--) if (n % every === 0) blocks.splice(n, 1);
+  };
+  // In every page two of 128: it is neither full nor seven eighths.
+  free(64);
+  t.deepEqual(gaps(), ['rows like this: tiny, 98 % of blocks live']);
+  free(2);
+  t.deepEqual(gaps(), ['rows like this: tiny, 49 % of blocks live']);
+});
+
+test('pictures: cells of several pages have a line that says what they show', (t) => {
+  using small = mixedHeap('2MiB', 30, 100);
+  using heap = SharedHeap.create({ size: '256MiB', threads: 1 });
+  const random = new Random(31);
+  while (heap.malloc_ts(64) !== 0);
+  for (let page = heap.map().dataStart; page < 2 ** 28; page += PAGE) {
+    const freed = random.below(9);
+    for (let n = 0; n < PAGE / 64; n++) {
+      if (n % 8 < freed) heap.free_ts((page + n * 64) as Address);
+    }
+  }
+  const map = heap.map();
+  const rule = /a cell of \d+ pages shows the zone of most of them, and how full those are/;
+  for (const draw of [renderText, renderSvg, renderHtml]) {
+    t.regex(draw(map), rule, draw.name);
+    t.notRegex(draw(small.map()), rule, draw.name);
+  }
+  const [line = ''] = renderText(map).match(/^.*shows the zone of.*$/m) ?? [];
+  t.true(line.length <= 80, line);
+});
+
 test('pictures: of a heap of 1 GiB full of small blocks stay small', (t) => {
   using heap = fullHeap();
   // Every page as full as chance will have it, so that no neighbours look the same.

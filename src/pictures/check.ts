@@ -1,0 +1,52 @@
+/**
+ * What the pictures are given, checked: a wrong thing is told here, and not by whatever breaks on it
+ * further in.
+ *
+ * Used by text.ts, svg.ts and html.ts. Pure functions.
+ */
+
+import { checkOptions, show, typeError } from '../base/index.js';
+import type { HeapMap } from '../observe/index.js';
+
+/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
+export function checkMap(call: string, map: unknown): asserts map is HeapMap {
+  if (!isMap(map))
+    throw refused(`${call}: give it the map of a heap, heap.map(), got ${show(map)}`);
+}
+
+/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
+export function checkFrames(call: string, frames: readonly unknown[]): void {
+  if (frames.length === 0) throw refused(`${call}: no map to draw`);
+  frames.forEach((frame, n) => {
+    const { map, label } = (frame ?? {}) as { map?: unknown; label?: unknown };
+    if (isMap(map) && typeof label === 'string') return;
+    const got = isMap(frame)
+      ? 'a map alone'
+      : isMap(map)
+        ? `the label ${show(label)}`
+        : show(frame);
+    throw refused(`${call}: of several maps each is { map, label: 'text' }, got ${got} at ${n}`);
+  });
+}
+
+/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
+export function checkTitle(call: string, options: { title?: unknown }): void {
+  checkOptions(call, options, ['title']);
+  const { title = '' } = options;
+  if (typeof title !== 'string') throw refused(`${call}: title is a text, got ${show(title)}`);
+}
+
+const refused = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);
+
+/** By its shape: a map may have been posted, or read from a file. */
+function isMap(given: unknown): given is HeapMap {
+  if (typeof given !== 'object' || given === null) return false;
+  const { base, end, dataStart, metadata, runs, zones } = given as Partial<HeapMap>;
+  return (
+    [base, end, dataStart].every((address) => typeof address === 'number') &&
+    Array.isArray(metadata) &&
+    Array.isArray(runs) &&
+    typeof zones === 'object' &&
+    zones !== null
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * Proves that a history's filter is checked, and that the right ones give what they say.
+ */
+
+import test from 'ava';
+import { SharedHeap } from 'shmalloc';
+
+const withHistory = () =>
+  SharedHeap.create({ size: '4MiB', threads: 1, debug: { history: 100, onError: 'throw' } });
+
+for (const [filter, kind, message] of [
+  [{ last: -1 }, RangeError, 'last is how many events, a whole number from 0, got -1'],
+  [{ last: 1.5 }, RangeError, 'last is how many events, a whole number from 0, got 1.5'],
+  [{ last: 'x' }, TypeError, "last is how many events, a whole number from 0, got 'x'"],
+  [{ last: null }, TypeError, 'last is how many events, a whole number from 0, got null'],
+  [
+    { thread: Number.NaN },
+    RangeError,
+    'thread is a threadId of worker_threads, a whole number from 0, got NaN',
+  ],
+  [{ address: '16' }, TypeError, "address is a block's address, a whole number from 0, got '16'"],
+  [
+    { threadId: 0 },
+    TypeError,
+    "there is no option 'threadId', only 'address', 'thread' and 'last'",
+  ],
+  [null, TypeError, "options are an object with 'address', 'thread' and 'last', got null"],
+  [5, TypeError, "options are an object with 'address', 'thread' and 'last', got 5"],
+] as const) {
+  test(`history, printHistory: the filter ${JSON.stringify(filter)} is refused`, (t) => {
+    using heap = withHistory();
+    const refused = { instanceOf: kind, code: 'ERR_SHMALLOC_INVALID_OPTION' };
+    t.throws(() => heap.history(filter as never), { ...refused, message: `history: ${message}` });
+    const write = () => t.fail('something is printed');
+    t.throws(() => heap.printHistory(filter as never, { write }), {
+      ...refused,
+      message: `printHistory: ${message}`,
+    });
+  });
+}
+
+test('history, printHistory: filters say which events', (t) => {
+  using heap = withHistory();
+  const blocks = [1, 2, 3].map(() => heap.malloc_ts(10));
+  const [address = 0] = blocks;
+  t.is(heap.history().length, 3);
+  t.is(heap.history({}).length, 3);
+  t.is(heap.history({ last: 0 }).length, 0);
+  t.is(heap.history({ last: 2, address: undefined } as never).length, 2);
+  t.deepEqual(
+    heap.history({ address }).map((event) => event.address),
+    [address],
+  );
+  t.is(heap.history({ thread: 0 }).length, 3 * Number(heap.history()[0]?.threadId === 0));
+  let text = '';
+  heap.printHistory(
+    { last: 2 },
+    {
+      write(piece) {
+        text += piece;
+      },
+    },
+  );
+  t.is(text.split('\n').length, 3);
+});

@@ -13,12 +13,13 @@ import { type DebugSettings, type HeapMemory, isInstrumented } from '../layout/i
 import {
   type HeapStats,
   type HeapUsage,
+  type LeakLabel,
   type Leaks,
   renderLeaks,
   renderStats,
 } from '../observe/index.js';
 import { finishTrace } from '../trace/index.js';
-import { writeToStderr } from './stderr.js';
+import { writeToStderr } from './write-out.js';
 
 /** The end of one attachment. */
 export interface Ending {
@@ -31,6 +32,8 @@ export interface Ending {
 /** Endings that have something to do. */
 const open = new Set<Ending>();
 let listens = false;
+/** Heaps of this thread that report their leaks. */
+let reports = 0;
 
 function listen(): void {
   if (listens) return;
@@ -65,6 +68,7 @@ export function createEnding(): Ending {
 
 /** What reports at the end ask a heap. */
 export interface Reported {
+  readonly label: LeakLabel;
   verify(): VerifyReport;
   readonly memory: HeapMemory;
   leaks(): Leaks;
@@ -79,8 +83,11 @@ export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Repor
     ending.add('last check', () => tellProblems(heap.verify()));
   }
   if (leaks) {
+    // Where there is more than one report, each says which heap it is of.
+    const label = heap.label.threadId === 0 && reports === 0 ? undefined : heap.label;
+    reports++;
     ending.add('leak report', () => {
-      writeToStderr(`${renderLeaks(heap.leaks(), heap.usage())}\n`);
+      writeToStderr(`${renderLeaks(heap.leaks(), heap.usage(), label)}\n`);
     });
   }
   if (stats) {

@@ -31,7 +31,8 @@ export const mem_realloc_ts = heap.realloc_ts;
 /** The default heap's statistics. */
 export const mem_get_stats = () => heap.stats();
 /** Prints them as a table. */
-export const mem_print_stats = () => heap.printStats();
+export const mem_print_stats = (options?: Parameters<typeof heap.printStats>[0]) =>
+  heap.printStats(options);
 /** Starts the counts anew. Blocks stay as they are. */
 export const mem_reset = () => heap.resetStats();
 /** The default heap itself: its views, and all other calls. */

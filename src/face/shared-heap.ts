@@ -43,7 +43,7 @@ import { createListener, publishLife } from './events.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
 import { InspectableHeap } from './inspectable-heap.js';
-import { writeToStderr } from './stderr.js';
+import { type ShowOptions, writerOf, writeToStderr } from './write-out.js';
 
 /** The typed arrays that can lie over a block. */
 export type ViewConstructor =
@@ -226,6 +226,7 @@ export class SharedHeap extends InspectableHeap {
       memory,
       verify: () => heap.verify(),
       leaks: () => heap.leaks(),
+      label: { heapId: id, threadId },
       usage: () => readUsage(memory),
       stats: () => heap.stats(),
     });
@@ -347,9 +348,9 @@ export class SharedHeap extends InspectableHeap {
     return readStats(this.#core.memory);
   }
 
-  /** Writes stats() as a table to stdout. */
-  printStats(): void {
-    console.log(renderStats(this.stats()));
+  /** Prints stats() as a table. */
+  printStats(options?: ShowOptions): void {
+    writerOf('printStats', options)(`${renderStats(this.stats())}\n`);
   }
 
   /**

@@ -363,7 +363,7 @@ for (const [options, error] of [
   [{ threads: 257 }, /threads.*257/],
   [{ threads: 1.5 }, /threads.*1\.5/],
   [{ threads: Number.NaN }, /threads.*NaN/],
-  [{ size: '2MiB', threads: 256 }, /256 slots.*no room/],
+  [{ size: '2MiB', threads: 256 }, /256 thread slots .* leave no room/],
   [{ byteOffset: PAGE }, /byteOffset.*without a buffer/],
   [{ buffer: sharedBuffer, byteOffset: 100 }, /byteOffset.*8192.*got 100/],
   [{ buffer: sharedBuffer, byteOffset: 4096 }, /byteOffset.*8192/],

@@ -462,7 +462,7 @@ for (const [face, callsOf] of Object.entries(FACES)) {
       ['undefined', undefined, 'not-a-number', /undefined is no address/],
       ['null', null, 'not-a-number', /null is no address/],
       ['object', {}, 'not-a-number', /an object is no address/],
-      ['array of a live block', [small], 'not-a-number', /an object is no address/],
+      ['array of a live block', [small], 'not-a-number', /an array of 1 is no address/],
       ['boolean', true, 'not-a-number', /true is no address/],
       ...below,
     ];

@@ -1,2 +1,0 @@
-/** Where at-end.ts finds writeToStderr. */
-export { writeToStderr } from './write-out.js';

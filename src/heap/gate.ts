@@ -13,7 +13,9 @@
  *     where nothing is half done, and not between two stores (base/stack.ts).
  * I2  Behind the solo gate this thread is the only one attached, and stays it until it leaves.
  * I3  A thread that has detached passes no gate, and nobody that of a poisoned heap.
- * I4  Leaving comes before a commit: should the thread die in there, the block is not committed and
+ * I4  Where the stack ends while a section is mended, its locks (or being alone) are kept, and the
+ *     thread's next call, whatever it is, mends it first.
+ * I5  Leaving comes before a commit: should the thread die in there, the block is not committed and
  *     comes back. It throws only when the heap is broken.
  */
 
@@ -74,8 +76,10 @@ export function createGates(
   let inside = false;
   let takeoversSeen = 0;
   let coldCalls = COLD_CALLS;
-  /** What a call was abandoned for, with no stack left to free the runs that it had reserved. */
+  /** What a call was abandoned for, with no stack left to mend what it had half done. */
   let unmended: unknown = null;
+  /** The same of a solo section, in which this thread stays until then. */
+  let unmendedSolo: unknown = null;
 
   function checkOpen(): void {
     if (closed) {
@@ -116,6 +120,7 @@ export function createGates(
   function probe(): void {
     probeStack(coldCalls > 0 ? RESCUE_FRAMES : SECTION_FRAMES);
     if (coldCalls > 0) coldCalls--;
+    if (unmendedSolo !== null) mendSolo(unmendedSolo);
     if (unmended === null) return;
     locks.dropRefused(unmended);
     mendShared(unmended);
@@ -125,6 +130,13 @@ export function createGates(
     unmended = error;
     mend.call(error);
     unmended = null;
+  }
+
+  function mendSolo(error: unknown): void {
+    unmendedSolo = error;
+    mend.call(error);
+    unmendedSolo = null;
+    solo.leave();
   }
 
   const shared: Gate = {
@@ -162,6 +174,7 @@ export function createGates(
 
   function tryEnterSolo(): boolean {
     probeStack(SECTION_FRAMES);
+    if (unmendedSolo !== null) mendSolo(unmendedSolo);
     if (closed || !enterSolo(memory, me)) return false;
     locks.setSolo(true);
     return true;
@@ -192,23 +205,20 @@ export function createGates(
       inside = false;
     },
     abandon(error) {
-      try {
-        mend.call(error);
-      } finally {
-        solo.leave();
-      }
+      mendSolo(error);
       return tellOf(error);
     },
     look(work) {
       if (!tryEnterSolo()) return shared.look(work);
+      let seen: ReturnType<typeof work>;
       try {
-        return work();
+        seen = work();
       } catch (error) {
-        mend.call(error);
+        mendSolo(error);
         throw error;
-      } finally {
-        solo.leave();
       }
+      solo.leave();
+      return seen;
     },
   };
 

@@ -11,6 +11,7 @@ import { SharedHeap } from 'shmalloc';
 import { nextMessage, run } from '../workers.js';
 import { type Dives, dive } from './overflow.js';
 import type { OverflowTask } from './overflow.script.js';
+import type { ColdDives } from './overflow-cold.script.js';
 
 const SCRIPT = new URL('./overflow.script.js', import.meta.url);
 
@@ -48,5 +49,25 @@ for (const [what, flags] of [
     const { code, stdout, stderr } = await run(process.execPath, args);
     t.is(code, 0, stderr);
     assertUnharmed(t, JSON.parse(stdout) as Dives);
+  });
+}
+
+const COLD = fileURLToPath(new URL('./overflow-cold.script.js', import.meta.url));
+
+for (const [calls, debug] of [
+  ['_ts', {}],
+  ['unsafe', {}],
+  ['_ts', { strict: true, guard: 16 }],
+  ['unsafe', { strict: true, quarantine: 100_000 }],
+] as const) {
+  const what = `${calls} calls${Object.keys(debug).length === 0 ? '' : ' of an instrumented heap'}`;
+  test.serial(`a stack overflow in a thread's first calls breaks no heap (${what})`, async (t) => {
+    const args = [COLD, calls, JSON.stringify(debug)];
+    const { code, stdout, stderr } = await run(process.execPath, args);
+    t.is(code, 0, stderr);
+    const { overflows, wrong, left } = JSON.parse(stdout) as ColdDives;
+    t.is(wrong, null);
+    t.is(left, 0);
+    t.true(overflows > 0, `${overflows} overflows`);
   });
 }

@@ -26,12 +26,14 @@ function malloc(size: number): Address {
   return unsafe ? heap.malloc(size) : heap.malloc_ts(size);
 }
 
-function act(): void {
+/** Does one of four things; sizes change only when it goes through. */
+function act(what: number): void {
   const last = live.at(-1);
-  const what = turn % 4;
   if (what === 0 || last === undefined) live.push(malloc(50 + ((turn * 37) % 3000)));
-  else if (what === 1) live.push(malloc(turn % 9 === 0 ? 90_000 : 100));
-  else if (what === 2) {
+  else if (what === 1) {
+    const size = turn % 9 === 0 ? 90_000 : 100;
+    live.push(unsafe ? heap.calloc(1, size) : heap.calloc_ts(1, size));
+  } else if (what === 2) {
     if (unsafe) heap.free(last);
     else heap.free_ts(last);
     live.pop();
@@ -41,9 +43,9 @@ function act(): void {
   }
 }
 
-function down(depth: number, work: () => void): void {
-  if (depth > 0) down(depth - 1, work);
-  else work();
+function down(depth: number, what: number): void {
+  if (depth > 0) down(depth - 1, what);
+  else if (what < 4) act(what);
 }
 
 /** How deep this thread can go just now. */
@@ -52,7 +54,7 @@ function deepest(): number {
   while (fails - fits > 1) {
     const depth = (fits + fails) >> 1;
     try {
-      down(depth, () => {});
+      down(depth, 4);
       fits = depth;
     } catch {
       fails = depth;
@@ -66,7 +68,7 @@ let depth = 0;
 for (let n = 0; n < DIVES && result.wrong === null; n++) {
   if (n % MEASURE_EVERY === 0) depth = deepest();
   try {
-    down(Math.max(0, depth - ((n * 13) % 700)), act);
+    down(Math.max(0, depth - ((n * 13) % 700)), n % 4);
     turn++;
   } catch (error) {
     const { code } = error as { code?: string };

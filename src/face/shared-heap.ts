@@ -429,8 +429,8 @@ export class SharedHeap extends InspectableHeap {
    * what can be checked is what holds at any moment: runs tile the data, bins and lists are true, no
    * free block is live. With `quiet: true` the caller says that no other thread is in the heap: then
    * every block must be exactly one of live, cached and free, and counters must equal a recount.
-   * Changes nothing, but for taking over locks of dead threads.
-   * @throws HeapCorruptionError where the heap was found broken before
+   * Changes nothing, but for taking over locks of dead threads. Of a heap that was found broken before
+   * the report begins with the reason.
    *
    * Threads: any; holds up those that need the same locks. Cost: a walk of all there is, about 35 ms
    * for 100 MiB in use.

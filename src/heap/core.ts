@@ -37,6 +37,7 @@ import { inspect, type Place } from './inspect.js';
 import type { Eyes } from './known-block.js';
 import { createLargeBlocks } from './large.js';
 import { createEyes } from './list-blocks.js';
+import { type Looker, POST_MORTEM } from './looker.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createNews, type HeapListener, type News } from './news.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
@@ -170,7 +171,8 @@ function openCore(
   const { me, locks, pageHeap, mend, recover } = tools;
   const cache = tools.cacheOf(slot);
   const large = createLargeBlocks(memory, slotIndex, slot, locks, pageHeap, mend, reserveIsZero);
-  const diagnose = createDiagnose(memory, locks);
+  const sound: Looker = { acquire: locks.acquire, release: locks.release, broken: false };
+  const diagnose = createDiagnose(memory, sound);
   const gates = createGates(memory, me, locks, mend, recover, news);
   const samples = createSamples(memory, slot);
   gates.shared.abandon(REHEARSAL);
@@ -209,17 +211,18 @@ function openCore(
     return recover();
   }
 
-  function copyRuns(): Int32Array {
-    locks.acquire(PAGE_LOCK);
-    const runs = copyRunsLocked(memory);
-    locks.release(PAGE_LOCK);
+  function copyRuns(looker: Looker): Int32Array {
+    looker.acquire(PAGE_LOCK);
+    const runs = copyRunsLocked(memory, looker);
+    looker.release(PAGE_LOCK);
     return runs;
   }
 
-  /** Looks at what threads share. */
-  function look<T>(work: () => T): T {
-    gates.shared.checkOpen();
-    return news.telling(() => gates.shared.look(work));
+  /** Looks at what threads share; at what is left of it, where the heap is poisoned. */
+  function look<T>(work: (looker: Looker) => T): T {
+    gates.checkAttached();
+    if (isPoisoned(memory)) return work(POST_MORTEM);
+    return news.telling(() => gates.shared.look(() => work(sound)));
   }
 
   return {
@@ -233,12 +236,12 @@ function openCore(
       }
       return solo;
     },
-    diagnose: (asked, address) => look(() => diagnose(asked, address)),
+    diagnose: (asked, address) => look((looker) => createDiagnose(memory, looker)(asked, address)),
     recover: () => news.telling(recover),
     recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),
-    verify: (quiet) => look(() => verifyHeap(memory, locks, quiet)),
-    eyes: createEyes(memory, locks, gates.shared, diagnose),
-    inspect: (address) => look(() => inspect(memory, locks, address)),
+    verify: (quiet) => look((looker) => verifyHeap(memory, looker, quiet)),
+    eyes: createEyes(memory, look),
+    inspect: (address) => look((looker) => inspect(memory, looker, address)),
     runs: () => look(copyRuns),
     detach,
     news,

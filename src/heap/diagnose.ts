@@ -15,8 +15,8 @@ import {
   show,
 } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
-import type { Locks } from '../sync/index.js';
 import { type BlockPlace, inspect } from './inspect.js';
+import type { Looker } from './looker.js';
 
 interface Finding {
   readonly reason: InvalidAddressReason;
@@ -26,7 +26,7 @@ interface Finding {
 /** Makes the error for an address that cannot be freed, reallocated, measured or viewed. */
 export type Diagnose = (asked: string, address: unknown) => InvalidAddressError;
 
-export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
+export function createDiagnose(memory: HeapMemory, looker: Looker): Diagnose {
   const { geometry } = memory;
 
   return function diagnose(asked, address) {
@@ -66,7 +66,7 @@ export function createDiagnose(memory: HeapMemory, locks: Locks): Diagnose {
   }
 
   function findInData(address: number): Finding {
-    const place = inspect(memory, locks, address);
+    const place = inspect(memory, looker, address);
     if (place.is === 'block') return findInBlock(address, place);
     if (place.is === 'span end') {
       return {

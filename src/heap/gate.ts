@@ -59,6 +59,8 @@ export interface Gate {
 export interface Gates {
   readonly shared: Gate;
   readonly solo: Gate;
+  /** Throws when this thread has detached. */
+  checkAttached(): void;
   /** This thread has detached: from now on every enter refuses. */
   close(): void;
 }
@@ -81,13 +83,16 @@ export function createGates(
   /** The same of a solo section, in which this thread stays until then. */
   let unmendedSolo: unknown = null;
 
+  function checkAttached(): void {
+    if (!closed) return;
+    throw new HeapError(
+      'ERR_SHMALLOC_DETACHED',
+      'this thread has detached from the heap: attach again to allocate or free',
+    );
+  }
+
   function checkOpen(): void {
-    if (closed) {
-      throw new HeapError(
-        'ERR_SHMALLOC_DETACHED',
-        'this thread has detached from the heap: attach again to allocate or free',
-      );
-    }
+    checkAttached();
     try {
       throwIfPoisoned(memory);
     } catch (error) {
@@ -225,6 +230,7 @@ export function createGates(
   return {
     shared,
     solo,
+    checkAttached,
     close() {
       closed = true;
     },

@@ -28,7 +28,7 @@ import {
   runPages,
   SPAN_RUN,
 } from '../layout/index.js';
-import type { Locks } from '../sync/index.js';
+import type { Looker } from './looker.js';
 import { headOfLocked } from './walk.js';
 
 /** A block, as the allocator knows it. */
@@ -57,13 +57,13 @@ export interface RunPlace {
 export type Place = BlockPlace | RunPlace;
 
 /** What is at an address between the heap's dataStart and its end. */
-export function inspect(memory: HeapMemory, locks: Locks, address: number): Place {
+export function inspect(memory: HeapMemory, looker: Looker, address: number): Place {
   const { i32, tags, geometry } = memory;
   const isLive = (block: number): boolean => tags[block >>> GRANULE_SHIFT] !== 0;
-  locks.acquire(PAGE_LOCK);
+  looker.acquire(PAGE_LOCK);
   const head = headOfLocked(memory, pageOf(address));
   const word = getRun(i32, pageRecord(geometry.pageTable, head));
-  locks.release(PAGE_LOCK);
+  looker.release(PAGE_LOCK);
   const start = (head * PAGE_BYTES) as Address;
   const bytes = runPages(word) * PAGE_BYTES;
   const kind = runKind(word);

@@ -31,29 +31,29 @@ import {
   runPages,
   SPAN_RUN,
 } from '../layout/index.js';
-import type { Locks } from '../sync/index.js';
-import type { Diagnose } from './diagnose.js';
-import type { Gate } from './gate.js';
+import { createDiagnose } from './diagnose.js';
 import { inspect } from './inspect.js';
 import type { Block, BlockDetails, BlockRegion, Eyes } from './known-block.js';
+import { type Looker, walkAsFar } from './looker.js';
 import { findRunLocked } from './walk.js';
 
-export function createEyes(memory: HeapMemory, locks: Locks, gate: Gate, diagnose: Diagnose): Eyes {
+/** @param look looks at what threads share */
+export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) => T) => T): Eyes {
   const { dataStart, end } = memory.geometry;
 
   return {
     blocksFrom(address, max) {
-      gate.checkOpen();
-      return gate.look(() => listBlocks(memory, locks, address, max));
+      return look((looker) => listBlocks(memory, looker, address, max));
     },
     regionOf(address) {
       return regionOf(memory, address);
     },
     details(address, asked) {
-      gate.checkOpen();
-      const found = isDataAddress(address) ? gate.look(() => detailsOf(address)) : undefined;
+      const found = look((looker) =>
+        isDataAddress(address) ? detailsOf(address, looker) : undefined,
+      );
       if (found !== undefined) return found;
-      throw gate.look(() => diagnose(asked, address));
+      throw look((looker) => createDiagnose(memory, looker)(asked, address));
     },
     historyOf: () => [],
   };
@@ -67,8 +67,8 @@ export function createEyes(memory: HeapMemory, locks: Locks, gate: Gate, diagnos
     );
   }
 
-  function detailsOf(address: number): BlockDetails | undefined {
-    const place = inspect(memory, locks, address);
+  function detailsOf(address: number, looker: Looker): BlockDetails | undefined {
+    const place = inspect(memory, looker, address);
     if (place.is !== 'block' || place.start !== address) return undefined;
     const { start, bytes, sizeClass, live } = place;
     return { address: start, bytes, sizeClass, state: live ? 'live' : 'free' };
@@ -76,26 +76,28 @@ export function createEyes(memory: HeapMemory, locks: Locks, gate: Gate, diagnos
 }
 
 /** Live blocks from `from` on, at most `max`, by address. */
-function listBlocks(memory: HeapMemory, locks: Locks, from: number, max: number): Block[] {
+function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: number): Block[] {
   const { tags } = memory;
   const blocks: Block[] = [];
   const add = (address: number, bytes: number): void => {
     if (tags[address >>> GRANULE_SHIFT] !== 0) blocks.push({ address: address as Address, bytes });
   };
-  locks.acquire(PAGE_LOCK);
-  findRunLocked(memory, (head, word) => {
-    const start = head * PAGE_BYTES;
-    if (start + runPages(word) * PAGE_BYTES <= from) return false;
-    if (runKind(word) === LARGE_RUN && start >= from) add(start, runPages(word) * PAGE_BYTES);
-    if (runKind(word) === SPAN_RUN) {
-      const c = runOwner(word) as SizeClass;
-      for (let n = firstBlock(c, from - start); n < SPAN_BLOCKS[c] && blocks.length < max; n++) {
-        add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
+  looker.acquire(PAGE_LOCK);
+  walkAsFar(looker, () => {
+    findRunLocked(memory, (head, word) => {
+      const start = head * PAGE_BYTES;
+      if (start + runPages(word) * PAGE_BYTES <= from) return false;
+      if (runKind(word) === LARGE_RUN && start >= from) add(start, runPages(word) * PAGE_BYTES);
+      if (runKind(word) === SPAN_RUN) {
+        const c = runOwner(word) as SizeClass;
+        for (let n = firstBlock(c, from - start); n < SPAN_BLOCKS[c] && blocks.length < max; n++) {
+          add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
+        }
       }
-    }
-    return blocks.length >= max;
+      return blocks.length >= max;
+    });
   });
-  locks.release(PAGE_LOCK);
+  looker.release(PAGE_LOCK);
   return blocks;
 }
 

@@ -4,8 +4,8 @@
  *
  * Called by core.ts, behind a gate. Any thread; takes each class lock with the page lock inside, one
  * class at a time, and then the page lock alone, so that nobody is held up for the whole of it.
- * Changes nothing. A broken invariant is a problem in the report here: it does not poison the heap,
- * which can still be looked at.
+ * Changes nothing. A broken invariant is a problem in the report here: it does not poison the heap.
+ * One that is poisoned is checked without locks, and its report begins with the reason.
  *
  * A problem names its invariant as file and number: `spans I1` is I1 of heap/spans.ts. What only
  * holds when no other thread is in the heap is checked when the caller says that it is so (quiet):
@@ -28,7 +28,8 @@ import {
   PAGE_LOCK,
   peekLock,
 } from '../layout/index.js';
-import type { Locks } from '../sync/index.js';
+import { poisonReason } from '../sync/index.js';
+import type { Looker } from './looker.js';
 import { checkClassLocked } from './verify-class.js';
 import { checkRunsLocked } from './verify-runs.js';
 
@@ -82,20 +83,22 @@ export interface Findings {
 
 const PROBLEMS_MAX = 100;
 
-export function verifyHeap(memory: HeapMemory, locks: Locks, quiet: boolean): VerifyReport {
+export function verifyHeap(memory: HeapMemory, looker: Looker, quiet: boolean): VerifyReport {
   const findings = createFindings(quiet);
   const { report } = findings;
+  if (looker.broken)
+    findings.problem('poison I1', 0, poisonReason(memory) ?? 'the heap is poisoned');
   checkNullPage(memory, findings);
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-    locks.acquire(classLock(c));
-    locks.acquire(PAGE_LOCK);
+    looker.acquire(classLock(c));
+    looker.acquire(PAGE_LOCK);
     attempt(findings, () => checkClassLocked(memory, c, findings));
-    locks.release(PAGE_LOCK);
-    locks.release(classLock(c));
+    looker.release(PAGE_LOCK);
+    looker.release(classLock(c));
   }
-  locks.acquire(PAGE_LOCK);
+  looker.acquire(PAGE_LOCK);
   attempt(findings, () => checkRunsLocked(memory, findings));
-  locks.release(PAGE_LOCK);
+  looker.release(PAGE_LOCK);
   if (quiet) checkLocksFree(memory, findings);
   report.ok = report.problems.length === 0;
   return report;

@@ -19,6 +19,7 @@ import {
   runKind,
   runPages,
 } from '../layout/index.js';
+import { type Looker, walkAsFar } from './looker.js';
 
 /** What is to be done at a head. The length is that of before the visit. */
 export type Visit = (head: PageIndex, word: number, record: PageRecord) => void;
@@ -39,11 +40,11 @@ export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
  * read without any lock: a copy keeps others from the page heap for about 10 ns a run, and what is
  * counted from it need not keep anybody.
  */
-export function copyRunsLocked(memory: HeapMemory): Int32Array {
+export function copyRunsLocked(memory: HeapMemory, looker: Looker): Int32Array {
   // Room that doubles: a plain array of a hundred thousand runs is slower by half.
   let runs = new Int32Array(1024);
   let length = 0;
-  walkRunsLocked(memory, (head, word) => {
+  const copy = (head: PageIndex, word: number): void => {
     if (length === runs.length) {
       const longer = new Int32Array(2 * length);
       longer.set(runs);
@@ -51,7 +52,8 @@ export function copyRunsLocked(memory: HeapMemory): Int32Array {
     }
     runs[length++] = head;
     runs[length++] = word;
-  });
+  };
+  walkAsFar(looker, () => walkRunsLocked(memory, copy));
   return runs.subarray(0, length);
 }
 

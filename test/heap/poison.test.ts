@@ -143,6 +143,12 @@ for (const { what, invariant, message, damage, find } of FINDS) {
     const before = metadataHash(heap);
     t.deepEqual(notRefused(calls, `(${invariant})`), []);
     t.deepEqual(notRefused(calls, `(${invariant})`), [], 'again');
+    const report = heap.verify();
+    t.false(report.ok);
+    t.is(report.problems[0]?.invariant, 'poison I1');
+    t.true(report.problems[0]?.message.includes(`(${invariant})`));
+    t.true(Array.isArray(heap.blocks()));
+    t.true(heap.map().runs.length >= 0);
     t.is(metadataHash(heap), before, 'nothing was changed');
     assertPoisoned(t, heap, invariant);
   });
@@ -157,12 +163,45 @@ test('poison: the first reason stands, a second one changes nothing', (t) => {
   heap.detach();
 });
 
+test('poison: a heap that refuses all work can still be looked at', (t) => {
+  const heap = SharedHeap.create({ size: '8MiB' });
+  const { live, large } = warmUp(heap);
+  const { length } = heap.map().runs;
+  // The page lock is somebody's for ever, as of a thread that found the heap broken.
+  const { i32 } = heap;
+  const word = layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, layout.PAGE_LOCK));
+  poison(memoryOf(heap), 'a reason (page-heap I1)');
+  i32[word] = 12345;
+  t.deepEqual(
+    heap.blocks().map(({ address }) => address),
+    [...live, large].sort((a, b) => a - b),
+  );
+  t.is(heap.map().runs.length, length);
+  t.is(heap.leaks().blocks, live.length + 1);
+  t.regex(heap.hexdump(live[0] as Address), /^block at 0x/);
+  let listing = '';
+  heap.showAllocMemEx({ write: (text) => (listing += text) });
+  t.regex(listing, /Total : \d+ bytes/);
+  t.deepEqual(
+    heap.verify().problems.map(({ message }) => message),
+    ['a reason (page-heap I1)'],
+  );
+  heap.detach();
+  for (const call of [() => heap.blocks(), () => heap.map(), () => heap.verify()]) {
+    t.throws(call, { code: 'ERR_SHMALLOC_DETACHED' });
+  }
+});
+
 test('poison: a heap that is being poisoned refuses already', (t) => {
   const heap = SharedHeap.create({ size: '8MiB' });
   const { header } = geometryOf(heap);
   const { large } = warmUp(heap);
   layout.casPoison(heap.i32, header, layout.SOUND, layout.BEING_POISONED);
-  for (const call of [() => heap.verify(), () => heap.usableSize(large), () => heap.recover()]) {
+  for (const call of [
+    () => heap.free_ts(large),
+    () => heap.usableSize(large),
+    () => heap.recover(),
+  ]) {
     t.throws(call, { instanceOf: HeapCorruptionError, message: /refuses all work/ });
   }
   t.notThrows(() => heap.detach());

@@ -1,0 +1,29 @@
+/**
+ * Lookers: how what threads share is looked at, without changing it.
+ *
+ * Made by core.ts for verify.ts, list-blocks.ts and inspect.ts. A sound heap is looked at under its
+ * locks. A poisoned one refuses all work, but what is left of it can be seen: its locks may be
+ * anybody's for ever, so they are not asked for, and what contradicts itself ends a walk there.
+ */
+
+import { HeapCorruptionError } from '../base/index.js';
+import type { LockIndex } from '../layout/index.js';
+
+export interface Looker {
+  acquire(lock: LockIndex): void;
+  release(lock: LockIndex): void;
+  /** The heap is poisoned: nobody works on it any more, and it may be wrong anywhere. */
+  readonly broken: boolean;
+}
+
+/** Of a poisoned heap. */
+export const POST_MORTEM: Looker = { acquire() {}, release() {}, broken: true };
+
+/** Walks, under a looker: of a broken heap as far as it can be walked. */
+export function walkAsFar({ broken }: Looker, walk: () => void): void {
+  try {
+    walk();
+  } catch (error) {
+    if (!broken || !(error instanceof HeapCorruptionError)) throw error;
+  }
+}

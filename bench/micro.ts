@@ -1,7 +1,9 @@
 /**
  * Micro scenarios: one kind of call in a tight loop, on a heap of its own.
  *
- *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS      prints JSON, as native/pair.c does
+ *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS [BODIES]    prints JSON, as native/pair.c does
+ *
+ * At least so many bodies are run first, 200 unless told.
  *
  * Models the cost of the calls alone, on one thread: what a program that does nothing else would
  * see. Does not show cache misses on the program's own data, cold code, or other threads.
@@ -140,14 +142,16 @@ const SCENARIOS: Record<string, Scenario> = {
   realloc,
 };
 
-function main([name = '', size = '', milliseconds = '']: readonly string[]): void {
+function main([name = '', size = '', milliseconds = '', bodies = '200']: readonly string[]): void {
   const scenario = SCENARIOS[name];
   if (scenario === undefined) throw new Error(`unknown scenario '${name}'`);
   using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
   const bench = new Bench({
     time: Number(milliseconds),
     warmupTime: Number(milliseconds) / 3,
-    warmupIterations: 200,
+    warmupIterations: Number(bodies),
+    // Of slow calls fewer will do.
+    iterations: Math.min(64, Number(bodies)),
   });
   bench.add(name, scenario(heap, Number(size)));
   const [task] = bench.runSync();

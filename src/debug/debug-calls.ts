@@ -80,8 +80,8 @@ export interface DebugThread {
   readonly quarantine: Quarantine;
   /** Before every call: tells what is owed, makes room for notes, verifies the heap when that is due. */
   begin(): void;
-  /** An error that the next call shall throw: this one has a block to return. */
-  owe(error: unknown): void;
+  /** An error for a later call to throw: this one has another, or a block to return. */
+  owe(error: Error): void;
   /** The call stack to keep with this call, or 0. */
   takeStack(): number;
   /** The call goes into history and trace. A free and a move come before the block is given up. */
@@ -162,8 +162,10 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
 
   /** Ends the thread's quarantine; was there anything in it? */
   function makeRoom(): boolean {
-    const { blocks, error } = quarantine.drain(inner.free);
-    if (error !== null) thread.complain(error);
+    const { blocks, errors } = quarantine.drain(inner.free);
+    const [first, ...others] = errors;
+    for (const error of others) thread.owe(error);
+    if (first !== undefined) thread.complain(first);
     return blocks > 0;
   }
 
@@ -310,7 +312,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
       try {
         complainLate(late, user);
       } catch (error) {
-        thread.owe(error);
+        thread.owe(error as Error);
       }
     }
     return userOf(block);

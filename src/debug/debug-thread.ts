@@ -67,16 +67,13 @@ export function createDebug(
     return report;
   }
 
-  /** What the next call throws, or detach tells. */
-  let owed: unknown = null;
+  /** What the next calls throw, or detach tells. */
+  const owed: Error[] = [];
   const checkWhenDue = createTicker(settings, threadId, told, () => survey(false));
 
   function begin(): void {
-    if (owed !== null) {
-      const error = owed;
-      owed = null;
-      throw error;
-    }
+    const error = owed.shift();
+    if (error !== undefined) throw error;
     tracer?.begin();
     checkWhenDue();
   }
@@ -96,9 +93,7 @@ export function createDebug(
     checks,
     quarantine,
     begin,
-    owe(error: unknown) {
-      owed = error;
-    },
+    owe: (error: Error) => void owed.push(error),
     takeStack: createStacks(memory, settings, threadId),
     note,
     complain: complaints(settings),
@@ -111,8 +106,7 @@ export function createDebug(
   /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
   function close(): void {
     if (isPoisoned(memory)) return;
-    const { error } = quarantine.drain(core.shared.free);
-    owed ??= error;
+    owed.push(...quarantine.drain(core.shared.free).errors);
   }
 
   return {
@@ -133,11 +127,10 @@ export function createDebug(
           core.detach();
           tracer?.close();
           // Nobody is asked for an error any more, and a thread that ends hears none.
-          const late = owed as Error | null;
-          if (late !== null && settings.onError !== 'ignore' && !told.has(late.message)) {
-            tell(`shmalloc: thread ${threadId}, as it detached: ${late.message}\n`);
+          for (const { message } of owed.splice(0)) {
+            if (settings.onError === 'ignore' || told.has(message)) continue;
+            tell(`shmalloc: thread ${threadId}, as it detached: ${message}\n`);
           }
-          owed = null;
         });
       },
     },

@@ -21,8 +21,8 @@ export interface Quarantine {
    * @returns what was found in the blocks that left; null = they were as they had been freed
    */
   add(block: Address, bytes: number, free: (block: Address) => void): Error | null;
-  /** Gives all back: what was found, and how many there were. */
-  drain(free: (block: Address) => void): { blocks: number; error: Error | null };
+  /** Gives all back: all that was found, and how many there were. */
+  drain(free: (block: Address) => void): { blocks: number; errors: Error[] };
 }
 
 interface Waiting {
@@ -77,12 +77,12 @@ export function createQuarantine(
     },
     drain(free) {
       const blocks = queue.length - oldest;
-      let error: Error | null = null;
+      const errors: Error[] = [];
       while (oldest < queue.length) {
         const late = release(free);
-        error ??= late;
+        if (late !== null) errors.push(late);
       }
-      return { blocks, error };
+      return { blocks, errors };
     },
   };
 }

@@ -11,9 +11,9 @@ const [, , manner] = process.argv;
 function damage(heap: SharedHeap): void {
   const overrun = heap.malloc_ts(64);
   heap.u8[overrun + 64] = 7;
-  const freed = heap.malloc_ts(64);
-  heap.free_ts(freed);
-  heap.u8[freed + 3] = 7;
+  const freed = [heap.malloc_ts(64), heap.malloc_ts(64)];
+  for (const address of freed) heap.free_ts(address);
+  for (const address of freed) heap.u8[address + 3] = 7;
 }
 
 if (isMainThread) {

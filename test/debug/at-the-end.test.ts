@@ -15,7 +15,7 @@ for (const manner of ['exit', 'detach', 'worker', 'verified']) {
     const { code, stdout, stderr } = await runScript(SCRIPT, [manner]);
     t.is(code, 0);
     t.is(stderr.match(OVERRUN)?.length, 1, stderr);
-    t.is(stderr.match(LATE)?.length, 1, stderr);
-    if (manner === 'verified') t.is(stdout.trim(), '2');
+    t.is(stderr.match(LATE)?.length, 2, stderr);
+    if (manner === 'verified') t.is(stdout.trim(), '3');
   });
 }

@@ -23,14 +23,10 @@
 
 import {
   type Address,
-  alignedClassOf,
-  BLOCK_BYTES,
   COLD_FRAMES,
   GRANULE_BYTES,
   hex,
   NULL,
-  PAGE_BYTES,
-  pagesOf,
   probeStack,
   SECTION_FRAMES,
 } from '../base/index.js';
@@ -144,7 +140,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     let block = inner.reserve(alignment, bytes, direct);
     if (block === 0) block = makeRoom() ? inner.reserve(alignment, bytes, direct) : NULL;
     if (block === 0) return NULL;
-    const blockBytes = bytesFor(alignment, bytes);
+    const blockBytes = inner.reservedBytes(block);
     const record = records.recordOf(block);
     // point: debug.none
     setState(i32, record, NO_BLOCK);
@@ -167,12 +163,6 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     for (const error of others) thread.owe(error);
     if (first !== undefined) thread.complain(first);
     return blocks > 0;
-  }
-
-  /** How long the block is that such a request gets. */
-  function bytesFor(alignment: number, bytes: number): number {
-    const c = direct ? 0 : alignedClassOf(alignment, bytes);
-    return c === 0 ? pagesOf(bytes) * PAGE_BYTES : BLOCK_BYTES[c];
   }
 
   /** The last step of an allocation: the block is the program's. */
@@ -344,6 +334,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     },
     usableSize,
     reserve: inner.reserve,
+    reservedBytes: inner.reservedBytes,
     commit: inner.commit,
     pass: inner.pass,
     close: inner.close,

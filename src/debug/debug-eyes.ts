@@ -6,19 +6,19 @@
  * what is read of records is read without a lock.
  */
 
-import { type Address, NULL } from '../base/index.js';
+import type { Address } from '../base/index.js';
 import type { Block, BlockDetails, BlockUser, Eyes, HeapCore } from '../heap/index.js';
 import {
   type DebugSettings,
   FREED_BLOCK,
   getRequested,
   getState,
-  isStateOf,
   LIVE_BLOCK,
   type Operation,
   stateFrontBytes,
   stateKind,
 } from '../layout/index.js';
+import type { FindBlock } from './find-block.js';
 import { type HistoryEvent, readHistory, renderHistory } from './history.js';
 import type { Records } from './records.js';
 
@@ -47,9 +47,10 @@ export function createDebugEyes(
   { memory, eyes, inspect }: HeapCore,
   { historyEvents }: DebugSettings,
   records: Records,
+  findBlock: FindBlock,
   bad: (asked: string, address: unknown) => Error,
 ): DebugEyes {
-  const { i32, u32, geometry } = memory;
+  const { i32, u32 } = memory;
 
   const stateOf = (block: number): number => getState(i32, records.recordOf(block));
   const userOf = (block: number): Address => (block + stateFrontBytes(stateOf(block))) as Address;
@@ -77,19 +78,8 @@ export function createDebugEyes(
     }
   }
 
-  /** The block around an address; where there is none now, the one that last began there; 0 = none. */
-  function blockOf(address: unknown): Address {
-    const inside = typeof address === 'number' && Number.isInteger(address);
-    if (!inside || address < geometry.dataStart || address >= geometry.end) return NULL;
-    const known = records.find(address);
-    if (known !== 0) return known;
-    const place = inspect(address);
-    if (place.is !== 'block') return records.findGone(address);
-    return isStateOf(stateOf(place.start), place.start) ? place.start : NULL;
-  }
-
   function details(address: unknown, asked: string): BlockDetails {
-    const block = blockOf(address);
+    const block = findBlock(address);
     const place = block === 0 ? undefined : inspect(block);
     // Where a large block was, there may be anything now.
     if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
@@ -114,7 +104,7 @@ export function createDebugEyes(
     historyEvents === 0 ? [] : readHistory(memory, historyEvents, { address });
 
   function whoAllocated(address: number): Allocation | undefined {
-    const block = blockOf(address);
+    const block = findBlock(address);
     if (block === 0) return undefined;
     const user = userOf(block);
     const { threadId, stack } = records.allocatorOf(block);

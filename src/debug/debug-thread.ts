@@ -20,6 +20,7 @@ import { createBlockChecks } from './block-checks.js';
 import { complaints } from './complaints.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
 import { type Allocation, createDebugEyes } from './debug-eyes.js';
+import { createFindBlock } from './find-block.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
 import { createQuarantine } from './quarantine.js';
 import { createRecords } from './records.js';
@@ -46,6 +47,7 @@ export function createDebug(
 ): Debug {
   const { memory, slotIndex } = core;
   const records = createRecords(memory, settings);
+  const findBlock = createFindBlock(core, records);
   const checks = createBlockChecks(memory, settings, records);
   const quarantine = createQuarantine(settings.quarantineBytes, checks.find);
   const { historyEvents, tracePath } = settings;
@@ -97,10 +99,10 @@ export function createDebug(
     takeStack: createStacks(memory, settings, threadId),
     note,
     complain: complaints(settings),
-    bad: createRefusals(core, records),
+    bad: createRefusals(core, records, findBlock),
   };
   const shared = createDebugCalls(core.shared, thread);
-  const eyes = createDebugEyes(core, settings, records, thread.bad);
+  const eyes = createDebugEyes(core, settings, records, findBlock, thread.bad);
   let solo: Calls | undefined;
 
   /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
@@ -150,7 +152,7 @@ function createTicker(
   verify: () => VerifyReport,
 ): () => void {
   let calls = 0;
-  let next = checkStart || checkEach || Number.POSITIVE_INFINITY;
+  let next = checkStart || Number.POSITIVE_INFINITY;
   return () => {
     calls++;
     if (calls < next) return;

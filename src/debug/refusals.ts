@@ -18,40 +18,26 @@ import {
   FREED_BLOCK,
   getRequested,
   getState,
-  isStateOf,
   stateFrontBytes,
   stateKind,
 } from '../layout/index.js';
 import { biography } from './block-checks.js';
+import type { FindBlock } from './find-block.js';
 import type { Records } from './records.js';
 
 export function createRefusals(
   core: HeapCore,
   records: Records,
+  findBlock: FindBlock,
 ): (asked: string, address: unknown) => Error {
-  const { i32, u32, tags, geometry } = core.memory;
+  const { i32, u32, tags } = core.memory;
 
   return (asked, address) => {
-    const inData =
-      typeof address === 'number' &&
-      address % GRANULE_BYTES === 0 &&
-      address >= geometry.dataStart &&
-      address < geometry.end;
-    if (!inData) return core.diagnose(asked, address);
-    const start = blockAt(address);
+    const aligned = typeof address === 'number' && address % GRANULE_BYTES === 0;
+    const start = aligned ? findBlock(address) : NULL;
     if (start === 0) return core.diagnose(asked, address);
     return refuse(asked, address as Address, start, getState(i32, records.recordOf(start)));
   };
-
-  /** The block around an address; where there is none now, the one that was there last. */
-  function blockAt(address: number): Address {
-    const place = core.inspect(address);
-    // Pages that are free now may be those of a large block that was freed.
-    if (place.is !== 'block') return records.findGone(address);
-    return isStateOf(getState(i32, records.recordOf(place.start)), place.start)
-      ? place.start
-      : NULL;
-  }
 
   function refuse(asked: string, address: Address, start: Address, state: number): Error {
     const user = start + stateFrontBytes(state);

@@ -82,6 +82,8 @@ export interface Calls {
    * should the thread die; 0 when the heap is full. `apart`: a run of its own, whatever its size.
    */
   reserve(alignment: number, bytes: number, apart: boolean): Address;
+  /** Usable bytes of what was reserved last. */
+  reservedBytes(address: Address): number;
   /** The second half: hands out what was reserved last. */
   commit(address: Address): void;
   /** Throws where the gate would let nobody in. */
@@ -113,8 +115,8 @@ export function createCalls(
   const classOfGranules = CLASS_OF_GRANULES.slice();
   const own = new Uint32Array(OWN_LENGTH);
   own[LIMIT] = dataBytes;
-  /** Of the block reserved last; 0 = a large one. */
-  let reservedClass = 0 as SizeClass;
+  /** Of the block reserved last. */
+  let reservedClass = LARGE_TAG;
 
   // ---- fast paths
 
@@ -306,16 +308,15 @@ export function createCalls(
 
   function reserveBlock(alignment: number, bytes: number, apart: boolean): Address {
     gate.checkOpen();
-    reservedClass = apart ? (0 as SizeClass) : alignedClassOf(alignment, bytes);
-    if (reservedClass === 0) {
-      return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES));
-    }
-    if (newest(reservedClass) === 0) fillGated(reservedClass, bytes);
-    return newest(reservedClass);
+    const c = apart ? 0 : alignedClassOf(alignment, bytes);
+    reservedClass = c === 0 ? LARGE_TAG : c;
+    if (c === 0) return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES));
+    if (newest(c) === 0) fillGated(c, bytes);
+    return newest(c);
   }
 
   function commit(address: Address): void {
-    if (reservedClass === 0) large.commit(address);
+    if (reservedClass === LARGE_TAG) large.commit(address);
     else pop(reservedClass);
   }
 
@@ -506,6 +507,7 @@ export function createCalls(
     alignedAlloc,
     usableSize,
     reserve: reserveBlock,
+    reservedBytes: (address) => usableBytes(address, reservedClass),
     commit,
     pass,
     close,

@@ -17,12 +17,10 @@ import {
   SPAN_PAGES,
 } from '../base/index.js';
 import {
-  cachedBlocks,
   classRecord,
   FENCE,
   getBitmap,
   getFreeCount,
-  getHeld,
   getLimit,
   getMallocs,
   getNext,
@@ -40,6 +38,7 @@ import {
   stackBottom,
   usedSlotRecords,
 } from '../layout/index.js';
+import { sumCached, sumHeld } from './live-bytes.js';
 import type { Findings } from './verify.js';
 import { walkRunsLocked } from './walk.js';
 
@@ -207,9 +206,9 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   }
 
   function countClass(): void {
-    const held = slots.reduce((total, slot) => total + getHeld(f64, slot, c), 0);
+    const held = sumHeld(memory, slots, c);
     const mallocs = slots.reduce((total, slot) => total + getMallocs(f64, slot, c), 0);
-    const inCaches = slots.reduce((total, slot) => total + cachedBlocks(u32, slot, c), 0);
+    const inCaches = sumCached(memory, slots, c);
     const inUse = quiet ? live : Math.max(0, held - inCaches);
     report.liveBlocks += inUse;
     report.liveBytes += inUse * blockBytes;

@@ -10,7 +10,7 @@
  *     1      onError      plain    what a bad free does: index into ON_ERROR
  *     2      guard        plain    bytes of red zone before and after each block; 0 = none
  *     3      quarantine   plain    bytes of freed blocks that each thread holds back; 0 = none
- *     4      checkStart   plain    calls of a thread before its first check; 0 = see checkEach
+ *     4      checkStart   plain    calls of a thread before its first check; 0 = none
  *     5      checkEach    plain    calls between its checks; 0 = no more
  *     6      history      plain    events that each thread's ring holds; 0 = no history
  *     7      stackDepth   plain    frames of a recorded call stack; 0 = none is recorded

@@ -1,0 +1,31 @@
+/**
+ * Which block an address belongs to, wherever in it: also one that was freed, as long as nobody else
+ * has had its place.
+ *
+ * Used by refusals.ts and debug-eyes.ts. Any thread; takes the page lock for the walk over the runs.
+ */
+
+import { type Address, NULL } from '../base/index.js';
+import type { HeapCore } from '../heap/index.js';
+import { getState, isStateOf } from '../layout/index.js';
+import type { Records } from './records.js';
+
+/** The start of the block around an address, red zones included; 0 = nobody ever had one there. */
+export type FindBlock = (address: unknown) => Address;
+
+export function createFindBlock({ memory, inspect }: HeapCore, records: Records): FindBlock {
+  const { i32, geometry } = memory;
+
+  return (address) => {
+    const inside = typeof address === 'number' && Number.isInteger(address);
+    if (!inside || address < geometry.dataStart || address >= geometry.end) return NULL;
+    const known = records.find(address);
+    if (known !== 0) return known;
+    const place = inspect(address);
+    // Pages that are free now may be those of a large block that was freed.
+    if (place.is !== 'block') return records.findGone(address);
+    return isStateOf(getState(i32, records.recordOf(place.start)), place.start)
+      ? place.start
+      : NULL;
+  };
+}

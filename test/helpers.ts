@@ -134,7 +134,7 @@ export function statsButLocks(heap: SharedHeap): Omit<HeapStats, 'locks'> {
 export function geometryOf(heap: SharedHeap): Geometry {
   const { byteOffset } = heap.handle;
   const fields = readHeader(heap.u32, headerWord(byteOffset)) as HeaderFields;
-  return computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug);
+  return computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug, fields.contexts);
 }
 
 /** This heap as layout/ and what stands on it see it, for tests that look inside or break things. */

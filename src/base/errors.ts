@@ -38,7 +38,8 @@ export type InvalidAddressReason =
   | 'misaligned'
   | 'untouched'
   | 'freed'
-  | 'interior';
+  | 'interior'
+  | 'owned';
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
   return Object.assign(error, { code });

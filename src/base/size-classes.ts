@@ -6,7 +6,8 @@
  * rounding wastes at most a fifth of a block. The largest is 64 KiB: programs ask for just over
  * 32 KiB often enough to pay (figures: docs/performance.md).
  *
- * I1  Class 0 is "no block", classes 1..44 are blocks, LARGE is a run of pages of its own.
+ * I1  Class 0 is "no block", classes 1..44 are blocks, LARGE is a run of pages of its own. The two
+ *     tags past it are those of blocks that are no program's, but an object's of the heap.
  * I2  A span's tail waste is at most an eighth of it; its blocks fit its bitmap of 512 bits.
  * I3  blockIndex() is exact for every byte of every span (checked by test, offset by offset).
  */
@@ -47,8 +48,14 @@ const sizes = [...blockSizes()];
 export const SIZE_CLASS_COUNT = sizes.length;
 /** The tag of a large block: one past the last size class. */
 export const LARGE = (SIZE_CLASS_COUNT + 1) as SizeClass;
+/** The tag of a span's block that belongs to an object of the heap: a chunk, a vector's storage. */
+export const OWNED = (LARGE + 1) as SizeClass;
+/** The tag of a run of its own that belongs to such an object. */
+export const OWNED_LARGE = (LARGE + 2) as SizeClass;
+/** Is it one of these two? */
+export const isOwnedTag = (tag: number): boolean => tag > LARGE;
 /** Arrays indexed by class or tag have this many entries: a whole number of cache lines. */
-export const CLASS_ENTRIES = roundUp(LARGE + 1, 16);
+export const CLASS_ENTRIES = roundUp(OWNED_LARGE + 1, 16);
 
 /** Bytes of a block, by class. */
 export const BLOCK_BYTES = new Uint32Array(CLASS_ENTRIES);

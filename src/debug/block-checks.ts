@@ -82,7 +82,8 @@ export function createBlockChecks(
   /** How long the block is at this moment; 0 when it is none. */
   function bytesNow(block: number): number {
     const tag = tags[block >>> GRANULE_SHIFT];
-    if (tag !== LARGE) return tag === 0 ? 0 : BLOCK_BYTES[tag];
+    // Of 0 and of owned blocks this is 0: those are no program's.
+    if (tag !== LARGE) return BLOCK_BYTES[tag];
     return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
   }
 

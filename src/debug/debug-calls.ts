@@ -336,6 +336,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     reserve: inner.reserve,
     reservedBytes: inner.reservedBytes,
     commit: inner.commit,
+    commitOwned: inner.commitOwned,
     pass: inner.pass,
     close: inner.close,
   };

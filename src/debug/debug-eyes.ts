@@ -71,9 +71,13 @@ export function createDebugEyes(
   function blocksFrom(address: number, max: number): Block[] {
     for (let from = address; ; ) {
       const blocks = eyes.blocksFrom(from, max);
-      const live = blocks.filter((block) => stateKind(stateOf(block.address)) === LIVE_BLOCK);
+      const live = blocks.filter(
+        ({ address, owned }) => owned || stateKind(stateOf(address)) === LIVE_BLOCK,
+      );
       const last = blocks.at(-1);
-      if (live.length > 0 || last === undefined) return live.map(know);
+      if (live.length > 0 || last === undefined) {
+        return live.map((block) => (block.owned ? block : know(block)));
+      }
       from = last.address + 1;
     }
   }

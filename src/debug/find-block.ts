@@ -24,6 +24,7 @@ export function createFindBlock({ memory, inspect }: HeapCore, records: Records)
     const place = inspect(address);
     // Pages that are free now may be those of a large block that was freed.
     if (place.is !== 'block') return records.findGone(address);
+    if (place.owned) return NULL;
     return isStateOf(getState(i32, records.recordOf(place.start)), place.start)
       ? place.start
       : NULL;

@@ -8,7 +8,14 @@
  * alignment asks for it.
  */
 
-import { type Address, GRANULE_BYTES, GRANULE_SHIFT, NULL, roundUp } from '../base/index.js';
+import {
+  type Address,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  isOwnedTag,
+  NULL,
+  roundUp,
+} from '../base/index.js';
 import { ALIGNMENT_MAX, type BlockUser } from '../heap/index.js';
 import {
   type BlockRecord,
@@ -49,7 +56,11 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
 
   const recordOf = (block: number): BlockRecord => blockRecord(geometry.blockRecords, block);
 
-  const isAllocated = (block: number): boolean => tags[block >>> GRANULE_SHIFT] !== 0;
+  /** Undefined for a block that is no program's: what its record says is older than that. */
+  function isAllocated(block: number): boolean | undefined {
+    const tag = tags[block >>> GRANULE_SHIFT];
+    return isOwnedTag(tag) ? undefined : tag !== 0;
+  }
 
   function findBlock(user: number, allocated: boolean): Address {
     if (!isDataAddress(user)) return NULL;

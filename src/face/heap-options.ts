@@ -6,7 +6,9 @@
 
 import { PAGE_BYTES, roundDown, roundUp } from '../base/index.js';
 import {
+  CONTEXTS_MAX,
   type DebugSettings,
+  defaultContexts,
   defaultThreads,
   HEAP_BYTES_MAX,
   HEAP_BYTES_MIN,
@@ -30,6 +32,11 @@ export interface HeapOptions {
   size?: number | string;
   /** How many threads can be attached at a time: 1 to 256, default 64 (fewer in small heaps). */
   threads?: number;
+  /**
+   * How many memory contexts there can be at a time: up to 1,048,576, default one for every 64 KiB of
+   * the heap, 64 at least. Each costs 256 bytes of it, touched when it is first used; 0 = none.
+   */
+  contexts?: number;
   /** Lay the heap into this buffer, say that of a shared WebAssembly.Memory. Not a growable one. */
   buffer?: SharedArrayBuffer;
   /** Where in `buffer` the heap begins: a multiple of 8192. Default 0. */
@@ -51,6 +58,7 @@ export interface ResolvedOptions {
   readonly base: number;
   readonly bytes: number;
   readonly threads: number;
+  readonly contexts: number;
   readonly lockTimeoutMs: number;
   readonly debug: DebugSettings;
 }
@@ -60,8 +68,10 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const { buffer, base } = checkBuffer(options);
   const bytes = checkSize(options, buffer, base);
   const threads = checkThreads(options, bytes);
+  const contexts = checkContexts(options, bytes);
+  const lockTimeoutMs = checkLockTimeout(options);
   const debug = resolveDebug(options.debug);
-  return { buffer, base, bytes, threads, lockTimeoutMs: checkLockTimeout(options), debug };
+  return { buffer, base, bytes, threads, contexts, lockTimeoutMs, debug };
 }
 
 function checkBuffer(options: HeapOptions): {
@@ -113,6 +123,12 @@ function checkThreads({ threads }: HeapOptions, bytes: number): number {
   if (threads === undefined) return defaultThreads(bytes);
   if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
   throw badOption('threads', threads, `a whole number from 1 to ${THREADS_MAX}`);
+}
+
+function checkContexts({ contexts }: HeapOptions, bytes: number): number {
+  if (contexts === undefined) return defaultContexts(bytes);
+  if (Number.isInteger(contexts) && contexts >= 0 && contexts <= CONTEXTS_MAX) return contexts;
+  throw badOption('contexts', contexts, `a whole number from 0 to ${CONTEXTS_MAX}`);
 }
 
 function checkLockTimeout({ lockTimeoutMs = LOCK_TIMEOUT_MS_DEFAULT }: HeapOptions): number {

@@ -204,9 +204,10 @@ export class SharedHeap extends InspectableHeap {
    * Cost: under a millisecond for any size; memory is committed by use.
    */
   static create(options: HeapOptions = {}): SharedHeap {
-    const { buffer: given, base, bytes, threads, lockTimeoutMs, debug } = resolveOptions(options);
+    const resolved = resolveOptions(options);
+    const { buffer: given, base, bytes, threads, contexts, lockTimeoutMs, debug } = resolved;
     // Before the buffer: a map that does not fit should cost nothing.
-    computeGeometry(base, bytes, threads, debug);
+    computeGeometry(base, bytes, threads, debug, contexts);
     const buffer = given ?? new SharedArrayBuffer(bytes);
     const id = randomBytes(8).toString('hex');
     const pristine = given === undefined;
@@ -215,6 +216,7 @@ export class SharedHeap extends InspectableHeap {
       base,
       bytes,
       threads,
+      contexts,
       id,
       pristine,
       lockTimeoutMs,
@@ -246,7 +248,8 @@ export class SharedHeap extends InspectableHeap {
     const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
     if (known !== undefined) return known;
-    const geometry = computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug);
+    const { base, bytes, threads, contexts, debug } = fields;
+    const geometry = computeGeometry(base, bytes, threads, debug, contexts);
     const memory = viewMemory(buffer, geometry);
     const heap = new SharedHeap(memory, fields);
     heap.#announce(false);

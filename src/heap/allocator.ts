@@ -37,6 +37,8 @@ import {
   HeapCorruptionError,
   LARGE,
   NULL,
+  OWNED,
+  OWNED_LARGE,
   PAGE_BYTES,
   pagesOf,
   type SizeClass,
@@ -86,6 +88,8 @@ export interface Calls {
   reservedBytes(address: Address): number;
   /** The second half: hands out what was reserved last. */
   commit(address: Address): void;
+  /** The same, to an object of the heap and not to the program (placement.ts). */
+  commitOwned(address: Address): void;
   /** Throws where the gate would let nobody in. */
   pass(): void;
   /** The thread detaches: no call of these may touch its slot again. */
@@ -320,6 +324,12 @@ export function createCalls(
     else pop(reservedClass);
   }
 
+  function commitOwned(address: Address): void {
+    commit(address);
+    // point: place.own
+    tags[address >>> SHIFT] = reservedClass === LARGE_TAG ? OWNED_LARGE : OWNED;
+  }
+
   function pass(): void {
     gate.enter();
     gate.leave();
@@ -334,7 +344,7 @@ export function createCalls(
   }
 
   function freeSlow(address: Address, c: SizeClass): void {
-    if (c === 0) throw invalid('free', address);
+    if (c === 0 || c > LARGE_TAG) throw invalid('free', address);
     gate.enter();
     try {
       give(address, c);
@@ -484,7 +494,7 @@ export function createCalls(
       throw invalid(asked, address);
     }
     const c = tags[granule];
-    if (c === 0) throw invalid(asked, address);
+    if (c === 0 || c > LARGE_TAG) throw invalid(asked, address);
     return c as SizeClass;
   }
 
@@ -509,6 +519,7 @@ export function createCalls(
     reserve: reserveBlock,
     reservedBytes: (address) => usableBytes(address, reservedClass),
     commit,
+    commitOwned,
     pass,
     close,
   };

@@ -62,7 +62,12 @@ export interface Cache {
    * to follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
    */
   flushDead(): number;
-  /** Gives blocks back that are on no stack, over that of a dead thread: see orphans.ts. */
+  /**
+   * Puts a block that is nobody's on the stack, and leaves it there. Flushes before where that is
+   * full. The thread is the stack's own, or the rescuer of who had it.
+   */
+  takeOrphan(c: SizeClass, block: Address): void;
+  /** The same with many, which go on to their spans: see orphans.ts. */
   giveOrphans(c: SizeClass, blocks: readonly Address[]): void;
 }
 
@@ -171,21 +176,29 @@ export function createCache(
     return cached;
   }
 
+  function takeOrphanLocked(c: SizeClass, block: Address): void {
+    if (cachedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) giveLocked(c, 0, true);
+    const top = getTop(u32, slot, c);
+    // point: orphan.entry
+    u32[top] = block;
+    // point: orphan.top
+    setTop(u32, slot, c, top + 1);
+    // point: orphan.untag
+    tags[block >>> GRANULE_SHIFT] = 0;
+  }
+
+  function takeOrphan(c: SizeClass, block: Address): void {
+    locks.acquire(classLock(c));
+    takeOrphanLocked(c, block);
+    locks.release(classLock(c));
+  }
+
   function giveOrphans(c: SizeClass, blocks: readonly Address[]): void {
     locks.acquire(classLock(c));
-    for (const block of blocks) {
-      if (cachedBlocks(u32, slot, c) === getLimit(u32, slot, c)) giveLocked(c, 0, true);
-      const top = getTop(u32, slot, c);
-      // point: orphan.entry
-      u32[top] = block;
-      // point: orphan.top
-      setTop(u32, slot, c, top + 1);
-      // point: orphan.untag
-      tags[block >>> GRANULE_SHIFT] = 0;
-    }
+    for (const block of blocks) takeOrphanLocked(c, block);
     if (cachedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
     locks.release(classLock(c));
   }
 
-  return { reset, refill, flush, isOver, flushAll, flushDead, giveOrphans };
+  return { reset, refill, flush, isOver, flushAll, flushDead, takeOrphan, giveOrphans };
 }

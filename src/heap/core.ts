@@ -32,6 +32,7 @@ import {
 import { type Calls, createCalls } from './allocator.js';
 import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
+import { endObjects } from './end-objects.js';
 import { createGates, type Gate } from './gate.js';
 import { inspect, type Place } from './inspect.js';
 import type { Eyes } from './known-block.js';
@@ -41,9 +42,11 @@ import { type Looker, POST_MORTEM } from './looker.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createNews, type HeapListener, type News } from './news.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
-import { type Recovered, recoverDead } from './recover.js';
+import { createPlacement, type Placement } from './placement.js';
+import { freeReserved, nothingRecovered, type Recovered, recoverDead } from './recover.js';
 import { createRepairs, type Repairs } from './repair.js';
 import { createSamples } from './samples.js';
+import { createSettling } from './settle.js';
 import { createSpans, type Spans } from './spans.js';
 import { type VerifyReport, verifyHeap } from './verify.js';
 import { copyRunsLocked } from './walk.js';
@@ -69,6 +72,8 @@ export interface HeapCore {
   readonly shared: Calls;
   /** The calls for a heap with one thread; made when first asked for. */
   solo(): Calls;
+  /** How objects get and lose their blocks. */
+  readonly placement: Placement;
   /** The error for an address that is no live block. */
   readonly diagnose: Diagnose;
   /** Takes back what threads left behind that ended without detaching. */
@@ -119,7 +124,7 @@ function createTools(
   function recover(): Recovered {
     throwIfPoisoned(memory);
     // Who is alone has nobody to recover, and takes no lock.
-    if (locks.isSolo()) return { slots: 0, locks: 0, blocks: 0, runs: 0 };
+    if (locks.isSolo()) return nothingRecovered();
     probeStack(RESCUE_FRAMES);
     try {
       const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf);
@@ -185,6 +190,21 @@ function openCore(
   const callsBehind = (gate: Gate): Calls =>
     createCalls(memory, slot, gate, cache, large, diagnose, mend, recover, samples, news);
   const shared = callsBehind(gates.shared);
+  const settling = createSettling(memory, locks, pageHeap, cache, slotIndex);
+  /** Ends what an error has left half done of a placement. Behind the gate. */
+  const settleOwn = (): void => {
+    if (settling.settle()) freeReserved(memory, locks, pageHeap, slotIndex);
+  };
+  const placement = createPlacement(
+    memory,
+    slot,
+    gates.shared,
+    shared,
+    cache,
+    large,
+    news,
+    settleOwn,
+  );
   // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
   let solo: Calls | undefined;
   let attached = true;
@@ -192,13 +212,22 @@ function openCore(
   function detach(): void {
     if (!attached) return;
     // A broken heap keeps what it has: its slot is all that it gets back.
-    if (!isPoisoned(memory)) gates.shared.look(cache.flushAll);
+    if (!isPoisoned(memory)) gates.shared.look(giveAll);
     attached = false;
     gates.close();
     shared.close();
     solo?.close();
     // point: detach.slot
     freeSlot(memory, slotIndex);
+  }
+
+  /** What recovery does for the dead. */
+  function giveAll(): void {
+    settleOwn();
+    if (endObjects(memory, settling, slotIndex).blocks > 0) {
+      freeReserved(memory, locks, pageHeap, slotIndex);
+    }
+    cache.flushAll();
   }
 
   function recoverThread(threadId: number): Recovered {
@@ -229,6 +258,7 @@ function openCore(
     memory,
     slotIndex,
     shared,
+    placement,
     solo() {
       if (solo === undefined) {
         solo = callsBehind(gates.solo);

@@ -32,6 +32,7 @@ export interface Creation {
   readonly base: number;
   readonly bytes: number;
   readonly threads: number;
+  readonly contexts: number;
   readonly id: string;
   /** The buffer has never been written to. */
   readonly pristine: boolean;
@@ -42,8 +43,8 @@ export interface Creation {
 }
 
 export function createHeap(creation: Creation): HeapMemory {
-  const { buffer, base, bytes, threads, id, pristine, lockTimeoutMs, debug } = creation;
-  const geometry = computeGeometry(base, bytes, threads, debug);
+  const { buffer, base, bytes, threads, contexts, id, pristine, lockTimeoutMs, debug } = creation;
+  const geometry = computeGeometry(base, bytes, threads, debug, contexts);
   const memory = viewMemory(buffer, geometry);
   if (!pristine) clearMetadata(memory);
   writeReserve(memory, geometry);
@@ -56,6 +57,7 @@ export function createHeap(creation: Creation): HeapMemory {
     base,
     bytes,
     threads,
+    contexts,
     id,
     reserveIsZero: pristine,
     lockTimeoutMs,

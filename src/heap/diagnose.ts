@@ -84,9 +84,17 @@ export function createDiagnose(memory: HeapMemory, looker: Looker): Diagnose {
     };
   }
 
-  function findInBlock(address: number, { start, bytes, sizeClass, live }: BlockPlace): Finding {
+  function findInBlock(address: number, place: BlockPlace): Finding {
+    const { start, bytes, sizeClass, live, owned } = place;
     const kind = sizeClass === LARGE ? 'large' : `class ${sizeClass}`;
     const what = `block at ${hex(start)}, ${bytes} bytes, ${kind}`;
+    if (owned) {
+      const where = address === start ? 'the start of' : 'inside';
+      return {
+        reason: 'owned',
+        text: `${where} the ${what}, which belongs to a memory context or a vector: that frees it`,
+      };
+    }
     if (address !== start) {
       return live
         ? { reason: 'interior', text: `inside the ${what}` }

@@ -4,6 +4,7 @@ export { ALIGNMENT_MAX, requireAlignment, requireSize } from './arguments.js';
 export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';
+export { freeContext } from './end-objects.js';
 export type { BlockPlace, Place, RunPlace } from './inspect.js';
 export {
   BLOCKS_AT_ONCE,
@@ -16,6 +17,8 @@ export {
 } from './known-block.js';
 export { largePages, restartPeakLive, samplePeakLive, sumCached, sumHeld } from './live-bytes.js';
 export type { HeapListener, News } from './news.js';
+export type { Fill, Placement } from './placement.js';
+export { createRecordPool, type RecordPool } from './record-pool.js';
 export type { Recovered } from './recover.js';
 export {
   addProblem,

@@ -10,6 +10,7 @@ import {
   BLOCK_BYTES,
   blockIndex,
   GRANULE_SHIFT,
+  isOwnedTag,
   LARGE,
   PAGE_BYTES,
   type SizeClass,
@@ -41,6 +42,8 @@ export interface BlockPlace {
   readonly sizeClass: SizeClass;
   /** It has a tag: allocated, and not freed. */
   readonly live: boolean;
+  /** It belongs to an object of the heap, not to the program. */
+  readonly owned: boolean;
 }
 
 /** Pages that hold no block there. */
@@ -59,7 +62,10 @@ export type Place = BlockPlace | RunPlace;
 /** What is at an address between the heap's dataStart and its end. */
 export function inspect(memory: HeapMemory, looker: Looker, address: number): Place {
   const { i32, tags, geometry } = memory;
-  const isLive = (block: number): boolean => tags[block >>> GRANULE_SHIFT] !== 0;
+  const stateOf = (block: number): Pick<BlockPlace, 'live' | 'owned'> => {
+    const tag = tags[block >>> GRANULE_SHIFT];
+    return { live: tag !== 0, owned: isOwnedTag(tag) };
+  };
   looker.acquire(PAGE_LOCK);
   const head = headOfLocked(memory, pageOf(address));
   const word = getRun(i32, pageRecord(geometry.pageTable, head));
@@ -68,7 +74,7 @@ export function inspect(memory: HeapMemory, looker: Looker, address: number): Pl
   const bytes = runPages(word) * PAGE_BYTES;
   const kind = runKind(word);
   if (kind === LARGE_RUN) {
-    return { is: 'block', start, bytes, sizeClass: LARGE, live: isLive(start) };
+    return { is: 'block', start, bytes, sizeClass: LARGE, ...stateOf(start) };
   }
   if (kind !== SPAN_RUN) {
     return { is: RUN_KIND_NAMES[kind] as RunPlace['is'], start, bytes, sizeClass: 0 as SizeClass };
@@ -82,6 +88,6 @@ export function inspect(memory: HeapMemory, looker: Looker, address: number): Pl
     start: block,
     bytes: BLOCK_BYTES[sizeClass],
     sizeClass,
-    live: isLive(block),
+    ...stateOf(block),
   };
 }

@@ -13,6 +13,8 @@ export interface Block {
   address: Address;
   /** Usable bytes. */
   bytes: number;
+  /** It is an object's of the heap, not the program's: a chunk of a context, or part of a vector. */
+  owned?: true;
   /** Bytes that were asked for, where the heap's debug options keep that. */
   requested?: number;
   /** `threadId` of who allocated it, where debug options keep that. */

@@ -42,8 +42,11 @@ export interface LargeBlocks {
   wasFresh(): boolean;
   /** Hands a reserved run out as a large block. The caller returns right after. */
   commit(address: Address): void;
-  /** Frees a large block. */
-  free(address: Address): void;
+  /**
+   * Frees a large block. `retracted` is called when it is this slot's own again, before anybody else
+   * can have its pages; it must not throw.
+   */
+  free(address: Address, retracted?: () => void): void;
   /** Grows or shrinks a large block where it stands; false when it cannot. */
   resize(address: Address, pages: number): boolean;
   /** Usable bytes of a large block. */
@@ -82,11 +85,12 @@ export function createLargeBlocks(
     pageHeap.commitRun(page, LARGE_RUN, 0);
   }
 
-  function free(address: Address): void {
+  function free(address: Address, retracted?: () => void): void {
     locks.acquire(PAGE_LOCK);
     const page = pageOf(address);
     // point: large.reserve
     pageHeap.commitRun(page, RESERVED_RUN, slotIndex);
+    retracted?.();
     try {
       // point: large.untag
       tags[address >>> 4] = 0;

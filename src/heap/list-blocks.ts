@@ -13,7 +13,10 @@ import {
   BLOCK_BYTES,
   blockIndex,
   GRANULE_SHIFT,
+  isOwnedTag,
   LARGE,
+  OWNED,
+  OWNED_LARGE,
   PAGE_BYTES,
   roundDown,
   type SizeClass,
@@ -35,6 +38,7 @@ import { createDiagnose } from './diagnose.js';
 import { inspect } from './inspect.js';
 import type { Block, BlockDetails, BlockRegion, Eyes } from './known-block.js';
 import { type Looker, walkAsFar } from './looker.js';
+import { spanClass } from './settle.js';
 import { findRunLocked } from './walk.js';
 
 /** @param look looks at what threads share */
@@ -80,7 +84,9 @@ function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: numbe
   const { tags } = memory;
   const blocks: Block[] = [];
   const add = (address: number, bytes: number): void => {
-    if (tags[address >>> GRANULE_SHIFT] !== 0) blocks.push({ address: address as Address, bytes });
+    const tag = tags[address >>> GRANULE_SHIFT];
+    if (isOwnedTag(tag)) blocks.push({ address: address as Address, bytes, owned: true });
+    else if (tag !== 0) blocks.push({ address: address as Address, bytes });
   };
   looker.acquire(PAGE_LOCK);
   walkAsFar(looker, () => {
@@ -109,12 +115,13 @@ function firstBlock(sizeClass: SizeClass, offset: number): number {
 /** No lock: the span of a live block stays where it is. */
 function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): BlockRegion {
   const tag = tags[address >>> GRANULE_SHIFT];
-  if (tag === LARGE || tag === 0) {
+  if (tag === LARGE || tag === OWNED_LARGE || tag === 0) {
     return {
       start: roundDown(address, PAGE_BYTES) as Address,
       blockBytes: Number.POSITIVE_INFINITY,
     };
   }
   const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(address)));
-  return { start: (head * PAGE_BYTES) as Address, blockBytes: BLOCK_BYTES[tag] };
+  const c = tag === OWNED ? spanClass(i32, geometry, address) : tag;
+  return { start: (head * PAGE_BYTES) as Address, blockBytes: BLOCK_BYTES[c] };
 }

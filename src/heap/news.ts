@@ -14,7 +14,7 @@
 import { HeapCorruptionError } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { poisonReason } from '../sync/index.js';
-import type { Recovered } from './recover.js';
+import { nothingRecovered, type Recovered } from './recover.js';
 
 /** Told what happens to a heap in this thread. */
 export interface HeapListener {
@@ -43,8 +43,6 @@ export interface News {
   start(): void;
 }
 
-const nothing = (): Recovered => ({ slots: 0, locks: 0, blocks: 0, runs: 0 });
-
 export function createNews(memory: HeapMemory, listener: HeapListener | undefined): News {
   let due = false;
   /** Until its thread is attached. */
@@ -59,7 +57,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
 
   function addRecovered(found: Recovered): void {
     if (found.slots + found.locks + found.blocks + found.runs === 0) return;
-    recovered ??= nothing();
+    recovered ??= nothingRecovered();
     recovered.slots += found.slots;
     recovered.locks += found.locks;
     recovered.blocks += found.blocks;

@@ -15,6 +15,7 @@ import {
   type Address,
   BLOCK_BYTES,
   GRANULE_SHIFT,
+  isOwnedTag,
   LARGE,
   PAGE_BYTES,
   type SizeClass,
@@ -74,7 +75,9 @@ function findOrphans(memory: HeapMemory, locks: Locks, slot: SlotIndex): Map<num
   const found = new Map<number, Address[]>();
   const look = (c: number, block: number): void => {
     // In this order: the block may be another thread's, and just being handed out.
-    if (loadTag(tags, block) === 0) return;
+    const tag = loadTag(tags, block);
+    // What its record says of an owned block is older than that.
+    if (tag === 0 || isOwnedTag(tag)) return;
     const state = loadState(i32, blockRecord(geometry.blockRecords, block));
     const kind = stateKind(state);
     if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;

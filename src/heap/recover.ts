@@ -36,6 +36,7 @@ import {
   PAGE_LOCK,
   peekLock,
   RECOVERED_BLOCKS,
+  RECOVERED_CONTEXTS,
   RECOVERED_RUNS,
   RECOVERED_SLOTS,
   RECOVERY_LOCK,
@@ -55,9 +56,11 @@ import {
   withdrawReport,
 } from '../sync/index.js';
 import type { Cache } from './cache.js';
+import { endObjects } from './end-objects.js';
 import { freeOrphans } from './orphans.js';
 import type { PageHeap } from './page-heap.js';
 import type { Repairs } from './repair.js';
+import { createSettling } from './settle.js';
 import { findRunLocked } from './walk.js';
 
 /** What a recovery found. */
@@ -70,7 +73,17 @@ export interface Recovered {
   blocks: number;
   /** Runs that they were allocating or freeing. */
   runs: number;
+  /** Memory contexts that they had. */
+  contexts: number;
 }
+
+export const nothingRecovered = (): Recovered => ({
+  slots: 0,
+  locks: 0,
+  blocks: 0,
+  runs: 0,
+  contexts: 0,
+});
 
 export function recoverDead(
   memory: HeapMemory,
@@ -83,7 +96,7 @@ export function recoverDead(
   const { i32, f64, geometry } = memory;
   const { registry, header, threads } = geometry;
   const takeoversBefore = locks.takeovers();
-  const found: Recovered = { slots: 0, locks: 0, blocks: 0, runs: 0 };
+  const found: Recovered = nothingRecovered();
   const isDead = (word: number): boolean =>
     word !== 0 && word !== me && isThreadAlive(memory, word as ThreadWord) === false;
 
@@ -128,17 +141,24 @@ export function recoverDead(
 
   function recoverSlot(slot: SlotIndex): void {
     const cache = cacheOf(slotRecord(geometry.slots, slot));
-    const blocks = cache.flushDead() + freeOrphans(memory, locks, pageHeap, cache, slot);
+    const settling = createSettling(memory, locks, pageHeap, cache, slot);
+    // First: what is on its stacks now may be anybody's when they are empty.
+    settling.settle();
+    let blocks = cache.flushDead() + freeOrphans(memory, locks, pageHeap, cache, slot);
+    const ended = endObjects(memory, settling, slot);
+    if (ended.blocks > 0) blocks += cache.flushDead();
     const runs = freeReserved(memory, locks, pageHeap, slot);
     // Written before the slot is free: a rescuer that dies here is counted short, nothing worse.
     addRecovered(f64, header, RECOVERED_SLOTS, 1);
     addRecovered(f64, header, RECOVERED_BLOCKS, blocks);
     addRecovered(f64, header, RECOVERED_RUNS, runs);
+    addRecovered(f64, header, RECOVERED_CONTEXTS, ended.contexts);
     // point: recover.slot
     freeSlot(memory, slot);
     found.slots++;
     found.blocks += blocks;
     found.runs += runs;
+    found.contexts += ended.contexts;
   }
 
   function readReports(): ThreadWord[] {

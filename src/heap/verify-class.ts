@@ -9,6 +9,7 @@ import {
   countBits,
   GRANULE_SHIFT,
   hex,
+  OWNED,
   PAGE_BYTES,
   PAGE_SHIFT,
   type PageIndex,
@@ -114,7 +115,8 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     const tag = tags[address >>> GRANULE_SHIFT];
     const inCache = cached.delete(address);
     const is = `the block at ${hex(address)} of class ${c}`;
-    if (tag !== 0 && tag !== c) problem('spans I1', address, `${is} has tag ${tag}`);
+    if (tag !== 0 && tag !== c && tag !== OWNED)
+      problem('spans I1', address, `${is} has tag ${tag}`);
     if (free && tag !== 0) problem('spans I1', address, `${is} is free in its span, and has a tag`);
     if (!quiet) return;
     if (free && inCache) problem('spans I1', address, `${is} is in a cache and free in its span`);

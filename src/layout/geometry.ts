@@ -1,8 +1,8 @@
 /**
  * Geometry: where each structure of a heap begins. The memory map, as numbers.
  *
- * Used once per attach, by everything above. Pure arithmetic from (base, bytes, threads, debug
- * options), so that every thread computes the same map from the header. The drawing is in src/README.md.
+ * Used once per attach, by everything above. Pure arithmetic from (base, bytes, threads, contexts,
+ * debug options), so that every thread computes the same map from the header. The drawing is in src/README.md.
  *
  * I1  Structures follow each other without overlap; the data region ends where the heap ends.
  * I2  Locks, slots, records begin on a cache line; tags and page table on a 4 KiB system page, so
@@ -25,12 +25,15 @@ import {
   rangeError,
   roundDown,
   roundUp,
+  WORD_BYTES,
   WORD_SHIFT,
   type WordIndex,
 } from '../base/index.js';
 import { baselineBytes } from './baseline.js';
 import { BLOCK_RECORD_BYTES, BLOCK_RECORD_WORDS, RECORD_SPAN_SHIFT } from './block-record.js';
+import { CHUNK_RECORD_WORDS } from './chunk-record.js';
 import { CLASS_TABLE_BYTES } from './class-record.js';
+import { CONTEXT_RECORD_WORDS } from './context-record.js';
 import {
   DEBUG_RECORD_BYTES,
   type DebugSettings,
@@ -42,6 +45,7 @@ import { HEADER_BYTES } from './header.js';
 import { LOCK_TABLE_BYTES } from './lock-table.js';
 import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
+import { tableWords } from './record-table.js';
 import { registryBytes, THREADS_MAX } from './registry.js';
 import { SLOT_BYTES } from './slot.js';
 import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
@@ -51,6 +55,14 @@ export const HEAP_BYTES_MIN = 2 * MIB;
 /** The largest heap that can be made: every address and the heap's end fit 32 bits. */
 export const HEAP_BYTES_MAX = 4 * GIB - 64 * KIB;
 export const THREADS_DEFAULT = 64;
+
+/** The most contexts that a heap can be made for. */
+export const CONTEXTS_MAX = 2 ** 20;
+/** Whose count was not asked for has one for so many bytes, but never less than these. */
+const CONTEXT_SHARE_BYTES = 64 * KIB;
+const CONTEXTS_MIN = 64;
+/** A chunk for so many bytes, and two for each context at least. */
+const CHUNK_SHARE_BYTES = 8 * KIB;
 
 /** Slots take at most this part of a heap whose thread count was not asked for. */
 const SLOTS_SHARE = 1 / 8;
@@ -76,6 +88,12 @@ export interface Geometry {
   readonly classes: WordIndex;
   readonly baseline: WordIndex;
   readonly slots: WordIndex;
+  /** Table of the context records, and how many contexts there can be; 0 = none. */
+  readonly contexts: WordIndex;
+  readonly contextCount: number;
+  /** Table of the chunk records. */
+  readonly chunks: WordIndex;
+  readonly chunkCount: number;
   // What only heaps with debug options have: 0 = this one has none.
   readonly eventRings: WordIndex;
   readonly stackStore: WordIndex;
@@ -103,6 +121,10 @@ export function defaultThreads(bytes: number): number {
   return Math.max(1, Math.min(THREADS_DEFAULT, fit));
 }
 
+/** How many contexts a heap of this length is made for when nobody says how many. */
+export const defaultContexts = (bytes: number): number =>
+  Math.max(CONTEXTS_MIN, Math.floor(bytes / CONTEXT_SHARE_BYTES));
+
 /** Where the header stands, for who has only the heap's base. */
 export const headerWord = (base: number): WordIndex =>
   ((base + PAGE_BYTES) >>> WORD_SHIFT) as WordIndex;
@@ -114,10 +136,16 @@ function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
   return Math.min(STACKS_BYTES_MAX, Math.max(STACKS_BYTES_MIN, share));
 }
 
-/** What debug options take of a heap, for an error message. */
-function debugParts(threads: number, debug: DebugSettings, stacks: number): string {
+/** What options take of a heap, for an error message. */
+function otherParts(
+  threads: number,
+  tablesBytes: number,
+  debug: DebugSettings,
+  stacks: number,
+): string {
   const { historyEvents, tracePath } = debug;
   const parts = [
+    tablesBytes > 0 && `contexts (${tablesBytes} bytes)`,
     historyEvents > 0 &&
       `history of ${historyEvents} events for each (${threads * ringBytes(historyEvents)} bytes)`,
     stacks > 0 && `call stacks (${stacks} bytes)`,
@@ -153,8 +181,13 @@ export function computeGeometry(
   bytes: number,
   threads: number,
   debug: DebugSettings = NO_DEBUG,
+  contextCount = defaultContexts(bytes),
 ): Geometry {
   const end = base + bytes;
+  const chunkCount =
+    contextCount === 0 ? 0 : Math.max(2 * contextCount, Math.floor(bytes / CHUNK_SHARE_BYTES));
+  const contextBytes = tableWords(contextCount, CONTEXT_RECORD_WORDS) * WORD_BYTES;
+  const chunkBytes = tableWords(chunkCount, CHUNK_RECORD_WORDS) * WORD_BYTES;
   let cursor = base + PAGE_BYTES;
   const place = (length: number): WordIndex => {
     const word = (roundUp(cursor, LINE_BYTES) / 4) as WordIndex;
@@ -175,6 +208,8 @@ export function computeGeometry(
     classes: place(CLASS_TABLE_BYTES),
     baseline: place(baselineBytes(threads)),
     slots: place(threads * SLOT_BYTES),
+    contexts: place(contextBytes),
+    chunks: place(chunkBytes),
     eventRings: placeIf(historyEvents > 0, threads * ringBytes(historyEvents)),
     stackStore: placeIf(stacks > 0, stacks),
     traceBuffers: placeIf(tracePath !== '', threads * TRACE_BUFFER_BYTES),
@@ -183,10 +218,11 @@ export function computeGeometry(
   const recorded = isInstrumented(debug);
   const { pages, dataStart, tagsStart, recordsStart } = placePages(tableStart, end, recorded);
   if (pages === 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
+    const others = otherParts(threads, contextBytes + chunkBytes, debug, stacks);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
       `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${SLOT_BYTES} bytes` +
-        `${debugParts(threads, debug, stacks)} leave no room for data; use a larger heap, or less of these`,
+        `${others} leave no room for data; use a larger heap, or less of these`,
     );
   }
   const firstPage = (dataStart / PAGE_BYTES) as PageIndex;
@@ -196,6 +232,8 @@ export function computeGeometry(
     bytes,
     end,
     threads,
+    contextCount,
+    chunkCount,
     stackStoreBytes: stacks,
     blockRecordsStart: recorded ? recordsStart : 0,
     blockRecords: recordsStart / 4 - (dataStart >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS,

@@ -13,9 +13,10 @@
  *     6      threads       plain    thread slots
  *     7,8    id            plain    random: the same heap is known again by it
  *     9      lockTimeout   plain    milliseconds that a main thread waits for an owner unknown to /proc
+ *     10     contexts      plain    how many memory contexts there can be
  *     16     solo          atomic   thread word of a thread in an unsafe call's slow path, or 0
  *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
- *     32..37 recovered     plain    Float64: slots, blocks, runs; written under the recovery lock
+ *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the recovery lock
  *     48     textLength    plain    bytes of the text that follows: which invariant is broken
  *     49..   text          plain    UTF-8; written before poison becomes 2
  *
@@ -26,7 +27,7 @@ import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
 
 /** Counts up with every change of the memory layout. */
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;
@@ -39,6 +40,7 @@ const BYTES = BASE + 1;
 const THREADS = BYTES + 1;
 const ID = THREADS + 1;
 const LOCK_TIMEOUT = ID + 2;
+const CONTEXTS = LOCK_TIMEOUT + 1;
 const SOLO = LINE_WORDS;
 const POISON = SOLO + 1;
 const RECOVERED = 2 * LINE_WORDS;
@@ -48,7 +50,7 @@ const TEXT_BYTES_MAX = 8 * LINE_WORDS * WORD_BYTES - WORD_BYTES;
 
 export const HEADER_BYTES = (3 + 8) * LINE_WORDS * WORD_BYTES;
 
-if (LOCK_TIMEOUT >= LINE_WORDS) throw new Error('header: the first line is too long');
+if (CONTEXTS >= LINE_WORDS) throw new Error('header: the first line is too long');
 
 const RESERVE_IS_ZERO = 1;
 
@@ -58,6 +60,8 @@ export interface HeaderFields {
   readonly base: number;
   readonly bytes: number;
   readonly threads: number;
+  /** How many memory contexts there can be. */
+  readonly contexts: number;
   readonly id: string;
   /** Pages never touched read as zero: so for a buffer that the heap made for itself. */
   readonly reserveIsZero: boolean;
@@ -85,6 +89,7 @@ export function writeHeader(
   u32[h + ID] = Number.parseInt(fields.id.slice(0, 8), 16);
   u32[h + ID + 1] = Number.parseInt(fields.id.slice(8), 16);
   u32[h + LOCK_TIMEOUT] = fields.lockTimeoutMs;
+  u32[h + CONTEXTS] = fields.contexts;
   u32[h + MAGIC + 1] = MAGIC_HIGH;
   u32[h + MAGIC] = MAGIC_LOW;
 }
@@ -98,6 +103,7 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     base: u32[h + BASE],
     bytes: u32[h + BYTES],
     threads: u32[h + THREADS],
+    contexts: u32[h + CONTEXTS],
     id: half(u32[h + ID]) + half(u32[h + ID + 1]),
     reserveIsZero: (u32[h + FLAGS] & RESERVE_IS_ZERO) !== 0,
     lockTimeoutMs: u32[h + LOCK_TIMEOUT],
@@ -154,6 +160,7 @@ export function readPoisonText(u8: Uint8Array, u32: Uint32Array, h: WordIndex): 
 export const RECOVERED_SLOTS = 0;
 export const RECOVERED_BLOCKS = 1;
 export const RECOVERED_RUNS = 2;
+export const RECOVERED_CONTEXTS = 3;
 
 export const getRecovered = (f64: Float64Array, h: WordIndex, which: number): number =>
   f64[((h + RECOVERED) >>> 1) + which];

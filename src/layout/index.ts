@@ -7,7 +7,9 @@
  */
 export * from './baseline.js';
 export * from './block-record.js';
+export * from './chunk-record.js';
 export * from './class-record.js';
+export * from './context-record.js';
 export * from './debug-record.js';
 export * from './event-ring.js';
 export * from './geometry.js';
@@ -16,8 +18,10 @@ export * from './lock-table.js';
 export * from './memory.js';
 export * from './page-heap-record.js';
 export * from './page-record.js';
+export * from './record-table.js';
 export * from './regions.js';
 export * from './registry.js';
 export * from './slot.js';
 export * from './stack-store.js';
 export * from './trace-buffer.js';
+export * from './vector-header.js';

@@ -33,6 +33,8 @@ const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   ['size classes', (g) => g.classes * WORD_BYTES],
   ['baseline', (g) => g.baseline * WORD_BYTES],
   ['thread slots', (g) => g.slots * WORD_BYTES],
+  ['contexts', (g) => g.contexts * WORD_BYTES],
+  ['chunks', (g) => g.chunks * WORD_BYTES],
   ['event rings', (g) => g.eventRings * WORD_BYTES],
   ['stack store', (g) => g.stackStore * WORD_BYTES],
   ['trace buffers', (g) => g.traceBuffers * WORD_BYTES],

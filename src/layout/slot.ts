@@ -5,7 +5,12 @@
  * class lock; read by any thread (sums may be a moment old, never torn).
  *
  *     words   field      meaning, one entry per class where it says [class]
- *     0..15   thread     word 0: the owner's worker_threads threadId + 1; rest unused
+ *     0       thread     the owner's worker_threads threadId + 1
+ *     1       nursery    TRUTH 0, or a vector's header that is being made or deleted
+ *     2       intentWord TRUTH 0, or word index: a placement into this shared word is under way
+ *     3       intentIn   TRUTH the block that is to come in there; 0 = none
+ *     4       intentOut  TRUTH the block that is to go; 0 = none
+ *     5..15   -
  *     [class] top        TRUTH word index of the stack's next free entry
  *     [class] transit    TRUTH 0, or word index: entries in [top, transit) belong to their spans
  *     [class] limit      how many blocks the stack may hold now: where its fence is
@@ -23,14 +28,17 @@
  *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
  * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
  * I3  A transit is open only under the class lock.
- * I4  Tags 0 and LARGE have tops that point at a fence: a bad free and a large free need no test
- *     of their own.
+ * I4  Tags 0, LARGE and those of owned blocks have tops that point at a fence: a bad free and a
+ *     large free need no test of their own.
  * I5  A cached block has no tag (for a moment of a malloc or a free it has).
  * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
  *     than what is cached. Blocks in use, held less cached, were all counted by mallocs.
+ * I7  An intent stands while intentWord is not 0. Of its two blocks one that the shared word names is
+ *     there; one on this slot's own stack, or RESERVED by it, is with the heap; any other is nobody's.
  */
 
 import {
+  type Address,
   BATCH_BLOCKS,
   CLASS_ENTRIES,
   LARGE,
@@ -53,6 +61,10 @@ const LIMIT_BATCHES = 2;
 const FENCE_WORDS = 2;
 
 const THREAD = 0;
+const NURSERY = THREAD + 1;
+const INTENT_WORD = NURSERY + 1;
+const INTENT_IN = INTENT_WORD + 1;
+const INTENT_OUT = INTENT_IN + 1;
 const TOPS = LINE_WORDS;
 const TRANSITS = TOPS + CLASS_ENTRIES;
 const LIMITS = TRANSITS + CLASS_ENTRIES;
@@ -178,6 +190,28 @@ export const addSample = (
 ): void => {
   f64[((slot + SAMPLED_BYTES) >>> 1) + c] += bytes;
   f64[((slot + SAMPLED_REQUESTS) >>> 1) + c] += 1;
+};
+
+// ---- placement (heap/placement.ts)
+
+/** The word that a vector's header is placed into while it is no program's. */
+export const nurseryWord = (slot: WordIndex): WordIndex => (slot + NURSERY) as WordIndex;
+
+/** The shared word that a placement is under way for; 0 = none. */
+export const getIntentWord = (u32: Uint32Array, slot: WordIndex): WordIndex =>
+  u32[slot + INTENT_WORD] as WordIndex;
+export const setIntentWord = (u32: Uint32Array, slot: WordIndex, word: number): void => {
+  u32[slot + INTENT_WORD] = word;
+};
+export const getIntentIn = (u32: Uint32Array, slot: WordIndex): Address =>
+  u32[slot + INTENT_IN] as Address;
+export const setIntentIn = (u32: Uint32Array, slot: WordIndex, block: number): void => {
+  u32[slot + INTENT_IN] = block;
+};
+export const getIntentOut = (u32: Uint32Array, slot: WordIndex): Address =>
+  u32[slot + INTENT_OUT] as Address;
+export const setIntentOut = (u32: Uint32Array, slot: WordIndex, block: number): void => {
+  u32[slot + INTENT_OUT] = block;
 };
 
 /** The owner's worker_threads threadId, or -1 where no thread ever had the slot. */

@@ -75,14 +75,13 @@ for (const debug of [
     const until = performance.now() + 2500;
     let verified = 0;
     const found: string[] = [];
-    for (; performance.now() < until && found.length === 0; verified++) {
+    for (; verified < 25 || performance.now() < until; verified++) {
       found.push(...heap.verify().problems.map(({ message }) => message));
       if (verified % 50 === 0) await wait(0);
     }
     Atomics.store(stop, 0, 1);
     await nextMessage(worker);
     t.deepEqual(found, [], `after ${verified}`);
-    t.true(verified > 20, `${verified}`);
     t.deepEqual(heap.verify({ quiet: true }).problems, []);
   });
 }

@@ -254,7 +254,7 @@ for (const end of ['return', 'exit', 'throw', 'detach'] as const) {
       t.is(heap.stats().cachedBytes, 0);
     }
     t.is(heap.stats().inUseBytes, 0);
-    t.deepEqual(heap.recover(), { slots: 0, locks: 0, blocks: 0, runs: 0 });
+    t.deepEqual(heap.recover(), { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 });
     assertIdentity(t, heap.stats());
   });
 }
@@ -265,15 +265,15 @@ test('SharedHeap.recover: takes back slot and cached blocks of a terminated work
   const { addresses } = await nextMessage<GuestReport>(worker);
   t.deepEqual(
     heap.recover(),
-    { slots: 0, locks: 0, blocks: 0, runs: 0 },
+    { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 },
     'a living thread is left alone',
   );
   const cachedBytes = heap.stats().cachedBytes;
   t.true(cachedBytes > 0);
   await worker.terminate();
   t.is(countAttached(heap.stats()), 2, 'it could not detach');
-  t.deepEqual(heap.recover(), { slots: 1, locks: 0, blocks: cachedBytes / 64, runs: 0 });
-  t.deepEqual(heap.recover(), { slots: 0, locks: 0, blocks: 0, runs: 0 });
+  t.deepEqual(heap.recover(), { slots: 1, locks: 0, blocks: cachedBytes / 64, runs: 0, contexts: 0 });
+  t.deepEqual(heap.recover(), { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 });
   const stats = heap.stats();
   t.is(countAttached(stats), 1);
   t.is(stats.cachedBytes, 0);

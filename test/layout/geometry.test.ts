@@ -9,7 +9,9 @@ import fc from 'fast-check';
 import { GIB, hex, KIB, LINE_BYTES, MIB, PAGE_BYTES } from '../../src/base/index.js';
 import {
   baselineBytes,
+  CHUNK_RECORD_WORDS,
   CLASS_TABLE_BYTES,
+  CONTEXT_RECORD_WORDS,
   computeGeometry,
   defaultThreads,
   type Geometry,
@@ -26,6 +28,7 @@ import {
   registryBytes,
   SLOT_BYTES,
   THREADS_MAX,
+  tableWords,
   viewMemory,
 } from '../../src/layout/index.js';
 import { seedOf } from '../helpers.js';
@@ -54,6 +57,8 @@ function regionsOf(g: Geometry): Region[] {
     at('classes', g.classes * 4, CLASS_TABLE_BYTES),
     at('baseline', g.baseline * 4, baselineBytes(g.threads)),
     at('slots', g.slots * 4, g.threads * SLOT_BYTES),
+    at('contexts', g.contexts * 4, tableWords(g.contextCount, CONTEXT_RECORD_WORDS) * 4),
+    at('chunks', g.chunks * 4, tableWords(g.chunkCount, CHUNK_RECORD_WORDS) * 4),
     at('page table', record(g.firstPage), records * PAGE_RECORD_BYTES),
     at('tags', g.tagsStart, g.dataBytes / 16),
     at('data', g.dataStart, g.dataBytes),

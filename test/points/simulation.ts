@@ -85,6 +85,7 @@ export function makeHeap(
     base: 0,
     bytes: HEAP_BYTES,
     threads,
+    contexts: 16,
     id: '0123456789abcdef',
     pristine: true,
     lockTimeoutMs: 1000,

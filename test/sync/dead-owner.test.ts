@@ -13,7 +13,7 @@ import * as layout from '../../src/layout/index.js';
 import { geometryOf, heldIn } from '../helpers.js';
 import { countAttached, ended, nextMessage } from '../workers.js';
 
-const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0 };
+const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 };
 
 /** Attaches a thread, and gives the word that named it in the registry; the thread is dead then. */
 async function deadThread(handle: HeapHandle): Promise<number> {

@@ -46,7 +46,7 @@ async function play<T>(
   return JSON.parse(stdout) as T;
 }
 
-const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0 };
+const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 };
 /** How a heap is when all but main have gone and were recovered. */
 const QUIET = { held: [], problems: [], attached: 1 };
 

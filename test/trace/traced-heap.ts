@@ -31,6 +31,7 @@ export function makeTracedMemory(path: string, threads = 8, id = '00c0ffee00c0ff
     base: 0,
     bytes: HEAP_BYTES,
     threads,
+    contexts: 0,
     id,
     pristine: true,
     lockTimeoutMs: 1000,

@@ -1,0 +1,175 @@
+/**
+ * Ending objects: what a slot's contexts have goes back to the heap, and what it was making or
+ * deleting of a vector.
+ *
+ * Called by recover.ts for a dead thread, once its intent is settled and its caches are empty, and by
+ * core.ts at detach. The caller is the only one to touch the slot; it holds no lock but that of
+ * recovery.
+ *
+ * Everything is found by a scan of the tables, whatever links say: those are for the living.
+ *
+ * I1  A block goes back in the slot's own name, by an intent of the slot: who does this may die too.
+ * I2  Chunks before their context, children before their parents: whose a context is, its root says.
+ */
+
+import {
+  type Address,
+  GRANULE_SHIFT,
+  HeapCorruptionError,
+  NULL,
+  OWNED_LARGE,
+  type SlotIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  chunkTable,
+  chunkWord,
+  contextPhase,
+  contextSlot,
+  contextTable,
+  getGeneration,
+  getParent,
+  type HeapMemory,
+  LIVE_CONTEXT,
+  loadFrontier,
+  loadRecord,
+  nurseryWord,
+  recordAt,
+  setGeneration,
+  setIntentIn,
+  setIntentOut,
+  setIntentWord,
+  setParent,
+  slotRecord,
+  storeRecord,
+  UNSETTLED_CONTEXT,
+  vectorDataWord,
+  withPhase,
+} from '../layout/index.js';
+import type { Settling } from './settle.js';
+
+/** What was ended. */
+export interface Ended {
+  contexts: number;
+  /** Blocks that they had, and vectors. */
+  blocks: number;
+}
+
+export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: SlotIndex): Ended {
+  const { i32, u32, tags, geometry } = memory;
+  const slot = slotRecord(geometry.slots, slotIndex);
+  const contexts = contextTable(geometry);
+  const ended: Ended = { contexts: 0, blocks: 0 };
+
+  endNursery();
+  const depths = findDepths();
+  if (depths !== null) {
+    endChunks(depths);
+    endRecords(depths);
+  }
+  return ended;
+
+  function endNursery(): void {
+    const word = nurseryWord(slot);
+    const header = u32[word];
+    if (header === 0) return;
+    remove(vectorDataWord((header >>> 2) as WordIndex));
+    remove(word);
+  }
+
+  /** Gives the block back that a shared word has, if it has one. */
+  function remove(word: WordIndex): void {
+    const block = u32[word] as Address;
+    if (block === 0) return;
+    setIntentIn(u32, slot, NULL);
+    setIntentOut(u32, slot, block);
+    // point: end.intent
+    setIntentWord(u32, slot, word);
+    // point: end.publish
+    u32[word] = NULL;
+    settling.putAway(block, tags[block >>> GRANULE_SHIFT] === OWNED_LARGE);
+    // point: end.done
+    setIntentWord(u32, slot, 0);
+    ended.blocks++;
+  }
+
+  /**
+   * How deep in its tree each context of the slot lies, by its index: 1 = a root, less than 0 = none
+   * of this slot's. null when it has none at all.
+   */
+  function findDepths(): Int32Array | null {
+    const depths = new Int32Array(loadFrontier(i32, contexts) + 1);
+    let some = false;
+    for (let index = 1; index < depths.length; index++) {
+      climb(depths, index);
+      some ||= depths[index] > 0;
+    }
+    return some ? depths : null;
+  }
+
+  function climb(depths: Int32Array, from: number): void {
+    const path: number[] = [];
+    let at = from;
+    while (depths[at] === 0) {
+      path.push(at);
+      const record = recordAt(contexts, at);
+      const state = loadRecord(i32, record);
+      const parent = contextPhase(state) === LIVE_CONTEXT ? getParent(u32, record) : 0;
+      // What another thread is making right now may lie behind what was the frontier.
+      if (parent === 0 || parent >= depths.length) break;
+      if (path.length > depths.length) {
+        throw new HeapCorruptionError(
+          `the parents of context ${from} lead nowhere (context-record I2)`,
+        );
+      }
+      at = parent;
+    }
+    let depth = depths[at] || (isRootOfSlot(at) ? 0 : -1);
+    for (let index = path.pop(); index !== undefined; index = path.pop()) {
+      if (depth >= 0) depth++;
+      depths[index] = depth;
+    }
+  }
+
+  function isRootOfSlot(index: number): boolean {
+    const state = loadRecord(i32, recordAt(contexts, index));
+    const phase = contextPhase(state);
+    return (
+      (phase === LIVE_CONTEXT || phase === UNSETTLED_CONTEXT) && contextSlot(state) === slotIndex
+    );
+  }
+
+  function endChunks(depths: Int32Array): void {
+    const chunks = chunkTable(geometry);
+    const frontier = loadFrontier(i32, chunks);
+    for (let index = 1; index <= frontier; index++) {
+      const record = recordAt(chunks, index);
+      const context = loadRecord(i32, record);
+      if (context === 0 || context >= depths.length || depths[context] <= 0) continue;
+      remove(chunkWord(record));
+      // point: end.chunk
+      storeRecord(i32, record, 0);
+    }
+  }
+
+  /** Deepest first. */
+  function endRecords(depths: Int32Array): void {
+    const own = [...depths.keys()].filter((index) => depths[index] > 0);
+    own.sort((a, b) => depths[b] - depths[a]);
+    for (const index of own) freeContext(memory, slotIndex, recordAt(contexts, index));
+    ended.contexts = own.length;
+  }
+}
+
+/** Frees a context's record: it has no chunk any more, and no child. The slot owns it. */
+export function freeContext(memory: HeapMemory, slotIndex: number, record: WordIndex): void {
+  const { i32, u32 } = memory;
+  // point: context.dying
+  storeRecord(i32, record, withPhase(loadRecord(i32, record), UNSETTLED_CONTEXT, slotIndex));
+  // point: context.parent
+  setParent(u32, record, 0);
+  // point: context.generation
+  setGeneration(u32, record, getGeneration(u32, record) + 1);
+  // point: context.free
+  storeRecord(i32, record, 0);
+}

@@ -1,0 +1,185 @@
+/**
+ * Placement: how a block gets from the heap into a shared word, or from there back, so that a thread
+ * that dies on the way loses nothing. What contexts and vectors are built on.
+ *
+ * Called by objects/. Owner thread only. Passes the gate.
+ *
+ * malloc hands a block to a program, and what the program does not get to write down is lost with it.
+ * Here it is written down before: the slot says, as long as that is under way, which word is to have
+ * which block (an intent, layout/slot.ts). It stays true at every store what became of the two:
+ *
+ * I1  While an intent stands, each of its blocks is named by the shared word, or is on this slot's
+ *     stack or RESERVED by it, or is nobody's and goes back (settle.ts). One of the two at most is
+ *     nobody's.
+ * I2  While it stands this thread does nothing else in the heap, and its stack has room: nothing is
+ *     flushed, so what was on the stack is there still. A large block's intent ends before its pages
+ *     are given back.
+ * I3  What follows the store into the word may fail; the call does not. The intent stands then, and
+ *     the next call ends it.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  NULL,
+  OWNED_LARGE,
+  PAGE_BYTES,
+  type SizeClass,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  cachedBlocks,
+  getLimit,
+  getRun,
+  getTop,
+  type HeapMemory,
+  pageOf,
+  pageRecord,
+  runPages,
+  setIntentIn,
+  setIntentOut,
+  setIntentWord,
+  setTop,
+} from '../layout/index.js';
+import type { Calls } from './allocator.js';
+import type { Cache } from './cache.js';
+import type { Gate } from './gate.js';
+import type { LargeBlocks } from './large.js';
+import type { News } from './news.js';
+import { spanClass } from './settle.js';
+
+/** Writes into a new block, which nobody has yet, what is to be in it. `old`: the word's block so far. */
+export type Fill = (block: Address, blockBytes: number, old: Address) => void;
+
+export interface Placement {
+  /**
+   * Makes a new block of at least `bytes` bytes the content of a shared word, and frees the one that
+   * it had. The word is this thread's to change.
+   * @returns the block; 0 when the heap is full, and nothing has changed
+   */
+  replace(word: WordIndex, bytes: number, fill?: Fill): Address;
+  /** Frees the block that a shared word has, and makes that 0. */
+  remove(word: WordIndex): void;
+  /** Usable bytes of a block that was placed. */
+  bytesOf(block: Address): number;
+}
+
+/** @param settleOwn ends the intent of this slot, where an error has left one (settle.ts) */
+export function createPlacement(
+  memory: HeapMemory,
+  slot: WordIndex,
+  gate: Gate,
+  calls: Calls,
+  cache: Cache,
+  large: LargeBlocks,
+  news: News,
+  settleOwn: () => void,
+): Placement {
+  const { i32, u32, tags, geometry } = memory;
+
+  /** The class of an owned block; OWNED_LARGE for a run of its own. */
+  function classOfOwned(block: Address): SizeClass {
+    if (tags[block >>> GRANULE_SHIFT] === OWNED_LARGE) return OWNED_LARGE;
+    return spanClass(i32, geometry, block);
+  }
+
+  function bytesOf(block: Address): number {
+    const c = classOfOwned(block);
+    if (c !== OWNED_LARGE) return BLOCK_BYTES[c];
+    return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
+  }
+
+  /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
+  function prepare(c: SizeClass): void {
+    gate.enter();
+    try {
+      settleOwn();
+      const small = c !== 0 && c !== OWNED_LARGE;
+      if (small && cachedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
+    } catch (error) {
+      throw gate.abandon(error);
+    }
+    gate.leave();
+  }
+
+  function replace(word: WordIndex, bytes: number, fill?: Fill): Address {
+    const old = u32[word] as Address;
+    const c = old === 0 ? (0 as SizeClass) : classOfOwned(old);
+    prepare(c);
+    const block = calls.reserve(GRANULE_BYTES, bytes, false);
+    if (block === 0) {
+      news.addExhausted(bytes);
+      news.tell();
+      return NULL;
+    }
+    const blockBytes = calls.reservedBytes(block);
+    fill?.(block, blockBytes, old);
+    setIntentIn(u32, slot, block);
+    setIntentOut(u32, slot, old);
+    // point: place.intent
+    setIntentWord(u32, slot, word);
+    calls.commitOwned(block);
+    // point: place.publish
+    u32[word] = block;
+    give(old, c);
+    news.tell();
+    return block;
+  }
+
+  function remove(word: WordIndex): void {
+    const old = u32[word] as Address;
+    if (old === 0) return;
+    const c = classOfOwned(old);
+    prepare(c);
+    setIntentIn(u32, slot, NULL);
+    setIntentOut(u32, slot, old);
+    // point: place.intent
+    setIntentWord(u32, slot, word);
+    // point: place.publish
+    u32[word] = NULL;
+    give(old, c);
+    news.tell();
+  }
+
+  /** Gives the block back that the word had, and ends the intent. */
+  function give(old: Address, c: SizeClass): void {
+    if (c === OWNED_LARGE) {
+      giveLarge(old);
+      return;
+    }
+    if (old !== 0) {
+      const top = getTop(u32, slot, c);
+      // point: place.entry
+      u32[top] = old;
+      // point: place.top
+      setTop(u32, slot, c, top + 1);
+      // point: place.untag
+      tags[old >>> GRANULE_SHIFT] = 0;
+    }
+    endIntent();
+  }
+
+  function endIntent(): void {
+    // point: place.done
+    setIntentWord(u32, slot, 0);
+  }
+
+  function giveLarge(old: Address): void {
+    try {
+      gate.enter();
+      try {
+        large.free(old, endIntent);
+      } catch (error) {
+        throw gate.abandon(error);
+      }
+      gate.leave();
+    } catch {
+      // The word has its new content. Where the old block could not be given back the intent stands,
+      // and the next call tries again; a broken heap refuses that one.
+    }
+  }
+
+  return { replace, remove, bytesOf };
+}

@@ -1,0 +1,40 @@
+/**
+ * Chunk records: 16 bytes for each chunk of memory that a context has. Out of line, as the contexts.
+ *
+ *     word   field     meaning
+ *     0      context   TRUTH atomic: index of the context that has the chunk; 0 = free record
+ *     1      address   TRUTH the chunk, an OWNED block; 0 = none yet, or no more. Placement's word
+ *     2      bytes     usable
+ *     3      next      index of the context's chunk (or vector's storage) before; 0 = the first
+ *
+ * I1  Every OWNED block is named by one chunk record, or by a vector's header, and by nothing else.
+ */
+
+import type { Address, WordIndex } from '../base/index.js';
+import type { Geometry } from './geometry.js';
+import type { RecordTable } from './record-table.js';
+
+const ADDRESS = 1;
+const BYTES = ADDRESS + 1;
+const NEXT = BYTES + 1;
+export const CHUNK_RECORD_WORDS = 4;
+
+/** The table of a heap's chunks. */
+export const chunkTable = ({ chunks, chunkCount }: Geometry): RecordTable => ({
+  start: chunks,
+  recordWords: CHUNK_RECORD_WORDS,
+  count: chunkCount,
+});
+
+/** The word that the chunk is placed into. */
+export const chunkWord = (record: WordIndex): WordIndex => (record + ADDRESS) as WordIndex;
+export const getChunkAddress = (u32: Uint32Array, record: WordIndex): Address =>
+  u32[record + ADDRESS] as Address;
+export const getChunkBytes = (u32: Uint32Array, record: WordIndex): number => u32[record + BYTES];
+export const setChunkBytes = (u32: Uint32Array, record: WordIndex, bytes: number): void => {
+  u32[record + BYTES] = bytes;
+};
+export const getNextChunk = (u32: Uint32Array, record: WordIndex): number => u32[record + NEXT];
+export const setNextChunk = (u32: Uint32Array, record: WordIndex, next: number): void => {
+  u32[record + NEXT] = next;
+};

@@ -1,0 +1,36 @@
+/**
+ * Hosts: what the objects of this folder need of the heap that they live in, found by the public
+ * instance of it.
+ *
+ * Registered by face/ when a thread attaches; looked up by whatever takes a heap as an argument.
+ */
+
+import { show, typeError } from '../base/index.js';
+import type { HeapCore } from '../heap/index.js';
+
+/** One thread's attachment to a heap, as objects see it. */
+export interface Host {
+  readonly core: HeapCore;
+  /** `heap.handle.id`: handles of objects say which heap they belong to. */
+  readonly heapId: string;
+  /** This thread, in worker_threads. */
+  readonly threadId: number;
+}
+
+const hosts = new WeakMap<object, Host>();
+
+/** From now on `heap` is where objects of this host live. */
+export function addHost(heap: object, host: Host): void {
+  hosts.set(heap, host);
+}
+
+/** The host behind what a caller has given as a heap; undefined where it is none. */
+export const findHost = (heap: unknown): Host | undefined =>
+  typeof heap === 'object' && heap !== null ? hosts.get(heap) : undefined;
+
+/** @throws TypeError ERR_SHMALLOC_NOT_A_HEAP */
+export function hostOf(asked: string, heap: unknown): Host {
+  const host = findHost(heap);
+  if (host !== undefined) return host;
+  throw typeError('ERR_SHMALLOC_NOT_A_HEAP', `${asked}: give it a SharedHeap, got ${show(heap)}`);
+}

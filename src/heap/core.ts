@@ -18,12 +18,14 @@ import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/i
 import {
   claimSlot,
   createLocks,
+  createObjectLocks,
   currentThreadWord,
   freeSlot,
   isPoisoned,
   isThreadAlive,
   type Locks,
   numberedWord,
+  type ObjectLocks,
   reportDeath,
   type ThreadWord,
   throwIfPoisoned,
@@ -69,6 +71,8 @@ export interface HeapCore {
   readonly shared: Calls;
   /** The calls for a heap with one thread; made when first asked for. */
   solo(): Calls;
+  /** Locks that stand in objects. What is done under one is done in `news.telling`: news I1. */
+  readonly objectLocks: ObjectLocks;
   /** The error for an address that is no live block. */
   readonly diagnose: Diagnose;
   /** Takes back what threads left behind that ended without detaching. */
@@ -175,6 +179,8 @@ function openCore(
   const diagnose = createDiagnose(memory, sound);
   const gates = createGates(memory, me, locks, mend, recover, news);
   const samples = createSamples(memory, slot);
+  const { checkOpen } = gates.shared;
+  const objectLocks = createObjectLocks(memory, me, by.lockTimeoutMs, locks, checkOpen, recover);
   gates.shared.abandon(REHEARSAL);
   // point: attach.reset
   cache.reset();
@@ -236,6 +242,7 @@ function openCore(
       }
       return solo;
     },
+    objectLocks,
     diagnose: (asked, address) => look((looker) => createDiagnose(memory, looker)(asked, address)),
     recover: () => news.telling(recover),
     recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),

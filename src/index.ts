@@ -6,6 +6,7 @@ export {
   type ErrorCode,
   HeapCorruptionError,
   HeapError,
+  HeapExhaustedError,
   InvalidAddressError,
   type InvalidAddressReason,
   NULL,
@@ -33,6 +34,15 @@ export {
   type ViewConstructor,
 } from './face/index.js';
 export type { Operation } from './layout/index.js';
+export {
+  type AnyElement,
+  type ElementOf,
+  type ElementType,
+  Vector,
+  type VectorHandle,
+  type VectorOptions,
+  type ViewOf,
+} from './objects/index.js';
 export type {
   FragmentationStats,
   HeapMap,

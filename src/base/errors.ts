@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_INVALID_ADDRESS'
   | 'ERR_SHMALLOC_INVALID_SIZE'
   | 'ERR_SHMALLOC_INVALID_ALIGNMENT'
+  | 'ERR_SHMALLOC_VECTOR'
   | 'ERR_SHMALLOC_INVALID_OPTION'
   | 'ERR_SHMALLOC_THREAD_SAFETY'
   | 'ERR_SHMALLOC_DETACHED'
@@ -25,6 +26,9 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_BLOCK_DAMAGED'
   | 'ERR_SHMALLOC_CHECK_FAILED'
   | 'ERR_SHMALLOC_OPTION_OFF'
+  | 'ERR_SHMALLOC_HEAP_EXHAUSTED'
+  | 'ERR_SHMALLOC_CONTEXT'
+  | 'ERR_SHMALLOC_CONTEXT_ENDED'
   | 'ERR_SHMALLOC_TRACE';
 
 /** What is wrong with an address that is not the start of a live block. */
@@ -114,6 +118,19 @@ export class HeapError extends Error {
   constructor(code: ErrorCode, message: string) {
     super(message);
     this.code = code;
+  }
+}
+
+/** There is no room for an object. Nothing has changed. */
+export class HeapExhaustedError extends Error {
+  override readonly name = 'HeapExhaustedError';
+  readonly code = 'ERR_SHMALLOC_HEAP_EXHAUSTED' satisfies ErrorCode;
+  /** Bytes that were asked for. */
+  readonly bytes: number;
+
+  constructor(message: string, bytes: number) {
+    super(message);
+    this.bytes = bytes;
   }
 }
 

@@ -25,6 +25,7 @@ import {
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
+import { addHost } from '../objects/index.js';
 import {
   createMetricSource,
   type HeapStats,
@@ -187,6 +188,7 @@ export class SharedHeap extends InspectableHeap {
     this.realloc_ts = core.shared.realloc;
     this.alignedAlloc_ts = core.shared.alignedAlloc;
     attached.set(fields.id, this);
+    addHost(this, { core, heapId: fields.id, threadId });
   }
 
   /** Tells subscribers, who see the thread attached and may go on from there. */

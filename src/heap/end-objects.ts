@@ -32,6 +32,7 @@ import {
   contextPhase,
   contextSlot,
   contextTable,
+  getEpoch,
   getGeneration,
   getParent,
   type HeapMemory,
@@ -46,6 +47,7 @@ import {
   nurseryWord,
   recordAt,
   releaseStorageLock,
+  setEpoch,
   setGeneration,
   setIntentIn,
   setIntentOut,
@@ -208,6 +210,9 @@ export function freeContext(memory: HeapMemory, slotIndex: number, record: WordI
   setParent(u32, record, 0);
   // point: context.generation
   setGeneration(u32, record, getGeneration(u32, record) + 1);
+  // So that an epoch alone tells whether the context is the one that it was.
+  // point: context.epoch
+  setEpoch(u32, record, getEpoch(u32, record) + 1);
   // point: context.free
   storeRecord(i32, record, 0);
 }

@@ -75,6 +75,27 @@ export class SharedVector<T> implements Engine<T> {
 
   // ---- reading
 
+  get(index: number): T {
+    const i32 = this.#i32;
+    if (index >>> 0 !== index) throw badIndex('get', index, this.length());
+    for (let reads = 0; reads < READS_MAX && this.#home.isLive(); reads++) {
+      const version = loadVersion(i32, this.#versionWord);
+      const data = loadStorage(i32, this.#dataWord);
+      if ((version & 1) !== 0 || data === 0) continue;
+      // What it says may be of a block that is not the storage any more, and is looked at after.
+      if (index >= loadStoredLength(i32, data)) break;
+      const value = this.#elements.read(data + this.#head, index);
+      if (this.#isSame(version, data) && this.#home.isLive()) return value;
+    }
+    return this.#getCarefully(index);
+  }
+
+  #getCarefully(index: number): T {
+    const value = this.peek(index);
+    if (value === undefined) throw badIndex('get', index, this.length());
+    return value;
+  }
+
   peek(index: number): T | undefined {
     const i32 = this.#i32;
     const isSound = index >>> 0 === index;

@@ -39,6 +39,11 @@ export interface Elements<T> {
   readonly stride: number;
   /** Bytes of the spare element in a shared storage; 0 = none, an element is written at once. */
   readonly spareBytes: number;
+  /** All of the heap as such numbers, and what shifts an address to an index; null for records. */
+  readonly all: { [index: number]: T } | null;
+  readonly shift: number;
+  /** Is every number, and nothing else, such an element? */
+  readonly isAnyNumber: boolean;
   /** Throws where a value is no element of this kind. */
   check(asked: string, value: unknown): void;
   /** Element `index` of those that begin at `start`. */
@@ -143,26 +148,28 @@ abstract class Scalars<T extends number | bigint> implements Elements<T> {
   readonly spareBytes = 0;
   protected readonly ArrayType: ViewConstructor;
   readonly #memory: HeapMemory;
-  readonly #all: { [index: number]: T };
-  readonly #shift: number;
+  readonly all: { [index: number]: T };
+  readonly shift: number;
+  abstract readonly isAnyNumber: boolean;
 
   constructor(memory: HeapMemory, ArrayType: ViewConstructor) {
     this.ArrayType = ArrayType;
     this.stride = ArrayType.BYTES_PER_ELEMENT;
     this.#memory = memory;
-    this.#shift = Math.log2(this.stride);
+    // Not a logarithm: that is a float to the engine.
+    this.shift = 31 - Math.clz32(this.stride);
     const count = Math.floor(reachableBytes(memory.buffer) / this.stride);
-    this.#all = viewOf(memory, ArrayType, 0 as Address, count) as unknown as { [n: number]: T };
+    this.all = viewOf(memory, ArrayType, 0 as Address, count) as unknown as { [n: number]: T };
   }
 
   abstract check(asked: string, value: unknown): void;
 
   read(start: number, index: number): T {
-    return this.#all[(start >>> this.#shift) + index];
+    return this.all[(start >>> this.shift) + index];
   }
 
   write(start: number, index: number, value: T): void {
-    this.#all[(start >>> this.#shift) + index] = value;
+    this.all[(start >>> this.shift) + index] = value;
   }
 
   view(start: number, length: number): ArrayBufferView {
@@ -178,18 +185,24 @@ abstract class Scalars<T extends number | bigint> implements Elements<T> {
 }
 
 class Numbers extends Scalars<number> {
+  readonly isAnyNumber = true;
+
   check(asked: string, value: unknown): void {
     if (typeof value !== 'number') throw this.refuse(asked, 'a number', value);
   }
 }
 
 class BigInts extends Scalars<bigint> {
+  readonly isAnyNumber = false;
+
   check(asked: string, value: unknown): void {
     if (typeof value !== 'bigint') throw this.refuse(asked, 'a bigint', value);
   }
 }
 
 class Addresses extends Scalars<number> {
+  readonly isAnyNumber = false;
+
   check(asked: string, value: unknown): void {
     if (typeof value === 'number' && value >>> 0 === value) return;
     throw typeError(
@@ -203,6 +216,9 @@ class Addresses extends Scalars<number> {
 class Records implements Elements<Uint8Array> {
   readonly stride: number;
   readonly spareBytes: number;
+  readonly all = null;
+  readonly shift = 0;
+  readonly isAnyNumber = false;
   readonly #memory: HeapMemory;
 
   constructor(memory: HeapMemory, stride: number) {

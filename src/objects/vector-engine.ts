@@ -10,6 +10,8 @@ import { HeapExhaustedError, rangeError, show, typeError } from '../base/index.j
 export interface Engine<T> {
   length(): number;
   capacity(): number;
+  /** An element. Not by way of peek: a number that may be undefined as well is made an object. */
+  get(index: number): T;
   /** An element; undefined where there is none. */
   peek(index: number): T | undefined;
   set(index: number, value: T): void;

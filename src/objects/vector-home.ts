@@ -84,10 +84,13 @@ export abstract class VectorHome {
   readonly dataWord: WordIndex;
   readonly versionWord: WordIndex;
   readonly lockWord: WordIndex;
+  /** `i32[lifeWord]` is `life` no more once its memory may be another's (signed). */
+  readonly lifeWord: WordIndex;
+  readonly life: number;
   /** Three words that are these as long as the vector is live. */
   readonly #words: readonly [WordIndex, WordIndex, WordIndex];
   readonly #values: readonly [number, number, number];
-  readonly #u32: Uint32Array;
+  readonly #i32: Int32Array;
 
   protected constructor(
     host: Host,
@@ -103,9 +106,12 @@ export abstract class VectorHome {
     this.dataWord = dataWord;
     this.versionWord = versionWord;
     this.lockWord = lockWord;
-    this.#u32 = host.core.memory.u32;
+    this.#i32 = host.core.memory.i32;
     this.#words = words;
-    this.#values = values;
+    // Signed, as they are compared: a larger number would be a pointer to one.
+    this.#values = [values[0] | 0, values[1] | 0, values[2] | 0];
+    this.lifeWord = words[0];
+    this.life = this.#values[0];
   }
 
   get address(): Address {
@@ -113,12 +119,7 @@ export abstract class VectorHome {
   }
 
   isLive(): boolean {
-    const u32 = this.#u32;
-    const words = this.#words;
-    const values = this.#values;
-    return (
-      u32[words[0]] === values[0] && u32[words[1]] === values[1] && u32[words[2]] === values[2]
-    );
+    return this.#words.every((word, n) => this.#i32[word] === this.#values[n]);
   }
 
   /** The error for whatever is asked of a vector that is live no more. */
@@ -248,8 +249,8 @@ class ContextHome extends VectorHome {
       header,
       fields,
       [vectorDataWord(header), vectorVersionWord(header), vectorLockWord(header)],
-      [generationWord(record), epochWord(record), vectorSerialWord(header)],
-      [fields.generation, fields.epoch, fields.serial],
+      [epochWord(record), generationWord(record), vectorSerialWord(header)],
+      [fields.epoch, fields.generation, fields.serial],
     );
     this.#context = context;
   }
@@ -279,9 +280,8 @@ class ContextHome extends VectorHome {
     const { u32 } = this.host.core.memory;
     const data = getVectorData(u32, this.header);
     clearVector(u32, this.header);
-    if (this.#context?.kind !== 'set') return;
-    if (data !== 0) this.#context.free(data);
-    this.#context.free(this.address);
+    // The header stays until the context ends: another instance may still look at it.
+    if (data !== 0 && this.#context?.kind === 'set') this.#context.free(data);
   }
 
   released(): void {}
@@ -291,14 +291,8 @@ class ContextHome extends VectorHome {
 
 class StorageHome extends VectorHome {
   readonly #record: WordIndex;
-  readonly #context: VectorContext | undefined;
 
-  constructor(
-    host: Host,
-    header: WordIndex,
-    fields: VectorFields,
-    context: VectorContext | undefined,
-  ) {
+  constructor(host: Host, header: WordIndex, fields: VectorFields) {
     const record = recordAt(chunkTable(host.core.memory.geometry), fields.chunk);
     const word = storageSerialWord(record);
     super(
@@ -310,7 +304,6 @@ class StorageHome extends VectorHome {
       [fields.serial, fields.serial, fields.serial],
     );
     this.#record = record;
-    this.#context = context;
   }
 
   replace(bytes: number, fill: Fill): Address {
@@ -327,7 +320,6 @@ class StorageHome extends VectorHome {
     if (core.objectLocks.isMine(this.lockWord)) core.objectLocks.release(this.lockWord);
     this.released();
     // The record stays the context's, with nothing in it, until that ends.
-    if (this.#context?.kind === 'set') this.#context.free(this.address);
   }
 
   released(): void {
@@ -409,7 +401,7 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
   writeVectorHeader(memory.u32, header, fields);
   if (chunk === 0) return new ContextHome(host, header, fields, context);
   memory.u32[storageSerialWord(recordAt(chunkTable(memory.geometry), chunk))] = fields.serial;
-  return new StorageHome(host, header, fields, context);
+  return new StorageHome(host, header, fields);
 }
 
 /** The home of a vector that is there already. */
@@ -423,5 +415,5 @@ export function homeOf(
   const inIt = context?.index === fields.context ? context : undefined;
   return fields.chunk === 0
     ? new ContextHome(host, header, fields, inIt)
-    : new StorageHome(host, header, fields, inIt);
+    : new StorageHome(host, header, fields);
 }

@@ -158,9 +158,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    * Threads: any if shared. Cost: 3 ns; shared, about 10, and no lock.
    */
   get(index: number): T {
-    const value = this.#engine.peek(index);
-    if (value === undefined) throw badIndex('get', index, this.length);
-    return value;
+    return this.#engine.get(index);
   }
 
   /**

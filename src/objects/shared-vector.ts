@@ -172,9 +172,16 @@ export class SharedVector<T> implements Engine<T> {
 
   /** Takes the lock of a vector that is live and whole; its storage. */
   #enter(asked: string): Address {
+    // To take over is to have looked for stack enough for a repair.
     if (this.#core.objectLocks.acquire(this.#lockWord) === 'taken over') this.#repair();
-    if (this.#home.isLive()) return loadStorage(this.#i32, this.#dataWord);
-    this.#leave();
+    let isLive = false;
+    try {
+      const data = loadStorage(this.#i32, this.#dataWord);
+      isLive = this.#home.isLive();
+      if (isLive) return data;
+    } finally {
+      if (!isLive) this.#leave();
+    }
     throw this.#home.ended(asked);
   }
 
@@ -215,16 +222,18 @@ export class SharedVector<T> implements Engine<T> {
   push(value: T): number {
     this.#elements.check('Vector.push', value);
     const data = this.#enter('push');
-    const length = loadStoredLength(this.#i32, data);
-    if (length >= getStoredCapacity(this.#u32, data)) {
+    try {
+      const length = loadStoredLength(this.#i32, data);
+      if (length < getStoredCapacity(this.#u32, data)) {
+        this.#elements.write(data + this.#head, length, value);
+        // point: vector.push
+        storeStoredLength(this.#i32, data, length + 1);
+        return length + 1;
+      }
+    } finally {
       this.#leave();
-      return this.#change('push', (storage) => this.#append('push', storage, value));
     }
-    this.#elements.write(data + this.#head, length, value);
-    // point: vector.push
-    storeStoredLength(this.#i32, data, length + 1);
-    this.#leave();
-    return length + 1;
+    return this.#change('push', (storage) => this.#append('push', storage, value));
   }
 
   /** Under the lock: puts a value at the end, after growth where that has to be. */
@@ -245,9 +254,11 @@ export class SharedVector<T> implements Engine<T> {
 
   pop(): T | undefined {
     const data = this.#enter('pop');
-    const value = this.#takeLast(data);
-    this.#leave();
-    return value;
+    try {
+      return this.#takeLast(data);
+    } finally {
+      this.#leave();
+    }
   }
 
   #takeLast(data: Address): T | undefined {
@@ -267,8 +278,12 @@ export class SharedVector<T> implements Engine<T> {
   }
 
   clear(): void {
-    this.#cut(this.#enter('clear'), 0);
-    this.#leave();
+    const data = this.#enter('clear');
+    try {
+      this.#cut(data, 0);
+    } finally {
+      this.#leave();
+    }
   }
 
   // ---- anywhere
@@ -276,14 +291,18 @@ export class SharedVector<T> implements Engine<T> {
   set(index: number, value: T): void {
     this.#elements.check('Vector.set', value);
     const data = this.#enter('set');
-    const length = loadStoredLength(this.#i32, data);
-    if (index >>> 0 !== index || index >= length) {
+    let length: number;
+    try {
+      length = loadStoredLength(this.#i32, data);
+      if (index >>> 0 === index && index < length) {
+        if (this.#elements.spareBytes > 0) this.#setRecord(data, index, value);
+        else this.#elements.write(data + this.#head, index, value);
+        return;
+      }
+    } finally {
       this.#leave();
-      throw badIndex('set', index, length);
     }
-    if (this.#elements.spareBytes === 0) this.#elements.write(data + this.#head, index, value);
-    else this.#setRecord(data, index, value);
-    this.#leave();
+    throw badIndex('set', index, length);
   }
 
   /** I3. */

@@ -119,7 +119,13 @@ export abstract class VectorHome {
   }
 
   isLive(): boolean {
-    return this.#words.every((word, n) => this.#i32[word] === this.#values[n]);
+    // No call in it: it is asked under a lock, where there may be little stack left.
+    const i32 = this.#i32;
+    const words = this.#words;
+    const values = this.#values;
+    return (
+      i32[words[0]] === values[0] && i32[words[1]] === values[1] && i32[words[2]] === values[2]
+    );
   }
 
   /** The error for whatever is asked of a vector that is live no more. */

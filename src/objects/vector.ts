@@ -327,7 +327,10 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     this.#engine.delete();
   }
 
-  /** Ends a vector in the heap, if it has not ended. One in a context goes with the context. */
+  /**
+   * Ends a vector in the heap, if it has not ended, for all threads: `using` is for who made it. One
+   * in a context goes with the context.
+   */
   [Symbol.dispose](): void {
     const isInContext = (this.#home.fields.type & CONTEXT_VECTOR) !== 0;
     if (!isInContext && this.#home.isLive()) this.delete();

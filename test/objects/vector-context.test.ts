@@ -112,7 +112,7 @@ test('shared Vector in a context: its owner dies while others push, and only the
       workerData: { heap: heap.handle, task: { ...task, words } },
     });
   let pushed = 0;
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 8; round++) {
     words.fill(0);
     const owner = start({ act: 'own-context', seed: round });
     const { vector } = await nextMessage<{ vector: VectorHandle }>(owner);

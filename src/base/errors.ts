@@ -24,6 +24,9 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_BLOCK_DAMAGED'
   | 'ERR_SHMALLOC_CHECK_FAILED'
   | 'ERR_SHMALLOC_OPTION_OFF'
+  | 'ERR_SHMALLOC_HEAP_EXHAUSTED'
+  | 'ERR_SHMALLOC_CONTEXT'
+  | 'ERR_SHMALLOC_CONTEXT_ENDED'
   | 'ERR_SHMALLOC_TRACE';
 
 /** What is wrong with an address that is not the start of a live block. */
@@ -39,7 +42,8 @@ export type InvalidAddressReason =
   | 'untouched'
   | 'freed'
   | 'interior'
-  | 'owned';
+  | 'owned'
+  | 'foreign';
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
   return Object.assign(error, { code });
@@ -113,6 +117,19 @@ export class HeapError extends Error {
   constructor(code: ErrorCode, message: string) {
     super(message);
     this.code = code;
+  }
+}
+
+/** There is no room for an object. Nothing has changed. */
+export class HeapExhaustedError extends Error {
+  override readonly name = 'HeapExhaustedError';
+  readonly code = 'ERR_SHMALLOC_HEAP_EXHAUSTED' satisfies ErrorCode;
+  /** Bytes that were asked for. */
+  readonly bytes: number;
+
+  constructor(message: string, bytes: number) {
+    super(message);
+    this.bytes = bytes;
   }
 }
 

@@ -34,11 +34,14 @@ export {
 } from './face/index.js';
 export type { Operation } from './layout/index.js';
 export type {
+  ContextNode,
+  ContextStats,
   FragmentationStats,
   HeapMap,
   HeapStats,
   HexdumpOptions,
   LargeStats,
+  LeakedContext,
   LeakGroup,
   Leaks,
   LockStats,

@@ -6,6 +6,7 @@ export {
   type ErrorCode,
   HeapCorruptionError,
   HeapError,
+  HeapExhaustedError,
   InvalidAddressError,
   type InvalidAddressReason,
   NULL,
@@ -30,9 +31,16 @@ export {
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,
-  type ViewConstructor,
 } from './face/index.js';
 export type { Operation } from './layout/index.js';
+export {
+  Context,
+  type ContextHandle,
+  type ContextOptions,
+  type ContextStats,
+  type ContextType,
+  type ViewConstructor,
+} from './objects/index.js';
 export type {
   ContextNode,
   ContextStats,

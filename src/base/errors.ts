@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_DETACHED'
   | 'ERR_SHMALLOC_NO_SLOT'
   | 'ERR_SHMALLOC_LOCK_TIMEOUT'
+  | 'ERR_SHMALLOC_LOCK_HELD'
   | 'ERR_SHMALLOC_NOT_A_HEAP'
   | 'ERR_SHMALLOC_LAYOUT_VERSION'
   | 'ERR_SHMALLOC_TRUNCATED'
@@ -24,6 +25,9 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_BLOCK_DAMAGED'
   | 'ERR_SHMALLOC_CHECK_FAILED'
   | 'ERR_SHMALLOC_OPTION_OFF'
+  | 'ERR_SHMALLOC_HEAP_EXHAUSTED'
+  | 'ERR_SHMALLOC_CONTEXT'
+  | 'ERR_SHMALLOC_CONTEXT_ENDED'
   | 'ERR_SHMALLOC_TRACE';
 
 /** What is wrong with an address that is not the start of a live block. */
@@ -39,7 +43,8 @@ export type InvalidAddressReason =
   | 'untouched'
   | 'freed'
   | 'interior'
-  | 'owned';
+  | 'owned'
+  | 'foreign';
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
   return Object.assign(error, { code });
@@ -113,6 +118,19 @@ export class HeapError extends Error {
   constructor(code: ErrorCode, message: string) {
     super(message);
     this.code = code;
+  }
+}
+
+/** There is no room for an object. Nothing has changed. */
+export class HeapExhaustedError extends Error {
+  override readonly name = 'HeapExhaustedError';
+  readonly code = 'ERR_SHMALLOC_HEAP_EXHAUSTED' satisfies ErrorCode;
+  /** Bytes that were asked for. */
+  readonly bytes: number;
+
+  constructor(message: string, bytes: number) {
+    super(message);
+    this.bytes = bytes;
   }
 }
 

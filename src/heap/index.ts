@@ -1,6 +1,7 @@
 /** heap: page heap, spans, caches, allocation and free, recovery, verification. */
 export type { Calls } from './allocator.js';
 export { ALIGNMENT_MAX, requireAlignment, requireSize } from './arguments.js';
+export { clearBytes, copyBytes } from './block-bytes.js';
 export { type Attacher, attachCore, type HeapCore } from './core.js';
 export { type Creation, createHeap } from './create.js';
 export type { Diagnose } from './diagnose.js';

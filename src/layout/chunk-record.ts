@@ -1,11 +1,13 @@
 /**
- * Chunk records: 16 bytes for each chunk of memory that a context has. Out of line, as the contexts.
+ * Chunk records: 32 bytes for each chunk of memory that a context has. Out of line, as the contexts.
  *
  *     word   field     meaning
  *     0      context   TRUTH atomic: index of the context that has the chunk; 0 = free record
  *     1      address   TRUTH the chunk, an OWNED block; 0 = none yet, or no more. Placement's word
  *     2      bytes     usable
- *     3      next      index of the context's chunk (or vector's storage) before; 0 = the first
+ *     3      next      index of the context's chunk (or vector's storage) before it; 0 = the first
+ *     4      prev      index of the one after it; 0 = the last
+ *     5..7   -
  *
  * I1  Every OWNED block is named by one chunk record, or by a vector's header, and by nothing else.
  */
@@ -17,7 +19,8 @@ import type { RecordTable } from './record-table.js';
 const ADDRESS = 1;
 const BYTES = ADDRESS + 1;
 const NEXT = BYTES + 1;
-export const CHUNK_RECORD_WORDS = 4;
+const PREV = NEXT + 1;
+export const CHUNK_RECORD_WORDS = 8;
 
 /** The table of a heap's chunks. */
 export const chunkTable = ({ chunks, chunkCount }: Geometry): RecordTable => ({
@@ -37,4 +40,8 @@ export const setChunkBytes = (u32: Uint32Array, record: WordIndex, bytes: number
 export const getNextChunk = (u32: Uint32Array, record: WordIndex): number => u32[record + NEXT];
 export const setNextChunk = (u32: Uint32Array, record: WordIndex, next: number): void => {
   u32[record + NEXT] = next;
+};
+export const getPrevChunk = (u32: Uint32Array, record: WordIndex): number => u32[record + PREV];
+export const setPrevChunk = (u32: Uint32Array, record: WordIndex, prev: number): void => {
+  u32[record + PREV] = prev;
 };

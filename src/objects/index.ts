@@ -1,0 +1,8 @@
+/** objects: memory contexts, and typed things in the heap. */
+export { Context, type ContextStats } from './context.js';
+export type { ContextHandle } from './context-handle.js';
+export type { ContextOptions, ContextType } from './context-options.js';
+export { type Contexts, createContexts } from './contexts.js';
+export { addHost, findHost, type Host, hostOf } from './host.js';
+export { readString } from './strings.js';
+export { type ViewConstructor, viewOf } from './view.js';

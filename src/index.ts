@@ -43,7 +43,7 @@ export {
 } from './objects/index.js';
 export type {
   ContextNode,
-  ContextStats,
+  ContextTotals,
   FragmentationStats,
   HeapMap,
   HeapStats,

@@ -75,6 +75,10 @@ export class ContextMaker {
     const block = this.#place(chunk, bytes);
     const usable = this.core.placement.bytesOf(block);
     layout.setNextChunk(u32, this.chunkRecord(chunk), layout.getChunk(u32, record));
+    const last = layout.getChunk(u32, record);
+    if (last !== 0) layout.setPrevChunk(u32, this.chunkRecord(last), chunk);
+    else layout.setKeeper(u32, record, chunk);
+    layout.setPrevChunk(u32, this.chunkRecord(chunk), 0);
     layout.setChunk(u32, record, chunk);
     layout.setChunkCount(u32, record, layout.getChunkCount(u32, record) + 1);
     layout.setContextBytes(u32, record, layout.getContextBytes(u32, record) + usable);

@@ -4,13 +4,15 @@
  * Called by verify-objects.ts, whose remark on other threads holds here too.
  */
 
-import type { SlotIndex, WordIndex } from '../base/index.js';
+import { GRANULE_SHIFT, hex, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
   chunkTable,
   contextOwner,
   contextPhase,
   contextSlot,
   contextTable,
+  FREE_LISTS_MAX,
+  freeListWord,
   getChunk,
   getChunkAddress,
   getChunkBytes,
@@ -20,11 +22,15 @@ import {
   getContextBytes,
   getCursor,
   getFirstChild,
+  getFreedBytes,
+  getKeeper,
   getNextChunk,
   getNextSibling,
   getParent,
+  getPrevChunk,
   getPrevSibling,
   getStorages,
+  getUsedBefore,
   type HeapMemory,
   LIVE_CONTEXT,
   loadOwner,
@@ -72,6 +78,7 @@ export function checkContexts(
     checkChildren(index);
     checkChains(index);
     checkCursor(index);
+    checkTaken(index);
   }
   checkListed();
   checkHanging();
@@ -179,9 +186,21 @@ export function checkContexts(
 
   function checkChains(index: number): void {
     const record = at(index);
+    const keeper = getKeeper(u32, record);
+    let keeps = keeper === 0;
     let count = 0;
     let bytes = 0;
-    hang(index, getChunk(u32, record), (chunk) => {
+    let after = 0;
+    hang(index, getChunk(u32, record), (chunk, n) => {
+      if (getPrevChunk(u32, chunk) !== after) {
+        problem(
+          'context-record I4',
+          chunk * 4,
+          `chunk ${n} of context ${index}: a wrong link back`,
+        );
+      }
+      after = n;
+      keeps ||= n === keeper;
       count++;
       bytes += getChunkBytes(u32, chunk);
       const usable = owned.get(getChunkAddress(u32, chunk));
@@ -190,6 +209,10 @@ export function checkContexts(
       problem('context-record I4', chunk * 4, `${is} ${usable}`);
     });
     hang(index, getStorages(u32, record), () => {});
+    if (!keeps) {
+      const has = `context ${index} is to keep chunk ${keeper}, which is not in its chain`;
+      problem('context-record I4', record * 4, has);
+    }
     const counted = [getChunkCount(u32, record), getContextBytes(u32, record)];
     if (counted[0] === count && counted[1] === bytes) return;
     const says = `context ${index} counts ${counted[0]} chunks, ${counted[1]} bytes; it has`;
@@ -197,7 +220,7 @@ export function checkContexts(
   }
 
   /** Goes along a chain of chunk records, as far as it is one. */
-  function hang(index: number, first: number, visit: (chunk: WordIndex) => void): void {
+  function hang(index: number, first: number, visit: (chunk: WordIndex, n: number) => void): void {
     for (let chunk = first; chunk !== 0; ) {
       const inside = chunk <= chunkFrontier;
       const record = recordAt(chunks, inside ? chunk : 0);
@@ -208,7 +231,7 @@ export function checkContexts(
         return;
       }
       hangs[chunk] = index;
-      visit(record);
+      visit(record, chunk);
       chunk = getNextChunk(u32, record);
     }
   }
@@ -235,6 +258,23 @@ export function checkContexts(
     if (isNone || (start <= cursor && cursor <= limit && isInChunk(index, start, limit))) return;
     const says = `objects of context ${index} go to ${cursor}, from ${start} to ${limit}`;
     problem('context-record I4', record * 4, `${says}: not inside one of its chunks`);
+  }
+
+  /** What objects take, and what was freed of it. */
+  function checkTaken(index: number): void {
+    const record = at(index);
+    const current = getCursor(u32, record) - getChunkStart(u32, record);
+    const used = getUsedBefore(u32, record) + current - getFreedBytes(u32, record);
+    if (used < 0 || used > getContextBytes(u32, record)) {
+      const says = `objects of context ${index} take ${used} of ${getContextBytes(u32, record)} bytes`;
+      problem('context-record I4', record * 4, says);
+    }
+    for (let log = GRANULE_SHIFT; log < GRANULE_SHIFT + FREE_LISTS_MAX; log++) {
+      const address = u32[freeListWord(record, log)];
+      if (address === 0 || isInChunk(index, address, address + 2 ** log)) continue;
+      const has = `context ${index} has a freed object at ${hex(address)}: not inside its chunks`;
+      problem('context-record I4', record * 4, has);
+    }
   }
 
   function isInChunk(index: number, start: number, limit: number): boolean {

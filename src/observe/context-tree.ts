@@ -1,6 +1,6 @@
 /**
  * The tree of memory contexts: what each has and how much of it is used, read from the tables alone,
- * and as text in the manner of PostgreSQL's MemoryContextStats.
+ * and as text in the manner of PostgreSQL's MemoryContextTotals.
  *
  * Called by face/, counters.ts and leaks.ts. Any thread; takes no lock and stops nobody.
  *
@@ -36,7 +36,7 @@ import {
   SET_KIND,
   slotRecord,
 } from '../layout/index.js';
-import type { ContextStats } from './heap-stats.js';
+import type { ContextTotals } from './heap-stats.js';
 
 /** So many of a context's children are shown, and so many levels; the others are summed up. */
 const CHILDREN_MAX = 100;
@@ -154,10 +154,10 @@ function ownerOf(u32: Uint32Array, geometry: HeapMemory['geometry'], state: numb
 }
 
 /** How many contexts there are and what they have, without a tree of them: for statistics. */
-export function countContexts({ i32, u32, geometry }: HeapMemory): ContextStats {
+export function countContexts({ i32, u32, geometry }: HeapMemory): ContextTotals {
   const table = contextTable(geometry);
   const frontier = Math.min(Math.max(0, loadFrontier(i32, table)), table.count);
-  const stats: ContextStats = { live: 0, released: 0, chunks: 0, bytes: 0 };
+  const stats: ContextTotals = { live: 0, released: 0, chunks: 0, bytes: 0 };
   for (let id = 1; id <= frontier; id++) {
     const record = recordAt(table, id);
     const phase = contextPhase(loadRecord(i32, record));

@@ -31,7 +31,7 @@ export interface RecoveryStats {
  * Memory contexts: blocks of the heap that belong to objects in them. They are in use, so in
  * inUseBytes and their size classes, too.
  */
-export interface ContextStats {
+export interface ContextTotals {
   /** Contexts that there are, released ones included. */
   live: number;
   /** Roots that nobody owns, to be adopted. */
@@ -159,7 +159,7 @@ export interface HeapStats {
   fragmentation: FragmentationStats;
   locks: LockStats;
   recovery: RecoveryStats;
-  contexts: ContextStats;
+  contexts: ContextTotals;
   sizeClasses: SizeClassStats[];
   threads: ThreadStats[];
 }

@@ -344,6 +344,48 @@ const DAMAGES: Damage[] = [
     },
   },
   {
+    what: 'a wrong link back in a chain',
+    invariant: 'context-record I4',
+    message: /chunk 2 of context 4: a wrong link back/,
+    quietOnly: true,
+    damage({ memory, maker }) {
+      layout.setPrevChunk(memory.u32, maker.chunkRecord(2), 1);
+      return maker.chunkRecord(2) * 4;
+    },
+  },
+  ...[5, STRAY].map((chunk) => ({
+    what: `chunk ${chunk} to be kept`,
+    invariant: 'context-record I4',
+    message: /context 4 is to keep chunk \d+, which is not in its chain/,
+    quietOnly: true,
+    damage: field(
+      ({ deep }) => deep,
+      layout.setKeeper,
+      () => chunk,
+    ),
+  })),
+  ...[layout.setUsedBefore, layout.setFreedBytes].map((set, n) => ({
+    what: `more taken, or freed, than there is (${n})`,
+    invariant: 'context-record I4',
+    message: /objects of context 4 take -?\d+ of 12288 bytes/,
+    quietOnly: true,
+    damage: field(
+      ({ deep }) => deep,
+      set,
+      () => 50_000,
+    ),
+  })),
+  {
+    what: 'a freed object that is in another context',
+    invariant: 'context-record I4',
+    message: /context 5 has a freed object at 0x[\da-f]+: not inside its chunks/,
+    quietOnly: true,
+    damage({ memory, other, small }) {
+      memory.u32[layout.freeListWord(other.record, 6)] = small[0] as number;
+      return other.record * 4;
+    },
+  },
+  {
     what: 'a chunk in no chain',
     invariant: 'context-record I4',
     message: /chunk 1 is of context 4, and not in its chain/,

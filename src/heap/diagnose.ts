@@ -94,7 +94,7 @@ export function createDiagnose(memory: HeapMemory, looker: Looker): Diagnose {
       const whose = createOwnerships(memory);
       return {
         reason: 'owned',
-        text: `${where} the ${what}, ${describeOwner(whose(start))}: that frees it`,
+        text: `${where} the ${what}: ${describeOwner(whose(start))}, which frees it`,
       };
     }
     if (address !== start) {

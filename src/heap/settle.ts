@@ -86,7 +86,8 @@ export function createSettling(
       // RESERVED by the slot: it is given back with all such runs.
       if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
     } else if (tag === OWNED) {
-      if (!isOnStack(spanClass(i32, geometry, block), block)) putAway(block);
+      if (isOnStack(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
+      else putAway(block);
     }
     // Without a tag it is on the stack, or RESERVED.
   }

@@ -15,7 +15,8 @@ import {
   faultsOfEmptying,
   rescue,
 } from './deaths.js';
-import { SCENARIOS, type Scenario } from './scenarios.js';
+import type { Scenario } from './program.js';
+import { SCENARIOS } from './scenarios.js';
 import { type Library, loadLibrary } from './simulation.js';
 
 interface Mutant {

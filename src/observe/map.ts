@@ -33,6 +33,7 @@ import {
   getChunkAddress,
   getSpanHead,
   type HeapMemory,
+  hadOwned,
   LARGE_RUN,
   loadFrontier,
   loadRecord,
@@ -66,7 +67,12 @@ const PLAIN_ZONES: Readonly<Record<RunKind, MapPlainRun['zone']>> = {
 /** The map of a heap; `runs` are its head pages and run words, in turn, by address. */
 export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
   const { geometry } = memory;
-  const counted = { cached: countCached(memory), chunks: countChunks(memory) };
+  const counted = {
+    cached: countCached(memory),
+    chunks: countChunks(memory),
+    // Where there are none, the look at all tags would be half of the cost.
+    owned: hadOwned(memory.u32, geometry.header),
+  };
   const list: MapRun[] = [];
   for (let i = 0; i < runs.length; i += 2) {
     list.push(readRun(memory, runs[i], runs[i + 1], counted));
@@ -91,12 +97,14 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
 const readBrk = ({ i32, geometry }: HeapMemory): number =>
   getBrk(i32, geometry.pageHeap) * PAGE_BYTES;
 
-/** By a run's first page, counted from the first data page. */
+/** What is known of all runs. Both arrays by a run's first page, counted from the first data page. */
 interface Counted {
   /** Of a span: its blocks in caches. */
   readonly cached: Uint32Array;
   /** Chunks of contexts. */
   readonly chunks: Uint32Array;
+  /** Can there be owned blocks at all? */
+  readonly owned: boolean;
 }
 
 function readRun(memory: HeapMemory, head: number, word: number, counted: Counted): MapRun {
@@ -115,7 +123,8 @@ function readRun(memory: HeapMemory, head: number, word: number, counted: Counte
   const free = Math.min(blocks, countFree(memory, head, blocks));
   const inCaches = Math.min(blocks - free, counted.cached[index]);
   const live = blocks - free - inCaches;
-  const owned = live === 0 ? 0 : Math.min(live, countOwned(memory, head, sizeClass));
+  const looked = counted.owned && live > 0;
+  const owned = looked ? Math.min(live, countOwned(memory, head, sizeClass)) : 0;
   const contexts = Math.min(owned, chunks);
   return {
     zone: zoneOf(BLOCK_BYTES[sizeClass]) as MapSpan['zone'],

@@ -16,6 +16,7 @@ export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
   type BlockUser,
+  type ContextLabel,
   type DebugOptions,
   HEAP_CHANNELS,
   type HeapCorruptedEvent,

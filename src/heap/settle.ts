@@ -121,7 +121,6 @@ export function forgetRetracted({ i32, u32, geometry }: HeapMemory, slotIndex: S
   const slot = slotRecord(geometry.slots, slotIndex);
   if (getIntentWord(u32, slot) !== nowhereWord(geometry)) return;
   const run = getRun(i32, pageRecord(geometry.pageTable, pageOf(getIntentOut(u32, slot))));
-  // point: place.forget
   if (runKind(run) === RESERVED_RUN) setIntentWord(u32, slot, 0);
 }
 

@@ -3,7 +3,7 @@
  * with every field where the test wants it.
  */
 
-import type { SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 import type { Address, SlotIndex, WordIndex } from '../src/base/index.js';
 import { attachCore, createRecordPool, type HeapCore } from '../src/heap/index.js';
 import * as layout from '../src/layout/index.js';
@@ -126,4 +126,18 @@ export class ContextMaker {
   get slotIndex(): SlotIndex {
     return this.core.slotIndex;
   }
+}
+
+/** Plain blocks, contexts and vectors, each in spans of their own and in large blocks. */
+export function heapWithContexts(): SharedHeap {
+  const heap = SharedHeap.create({ size: '8MiB', threads: 2 });
+  for (let n = 0; n < 200; n++) heap.malloc_ts(300);
+  heap.malloc_ts(100_000);
+  const maker = new ContextMaker(heap);
+  const context = maker.make('request');
+  for (let n = 0; n < 30; n++) maker.addChunk(context, 4096);
+  for (let n = 0; n < 2; n++) maker.addChunk(context, 150_000);
+  for (let n = 0; n < 5; n++) maker.addVector(2000);
+  maker.addVector(150_000);
+  return heap;
 }

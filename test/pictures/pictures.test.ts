@@ -8,7 +8,7 @@ import { type Address, type HeapMap, SharedHeap } from 'shmalloc';
 import { renderHtml, renderSvg, renderText } from 'shmalloc/pictures';
 import { formatBytes } from '../../src/observe/index.js';
 import { drawnZones, INKS, inkOf } from '../../src/pictures/inks.js';
-import { ContextMaker } from '../contexts.js';
+import { heapWithContexts } from '../contexts.js';
 import { Random } from '../helpers.js';
 import { checkMap, fullHeap, mixedHeap, PAGE } from '../maps.js';
 
@@ -232,20 +232,6 @@ test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
 });
 
 // ---- contexts
-
-/** Plain blocks, contexts and vectors, each in spans of their own and in large blocks. */
-function heapWithContexts(): SharedHeap {
-  const heap = SharedHeap.create({ size: '8MiB', threads: 2 });
-  for (let n = 0; n < 200; n++) heap.malloc_ts(300);
-  heap.malloc_ts(100_000);
-  const maker = new ContextMaker(heap);
-  const context = maker.make('request');
-  for (let n = 0; n < 30; n++) maker.addChunk(context, 4096);
-  for (let n = 0; n < 2; n++) maker.addChunk(context, 150_000);
-  for (let n = 0; n < 5; n++) maker.addVector(2000);
-  maker.addVector(150_000);
-  return heap;
-}
 
 test('pictures: contexts have an ink and a place in the legend of their own', (t) => {
   using heap = heapWithContexts();

@@ -26,6 +26,7 @@ import {
   getFreedBytes,
   getMaxBytes,
   LIMIT,
+  LISTED_BYTES_MAX,
   OBJECTS,
   setFreedBytes,
 } from '../layout/index.js';
@@ -153,7 +154,8 @@ export class SetContext extends Context {
       this.free(address);
       return NULL;
     }
-    if (extent === logOf(size)) {
+    // Longer ones have no logarithm here: it comes round at 4 GiB.
+    if (size <= LISTED_BYTES_MAX && extent === logOf(size)) {
       this.#headers.write(address, this.index, extent, size, LIVE);
       return address;
     }

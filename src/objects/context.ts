@@ -213,7 +213,7 @@ export abstract class Context {
   #subtree(): Context[] {
     const found: Context[] = [this];
     // Grows while it is walked: each brings its children.
-    for (const context of found) found.push(...context.#children);
+    for (const context of found) for (const child of context.#children) found.push(child);
     return found.reverse();
   }
 

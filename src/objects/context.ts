@@ -260,6 +260,8 @@ export abstract class Context {
     this.requireLive('resetChildren');
     const errors: unknown[] = [];
     for (const child of this.children) {
+      // A callback of another one may have ended it, or given it away.
+      if (child.#life !== 'live') continue;
       try {
         child.reset();
       } catch (error) {

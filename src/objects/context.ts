@@ -303,13 +303,12 @@ export abstract class Context {
     // Nothing new may come below them from now on.
     for (const context of all) context.#life = 'ending';
     try {
-      for (const context of ending) {
+      for (const context of all) {
         context.#runCallbacks(errors);
-        context.#close();
-      }
-      if (staying !== null) {
-        staying.#runCallbacks(errors);
-        staying.#empty();
+        // A callback that has made the thread leave the heap has ended it already.
+        if (context.#life !== 'ending') continue;
+        if (context === staying) context.#empty();
+        else context.#close();
       }
     } finally {
       for (const context of all) if (context.#life === 'ending') context.#life = 'live';
@@ -340,6 +339,16 @@ export abstract class Context {
     chunks.clear(this.at, false);
     registry.end(this.#index);
     this.#leave('ended');
+  }
+
+  /**
+   * The thread leaves the heap, which takes back what is left: callbacks that were not called yet
+   * are, and then this is no context any more.
+   * @internal
+   */
+  abandon(errors: unknown[]): void {
+    this.#runCallbacks(errors);
+    if (this.#life === 'live' || this.#life === 'ending') this.#leave('ended');
   }
 
   /** This thread has the context no more. */

@@ -114,14 +114,36 @@ export function createContexts(host: Host): Contexts {
     try {
       result = work(context);
     } catch (error) {
-      context[Symbol.dispose]();
-      throw error;
+      throw endFailed(context, error);
     }
-    if (!isPromise(result)) {
-      context[Symbol.dispose]();
-      return result;
+    if (isPromise(result)) {
+      return result.then(
+        (value) => {
+          context[Symbol.dispose]();
+          return value;
+        },
+        (error) => {
+          throw endFailed(context, error);
+        },
+      ) as T;
     }
-    return result.finally(() => context[Symbol.dispose]()) as T;
+    context[Symbol.dispose]();
+    return result;
+  }
+
+  /** Ends the context of work that has thrown; gives what to throw. */
+  function endFailed(context: Context, error: unknown): unknown {
+    try {
+      context[Symbol.dispose]();
+      return error;
+    } catch (worse) {
+      const errors = [error];
+      addErrors(errors, worse);
+      return new AggregateError(
+        errors,
+        `withContext: the work failed, and then callbacks of context ${show(context.name)}`,
+      );
+    }
   }
 
   function adopt(handle: ContextHandle): Context {
@@ -207,4 +229,4 @@ function addErrors(errors: unknown[], thrown: unknown): void {
 }
 
 const isPromise = (value: unknown): value is Promise<unknown> =>
-  typeof (value as { finally?: unknown } | null)?.finally === 'function';
+  typeof (value as { then?: unknown } | null)?.then === 'function';

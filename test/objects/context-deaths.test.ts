@@ -5,12 +5,14 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { type ContextHandle, SharedHeap } from 'shmalloc';
 import { Random, seedOf } from '../helpers.js';
+import { countAttached } from '../workers.js';
 import { assertNothingLeft, assertSound, countRecords, releasedIn } from './contexts.js';
 import {
   type DeathTask,
+  FULL,
   KINDS,
   STEP_NAMES,
   STEPS,
@@ -23,12 +25,11 @@ const WORKER = new URL('./context-deaths.worker.js', import.meta.url);
 interface Tally {
   released: number;
   contexts: number;
-  runs: number;
 }
 
 /** Starts some threads, terminates them at a random moment, and looks at what is left. */
 async function round(
-  t: Parameters<Parameters<typeof test>[1]>[0],
+  t: ExecutionContext,
   heap: SharedHeap,
   random: Random,
   words: Int32Array<SharedArrayBuffer>,
@@ -40,6 +41,7 @@ async function round(
     const workerData: DeathTask = { heap: heap.handle, words, seed: random.word() };
     return new Worker(WORKER, { workerData });
   });
+  while (countAttached(heap.stats()) < 3) await setTimeout(1);
   while (Atomics.load(words, STEPS) < before + 200) await setTimeout(1);
   await setTimeout(random.below(12));
   // One after the other, so that one may come to take over what the other has left.
@@ -54,6 +56,10 @@ async function round(
   const handles = releasedIn(heap);
   tally.released += handles.length;
   for (const handle of handles) heap.adoptContext(handle).delete();
+  // What a thread had just been given by malloc is its program's, for good.
+  const blocks = heap.blocks();
+  t.true(blocks.length <= workers.length);
+  for (const { address } of blocks) heap.free_ts(address);
   assertNothingLeft(t, heap);
 }
 
@@ -68,8 +74,8 @@ for (const [title, bytes, debug] of [
       const random = new Random(seedOf(t));
       using heap = SharedHeap.create({ size: bytes, threads: 4, contexts: 100, debug });
       const words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
-      const tally: Tally = { released: 0, contexts: 0, runs: 0 };
-      const rounds = title === '' ? 30 : 12;
+      const tally: Tally = { released: 0, contexts: 0 };
+      const rounds = title === '' ? 20 : 8;
       for (let n = 0; n < rounds; n++) await round(t, heap, random, words, tally);
       const done = STEP_NAMES.map((name, n) => `${name} ${words[KINDS + n]}`);
       t.log(`${tally.contexts} contexts ended, ${tally.released} released; ${done.join(', ')}`);
@@ -77,7 +83,8 @@ for (const [title, bytes, debug] of [
       t.true(tally.contexts > rounds, 'the dead had contexts');
       t.true(tally.released > 0, 'and had released some');
       for (const [n, name] of STEP_NAMES.entries()) t.true((words[KINDS + n] as number) > 0, name);
-      t.true(heap.stats().recovery.recoveries >= 2 * rounds);
+      t.is(heap.stats().recovery.recoveries, 2 * rounds);
+      if (bytes === '3MiB') t.true((words[FULL] as number) > 0, 'the heap was full');
     },
   );
 }

@@ -71,6 +71,7 @@ export function createContexts(host: Host): Contexts {
   const headers = createObjectHeaders(memory);
   const roots = new Set<Context>();
   const byIndex = new Map<ContextIndex, Context>();
+  let closed = false;
   const world: ContextWorld = {
     memory,
     heapId: host.heapId,
@@ -87,7 +88,7 @@ export function createContexts(host: Host): Contexts {
 
   function create(name: string, options: ContextOptions = {}): Context {
     const resolved = resolveContext(name, options);
-    host.core.shared.pass();
+    requireOpen('createContext');
     const parent = resolved.parent ?? null;
     const parentIndex =
       parent === null ? NONE : Context.indexOf('create a context in', parent, world);
@@ -113,19 +114,41 @@ export function createContexts(host: Host): Contexts {
     try {
       result = work(context);
     } catch (error) {
-      context[Symbol.dispose]();
-      throw error;
+      throw endFailed(context, error);
     }
-    if (!isPromise(result)) {
-      context[Symbol.dispose]();
-      return result;
+    if (isPromise(result)) {
+      return result.then(
+        (value) => {
+          context[Symbol.dispose]();
+          return value;
+        },
+        (error) => {
+          throw endFailed(context, error);
+        },
+      ) as T;
     }
-    return result.finally(() => context[Symbol.dispose]()) as T;
+    context[Symbol.dispose]();
+    return result;
+  }
+
+  /** Ends the context of work that has thrown; gives what to throw. */
+  function endFailed(context: Context, error: unknown): unknown {
+    try {
+      context[Symbol.dispose]();
+      return error;
+    } catch (worse) {
+      const errors = [error];
+      addErrors(errors, worse);
+      return new AggregateError(
+        errors,
+        `withContext: the work failed, and then callbacks of context ${show(context.name)}`,
+      );
+    }
   }
 
   function adopt(handle: ContextHandle): Context {
     checkContextHandle(handle, host.heapId, table.count);
-    host.core.shared.pass();
+    requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
     if (!registry.adopt(index, handle.generation)) throw refuseAdoption(handle);
     const root = wrapStored(index, null);
@@ -168,21 +191,42 @@ export function createContexts(host: Host): Contexts {
 
   function close(): void {
     const errors: unknown[] = [];
+    endRoots(errors);
+    // Callbacks may have made new ones. What they make from now on would have no end.
+    closed = true;
+    endRoots(errors);
+    // Left are those that could not end, or are just being ended: a callback of theirs detaches.
+    for (const context of [...byIndex.values()].reverse()) context.abandon(errors);
+    if (errors.length > 0) {
+      const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
+      throw new AggregateError(errors, `detach: ${what} as contexts ended`);
+    }
+  }
+
+  function endRoots(errors: unknown[]): void {
     for (const root of [...roots]) {
       try {
         root[Symbol.dispose]();
       } catch (error) {
-        if (error instanceof AggregateError) errors.push(...error.errors);
-        else errors.push(error);
+        addErrors(errors, error);
       }
     }
-    if (errors.length > 0) {
-      throw new AggregateError(errors, `detach: ${errors.length} contexts could not end in order`);
-    }
+  }
+
+  function requireOpen(call: string): void {
+    host.core.shared.pass();
+    if (!closed) return;
+    throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
   }
 
   return { create, within, roots: () => [...roots], adopt, contextOf, close };
 }
 
+/** What was thrown; of what has several errors in it, these. */
+function addErrors(errors: unknown[], thrown: unknown): void {
+  if (!(thrown instanceof AggregateError)) errors.push(thrown);
+  else for (const error of thrown.errors) errors.push(error);
+}
+
 const isPromise = (value: unknown): value is Promise<unknown> =>
-  typeof (value as { finally?: unknown } | null)?.finally === 'function';
+  typeof (value as { then?: unknown } | null)?.then === 'function';

@@ -18,12 +18,14 @@ import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/i
 import {
   claimSlot,
   createLocks,
+  createObjectLocks,
   currentThreadWord,
   freeSlot,
   isPoisoned,
   isThreadAlive,
   type Locks,
   numberedWord,
+  type ObjectLocks,
   reportDeath,
   type ThreadWord,
   throwIfPoisoned,
@@ -74,6 +76,8 @@ export interface HeapCore {
   solo(): Calls;
   /** How objects get and lose their blocks. */
   readonly placement: Placement;
+  /** Locks that stand in objects. What is done under one is done in `news.telling`: news I1. */
+  readonly objectLocks: ObjectLocks;
   /** The error for an address that is no live block. */
   readonly diagnose: Diagnose;
   /** Takes back what threads left behind that ended without detaching. */
@@ -180,6 +184,8 @@ function openCore(
   const diagnose = createDiagnose(memory, sound);
   const gates = createGates(memory, me, locks, mend, recover, news);
   const samples = createSamples(memory, slot);
+  const { checkOpen } = gates.shared;
+  const objectLocks = createObjectLocks(memory, me, by.lockTimeoutMs, locks, checkOpen, recover);
   gates.shared.abandon(REHEARSAL);
   // point: attach.reset
   cache.reset();
@@ -266,6 +272,7 @@ function openCore(
       }
       return solo;
     },
+    objectLocks,
     diagnose: (asked, address) => look((looker) => createDiagnose(memory, looker)(asked, address)),
     recover: () => news.telling(recover),
     recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),

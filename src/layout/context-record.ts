@@ -225,11 +225,12 @@ export function contextOwner(
   // Read while its owner moves it, the way up may be long; it is never longer than the table.
   for (let steps = 0; steps <= table.count; steps++) {
     const record = recordAt(table, at);
+    // In this order: of a context that becomes a root the slot is written first.
+    const parent = getParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);
     if (phase === UNSETTLED_CONTEXT) return contextSlot(state);
     if (phase !== LIVE_CONTEXT) return -1;
-    const parent = getParent(u32, record);
     if (parent === 0) return contextSlot(state);
     at = parent;
   }

@@ -1,8 +1,8 @@
 /**
  * Locks: one 64-byte line each, in the order in which they may be taken.
  *
- * Taken and released by sync/mutex.ts; recovery, verification and poison look at the words, repair
- * and observe/ have to do with the counters.
+ * Taken and released by sync/mutex.ts, the word itself by sync/lock-word.ts; recovery, verification
+ * and poison look at the words, repair and observe/ have to do with the counters.
  *
  *     word   field          access   meaning
  *     0      lock word      atomic   0 = free, else the owner's thread word; bit 31 = waiters
@@ -52,11 +52,12 @@ export const CLOSED_BLOCKS = 5;
 export const lockLine = (table: WordIndex, lock: LockIndex): WordIndex =>
   (table + lock * LOCK_WORDS) as WordIndex;
 
-/** The word that Atomics.wait waits on. */
+/** The word that is taken, and that Atomics.wait waits on. */
 export const lockWordIndex = (line: WordIndex): number => line + LOCK_WORD;
+/** The lock whose word this is. */
+export const lockOfWord = (table: WordIndex, word: number): LockIndex =>
+  ((word - LOCK_WORD - table) / LOCK_WORDS) as LockIndex;
 export const peekLock = (i32: Int32Array, line: WordIndex): number => i32[line + LOCK_WORD];
-export const casLock = (i32: Int32Array, line: WordIndex, from: number, to: number): number =>
-  Atomics.compareExchange(i32, line + LOCK_WORD, from, to);
 export const swapLock = (i32: Int32Array, line: WordIndex, to: number): number =>
   Atomics.exchange(i32, line + LOCK_WORD, to);
 

@@ -1,13 +1,15 @@
 /**
  * Threads come and go: claiming a slot, giving it back, being alone, being dead.
  *
- * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery.
+ * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery, and by who
+ * waits for a lock.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
  * I2  An unsafe call announces itself in `solo` before it looks whether it is alone, and a thread
  *     that attaches claims its slot before it looks at `solo`: one of the two sees the other.
- * I3  A report stands as long as the dead thread's word does in any lock, slot or in `solo`.
+ * I3  A report stands as long as the dead thread's word does in any lock of the table, slot or in
+ *     `solo`. Locks in objects are not known: for those, object-locks I3.
  */
 
 import type { SlotIndex } from '../base/index.js';
@@ -80,6 +82,14 @@ export function freeSlot(memory: HeapMemory, slot: SlotIndex): void {
   storeOwner(memory.i32, memory.geometry.registry, slot, 0);
 }
 
+/** Is a slot this thread's? Others may be claimed and freed meanwhile. */
+export function hasSlot({ i32, geometry }: HeapMemory, word: ThreadWord): boolean {
+  for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
+    if (loadOwner(i32, geometry.registry, slot) === word) return true;
+  }
+  return false;
+}
+
 /** How many slots are claimed now. */
 export function countAttached(memory: HeapMemory): number {
   const { i32, geometry } = memory;
@@ -108,6 +118,28 @@ export function leaveSolo(memory: HeapMemory): void {
   // point: solo.leave
   storeSolo(i32, geometry.header, 0);
   Atomics.notify(i32, soloWordIndex(geometry.header));
+}
+
+/**
+ * Does what is right only while the thread with this word is not attached. Should it attach now, it
+ * waits as it would for a solo section (I2). False when it is attached, or `work` says so, or
+ * somebody else keeps threads waiting at this moment.
+ */
+export function whileUnattached(
+  memory: HeapMemory,
+  me: ThreadWord,
+  word: ThreadWord,
+  work: () => boolean,
+): boolean {
+  if (hasSlot(memory, word)) return false;
+  // point: solo.enter
+  // Failure: another thread is in a solo section, or does what this one is about to do.
+  if (casSolo(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
+  try {
+    return !hasSlot(memory, word) && work();
+  } finally {
+    leaveSolo(memory);
+  }
 }
 
 /** Waits up to `limitMs` for the end of a solo section; who is in it after that, 0 = nobody. */

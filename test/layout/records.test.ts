@@ -147,10 +147,10 @@ test('locks: words and counters keep apart, each lock on a line of its own', (t)
   const line = layout.lockLine(at, layout.PAGE_LOCK);
   t.is((layout.lockLine(at, layout.RECOVERY_LOCK) * 4) % 64, 0);
   t.is(line - layout.lockLine(at, (layout.PAGE_LOCK - 1) as layout.LockIndex), 16);
-  layout.swapLock(i32, line, 0);
-  t.is(layout.casLock(i32, line, 0, 77), 0);
-  t.is(layout.casLock(i32, line, 0, 78), 77);
-  t.is(layout.peekLock(i32, line), 77);
+  t.is(layout.lockOfWord(at, layout.lockWordIndex(line)), layout.PAGE_LOCK);
+  layout.swapLock(i32, line, 77);
+  t.is(layout.swapLock(i32, line, 78), 77);
+  t.is(i32[layout.lockWordIndex(line)], 78);
 });
 
 test('registry: a slot is claimed once, 256 slots keep apart', (t) => {

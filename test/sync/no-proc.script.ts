@@ -15,6 +15,7 @@ import { instrument } from '../points/instrument.js';
 import type { KillOrder } from '../points/kill.parts.js';
 import { countAttached, ended, nextMessage } from '../workers.js';
 import type { NoProcTask } from './no-proc.worker.js';
+import { attachTo, type ObjectOrder } from './object-lock.parts.js';
 
 const WORKER = new URL('./no-proc.worker.js', import.meta.url);
 const LOCK_TIMEOUT_MS = 300;
@@ -28,6 +29,14 @@ const makeHeap = (): SharedHeap =>
 
 function start(handle: HeapHandle, task: NoProcTask): Worker {
   return new Worker(WORKER, { workerData: { handle, task } });
+}
+
+/** A thread at the lock of an object. */
+function startAtObject(heap: SharedHeap, word: number, act: ObjectOrder['act']) {
+  const words = twoWords();
+  const workerData: ObjectOrder = { handle: heap.handle, word, act, words };
+  const worker = new Worker(new URL('./object-lock.worker.js', import.meta.url), { workerData });
+  return { worker, there: arrived(words, 1) };
 }
 
 const twoWords = () => new Int32Array(new SharedArrayBuffer(8));
@@ -253,6 +262,54 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     await answer;
     await exit;
     return { meanwhile, said, ...stateOf(heap) };
+  },
+
+  /** A watched worker is terminated with an object's lock: one waits for it, main comes later. */
+  async object() {
+    const heap = makeHeap();
+    const [first, second] = [heap.calloc_ts(1, 64) >>> 2, heap.calloc_ts(1, 64) >>> 2];
+    const victim = startAtObject(heap, first, 'hold');
+    await victim.there;
+    // In one object somebody waits while it dies, in the other nobody.
+    heap.i32[second] = heap.i32[first];
+    const waiter = startAtObject(heap, first, 'wait');
+    const said = nextMessage<string>(waiter.worker);
+    const exit = ended(waiter.worker);
+    await waiter.there;
+    heap.watch(victim.worker);
+    await victim.worker.terminate();
+    const waited = await said;
+    await exit;
+    const { objectLocks, detach } = attachTo(heap.handle);
+    const outcomes = [waited];
+    for (const word of [first, second, second]) {
+      outcomes.push(objectLocks.acquire(word));
+      objectLocks.release(word);
+    }
+    detach();
+    return { outcomes, ...stateOf(heap) };
+  },
+
+  /** Nobody knows that an object's owner is dead: main gives up, and goes on once it is told. */
+  async objectTimeout() {
+    const heap = makeHeap();
+    const core = attachTo(heap.handle);
+    const { objectLocks } = core;
+    const word = heap.calloc_ts(1, 64) >>> 2;
+    const victim = startAtObject(heap, word, 'hold');
+    const { threadId } = victim.worker;
+    await victim.there;
+    const alive = attempt(() => objectLocks.acquire(word));
+    await victim.worker.terminate();
+    const dead = attempt(() => objectLocks.acquire(word));
+    const kept = (heap.i32[word] & 0x7fffffff) === numberedWord(threadId);
+    core.recoverThread(threadId);
+    const outcomes = [objectLocks.acquire(word)];
+    objectLocks.release(word);
+    outcomes.push(objectLocks.acquire(word));
+    objectLocks.release(word);
+    core.detach();
+    return { alive, dead, kept, outcomes, ...stateOf(heap) };
   },
 
   /** More threads end than can be reported at a time: none is forgotten. */

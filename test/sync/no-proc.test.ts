@@ -135,6 +135,29 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with a solo section of a dead thread', 
   t.deepEqual(held, []);
 });
 
+test('objectLocks: a watched owner is taken over, by who waits and by who comes later', async (t) => {
+  t.deepEqual(await play(t, 'object'), {
+    outcomes: ['taken over', 'clean', 'taken over', 'clean'],
+    ...QUIET,
+    recoveries: 1,
+  });
+});
+
+test('ERR_SHMALLOC_LOCK_TIMEOUT: objectLocks, until the death of the owner is reported', async (t) => {
+  const { alive, dead, ...rest } = await play<{ alive: Attempt; dead: Attempt }>(
+    t,
+    'objectTimeout',
+  );
+  assertGaveUp(t, alive, 'the owner lives');
+  assertGaveUp(t, dead, 'the owner is dead');
+  t.deepEqual(rest as object, {
+    kept: true,
+    outcomes: ['taken over', 'clean'],
+    ...QUIET,
+    recoveries: 1,
+  });
+});
+
 test('lockTimeoutMs: a worker waits longer, and goes on when the lock is free', async (t) => {
   t.like(await play(t, 'patience'), { meanwhile: 'waits', said: 'done', held: [], problems: [] });
 });

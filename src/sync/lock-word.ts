@@ -1,0 +1,159 @@
+/**
+ * Lock words: one word of shared memory that a thread takes, gives back, and may die with.
+ *
+ * What mutex.ts (the heap's ranked locks) and object-locks.ts (locks in objects) are built on. Any
+ * thread.
+ *
+ * A lock word has three states: 0, owner, owner with waiters (as in Drepper, "Futexes are tricky",
+ * mutex 3), so that a release without waiters makes no system call. A waiter spins on plain loads
+ * first, then sets the waiters bit and sleeps, with a time limit: a thread that dies between its
+ * release and its notify must not leave others asleep. When the limit ends and the word has not
+ * moved, the waiter looks whether the owner lives. A dead owner's lock is taken over: the word
+ * becomes the waiter's, who then has to see to what the lock guards (as with robust futexes, whose
+ * new owner is told EOWNERDEAD; the checked model of these rules is in test/model).
+ *
+ * I1  Who has waited takes the lock with the waiters bit set: others may still sleep.
+ * I2  A wait ends: with the lock, with the heap found poisoned, or, for a main thread where nobody
+ *     can tell whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT. (A worker waits on there,
+ *     until the owner's end is reported.)
+ * I3  A dead thread's word never comes back: what was seen to be a dead owner's is that until one
+ *     waiter seizes it.
+ */
+
+import { HeapError, probeStack, RESCUE_FRAMES } from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import { isPoisoned, throwIfPoisoned } from './poison.js';
+import { type ThreadWord, WAITERS } from './thread-word.js';
+import { isThreadAlive } from './threads.js';
+
+/** Node 24 and later: tells the processor that this is a spin loop. */
+const pause = (Atomics as { pause?: () => void }).pause;
+const SPINS = pause === undefined ? 500 : 60;
+/** A sleeping waiter looks again after this long, woken or not. */
+const WAIT_LIMIT_MS = 5;
+
+/** The locks' callers are to be checked for what only a mistake in this package would break. */
+export const CHECKED = globalThis.process?.env?.SHMALLOC_CHECKED === '1';
+
+/** What the locks of one kind do in their own way; asked where a thread has to wait, no sooner. */
+export interface LockKind {
+  /** The lock, as messages call it. */
+  nameOf(word: number): string;
+  /** The error for a thread that asks for a lock that it has. */
+  ownError(word: number): Error;
+  /**
+   * The owner is dead, or (`alive` undefined) nobody can tell. Makes the word this thread's by
+   * `seize`; false where it is not to be had yet. When it throws, the word is not this thread's.
+   */
+  takeOver(word: number, seen: number, alive: false | undefined): boolean;
+}
+
+/** One thread's way to the lock words of one kind. */
+export interface LockWords {
+  /** Takes a lock that is free; false when somebody has it. */
+  take(word: number): boolean;
+  /**
+   * Takes a lock that somebody had at `started`; blocks. True: the owner was dead.
+   * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
+   */
+  wait(word: number, started: number): boolean;
+  /** Makes a dead owner's word this thread's; false when another waiter was quicker. */
+  seize(word: number, seen: number): boolean;
+  /** Gives a lock back. The caller holds it. */
+  release(word: number): void;
+  /** Does this thread hold it? */
+  isMine(word: number): boolean;
+}
+
+/** @param lockTimeoutMs how long to wait for an owner of whom nobody can tell whether it lives */
+export function createLockWords(
+  memory: HeapMemory,
+  me: ThreadWord,
+  lockTimeoutMs: number,
+  kind: LockKind,
+): LockWords {
+  const { i32 } = memory;
+  let lastDead = 0;
+
+  function take(word: number): boolean {
+    // point: lock.take
+    // Failure: somebody has it.
+    return Atomics.compareExchange(i32, word, 0, me) === 0;
+  }
+
+  function release(word: number): void {
+    // point: lock.release
+    if (Atomics.exchange(i32, word, 0) < 0) {
+      // point: lock.notify
+      Atomics.notify(i32, word, 1);
+    }
+  }
+
+  // Plain: only this thread writes its own word, and only this thread takes it away.
+  const isMine = (word: number): boolean => (i32[word] & ~WAITERS) === me;
+
+  function wait(word: number, started: number): boolean {
+    // Here, where nothing is half done, and not on the way to the dead owner that may be found.
+    probeStack(RESCUE_FRAMES);
+    if (isMine(word)) throw kind.ownError(word);
+    const wasDead = !spin(word) && sleepUntilTaken(word, started);
+    if (isPoisoned(memory)) {
+      release(word);
+      throwIfPoisoned(memory);
+    }
+    return wasDead;
+  }
+
+  function spin(word: number): boolean {
+    for (let n = 0; n < SPINS; n++) {
+      // A plain load may be late, never wrong for long; the compare-and-swap decides.
+      if (i32[word] === 0 && Atomics.compareExchange(i32, word, 0, me) === 0) return true;
+      if (pause !== undefined) pause();
+    }
+    return false;
+  }
+
+  /** True: the owner was dead. */
+  function sleepUntilTaken(word: number, started: number): boolean {
+    for (;;) {
+      // A failed swap from 0 says what is there now. No ABA: the word names the owner, and whoever
+      // owns it now is waited for, whether or not it is the one that was seen.
+      let seen = Atomics.compareExchange(i32, word, 0, me | WAITERS);
+      if (seen === 0) return false;
+      if (seen > 0) {
+        // point: lock.mark
+        if (Atomics.compareExchange(i32, word, seen, seen | WAITERS) !== seen) continue;
+        seen |= WAITERS;
+      }
+      const owner = (seen & ~WAITERS) as ThreadWord;
+      // Who was found dead before may have held more than one lock: no need to wait for those.
+      if (owner !== lastDead) Atomics.wait(i32, word, seen, WAIT_LIMIT_MS);
+      if (i32[word] !== seen) continue;
+      throwIfPoisoned(memory);
+      const alive = isThreadAlive(memory, owner);
+      if (alive) continue;
+      if (alive === false) lastDead = owner;
+      if (kind.takeOver(word, seen, alive)) return true;
+      if (alive === undefined) checkTimeout(word, started);
+    }
+  }
+
+  function seize(word: number, seen: number): boolean {
+    // point: lock.takeover
+    // Failure: another waiter has it now. No ABA: I3.
+    return Atomics.compareExchange(i32, word, seen, me | WAITERS) === seen;
+  }
+
+  function checkTimeout(word: number, started: number): void {
+    if (performance.now() - started < lockTimeoutMs) return;
+    throw new HeapError(
+      'ERR_SHMALLOC_LOCK_TIMEOUT',
+      `waited ${lockTimeoutMs} ms for ${kind.nameOf(word)} of this heap, and nobody can tell ` +
+        'whether the thread that holds it still lives: there is no /proc to look into. Let the ' +
+        'heap watch its workers (heap.watch(worker), or a HeapPool), or make it with a longer ' +
+        'lockTimeoutMs',
+    );
+  }
+
+  return { take, wait, seize, release, isMine };
+}

@@ -1,0 +1,315 @@
+/**
+ * Proves that a lock in an object is held by one thread at a time, and that the death of its owner
+ * is settled by recovery, told to one thread, and waited for by none.
+ *
+ * Deaths at every point of the protocol: object-lock-deaths.test.ts. Without /proc: no-proc.test.ts.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import { SharedHeap } from 'shmalloc';
+import type { HeapCore } from '../../src/heap/index.js';
+import * as layout from '../../src/layout/index.js';
+import { poison } from '../../src/sync/index.js';
+import { heldIn, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
+import { ended, nextMessage } from '../workers.js';
+import { attachTo, type CountAnswer, changeOnce, type ObjectOrder } from './object-lock.parts.js';
+
+const WORKER = new URL('./object-lock.worker.js', import.meta.url);
+/** So that a thread that is about to wait is waiting. */
+const SETTLE_MS = 60;
+
+interface Scene {
+  readonly heap: SharedHeap;
+  /** Main's second attachment: the one with object locks. */
+  readonly core: HeapCore;
+  /** Index of the lock word; two more of the object follow it. */
+  readonly word: number;
+}
+
+function makeScene(): Scene {
+  const heap = SharedHeap.create({ size: '8MiB', threads: 8 });
+  return { heap, core: attachTo(heap.handle), word: heap.calloc_ts(1, 64) >>> 2 };
+}
+
+function assertWhole(t: ExecutionContext, { heap, core, word }: Scene): void {
+  t.is(heap.i32[word], 0, 'nobody has the lock');
+  core.detach();
+  t.deepEqual(heldIn(heap), []);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  heap.detach();
+}
+
+type Order = Pick<ObjectOrder, 'act' | 'rounds'>;
+
+const NO_ANSWER: CountAnswer = { takenOver: 0, wrong: [] };
+
+interface Guest<T> {
+  readonly worker: Worker;
+  /** What it says at its end. */
+  readonly answer: Promise<T>;
+  readonly end: Promise<number>;
+}
+
+/** Starts a thread, and comes back when it is at it. */
+async function start<T>({ heap, word }: Pick<Scene, 'heap' | 'word'>, order: Order) {
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const workerData: ObjectOrder = { handle: heap.handle, word, words, ...order };
+  const worker = new Worker(WORKER, { workerData });
+  // Now, and not when it is waited for: it may be done before that.
+  const guest: Guest<T> = { worker, answer: nextMessage<T>(worker), end: ended(worker) };
+  // Who is killed does not answer.
+  guest.answer.catch(() => {});
+  while (Atomics.load(words, 0) === 0) await setTimeout(1);
+  return guest;
+}
+
+async function kill({ worker, end }: Guest<unknown>): Promise<void> {
+  await worker.terminate();
+  await end;
+}
+
+test('objectLocks: one thread at a time, main and workers, with calls of the heap inside', async (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  const ROUNDS = 20_000;
+  const workers = await Promise.all(
+    [1, 2, 3].map(() => start<CountAnswer>(scene, { act: 'count', rounds: ROUNDS })),
+  );
+  const own: CountAnswer = { takenOver: 0, wrong: [] };
+  for (let n = 0; n < ROUNDS; n++) changeOnce(core, word, n, own);
+  for (const { answer, end } of workers) {
+    t.deepEqual(await answer, { takenOver: 0, wrong: [] });
+    await end;
+  }
+  t.deepEqual(own, { takenOver: 0, wrong: [] });
+  t.is(heap.i32[word + 1], 4 * ROUNDS);
+  t.is(heap.i32[word + 2], 4 * ROUNDS);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.isMine: while it is held by this thread', async (t) => {
+  const scene = makeScene();
+  const { core, word } = scene;
+  t.false(core.objectLocks.isMine(word));
+  t.is(core.objectLocks.acquire(word), 'clean');
+  t.true(core.objectLocks.isMine(word));
+  core.objectLocks.release(word);
+  t.false(core.objectLocks.isMine(word));
+  const guest = await start(scene, { act: 'hold' });
+  t.false(core.objectLocks.isMine(word));
+  await kill(guest);
+  t.is(core.objectLocks.acquire(word), 'taken over');
+  t.true(core.objectLocks.isMine(word));
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: refuses a thread that has the lock, and leaves it that', (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  core.objectLocks.acquire(word);
+  const held = heap.i32[word];
+  t.throws(() => core.objectLocks.acquire(word), {
+    name: 'HeapError',
+    code: 'ERR_SHMALLOC_LOCK_HELD',
+    message: new RegExp(`the lock at 0x${(word * 4).toString(16)}: this thread has it`),
+  });
+  t.is(heap.i32[word], held);
+  core.objectLocks.release(word);
+  t.is(core.objectLocks.acquire(word), 'clean', 'the heap is sound');
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: two locks at a time, in whatever order', (t) => {
+  const scene = makeScene();
+  const { core, word } = scene;
+  t.is(core.objectLocks.acquire(word), 'clean');
+  t.is(core.objectLocks.acquire(word + 4), 'clean');
+  core.objectLocks.release(word);
+  t.true(core.objectLocks.isMine(word + 4));
+  core.objectLocks.release(word + 4);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: refuses a thread that has detached', (t) => {
+  const { heap, core, word } = makeScene();
+  core.detach();
+  t.throws(() => core.objectLocks.acquire(word), { code: 'ERR_SHMALLOC_DETACHED' });
+  t.is(heap.i32[word], 0);
+  heap.detach();
+});
+
+test('objectLocks.acquire: a terminated owner is recovered, and told of once', async (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  await kill(await start(scene, { act: 'hold' }));
+  t.not(heap.i32[word], 0);
+  t.is(core.objectLocks.acquire(word), 'taken over');
+  t.is(heap.stats().recovery.recoveries, 1, 'recovered before the lock was taken');
+  core.objectLocks.release(word);
+  t.is(core.objectLocks.acquire(word), 'clean');
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: an owner that was recovered long ago is as dead', async (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  await kill(await start(scene, { act: 'hold' }));
+  t.is(heap.recover().slots, 1);
+  t.is(core.objectLocks.acquire(word), 'taken over');
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: of those who wait for a terminated owner one is told', async (t) => {
+  const scene = makeScene();
+  const owner = await start(scene, { act: 'hold' });
+  const waiters = await Promise.all([1, 2, 3].map(() => start<string>(scene, { act: 'wait' })));
+  await setTimeout(SETTLE_MS);
+  await kill(owner);
+  const outcomes = await Promise.all(waiters.map(({ answer }) => answer));
+  t.deepEqual(outcomes.sort(), ['clean', 'clean', 'taken over']);
+  await Promise.all(waiters.map(({ end }) => end));
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: who takes over and dies is taken over', async (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  await kill(await start(scene, { act: 'hold' }));
+  const first = heap.i32[word];
+  await kill(await start(scene, { act: 'hold' }));
+  t.not(heap.i32[word], first);
+  t.is(core.objectLocks.acquire(word), 'taken over');
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: waits for a recovery that another thread is at', async (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  await kill(await start(scene, { act: 'hold' }));
+  const dead = heap.i32[word];
+  const recovery = lockWordOf(heap, layout.RECOVERY_LOCK);
+  heap.i32[recovery] = layout.loadOwner(heap.i32, core.memory.geometry.registry, core.slotIndex);
+  const waiter = await start<string>(scene, { act: 'wait' });
+  await setTimeout(SETTLE_MS);
+  t.is(heap.i32[word] & 0x7fffffff, dead, 'it is the dead owner that has the lock');
+  Atomics.store(heap.i32, recovery, 0);
+  Atomics.notify(heap.i32, recovery);
+  t.is(await waiter.answer, 'taken over');
+  await waiter.end;
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: where recovery fails nothing is taken', async (t) => {
+  const { heap, core, word } = makeScene();
+  await kill(await start({ heap, word }, { act: 'hold' }));
+  const dead = heap.i32[word];
+  // Main has the recovery lock: to ask for it again is what recovery finds wrong.
+  const { registry } = core.memory.geometry;
+  heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = layout.loadOwner(
+    heap.i32,
+    registry,
+    core.slotIndex,
+  );
+  t.throws(() => core.objectLocks.acquire(word), { message: /\((mutex|object-locks) I1\)/ });
+  t.is(heap.i32[word] & 0x7fffffff, dead);
+  t.throws(() => core.objectLocks.acquire(word), { code: 'ERR_SHMALLOC_CORRUPTION' });
+  t.is(heap.i32[word] & 0x7fffffff, dead);
+  core.detach();
+  heap.detach();
+});
+
+test('objectLocks.acquire: a poisoned heap refuses, also who waits', async (t) => {
+  const { heap, core, word } = makeScene();
+  core.objectLocks.acquire(word);
+  const waiter = await start<string>({ heap, word }, { act: 'wait' });
+  await setTimeout(SETTLE_MS);
+  poison(memoryOf(heap), 'said by a test (spans I1)');
+  t.is(await waiter.answer, 'ERR_SHMALLOC_CORRUPTION');
+  await waiter.end;
+  core.objectLocks.release(word);
+  t.is(heap.i32[word], 0);
+  t.throws(() => core.objectLocks.acquire(word), { message: /refuses all work: .*spans I1/ });
+  t.is(heap.i32[word], 0);
+  core.detach();
+  heap.detach();
+});
+
+/** Goes down to the end of the stack and does something at every depth on the way back up. */
+function dive(act: () => void): void {
+  try {
+    dive(act);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  act();
+}
+
+/** Each dive's act runs so often: after that the stack is deep enough for anything. */
+const ACTS = 150;
+
+test('objectLocks: a stack that ends in acquire has changed nothing, and never ends in release', (t) => {
+  const scene = makeScene();
+  const { core, word } = scene;
+  const { i32 } = core.memory;
+  const { acquire, release } = core.objectLocks;
+  const overflows = { before: 0, under: 0 };
+  for (let round = 0; round < 300; round++) {
+    let acts = 0;
+    const act = () => {
+      if (acts++ > ACTS) return;
+      try {
+        acquire(word);
+      } catch (error) {
+        overflows.before++;
+        throw error;
+      }
+      overflows.under++;
+      i32[word + 1]++;
+      i32[word + 2]++;
+      release(word);
+      overflows.under--;
+    };
+    try {
+      dive(act);
+    } catch (error) {
+      t.true(error instanceof RangeError, String(error));
+    }
+    if (i32[word] !== 0) break;
+  }
+  t.true(overflows.before > 100, `${overflows.before} overflows`);
+  t.is(overflows.under, 0);
+  t.is(i32[word + 1], i32[word + 2]);
+  assertWhole(t, scene);
+});
+
+test('objectLocks: threads that are terminated while they change an object, again and again', async (t) => {
+  const random = new Random(seedOf(t));
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  const KILLS = 16;
+  const own: CountAnswer = { takenOver: 0, wrong: [] };
+  const survivor = await start<CountAnswer>(scene, { act: 'count', rounds: 200_000 });
+  for (let n = 0; n < KILLS; n++) {
+    const victim = await start<CountAnswer>(scene, { act: 'count' });
+    await setTimeout(random.below(12));
+    await kill(victim);
+    // It ends by itself where it finds something wrong.
+    own.wrong.push(...(await victim.answer.catch(() => NO_ANSWER)).wrong);
+    // A turn of its own, so that deaths are found by main too.
+    for (let m = 0; m < 50; m++) changeOnce(core, word, m, own);
+  }
+  const { takenOver, wrong } = await survivor.answer;
+  await survivor.end;
+  t.deepEqual([...wrong, ...own.wrong], []);
+  t.log(`${KILLS} deaths, ${takenOver + own.takenOver} of them with the lock`);
+  t.true(takenOver + own.takenOver <= KILLS);
+  t.is(heap.i32[word + 1], heap.i32[word + 2]);
+  assertWhole(t, scene);
+});

@@ -16,6 +16,12 @@ const AT_LIMIT = LIMIT;
 const AT_OBJECTS = OBJECTS;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = 0xffff;
+/**
+ * Such a size and a granule less one, under this mask, are whole granules. Without the sign bit: what
+ * may be negative and what may not are compared as floating-point numbers.
+ */
+const GRANULES_MASK = 0x1fff0;
+const GRANULE_LESS_ONE = GRANULE_BYTES - 1;
 /** An object longer than this part of the longest chunk gets a chunk of its own. */
 const OWN_SHARE = 4;
 
@@ -30,9 +36,9 @@ export class BumpContext extends Context {
     const u32 = this.#u32;
     const at = this.at;
     const address = u32[at + AT_CURSOR];
-    const bytes = (size + GRANULE_BYTES - 1) & -GRANULE_BYTES;
-    // Of 0 bytes there are objects too, each with an address of its own.
-    if (bytes > (u32[at + AT_LIMIT] - address) >>> 0 || bytes === 0) {
+    const bytes = (size + GRANULE_LESS_ONE) & GRANULES_MASK;
+    // 0 bytes do not fit here either: there are such objects too, each with an address of its own.
+    if ((bytes - 1) >>> 0 >= (u32[at + AT_LIMIT] - address) >>> 0) {
       return this.#mallocSlow(size, false);
     }
     u32[at + AT_OBJECTS]++;

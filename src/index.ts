@@ -16,6 +16,7 @@ export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
   type BlockUser,
+  type ContextLabel,
   type DebugOptions,
   HEAP_CHANNELS,
   type HeapCorruptedEvent,
@@ -31,24 +32,32 @@ export {
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,
-  type ViewConstructor,
 } from './face/index.js';
 export type { Operation } from './layout/index.js';
 export {
   type AnyElement,
+  Context,
+  type ContextHandle,
+  type ContextOptions,
+  type ContextStats,
+  type ContextType,
   type ElementOf,
   type ElementType,
   Vector,
   type VectorHandle,
   type VectorOptions,
+  type ViewConstructor,
   type ViewOf,
 } from './objects/index.js';
 export type {
+  ContextNode,
+  ContextTotals,
   FragmentationStats,
   HeapMap,
   HeapStats,
   HexdumpOptions,
   LargeStats,
+  LeakedContext,
   LeakGroup,
   Leaks,
   LockStats,

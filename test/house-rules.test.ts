@@ -1,6 +1,6 @@
 /**
  * Proves the rules of the house on the source itself: who imports whom, where Atomics are, that
- * workers and benchmarks use what users use, and what no source file has in it.
+ * workers, benchmarks and examples use what users use, and what no source file has in it.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -74,7 +74,7 @@ function strip(text: string, keepStrings = false): string {
 }
 
 const src = readSources('src');
-const users = [...readSources('workers'), ...readSources('bench')];
+const users = [...readSources('workers'), ...readSources('bench'), ...readSources('examples')];
 const layerOf = (path: string): string => path.split('/')[1];
 
 /** The file that a relative import names, from the project's root. */
@@ -178,7 +178,7 @@ test('src: Atomics are in layout/ and sync/ only', (t) => {
   );
 });
 
-test('workers, bench: import the public entries, packages, Node modules and neighbours only', (t) => {
+test('workers, bench, examples: import the public entries, packages, Node modules and neighbours only', (t) => {
   const faults = users.flatMap((source) =>
     source.imports
       .filter(({ from }) => from.startsWith('..') || from.startsWith('/') || from.includes('/src/'))
@@ -211,7 +211,7 @@ for (const [what, pattern] of Object.entries(FORBIDDEN)) {
 }
 
 for (const [what, pattern] of Object.entries(FORBIDDEN_ANYWHERE)) {
-  test(`src, workers, bench: no ${what}`, (t) => {
+  test(`src, workers, bench, examples: no ${what}`, (t) => {
     const found = [...src, ...users].flatMap(({ path, text }) =>
       text
         .split('\n')

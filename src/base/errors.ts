@@ -44,7 +44,8 @@ export type InvalidAddressReason =
   | 'untouched'
   | 'freed'
   | 'interior'
-  | 'owned';
+  | 'owned'
+  | 'foreign';
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
   return Object.assign(error, { code });

@@ -34,7 +34,7 @@ export interface HeapOptions {
   threads?: number;
   /**
    * How many memory contexts there can be at a time: up to 1,048,576, default one for every 64 KiB of
-   * the heap, 64 at least. Each costs 256 bytes of it, touched when it is first used; 0 = none.
+   * the heap, 64 at least. Each takes 256 bytes of it, committed when first used; 0 = none.
    */
   contexts?: number;
   /** Lay the heap into this buffer, say that of a shared WebAssembly.Memory. Not a growable one. */

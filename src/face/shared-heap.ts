@@ -25,7 +25,7 @@ import {
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
-import { addHost } from '../objects/index.js';
+import { type ViewConstructor, viewOf } from '../objects/index.js';
 import {
   createMetricSource,
   type HeapStats,
@@ -39,26 +39,12 @@ import {
   resetStats,
 } from '../observe/index.js';
 import { createEnding, type Ending, reportAtEnd } from './at-end.js';
+import { ContextHeap } from './context-heap.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
 import { createListener, publishLife } from './events.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
-import { InspectableHeap } from './inspectable-heap.js';
 import { type ShowOptions, writerOf, writeToStderr } from './write-out.js';
-
-/** The typed arrays that can lie over a block. */
-export type ViewConstructor =
-  | Int8ArrayConstructor
-  | Uint8ArrayConstructor
-  | Uint8ClampedArrayConstructor
-  | Int16ArrayConstructor
-  | Uint16ArrayConstructor
-  | Int32ArrayConstructor
-  | Uint32ArrayConstructor
-  | Float32ArrayConstructor
-  | Float64ArrayConstructor
-  | BigInt64ArrayConstructor
-  | BigUint64ArrayConstructor;
 
 /** This thread's attachments, by heap id. */
 const attached = new Map<string, SharedHeap>();
@@ -92,7 +78,7 @@ if (!isMainThread) {
  * heap.free_ts(p);
  * ```
  */
-export class SharedHeap extends InspectableHeap {
+export class SharedHeap extends ContextHeap {
   readonly #core: HeapCore;
   readonly #id: string;
   readonly #metrics = createMetricSource();
@@ -167,7 +153,7 @@ export class SharedHeap extends InspectableHeap {
       ? createDebug(plain, fields.debug, threadId, writeToStderr)
       : null;
     const core = debug?.core ?? softenFrees(plain, fields.debug);
-    super(core, debug);
+    super(core, debug, { heapId: fields.id, threadId, scribble: fields.debug.scribble });
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);
     this.u8 = memory.u8;
@@ -188,7 +174,6 @@ export class SharedHeap extends InspectableHeap {
     this.realloc_ts = core.shared.realloc;
     this.alignedAlloc_ts = core.shared.alignedAlloc;
     attached.set(fields.id, this);
-    addHost(this, { core, heapId: fields.id, threadId });
   }
 
   /** Tells subscribers, who see the thread attached and may go on from there. */
@@ -343,9 +328,7 @@ export class SharedHeap extends InspectableHeap {
           `do not lie inside the block's ${usable} bytes`,
       );
     }
-    // Every typed array can lie over shared memory; the types of some constructors do not say so.
-    const buffer = this.#core.memory.buffer as unknown as ArrayBuffer;
-    return new ArrayType(buffer, address + byteOffset, length) as InstanceType<C>;
+    return viewOf(this.#core.memory, ArrayType, (address + byteOffset) as Address, length);
   }
 
   /** What the heap holds and what was done with it. Threads: any. Cost: about 20 microseconds. */
@@ -452,12 +435,21 @@ export class SharedHeap extends InspectableHeap {
   }
 
   /**
-   * Gives this thread's caches and slot back; blocks stay live. Every later malloc or free of this
-   * instance throws ERR_SHMALLOC_DETACHED; attaching again gives a new one. A worker that exits
-   * detaches by itself.
+   * Gives this thread's caches and slot back, and ends its contexts; blocks stay live. Every later
+   * malloc or free of this instance throws ERR_SHMALLOC_DETACHED; attaching again gives a new one. A
+   * worker that exits detaches by itself.
+   * @throws AggregateError of what callbacks of contexts have thrown, when all is done
    */
   detach(): void {
     this.#ending.run();
+    try {
+      if (attached.get(this.#id) === this) this.closeContexts();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave(): void {
     this.#core.detach();
     if (attached.get(this.#id) !== this) return;
     attached.delete(this.#id);

@@ -324,10 +324,18 @@ export function createCalls(
     else pop(reservedClass);
   }
 
+  /** Never without its tag: a sweep for orphans must not take it for what it was before. */
   function commitOwned(address: Address): void {
-    commit(address);
+    if (reservedClass === LARGE_TAG) {
+      large.commit(address, OWNED_LARGE);
+      return;
+    }
     // point: place.own
-    tags[address >>> SHIFT] = reservedClass === LARGE_TAG ? OWNED_LARGE : OWNED;
+    tags[address >>> SHIFT] = OWNED;
+    // point: pop.count
+    f64[mallocs + reservedClass] += 1;
+    // point: pop.top
+    u32[tops + reservedClass] -= 1;
   }
 
   function pass(): void {

@@ -17,10 +17,8 @@
 
 import {
   type Address,
-  GRANULE_SHIFT,
   HeapCorruptionError,
   NULL,
-  OWNED_LARGE,
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
@@ -74,7 +72,7 @@ export interface Ended {
 }
 
 export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: SlotIndex): Ended {
-  const { i32, u32, tags, geometry } = memory;
+  const { i32, u32, geometry } = memory;
   const slot = slotRecord(geometry.slots, slotIndex);
   const contexts = contextTable(geometry);
   const ended: Ended = { contexts: 0, blocks: 0 };
@@ -104,7 +102,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     setIntentWord(u32, slot, word);
     // point: end.publish
     u32[word] = NULL;
-    settling.putAway(block, tags[block >>> GRANULE_SHIFT] === OWNED_LARGE);
+    settling.putAway(block);
     // point: end.done
     setIntentWord(u32, slot, 0);
     ended.blocks++;
@@ -130,8 +128,10 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     while (depths[at] === 0) {
       path.push(at);
       const record = recordAt(contexts, at);
-      const state = loadRecord(i32, record);
-      const parent = contextPhase(state) === LIVE_CONTEXT ? getParent(u32, record) : 0;
+      const isLive = contextPhase(loadRecord(i32, record)) === LIVE_CONTEXT;
+      // Before its state is read again, as the root's: of one that becomes a root that is written
+      // first.
+      const parent = isLive ? getParent(u32, record) : 0;
       // What another thread is making right now may lie behind what was the frontier.
       if (parent === 0 || parent >= depths.length) break;
       if (path.length > depths.length) {

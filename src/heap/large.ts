@@ -10,7 +10,14 @@
  * I3  What follows the first store of a free may fail; the free does not.
  */
 
-import { type Address, LARGE, PAGE_BYTES, type PageIndex, type WordIndex } from '../base/index.js';
+import {
+  type Address,
+  LARGE,
+  PAGE_BYTES,
+  type PageIndex,
+  type SizeClass,
+  type WordIndex,
+} from '../base/index.js';
 import {
   addSlotCounter,
   getRun,
@@ -40,8 +47,8 @@ export interface LargeBlocks {
   reserve(pages: number, alignPages: number, growing: boolean): Address;
   /** Does the run just reserved read as zero? */
   wasFresh(): boolean;
-  /** Hands a reserved run out as a large block. The caller returns right after. */
-  commit(address: Address): void;
+  /** Hands a reserved run out as a large block, with this tag. The caller returns right after. */
+  commit(address: Address, tag?: SizeClass): void;
   /**
    * Frees a large block. `retracted` is called when it is this slot's own again, before anybody else
    * can have its pages; it must not throw.
@@ -74,13 +81,13 @@ export function createLargeBlocks(
     return (run.page * PAGE_BYTES) as Address;
   }
 
-  function commit(address: Address): void {
+  function commit(address: Address, tag: SizeClass = LARGE): void {
     const page = pageOf(address);
     // point: large.count
     addSlotCounter(f64, slot, LARGE_MALLOCS, 1);
     addSlotCounter(f64, slot, LARGE_MALLOC_BYTES, bytesOf(address));
     // point: large.tag
-    tags[address >>> 4] = LARGE;
+    tags[address >>> 4] = tag;
     // point: large.commit
     pageHeap.commitRun(page, LARGE_RUN, 0);
   }

@@ -14,12 +14,19 @@
  *     is half done, and the gate tries again at the thread's next call, whatever that is.
  */
 
-import { HeapCorruptionError, isStackOverflow, probeStack, RESCUE_FRAMES } from '../base/index.js';
+import {
+  HeapCorruptionError,
+  isStackOverflow,
+  probeStack,
+  RESCUE_FRAMES,
+  type SlotIndex,
+} from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { type Locks, poison } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { freeReserved } from './recover.js';
 import type { Repairs } from './repair.js';
+import { forgetRetracted } from './settle.js';
 
 /**
  * No error: to mend is to be rehearsed. A function that runs for the first time is compiled first,
@@ -72,6 +79,7 @@ export function createMend(
     // Where the stack has ended this throws, with no lock held: the next call tries again.
     probeStack(RESCUE_FRAMES);
     try {
+      if (slot >= 0) forgetRetracted(memory, slot as SlotIndex);
       freeReserved(memory, locks, pageHeap, slot);
     } catch (worse) {
       mendLocks(worse);

@@ -13,7 +13,7 @@
  *     nobody's.
  * I2  While it stands this thread does nothing else in the heap, and its stack has room: nothing is
  *     flushed, so what was on the stack is there still. A large block's intent ends before its pages
- *     are given back.
+ *     are given back. What stands after an error names no word that others might change.
  * I3  What follows the store into the word may fail; the call does not. The intent stands then, and
  *     the next call ends it.
  */
@@ -36,6 +36,8 @@ import {
   getRun,
   getTop,
   type HeapMemory,
+  noteOwned,
+  nowhereWord,
   pageOf,
   pageRecord,
   runPages,
@@ -122,6 +124,7 @@ export function createPlacement(
       return NULL;
     }
     const blockBytes = calls.reservedBytes(block);
+    noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);
     setIntentIn(u32, slot, block);
     setIntentOut(u32, slot, old);
@@ -188,6 +191,11 @@ export function createPlacement(
   }
 
   function giveLarge(old: Address): void {
+    // Should the page lock not be had, the intent stands while others go on with the word.
+    // point: place.settled
+    setIntentIn(u32, slot, NULL);
+    // point: place.nowhere
+    setIntentWord(u32, slot, nowhereWord(geometry));
     try {
       gate.enter();
       try {

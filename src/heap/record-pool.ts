@@ -28,6 +28,8 @@ export interface RecordPool {
   take(owner: number): number;
   /** Gives a record back: nothing of it may be touched after. */
   give(index: number): void;
+  /** The same for one whose word 0 is 0 already. */
+  remember(index: number): void;
 }
 
 export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPool {
@@ -73,5 +75,5 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
     given.push(index);
   }
 
-  return { take, give };
+  return { take, give, remember: (index) => given.push(index) };
 }

@@ -12,10 +12,9 @@
 import {
   type Address,
   GRANULE_SHIFT,
-  HeapCorruptionError,
-  hex,
   LARGE,
   NULL,
+  OWNED_LARGE,
   type SizeClass,
   type SlotIndex,
   type WordIndex,
@@ -29,10 +28,13 @@ import {
   getRun,
   getSpanHead,
   type HeapMemory,
+  nowhereWord,
   PAGE_LOCK,
+  type PageRecord,
   pageOf,
   pageRecord,
   RESERVED_RUN,
+  runKind,
   runOwner,
   setIntentIn,
   setIntentOut,
@@ -42,15 +44,13 @@ import {
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Cache } from './cache.js';
-import { inspect } from './inspect.js';
-import type { Looker } from './looker.js';
 import type { PageHeap } from './page-heap.js';
 
 export interface Settling {
   /** Ends the slot's intent; false if it has none. Its large blocks are RESERVED by the slot after. */
   settle(): boolean;
   /** Takes a block that is nobody's: on the slot's stack, or RESERVED by it. */
-  putAway(block: Address, isLarge: boolean): void;
+  putAway(block: Address): void;
 }
 
 /** @param cache that of the slot, whoever's thread this is */
@@ -63,7 +63,7 @@ export function createSettling(
 ): Settling {
   const { i32, u32, tags, geometry } = memory;
   const slot = slotRecord(geometry.slots, slotIndex);
-  const looker: Looker = { acquire: locks.acquire, release: locks.release, broken: false };
+  const recordOf = (block: Address): PageRecord => pageRecord(geometry.pageTable, pageOf(block));
 
   function settle(): boolean {
     const word = getIntentWord(u32, slot);
@@ -81,16 +81,15 @@ export function createSettling(
 
   function settleBlock(word: WordIndex, block: Address): void {
     if (block === 0 || u32[word] === block) return;
-    const place = inspect(memory, looker, block);
-    // By the slot: it is given back with all such runs.
-    if (place.is === 'reserved') return;
-    if (place.is !== 'block' || place.start !== block) {
-      throw new HeapCorruptionError(
-        `slot ${slotIndex} was placing ${hex(block)}, and no block begins there (slot I7)`,
-      );
+    const tag = tags[block >>> GRANULE_SHIFT];
+    if (isLargeTag(tag)) {
+      // RESERVED by the slot: it is given back with all such runs.
+      if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
+    } else if (tag !== 0) {
+      if (isOnStack(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
+      else putAway(block);
     }
-    const isLarge = place.sizeClass === LARGE;
-    if (isLarge || !isOnStack(place.sizeClass, block)) putAway(block, isLarge);
+    // Without a tag it is on the stack, or RESERVED.
   }
 
   function isOnStack(c: SizeClass, block: Address): boolean {
@@ -98,8 +97,8 @@ export function createSettling(
     return u32.subarray(bottom, bottom + cachedBlocks(u32, slot, c)).includes(block);
   }
 
-  function putAway(block: Address, isLarge: boolean): void {
-    if (!isLarge) {
+  function putAway(block: Address): void {
+    if (!isLargeTag(tags[block >>> GRANULE_SHIFT])) {
       cache.takeOrphan(spanClass(i32, geometry, block), block);
       return;
     }
@@ -112,6 +111,20 @@ export function createSettling(
   }
 
   return { settle, putAway };
+}
+
+/** A run of its own: an object's, or the program's, which an object frees for it. */
+const isLargeTag = (tag: number): boolean => tag === OWNED_LARGE || tag === LARGE;
+
+/**
+ * Before the runs go back that a slot has RESERVED: ends an intent for one of them. After it could be
+ * anybody's.
+ */
+export function forgetRetracted({ i32, u32, geometry }: HeapMemory, slotIndex: SlotIndex): void {
+  const slot = slotRecord(geometry.slots, slotIndex);
+  if (getIntentWord(u32, slot) !== nowhereWord(geometry)) return;
+  const run = getRun(i32, pageRecord(geometry.pageTable, pageOf(getIntentOut(u32, slot))));
+  if (runKind(run) === RESERVED_RUN) setIntentWord(u32, slot, 0);
 }
 
 /** The size class of a span that a live block lies in. */

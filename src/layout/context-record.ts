@@ -14,7 +14,7 @@
  *     6      cursor       address: where the next object goes
  *     7      limit        address: where the current chunk ends
  *     8      start        address: where the current chunk begins
- *     9      chunk        index of the current chunk's record, whose chain has all the others
+ *     9      chunk        index of the last chunk's record: the chain has all of them
  *     10     chunks       how many
  *     11     bytes        of all of them
  *     12     objects      that are live
@@ -25,7 +25,8 @@
  *     17     maxBytes     of the largest chunk that is not one object's own
  *     18     nextBytes    of the chunk to come
  *     19     storages     index of the record of the last shared vector's storage
- *     20..43 freeLists    sets: address of the first freed object, by the logarithm of its size
+ *     20     keeper       index of the record of the chunk that a reset keeps; 0 = none yet
+ *     21..43 freeLists    sets: address of the first freed object, by the logarithm of its size
  *     44..53 name         one byte its length, then UTF-8
  *     54..63 ident        the same
  *
@@ -35,6 +36,9 @@
  *     in the state of its root. RELEASED: a root that nobody owns, to be adopted.
  * I2  A context's parent is in use, and has the same owner. Children end before their parents.
  * I3  Record 0 is no context: its cursor and limit are 0, so that an allocation in it finds no room.
+ * I4  While its owner is not at work on it, the chunk records that name it are those of its chain and
+ *     its storages; chunks and bytes are how many the chain has, and the sum of theirs; the place of
+ *     the next object lies inside one of them.
  */
 
 import {
@@ -69,7 +73,8 @@ const INITIAL_BYTES = EPOCH + 1;
 const MAX_BYTES = INITIAL_BYTES + 1;
 const NEXT_BYTES = MAX_BYTES + 1;
 const STORAGES = NEXT_BYTES + 1;
-const FREE_LISTS = STORAGES + 1;
+const KEEPER = STORAGES + 1;
+const FREE_LISTS = KEEPER + 1;
 const NAME = 44;
 const IDENT = 54;
 export const CONTEXT_RECORD_WORDS = 64;
@@ -174,6 +179,8 @@ export const getNextBytes = getter(NEXT_BYTES);
 export const setNextBytes = setter(NEXT_BYTES);
 export const getStorages = getter(STORAGES);
 export const setStorages = setter(STORAGES);
+export const getKeeper = getter(KEEPER);
+export const setKeeper = setter(KEEPER);
 
 /** Word of the list of freed objects of `2 ** log` bytes. */
 export const freeListWord = (record: WordIndex, log: number): number =>
@@ -224,11 +231,12 @@ export function contextOwner(
   // Read while its owner moves it, the way up may be long; it is never longer than the table.
   for (let steps = 0; steps <= table.count; steps++) {
     const record = recordAt(table, at);
+    // In this order: of a context that becomes a root the slot is written first.
+    const parent = getParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);
     if (phase === UNSETTLED_CONTEXT) return contextSlot(state);
     if (phase !== LIVE_CONTEXT) return -1;
-    const parent = getParent(u32, record);
     if (parent === 0) return contextSlot(state);
     at = parent;
   }

@@ -246,6 +246,9 @@ export function computeGeometry(
   };
 }
 
+/** A word that is 0 for ever: in the null page (I4). */
+export const nowhereWord = ({ base }: Geometry): WordIndex => (base / WORD_BYTES + 1) as WordIndex;
+
 /** The page that an address lies in. */
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;
 

@@ -37,7 +37,7 @@
 
 import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
 
-const VECTOR_MAGIC = 0x76656374;
+export const VECTOR_MAGIC = 0x76656374;
 
 const TYPE = 1;
 const STRIDE = TYPE + 1;

@@ -15,6 +15,10 @@ export interface Host {
   readonly heapId: string;
   /** This thread, in worker_threads. */
   readonly threadId: number;
+  /** Freed memory is painted over (the debug option `scribble`). */
+  readonly scribble: boolean;
+  /** All contexts of the heap as text, for who finds it full. */
+  describe(): string;
 }
 
 const hosts = new WeakMap<object, Host>();

@@ -20,7 +20,6 @@
 import { type Address, HeapError, HeapExhaustedError, hex, type WordIndex } from '../base/index.js';
 import type { Fill } from '../heap/index.js';
 import {
-  addVersion,
   CONTEXT_VECTOR,
   chunkTable,
   chunkWord,
@@ -30,7 +29,6 @@ import {
   generationWord,
   getVectorData,
   isMarkedEnded,
-  loadVersion,
   nurseryWord,
   recordAt,
   SHARED_VECTOR,
@@ -39,7 +37,6 @@ import {
   storageLockWord,
   storageSerialWord,
   storageVersionWord,
-  storeRecord,
   VECTOR_HEADER_BYTES,
   type VectorFields,
   vectorDataWord,
@@ -48,7 +45,9 @@ import {
   vectorVersionWord,
   writeVectorHeader,
 } from '../layout/index.js';
+import { Context } from './context.js';
 import type { Host } from './host.js';
+import { clearStorage, endStorage } from './vector-storage.js';
 
 /** What vectors need of the context that they live in. */
 export interface VectorContext {
@@ -65,16 +64,9 @@ export interface VectorContext {
   addStorage(): number;
 }
 
-const contexts = new WeakMap<object, VectorContext>();
-
-/** From now on vectors can be made in `context`. */
-export function addVectorContext(context: object, implementation: VectorContext): void {
-  contexts.set(context, implementation);
-}
-
 /** What is behind a context; undefined where it is none. */
 export const vectorContextOf = (value: unknown): VectorContext | undefined =>
-  typeof value === 'object' && value !== null ? contexts.get(value) : undefined;
+  value instanceof Context ? value.forVectors() : undefined;
 
 /** A vector's place in memory. */
 export abstract class VectorHome {
@@ -338,42 +330,6 @@ class StorageHome extends VectorHome {
       // It stays marked, for the next one that lets go of the lock, or the next recovery.
     }
   }
-}
-
-/** Takes a storage's block from it: it is no vector's any more. The caller has its lock. */
-function clearStorage({ core }: Host, record: WordIndex): void {
-  const { i32, u32 } = core.memory;
-  const version = storageVersionWord(record);
-  u32[storageSerialWord(record)] = 0;
-  // Readers look again, and find the serial gone. Even, also where a dead thread has left it odd.
-  addVersion(i32, version, 2 - (loadVersion(i32, version) & 1));
-  core.placement.remove(chunkWord(record));
-}
-
-/**
- * Ends the storage of a shared vector: waits for its lock, gives its block back, then its record,
- * which is free then. Nothing of the record may be touched after.
- *
- * Called when its context ends or is reset, by the thread that has the context. `left`: by a thread
- * that had the lock when somebody else wanted to.
- */
-export function endStorage(host: Host, chunk: number, left = false): void {
-  const { memory, objectLocks, news } = host.core;
-  const record = recordAt(chunkTable(memory.geometry), chunk);
-  const lock = storageLockWord(record);
-  news.telling(() => {
-    objectLocks.acquire(lock);
-    try {
-      // Another one may have had the lock in between.
-      if (left && !isMarkedEnded(memory.i32, record)) return;
-      clearStorage(host, record);
-      // Before the lock: whoever gets it next must not do this again.
-      // point: storage.free
-      storeRecord(memory.i32, record, 0);
-    } finally {
-      objectLocks.release(lock);
-    }
-  });
 }
 
 /** A new vector in a context, without a storage. */

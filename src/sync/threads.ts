@@ -1,13 +1,15 @@
 /**
  * Threads come and go: claiming a slot, giving it back, being alone, being dead.
  *
- * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery.
+ * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery, and by who
+ * waits for a lock.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
  * I2  An unsafe call announces itself in `solo` before it looks whether it is alone, and a thread
  *     that attaches claims its slot before it looks at `solo`: one of the two sees the other.
- * I3  A report stands as long as the dead thread's word does in any lock, slot or in `solo`.
+ * I3  A report stands as long as the dead thread's word does in any lock of the table, slot or in
+ *     `solo`. Locks in objects are not known: for those, object-locks I3.
  */
 
 import type { SlotIndex } from '../base/index.js';

@@ -272,7 +272,13 @@ test('SharedHeap.recover: takes back slot and cached blocks of a terminated work
   t.true(cachedBytes > 0);
   await worker.terminate();
   t.is(countAttached(heap.stats()), 2, 'it could not detach');
-  t.deepEqual(heap.recover(), { slots: 1, locks: 0, blocks: cachedBytes / 64, runs: 0, contexts: 0 });
+  t.deepEqual(heap.recover(), {
+    slots: 1,
+    locks: 0,
+    blocks: cachedBytes / 64,
+    runs: 0,
+    contexts: 0,
+  });
   t.deepEqual(heap.recover(), { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 });
   const stats = heap.stats();
   t.is(countAttached(stats), 1);

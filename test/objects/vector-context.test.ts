@@ -8,7 +8,6 @@ import test, { type ExecutionContext } from 'ava';
 import { HeapError, SharedHeap, Vector, type VectorHandle } from 'shmalloc';
 import { assertIdentity, heldIn } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
-import { fakeContext } from './fake-context.js';
 import type { VectorTask } from './vector.worker.js';
 
 const ENDED = { instanceOf: HeapError, code: 'ERR_SHMALLOC_CONTEXT_ENDED' };
@@ -25,14 +24,14 @@ for (const kind of ['bump', 'set'] as const) {
 
     test(`${title}: grows, and goes with a reset and with the context`, (t) => {
       using heap = SharedHeap.create({ size: '16MiB' });
-      const context = fakeContext(heap, kind);
+      const context = heap.createContext('vectors', { kind });
       const vector = Vector.create(context, Float64Array, { shared });
       for (let n = 0; n < 10_000; n++) vector.push(n);
       vector.insert(5, -1);
       t.is(vector.remove(5), -1);
       t.is(vector.length, 10_000);
       t.true(vector.toArray().every((value, n) => value === n));
-      if (kind === 'set' || shared) t.true(context.count() <= 2, 'old storages are given back');
+      if (kind === 'set') t.true(context.stats().objects <= 2, 'old storages are given back');
       {
         using same = vector;
         t.is(same.at(-1), 9999);
@@ -60,7 +59,7 @@ for (const kind of ['bump', 'set'] as const) {
 
     test(`${title}: delete ends it at once`, (t) => {
       using heap = SharedHeap.create({ size: '16MiB' });
-      const context = fakeContext(heap, kind);
+      const context = heap.createContext('vectors', { kind });
       const vector = Vector.create(context, { bytes: 10 }, { shared });
       const other = Vector.attach<Uint8Array>(heap, vector.handle);
       vector.push(new Uint8Array(10));
@@ -76,7 +75,7 @@ for (const kind of ['bump', 'set'] as const) {
 
 test('Vector in a context: attached by the heap it has all but growth', (t) => {
   using heap = SharedHeap.create({ size: '16MiB' });
-  const context = fakeContext(heap);
+  const context = heap.createContext('vectors');
   const vector = Vector.create(context, Int32Array, { capacity: 4 });
   const attached = Vector.attach(heap, vector.handle);
   while (vector.length < vector.capacity) attached.push(attached.length);
@@ -91,7 +90,7 @@ test('Vector: what a thread has in contexts and was making ends when it detaches
   const keeper = SharedHeap.create({ size: '16MiB' });
   const { handle } = keeper;
   const vectors = [false, true].map((shared) =>
-    Vector.create(fakeContext(keeper), Int8Array, { shared }),
+    Vector.create(keeper.createContext('vectors'), Int8Array, { shared }),
   );
   const inHeap = Vector.create(keeper, Int8Array);
   inHeap.push(5);

@@ -10,7 +10,6 @@ import test from 'ava';
 import fc from 'fast-check';
 import { type AnyElement, type ElementType, SharedHeap, Vector } from 'shmalloc';
 import { checkIdentity, seedOf } from '../helpers.js';
-import { fakeContext } from './fake-context.js';
 
 type Call =
   | { readonly call: 'push' | 'set' | 'insert'; readonly at: number; readonly n: number }
@@ -127,7 +126,8 @@ test('Vector: as an array does, in all homes and with all kinds of elements', (t
   const calls = fc.array(fc.tuple(fc.nat(5), anyCall), { maxLength: 60, size: 'max' });
   const homes = fc.constantFrom('heap', 'bump', 'set');
   const property = fc.property(homes, fc.boolean(), calls, (home, shared, steps) => {
-    const context = home === 'heap' ? undefined : fakeContext(heap, home as 'bump' | 'set');
+    const context =
+      home === 'heap' ? undefined : heap.createContext('vectors', { kind: home as 'bump' | 'set' });
     const pairs = KINDS.map(([type, value]) => new Pair(context ?? heap, type, shared, value));
     try {
       for (const [which, call] of steps) {

@@ -6,7 +6,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type HeapHandle, SharedHeap, Vector, type VectorHandle } from 'shmalloc';
 import { Random } from '../helpers.js';
-import { fakeContext } from './fake-context.js';
 
 export interface VectorTask {
   readonly act: 'push' | 'churn' | 'records' | 'own-context' | 'push-until-ended';
@@ -97,7 +96,7 @@ function records({ heap, task }: Life): void {
 }
 
 function ownContext({ heap }: Life): void {
-  const vector = Vector.create(fakeContext(heap), Int32Array, { shared: true });
+  const vector = Vector.create(heap.createContext('vectors'), Int32Array, { shared: true });
   parentPort?.postMessage({ vector: vector.handle });
   for (;;) vector.push(3);
 }

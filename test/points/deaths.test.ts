@@ -18,7 +18,8 @@ import {
   rescue,
   VICTIM,
 } from './deaths.js';
-import { SCENARIOS, type Scenario } from './scenarios.js';
+import type { Scenario } from './program.js';
+import { SCENARIOS } from './scenarios.js';
 import {
   attach,
   copyHeap,

@@ -5,7 +5,8 @@
 
 import type { Address } from 'shmalloc';
 import type { SlotIndex } from '../../src/base/index.js';
-import { type Blocks, PAGES, Program, type Scenario, SMALL, TINY } from './scenarios.js';
+import { endReleased, objectFaults, usedContexts } from './objects.js';
+import { type Blocks, PAGES, Program, type Scenario, SMALL, TINY } from './program.js';
 import {
   attach,
   copyHeap,
@@ -21,6 +22,8 @@ import {
   withHook,
 } from './simulation.js';
 
+/** In heaps of scenarios with objects. */
+const CONTEXTS = 40;
 const MAIN = 1;
 export const VICTIM = 2;
 const CORPSE = 7;
@@ -53,13 +56,13 @@ export interface Stage {
 
 export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
   everybodyLives();
-  const memory = makeHeap(lib, threads, scenario.debug);
+  const memory = makeHeap(lib, threads, scenario.debug, scenario.objects ? CONTEXTS : 0);
   const books = new Set<Address>();
-  const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [] };
-  if (!scenario.alone) scenario.setup?.(new Program(attach(lib, memory, MAIN), books), blocks);
+  const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [], contexts: [], handles: [] };
+  if (!scenario.alone) scenario.setup?.(new Program(lib, attach(lib, memory, MAIN), books), blocks);
   const dead = scenario.corpse === undefined ? [] : [CORPSE];
   const staged = scenario.corpse === undefined ? memory : layOut(lib, scenario, memory, books);
-  const victim = new Program(attach(lib, staged, VICTIM), books);
+  const victim = new Program(lib, attach(lib, staged, VICTIM), books);
   victim.unsafe = scenario.alone === true;
   scenario.prepare?.(victim, blocks);
   return { memory: staged, victim, blocks, dead };
@@ -68,7 +71,7 @@ export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
 /** The heap with a thread in it that has died at the corpse's point. */
 function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: Set<Address>) {
   if (corpse === undefined) throw new Error('no corpse');
-  const program = new Program(attach(lib, memory, CORPSE), new Set(books));
+  const program = new Program(lib, attach(lib, memory, CORPSE), new Set(books));
   let left: HeapMemory | undefined;
   let passages = 0;
   withHook(
@@ -107,7 +110,7 @@ export type Rescue = 'recover' | 'work';
 /** A rescue by a new thread, in a copy of the heap that a death left. */
 export function rescue(lib: Library, death: Death, how: Rescue): Program {
   const memory = copyHeap(lib, death.memory);
-  const program = new Program(attach(lib, memory, rescuerOf(death)), new Set(death.books));
+  const program = new Program(lib, attach(lib, memory, rescuerOf(death)), new Set(death.books));
   carryOut(program, how, death);
   return program;
 }
@@ -127,7 +130,7 @@ export function eachRescuerDeath(
     { memory, id, dead: death.dead, survivor: death.survivor, state: () => program ?? before },
     (second) => show({ ...second, doubtful: [...death.doubtful, ...second.doubtful] }),
     () => {
-      program = new Program(attach(lib, memory, id), before.books);
+      program = new Program(lib, attach(lib, memory, id), before.books);
       carryOut(program, how, death);
     },
   );
@@ -180,6 +183,7 @@ export function faultsOf(lib: Library, death: Death, { core, books }: Program): 
   for (const lock of heldLocks(lib, core.memory)) faults.push(`left behind: ${lock}`);
   for (const slot of slotsOf(lib, core, death.dead)) faults.push(`left behind: slot ${slot}`);
   faults.push(...leftBehind(lib, core.memory));
+  faults.push(...objectFaults(lib, core));
   const live = liveBlocks(core);
   for (const address of live) if (!books.has(address)) faults.push(`lost: ${address}`);
   for (const address of books) {
@@ -211,6 +215,7 @@ function slotsOf({ layout }: Library, { memory }: HeapCore, ids: readonly number
 
 /** Frees everything that is live, by whomever: what is left in the heap then. */
 export function faultsOfEmptying(lib: Library, { core }: Program): string[] {
+  endReleased(lib, core);
   for (const address of liveBlocks(core)) core.shared.free(address);
   // Those who live are sent after the dead, for their caches.
   die(MAIN);
@@ -218,7 +223,9 @@ export function faultsOfEmptying(lib: Library, { core }: Program): string[] {
   core.detach();
   const last = attach(lib, core.memory, LAST);
   const { problems, liveBlocks: live, cachedBlocks, spans } = last.verify(true);
-  const faults = problems.map(({ invariant, message }) => `emptied: ${invariant}: ${message}`);
+  const faults = objectFaults(lib, last);
+  for (const index of usedContexts(lib, core.memory)) faults.push(`emptied: context ${index}`);
+  faults.push(...problems.map(({ invariant, message }) => `emptied: ${invariant}: ${message}`));
   if (live + cachedBlocks + spans > 0) {
     faults.push(`emptied: ${live} live, ${cachedBlocks} cached, ${spans} spans`);
   }

@@ -38,6 +38,9 @@ const ROLES: readonly Role[] = [
     corpse: { part: 'records', point: 'debug.live', passage: RECORDS_HELD + 1 },
     debug: true,
   },
+  { part: 'contexts' },
+  { part: 'rescue', corpse: { part: 'contexts', point: 'place.entry' } },
+  { part: 'rescue', corpse: { part: 'contexts', point: 'large.reserve' } },
 ];
 
 const BYTES = 8 * 1024 * 1024;

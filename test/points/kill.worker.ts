@@ -78,6 +78,28 @@ function records(heap: SharedHeap): void {
   heap.detach();
 }
 
+/** A tree of contexts: chained, reset, moved, released, adopted and ended. */
+function contexts(heap: SharedHeap): void {
+  const options = { maxBytes: 64 * KIB };
+  const root = heap.createContext('root', options);
+  const child = root.createContext('child', { ...options, kind: 'set' });
+  for (const context of [root, child]) {
+    for (const size of [3, 3, 3, 20, 100]) context.malloc(size * KIB);
+  }
+  root.resetOnly();
+  child.setParent(null);
+  child.setParent(root);
+  const adopted = heap.adoptContext(root.release());
+  const others = Array.from({ length: 12 }, () =>
+    adopted.createContext('other', { initialBytes: 16 * KIB }),
+  );
+  for (const context of others) context.malloc(1);
+  adopted.deleteChildren();
+  adopted.malloc(90 * KIB);
+  adopted.createContext('last').malloc(9 * KIB);
+  heap.detach();
+}
+
 /** Needs what the dead hold, then recovers them. */
 function rescue(heap: SharedHeap): void {
   heap.free_ts(heap.malloc_ts(16 * KIB));
@@ -91,5 +113,6 @@ if (part === 'tour') tour(heap);
 else if (part === 'reserve') reserve(heap);
 else if (part === 'unsafe') unsafe(heap);
 else if (part === 'records') records(heap);
+else if (part === 'contexts') contexts(heap);
 else rescue(heap);
 parentPort?.postMessage(passages);

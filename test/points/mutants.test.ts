@@ -15,7 +15,8 @@ import {
   faultsOfEmptying,
   rescue,
 } from './deaths.js';
-import { SCENARIOS, type Scenario } from './scenarios.js';
+import type { Scenario } from './program.js';
+import { SCENARIOS } from './scenarios.js';
 import { type Library, loadLibrary } from './simulation.js';
 
 interface Mutant {
@@ -158,6 +159,70 @@ const MUTANTS: readonly Mutant[] = [
     to: '$1 publish(block, stack);',
   },
   {
+    rule: 'an intent is settled while the dead stacks are as they were',
+    seenIn: 'a context grows chunk by chunk',
+    file: 'recover',
+    from: /settling\.settle\(\);(\s*let blocks = [^;]*;)/,
+    to: '$1 settling.settle();',
+  },
+  {
+    rule: 'an intent stands before its block is committed',
+    seenIn: 'a context grows chunk by chunk',
+    file: 'placement',
+    from: /(globalThis\.shmallocPoint\('place\.intent'\);\s*setIntentWord\([^)]*\);)(\s*calls\.commitOwned\(block\);)/,
+    to: '$2 $1',
+  },
+  {
+    rule: 'an intent ends when the old block is given back, not before',
+    seenIn: 'a context is reset',
+    file: 'placement',
+    from: /(function give\(old, c\) \{)/,
+    to: '$1 setIntentWord(u32, slot, 0);',
+  },
+  {
+    rule: 'there is room on the stack before an intent stands',
+    seenIn: 'contexts end, their chunks flushed on the way',
+    file: 'placement',
+    from: /cache\.flush\(c\);/,
+    to: ';',
+  },
+  {
+    rule: 'chunks of the dead come back',
+    seenIn: 'a context grows chunk by chunk',
+    file: 'end-objects',
+    from: LINE('remove(chunkWord(record));'),
+    to: '',
+  },
+  {
+    rule: 'contexts of the dead end',
+    seenIn: 'a context grows chunk by chunk',
+    file: 'end-objects',
+    from: LINE('endRecords(depths);'),
+    to: '',
+  },
+  {
+    rule: 'roots end last',
+    seenIn: 'a tree of contexts ends',
+    twice: true,
+    file: 'end-objects',
+    from: /depths\[b\] - depths\[a\]/,
+    to: 'depths[a] - depths[b]',
+  },
+  {
+    rule: 'what contexts had is flushed before the slot is free',
+    seenIn: 'a context grows chunk by chunk',
+    file: 'recover',
+    from: /if \(ended\.blocks > 0\)\s*blocks \+= cache\.flushDead\(\);/,
+    to: '',
+  },
+  {
+    rule: 'a sweep for orphans leaves owned blocks alone',
+    seenIn: 'contexts in a heap whose blocks were used before, instrumented',
+    file: 'orphans',
+    from: /\|\| isOwnedTag\(tag\)/,
+    to: '',
+  },
+  {
     rule: 'orphans are looked for when the stacks are empty',
     seenIn: 'instrumented frees, 0 bytes held back',
     file: 'recover',
@@ -189,7 +254,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'a stack that orphans fill is flushed',
     seenIn: 'recovery of a thread that held blocks back',
     file: 'cache',
-    from: /if \(cachedBlocks\(u32, slot, c\) === getLimit\(u32, slot, c\)\)\s*giveLocked\(c, 0, true\);/,
+    from: /if \(cachedBlocks\(u32, slot, c\) >= getLimit\(u32, slot, c\)\)\s*giveLocked\(c, 0, true\);/,
     to: '',
   },
   {

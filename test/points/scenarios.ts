@@ -6,123 +6,20 @@
  */
 
 import type { Address } from 'shmalloc';
-import type { DebugSettings } from '../../src/layout/index.js';
-import type { HeapCore } from './simulation.js';
-
-/** Blocks of this size come in batches of few, so that few stores repeat. */
-export const SMALL = 16 * 1024;
-/** Blocks of this size come in batches of several, with bitmaps of more than one bit a word. */
-export const TINY = 1000;
-/** A page is 8 KiB: large blocks have 9 pages and more, direct ones 16 and more. */
-export const PAGES = (pages: number): number => pages * 8192;
-
-/** After 12 allocations from an empty stack, so many frees fill it to its fence. */
-const FREES_TO_THE_FENCE = 5;
-
-/** What a program was doing when it was cut. */
-export interface InFlight {
-  readonly call: 'malloc' | 'free' | 'realloc';
-  /** The block that is being freed or moved. */
-  readonly address?: Address;
-}
-
-/** A thread's program: its calls, and the books of what it holds. */
-export class Program {
-  readonly core: HeapCore;
-  /** What this program, and those before it, were given and have not freed. */
-  readonly books: Set<Address>;
-  inFlight: InFlight | null = null;
-  unsafe = false;
-
-  constructor(core: HeapCore, books: Set<Address>) {
-    this.core = core;
-    this.books = books;
-  }
-
-  get calls() {
-    return this.unsafe ? this.core.solo() : this.core.shared;
-  }
-
-  malloc(size: number): Address {
-    return this.#take({ call: 'malloc' }, () => this.calls.malloc(size));
-  }
-
-  calloc(size: number): Address {
-    return this.#take({ call: 'malloc' }, () => this.calls.calloc(1, size));
-  }
-
-  aligned(alignment: number, size: number): Address {
-    return this.#take({ call: 'malloc' }, () => this.calls.alignedAlloc(alignment, size));
-  }
-
-  many(count: number, size: number): Address[] {
-    return Array.from({ length: count }, () => this.malloc(size));
-  }
-
-  free(address: Address): void {
-    this.inFlight = { call: 'free', address };
-    this.calls.free(address);
-    this.books.delete(address);
-    this.inFlight = null;
-  }
-
-  freeAll(addresses: readonly Address[]): void {
-    for (const address of addresses) this.free(address);
-  }
-
-  realloc(address: Address, size: number): Address {
-    this.inFlight = { call: 'realloc', address };
-    const moved = this.calls.realloc(address, size);
-    if (moved !== 0) {
-      this.books.delete(address);
-      this.books.add(moved);
-    }
-    this.inFlight = null;
-    return moved;
-  }
-
-  #take(what: InFlight, allocate: () => Address): Address {
-    this.inFlight = what;
-    const address = allocate();
-    if (address !== 0) this.books.add(address);
-    this.inFlight = null;
-    return address;
-  }
-}
-
-/** What setup and preparation leave for the act. */
-export interface Blocks {
-  a: Address;
-  b: Address;
-  list: Address[];
-}
-
-/** A thread that has died at the n-th passage (from 1, the first when not said) of a point. */
-export interface Corpse {
-  readonly point: string;
-  readonly passage?: number;
-  act(program: Program): void;
-}
-
-export interface Scenario {
-  readonly name: string;
-  /** Of an instrumented heap. */
-  readonly debug?: Partial<DebugSettings>;
-  /** By a thread that lives on. */
-  setup?(program: Program, blocks: Blocks): void;
-  /** By the victim, before it is cut. */
-  prepare?(program: Program, blocks: Blocks): void;
-  /** By the victim, cut at every point. */
-  act(program: Program, blocks: Blocks): void;
-  /** What a rescuer does first, where the usual work would not show it. */
-  survivor?(program: Program): void;
-  /** Unsafe calls: the victim is alone in the heap. */
-  readonly alone?: boolean;
-  /** Points that it must pass, to be what its name says. */
-  readonly hits?: readonly string[];
-  /** A thread that died before, in the middle of this: its locks and transits are open. */
-  readonly corpse?: Corpse;
-}
+import { CONTEXT_SCENARIOS } from './context-scenarios.js';
+import {
+  ALL_HELD_BACK,
+  type Blocks,
+  type Corpse,
+  FREES_TO_THE_FENCE,
+  GUARDED,
+  HELD_BACK,
+  PAGES,
+  type Program,
+  type Scenario,
+  SMALL,
+  TINY,
+} from './program.js';
 
 /** Three blocks of `pages` pages side by side, then one more; some of them free again. */
 function neighbours(program: Program, blocks: Blocks, below: boolean, above: boolean): void {
@@ -140,19 +37,6 @@ const flushWithCorpse = {
 };
 
 // ---- instrumented heaps
-
-/** Nothing is held back. */
-const GUARDED: Partial<DebugSettings> = { guardBytes: 16, scribble: true };
-/** A few small blocks are held back, or one that is not. */
-const HELD_BACK: Partial<DebugSettings> = {
-  ...GUARDED,
-  strict: true,
-  preScribble: true,
-  historyEvents: 4,
-  quarantineBytes: 100 * 1024,
-};
-/** All of them are. */
-const ALL_HELD_BACK: Partial<DebugSettings> = { ...HELD_BACK, quarantineBytes: 4 * 1024 * 1024 };
 
 /** Freed blocks of three kinds, more of them than their stacks hold, and one not handed out. */
 const holder: Corpse = {
@@ -543,4 +427,5 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   ...INSTRUMENTED,
+  ...CONTEXT_SCENARIOS,
 ];

@@ -17,6 +17,7 @@ import type * as Base from '../../src/base/index.js';
 import type * as Debug from '../../src/debug/index.js';
 import type * as Heap from '../../src/heap/index.js';
 import type * as Layout from '../../src/layout/index.js';
+import type * as Objects from '../../src/objects/index.js';
 import { type Instrumented, instrument } from './instrument.js';
 
 const THREAD_WORD_DOUBLE = `
@@ -43,6 +44,7 @@ export interface Library {
   readonly layout: typeof Layout;
   readonly base: typeof Base;
   readonly debug: typeof Debug;
+  readonly objects: typeof Objects;
 }
 
 /** A change of one built file: what stands there, and what is to. */
@@ -71,21 +73,23 @@ export async function loadLibrary(change?: Change): Promise<Library> {
     layout: await load('layout/index.js'),
     base: await load('base/index.js'),
     debug: await load('debug/index.js'),
+    objects: await load('objects/index.js'),
   };
 }
 
-/** An empty heap; with debug settings an instrumented one. */
+/** An empty heap; with debug settings an instrumented one; with contexts one that can have some. */
 export function makeHeap(
   { heap, layout }: Library,
   threads = 4,
   debug: Partial<Layout.DebugSettings> = {},
+  contexts = 0,
 ): HeapMemory {
   return heap.createHeap({
     buffer: new SharedArrayBuffer(HEAP_BYTES),
     base: 0,
     bytes: HEAP_BYTES,
     threads,
-    contexts: 16,
+    contexts,
     id: '0123456789abcdef',
     pristine: true,
     lockTimeoutMs: 1000,
@@ -112,13 +116,14 @@ export function everybodyLives(): void {
 }
 
 /**
- * The heap as it is now, in a buffer of its own. User data stays behind, but for that of an
- * instrumented heap: red zones lie among it.
+ * The heap as it is now, in a buffer of its own. User data stays behind, but where red zones lie
+ * among it, or headers of objects.
  */
 export function copyHeap({ layout }: Library, memory: HeapMemory): HeapMemory {
   const { geometry } = memory;
   const buffer = new SharedArrayBuffer(memory.buffer.byteLength);
-  const bytes = geometry.blockRecordsStart !== 0 ? geometry.end : geometry.dataStart;
+  const whole = geometry.blockRecordsStart !== 0 || geometry.contextCount !== 0;
+  const bytes = whole ? geometry.end : geometry.dataStart;
   new Uint8Array(buffer).set(memory.u8.subarray(0, bytes));
   return layout.viewMemory(buffer, geometry);
 }
@@ -134,17 +139,27 @@ export function withHook<T>(hook: (name: string, n: number) => void, work: () =>
   }
 }
 
-/** Addresses of all live blocks. */
-export const liveBlocks = (core: HeapCore): Set<Address> =>
-  new Set(core.eyes.blocksFrom(0, Number.POSITIVE_INFINITY).map(({ address }) => address));
+/** Addresses of all live blocks of programs. */
+export const liveBlocks = (core: HeapCore): Set<Address> => blocksThat(core, false);
+
+/** Addresses of all live blocks that belong to objects. */
+export const ownedBlocks = (core: HeapCore): Set<Address> => blocksThat(core, true);
+
+const blocksThat = (core: HeapCore, areOwned: boolean): Set<Address> =>
+  new Set(
+    core.eyes
+      .blocksFrom(0, Number.POSITIVE_INFINITY)
+      .filter(({ owned }) => (owned !== undefined) === areOwned)
+      .map(({ address }) => address),
+  );
 
 /** Blocks that their records say are some thread's own, freed or not yet handed out: by slot. */
-export function ownBlocks({ layout }: Library, memory: HeapMemory): Map<number, Address[]> {
+export function ownBlocks({ base, layout }: Library, memory: HeapMemory): Map<number, Address[]> {
   const { i32, tags, geometry } = memory;
   const own = new Map<number, Address[]>();
   if (geometry.blockRecordsStart === 0) return own;
   for (let address = geometry.dataStart; address < geometry.end; address += 16) {
-    if (tags[address >>> 4] === 0) continue;
+    if (tags[address >>> 4] === 0 || base.isOwnedTag(tags[address >>> 4] as number)) continue;
     const state = layout.getState(i32, layout.blockRecord(geometry.blockRecords, address));
     if (layout.stateKind(state) === layout.LIVE_BLOCK) continue;
     const slot = layout.stateSlot(state);

@@ -8,7 +8,7 @@
 
 import test from 'ava';
 import type { SlotIndex } from '../../src/base/index.js';
-import { SMALL } from '../points/scenarios.js';
+import { SMALL } from '../points/program.js';
 import {
   attach,
   copyHeap,

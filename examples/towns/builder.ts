@@ -1,0 +1,26 @@
+/**
+ * A thread that makes the data set, and ends. What it has made outlives it: the context of the data
+ * set is released, and belongs to who adopts it. Had the thread died half-way, all would have gone.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { type Address, type ContextHandle, type HeapHandle, SharedHeap } from 'shmalloc';
+import { inventTowns, storeTowns } from './towns.js';
+
+export interface BuilderData {
+  readonly heap: HeapHandle;
+  readonly count: number;
+  readonly seed: number;
+}
+
+export interface Built {
+  readonly root: Address;
+  readonly context: ContextHandle;
+}
+
+const { heap: handle, count, seed } = workerData as BuilderData;
+const heap = SharedHeap.attach(handle);
+const dataSet = heap.createContext('data set', { ident: `seed ${seed}` });
+const root = storeTowns(dataSet, inventTowns(count, seed));
+const built: Built = { root, context: dataSet.release() };
+parentPort?.postMessage(built);

@@ -1,0 +1,212 @@
+/**
+ * Chunks: the memory of a context, a chain of blocks that doubles its steps.
+ *
+ * Called by context.ts and the kinds. Owner thread of the context only. A chunk comes and goes by
+ * placement (heap/placement.ts), so a death in the middle loses none; records are drawn in
+ * layout/chunk-record.ts and layout/context-record.ts.
+ *
+ * I1  Objects never move, and never lie across two chunks.
+ * I2  The keeper, the first chunk that is not one object's own, stays until the context ends.
+ */
+
+import { type Address, NULL, type WordIndex } from '../base/index.js';
+import { createRecordPool } from '../heap/index.js';
+import {
+  type ContextIndex,
+  chunkTable,
+  chunkWord,
+  clearFreeLists,
+  getChunk,
+  getChunkAddress,
+  getChunkBytes,
+  getChunkCount,
+  getChunkStart,
+  getContextBytes,
+  getCursor,
+  getInitialBytes,
+  getKeeper,
+  getMaxBytes,
+  getNextBytes,
+  getNextChunk,
+  getPrevChunk,
+  getStorages,
+  getUsedBefore,
+  recordAt,
+  setChunk,
+  setChunkBytes,
+  setChunkCount,
+  setChunkEnd,
+  setChunkStart,
+  setContextBytes,
+  setCursor,
+  setFreedBytes,
+  setKeeper,
+  setNextBytes,
+  setNextChunk,
+  setObjects,
+  setPrevChunk,
+  setStorages,
+  setUsedBefore,
+} from '../layout/index.js';
+import type { Host } from './host.js';
+import { endStorage } from './vector-storage.js';
+
+/** What freed memory is painted with, as the heap's own debug option does. */
+const SCRIBBLE = 0x55;
+
+export interface Chunks {
+  /** Chains a chunk on that has room for `bytes` bytes, and makes it the current one; false = full. */
+  grow(context: ContextIndex, record: WordIndex, bytes: number): boolean;
+  /** A chunk for one object of `bytes` bytes; the index of its record, 0 = full. */
+  addOwn(context: ContextIndex, record: WordIndex, bytes: number): number;
+  /** Gives that one back. `bytes` is what it was counted as. */
+  dropOwn(record: WordIndex, chunk: number, bytes: number): void;
+  addressOf(chunk: number): Address;
+  bytesOf(chunk: number): number;
+  /** A chunk record without a chunk, for the storage of a shared vector; 0 = none free. */
+  addStorage(context: ContextIndex, record: WordIndex): number;
+  /** Gives all chunks back but the keeper, which is empty then; without `keep` that one too. */
+  clear(record: WordIndex, keep: boolean): void;
+}
+
+export function createChunks(host: Host): Chunks {
+  const { core, scribble } = host;
+  const { memory, placement } = core;
+  const { i32, u32, u8, geometry } = memory;
+  const table = chunkTable(geometry);
+  const pool = createRecordPool(i32, table);
+
+  const at = (chunk: number): WordIndex => recordAt(table, chunk);
+  const addressOf = (chunk: number): Address => getChunkAddress(u32, at(chunk));
+  const bytesOf = (chunk: number): number => getChunkBytes(u32, at(chunk));
+
+  /** A block of at least `bytes` bytes with a record; 0 = there is no room for either. */
+  function take(context: ContextIndex, bytes: number): number {
+    // point: chunk.claim
+    const chunk = pool.take(context);
+    if (chunk === 0) return 0;
+    let block: Address = NULL;
+    try {
+      block = placement.replace(chunkWord(at(chunk)), bytes);
+    } finally {
+      if (block === 0 && addressOf(chunk) === 0) pool.give(chunk);
+    }
+    if (block === 0) return 0;
+    setChunkBytes(u32, at(chunk), placement.bytesOf(block));
+    return chunk;
+  }
+
+  function link(record: WordIndex, chunk: number): void {
+    const last = getChunk(u32, record);
+    setNextChunk(u32, at(chunk), last);
+    setPrevChunk(u32, at(chunk), 0);
+    if (last !== 0) setPrevChunk(u32, at(last), chunk);
+    setChunk(u32, record, chunk);
+    setChunkCount(u32, record, getChunkCount(u32, record) + 1);
+    setContextBytes(u32, record, getContextBytes(u32, record) + bytesOf(chunk));
+  }
+
+  function unlink(record: WordIndex, chunk: number): void {
+    const next = getNextChunk(u32, at(chunk));
+    const prev = getPrevChunk(u32, at(chunk));
+    if (next !== 0) setPrevChunk(u32, at(next), prev);
+    if (prev !== 0) setNextChunk(u32, at(prev), next);
+    else setChunk(u32, record, next);
+    setChunkCount(u32, record, getChunkCount(u32, record) - 1);
+    setContextBytes(u32, record, getContextBytes(u32, record) - bytesOf(chunk));
+  }
+
+  function paint(chunk: number): void {
+    if (scribble) u8.fill(SCRIBBLE, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
+  }
+
+  /** Gives a chunk's block and record back. Its block first: should that throw, all is as it was. */
+  function drop(record: WordIndex, chunk: number): void {
+    paint(chunk);
+    placement.remove(chunkWord(at(chunk)));
+    unlink(record, chunk);
+    // point: chunk.free
+    pool.give(chunk);
+  }
+
+  function dropStorage(record: WordIndex, chunk: number): void {
+    const next = getNextChunk(u32, at(chunk));
+    endStorage(host, chunk);
+    setStorages(u32, record, next);
+    pool.remember(chunk);
+  }
+
+  function grow(context: ContextIndex, record: WordIndex, bytes: number): boolean {
+    let wanted = getNextBytes(u32, record);
+    while (wanted < bytes) wanted *= 2;
+    let chunk = take(context, wanted);
+    // In a heap that is nearly full a small step is better than none.
+    while (chunk === 0 && wanted / 2 >= bytes) {
+      wanted /= 2;
+      chunk = take(context, wanted);
+    }
+    if (chunk === 0) chunk = take(context, bytes);
+    if (chunk === 0) return false;
+    const used = getCursor(u32, record) - getChunkStart(u32, record);
+    setUsedBefore(u32, record, getUsedBefore(u32, record) + used);
+    link(record, chunk);
+    if (getKeeper(u32, record) === 0) setKeeper(u32, record, chunk);
+    open(record, chunk);
+    setNextBytes(u32, record, Math.min(wanted * 2, getMaxBytes(u32, record)));
+    return true;
+  }
+
+  /** Makes a chunk the current one, empty; 0 = there is none. */
+  function open(record: WordIndex, chunk: number): void {
+    const start = chunk === 0 ? 0 : addressOf(chunk);
+    setChunkStart(u32, record, start);
+    setCursor(u32, record, start);
+    setChunkEnd(u32, record, chunk === 0 ? 0 : start + bytesOf(chunk));
+  }
+
+  function addOwn(context: ContextIndex, record: WordIndex, bytes: number): number {
+    const chunk = take(context, bytes);
+    if (chunk === 0) return 0;
+    link(record, chunk);
+    setUsedBefore(u32, record, getUsedBefore(u32, record) + bytes);
+    return chunk;
+  }
+
+  function dropOwn(record: WordIndex, chunk: number, bytes: number): void {
+    drop(record, chunk);
+    setUsedBefore(u32, record, getUsedBefore(u32, record) - bytes);
+  }
+
+  function addStorage(context: ContextIndex, record: WordIndex): number {
+    // point: chunk.claim
+    const chunk = pool.take(context);
+    if (chunk === 0) return 0;
+    setChunkBytes(u32, at(chunk), 0);
+    setNextChunk(u32, at(chunk), getStorages(u32, record));
+    setStorages(u32, record, chunk);
+    return chunk;
+  }
+
+  function clear(record: WordIndex, keep: boolean): void {
+    const keeper = keep ? getKeeper(u32, record) : 0;
+    for (let chunk = getStorages(u32, record); chunk !== 0; chunk = getStorages(u32, record)) {
+      dropStorage(record, chunk);
+    }
+    for (let chunk = getChunk(u32, record); chunk !== 0; ) {
+      const next = getNextChunk(u32, at(chunk));
+      if (chunk !== keeper) drop(record, chunk);
+      chunk = next;
+    }
+    if (keeper === 0) setKeeper(u32, record, 0);
+    else paint(keeper);
+    open(record, keeper);
+    setUsedBefore(u32, record, 0);
+    setFreedBytes(u32, record, 0);
+    setObjects(u32, record, 0);
+    clearFreeLists(u32, record);
+    const first = keeper === 0 ? getInitialBytes(u32, record) : 2 * bytesOf(keeper);
+    setNextBytes(u32, record, Math.min(first, getMaxBytes(u32, record)));
+  }
+
+  return { grow, addOwn, dropOwn, addressOf, bytesOf, addStorage, clear };
+}

@@ -1,0 +1,37 @@
+/**
+ * Handles of contexts: how one gets from its thread to another.
+ *
+ * Made by Context.release, taken by contexts.ts.
+ */
+
+import { HeapError, show, typeError } from '../base/index.js';
+
+const HANDLE_KIND = 'shmalloc context';
+
+/** A context that is nobody's: a plain object, for postMessage. */
+export interface ContextHandle {
+  readonly kind: typeof HANDLE_KIND;
+  /** The heap that it is in, as in `heap.handle.id`. */
+  readonly heapId: string;
+  readonly index: number;
+  readonly generation: number;
+  readonly name: string;
+  readonly ident: string;
+}
+
+/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_CONTEXT */
+export function checkContextHandle(handle: ContextHandle, heapId: string, count: number): void {
+  const isHandle = typeof handle === 'object' && handle !== null && handle.kind === HANDLE_KIND;
+  if (!isHandle || !Number.isInteger(handle.index) || handle.index < 1) {
+    throw typeError(
+      'ERR_SHMALLOC_INVALID_OPTION',
+      `adoptContext: give it what context.release() returned, got ${show(handle)}`,
+    );
+  }
+  if (handle.heapId === heapId && handle.index <= count) return;
+  throw new HeapError(
+    'ERR_SHMALLOC_CONTEXT',
+    `cannot adopt context ${show(handle.name)}: it is in heap ${show(handle.heapId)}, this one is ` +
+      `'${heapId}'`,
+  );
+}

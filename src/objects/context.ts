@@ -1,0 +1,488 @@
+/**
+ * Context: memory with a lifetime of its own. What is allocated in it goes when it goes.
+ *
+ * After the memory contexts of PostgreSQL (utils/mmgr), which have neither threads nor a shared
+ * heap, and Perfloc's scoped chunk lists. The kinds are in bump-context.ts and set-context.ts, the
+ * chunks in chunks.ts, a thread's contexts in contexts.ts.
+ *
+ * I1  A context belongs to one thread, and only that thread changes it: no lock on any path. Any
+ *     thread may read and write its objects.
+ * I2  Children end before their parents; nothing here is recursive.
+ * I3  Of a context that this thread has no more, `at` is the null record, in which no object fits:
+ *     every call ends in one that refuses.
+ */
+
+import {
+  type Address,
+  HeapError,
+  HeapExhaustedError,
+  NULL,
+  show,
+  typeError,
+  type WordIndex,
+} from '../base/index.js';
+import { clearBytes, requireSize } from '../heap/index.js';
+import {
+  type ContextIndex,
+  getChunkCount,
+  getChunkStart,
+  getContextBytes,
+  getCursor,
+  getEpoch,
+  getFreedBytes,
+  getGeneration,
+  getObjects,
+  getUsedBefore,
+  setEpoch,
+} from '../layout/index.js';
+import type { ContextHandle } from './context-handle.js';
+import type { ContextOptions, ContextType } from './context-options.js';
+import type { ContextWorld } from './contexts.js';
+import { writeString } from './strings.js';
+import type { VectorContext } from './vector-home.js';
+import { type ViewConstructor, viewOf } from './view.js';
+
+/** What a context holds, without its children. */
+export interface ContextStats {
+  chunks: number;
+  /** Bytes of its chunks. */
+  bytes: number;
+  /** Bytes of them that no object takes. */
+  freeBytes: number;
+  /** Live objects. */
+  objects: number;
+}
+
+type Life = 'live' | 'ending' | 'ended' | 'released';
+
+const WHAT_ENDED: Readonly<Record<Exclude<Life, 'live'>, string>> = {
+  ending: 'it is being reset or deleted',
+  ended: 'it has ended',
+  released: 'it was released, and belongs to who adopts its handle',
+};
+
+/**
+ * Memory whose objects end together.
+ *
+ * @example
+ * ```ts
+ * using request = heap.createContext('request');
+ * const row = request.alloc(Float64Array, 100);
+ * // nothing to free: `request` ends here, and the row with it
+ * ```
+ */
+export abstract class Context {
+  readonly #world: ContextWorld;
+  readonly #index: ContextIndex;
+  readonly #generation: number;
+  #life: Life = 'live';
+  #parent: Context | null;
+  readonly #children = new Set<Context>();
+  #callbacks: (() => void)[] = [];
+
+  /** Its record; see I3. */
+  protected at: WordIndex;
+
+  /** What kind of context this is: a request, a parser. */
+  readonly name: string;
+  /** Which one of that name. */
+  readonly ident: string;
+  abstract readonly kind: ContextType;
+
+  /** Made by contexts.ts alone. */
+  constructor(
+    world: ContextWorld,
+    index: ContextIndex,
+    parent: Context | null,
+    name: string,
+    ident: string,
+  ) {
+    this.#world = world;
+    this.#index = index;
+    this.at = world.registry.at(index);
+    this.#generation = getGeneration(world.memory.u32, this.at);
+    this.#parent = parent;
+    this.name = name;
+    this.ident = ident;
+    if (parent === null) world.roots.add(this);
+    else parent.#children.add(this);
+    world.byIndex.set(index, this);
+  }
+
+  // ---- allocation
+
+  /**
+   * Allocates an object of `size` bytes, with whatever they contain.
+   * @param size bytes, a whole number from 0
+   * @returns its address, a multiple of 16
+   * @throws HeapExhaustedError, with all contexts of the heap in its message; HeapError
+   *   ERR_SHMALLOC_CONTEXT_ENDED; TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE
+   *
+   * Threads: the context's own. Cost: about 2 ns (`set`: 5); a chunk now and then.
+   */
+  abstract malloc(size: number): Address;
+  /** The same, but 0 where there is no room. */
+  abstract tryMalloc(size: number): Address;
+
+  /**
+   * Frees one object. Only a context of kind `set` can: in others objects end together.
+   * @throws InvalidAddressError; HeapError ERR_SHMALLOC_CONTEXT for a `bump` context
+   */
+  abstract free(address: Address): void;
+  /**
+   * Gives an object another size, as heap.realloc_ts. Only a context of kind `set` knows the size
+   * that it has.
+   * @throws as malloc and free
+   */
+  abstract realloc(address: Address, size: number): Address;
+  /** Usable bytes of an object. Of kind `set`. @throws as free */
+  abstract usableSize(address: Address): number;
+
+  /**
+   * Allocates `count * size` bytes, all zero.
+   * @throws as malloc
+   */
+  calloc(count: number, size: number): Address {
+    requireSize('calloc', count);
+    requireSize('calloc', size);
+    const address = this.malloc(count * size);
+    clearBytes(this.#world.memory, address, count * size);
+    return address;
+  }
+
+  /**
+   * Allocates `length` elements and gives a view of them, all zero.
+   * @param ArrayType Float64Array, Int32Array ...
+   * @throws as malloc
+   */
+  alloc<C extends ViewConstructor>(ArrayType: C, length: number): InstanceType<C> {
+    requireSize('alloc', length);
+    const address = this.calloc(length, ArrayType.BYTES_PER_ELEMENT);
+    return viewOf(this.#world.memory, ArrayType, address, length);
+  }
+
+  /**
+   * Allocates a text: four bytes its length in bytes, then UTF-8, then a zero byte. `heap.readString`
+   * gives it back, in any thread.
+   * @throws as malloc; TypeError ERR_SHMALLOC_INVALID_OPTION for what is no text
+   */
+  allocString(text: string): Address {
+    return writeString(this.#world.memory, text, (bytes) => this.malloc(bytes));
+  }
+
+  // ---- the tree
+
+  get parent(): Context | null {
+    return this.#parent;
+  }
+
+  /** The contexts right below this one. */
+  get children(): Context[] {
+    return [...this.#children];
+  }
+
+  /** Makes a context that ends with this one, at the latest. */
+  createContext(name: string, options: Omit<ContextOptions, 'parent'> = {}): Context {
+    return this.#world.create(name, { ...options, parent: this });
+  }
+
+  /**
+   * Makes another context the parent, or none. The context goes on as it is, its children with it.
+   * @throws HeapError ERR_SHMALLOC_CONTEXT for one that lies below this one, or in another heap
+   */
+  setParent(parent: Context | null): void {
+    this.requireLive('setParent');
+    if (parent !== null) {
+      Context.indexOf('setParent', parent, this.#world);
+      for (let at: Context | null = parent; at !== null; at = at.#parent) {
+        if (at === this) throw this.error('setParent', `${show(parent.name)} lies below it`);
+      }
+    }
+    this.#world.registry.move(this.#index, parent === null ? (0 as ContextIndex) : parent.#index);
+    this.#leaveParent();
+    this.#parent = parent;
+    if (parent === null) this.#world.roots.add(this);
+    else parent.#children.add(this);
+  }
+
+  #leaveParent(): void {
+    this.#world.roots.delete(this);
+    if (this.#parent !== null) this.#parent.#children.delete(this);
+  }
+
+  /** This context and all below it, children before their parents. */
+  #subtree(): Context[] {
+    const found: Context[] = [this];
+    // Grows while it is walked: each brings its children.
+    for (const context of found) for (const child of context.#children) found.push(child);
+    return found.reverse();
+  }
+
+  // ---- the end
+
+  /**
+   * Calls `callback` when the objects of this context end: at its next reset or its end, once, the
+   * last registered first. It may still read them, and allocate; the context and those above it can
+   * not be reset or deleted in it.
+   */
+  onReset(callback: () => void): void {
+    this.requireLive('onReset');
+    if (typeof callback !== 'function') {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        `onReset: give it a function, got ${show(callback)}`,
+      );
+    }
+    this.#callbacks.push(callback);
+  }
+
+  /**
+   * Ends the children and all objects; the context itself stays, with its first chunk.
+   * @throws AggregateError of what callbacks have thrown, when all is done; HeapCorruptionError
+   *
+   * Threads: the context's own. Cost: about 50 ns when there is one chunk and no child, which does
+   * not touch the heap; else about 100 ns a chunk, however many objects.
+   */
+  reset(): void {
+    this.requireLive('reset');
+    const subtree = this.#subtree();
+    subtree.pop();
+    this.#end('reset', subtree, this);
+  }
+
+  /** Ends the objects of this context; those of its children stay. @throws as reset */
+  resetOnly(): void {
+    this.requireLive('resetOnly');
+    this.#end('resetOnly', [], this);
+  }
+
+  /** Resets the children, with all below them. @throws as reset */
+  resetChildren(): void {
+    this.requireLive('resetChildren');
+    const errors: unknown[] = [];
+    for (const child of this.children) {
+      // A callback of another one may have ended it, or given it away.
+      if (child.#life !== 'live') continue;
+      try {
+        child.reset();
+      } catch (error) {
+        if (!(error instanceof AggregateError)) throw error;
+        errors.push(...error.errors);
+      }
+    }
+    this.#report('resetChildren', errors);
+  }
+
+  /** Ends the children, with all below them. @throws as reset */
+  deleteChildren(): void {
+    this.requireLive('deleteChildren');
+    const subtree = this.#subtree();
+    subtree.pop();
+    this.#end('deleteChildren', subtree, null);
+  }
+
+  /**
+   * Ends the context, all below it, and all their objects.
+   * @throws as reset
+   */
+  delete(): void {
+    this.requireLive('delete');
+    this.#end('delete', this.#subtree(), null);
+  }
+
+  /** As delete, where there is something to end. */
+  [Symbol.dispose](): void {
+    if (this.#life === 'live') this.delete();
+  }
+
+  /** Ends some contexts, in this order, then empties one that stays. */
+  #end(call: string, ending: readonly Context[], staying: Context | null): void {
+    const errors: unknown[] = [];
+    const all = staying === null ? ending : [...ending, staying];
+    const busy = all.find((context) => context.#life === 'ending');
+    if (busy !== undefined) throw busy.error(call, WHAT_ENDED.ending);
+    // Nothing new may come below them from now on.
+    for (const context of all) context.#life = 'ending';
+    try {
+      for (const context of all) {
+        context.#runCallbacks(errors);
+        // A callback that has made the thread leave the heap has ended it already.
+        if (context.#life !== 'ending') continue;
+        if (context === staying) context.#empty();
+        else context.#close();
+      }
+    } finally {
+      for (const context of all) if (context.#life === 'ending') context.#life = 'live';
+    }
+    this.#report(call, errors);
+  }
+
+  #runCallbacks(errors: unknown[]): void {
+    // Taken out before it is called: one that throws is not called again.
+    for (let call = this.#callbacks.pop(); call !== undefined; call = this.#callbacks.pop()) {
+      try {
+        call();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+  }
+
+  #empty(): void {
+    const { memory, chunks } = this.#world;
+    setEpoch(memory.u32, this.at, getEpoch(memory.u32, this.at) + 1);
+    chunks.clear(this.at, true);
+  }
+
+  #close(): void {
+    const { memory, chunks, registry } = this.#world;
+    setEpoch(memory.u32, this.at, getEpoch(memory.u32, this.at) + 1);
+    chunks.clear(this.at, false);
+    registry.end(this.#index);
+    this.#leave('ended');
+  }
+
+  /**
+   * The thread leaves the heap, which takes back what is left: callbacks that were not called yet
+   * are, and then this is no context any more.
+   * @internal
+   */
+  abandon(errors: unknown[]): void {
+    this.#runCallbacks(errors);
+    if (this.#life === 'live' || this.#life === 'ending') this.#leave('ended');
+  }
+
+  /** This thread has the context no more. */
+  #leave(life: 'ended' | 'released'): void {
+    this.#life = life;
+    this.#leaveParent();
+    this.#parent = null;
+    this.#world.byIndex.delete(this.#index);
+    this.at = this.#world.nullRecord;
+  }
+
+  #report(call: string, errors: readonly unknown[]): void {
+    if (errors.length === 0) return;
+    const some = errors.length === 1 ? 'a callback' : `${errors.length} callbacks`;
+    throw new AggregateError(errors, `${call}: ${some} of context ${show(this.name)} threw`);
+  }
+
+  // ---- from thread to thread
+
+  /**
+   * Gives the context and all below it away. It is nobody's then, and outlives this thread, until a
+   * thread adopts it by the handle. Its parent, if it has one, does not end it any more.
+   * @returns a plain object, for postMessage
+   * @throws HeapError ERR_SHMALLOC_CONTEXT where callbacks wait, which cannot go along
+   */
+  release(): ContextHandle {
+    this.requireLive('release');
+    const subtree = this.#subtree();
+    for (const context of subtree) {
+      if (context.#life !== 'live') throw context.error('release', WHAT_ENDED.ending);
+      if (context.#callbacks.length === 0) continue;
+      throw context.error('release', 'callbacks are registered, which another thread cannot call');
+    }
+    if (this.#parent !== null) this.setParent(null);
+    this.#world.registry.release(this.#index);
+    for (const context of subtree) context.#leave('released');
+    return {
+      kind: 'shmalloc context',
+      heapId: this.#world.heapId,
+      index: this.#index,
+      generation: this.#generation,
+      name: this.name,
+      ident: this.ident,
+    };
+  }
+
+  // ---- looking
+
+  /** What it holds, without its children. Cost: a few ns. */
+  stats(): ContextStats {
+    this.requireLive('stats');
+    const { u32 } = this.#world.memory;
+    const bytes = getContextBytes(u32, this.at);
+    const used =
+      getUsedBefore(u32, this.at) + getCursor(u32, this.at) - getChunkStart(u32, this.at);
+    return {
+      chunks: getChunkCount(u32, this.at),
+      bytes,
+      freeBytes: bytes - used + getFreedBytes(u32, this.at),
+      objects: getObjects(u32, this.at),
+    };
+  }
+
+  // ---- for the kinds, and for what lives in a context
+
+  /**
+   * What vectors need of it.
+   * @internal
+   */
+  forVectors(): VectorContext {
+    const { host, chunks, memory } = this.#world;
+    return {
+      host,
+      index: this.#index,
+      generation: this.#generation,
+      kind: this.kind,
+      epoch: () => getEpoch(memory.u32, this.at),
+      malloc: (bytes) => this.tryMalloc(bytes),
+      free: (address) => this.free(address),
+      addStorage: () => chunks.addStorage(this.#index, this.at),
+    };
+  }
+
+  /**
+   * The record of a context of this world that may get children.
+   * @internal
+   */
+  static indexOf(call: string, context: Context, world: ContextWorld): ContextIndex {
+    if (context.#world === world) {
+      context.requireLive(call);
+      return context.#index;
+    }
+    throw context.error(call, 'it belongs to another heap, or to an attachment that has ended');
+  }
+
+  /** The number of its record. */
+  protected get index(): ContextIndex {
+    return this.#index;
+  }
+
+  protected get world(): ContextWorld {
+    return this.#world;
+  }
+
+  /** @throws HeapError ERR_SHMALLOC_CONTEXT_ENDED, ERR_SHMALLOC_CONTEXT */
+  protected requireLive(call: string): void {
+    if (this.#life === 'live') return;
+    const code = this.#life === 'ending' ? 'ERR_SHMALLOC_CONTEXT' : 'ERR_SHMALLOC_CONTEXT_ENDED';
+    throw this.error(call, WHAT_ENDED[this.#life], code);
+  }
+
+  /** Allocation is allowed in callbacks, as long as the context is there. */
+  protected requireOpen(call: string): void {
+    if (this.#life !== 'ending') this.requireLive(call);
+  }
+
+  protected error(
+    call: string,
+    problem: string,
+    code: 'ERR_SHMALLOC_CONTEXT' | 'ERR_SHMALLOC_CONTEXT_ENDED' = 'ERR_SHMALLOC_CONTEXT',
+  ): HeapError {
+    const ident = this.ident === '' ? '' : ` (${this.ident})`;
+    return new HeapError(code, `cannot ${call} context ${show(this.name)}${ident}: ${problem}`);
+  }
+
+  /** The end of an allocation that found no room: throws, or answers 0. */
+  protected refuse(call: string, size: number, quietly: boolean): Address {
+    if (quietly) return NULL;
+    const ident = this.ident === '' ? '' : ` (${this.ident})`;
+    throw new HeapExhaustedError(
+      `${call}: no room for ${size} bytes in context ${show(this.name)}${ident}\n` +
+        this.#world.describe(),
+      size,
+    );
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * A thread's contexts: makes them, takes them over from other threads, ends them with the thread.
+ *
+ * Made by face/ once for each attachment. Owner thread only.
+ *
+ * I1  Every context of this thread is the root of a tree in `roots`, or below one.
+ */
+
+import { type Address, HeapError, show, type WordIndex } from '../base/index.js';
+import {
+  type ContextIndex,
+  contextOwner,
+  contextPhase,
+  contextTable,
+  getGeneration,
+  getThreadId,
+  type HeapMemory,
+  loadRecord,
+  RELEASED_CONTEXT,
+  readIdent,
+  readName,
+  recordAt,
+  slotRecord,
+} from '../layout/index.js';
+import { BumpContext } from './bump-context.js';
+import { type Chunks, createChunks } from './chunks.js';
+import { Context } from './context.js';
+import { type ContextHandle, checkContextHandle } from './context-handle.js';
+import { type ContextOptions, resolveContext } from './context-options.js';
+import { type ContextRegistry, createContextRegistry } from './context-registry.js';
+import type { Host } from './host.js';
+import { createObjectHeaders, LIVE, type ObjectHeaders } from './object-header.js';
+import { SetContext } from './set-context.js';
+
+/** What the contexts of one attachment have in common. */
+export interface ContextWorld {
+  readonly memory: HeapMemory;
+  readonly heapId: string;
+  readonly host: Host;
+  readonly registry: ContextRegistry;
+  readonly chunks: Chunks;
+  readonly headers: ObjectHeaders;
+  readonly roots: Set<Context>;
+  readonly byIndex: Map<ContextIndex, Context>;
+  /** In which nothing fits (context-record I3). */
+  readonly nullRecord: WordIndex;
+  create(name: string, options: ContextOptions): Context;
+  /** All contexts of the heap as text. */
+  describe(): string;
+}
+
+export interface Contexts {
+  create(name: string, options?: ContextOptions): Context;
+  within<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T;
+  roots(): Context[];
+  adopt(handle: ContextHandle): Context;
+  /** The context of this thread that an object of a set lives in. */
+  contextOf(address: Address): Context | undefined;
+  /** Ends all of them: the thread leaves the heap. */
+  close(): void;
+}
+
+const NONE = 0 as ContextIndex;
+
+export function createContexts(host: Host): Contexts {
+  const { memory } = host.core;
+  const { i32, u32, u8, geometry } = memory;
+  const table = contextTable(geometry);
+  const registry = createContextRegistry(host);
+  const chunks = createChunks(host);
+  const headers = createObjectHeaders(memory);
+  const roots = new Set<Context>();
+  const byIndex = new Map<ContextIndex, Context>();
+  let closed = false;
+  const world: ContextWorld = {
+    memory,
+    heapId: host.heapId,
+    host,
+    registry,
+    chunks,
+    headers,
+    roots,
+    byIndex,
+    nullRecord: recordAt(table, NONE),
+    create,
+    describe: host.describe,
+  };
+
+  function create(name: string, options: ContextOptions = {}): Context {
+    const resolved = resolveContext(name, options);
+    requireOpen('createContext');
+    const parent = resolved.parent ?? null;
+    const parentIndex =
+      parent === null ? NONE : Context.indexOf('create a context in', parent, world);
+    const index = registry.create(name, parentIndex, resolved);
+    if (index === 0) {
+      throw new HeapError(
+        'ERR_SHMALLOC_CONTEXT',
+        `cannot create context ${show(name)}: this heap was made for ${geometry.contextCount} ` +
+          'contexts, and all are in use; make it with more `contexts`',
+      );
+    }
+    return wrap(index, parent, name, resolved.ident);
+  }
+
+  function wrap(index: ContextIndex, parent: Context | null, name: string, ident: string): Context {
+    const Kind = registry.kindOf(index) === 'set' ? SetContext : BumpContext;
+    return new Kind(world, index, parent, name, ident);
+  }
+
+  function within<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T {
+    const context = create(name, options);
+    let result: T;
+    try {
+      result = work(context);
+    } catch (error) {
+      throw endFailed(context, error);
+    }
+    if (isPromise(result)) {
+      return result.then(
+        (value) => {
+          context[Symbol.dispose]();
+          return value;
+        },
+        (error) => {
+          throw endFailed(context, error);
+        },
+      ) as T;
+    }
+    context[Symbol.dispose]();
+    return result;
+  }
+
+  /** Ends the context of work that has thrown; gives what to throw. */
+  function endFailed(context: Context, error: unknown): unknown {
+    try {
+      context[Symbol.dispose]();
+      return error;
+    } catch (worse) {
+      const errors = [error];
+      addErrors(errors, worse);
+      return new AggregateError(
+        errors,
+        `withContext: the work failed, and then callbacks of context ${show(context.name)}`,
+      );
+    }
+  }
+
+  function adopt(handle: ContextHandle): Context {
+    checkContextHandle(handle, host.heapId, table.count);
+    requireOpen('adoptContext');
+    const index = handle.index as ContextIndex;
+    if (!registry.adopt(index, handle.generation)) throw refuseAdoption(handle);
+    const root = wrapStored(index, null);
+    // Grows while it is walked.
+    const found = [{ index, context: root }];
+    for (const { index: above, context } of found) {
+      for (const child of registry.childrenOf(above)) {
+        found.push({ index: child, context: wrapStored(child, context) });
+      }
+    }
+    return root;
+  }
+
+  /** A context that another thread has made: its name is what the record has of it. */
+  function wrapStored(index: ContextIndex, parent: Context | null): Context {
+    const record = registry.at(index);
+    return wrap(index, parent, readName(u8, record), readIdent(u8, record));
+  }
+
+  function refuseAdoption(handle: ContextHandle): HeapError {
+    const record = recordAt(table, handle.index);
+    const same = getGeneration(u32, record) === handle.generation;
+    const phase = contextPhase(loadRecord(i32, record));
+    const what = `cannot adopt context ${show(handle.name)}`;
+    if (!same || phase === 0) {
+      return new HeapError('ERR_SHMALLOC_CONTEXT_ENDED', `${what}: it has ended`);
+    }
+    const slot = contextOwner(i32, u32, table, handle.index);
+    const owner =
+      phase === RELEASED_CONTEXT || slot < 0
+        ? 'another thread was faster'
+        : `it belongs to thread ${getThreadId(u32, slotRecord(geometry.slots, slot))}`;
+    return new HeapError('ERR_SHMALLOC_CONTEXT', `${what}: ${owner}`);
+  }
+
+  function contextOf(address: Address): Context | undefined {
+    const header = headers.read(address);
+    return header?.state === LIVE ? byIndex.get(header.context) : undefined;
+  }
+
+  function close(): void {
+    const errors: unknown[] = [];
+    endRoots(errors);
+    // Callbacks may have made new ones. What they make from now on would have no end.
+    closed = true;
+    endRoots(errors);
+    // Left are those that could not end, or are just being ended: a callback of theirs detaches.
+    for (const context of [...byIndex.values()].reverse()) context.abandon(errors);
+    if (errors.length > 0) {
+      const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
+      throw new AggregateError(errors, `detach: ${what} as contexts ended`);
+    }
+  }
+
+  function endRoots(errors: unknown[]): void {
+    for (const root of [...roots]) {
+      try {
+        root[Symbol.dispose]();
+      } catch (error) {
+        addErrors(errors, error);
+      }
+    }
+  }
+
+  function requireOpen(call: string): void {
+    host.core.shared.pass();
+    if (!closed) return;
+    throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
+  }
+
+  return { create, within, roots: () => [...roots], adopt, contextOf, close };
+}
+
+/** What was thrown; of what has several errors in it, these. */
+function addErrors(errors: unknown[], thrown: unknown): void {
+  if (!(thrown instanceof AggregateError)) errors.push(thrown);
+  else for (const error of thrown.errors) errors.push(error);
+}
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof (value as { then?: unknown } | null)?.then === 'function';

@@ -1,0 +1,233 @@
+/**
+ * Set contexts: objects have a header that names their context, and one that is freed is used again
+ * for the next of its size. As PostgreSQL's AllocSet: sizes are powers of two, one list for each.
+ *
+ * I1  A list holds freed objects of its size; their headers say so (object-header.ts), and are looked
+ *     at before one is used again. A list with a damaged header is given up until the next reset.
+ * I2  An object that is longer than a quarter of the longest chunk has a chunk of its own, which its
+ *     free gives back to the heap.
+ */
+
+import {
+  type Address,
+  BlockDamagedError,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  hex,
+  InvalidAddressError,
+  NULL,
+  roundUp,
+  show,
+} from '../base/index.js';
+import { copyBytes, requireSize } from '../heap/index.js';
+import {
+  CURSOR,
+  freeListWord,
+  getFreedBytes,
+  getMaxBytes,
+  LIMIT,
+  LISTED_BYTES_MAX,
+  OBJECTS,
+  setFreedBytes,
+} from '../layout/index.js';
+import { Context } from './context.js';
+import {
+  FREED,
+  LIVE,
+  OBJECT_HEADER_BYTES,
+  type ObjectHeader,
+  type ObjectHeaders,
+  OWN_CHUNK,
+} from './object-header.js';
+
+const HEADER = OBJECT_HEADER_BYTES;
+/** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
+const FAST_SIZE_MASK = 0xffff;
+const OWN_SHARE = 4;
+
+/** The smallest power of two that holds so many bytes, at least a granule: its logarithm. */
+const logOf = (bytes: number): number =>
+  bytes <= GRANULE_BYTES ? GRANULE_SHIFT : 32 - Math.clz32(bytes - 1);
+
+/** What a size's objects hold. A shift, not a power: engines take 30 ns for one of those. */
+const bytesOf = (log: number): number => 1 << log;
+
+export class SetContext extends Context {
+  readonly kind = 'set';
+  readonly #u32: Uint32Array = this.world.memory.u32;
+  readonly #headers: ObjectHeaders = this.world.headers;
+
+  malloc(size: number): Address {
+    if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK)) {
+      return this.#mallocSlow(size, false);
+    }
+    return this.#take(size, logOf(size)) || this.#mallocSlow(size, false);
+  }
+
+  tryMalloc(size: number): Address {
+    return this.#mallocSlow(size, true);
+  }
+
+  /** An object from the list of its size, or from the current chunk; 0 where neither has one. */
+  #take(size: number, log: number): Address {
+    const u32 = this.#u32;
+    const at = this.at;
+    const list = freeListWord(at, log);
+    let address = u32[list] as Address;
+    if (address === 0) {
+      const start = u32[at + CURSOR];
+      if (HEADER + bytesOf(log) > u32[at + LIMIT] - start) return NULL;
+      u32[at + CURSOR] = start + HEADER + bytesOf(log);
+      address = (start + HEADER) as Address;
+    } else {
+      const next = this.#headers.nextFreed(address, this.index, log);
+      if (next < 0) throw this.#damaged(list, address, log);
+      u32[list] = next;
+      setFreedBytes(u32, at, getFreedBytes(u32, at) - HEADER - bytesOf(log));
+    }
+    u32[at + OBJECTS]++;
+    this.#headers.write(address, this.index, log, size, LIVE);
+    return address;
+  }
+
+  #mallocSlow(size: number, quietly: boolean): Address {
+    requireSize('malloc', size);
+    this.requireOpen('allocate in');
+    const { chunks } = this.world;
+    const bytes = HEADER + (size > 2 ** 31 ? size : 2 ** logOf(size));
+    if (bytes > getMaxBytes(this.#u32, this.at) / OWN_SHARE) return this.#mallocOwn(size, quietly);
+    const address = this.#take(size, logOf(size));
+    if (address !== 0) return address;
+    this.#carve();
+    if (!chunks.grow(this.index, this.at, bytes)) return this.refuse('malloc', size, quietly);
+    return this.#take(size, logOf(size));
+  }
+
+  /** What is left of the current chunk becomes freed objects, the longest that fit. */
+  #carve(): void {
+    const u32 = this.#u32;
+    const at = this.at;
+    for (;;) {
+      const left = u32[at + LIMIT] - u32[at + CURSOR] - HEADER;
+      if (left < GRANULE_BYTES) return;
+      const log = 31 - Math.clz32(left);
+      const address = (u32[at + CURSOR] + HEADER) as Address;
+      u32[at + CURSOR] += HEADER + bytesOf(log);
+      this.#list(address, log);
+    }
+  }
+
+  /** Puts an object that nobody has into the list of its size. */
+  #list(address: Address, log: number): void {
+    const u32 = this.#u32;
+    const list = freeListWord(this.at, log);
+    this.#headers.write(address, this.index, log, u32[list], FREED);
+    u32[list] = address;
+    setFreedBytes(u32, this.at, getFreedBytes(u32, this.at) + HEADER + bytesOf(log));
+  }
+
+  #mallocOwn(size: number, quietly: boolean): Address {
+    const { chunks } = this.world;
+    const bytes = roundUp(HEADER + Math.max(size, 1), GRANULE_BYTES);
+    const chunk = chunks.addOwn(this.index, this.at, bytes);
+    if (chunk === 0) return this.refuse('malloc', size, quietly);
+    const address = (chunks.addressOf(chunk) + HEADER) as Address;
+    this.#u32[this.at + OBJECTS]++;
+    this.#headers.write(address, this.index, OWN_CHUNK + chunk, size, LIVE);
+    return address;
+  }
+
+  free(address: Address): void {
+    if (address === 0) return;
+    const { extent, request } = this.#look('free', address);
+    if (extent >= OWN_CHUNK) this.#freeOwn(address, extent, request);
+    else this.#list(address, extent);
+    this.#u32[this.at + OBJECTS]--;
+  }
+
+  #freeOwn(address: Address, extent: number, request: number): void {
+    const bytes = roundUp(HEADER + Math.max(request, 1), GRANULE_BYTES);
+    // Before its memory is the heap's: what stays behind there must not look like a live object.
+    this.#headers.write(address, this.index, extent, request, FREED);
+    try {
+      this.world.chunks.dropOwn(this.at, extent - OWN_CHUNK, bytes);
+    } catch (error) {
+      this.#headers.write(address, this.index, extent, request, LIVE);
+      throw error;
+    }
+  }
+
+  realloc(address: Address, size: number): Address {
+    requireSize('realloc', size);
+    if (address === 0) return this.malloc(size);
+    const { extent, request } = this.#look('realloc', address);
+    if (size === 0) {
+      this.free(address);
+      return NULL;
+    }
+    // Longer ones have no logarithm here: it comes round at 4 GiB.
+    if (size <= LISTED_BYTES_MAX && extent === logOf(size)) {
+      this.#headers.write(address, this.index, extent, size, LIVE);
+      return address;
+    }
+    const moved = this.malloc(size);
+    copyBytes(this.world.memory, moved, address, Math.min(size, request));
+    this.free(address);
+    return moved;
+  }
+
+  usableSize(address: Address): number {
+    const { extent } = this.#look('measure', address);
+    if (extent < OWN_CHUNK) return bytesOf(extent);
+    return this.world.chunks.bytesOf(extent - OWN_CHUNK) - HEADER;
+  }
+
+  /** The header of a live object of this context. */
+  #look(call: string, address: Address): ObjectHeader {
+    this.requireOpen(`${call} an object of`);
+    const header = this.#headers.read(address);
+    if (header !== null && header.context === this.index && header.state === LIVE) return header;
+    throw this.#diagnose(call, address, header);
+  }
+
+  #diagnose(call: string, address: unknown, header: ObjectHeader | null): Error {
+    const { memory, host, byIndex } = this.world;
+    const { dataStart, end } = memory.geometry;
+    const inData =
+      typeof address === 'number' &&
+      address % GRANULE_BYTES === 0 &&
+      address >= dataStart &&
+      address < end;
+    if (!inData) return host.core.diagnose(call, address);
+    const own = show(this.name);
+    if (header === null) {
+      return new InvalidAddressError(
+        call,
+        address,
+        'foreign',
+        `no object of context ${own} begins there, or the 16 bytes before it were overwritten`,
+      );
+    }
+    if (header.context === this.index) {
+      const text = `an object of context ${own} that was freed already`;
+      return new InvalidAddressError(call, address, 'freed', text);
+    }
+    const other = byIndex.get(header.context);
+    const name = other === undefined ? 'of another thread' : show(other.name);
+    const text = `an object of context ${name}, not of ${own}`;
+    return new InvalidAddressError(call, address, 'foreign', text);
+  }
+
+  #damaged(list: number, address: Address, log: number): Error {
+    this.#u32[list] = 0;
+    return new BlockDamagedError(
+      `the header of a freed object of context ${show(this.name)}, 16 bytes before ` +
+        `${hex(address)}, was overwritten; freed objects of ${bytesOf(log)} bytes are not used again ` +
+        'before its next reset',
+      'write-after-free',
+      address,
+      -HEADER,
+      -1,
+    );
+  }
+}

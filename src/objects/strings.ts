@@ -1,0 +1,56 @@
+/**
+ * Texts in the heap: four bytes that say how many bytes follow, UTF-8, a zero byte.
+ *
+ * Used by Context.allocString and SharedHeap.readString. Any thread may read what another has
+ * written, once it was told the address.
+ */
+
+import {
+  type Address,
+  GRANULE_BYTES,
+  hex,
+  rangeError,
+  show,
+  typeError,
+  WORD_BYTES,
+} from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
+
+/** Writes a text into what `allocate` gives for its bytes; its address. */
+export function writeString(
+  { buffer, u32 }: HeapMemory,
+  text: string,
+  allocate: (bytes: number) => Address,
+): Address {
+  if (typeof text !== 'string') {
+    throw typeError(
+      'ERR_SHMALLOC_INVALID_OPTION',
+      `allocString: give it a text, got ${show(text)}`,
+    );
+  }
+  const bytes = Buffer.byteLength(text);
+  const address = allocate(WORD_BYTES + bytes + 1);
+  const target = Buffer.from(buffer, address, WORD_BYTES + bytes + 1);
+  u32[address >>> 2] = bytes;
+  target.write(text, WORD_BYTES, bytes, 'utf8');
+  target[WORD_BYTES + bytes] = 0;
+  return address;
+}
+
+/**
+ * Reads one.
+ * @throws RangeError ERR_SHMALLOC_INVALID_ADDRESS where no text can be
+ */
+export function readString({ buffer, u32, geometry }: HeapMemory, address: Address): string {
+  const { dataStart, end } = geometry;
+  const inside = Number.isInteger(address) && address >= dataStart && address < end;
+  const bytes = inside && address % GRANULE_BYTES === 0 ? u32[address >>> 2] : -1;
+  if (bytes < 0 || address + WORD_BYTES + bytes >= end) {
+    const where = Number.isInteger(address) ? hex(address) : show(address);
+    throw rangeError(
+      'ERR_SHMALLOC_INVALID_ADDRESS',
+      `readString: ${where} is no text's address: give it what allocString returned`,
+    );
+  }
+  return Buffer.from(buffer, address + WORD_BYTES, bytes).toString('utf8');
+}

@@ -1,0 +1,89 @@
+/**
+ * What has to be true of contexts, chunks and vectors after a rescue, by the tables alone.
+ */
+
+import type { Address } from 'shmalloc';
+import type { ContextIndex } from '../../src/layout/index.js';
+import { HEAP_ID } from './program.js';
+import { type HeapCore, type HeapMemory, type Library, ownedBlocks } from './simulation.js';
+
+/** Contexts whose record is taken. */
+export function usedContexts({ layout }: Library, { i32, geometry }: HeapMemory): ContextIndex[] {
+  const table = layout.contextTable(geometry);
+  const used: ContextIndex[] = [];
+  for (let index = 1; index <= layout.loadFrontier(i32, table); index++) {
+    const state = layout.loadRecord(i32, layout.recordAt(table, index));
+    if (state !== 0) used.push(index as ContextIndex);
+  }
+  return used;
+}
+
+/** Does the context belong to a thread that lives, or has it been released? */
+function isKept({ layout }: Library, { i32, u32, geometry }: HeapMemory, index: number): boolean {
+  const table = layout.contextTable(geometry);
+  let root = index;
+  const record = () => layout.recordAt(table, root);
+  while (layout.getParent(u32, record()) !== 0) root = layout.getParent(u32, record());
+  const phase = layout.contextPhase(layout.loadRecord(i32, record()));
+  if (phase === layout.RELEASED_CONTEXT) return true;
+  const slot = layout.contextOwner(i32, u32, table, index);
+  if (slot < 0 || phase !== layout.LIVE_CONTEXT) return false;
+  const owner = layout.loadOwner(i32, geometry.registry, slot as never);
+  return owner !== 0 && !globalThis.shmallocDead.has(owner);
+}
+
+/** What is wrong with contexts and their chunks; empty when nothing is. */
+export function objectFaults(lib: Library, core: HeapCore): string[] {
+  const { layout } = lib;
+  const { i32, u32, geometry } = core.memory;
+  const faults: string[] = [];
+  const owned = ownedBlocks(core);
+  for (const index of usedContexts(lib, core.memory)) {
+    if (!isKept(lib, core.memory, index)) faults.push(`left behind: context ${index}`);
+  }
+  const used = new Set<number>(usedContexts(lib, core.memory));
+  const chunks = layout.chunkTable(geometry);
+  for (let chunk = 1; chunk <= layout.loadFrontier(i32, chunks); chunk++) {
+    const record = layout.recordAt(chunks, chunk);
+    const context = layout.loadRecord(i32, record);
+    const address = layout.getChunkAddress(u32, record);
+    if (context !== 0 && !used.has(context)) faults.push(`left behind: chunk ${chunk}`);
+    if (address !== 0 && !owned.delete(address)) faults.push(`chunk ${chunk} has no block`);
+  }
+  for (const slot of layout.usedSlotRecords(u32, geometry.slots, geometry.threads)) {
+    if (layout.getIntentWord(u32, slot) !== 0) faults.push('left behind: an intent');
+    if (u32[layout.nurseryWord(slot)] !== 0) faults.push('left behind: a nursery');
+  }
+  for (const address of vectorBlocks(lib, core, owned)) owned.delete(address as Address);
+  for (const address of owned) faults.push(`lost: ${address}, an owned block`);
+  return faults;
+}
+
+/** Of these blocks the headers of vectors, and what they name. */
+function vectorBlocks({ layout }: Library, { memory }: HeapCore, owned: Set<number>): number[] {
+  const found: number[] = [];
+  for (const address of owned) {
+    const header = (address >>> 2) as never;
+    if (layout.readVectorHeader(memory.u32, header) === null) continue;
+    found.push(address, memory.u32[layout.vectorDataWord(header)] as number);
+  }
+  return found;
+}
+
+/** Ends what nobody has, as somebody who was told of it would. */
+export function endReleased(lib: Library, core: HeapCore): void {
+  const { layout, objects } = lib;
+  const { i32, u32, geometry } = core.memory;
+  const table = layout.contextTable(geometry);
+  const host = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
+  const contexts = objects.createContexts(host);
+  for (const index of usedContexts(lib, core.memory)) {
+    const record = layout.recordAt(table, index);
+    if (layout.contextPhase(layout.loadRecord(i32, record)) !== layout.RELEASED_CONTEXT) continue;
+    const generation = layout.getGeneration(u32, record);
+    const names = { name: 'test', ident: '' };
+    contexts
+      .adopt({ kind: 'shmalloc context', heapId: HEAP_ID, index, generation, ...names })
+      .delete();
+  }
+}

@@ -15,6 +15,7 @@ import {
   getGeneration,
   getThreadId,
   type HeapMemory,
+  loadFrontier,
   loadRecord,
   RELEASED_CONTEXT,
   readIdent,
@@ -54,6 +55,8 @@ export interface Contexts {
   within<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T;
   roots(): Context[];
   adopt(handle: ContextHandle): Context;
+  /** Handles of all that nobody has, in the whole heap. */
+  released(): ContextHandle[];
   /** The context of this thread that an object of a set lives in. */
   contextOf(address: Address): Context | undefined;
   /** Ends all of them: the thread leaves the heap. */
@@ -184,6 +187,19 @@ export function createContexts(host: Host): Contexts {
     return new HeapError('ERR_SHMALLOC_CONTEXT', `${what}: ${owner}`);
   }
 
+  function released(): ContextHandle[] {
+    requireOpen('releasedContexts');
+    const handles: ContextHandle[] = [];
+    for (let index = 1 as ContextIndex; index <= loadFrontier(i32, table); index++) {
+      const record = registry.at(index);
+      const generation = getGeneration(u32, record);
+      const names = { name: readName(u8, record), ident: readIdent(u8, record) };
+      if (contextPhase(loadRecord(i32, record)) !== RELEASED_CONTEXT) continue;
+      handles.push({ kind: 'shmalloc context', heapId: host.heapId, index, generation, ...names });
+    }
+    return handles;
+  }
+
   function contextOf(address: Address): Context | undefined {
     const header = headers.read(address);
     return header?.state === LIVE ? byIndex.get(header.context) : undefined;
@@ -219,7 +235,7 @@ export function createContexts(host: Host): Contexts {
     throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
   }
 
-  return { create, within, roots: () => [...roots], adopt, contextOf, close };
+  return { create, within, roots: () => [...roots], adopt, released, contextOf, close };
 }
 
 /** What was thrown; of what has several errors in it, these. */

@@ -168,6 +168,9 @@ export const getFreedBytes = getter(FREED_BYTES);
 export const setFreedBytes = setter(FREED_BYTES);
 export const getEpoch = getter(EPOCH);
 export const setEpoch = setter(EPOCH);
+/** The words that a context which has ended, or was reset, does not keep. */
+export const generationWord = (record: WordIndex): WordIndex => (record + GENERATION) as WordIndex;
+export const epochWord = (record: WordIndex): WordIndex => (record + EPOCH) as WordIndex;
 export const getInitialBytes = getter(INITIAL_BYTES);
 export const setInitialBytes = setter(INITIAL_BYTES);
 export const getMaxBytes = getter(MAX_BYTES);

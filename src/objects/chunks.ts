@@ -49,6 +49,7 @@ import {
   setUsedBefore,
 } from '../layout/index.js';
 import type { Host } from './host.js';
+import { endStorage } from './vector-storage.js';
 
 /** What freed memory is painted with, as the heap's own debug option does. */
 const SCRIBBLE = 0x55;
@@ -68,7 +69,8 @@ export interface Chunks {
   clear(record: WordIndex, keep: boolean): void;
 }
 
-export function createChunks({ core, scribble }: Host): Chunks {
+export function createChunks(host: Host): Chunks {
+  const { core, scribble } = host;
   const { memory, placement } = core;
   const { i32, u32, u8, geometry } = memory;
   const table = chunkTable(geometry);
@@ -128,9 +130,10 @@ export function createChunks({ core, scribble }: Host): Chunks {
   }
 
   function dropStorage(record: WordIndex, chunk: number): void {
-    placement.remove(chunkWord(at(chunk)));
-    setStorages(u32, record, getNextChunk(u32, at(chunk)));
-    pool.give(chunk);
+    const next = getNextChunk(u32, at(chunk));
+    endStorage(host, chunk);
+    setStorages(u32, record, next);
+    pool.remember(chunk);
   }
 
   function grow(context: ContextIndex, record: WordIndex, bytes: number): boolean {

@@ -39,6 +39,7 @@ import type { ContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
 import type { ContextWorld } from './contexts.js';
 import { writeString } from './strings.js';
+import type { VectorContext } from './vector-home.js';
 import { type ViewConstructor, viewOf } from './view.js';
 
 /** What a context holds, without its children. */
@@ -413,6 +414,24 @@ export abstract class Context {
   }
 
   // ---- for the kinds, and for what lives in a context
+
+  /**
+   * What vectors need of it.
+   * @internal
+   */
+  forVectors(): VectorContext {
+    const { host, chunks, memory } = this.#world;
+    return {
+      host,
+      index: this.#index,
+      generation: this.#generation,
+      kind: this.kind,
+      epoch: () => getEpoch(memory.u32, this.at),
+      malloc: (bytes) => this.tryMalloc(bytes),
+      free: (address) => this.free(address),
+      addStorage: () => chunks.addStorage(this.#index, this.at),
+    };
+  }
 
   /**
    * The record of a context of this world that may get children.

@@ -15,7 +15,7 @@ import {
   type ContextIndex,
   chunkTable,
   chunkWord,
-  clearFreeLists,
+  emptyContext,
   getChunk,
   getChunkAddress,
   getChunkBytes,
@@ -31,19 +31,15 @@ import {
   getPrevChunk,
   getStorages,
   getUsedBefore,
+  openChunk,
   recordAt,
   setChunk,
   setChunkBytes,
   setChunkCount,
-  setChunkEnd,
-  setChunkStart,
   setContextBytes,
-  setCursor,
-  setFreedBytes,
   setKeeper,
   setNextBytes,
   setNextChunk,
-  setObjects,
   setPrevChunk,
   setStorages,
   setUsedBefore,
@@ -64,7 +60,7 @@ export interface Chunks {
   bytesOf(chunk: number): number;
   /** A chunk record without a chunk, for the storage of a shared vector; 0 = none free. */
   addStorage(context: ContextIndex, record: WordIndex): number;
-  /** Gives all chunks back but the keeper, which is empty then; without `keep` that one too. */
+  /** Ends all objects and gives all chunks back but the keeper; without `keep` that one too. */
   clear(record: WordIndex, keep: boolean): void;
 }
 
@@ -153,12 +149,9 @@ export function createChunks({ core, scribble }: Host): Chunks {
     return true;
   }
 
-  /** Makes a chunk the current one, empty; 0 = there is none. */
+  /** Makes a chunk the current one, empty. */
   function open(record: WordIndex, chunk: number): void {
-    const start = chunk === 0 ? 0 : addressOf(chunk);
-    setChunkStart(u32, record, start);
-    setCursor(u32, record, start);
-    setChunkEnd(u32, record, chunk === 0 ? 0 : start + bytesOf(chunk));
+    openChunk(u32, record, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
   }
 
   function addOwn(context: ContextIndex, record: WordIndex, bytes: number): number {
@@ -185,6 +178,8 @@ export function createChunks({ core, scribble }: Host): Chunks {
   }
 
   function clear(record: WordIndex, keep: boolean): void {
+    // First: should a chunk not go back, nothing is allocated in one that did.
+    emptyContext(u32, record);
     const keeper = keep ? getKeeper(u32, record) : 0;
     for (let chunk = getStorages(u32, record); chunk !== 0; chunk = getStorages(u32, record)) {
       dropStorage(record, chunk);
@@ -195,12 +190,10 @@ export function createChunks({ core, scribble }: Host): Chunks {
       chunk = next;
     }
     if (keeper === 0) setKeeper(u32, record, 0);
-    else paint(keeper);
-    open(record, keeper);
-    setUsedBefore(u32, record, 0);
-    setFreedBytes(u32, record, 0);
-    setObjects(u32, record, 0);
-    clearFreeLists(u32, record);
+    else {
+      paint(keeper);
+      open(record, keeper);
+    }
     const first = keeper === 0 ? getInitialBytes(u32, record) : 2 * bytesOf(keeper);
     setNextBytes(u32, record, Math.min(first, getMaxBytes(u32, record)));
   }

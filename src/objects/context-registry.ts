@@ -15,11 +15,11 @@ import {
   BUMP_KIND,
   type ContextIndex,
   casRecord,
-  clearFreeLists,
   contextKind,
   contextPhase,
   contextState,
   contextTable,
+  emptyContext,
   getFirstChild,
   getGeneration,
   getNextSibling,
@@ -32,22 +32,16 @@ import {
   SET_KIND,
   setChunk,
   setChunkCount,
-  setChunkEnd,
-  setChunkStart,
   setContextBytes,
-  setCursor,
   setFirstChild,
-  setFreedBytes,
   setInitialBytes,
   setKeeper,
   setMaxBytes,
   setNextBytes,
   setNextSibling,
-  setObjects,
   setParent,
   setPrevSibling,
   setStorages,
-  setUsedBefore,
   storeRecord,
   TEXT_BYTES_MAX,
   UNSETTLED_CONTEXT,
@@ -95,7 +89,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     const record = at(index);
     writeNames(u8, record, nameOf(name), encodeText(options.ident));
     for (const clear of CLEARED) clear(u32, record, 0);
-    clearFreeLists(u32, record);
+    emptyContext(u32, record);
     setInitialBytes(u32, record, options.initialBytes);
     setMaxBytes(u32, record, options.maxBytes);
     setNextBytes(u32, record, options.initialBytes);
@@ -187,15 +181,9 @@ const CLEARED = [
   setFirstChild,
   setNextSibling,
   setPrevSibling,
-  setCursor,
-  setChunkEnd,
-  setChunkStart,
   setChunk,
   setChunkCount,
   setContextBytes,
-  setObjects,
-  setUsedBefore,
-  setFreedBytes,
   setStorages,
   setKeeper,
 ];

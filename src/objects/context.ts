@@ -28,12 +28,10 @@ import {
   getChunkStart,
   getContextBytes,
   getCursor,
-  getEpoch,
   getFreedBytes,
   getGeneration,
   getObjects,
   getUsedBefore,
-  setEpoch,
 } from '../layout/index.js';
 import type { ContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
@@ -307,7 +305,7 @@ export abstract class Context {
         context.#runCallbacks(errors);
         // A callback that has made the thread leave the heap has ended it already.
         if (context.#life !== 'ending') continue;
-        if (context === staying) context.#empty();
+        if (context === staying) this.#world.chunks.clear(this.at, true);
         else context.#close();
       }
     } finally {
@@ -327,15 +325,8 @@ export abstract class Context {
     }
   }
 
-  #empty(): void {
-    const { memory, chunks } = this.#world;
-    setEpoch(memory.u32, this.at, getEpoch(memory.u32, this.at) + 1);
-    chunks.clear(this.at, true);
-  }
-
   #close(): void {
-    const { memory, chunks, registry } = this.#world;
-    setEpoch(memory.u32, this.at, getEpoch(memory.u32, this.at) + 1);
+    const { chunks, registry } = this.#world;
     chunks.clear(this.at, false);
     registry.end(this.#index);
     this.#leave('ended');

@@ -192,6 +192,7 @@ export function emptyContext(u32: Uint32Array, record: WordIndex): void {
 
 /** Makes the chunk from `start` to `end` the current one, empty. Stores alone, as well. */
 export function openChunk(u32: Uint32Array, record: WordIndex, start: number, end: number): void {
+  u32[record + USED_BEFORE] += u32[record + CURSOR] - u32[record + START];
   u32[record + START] = start;
   u32[record + CURSOR] = start;
   u32[record + LIMIT] = end;

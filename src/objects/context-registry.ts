@@ -82,12 +82,15 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
 
   function create(name: string, parent: ContextIndex, options: ResolvedContext): ContextIndex {
     const kind = options.kind === 'set' ? SET_KIND : BUMP_KIND;
+    // Before the record is taken: what may fail.
+    const nameBytes = nameOf(name);
+    const identBytes = encodeText(options.ident);
     // The generation is known only when the record is: until then it is as good as none.
     // point: context.claim
     const index = pool.take(contextState(UNSETTLED_CONTEXT, kind, slotIndex, 0)) as ContextIndex;
     if (index === 0) return NONE;
     const record = at(index);
-    writeNames(u8, record, nameOf(name), encodeText(options.ident));
+    writeNames(u8, record, nameBytes, identBytes);
     for (const clear of CLEARED) clear(u32, record, 0);
     emptyContext(u32, record);
     setInitialBytes(u32, record, options.initialBytes);

@@ -195,6 +195,7 @@ export abstract class Context {
         if (at === this) throw this.error('setParent', `${show(parent.name)} lies below it`);
       }
     }
+    this.#world.requireHeadroom();
     this.#world.registry.move(this.#index, parent === null ? (0 as ContextIndex) : parent.#index);
     this.#leaveParent();
     this.#parent = parent;
@@ -298,6 +299,7 @@ export abstract class Context {
     const all = staying === null ? ending : [...ending, staying];
     const busy = all.find((context) => context.#life === 'ending');
     if (busy !== undefined) throw busy.error(call, WHAT_ENDED.ending);
+    if (ending.length > 0) this.#world.requireHeadroom();
     // Nothing new may come below them from now on.
     for (const context of all) context.#life = 'ending';
     try {
@@ -373,6 +375,7 @@ export abstract class Context {
       if (context.#callbacks.length === 0) continue;
       throw context.error('release', 'callbacks are registered, which another thread cannot call');
     }
+    this.#world.requireHeadroom();
     if (this.#parent !== null) this.setParent(null);
     this.#world.registry.release(this.#index);
     for (const context of subtree) context.#leave('released');

@@ -206,7 +206,9 @@ export function createPlacement(
       gate.leave();
     } catch {
       // The word has its new content. Where the old block could not be given back the intent stands,
-      // and the next call tries again; a broken heap refuses that one.
+      // and the next call tries again; a broken heap refuses that one. Not so for the new block: until
+      // then another thread may change the word, and have that block.
+      setIntentIn(u32, slot, NULL);
     }
   }
 

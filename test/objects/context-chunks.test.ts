@@ -217,9 +217,7 @@ for (const kind of KINDS) {
   test(`a full heap: a small step is better than none (${kind})`, (t) => {
     using heap = SharedHeap.create({ size: '5MiB', threads: 1 });
     const rest: Address[] = [];
-    for (let n = 0; ; n++) {
-      const block = heap.malloc_ts(100_000);
-      if (block === 0) break;
+    for (let block = heap.malloc_ts(100_000); block !== 0; block = heap.malloc_ts(100_000)) {
       rest.push(block);
     }
     using context = heap.createContext('c', { kind, initialBytes: MIB });

@@ -16,6 +16,7 @@ export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
 export {
   type Block,
   type BlockUser,
+  type ContextLabel,
   type DebugOptions,
   HEAP_CHANNELS,
   type HeapCorruptedEvent,
@@ -42,11 +43,14 @@ export {
   type ViewConstructor,
 } from './objects/index.js';
 export type {
+  ContextNode,
+  ContextTotals,
   FragmentationStats,
   HeapMap,
   HeapStats,
   HexdumpOptions,
   LargeStats,
+  LeakedContext,
   LeakGroup,
   Leaks,
   LockStats,

@@ -37,6 +37,7 @@ export function checkMap(map: HeapMap): void {
     assert.ok(live >= 0 && cached >= 0 && free >= 0, counts);
     assert.equal(live + cached + free, blocks, counts);
     assert.equal(blocks * blockBytes + tailBytes, bytes);
+    assert.ok(span.contexts >= 0 && span.vectors >= 0 && span.contexts + span.vectors <= live);
     assert.equal(span.zone, blockBytes <= 512 ? 'tiny' : 'small');
   }
   const untouched = map.runs.filter((run) => run.zone === 'untouched');

@@ -50,7 +50,7 @@ export function createDebugEyes(
   findBlock: FindBlock,
   bad: (asked: string, address: unknown) => Error,
 ): DebugEyes {
-  const { i32, u32 } = memory;
+  const { i32, u32, geometry } = memory;
 
   const stateOf = (block: number): number => getState(i32, records.recordOf(block));
   const userOf = (block: number): Address => (block + stateFrontBytes(stateOf(block))) as Address;
@@ -84,6 +84,7 @@ export function createDebugEyes(
 
   function details(address: unknown, asked: string): BlockDetails {
     const block = findBlock(address);
+    if (block === 0 && isOwned(address)) return eyes.details(address, asked);
     const place = block === 0 ? undefined : inspect(block);
     // Where a large block was, there may be anything now.
     if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
@@ -98,6 +99,14 @@ export function createDebugEyes(
       allocatedBy: records.allocatorOf(block),
       ...(freer !== null && { freedBy: freer }),
     };
+  }
+
+  /** In a block that is no program's: there is no record of it. */
+  function isOwned(address: unknown): boolean {
+    const inside = typeof address === 'number' && Number.isInteger(address);
+    if (!inside || address < geometry.dataStart || address >= geometry.end) return false;
+    const place = inspect(address);
+    return place.is === 'block' && place.owned;
   }
 
   function historyOf(address: Address): string[] {

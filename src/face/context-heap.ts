@@ -16,7 +16,9 @@ import {
   createContexts,
   readString,
 } from '../objects/index.js';
+import { type ContextNode, readContextTree, renderContextTree } from '../observe/index.js';
 import { InspectableHeap } from './inspectable-heap.js';
+import { type ShowOptions, writerOf } from './write-out.js';
 
 /** Who this attachment is, for objects that are handed from thread to thread. */
 export interface Attachment {
@@ -33,7 +35,8 @@ export abstract class ContextHeap extends InspectableHeap {
   protected constructor(core: HeapCore, debug: Debug | null, attachment: Attachment) {
     super(core, debug);
     this.#core = core;
-    const host = { core, ...attachment, describe: () => '' };
+    const describe = (): string => renderContextTree(readContextTree(core.memory));
+    const host = { core, ...attachment, describe };
     addHost(this, host);
     this.#contexts = createContexts(host);
   }
@@ -75,6 +78,36 @@ export abstract class ContextHeap extends InspectableHeap {
    */
   adoptContext(handle: ContextHandle): Context {
     return this.#contexts.adopt(handle);
+  }
+
+  /**
+   * Handles of all contexts that were released and not adopted yet, by whomever: so that nothing is
+   * lost with a handle that never arrived.
+   *
+   * Threads: any; another one may adopt them first. Cost: a look at every context of the heap.
+   */
+  releasedContexts(): ContextHandle[] {
+    return this.#contexts.released();
+  }
+
+  /**
+   * All contexts of the heap, those of other threads too, each before its children: how much memory
+   * each has, and how much of it is used.
+   *
+   * Threads: any; while others run, figures are those of about one moment. Cost: a look at every
+   * context of the heap.
+   */
+  contextTree(): ContextNode[] {
+    return readContextTree(this.#core.memory);
+  }
+
+  /**
+   * Prints contextTree(): a line for each context, below its parent; of more than a hundred children
+   * one line for the others; a grand total.
+   */
+  printContexts(options?: ShowOptions): void {
+    const write = writerOf('printContexts', options);
+    write(`${renderContextTree(this.contextTree())}\n`);
   }
 
   /**

@@ -2,6 +2,7 @@
 export type {
   Block,
   BlockUser,
+  ContextLabel,
   Recovered,
   VerifyOptions,
   VerifyProblem,

@@ -21,6 +21,7 @@ import {
   hexRows,
   type Leaks,
   type ListingSource,
+  readContextTree,
   readMap,
   renderHexdump,
   writeLines,
@@ -44,7 +45,7 @@ export abstract class InspectableHeap {
   }
 
   /**
-   * All live blocks, by address. Exact when the other threads are quiet.
+   * All live blocks, by address; those that belong to memory contexts and vectors say so. Exact when the other threads are quiet.
    *
    * Threads: any. Cost: a walk of all there is, and an object for each block.
    */
@@ -71,8 +72,9 @@ export abstract class InspectableHeap {
    * The block at `address` as text: a line that says where it begins, its size class, usable bytes,
    * the thread that allocated it (where debug options keep that), and whether it is live or free;
    * then its bytes, 16 a row, in hexadecimal and as ASCII. Of four equal rows and more the first and
-   * the last are shown, with a `*` between them.
-   * @param address where a block begins, live or free
+   * the last are shown, with a `*` between them. Of an object in a memory context, or what a vector
+   * has, the line says whose chunk that lies in, and the bytes are those from there to its end.
+   * @param address where a block begins, live or free; or an address in a context's or vector's block
    * @param options part of the block, or bytes before and behind it
    * @returns lines, without a line break at the end
    * @throws InvalidAddressError with its `reason`: null, misaligned, never allocated or in free
@@ -98,8 +100,8 @@ export abstract class InspectableHeap {
   /**
    * Prints all live blocks in rising order of address, as the classic exercise does: a heading
    * `TINY : 0x...` (blocks to 512 bytes), `SMALL` (to 64 KiB) or `LARGE` where it changes, a line
-   * `0x... - 0x... : N bytes` for each block, and `Total : N bytes`. The text is never whole in
-   * memory, and no lock is held for the whole of it.
+   * `0x... - 0x... : N bytes` for each block (and whose it is, where it is a context's or a vector's),
+   * and `Total : N bytes`. The text is never whole in memory, and no lock is held for the whole of it.
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
@@ -118,9 +120,10 @@ export abstract class InspectableHeap {
   }
 
   /**
-   * All live blocks, in groups: by the call stack of their allocation where debug options record it,
+   * All live blocks of the program, in groups: by the call stack of their allocation where debug options record it,
    * else by the bytes that each was asked for where they record that, else by size class; large
-   * blocks in one. The group with most bytes first.
+   * blocks in one. The group with most bytes first. Apart from these, the memory contexts that have
+   * not ended, and what vectors have.
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
@@ -128,7 +131,7 @@ export abstract class InspectableHeap {
     const { eyes } = this.#core;
     const isLarge = (address: Address) =>
       eyes.regionOf(address).blockBytes === Number.POSITIVE_INFINITY;
-    return findLeaks(eachBlock(eyes), isLarge);
+    return findLeaks(eachBlock(eyes), readContextTree(this.#core.memory), isLarge);
   }
 
   /**

@@ -17,6 +17,7 @@ import {
 import type { HeapMemory } from '../layout/index.js';
 import { type BlockPlace, inspect } from './inspect.js';
 import type { Looker } from './looker.js';
+import { createOwnerships, describeOwner } from './whose-block.js';
 
 interface Finding {
   readonly reason: InvalidAddressReason;
@@ -90,9 +91,10 @@ export function createDiagnose(memory: HeapMemory, looker: Looker): Diagnose {
     const what = `block at ${hex(start)}, ${bytes} bytes, ${kind}`;
     if (owned) {
       const where = address === start ? 'the start of' : 'inside';
+      const whose = createOwnerships(memory);
       return {
         reason: 'owned',
-        text: `${where} the ${what}, which belongs to a memory context or a vector: that frees it`,
+        text: `${where} the ${what}: ${describeOwner(whose(start))}, which frees it`,
       };
     }
     if (address !== start) {

@@ -27,3 +27,9 @@ export {
   type VerifyProblem,
   type VerifyReport,
 } from './verify.js';
+export {
+  type ContextLabel,
+  describeContext,
+  describeOwner,
+  type Ownership,
+} from './whose-block.js';

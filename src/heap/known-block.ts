@@ -7,14 +7,17 @@
  */
 
 import type { Address, SizeClass } from '../base/index.js';
+import type { ContextLabel, Ownership } from './whose-block.js';
 
 /** A live block as the program knows it. */
 export interface Block {
   address: Address;
   /** Usable bytes. */
   bytes: number;
-  /** It is an object's of the heap, not the program's: a chunk of a context, or part of a vector. */
-  owned?: true;
+  /** Not the program's to free: a chunk of a context, or a vector's header or storage. */
+  owned?: 'context' | 'vector';
+  /** Of a chunk: which context has it. */
+  context?: ContextLabel;
   /** Bytes that were asked for, where the heap's debug options keep that. */
   requested?: number;
   /** `threadId` of who allocated it, where debug options keep that. */
@@ -39,6 +42,10 @@ export interface BlockDetails {
   sizeClass: SizeClass;
   /** `quarantined`: freed by the program, and held back by the debug layer. */
   state: 'live' | 'quarantined' | 'free';
+  /** Whose it is, where it is no program's. */
+  ownership?: Ownership;
+  /** Of such a block, the address in it that was asked for: objects lie inside. */
+  inside?: Address;
   /** Bytes that were asked for, where that is known. */
   requested?: number;
   allocatedBy?: BlockUser;
@@ -62,7 +69,7 @@ export interface Eyes {
   /** The pages of a live block. A hint: of a block freed meanwhile, its page. */
   regionOf(address: Address): BlockRegion;
   /**
-   * The block that begins at an address.
+   * The block that begins at an address; one that is no program's, wherever in it that is.
    * @throws InvalidAddressError when none does; `asked` is what it says cannot be done
    */
   details(address: unknown, asked: string): BlockDetails;

@@ -40,6 +40,7 @@ import type { Block, BlockDetails, BlockRegion, Eyes } from './known-block.js';
 import { type Looker, walkAsFar } from './looker.js';
 import { spanClass } from './settle.js';
 import { findRunLocked } from './walk.js';
+import { createOwnerships } from './whose-block.js';
 
 /** @param look looks at what threads share */
 export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) => T) => T): Eyes {
@@ -73,9 +74,15 @@ export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) 
 
   function detailsOf(address: number, looker: Looker): BlockDetails | undefined {
     const place = inspect(memory, looker, address);
-    if (place.is !== 'block' || place.start !== address) return undefined;
-    const { start, bytes, sizeClass, live } = place;
-    return { address: start, bytes, sizeClass, state: live ? 'live' : 'free' };
+    if (place.is !== 'block' || (place.start !== address && !place.owned)) return undefined;
+    const { start, bytes, sizeClass, live, owned } = place;
+    return {
+      address: start,
+      bytes,
+      sizeClass,
+      state: live ? 'live' : 'free',
+      ...(owned && { ownership: createOwnerships(memory)(start), inside: address as Address }),
+    };
   }
 }
 
@@ -83,10 +90,13 @@ export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) 
 function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: number): Block[] {
   const { tags } = memory;
   const blocks: Block[] = [];
+  const owned: Block[] = [];
   const add = (address: number, bytes: number): void => {
     const tag = tags[address >>> GRANULE_SHIFT];
-    if (isOwnedTag(tag)) blocks.push({ address: address as Address, bytes, owned: true });
-    else if (tag !== 0) blocks.push({ address: address as Address, bytes });
+    if (tag === 0) return;
+    const block: Block = { address: address as Address, bytes };
+    blocks.push(block);
+    if (isOwnedTag(tag)) owned.push(block);
   };
   looker.acquire(PAGE_LOCK);
   walkAsFar(looker, () => {
@@ -104,6 +114,8 @@ function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: numbe
     });
   });
   looker.release(PAGE_LOCK);
+  const whose = createOwnerships(memory);
+  for (const block of owned) Object.assign(block, whose(block.address));
   return blocks;
 }
 

@@ -27,3 +27,12 @@ export function walkAsFar({ broken }: Looker, walk: () => void): void {
     if (!broken || !(error instanceof HeapCorruptionError)) throw error;
   }
 }
+
+/** So often is looked at what seems wrong and no lock guards, before it is. */
+const LOOKS = 16;
+
+/** Is it wrong every time that one looks? What was read of two words may be of two moments. */
+export function stays(wrong: () => boolean): boolean {
+  for (let look = 0; look < LOOKS; look++) if (!wrong()) return false;
+  return true;
+}

@@ -35,6 +35,7 @@ import {
   getRun,
   getTop,
   type HeapMemory,
+  noteOwned,
   nowhereWord,
   pageOf,
   pageRecord,
@@ -116,6 +117,7 @@ export function createPlacement(
       return NULL;
     }
     const blockBytes = calls.reservedBytes(block);
+    noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);
     setIntentIn(u32, slot, block);
     setIntentOut(u32, slot, old);

@@ -45,7 +45,7 @@ import { walkRunsLocked } from './walk.js';
 
 export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Findings): void {
   const { i32, u32, f64, tags, geometry } = memory;
-  const { problem, report } = findings;
+  const { problem, report, owned } = findings;
   const { quiet } = report;
   const blockBytes = BLOCK_BYTES[c];
   const blocks = SPAN_BLOCKS[c];
@@ -115,6 +115,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     const tag = tags[address >>> GRANULE_SHIFT];
     const inCache = cached.delete(address);
     const is = `the block at ${hex(address)} of class ${c}`;
+    if (tag === OWNED) owned.set(address, blockBytes);
     if (tag !== 0 && tag !== c && tag !== OWNED)
       problem('spans I1', address, `${is} has tag ${tag}`);
     if (free && tag !== 0) problem('spans I1', address, `${is} is free in its span, and has a tag`);

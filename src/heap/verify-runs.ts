@@ -98,6 +98,7 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
     report.largeBlocks++;
     report.liveBlocks++;
     report.liveBytes += pages * PAGE_BYTES;
+    if (tag === OWNED_LARGE) findings.owned.set(address, pages * PAGE_BYTES);
     // Tag and run word are two stores, outside the lock.
     if (report.quiet && tag !== LARGE && tag !== OWNED_LARGE)
       problem('large I1', address, `the large block at ${hex(address)} has tag ${tag}`);

@@ -9,7 +9,7 @@
  *
  * A problem names its invariant as file and number: `spans I1` is I1 of heap/spans.ts. What only
  * holds when no other thread is in the heap is checked when the caller says that it is so (quiet):
- * caches, tags of blocks in use, reserved runs, locks, counters.
+ * caches, tags of blocks in use, reserved runs, locks, counters, chains and trees of contexts.
  */
 
 import {
@@ -31,6 +31,7 @@ import {
 import { poisonReason } from '../sync/index.js';
 import type { Looker } from './looker.js';
 import { checkClassLocked } from './verify-class.js';
+import { checkObjects } from './verify-objects.js';
 import { checkRunsLocked } from './verify-runs.js';
 
 /** How `verify` is to look. */
@@ -58,9 +59,14 @@ export interface VerifyReport {
   problems: VerifyProblem[];
   /** How many more there were. */
   problemsLeftOut: number;
-  /** Blocks in the program's hands, large ones included, and their usable bytes. */
+  /** Blocks in use, large ones and owned ones included, and their usable bytes. */
   liveBlocks: number;
   liveBytes: number;
+  /** Of these the ones that are no program's to free: chunks of contexts, parts of vectors. */
+  ownedBlocks: number;
+  ownedBytes: number;
+  /** Memory contexts. */
+  contexts: number;
   /** Blocks that the program has freed and debug options hold back; with their red zones. */
   quarantinedBlocks: number;
   quarantinedBytes: number;
@@ -78,6 +84,8 @@ export interface VerifyReport {
 /** Where checks put what they find. */
 export interface Findings {
   readonly report: VerifyReport;
+  /** Owned blocks that were met, and their usable bytes. */
+  readonly owned: Map<number, number>;
   problem(invariant: string, address: number, message: string): void;
 }
 
@@ -99,6 +107,7 @@ export function verifyHeap(memory: HeapMemory, looker: Looker, quiet: boolean): 
   looker.acquire(PAGE_LOCK);
   attempt(findings, () => checkRunsLocked(memory, findings));
   looker.release(PAGE_LOCK);
+  attempt(findings, () => checkObjects(memory, findings));
   if (quiet) checkLocksFree(memory, findings);
   report.ok = report.problems.length === 0;
   return report;
@@ -112,6 +121,9 @@ function createFindings(quiet: boolean): Findings {
     problemsLeftOut: 0,
     liveBlocks: 0,
     liveBytes: 0,
+    ownedBlocks: 0,
+    ownedBytes: 0,
+    contexts: 0,
     quarantinedBlocks: 0,
     quarantinedBytes: 0,
     cachedBlocks: 0,
@@ -124,6 +136,7 @@ function createFindings(quiet: boolean): Findings {
   };
   return {
     report,
+    owned: new Map(),
     problem(invariant, address, message) {
       addProblem(report, invariant, address, message);
     },

@@ -36,6 +36,9 @@
  *     in the state of its root. RELEASED: a root that nobody owns, to be adopted.
  * I2  A context's parent is in use, and has the same owner. Children end before their parents.
  * I3  Record 0 is no context: its cursor and limit are 0, so that an allocation in it finds no room.
+ * I4  While its owner is not at work on it, the chunk records that name it are those of its chain and
+ *     its storages; chunks and bytes are how many the chain has, and the sum of theirs; the place of
+ *     the next object lies inside one of them.
  */
 
 import {

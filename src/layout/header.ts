@@ -14,6 +14,7 @@
  *     7,8    id            plain    random: the same heap is known again by it
  *     9      lockTimeout   plain    milliseconds that a main thread waits for an owner unknown to /proc
  *     10     contexts      plain    how many memory contexts there can be
+ *     11     owned         plain    1 = there was an owned block once; a hint, written by placement
  *     16     solo          atomic   thread word of a thread in an unsafe call's slow path, or 0
  *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
  *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the recovery lock
@@ -41,6 +42,7 @@ const THREADS = BYTES + 1;
 const ID = THREADS + 1;
 const LOCK_TIMEOUT = ID + 2;
 const CONTEXTS = LOCK_TIMEOUT + 1;
+const OWNED = CONTEXTS + 1;
 const SOLO = LINE_WORDS;
 const POISON = SOLO + 1;
 const RECOVERED = 2 * LINE_WORDS;
@@ -50,7 +52,7 @@ const TEXT_BYTES_MAX = 8 * LINE_WORDS * WORD_BYTES - WORD_BYTES;
 
 export const HEADER_BYTES = (3 + 8) * LINE_WORDS * WORD_BYTES;
 
-if (CONTEXTS >= LINE_WORDS) throw new Error('header: the first line is too long');
+if (OWNED >= LINE_WORDS) throw new Error('header: the first line is too long');
 
 const RESERVE_IS_ZERO = 1;
 
@@ -111,6 +113,12 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     debug: u32[h + VERSION] === LAYOUT_VERSION ? readDebugRecord(u32, debugRecord(h)) : NO_DEBUG,
   };
 }
+
+/** Was there ever an owned block? Where there was none, nobody need look for them. */
+export const hadOwned = (u32: Uint32Array, h: WordIndex): boolean => u32[h + OWNED] !== 0;
+export const noteOwned = (u32: Uint32Array, h: WordIndex): void => {
+  if (u32[h + OWNED] === 0) u32[h + OWNED] = 1;
+};
 
 /** The word that attaching threads wait on. */
 export const soloWordIndex = (h: WordIndex): number => h + SOLO;

@@ -56,9 +56,8 @@ export class BumpContext extends Context {
     const { memory, chunks } = this.world;
     const { u32 } = memory;
     const bytes = Math.max(GRANULE_BYTES, Math.ceil(size / GRANULE_BYTES) * GRANULE_BYTES);
+    if (bytes > getMaxBytes(u32, this.at) / OWN_SHARE) return this.#mallocOwn(size, bytes, quietly);
     if (bytes > u32[this.at + LIMIT] - u32[this.at + CURSOR]) {
-      if (bytes > getMaxBytes(u32, this.at) / OWN_SHARE)
-        return this.#mallocOwn(size, bytes, quietly);
       if (!chunks.grow(this.index, this.at, bytes)) return this.refuse('malloc', size, quietly);
     }
     const address = u32[this.at + CURSOR];

@@ -213,7 +213,7 @@ export abstract class Context {
   #subtree(): Context[] {
     const found: Context[] = [this];
     // Grows while it is walked: each brings its children.
-    for (const context of found) found.push(...context.#children);
+    for (const context of found) for (const child of context.#children) found.push(child);
     return found.reverse();
   }
 
@@ -260,6 +260,8 @@ export abstract class Context {
     this.requireLive('resetChildren');
     const errors: unknown[] = [];
     for (const child of this.children) {
+      // A callback of another one may have ended it, or given it away.
+      if (child.#life !== 'live') continue;
       try {
         child.reset();
       } catch (error) {
@@ -301,13 +303,12 @@ export abstract class Context {
     // Nothing new may come below them from now on.
     for (const context of all) context.#life = 'ending';
     try {
-      for (const context of ending) {
+      for (const context of all) {
         context.#runCallbacks(errors);
-        context.#close();
-      }
-      if (staying !== null) {
-        staying.#runCallbacks(errors);
-        staying.#empty();
+        // A callback that has made the thread leave the heap has ended it already.
+        if (context.#life !== 'ending') continue;
+        if (context === staying) context.#empty();
+        else context.#close();
       }
     } finally {
       for (const context of all) if (context.#life === 'ending') context.#life = 'live';
@@ -338,6 +339,16 @@ export abstract class Context {
     chunks.clear(this.at, false);
     registry.end(this.#index);
     this.#leave('ended');
+  }
+
+  /**
+   * The thread leaves the heap, which takes back what is left: callbacks that were not called yet
+   * are, and then this is no context any more.
+   * @internal
+   */
+  abandon(errors: unknown[]): void {
+    this.#runCallbacks(errors);
+    if (this.#life === 'live' || this.#life === 'ending') this.#leave('ended');
   }
 
   /** This thread has the context no more. */

@@ -15,6 +15,7 @@ import {
   getGeneration,
   getThreadId,
   type HeapMemory,
+  loadFrontier,
   loadRecord,
   RELEASED_CONTEXT,
   readIdent,
@@ -54,6 +55,8 @@ export interface Contexts {
   within<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T;
   roots(): Context[];
   adopt(handle: ContextHandle): Context;
+  /** Handles of all that nobody has, in the whole heap. */
+  released(): ContextHandle[];
   /** The context of this thread that an object of a set lives in. */
   contextOf(address: Address): Context | undefined;
   /** Ends all of them: the thread leaves the heap. */
@@ -71,6 +74,7 @@ export function createContexts(host: Host): Contexts {
   const headers = createObjectHeaders(memory);
   const roots = new Set<Context>();
   const byIndex = new Map<ContextIndex, Context>();
+  let closed = false;
   const world: ContextWorld = {
     memory,
     heapId: host.heapId,
@@ -87,7 +91,7 @@ export function createContexts(host: Host): Contexts {
 
   function create(name: string, options: ContextOptions = {}): Context {
     const resolved = resolveContext(name, options);
-    host.core.shared.pass();
+    requireOpen('createContext');
     const parent = resolved.parent ?? null;
     const parentIndex =
       parent === null ? NONE : Context.indexOf('create a context in', parent, world);
@@ -113,19 +117,41 @@ export function createContexts(host: Host): Contexts {
     try {
       result = work(context);
     } catch (error) {
-      context[Symbol.dispose]();
-      throw error;
+      throw endFailed(context, error);
     }
-    if (!isPromise(result)) {
-      context[Symbol.dispose]();
-      return result;
+    if (isPromise(result)) {
+      return result.then(
+        (value) => {
+          context[Symbol.dispose]();
+          return value;
+        },
+        (error) => {
+          throw endFailed(context, error);
+        },
+      ) as T;
     }
-    return result.finally(() => context[Symbol.dispose]()) as T;
+    context[Symbol.dispose]();
+    return result;
+  }
+
+  /** Ends the context of work that has thrown; gives what to throw. */
+  function endFailed(context: Context, error: unknown): unknown {
+    try {
+      context[Symbol.dispose]();
+      return error;
+    } catch (worse) {
+      const errors = [error];
+      addErrors(errors, worse);
+      return new AggregateError(
+        errors,
+        `withContext: the work failed, and then callbacks of context ${show(context.name)}`,
+      );
+    }
   }
 
   function adopt(handle: ContextHandle): Context {
     checkContextHandle(handle, host.heapId, table.count);
-    host.core.shared.pass();
+    requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
     if (!registry.adopt(index, handle.generation)) throw refuseAdoption(handle);
     const root = wrapStored(index, null);
@@ -161,6 +187,19 @@ export function createContexts(host: Host): Contexts {
     return new HeapError('ERR_SHMALLOC_CONTEXT', `${what}: ${owner}`);
   }
 
+  function released(): ContextHandle[] {
+    requireOpen('releasedContexts');
+    const handles: ContextHandle[] = [];
+    for (let index = 1 as ContextIndex; index <= loadFrontier(i32, table); index++) {
+      const record = registry.at(index);
+      const generation = getGeneration(u32, record);
+      const names = { name: readName(u8, record), ident: readIdent(u8, record) };
+      if (contextPhase(loadRecord(i32, record)) !== RELEASED_CONTEXT) continue;
+      handles.push({ kind: 'shmalloc context', heapId: host.heapId, index, generation, ...names });
+    }
+    return handles;
+  }
+
   function contextOf(address: Address): Context | undefined {
     const header = headers.read(address);
     return header?.state === LIVE ? byIndex.get(header.context) : undefined;
@@ -168,21 +207,42 @@ export function createContexts(host: Host): Contexts {
 
   function close(): void {
     const errors: unknown[] = [];
+    endRoots(errors);
+    // Callbacks may have made new ones. What they make from now on would have no end.
+    closed = true;
+    endRoots(errors);
+    // Left are those that could not end, or are just being ended: a callback of theirs detaches.
+    for (const context of [...byIndex.values()].reverse()) context.abandon(errors);
+    if (errors.length > 0) {
+      const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
+      throw new AggregateError(errors, `detach: ${what} as contexts ended`);
+    }
+  }
+
+  function endRoots(errors: unknown[]): void {
     for (const root of [...roots]) {
       try {
         root[Symbol.dispose]();
       } catch (error) {
-        if (error instanceof AggregateError) errors.push(...error.errors);
-        else errors.push(error);
+        addErrors(errors, error);
       }
-    }
-    if (errors.length > 0) {
-      throw new AggregateError(errors, `detach: ${errors.length} contexts could not end in order`);
     }
   }
 
-  return { create, within, roots: () => [...roots], adopt, contextOf, close };
+  function requireOpen(call: string): void {
+    host.core.shared.pass();
+    if (!closed) return;
+    throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
+  }
+
+  return { create, within, roots: () => [...roots], adopt, released, contextOf, close };
+}
+
+/** What was thrown; of what has several errors in it, these. */
+function addErrors(errors: unknown[], thrown: unknown): void {
+  if (!(thrown instanceof AggregateError)) errors.push(thrown);
+  else for (const error of thrown.errors) errors.push(error);
 }
 
 const isPromise = (value: unknown): value is Promise<unknown> =>
-  typeof (value as { finally?: unknown } | null)?.finally === 'function';
+  typeof (value as { then?: unknown } | null)?.then === 'function';

@@ -26,6 +26,7 @@ import {
   getFreedBytes,
   getMaxBytes,
   LIMIT,
+  LISTED_BYTES_MAX,
   OBJECTS,
   setFreedBytes,
 } from '../layout/index.js';
@@ -139,13 +140,21 @@ export class SetContext extends Context {
   free(address: Address): void {
     if (address === 0) return;
     const { extent, request } = this.#look('free', address);
-    if (extent >= OWN_CHUNK) {
-      const bytes = roundUp(HEADER + Math.max(request, 1), GRANULE_BYTES);
-      this.world.chunks.dropOwn(this.at, extent - OWN_CHUNK, bytes);
-    } else {
-      this.#list(address, extent);
-    }
+    if (extent >= OWN_CHUNK) this.#freeOwn(address, extent, request);
+    else this.#list(address, extent);
     this.#u32[this.at + OBJECTS]--;
+  }
+
+  #freeOwn(address: Address, extent: number, request: number): void {
+    const bytes = roundUp(HEADER + Math.max(request, 1), GRANULE_BYTES);
+    // Before its memory is the heap's: what stays behind there must not look like a live object.
+    this.#headers.write(address, this.index, extent, request, FREED);
+    try {
+      this.world.chunks.dropOwn(this.at, extent - OWN_CHUNK, bytes);
+    } catch (error) {
+      this.#headers.write(address, this.index, extent, request, LIVE);
+      throw error;
+    }
   }
 
   realloc(address: Address, size: number): Address {
@@ -156,7 +165,8 @@ export class SetContext extends Context {
       this.free(address);
       return NULL;
     }
-    if (extent === logOf(size)) {
+    // Longer ones have no logarithm here: it comes round at 4 GiB.
+    if (size <= LISTED_BYTES_MAX && extent === logOf(size)) {
       this.#headers.write(address, this.index, extent, size, LIVE);
       return address;
     }

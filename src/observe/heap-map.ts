@@ -22,6 +22,8 @@ export interface MapPlainRun {
   /** Its first byte in the buffer. */
   address: number;
   bytes: number;
+  /** Of a large block that is no program's: whose. */
+  owned?: 'context' | 'vector';
 }
 
 /** A run cut into blocks of one size: live + cached + free = blocks. */
@@ -34,8 +36,11 @@ export interface MapSpan {
   sizeClass: number;
   blockBytes: number;
   blocks: number;
-  /** In the program's hands. */
+  /** In use. */
   live: number;
+  /** Of these the chunks of memory contexts, and what vectors have. */
+  contexts: number;
+  vectors: number;
   /** In threads' caches. */
   cached: number;
   /** In the span. */
@@ -53,6 +58,11 @@ export interface ZoneTotals {
   runs: number;
   liveBlocks: number;
   liveBytes: number;
+  /** Of these the chunks of memory contexts, and what vectors have. */
+  contextBlocks: number;
+  contextBytes: number;
+  vectorBlocks: number;
+  vectorBytes: number;
   cachedBlocks: number;
   cachedBytes: number;
   freeBlocks: number;

@@ -23,6 +23,22 @@ export interface RecoveryStats {
   blocksReturned: number;
   /** Runs that they were allocating or freeing. */
   runsReturned: number;
+  /** Memory contexts that they owned, ended with all that was in them. */
+  contextsReturned: number;
+}
+
+/**
+ * Memory contexts: blocks of the heap that belong to objects in them. They are in use, so in
+ * inUseBytes and their size classes, too.
+ */
+export interface ContextTotals {
+  /** Contexts that there are, released ones included. */
+  live: number;
+  /** Roots that nobody owns, to be adopted. */
+  released: number;
+  /** Blocks that they have, and their bytes; but not the storage of shared vectors. */
+  chunks: number;
+  bytes: number;
 }
 
 /** One size class. Blocks are live (in use), in some thread's cache, or free in a span. */
@@ -143,6 +159,7 @@ export interface HeapStats {
   fragmentation: FragmentationStats;
   locks: LockStats;
   recovery: RecoveryStats;
+  contexts: ContextTotals;
   sizeClasses: SizeClassStats[];
   threads: ThreadStats[];
 }

@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, hex, KIB, LARGE, MIB, rangeError, show } from '../base/index.js';
-import type { BlockDetails } from '../heap/index.js';
+import { type BlockDetails, describeOwner } from '../heap/index.js';
 
 const ROW_BYTES = 16;
 const GROUP_BYTES = 8;
@@ -51,14 +51,15 @@ export function renderHexdump(
 ): string {
   checkOptions('hexdump', options, ['length', 'offset']);
   const { length, offset = 0 } = options;
-  const { address, bytes } = details;
+  const { inside: start = details.address } = details;
+  const bytes = details.address + details.bytes - start;
   const [offsetMax, why] =
     length === undefined
       ? [bytes, "the block's end; a length reaches past it"]
-      : [end - address, "the heap's end"];
-  requireWhole('offset', offset, dataStart - address, offsetMax, why);
+      : [end - start, "the heap's end"];
+  requireWhole('offset', offset, dataStart - start, offsetMax, why);
   if (length !== undefined) requireWhole('length', length, 0, LENGTH_MAX, '64 MiB');
-  const from = address + offset;
+  const from = start + offset;
   const shown = length ?? Math.min(bytes - offset, LENGTH_DEFAULT_MAX);
   const to = Math.min(from + shown, end);
   const left = length === undefined ? bytes - offset - shown : 0;
@@ -78,8 +79,17 @@ function requireWhole(what: string, got: number, min: number, max: number, why: 
   );
 }
 
-/** Who the block is: `block at 0x10000: class 3, 48 bytes usable, thread 0, live`. */
+/**
+ * Who the block is: `block at 0x10000: class 3, 48 bytes usable, thread 0, live`. One that is no
+ * program's: `chunk of context 'request' (42), 4096 bytes, at 0x10000`, and where in it one looks.
+ */
 export function describeBlock(details: BlockDetails): string {
+  const { ownership, inside = details.address } = details;
+  if (ownership !== undefined) {
+    const into = inside - details.address;
+    const where = into === 0 ? '' : `; ${hex(inside)} is ${into} bytes into it`;
+    return `${describeOwner(ownership)}, ${details.bytes} bytes, at ${hex(details.address)}${where}`;
+  }
   const { address, bytes, sizeClass, state, requested, allocatedBy, freedBy } = details;
   const kind = sizeClass === LARGE ? 'large' : `class ${sizeClass}`;
   const asked = requested === undefined ? '' : ` (${requested} asked for)`;

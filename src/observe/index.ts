@@ -1,4 +1,5 @@
 /** observe: reading the heap while it runs. Imports base, layout, heap. */
+export { type ContextNode, readContextTree, renderContextTree } from './context-tree.js';
 export * from './heap-map.js';
 export * from './heap-stats.js';
 export { type HexdumpOptions, hexRows, renderHexdump } from './hexdump.js';

@@ -5,10 +5,14 @@
  */
 
 import { type Address, BLOCK_BYTES, classOf, hex, SMALL_BYTES_MAX } from '../base/index.js';
-import type { Block } from '../heap/index.js';
+import { type Block, describeContext } from '../heap/index.js';
 import type { HeapMemory } from '../layout/index.js';
+import type { ContextNode } from './context-tree.js';
 import { readCounters, sum } from './counters.js';
 import { formatCount } from './stats-table.js';
+
+/** A report lists so many trees of contexts, and sums up the others. */
+const CONTEXTS_SHOWN = 20;
 
 /** Live blocks of one origin: a call stack where it is known, else a size. */
 export interface LeakGroup {
@@ -27,15 +31,39 @@ export interface LeakGroup {
   blockBytes?: number;
 }
 
-/** What is live in a heap. */
+/** A tree of memory contexts that has not ended: its root, and what the whole of it has. */
+export interface LeakedContext {
+  /** Of the root: its number in the heap. */
+  id: number;
+  name: string;
+  /** Which one of its name; often empty. */
+  ident: string;
+  kind: 'bump' | 'set';
+  /** `threadId` of the thread that owns it; null = released, and not adopted yet. */
+  owner: number | null;
+  /** How many there are in the tree: 1 = a root alone. */
+  contexts: number;
+  /** Blocks of all of them, the storage of shared vectors included, and their usable bytes. */
+  chunks: number;
+  bytes: number;
+  /** Live objects of all of them. */
+  objects: number;
+}
+
+/** What is live in a heap: what the program has, in groups, and apart what objects of the heap have. */
 export interface Leaks {
+  /** Blocks that the program has. */
   blocks: number;
-  /** Usable bytes. */
+  /** Usable bytes of these. */
   bytes: number;
   /** Bytes that were asked for, where debug options keep that. */
   requestedBytes?: number;
   /** The largest first. */
   groups: LeakGroup[];
+  /** Memory contexts that have not ended, the largest tree first. */
+  contexts: LeakedContext[];
+  /** Headers and storages of vectors that are in no context, and their usable bytes. */
+  vectors: { blocks: number; bytes: number };
 }
 
 /** Which heap a report is about, where there are several. */
@@ -53,17 +81,29 @@ export interface HeapUsage {
 }
 
 /**
- * Puts live blocks into groups.
+ * Puts live blocks into groups, and those of contexts to their trees.
+ * @param nodes the contexts, each before its children
  * @param isLarge is a block a run of its own? Asked where its bytes do not say so: a block with red
  *   zones, or one that is a run by a debug option, has less than its run
  */
 export function findLeaks(
   blocks: Iterable<Block>,
+  nodes: readonly ContextNode[] = [],
   isLarge: (address: Address) => boolean = () => false,
 ): Leaks {
   const groups = new Map<string, LeakGroup>();
-  const leaks: Leaks = { blocks: 0, bytes: 0, groups: [] };
+  const trees = treesOf(nodes);
+  const vectors = { blocks: 0, bytes: 0 };
+  const leaks: Leaks = { blocks: 0, bytes: 0, groups: [], contexts: [], vectors };
   for (const block of blocks) {
+    if (block.owned !== undefined) {
+      const tree = block.context && trees.get(block.context.id);
+      if (tree !== undefined) {
+        tree.chunks++;
+        tree.bytes += block.bytes;
+      } else count(vectors, block);
+      continue;
+    }
     const origin = originOf(block, isLarge);
     const key = origin.stack ?? `${origin.requestedEach} ${origin.blockBytes}`;
     let group = groups.get(key);
@@ -77,7 +117,23 @@ export function findLeaks(
   leaks.groups = [...groups.values()].sort(
     (a, b) => told(b) - told(a) || a.firstAddress - b.firstAddress,
   );
+  leaks.contexts = [...new Set(trees.values())].sort((a, b) => b.bytes - a.bytes || a.id - b.id);
   return leaks;
+}
+
+/** By the id of each context the tree that it is in, with nothing in it yet but objects. */
+function treesOf(nodes: readonly ContextNode[]): Map<number, LeakedContext> {
+  const trees = new Map<number, LeakedContext>();
+  for (const { id, name, ident, kind, owner, parent, objects } of nodes) {
+    const tree = trees.get(parent) ?? {
+      ...{ id, name, ident, kind, owner },
+      ...{ contexts: 0, chunks: 0, bytes: 0, objects: 0 },
+    };
+    tree.contexts++;
+    tree.objects += objects;
+    trees.set(id, tree);
+  }
+  return trees;
 }
 
 function originOf(
@@ -118,7 +174,8 @@ export function readUsage(memory: HeapMemory): HeapUsage {
 export function renderLeaks(leaks: Leaks, usage: HeapUsage, label?: LeakLabel): string {
   const [blocks, bytes] = [leaks.blocks, told(leaks)].map(formatCount);
   // What waits in quarantine is freed, as the program sees it.
-  const frees = formatCount(usage.allocations - leaks.blocks);
+  const kept = sum(leaks.contexts, (tree) => tree.chunks) + leaks.vectors.blocks;
+  const frees = formatCount(usage.allocations - leaks.blocks - kept);
   const [allocs, allocated] = [usage.allocations, usage.allocatedBytes].map(formatCount);
   return [
     `HEAP SUMMARY: in use at exit: ${bytes} bytes in ${blocks} blocks`,
@@ -126,9 +183,41 @@ export function renderLeaks(leaks: Leaks, usage: HeapUsage, label?: LeakLabel): 
     ...(label === undefined ? [] : [`heap ${label.heapId}, made by thread ${label.threadId}`]),
     '',
     ...(leaks.blocks === 0
-      ? ['All heap blocks were freed -- no leaks are possible']
+      ? [
+          kept + leaks.contexts.length === 0
+            ? 'All heap blocks were freed -- no leaks are possible'
+            : 'All other heap blocks were freed',
+        ]
       : leaks.groups.flatMap(renderGroup)),
+    ...renderOwned(leaks),
   ].join('\n');
+}
+
+/** Contexts that have not ended, the largest first, and vectors. Nothing where there are none. */
+function renderOwned({ contexts, vectors }: Leaks): string[] {
+  const lines = contexts.slice(0, CONTEXTS_SHOWN).map(renderContext);
+  const rest = contexts.slice(CONTEXTS_SHOWN);
+  if (rest.length > 0) lines.push(`and ${formatCount(rest.length)} more: ${renderSums(rest)}`);
+  if (contexts.length > 0) lines.push(`all contexts: ${renderSums(contexts)}`);
+  if (vectors.blocks > 0) {
+    const blocks = `${formatCount(vectors.blocks)} blocks`;
+    lines.push(`vectors: ${formatCount(vectors.bytes)} bytes in ${blocks}`);
+  }
+  if (lines.length === 0) return [];
+  return ['', 'HELD BY CONTEXTS AND VECTORS:', ...lines];
+}
+
+function renderContext({ owner, contexts, ...tree }: LeakedContext): string {
+  const whose = owner === null ? 'released' : `thread ${owner}`;
+  const others = contexts === 1 ? '' : ` and ${formatCount(contexts - 1)} below it`;
+  const what = `${tree.kind === 'set' ? 'set ' : ''}${describeContext(tree)}${others}, ${whose}`;
+  return `${what}: ${renderSums([{ owner, contexts, ...tree }])}`;
+}
+
+function renderSums(trees: readonly LeakedContext[]): string {
+  const of = (value: (tree: LeakedContext) => number) => formatCount(sum(trees, value));
+  const chunks = `${of((tree) => tree.bytes)} bytes in ${of((tree) => tree.chunks)} chunks`;
+  return `${chunks}, ${of((tree) => tree.objects)} objects`;
 }
 
 function renderGroup(group: LeakGroup): string[] {

@@ -7,11 +7,13 @@
  *     0x2e000 - 0x2e800 : 2048 bytes
  *     Total : 2096 bytes
  *
+ * Blocks that are no program's have behind that whose they are: `, chunk of context 'request' (42)`.
+ *
  * Called by face/. Pure text, made and handed on piece by piece: a heap has up to 268 million blocks.
  */
 
 import { type Address, hex } from '../base/index.js';
-import type { Block, BlockRegion } from '../heap/index.js';
+import { type Block, type BlockRegion, describeOwner } from '../heap/index.js';
 import { type BlockZone, zoneOf } from './zones.js';
 
 /** A piece of text is handed on when it has so many characters. */
@@ -48,12 +50,13 @@ function* listingLines({ blocks, regionOf, detailsOf }: ListingSource): Generato
   let zone: BlockZone | undefined;
   let total = 0;
   for (const block of blocks) {
-    const { address, bytes } = block;
+    const { address, bytes, owned, context } = block;
     const { start, blockBytes } = regionOf(address);
     const found = zoneOf(blockBytes);
     if (found !== zone) yield `${found.toUpperCase()} : ${hex(start)}`;
     zone = found;
-    yield `${hex(address)} - ${hex(address + bytes)} : ${bytes} bytes`;
+    const whose = owned === undefined ? '' : `, ${describeOwner({ context })}`;
+    yield `${hex(address)} - ${hex(address + bytes)} : ${bytes} bytes${whose}`;
     if (detailsOf !== undefined) yield* indented(detailsOf(block));
     total += bytes;
   }

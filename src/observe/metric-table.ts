@@ -128,6 +128,8 @@ const CALL_METRICS: readonly Metric[] = [
     (s) => s.large.allocations,
   ),
   one('counter', '{free}', 'large.frees', 'Large blocks freed', (s) => s.large.frees),
+  one('level', '{context}', 'contexts', 'Memory contexts', (s) => s.contexts.live),
+  one('level', 'By', 'context', 'Bytes that memory contexts have', (s) => s.contexts.bytes),
   one('counter', '{run}', 'page_heap.splits', 'Runs split in two', (s) => s.splits),
   one(
     'counter',
@@ -188,6 +190,13 @@ const THREAD_METRICS: readonly Metric[] = [
     'recovery.runs',
     'Runs taken back that dead threads were allocating or freeing',
     (s) => s.recovery.runsReturned,
+  ),
+  one(
+    'counter',
+    '{context}',
+    'recovered.contexts',
+    'Memory contexts of dead threads ended',
+    (s) => s.recovery.contextsReturned,
   ),
   slot(
     'counter',

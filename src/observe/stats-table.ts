@@ -8,7 +8,7 @@ import type { HeapStats } from './heap-stats.js';
 
 /** The table: sizes, counts, then the classes and threads that have something to tell. */
 export function renderStats(stats: HeapStats): string {
-  const { locks, large, recovery, fragmentation } = stats;
+  const { locks, large, recovery, fragmentation, contexts } = stats;
   const longest = `${(locks.longestWaitNanoseconds / 1e6).toFixed(1)} ms at most`;
   const waited = `${(locks.waitNanoseconds / 1e6).toFixed(1)} ms waited`;
   return [
@@ -60,6 +60,13 @@ export function renderStats(stats: HeapStats): string {
         formatCount(large.blocksInUse),
       ],
       [
+        'contexts',
+        formatCount(contexts.live),
+        'in contexts',
+        formatBytes(contexts.bytes),
+        `${formatCount(contexts.chunks)} chunks, ${formatCount(contexts.released)} contexts released`,
+      ],
+      [
         'locks taken',
         formatCount(locks.acquisitions),
         'contended',
@@ -71,7 +78,8 @@ export function renderStats(stats: HeapStats): string {
         formatCount(locks.ownerDeaths),
         'recoveries',
         formatCount(recovery.recoveries),
-        `${formatCount(recovery.blocksReturned)} blocks, ${formatCount(recovery.runsReturned)} runs returned`,
+        `${formatCount(recovery.blocksReturned)} blocks, ${formatCount(recovery.runsReturned)} runs, ` +
+          `${formatCount(recovery.contextsReturned)} contexts returned`,
       ],
     ]),
     '',

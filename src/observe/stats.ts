@@ -37,6 +37,7 @@ const HEAP = {
   recoveries: 11,
   blocksReturned: 12,
   runsReturned: 13,
+  contextsReturned: 14,
 } as const;
 const ALLOCATIONS = 0;
 const FREES = 1;
@@ -108,6 +109,7 @@ function eachCounter(stats: HeapStats, pass: (entry: number, value: number) => n
   recovery.recoveries = pass(heapEntry(HEAP.recoveries), recovery.recoveries);
   recovery.blocksReturned = pass(heapEntry(HEAP.blocksReturned), recovery.blocksReturned);
   recovery.runsReturned = pass(heapEntry(HEAP.runsReturned), recovery.runsReturned);
+  recovery.contextsReturned = pass(heapEntry(HEAP.contextsReturned), recovery.contextsReturned);
   stats.totalAllocatedBytes = pass(heapEntry(HEAP.totalAllocatedBytes), stats.totalAllocatedBytes);
   stats.totalFreedBytes = pass(heapEntry(HEAP.totalFreedBytes), stats.totalFreedBytes);
   large.allocations = pass(heapEntry(HEAP.largeAllocations), large.allocations);

@@ -10,9 +10,9 @@
  */
 
 import { PAGE_BYTES, rangeError, roundDown } from '../base/index.js';
-import { formatBytes, type HeapMap, isSpan, type MapRun } from '../observe/index.js';
+import { formatBytes, type HeapMap } from '../observe/index.js';
 import { fullness } from './figures.js';
-import { FILL_LEVELS, INKS, type Ink, inkOf, levelOf } from './inks.js';
+import { FILL_LEVELS, INKS, type Ink, inkOf, inkOfRun, levelOf } from './inks.js';
 
 /** A row of cells, or a gap in place of several rows that look alike. */
 export interface Line {
@@ -84,10 +84,6 @@ function paintPages(map: HeapMap): Uint8Array {
   }
   return pages;
 }
-
-/** How a run looks. */
-export const inkOfRun = (run: MapRun): number =>
-  isSpan(run) ? inkOf(run.zone, levelOf(run.live, run.blocks)) : inkOf(run.zone);
 
 /** The ink of each cell, when `before` pages of the first row lie below the heap. */
 function paintCells(

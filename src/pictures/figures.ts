@@ -13,6 +13,7 @@ import {
   type MapRun,
   type ZoneTotals,
 } from '../observe/index.js';
+import { type Ink, zoneOfRun } from './inks.js';
 
 /** A size class that has spans, or all large blocks. */
 export interface ClassFigures {
@@ -27,6 +28,8 @@ export interface ClassFigures {
   cached: number;
   free: number;
   liveBytes: number;
+  /** Of these chunks of contexts. */
+  contextBytes: number;
   cachedBytes: number;
   freeBytes: number;
   tailBytes: number;
@@ -43,7 +46,14 @@ export interface Figures {
   /** What belongs to spans and large blocks. */
   readonly mappedBytes: number;
   readonly liveBytes: number;
+  /** Without chunks of contexts. */
   readonly liveByZone: Readonly<Record<'tiny' | 'small' | 'large', number>>;
+  /** Chunks of contexts: these are live, too. */
+  readonly contextBlocks: number;
+  readonly contextBytes: number;
+  /** What vectors have: live, and in liveByZone. */
+  readonly vectorBlocks: number;
+  readonly vectorBytes: number;
   readonly liveBlocks: number;
   readonly cachedBytes: number;
   readonly freeBlockBytes: number;
@@ -74,7 +84,15 @@ export function figuresOf(map: HeapMap): Figures {
     footprintBytes: mappedBytes + freeRunBytes,
     mappedBytes,
     liveBytes: over((zone) => zone.liveBytes),
-    liveByZone: { tiny: tiny.liveBytes, small: small.liveBytes, large: large.liveBytes },
+    liveByZone: {
+      tiny: tiny.liveBytes - tiny.contextBytes,
+      small: small.liveBytes - small.contextBytes,
+      large: large.liveBytes - large.contextBytes,
+    },
+    contextBlocks: over((zone) => zone.contextBlocks),
+    contextBytes: over((zone) => zone.contextBytes),
+    vectorBlocks: over((zone) => zone.vectorBlocks),
+    vectorBytes: over((zone) => zone.vectorBytes),
     liveBlocks: over((zone) => zone.liveBlocks),
     cachedBytes: over((zone) => zone.cachedBytes),
     freeBlockBytes: over((zone) => zone.freeBlockBytes),
@@ -100,15 +118,16 @@ function classesOf(map: HeapMap): ClassFigures[] {
     figures.cached += run.cached;
     figures.free += run.free;
     figures.liveBytes += run.live * blockBytes;
+    figures.contextBytes += run.contexts * blockBytes;
     figures.cachedBytes += run.cached * blockBytes;
     figures.freeBytes += run.free * blockBytes;
     figures.tailBytes += run.tailBytes;
     figures.bytes += run.bytes;
   }
   const classes = [...byClass.values()].sort((a, b) => a.blockBytes - b.blockBytes);
-  const { bytes, runs } = map.zones.large;
+  const { bytes, runs, contextBytes } = map.zones.large;
   if (runs === 0) return classes;
-  const whole = { spans: runs, live: runs, liveBytes: bytes, bytes };
+  const whole = { spans: runs, live: runs, liveBytes: bytes, contextBytes, bytes };
   const blockBytes = bytes / runs;
   return [...classes, { ...NOTHING, zone: 'large', sizeClass: 0, blockBytes, ...whole }];
 }
@@ -119,6 +138,7 @@ const NOTHING = {
   cached: 0,
   free: 0,
   liveBytes: 0,
+  contextBytes: 0,
   cachedBytes: 0,
   freeBytes: 0,
   tailBytes: 0,
@@ -141,17 +161,17 @@ export function headlines(f: Figures): [value: string, meaning: string][] {
 
 /**
  * How full the spans of a zone are between two addresses, in words: `all blocks live`, `99 % of
- * blocks live`; empty for zones that have no spans.
+ * blocks live`; empty for what has no spans.
  */
-export function fullness({ runs }: HeapMap, zone: string, from: number, to: number): string {
-  if (zone !== 'tiny' && zone !== 'small') return '';
+export function fullness({ runs }: HeapMap, zone: Ink['zone'], from: number, to: number): string {
   let [live, blocks] = [0, 0];
   for (let i = firstRunAt(runs, from); i < runs.length && runs[i].address < to; i++) {
     const run = runs[i];
-    if (!isSpan(run) || run.zone !== zone) continue;
+    if (!isSpan(run) || zoneOfRun(run) !== zone) continue;
     live += run.live;
     blocks += run.blocks;
   }
+  if (blocks === 0) return '';
   if (live === 0) return 'no block live';
   if (live === blocks) return 'all blocks live';
   const part = (100 * live) / blocks;

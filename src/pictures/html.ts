@@ -41,8 +41,10 @@ export interface HtmlOptions {
 
 /** More lines of cells than that, and a cell stands for more pages. */
 const LINES_MAX = 160;
-/** The letter of the first ink: none of them means anything in HTML or JSON. */
-const LETTER = 'A'.charCodeAt(0);
+/** The letter of the first ink: none from there on means anything in HTML or JSON. */
+const LETTER = ']'.charCodeAt(0);
+
+if (LETTER + INKS.length > 0x7f) throw new Error('html: more inks than letters');
 
 /**
  * Draws a map, or several of one heap as a film, as an HTML page that needs nothing from outside.
@@ -129,6 +131,7 @@ function dataOf(frames: readonly MapFrame[]) {
     width: PICTURE_PX,
     height,
     letter: LETTER,
+    ownedCode: OWNED_CODE,
     inks: INKS.map(({ zone, light, dark }) => ({ zone, light, dark })),
     schemes: SCHEMES,
     classes: classTable(maps),
@@ -159,12 +162,22 @@ function lettersOf({ grid }: Frame, map: number): string[] {
 
 /** Zones of runs that are no spans, as numbers that are no size class. */
 const PLAIN_CODES = { large: 0, free: -1, untouched: -2, reserved: -3 } as const;
+const OWNED_CODES = { context: -4, vector: -5 } as const;
+/** Added to the size class of a span that has blocks of contexts or vectors: then it says how many. */
+const OWNED_CODE = 100;
 
-/** A run in two or four numbers: pages, then its size class, live and cached blocks, or its code. */
+/**
+ * A run in a few numbers: pages, then its size class, live and cached blocks, and where it has them
+ * those of contexts and vectors; or its code.
+ */
 function packRun(run: MapRun, pageBytes: number): number[] {
   const pages = run.bytes / pageBytes;
-  if (isSpan(run)) return [pages, run.sizeClass, run.live, run.cached];
-  return [pages, PLAIN_CODES[run.zone]];
+  if (!isSpan(run)) {
+    return [pages, run.owned === undefined ? PLAIN_CODES[run.zone] : OWNED_CODES[run.owned]];
+  }
+  const { sizeClass, live, cached, contexts, vectors } = run;
+  if (contexts + vectors === 0) return [pages, sizeClass, live, cached];
+  return [pages, OWNED_CODE + sizeClass, live, cached, contexts, vectors];
 }
 
 /** Of each class that appears: zone, bytes of a block, blocks of a span. */

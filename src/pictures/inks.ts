@@ -2,16 +2,19 @@
  * Inks: what a cell of a picture can show, and how each kind of picture shows it.
  *
  * Used by all pictures. A cell holds the index of its ink. Zones are told apart by colours that
- * colour-blind people can tell apart too (blue, orange and a dark green, after Okabe and Ito); how
- * full a span is, by the shade: the more live blocks, the stronger.
+ * colour-blind people can tell apart too (blue, orange, a dark green and a reddish purple, after
+ * Okabe and Ito); how full a span is, by the shade: the more live blocks, the stronger.
  */
 
-import type { HeapMap, RunZone } from '../observe/index.js';
+import { type HeapMap, isSpan, type MapRun, type RunZone } from '../observe/index.js';
+
+/** What a picture tells apart. `context`: a run whose live blocks are mostly chunks of contexts. */
+export type DrawnZone = RunZone | 'metadata' | 'context';
 
 /** How a cell looks. */
 export interface Ink {
   /** `outside`: no part of the heap. */
-  readonly zone: RunZone | 'metadata' | 'outside';
+  readonly zone: DrawnZone | 'outside';
   /** Of spans how full: 0 = no live block, FILL_LEVELS = all live. */
   readonly level: number;
   /** Colours on a light and on a dark background. */
@@ -35,7 +38,11 @@ interface Shades {
 }
 
 /** Inks of a span from no live block to all live. */
-function shades(zone: 'tiny' | 'small', { light, dark }: Shades, terminal: number): Ink[] {
+function shades(
+  zone: 'tiny' | 'small' | 'context',
+  { light, dark }: Shades,
+  terminal: number,
+): Ink[] {
   return Array.from({ length: FILL_LEVELS + 1 }, (_, level) => ({
     zone,
     level,
@@ -72,10 +79,11 @@ export const INKS: readonly Ink[] = [
   plain('metadata', '#7d8594', '#68707f', '▒', 103, 'm'),
   ...shades('tiny', { light: [0xd3e6f7, 0x0a5a9e], dark: [0x1d4468, 0x5ab0f5] }, 33),
   ...shades('small', { light: [0xfbe3bf, 0xd07300], dark: [0x55391c, 0xffa63d] }, 214),
+  ...shades('context', { light: [0xf3d8e7, 0xa3216f], dark: [0x4d2440, 0xee86c0] }, 170),
   plain('large', '#00745a', '#27b48e', '█', 36, 'L'),
   plain('free', '#e9ebef', '#2a2f37', '-', 247, '-'),
   plain('untouched', '#f7f8fa', '#1b1f26', '·', 240, '.'),
-  plain('reserved', '#b8327f', '#f27cb8', '?', 205, '?'),
+  plain('reserved', '#e0b800', '#f4dc5a', '?', 226, '?'),
 ];
 
 const firstOf = new Map(INKS.map((ink, i) => [ink.zone, i] as const).reverse());
@@ -91,16 +99,60 @@ export function levelOf(live: number, whole: number): number {
   return Math.min(FILL_LEVELS - 1, Math.max(1, Math.round((FILL_LEVELS * live) / whole)));
 }
 
-const ZONE_NAMES: readonly (readonly [zone: RunZone | 'metadata', name: string])[] = [
+/** Does a zone have shades? */
+export const isShaded = (zone: Ink['zone']): boolean =>
+  zone === 'tiny' || zone === 'small' || zone === 'context';
+
+/** What a run is drawn as. */
+export function zoneOfRun(run: MapRun): RunZone | 'context' {
+  if (isSpan(run)) return run.contexts > 0 && 2 * run.contexts >= run.live ? 'context' : run.zone;
+  return run.owned === 'context' ? 'context' : run.zone;
+}
+
+/** How a run looks. */
+export function inkOfRun(run: MapRun): number {
+  const zone = zoneOfRun(run);
+  if (isSpan(run)) return inkOf(zone, levelOf(run.live, run.blocks));
+  return inkOf(zone, zone === 'context' ? FILL_LEVELS : 0);
+}
+
+const ZONE_NAMES: readonly (readonly [zone: DrawnZone, name: string])[] = [
   ['tiny', 'tiny: blocks to 512 B'],
   ['small', 'small: blocks to 64 KiB'],
   ['large', 'large: a block of its own'],
+  ['context', 'chunks of memory contexts'],
   ['free', 'free run'],
   ['untouched', 'untouched reserve'],
   ['metadata', 'metadata'],
   ['reserved', 'on its way'],
 ];
 
-/** Zones in the order in which legends have them, and what they are. The rare one only if it is. */
-export const zoneNames = ({ zones }: HeapMap): typeof ZONE_NAMES =>
-  ZONE_NAMES.filter(([zone]) => zone !== 'reserved' || zones.reserved.runs > 0);
+/** What is drawn in the inks of a zone. */
+export interface Drawn {
+  readonly zone: DrawnZone;
+  readonly name: string;
+  bytes: number;
+  /** Runs; of metadata, its regions. */
+  runs: number;
+}
+
+/** Zones in the order in which legends have them. Those that are rare only if there are any. */
+export function drawnZones(map: HeapMap): Drawn[] {
+  const { bytes, runs } = map.zones.metadata;
+  const drawn = ZONE_NAMES.map(
+    ([zone, name]): Drawn => ({
+      zone,
+      name,
+      bytes: 0,
+      runs: 0,
+      ...(zone === 'metadata' && { bytes, runs }),
+    }),
+  );
+  const byZone = new Map(drawn.map((one) => [one.zone, one]));
+  for (const run of map.runs) {
+    const one = byZone.get(zoneOfRun(run)) as Drawn;
+    one.bytes += run.bytes;
+    one.runs++;
+  }
+  return drawn.filter(({ zone, runs }) => (zone !== 'reserved' && zone !== 'context') || runs > 0);
+}

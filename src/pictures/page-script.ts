@@ -16,7 +16,8 @@ const { lines, columns, cellBytes, cellPx, left, cellsPx, pageBytes, inks } = da
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const count = (n) => n.toLocaleString('en-US');
 const hex = (n) => '0x' + n.toString(16);
-const PLAIN = { 0: 'large', '-1': 'free', '-2': 'untouched', '-3': 'reserved' };
+const PLAIN = { 0: 'large', '-1': 'free', '-2': 'untouched', '-3': 'reserved', '-4': 'large', '-5': 'large' };
+const OWNED = { '-4': 'context', '-5': 'vector' };
 const MONO = '11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
 const SANS = '11.5px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 // Below the cells there may be a second frontier's name.
@@ -44,12 +45,20 @@ function unpack(packed) {
     const code = packed[i++];
     const run = { address, bytes };
     if (code > 0) {
-      const [zone, blockBytes, blocks] = data.classes[code];
-      Object.assign(run, { zone, sizeClass: code, blockBytes, blocks });
+      const sizeClass = code % data.ownedCode;
+      const [zone, blockBytes, blocks] = data.classes[sizeClass];
+      Object.assign(run, { zone, sizeClass, blockBytes, blocks });
       run.live = packed[i++];
       run.cached = packed[i++];
       run.free = blocks - run.live - run.cached;
-    } else run.zone = PLAIN[code];
+      if (code > data.ownedCode) {
+        run.contexts = packed[i++];
+        run.vectors = packed[i++];
+      }
+    } else {
+      run.zone = PLAIN[code];
+      if (OWNED[code]) run.owned = OWNED[code];
+    }
     list.push(run);
     address += bytes;
   }
@@ -202,6 +211,8 @@ function lookUp({ address, bytes }) {
 
 const ABOUT = {
   large: 'large: one live block',
+  context: 'large: a chunk of a memory context',
+  vector: 'large: the elements of a vector',
   free: 'free run',
   untouched: 'untouched reserve',
   reserved: 'on its way between a thread and the page heap',
@@ -212,14 +223,18 @@ function tipText(found) {
   const range = '<i>' + hex(address) + ' \u2013 ' + hex(address + bytes) + ', ' + bytesText(bytes) + '</i>';
   const more = found.others > 0 ? '<br><i>the first of ' + count(found.others + 1) + ' runs in this cell</i>' : '';
   if (zone === 'metadata') return '<b>metadata: ' + found.names.join(', ') + '</b><br>' + range;
-  if (blocks === undefined) return '<b>' + ABOUT[zone] + '</b><br>' + range + more;
+  if (blocks === undefined) return '<b>' + ABOUT[found.owned || zone] + '</b><br>' + range + more;
+  const owned = [];
+  if (found.contexts > 0) owned.push(count(found.contexts) + ' chunks of contexts');
+  if (found.vectors > 0) owned.push(count(found.vectors) + ' of vectors');
   const share = (n) => (100 * n) / blocks + '%';
   return (
     '<b>' + zone + ': blocks of ' + count(found.blockBytes) + ' bytes</b> (class ' + found.sizeClass + ')<br>' + range +
     '<div class="meter"><u style="width:' + share(live) + ';background:#6cb8f7"></u>' +
     '<u style="width:' + share(cached) + ';background:#f2b35b"></u></div>' +
     '<b style="color:#8cc8fa">' + count(live) + ' live</b> \u00b7 <span style="color:#f2b35b">' + count(cached) +
-    ' cached</span> \u00b7 ' + count(free) + ' free, of ' + count(blocks) + more
+    ' cached</span> \u00b7 ' + count(free) + ' free, of ' + count(blocks) +
+    (owned.length > 0 ? '<br>live ones: ' + owned.join(', ') : '') + more
   );
 }
 

@@ -14,7 +14,7 @@ import {
   percent,
   shortBytes,
 } from './figures.js';
-import { FILL_LEVELS, inkOf, zoneNames } from './inks.js';
+import { drawnZones, FILL_LEVELS, inkOf, isShaded } from './inks.js';
 import { inkClass, label, px, rect } from './markup.js';
 
 /** A piece of SVG that fills a width from (0, 0) on. */
@@ -37,18 +37,17 @@ function zoneRect(ink: number, x: number, y: number, width: number, height: numb
 export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
   const columns = 4;
   const step = width / columns;
-  const parts = zoneNames(map).map(([zone, name], i) => {
+  const parts = drawnZones(map).map(({ zone, name, bytes, runs }, i) => {
     const x = (i % columns) * step;
     const y = Math.floor(i / columns) * 2.4 * LINE_PX;
-    const { bytes, runs } = map.zones[zone];
-    const ramp = zone === 'tiny' || zone === 'small';
+    const ramp = isShaded(zone);
     const inks = ramp
       ? Array.from({ length: FILL_LEVELS + 1 }, (_, level) => inkOf(zone, level))
       : [inkOf(zone)];
     const cell = ramp ? 7 : SWATCH;
     const swatches = inks.map((ink, n) => zoneRect(ink, x + n * cell, y, cell, SWATCH)).join('');
     const textX = x + inks.length * cell + 8;
-    const what = zone === 'metadata' ? 'region' : ramp ? 'span' : 'run';
+    const what = zone === 'metadata' ? 'region' : ramp && zone !== 'context' ? 'span' : 'run';
     const amount = `${formatBytes(bytes)} · ${many(runs, what)}${ramp ? ', from empty to full' : ''}`;
     return (
       swatches + label('text', textX, y + 11, name) + label('dim small', textX, y + 27, amount)
@@ -91,6 +90,7 @@ function footprintBar(f: Figures, y: number, width: number): string {
     ['live, tiny', tiny, inkClass(inkOf('tiny', FILL_LEVELS))],
     ['live, small', small, inkClass(inkOf('small', FILL_LEVELS))],
     ['live, large', large, inkClass(inkOf('large'))],
+    ['live, contexts', f.contextBytes, inkClass(inkOf('context', FILL_LEVELS))],
     ['cached', f.cachedBytes, 'grey2'],
     ['free in spans', f.freeBlockBytes, 'grey1'],
     ['span tails', f.tailBytes, 'grey3'],
@@ -124,7 +124,7 @@ const CHART_PX = 150;
 const BAR_STEP_MAX = 64;
 
 /** A column for each size class: its bytes, parted in live, cached and free. */
-export function classesPanel({ classes }: Figures, width: number): Panel {
+export function classesPanel({ classes, contextBytes }: Figures, width: number): Panel {
   const title = label('text', 0, 14, 'Size classes: bytes in spans, by block size');
   if (classes.length === 0) {
     return { svg: `${title}${label('dim', 0, 40, 'no spans and no large blocks')}`, height: 48 };
@@ -140,12 +140,9 @@ export function classesPanel({ classes }: Figures, width: number): Panel {
       label('dim small end', 52, y + 4, formatBytes(Math.round(part * most)))
     );
   });
-  const keys = label(
-    'dim small end',
-    width,
-    14,
-    'strong: live · middle: cached · pale: free · grey: tails',
-  );
+  const ofContexts = contextBytes > 0 ? 'at the foot: contexts · ' : '';
+  const shades = `${ofContexts}strong: live · middle: cached · pale: free · grey: tails`;
+  const keys = label('dim small end', width, 14, shades);
   return {
     svg: `<g class="classes">${title}${keys}${scale.join('')}${columns.join('')}</g>`,
     height: bottom + 40,
@@ -157,24 +154,32 @@ function column(c: ClassFigures, x: number, step: number, bottom: number, scale:
     c.zone === 'large'
       ? [inkOf('large')]
       : [FILL_LEVELS, 4, 1].map((level) => inkOf(c.zone, level));
-  const parts = [c.liveBytes, c.cachedBytes, c.freeBytes, c.tailBytes];
+  const context = inkOf('context', FILL_LEVELS);
+  const parts = [
+    [c.contextBytes, context],
+    [c.liveBytes - c.contextBytes, inks[0]],
+    [c.cachedBytes, inks[1]],
+    [c.freeBytes, inks[2]],
+    [c.tailBytes, inkOf('metadata')],
+  ] as const;
   const barWidth = Math.max(4, step - Math.max(2, step * 0.25));
   const left = x + (step - barWidth) / 2;
   let y = bottom;
   let svg = '';
-  parts.forEach((bytes, i) => {
-    if (bytes === 0) return;
+  for (const [bytes, ink] of parts) {
+    if (bytes === 0 || ink === undefined) continue;
     // What is there shows, if by half a pixel.
     const height = Math.max(0.5, bytes * scale);
     y -= height;
-    svg += rect(inkClass(inks[i] ?? inkOf('metadata')), left, y, barWidth, height);
-  });
+    svg += rect(inkClass(ink), left, y, barWidth, height);
+  }
   const middle = x + step / 2;
   const name = c.zone === 'large' ? 'large' : shortBytes(c.blockBytes);
   const told =
     `${c.zone === 'large' ? 'large blocks' : `blocks of ${formatCount(c.blockBytes)} bytes`}: ` +
     `${many(c.spans, c.zone === 'large' ? 'run' : 'span')}, ${formatCount(c.live)} live, ` +
-    `${formatCount(c.cached)} cached, ${formatCount(c.free)} free`;
+    `${formatCount(c.cached)} cached, ${formatCount(c.free)} free` +
+    (c.contextBytes > 0 ? `; ${formatBytes(c.contextBytes)} in chunks of contexts` : '');
   const text =
     step >= 34
       ? label('text small middle', middle, bottom + 16, name)

@@ -9,7 +9,7 @@ import { formatBytes, formatCount, type HeapMap, table } from '../observe/index.
 import { cellRule, type Grid, gapInk, type Line, layOut, stretches, tellGap } from './cells.js';
 import { checkMap } from './check.js';
 import { type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
-import { FILL_LEVELS, INKS, inkOf, levelOf, zoneNames } from './inks.js';
+import { drawnZones, FILL_LEVELS, INKS, inkOf, isShaded, levelOf } from './inks.js';
 
 export interface TextOptions {
   /** With the colours of a terminal; else plain letters. Default false. */
@@ -110,9 +110,8 @@ function frontierMark(map: HeapMap, address: number, rowBytes: number): string {
 }
 
 function legend(map: HeapMap, pen: Pen, glyph: (ink: number) => string): string[] {
-  const rows = zoneNames(map).map(([zone, name]) => {
-    const { runs, bytes } = map.zones[zone];
-    const inks = zone === 'tiny' || zone === 'small' ? [0, 0.25, 0.5, 0.75, 1] : [0];
+  const rows = drawnZones(map).map(({ zone, name, bytes, runs }) => {
+    const inks = isShaded(zone) ? [0, 0.25, 0.5, 0.75, 1] : [0];
     const keys = [...new Set(inks.map((part) => inkOf(zone, levelOf(part, 1))))];
     const glyphs = new Map(keys.map((ink) => [glyph(ink), ink]));
     const key = [...glyphs].map(([text, ink]) => pen(ink, text)).join('');
@@ -132,6 +131,13 @@ function sums(f: Figures): string[] {
       formatBytes(f.tailBytes),
     `  mapped ${formatBytes(f.mappedBytes)}; free runs ${formatCount(f.freeRuns)}, ` +
       `${formatBytes(f.freeRunBytes)}, ${largest}; untouched ${formatBytes(f.untouchedBytes)}`,
+    ...(f.contextBlocks + f.vectorBlocks === 0
+      ? []
+      : [
+          `  of the live blocks ${formatCount(f.contextBlocks)} are chunks of contexts, ` +
+            `${formatBytes(f.contextBytes)}; ${formatCount(f.vectorBlocks)} are vectors', ` +
+            formatBytes(f.vectorBytes),
+        ]),
   ];
 }
 
@@ -144,11 +150,18 @@ function histogram(classes: readonly ClassFigures[], pen: Pen, color: boolean): 
   ]);
   const lines = table([['block bytes', 'spans', 'live', 'cached', 'free', 'bytes'], ...rows]);
   const parts = color ? '█▒░' : '#+-';
+  const context = inkOf('context', FILL_LEVELS);
+  const own = color ? pen(context, '█') : INKS[context].letter;
+  const first = classes.some((c) => c.contextBytes > 0) ? `${own} contexts ` : '';
   return lines.map((line, i) => {
-    if (i === 0) return `  ${line}   ${parts[0]} live ${parts[1]} cached ${parts[2]} free`;
+    if (i === 0) return `  ${line}   ${first}${parts[0]} live ${parts[1]} cached ${parts[2]} free`;
     const c = classes[i - 1];
     const ink = inkOf(c.zone, c.zone === 'large' ? 0 : FILL_LEVELS);
-    return `  ${line}   ${pen(ink, bar(c, most, parts))}`;
+    const cells = bar(c, most, parts);
+    const chunks = Math.round((cells.length * c.contextBytes) / c.bytes);
+    const mark = color ? parts[0] : INKS[context].letter;
+    const contexts = chunks === 0 ? '' : pen(context, mark.repeat(chunks));
+    return `  ${line}   ${contexts}${pen(ink, cells.slice(chunks))}`;
   });
 }
 

@@ -13,6 +13,7 @@ import anyOrder, { type ExecutionContext } from 'ava';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type HeapMap, type MapRun, SharedHeap } from 'shmalloc';
 import { renderHtml, renderSvg } from 'shmalloc/pictures';
+import { heapWithContexts } from '../contexts.js';
 import { Random } from '../helpers.js';
 import { fillRandomly, mixedHeap, PAGE, spansOf } from '../maps.js';
 
@@ -90,6 +91,14 @@ function assertTells(t: ExecutionContext, tip: Record<string, string>, run: MapR
   t.true(tip.text.includes(`${live} live`), tip.text);
 }
 
+/** The colour in which the page at an address is drawn. */
+const colourAt = (page: Page, address: number): Promise<number[]> =>
+  page.evaluate<number[]>(
+    `(() => { const { x, y } = shmallocMap.placeOf(${address}); const r = devicePixelRatio;
+      return [...document.getElementById('map').getContext('2d')
+        .getImageData(x * r, y * r, 1, 1).data]; })()`,
+  );
+
 /** The first run of each zone that there is, and some more spans. */
 function someRuns(map: HeapMap): MapRun[] {
   const firsts = new Map(map.runs.toReversed().map((run) => [run.zone, run] as const));
@@ -134,19 +143,37 @@ test('renderHtml: what is drawn has the colour of its zone', async (t) => {
   using heap = mixedHeap('16MiB', 33, 4000);
   const map = heap.map();
   const { page } = await open(t, 'map.html', renderHtml(map));
-  const colourAt = (address: number) =>
-    page.evaluate<number[]>(
-      `(() => { const { x, y } = shmallocMap.placeOf(${address}); const r = devicePixelRatio;
-        return [...document.getElementById('map').getContext('2d')
-          .getImageData(x * r, y * r, 1, 1).data]; })()`,
-    );
   const large = map.runs.find((run) => run.zone === 'large') as MapRun;
   const full = spansOf(map).filter(({ live, blocks }) => live === blocks);
   const tiny = full.find(({ zone }) => zone === 'tiny') as MapRun;
   const small = full.find(({ zone }) => zone === 'small') as MapRun;
-  t.deepEqual(await colourAt(large.address), [0x00, 0x74, 0x5a, 255]);
-  t.deepEqual(await colourAt(tiny.address), [0x0a, 0x5a, 0x9e, 255]);
-  t.deepEqual(await colourAt(small.address), [0xd0, 0x73, 0x00, 255]);
+  t.deepEqual(await colourAt(page, large.address), [0x00, 0x74, 0x5a, 255]);
+  t.deepEqual(await colourAt(page, tiny.address), [0x0a, 0x5a, 0x9e, 255]);
+  t.deepEqual(await colourAt(page, small.address), [0xd0, 0x73, 0x00, 255]);
+});
+
+test('renderHtml: contexts and vectors have their colour, and the pointer tells them', async (t) => {
+  using heap = heapWithContexts();
+  const map = heap.map();
+  const { page, complaints } = await open(t, 'map.html', renderHtml(map));
+  const told = async (fits: (run: MapRun) => boolean): Promise<string> => {
+    const run = map.runs.find(fits) as MapRun;
+    const tip = await pointAt(page, run.address);
+    assertTells(t, tip, run);
+    return tip.text;
+  };
+  const owned = (whose: string) => (run: MapRun) => 'owned' in run && run.owned === whose;
+  t.regex(await told(owned('context')), /large: a chunk of a memory context/);
+  t.regex(await told(owned('vector')), /large: the elements of a vector/);
+  t.regex(
+    await told((run) => 'contexts' in run && run.contexts > 0),
+    /live ones: \d+ chunks of con/,
+  );
+  t.regex(await told((run) => 'vectors' in run && run.vectors === 6), /live ones: 6 of vectors/);
+  t.notRegex(await told((run) => 'live' in run && run.contexts + run.vectors === 0), /live ones/);
+  const { address } = map.runs.find(owned('context')) as MapRun;
+  t.deepEqual(await colourAt(page, address), [0xa3, 0x21, 0x6f, 255]);
+  t.deepEqual(complaints, []);
 });
 
 test('renderHtml: the slider changes the frame, and what the pointer tells', async (t) => {

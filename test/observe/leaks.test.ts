@@ -4,8 +4,10 @@
  */
 
 import test from 'ava';
-import { type Address, type Block, SharedHeap } from 'shmalloc';
+import { type Address, type Block, type Leaks, SharedHeap } from 'shmalloc';
+import { SET_KIND } from '../../src/layout/index.js';
 import { findLeaks, readUsage, renderLeaks } from '../../src/observe/index.js';
+import { ContextMaker } from '../contexts.js';
 import { memoryOf } from '../helpers.js';
 
 const block = (address: number, bytes: number, stack?: string, requested?: number): Block => ({
@@ -14,6 +16,8 @@ const block = (address: number, bytes: number, stack?: string, requested?: numbe
   ...(stack === undefined ? {} : { stack }),
   ...(requested === undefined ? {} : { requested }),
 });
+
+const NOTHING_OWNED = { contexts: [], vectors: { blocks: 0, bytes: 0 } };
 
 test('findLeaks: by stack where there is one, else by size class, the largest first', (t) => {
   const leaks = findLeaks([
@@ -35,13 +39,14 @@ test('findLeaks: by stack where there is one, else by size class, the largest fi
       { blocks: 3, bytes: 140, firstAddress: 0x100 as Address, blockBytes: 48 },
       { blocks: 2, bytes: 128, firstAddress: 0x200 as Address, stack: 'at parse\nat main' },
     ],
+    ...NOTHING_OWNED,
   });
-  t.deepEqual(findLeaks([]), { blocks: 0, bytes: 0, groups: [] });
+  t.deepEqual(findLeaks([]), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
 });
 
 test('SharedHeap.leaks: what is live, in groups, equal to blocks() and stats()', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 1 });
-  t.deepEqual(heap.leaks(), { blocks: 0, bytes: 0, groups: [] });
+  t.deepEqual(heap.leaks(), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
   const small = Array.from({ length: 10 }, () => heap.malloc_ts(100));
   const [one] = [heap.malloc_ts(3000)];
   const large = heap.malloc_ts(100_000);
@@ -116,6 +121,7 @@ test('findLeaks: by what was asked for where that is known, large blocks as such
       block(0x20000, 73_712, undefined, 70_000),
       block(0x40000, 8176, 'at parse', 30),
     ],
+    [],
     isLarge,
   );
   const at = (address: number) => ({ firstAddress: address as Address });
@@ -130,6 +136,7 @@ test('findLeaks: by what was asked for where that is known, large blocks as such
       { blocks: 2, bytes: 64, requestedBytes: 20, ...at(0x100), requestedEach: 10 },
       { blocks: 1, bytes: 16, requestedBytes: 0, ...at(0x400), requestedEach: 0 },
     ],
+    ...NOTHING_OWNED,
   });
   const report = renderLeaks(leaks, { allocations: 8, allocatedBytes: 91_000 });
   t.deepEqual(report.split('\n'), [
@@ -187,4 +194,71 @@ test('renderLeaks: which heap, on a line of its own behind the first two', (t) =
       'All heap blocks were freed -- no leaks are possible',
     ],
   );
+});
+
+test('SharedHeap.leaks: contexts by tree and vectors, apart from the program’s blocks', (t) => {
+  using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
+  const maker = new ContextMaker(heap, 7);
+  const mine = heap.malloc_ts(100);
+  const root = maker.make('server');
+  const request = maker.make('request', root, { ident: '42' });
+  const cache = maker.make('cache', undefined, { kind: SET_KIND });
+  const result = maker.make('result', undefined, { ident: 'a' });
+  maker.make('empty');
+  maker.addChunk(root, 1024, 100, 3);
+  for (let n = 0; n < 3; n++) maker.addChunk(request, 4096, 100, 10);
+  maker.addChunk(cache, 100_000, 100, 2);
+  maker.addStorage(cache, 500);
+  maker.addChunk(result, 256, 16);
+  maker.release(result);
+  maker.addVector(1000);
+  const leaks = heap.leaks();
+  const tree = { ident: '', kind: 'bump', owner: 7, contexts: 1, chunks: 0, bytes: 0, objects: 0 };
+  t.deepEqual(leaks, {
+    blocks: 1,
+    bytes: 112,
+    groups: [{ blocks: 1, bytes: 112, firstAddress: mine, blockBytes: 112 }],
+    contexts: [
+      { ...tree, id: 3, name: 'cache', kind: 'set', chunks: 2, bytes: 107_008, objects: 2 },
+      { ...tree, id: 1, name: 'server', contexts: 2, chunks: 4, bytes: 13_312, objects: 33 },
+      {
+        ...{ id: 4, name: 'result', ident: 'a', kind: 'bump', owner: null },
+        ...{ contexts: 1, chunks: 1, bytes: 256, objects: 1 },
+      },
+      { ...tree, id: 5, name: 'empty' },
+    ],
+    vectors: { blocks: 2, bytes: 1088 },
+  } as Leaks);
+  const all = leaks.contexts.reduce((sum, { bytes }) => sum + bytes, 0) + leaks.vectors.bytes;
+  t.is(leaks.bytes + all, heap.stats().inUseBytes);
+  heap.free_ts(mine);
+  const usage = readUsage(memoryOf(heap));
+  t.deepEqual(renderLeaks(heap.leaks(), usage).split('\n'), [
+    'HEAP SUMMARY: in use at exit: 0 bytes in 0 blocks',
+    'total heap usage: 10 allocs, 1 frees, 121,776 bytes allocated',
+    '',
+    'All other heap blocks were freed',
+    '',
+    'HELD BY CONTEXTS AND VECTORS:',
+    "set context 'cache', thread 7: 107,008 bytes in 2 chunks, 2 objects",
+    "context 'server' and 1 below it, thread 7: 13,312 bytes in 4 chunks, 33 objects",
+    "context 'result' (a), released: 256 bytes in 1 chunks, 1 objects",
+    "context 'empty', thread 7: 0 bytes in 0 chunks, 0 objects",
+    'all contexts: 120,576 bytes in 7 chunks, 36 objects',
+    'vectors: 1,088 bytes in 2 blocks',
+  ]);
+  maker.core.detach();
+});
+
+test('renderLeaks: many contexts, the smallest of them on one line', (t) => {
+  using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
+  const maker = new ContextMaker(heap, 7);
+  for (let n = 0; n < 25; n++) maker.addChunk(maker.make(`c${n}`), n < 5 ? 256 : 512);
+  const lines = renderLeaks(heap.leaks(), readUsage(memoryOf(heap))).split('\n');
+  t.deepEqual(lines.slice(-3), [
+    "context 'c24', thread 7: 512 bytes in 1 chunks, 1 objects",
+    'and 5 more: 1,280 bytes in 5 chunks, 5 objects',
+    'all contexts: 11,520 bytes in 25 chunks, 25 objects',
+  ]);
+  maker.core.detach();
 });

@@ -5,7 +5,8 @@
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { type Address, HeapError, type HeapMap, SharedHeap } from 'shmalloc';
+import { type Address, HeapError, type HeapMap, type MapPlainRun, SharedHeap } from 'shmalloc';
+import { ContextMaker } from '../contexts.js';
 import { Random, seedOf } from '../helpers.js';
 import { checkMap, fillRandomly, fullHeap, mixedHeap, PAGE, spansOf, total } from '../maps.js';
 import { ended, nextMessage } from '../workers.js';
@@ -70,7 +71,7 @@ test('map: a new heap is metadata and untouched reserve', (t) => {
         'size classes',
         'baseline',
       ],
-      ...['thread slots', 'page table', 'tags'],
+      ...['thread slots', 'contexts', 'chunks', 'page table', 'tags'],
     ],
   );
   t.deepEqual(structuredClone(map), map, 'plain data');
@@ -97,6 +98,8 @@ test('map: blocks of three sizes, counted by hand', (t) => {
     blockBytes: 112,
     blocks: 73,
     live: 2,
+    contexts: 0,
+    vectors: 0,
     tailBytes: 16,
   });
   t.is(cached + free, 71);
@@ -104,6 +107,58 @@ test('map: blocks of three sizes, counted by hand', (t) => {
   t.deepEqual(runOf(large), { zone: 'large', address: large, bytes: 9 * PAGE });
   t.deepEqual(runOf(direct), { zone: 'large', address: direct, bytes: 25 * PAGE });
   t.is(map.mapFrontier, direct, 'a direct run is taken from the top');
+});
+
+test('map: chunks of contexts and vectors, in spans and large, counted by hand', (t) => {
+  using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
+  const maker = new ContextMaker(heap);
+  // A span was where a large block is now.
+  const before = Array.from({ length: 2000 }, () => heap.malloc_ts(1024));
+  for (const address of before) heap.free_ts(address);
+  heap.recover();
+  const mine = [1000, 1000, 100_000].map((bytes) => heap.malloc_ts(bytes));
+  const context = maker.make('request');
+  const chunks = [1000, 1000, 1000].map((bytes) => maker.addChunk(context, bytes));
+  const storage = maker.addStorage(context, 1000);
+  const [large, ...others] = [100_000, 150_000].map((bytes) => maker.addChunk(context, bytes));
+  const vector = maker.addVector(1000);
+  maker.addVector(200_000);
+  const map = heap.map();
+  checkMap(map);
+  const owned = map.runs.filter((run): run is MapPlainRun => 'owned' in run);
+  t.deepEqual(owned.map(({ zone, owned }) => [zone, owned]).sort(), [
+    ['large', 'context'],
+    ['large', 'context'],
+    ['large', 'vector'],
+  ]);
+  t.true([large, ...others].every((address) => owned.some((run) => run.address === address)));
+  const { tiny, small, large: runs } = map.zones;
+  t.like(tiny, { liveBlocks: 2, contextBlocks: 0, vectorBlocks: 2, vectorBytes: 128 });
+  t.like(small, { liveBlocks: 7, contextBlocks: 4, contextBytes: 4096, vectorBlocks: 1 });
+  t.like(runs, { liveBlocks: 4, contextBlocks: 2, vectorBlocks: 1, vectorBytes: 204_800 });
+  t.is(
+    runs.contextBytes,
+    owned.reduce((sum, run) => sum + (run.owned === 'context' ? run.bytes : 0), 0),
+  );
+  t.is(statsOfMap(map).inUseBytes, heap.stats().inUseBytes);
+  const sums = heap.verify({ quiet: true });
+  t.is(
+    sums.ownedBytes,
+    total([tiny, small, runs], (zone) => zone.contextBytes + zone.vectorBytes),
+  );
+  t.true(mine.every((address) => address > 0) && chunks.length === 3 && storage > 0 && vector > 0);
+  maker.core.detach();
+  const after = heap.map();
+  checkMap(after);
+  t.is(
+    total(Object.values(after.zones), (zone) => zone.contextBlocks),
+    0,
+  );
+  t.is(
+    total(Object.values(after.zones), (zone) => zone.vectorBlocks),
+    4,
+    'nobody frees these',
+  );
 });
 
 test('map: sums are those of stats(), spans those of a recount', (t) => {

@@ -115,6 +115,9 @@ const PLAIN: Record<string, (stats: HeapStats) => number> = {
   shmalloc_recovery_slots_total: (s) => s.recovery.recoveries,
   shmalloc_recovery_blocks_total: (s) => s.recovery.blocksReturned,
   shmalloc_recovery_runs_total: (s) => s.recovery.runsReturned,
+  shmalloc_contexts: (s) => s.contexts.live,
+  shmalloc_context_bytes: (s) => s.contexts.bytes,
+  shmalloc_recovered_contexts_total: (s) => s.recovery.contextsReturned,
 };
 
 /** The samples that the others must be. */

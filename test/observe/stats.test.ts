@@ -39,6 +39,8 @@ const NO_LOCKS = {
   ownerDeaths: 0,
 };
 
+const NO_RECOVERY = { recoveries: 0, blocksReturned: 0, runsReturned: 0, contextsReturned: 0 };
+
 test('stats: a new heap has everything untouched and all counts 0', (t) => {
   using heap = fresh('8MiB');
   const stats = check(t, heap);
@@ -85,7 +87,8 @@ test('stats: a new heap has everything untouched and all counts 0', (t) => {
     footprintOverPeakLive: 0,
   });
   t.deepEqual(stats.locks, NO_LOCKS);
-  t.deepEqual(stats.recovery, { recoveries: 0, blocksReturned: 0, runsReturned: 0 });
+  t.deepEqual(stats.recovery, NO_RECOVERY);
+  t.deepEqual(stats.contexts, { live: 0, released: 0, chunks: 0, bytes: 0 });
   t.is(stats.sizeClasses.length, 44);
   t.is(stats.sizeClasses[0]?.blockBytes, 16);
   t.is(stats.sizeClasses.at(-1)?.blockBytes, 65536);
@@ -425,7 +428,7 @@ test('resetStats: starts all counts anew and leaves the heap as it is', async (t
   }
   t.is(stats.peakFootprintBytes, stats.mappedBytes);
   t.deepEqual(stats.locks, NO_LOCKS);
-  t.deepEqual(stats.recovery, { recoveries: 0, blocksReturned: 0, runsReturned: 0 });
+  t.deepEqual(stats.recovery, NO_RECOVERY);
   t.deepEqual(stats.large, {
     blocksInUse: 1,
     bytesInUse: before.large.bytesInUse,

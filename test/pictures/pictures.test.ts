@@ -7,7 +7,8 @@ import test, { type ExecutionContext } from 'ava';
 import { type Address, type HeapMap, SharedHeap } from 'shmalloc';
 import { renderHtml, renderSvg, renderText } from 'shmalloc/pictures';
 import { formatBytes } from '../../src/observe/index.js';
-import { INKS } from '../../src/pictures/inks.js';
+import { drawnZones, INKS, inkOf } from '../../src/pictures/inks.js';
+import { heapWithContexts } from '../contexts.js';
 import { Random } from '../helpers.js';
 import { checkMap, fullHeap, mixedHeap, PAGE } from '../maps.js';
 
@@ -228,6 +229,65 @@ test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
   t.throws(() => renderHtml([]), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
   const both = [one, other].map((heap) => ({ map: heap.map(), label: '' }));
   t.throws(() => renderHtml(both), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
+});
+
+// ---- contexts
+
+test('pictures: contexts have an ink and a place in the legend of their own', (t) => {
+  using heap = heapWithContexts();
+  const map = heap.map();
+  const drawn = drawnZones(map);
+  const context = drawn.find(({ zone }) => zone === 'context');
+  t.is(
+    drawn.reduce((sum, { bytes }) => sum + bytes, 0),
+    map.end - map.base,
+    'adds up to the heap',
+  );
+  const pages = 30 / 8 + 1; // spans of eight
+  t.true((context?.runs ?? 0) >= 2 + Math.floor(pages));
+  const text = renderText(map);
+  t.regex(text, /^ {2}cC +chunks of memory contexts +/m);
+  t.regex(text, /^0x[\da-f]{8} .*CCC/m);
+  t.regex(text, /of the live blocks 32 are chunks of contexts, .*; 12 are vectors', /);
+  t.regex(text, /C contexts # live \+ cached - free$/m);
+  t.regex(text, /^ +4,096 .* {3}C+[#+-]*$/m);
+  const svg = renderSvg(map);
+  assertWellFormed(t, svg);
+  const { light, dark } = INKS[inkOf('context', 8)];
+  for (const colour of [light, dark]) t.true(svg.includes(colour));
+  t.regex(svg, /chunks of memory contexts/);
+  t.regex(svg, /live, contexts 4\d\d KiB/);
+  t.regex(svg, /at the foot: contexts/);
+  for (const line of text.split('\n').filter((one) => ROW.test(one))) t.true(line.length <= 80);
+});
+
+test('pictures: of a heap with no contexts nothing is said of any', (t) => {
+  using heap = mixedHeap('2MiB', 32, 100);
+  const map = heap.map();
+  for (const picture of [renderText(map), renderSvg(map), renderHtml(map)]) {
+    t.notRegex(picture.replace(/<script>[\s\S]*?<\/script>/, ''), /chunks of|vectors'|at the foot/);
+  }
+});
+
+test('renderHtml: its data say how many blocks of a run are of contexts and vectors', (t) => {
+  using heap = heapWithContexts();
+  const map = heap.map();
+  const { runs } = dataOf(t, renderHtml(map)).frames[0];
+  let i = 0;
+  for (const run of map.runs) {
+    i++;
+    const code = runs[i++];
+    if (!('sizeClass' in run)) {
+      if (run.zone === 'large')
+        t.is(code, { context: -4, vector: -5, none: 0 }[run.owned ?? 'none']);
+      continue;
+    }
+    t.is(code % 100, run.sizeClass);
+    i += 2;
+    if (code > 100) t.deepEqual([runs[i++], runs[i++]], [run.contexts, run.vectors]);
+    else t.is(run.contexts + run.vectors, 0);
+  }
+  t.is(i, runs.length);
 });
 
 // ---- all of them

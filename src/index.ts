@@ -35,12 +35,19 @@ export {
 } from './face/index.js';
 export type { Operation } from './layout/index.js';
 export {
+  type AnyElement,
   Context,
   type ContextHandle,
   type ContextOptions,
   type ContextStats,
   type ContextType,
+  type ElementOf,
+  type ElementType,
+  Vector,
+  type VectorHandle,
+  type VectorOptions,
   type ViewConstructor,
+  type ViewOf,
 } from './objects/index.js';
 export type {
   ContextNode,

@@ -8,6 +8,7 @@
 import { type ErrorCode, InvalidAddressError } from '../base/index.js';
 import type { Calls, HeapCore } from '../heap/index.js';
 import type { DebugSettings } from '../layout/index.js';
+import { freeingBy } from './freeing-by.js';
 
 /** Does with an error what the options say. */
 export function complaints({ onError }: DebugSettings): (error: Error) => void {
@@ -35,9 +36,11 @@ export function softenFrees(core: HeapCore, settings: DebugSettings): HeapCore {
     },
   });
   let solo: Calls | undefined;
+  const shared = soften(core.shared);
   return {
     ...core,
-    shared: soften(core.shared),
+    shared,
+    placement: freeingBy(core, shared),
     solo() {
       solo ??= soften(core.solo());
       return solo;

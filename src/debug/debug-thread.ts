@@ -21,6 +21,7 @@ import { complaints } from './complaints.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
 import { type Allocation, createDebugEyes } from './debug-eyes.js';
 import { createFindBlock } from './find-block.js';
+import { freeingBy } from './freeing-by.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
 import { createQuarantine } from './quarantine.js';
 import { createRecords } from './records.js';
@@ -115,6 +116,7 @@ export function createDebug(
     core: {
       ...core,
       shared,
+      placement: freeingBy(core, shared),
       solo() {
         solo ??= createDebugCalls(core.solo(), thread);
         return solo;

@@ -10,6 +10,9 @@
  *
  * I1  A block goes back in the slot's own name, by an intent of the slot: who does this may die too.
  * I2  Chunks before their context, children before their parents: whose a context is, its root says.
+ * I3  The storage of a shared vector is taken with its lock only, in the name of the slot's thread,
+ *     and nobody is waited for: where another thread has it that one gives the storage back when it
+ *     lets go, or, should it die before, its own recovery does, which looks at all that are marked.
  */
 
 import {
@@ -20,31 +23,46 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
+  addVersion,
   chunkTable,
   chunkWord,
+  clearVector,
   contextPhase,
   contextSlot,
   contextTable,
+  getEpoch,
   getGeneration,
   getParent,
   type HeapMemory,
+  isEndedChunk,
+  isMarkedEnded,
   LIVE_CONTEXT,
   loadFrontier,
+  loadOwner,
   loadRecord,
+  loadVersion,
+  markChunkEnded,
   nurseryWord,
   recordAt,
+  releaseStorageLock,
+  setEpoch,
   setGeneration,
   setIntentIn,
   setIntentOut,
   setIntentWord,
   setParent,
   slotRecord,
+  storageSerialWord,
+  storageVersionWord,
   storeRecord,
+  tryStorageLock,
   UNSETTLED_CONTEXT,
   vectorDataWord,
   withPhase,
 } from '../layout/index.js';
 import type { Settling } from './settle.js';
+
+const NONE = new Int32Array(0);
 
 /** What was ended. */
 export interface Ended {
@@ -61,16 +79,15 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
 
   endNursery();
   const depths = findDepths();
-  if (depths !== null) {
-    endChunks(depths);
-    endRecords(depths);
-  }
+  endChunks(depths ?? NONE);
+  if (depths !== null) endRecords(depths);
   return ended;
 
   function endNursery(): void {
     const word = nurseryWord(slot);
     const header = u32[word];
     if (header === 0) return;
+    clearVector(u32, (header >>> 2) as WordIndex);
     remove(vectorDataWord((header >>> 2) as WordIndex));
     remove(word);
   }
@@ -145,11 +162,34 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     for (let index = 1; index <= frontier; index++) {
       const record = recordAt(chunks, index);
       const context = loadRecord(i32, record);
-      if (context === 0 || context >= depths.length || depths[context] <= 0) continue;
+      if (context === 0) continue;
+      if (!isEndedChunk(context)) {
+        if (context >= depths.length || depths[context] <= 0) continue;
+        // point: end.mark
+        markChunkEnded(i32, record);
+      }
+      endChunk(record);
+    }
+  }
+
+  /** Gives a chunk back that is marked, or leaves that to who has its lock (I3). */
+  function endChunk(record: WordIndex): void {
+    // Plain: it is the slot of a dead thread, or this thread's own.
+    const owner = loadOwner(i32, geometry.registry, slotIndex);
+    // point: end.lock
+    if (!tryStorageLock(i32, record, owner)) return;
+    if (isMarkedEnded(i32, record)) {
+      // Whatever version a dead thread has left, readers find another one that is even.
+      const version = storageVersionWord(record);
+      addVersion(i32, version, 2 - (loadVersion(i32, version) & 1));
+      // point: end.serial
+      u32[storageSerialWord(record)] = 0;
       remove(chunkWord(record));
       // point: end.chunk
       storeRecord(i32, record, 0);
     }
+    // point: end.unlock
+    releaseStorageLock(i32, record);
   }
 
   /** Deepest first. */
@@ -170,6 +210,9 @@ export function freeContext(memory: HeapMemory, slotIndex: number, record: WordI
   setParent(u32, record, 0);
   // point: context.generation
   setGeneration(u32, record, getGeneration(u32, record) + 1);
+  // So that an epoch alone tells whether the context is the one that it was.
+  // point: context.epoch
+  setEpoch(u32, record, getEpoch(u32, record) + 1);
   // point: context.free
   storeRecord(i32, record, 0);
 }

@@ -23,6 +23,7 @@ import {
   BLOCK_BYTES,
   GRANULE_BYTES,
   GRANULE_SHIFT,
+  LARGE,
   NULL,
   OWNED_LARGE,
   PAGE_BYTES,
@@ -64,6 +65,12 @@ export interface Placement {
   replace(word: WordIndex, bytes: number, fill?: Fill): Address;
   /** Frees the block that a shared word has, and makes that 0. */
   remove(word: WordIndex): void;
+  /**
+   * Frees the program's block whose address a shared word has, and makes that 0: never only one of
+   * both. Of a word that is 0: false, and nothing is done.
+   * @throws InvalidAddressError
+   */
+  free(word: WordIndex): boolean;
   /** Usable bytes of a block that was placed. */
   bytesOf(block: Address): number;
 }
@@ -134,7 +141,11 @@ export function createPlacement(
   function remove(word: WordIndex): void {
     const old = u32[word] as Address;
     if (old === 0) return;
-    const c = classOfOwned(old);
+    take(word, old, classOfOwned(old));
+  }
+
+  /** Takes a block from a word that has it. */
+  function take(word: WordIndex, old: Address, c: SizeClass): void {
     prepare(c);
     setIntentIn(u32, slot, NULL);
     setIntentOut(u32, slot, old);
@@ -144,6 +155,16 @@ export function createPlacement(
     u32[word] = NULL;
     give(old, c);
     news.tell();
+  }
+
+  function free(word: WordIndex): boolean {
+    const block = u32[word] as Address;
+    if (block === 0) return false;
+    // Throws where no block of the program begins.
+    calls.usableSize(block, 'free');
+    const tag = tags[block >>> GRANULE_SHIFT] as SizeClass;
+    take(word, block, tag === LARGE ? OWNED_LARGE : tag);
+    return true;
   }
 
   /** Gives the block back that the word had, and ends the intent. */
@@ -185,9 +206,11 @@ export function createPlacement(
       gate.leave();
     } catch {
       // The word has its new content. Where the old block could not be given back the intent stands,
-      // and the next call tries again; a broken heap refuses that one.
+      // and the next call tries again; a broken heap refuses that one. Not so for the new block: until
+      // then another thread may change the word, and have that block.
+      setIntentIn(u32, slot, NULL);
     }
   }
 
-  return { replace, remove, bytesOf };
+  return { replace, remove, free, bytesOf };
 }

@@ -12,8 +12,8 @@
 import {
   type Address,
   GRANULE_SHIFT,
+  LARGE,
   NULL,
-  OWNED,
   OWNED_LARGE,
   type SizeClass,
   type SlotIndex,
@@ -82,10 +82,10 @@ export function createSettling(
   function settleBlock(word: WordIndex, block: Address): void {
     if (block === 0 || u32[word] === block) return;
     const tag = tags[block >>> GRANULE_SHIFT];
-    if (tag === OWNED_LARGE) {
+    if (isLargeTag(tag)) {
       // RESERVED by the slot: it is given back with all such runs.
       if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
-    } else if (tag === OWNED) {
+    } else if (tag !== 0) {
       if (isOnStack(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
       else putAway(block);
     }
@@ -98,7 +98,7 @@ export function createSettling(
   }
 
   function putAway(block: Address): void {
-    if (tags[block >>> GRANULE_SHIFT] !== OWNED_LARGE) {
+    if (!isLargeTag(tags[block >>> GRANULE_SHIFT])) {
       cache.takeOrphan(spanClass(i32, geometry, block), block);
       return;
     }
@@ -112,6 +112,9 @@ export function createSettling(
 
   return { settle, putAway };
 }
+
+/** A run of its own: an object's, or the program's, which an object frees for it. */
+const isLargeTag = (tag: number): boolean => tag === OWNED_LARGE || tag === LARGE;
 
 /**
  * Before the runs go back that a slot has RESERVED: ends an intent for one of them. After it could be

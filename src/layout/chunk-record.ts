@@ -2,12 +2,18 @@
  * Chunk records: 32 bytes for each chunk of memory that a context has. Out of line, as the contexts.
  *
  *     word   field     meaning
- *     0      context   TRUTH atomic: index of the context that has the chunk; 0 = free record
+ *     0      context   TRUTH atomic: index of the context that has the chunk; 0 = free record. Bit 30: the
+ *                      context has ended, and who has the record's lock gives the chunk back
  *     1      address   TRUTH the chunk, an OWNED block; 0 = none yet, or no more. Placement's word
  *     2      bytes     usable
  *     3      next      index of the context's chunk (or vector's storage) before it; 0 = the first
  *     4      prev      index of the one after it; 0 = the last
- *     5..7   -
+ *     5      lock      atomic: of a storage, that of its vector (sync/)
+ *     6      version   atomic: of a storage, that of its vector
+ *     7      serial    of a storage, that of its vector; 0 = it has ended
+ *
+ * The storage of a shared vector has a record as chunks have, and in it the words that threads change
+ * together: the vector's header goes with its context, and they may be in the middle of it.
  *
  * I1  Every OWNED block is named by one chunk record, or by a vector's header, and by nothing else.
  */
@@ -20,6 +26,9 @@ const ADDRESS = 1;
 const BYTES = ADDRESS + 1;
 const NEXT = BYTES + 1;
 const PREV = NEXT + 1;
+const LOCK = PREV + 1;
+const VERSION = LOCK + 1;
+const SERIAL = VERSION + 1;
 export const CHUNK_RECORD_WORDS = 8;
 
 /** The table of a heap's chunks. */
@@ -44,4 +53,31 @@ export const setNextChunk = (u32: Uint32Array, record: WordIndex, next: number):
 export const getPrevChunk = (u32: Uint32Array, record: WordIndex): number => u32[record + PREV];
 export const setPrevChunk = (u32: Uint32Array, record: WordIndex, prev: number): void => {
   u32[record + PREV] = prev;
+};
+
+// ---- of the storage of a shared vector
+
+export const storageLockWord = (record: WordIndex): WordIndex => (record + LOCK) as WordIndex;
+export const storageVersionWord = (record: WordIndex): WordIndex => (record + VERSION) as WordIndex;
+export const storageSerialWord = (record: WordIndex): WordIndex => (record + SERIAL) as WordIndex;
+
+/** Added to a record's context. No heap has so many. */
+const ENDED = 1 << 30;
+
+export const isEndedChunk = (context: number): boolean => (context & ENDED) !== 0;
+/** From now on whoever has the record's lock gives it back, or the next one to have it. */
+export const markChunkEnded = (i32: Int32Array, record: WordIndex): void => {
+  Atomics.or(i32, record, ENDED);
+};
+/** Is it so? */
+export const isMarkedEnded = (i32: Int32Array, record: WordIndex): boolean =>
+  isEndedChunk(Atomics.load(i32, record));
+/** Failure: somebody has the lock, or `owner` has it already. */
+export const tryStorageLock = (i32: Int32Array, record: WordIndex, owner: number): boolean => {
+  const before = Atomics.compareExchange(i32, record + LOCK, 0, owner);
+  // Bit 31: somebody waits.
+  return before === 0 || (before & 0x7fffffff) === owner;
+};
+export const releaseStorageLock = (i32: Int32Array, record: WordIndex): void => {
+  if (Atomics.exchange(i32, record + LOCK, 0) < 0) Atomics.notify(i32, record + LOCK, 1);
 };

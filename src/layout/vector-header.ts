@@ -8,28 +8,49 @@
  *     0      magic       plain    this is a vector's header
  *     1      type        plain    bits 0-7 what its elements are; bit 8 shared, bit 9 in a context
  *     2      stride      plain    bytes of an element
- *     3      data        plain    TRUTH the elements, an address; 0 = no room yet. Placement's word
- *     4      length      atomic   TRUTH elements; those below it are published
- *     5      version     atomic   counts what moves elements; odd: they are just being moved
+ *     3      data        atomic   TRUTH its storage, an address; 0 = no room yet. Placement's word
+ *     4      length      plain    TRUTH elements. A shared one's stands in its storage
+ *     5      version     atomic   of a shared one: counts what moves elements; odd: just being moved
  *     6      lock        atomic   of a shared one (sync/): 0, or the owner's thread word
- *     7      chunk       plain    index of the chunk record that has the storage in the place of
- *                                 `data`; 0 = data has it. Of a shared one in a context
+ *     7      chunk       plain    index of the chunk record that has storage, version and lock in the
+ *                                 place of the header; 0 = none. Of a shared one in a context
  *     8      context     plain    index of the context that it lives in; 0 = in the heap
  *     9      epoch       plain    of that context, when it was made
  *     10     generation  plain    of that context's record
- *     11     serial      plain    tells it from one that was here before
+ *     11     serial      plain    tells it from one that was here before; 0 = this is none
+ *     12     capacity    plain    elements that its storage has room for. A shared one's stands there
+ *
+ * The storage of a shared vector begins with 16 bytes of its own, so that one store of `data` makes
+ * another order and another length of elements visible at once:
+ *
+ *     word   field       access   meaning
+ *     0      length      atomic   TRUTH elements; those below it are published
+ *     1      redo        atomic   0, or n + 1: element n is to become what the spare element is
+ *     2      capacity    plain    elements that there is room for behind this
+ *     ...    spare       plain    room for one element, a multiple of 16 bytes; only where elements
+ *                                 are records of bytes
+ *     ...    elements    plain
  *
  * I1  A header that is being made or deleted stands in its slot's nursery (layout/slot.ts).
+ * I2  The capacity is never more than there is room for.
  */
 
-import { WORD_BYTES, type WordIndex } from '../base/index.js';
+import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
 
 export const VECTOR_MAGIC = 0x76656374;
 
-const DATA = 3;
-const LENGTH = 4;
-const VERSION = 5;
-const LOCK = 6;
+const TYPE = 1;
+const STRIDE = TYPE + 1;
+const DATA = STRIDE + 1;
+const LENGTH = DATA + 1;
+const VERSION = LENGTH + 1;
+const LOCK = VERSION + 1;
+const CHUNK = LOCK + 1;
+const CONTEXT = CHUNK + 1;
+const EPOCH = CONTEXT + 1;
+const GENERATION = EPOCH + 1;
+const SERIAL = GENERATION + 1;
+const CAPACITY = SERIAL + 1;
 
 export const VECTOR_HEADER_WORDS = 16;
 export const VECTOR_HEADER_BYTES = VECTOR_HEADER_WORDS * WORD_BYTES;
@@ -45,19 +66,20 @@ export interface VectorFields {
   readonly serial: number;
 }
 
+export const VECTOR_KIND_MASK = 0xff;
 export const SHARED_VECTOR = 1 << 8;
 export const CONTEXT_VECTOR = 1 << 9;
 
 /** Writes a header with no elements; the magic last. */
 export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: VectorFields): void {
   u32.fill(0, header, header + VECTOR_HEADER_WORDS);
-  u32[header + 1] = fields.type;
-  u32[header + 2] = fields.stride;
-  u32[header + 7] = fields.chunk;
-  u32[header + 8] = fields.context;
-  u32[header + 9] = fields.epoch;
-  u32[header + 10] = fields.generation;
-  u32[header + 11] = fields.serial;
+  u32[header + TYPE] = fields.type;
+  u32[header + STRIDE] = fields.stride;
+  u32[header + CHUNK] = fields.chunk;
+  u32[header + CONTEXT] = fields.context;
+  u32[header + EPOCH] = fields.epoch;
+  u32[header + GENERATION] = fields.generation;
+  u32[header + SERIAL] = fields.serial;
   u32[header] = VECTOR_MAGIC;
 }
 
@@ -65,30 +87,101 @@ export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: V
 export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFields | null {
   if (u32[header] !== VECTOR_MAGIC) return null;
   return {
-    type: u32[header + 1],
-    stride: u32[header + 2],
-    chunk: u32[header + 7],
-    context: u32[header + 8],
-    epoch: u32[header + 9],
-    generation: u32[header + 10],
-    serial: u32[header + 11],
+    type: u32[header + TYPE],
+    stride: u32[header + STRIDE],
+    chunk: u32[header + CHUNK],
+    context: u32[header + CONTEXT],
+    epoch: u32[header + EPOCH],
+    generation: u32[header + GENERATION],
+    serial: u32[header + SERIAL],
   };
 }
 
 /** From now on this is no vector. */
-export const clearVectorMagic = (u32: Uint32Array, header: WordIndex): void => {
+export const clearVector = (u32: Uint32Array, header: WordIndex): void => {
   u32[header] = 0;
+  u32[header + SERIAL] = 0;
+  // Whoever looks at these first finds no element and no room.
+  u32[header + LENGTH] = 0;
+  u32[header + CAPACITY] = 0;
 };
 
 export const vectorDataWord = (header: WordIndex): WordIndex => (header + DATA) as WordIndex;
+export const vectorVersionWord = (header: WordIndex): WordIndex => (header + VERSION) as WordIndex;
 export const vectorLockWord = (header: WordIndex): WordIndex => (header + LOCK) as WordIndex;
-export const loadLength = (i32: Int32Array, header: WordIndex): number =>
-  Atomics.load(i32, header + LENGTH) >>> 0;
-export const storeLength = (i32: Int32Array, header: WordIndex, length: number): void => {
-  Atomics.store(i32, header + LENGTH, length);
+export const vectorSerialWord = (header: WordIndex): WordIndex => (header + SERIAL) as WordIndex;
+
+// ---- of a vector that is one thread's
+
+export const getVectorData = (u32: Uint32Array, header: WordIndex): Address =>
+  u32[header + DATA] as Address;
+export const setVectorData = (u32: Uint32Array, header: WordIndex, data: Address): void => {
+  u32[header + DATA] = data;
 };
-export const loadVersion = (i32: Int32Array, header: WordIndex): number =>
-  Atomics.load(i32, header + VERSION);
-export const storeVersion = (i32: Int32Array, header: WordIndex, version: number): void => {
-  Atomics.store(i32, header + VERSION, version);
+export const getVectorLength = (u32: Uint32Array, header: WordIndex): number =>
+  u32[header + LENGTH];
+export const setVectorLength = (u32: Uint32Array, header: WordIndex, length: number): void => {
+  u32[header + LENGTH] = length;
 };
+export const getVectorCapacity = (u32: Uint32Array, header: WordIndex): number =>
+  u32[header + CAPACITY];
+export const setVectorCapacity = (u32: Uint32Array, header: WordIndex, count: number): void => {
+  u32[header + CAPACITY] = count;
+};
+
+// ---- of a shared vector: its words, wherever they stand
+
+export const loadStorage = (i32: Int32Array, dataWord: WordIndex): Address =>
+  (Atomics.load(i32, dataWord) >>> 0) as Address;
+export const loadVersion = (i32: Int32Array, versionWord: WordIndex): number =>
+  Atomics.load(i32, versionWord);
+/**
+ * Moves a version on. Not a store: what is written after it must not be seen before it, and only an
+ * exchange of some kind keeps that order on every machine.
+ */
+export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number): void => {
+  Atomics.add(i32, versionWord, step);
+};
+
+const fence = new Int32Array(1);
+const readsInOrder = globalThis.process?.arch === 'x64';
+
+/**
+ * What was read before is read before what is read after. x64 does that by itself; elsewhere plain
+ * loads may be late, and an exchange (of a word that nobody else has) makes them hurry.
+ */
+export function orderReads(): void {
+  if (!readsInOrder) Atomics.add(fence, 0, 0);
+}
+
+// ---- of a shared vector: what its storage begins with
+
+const REDO = 1;
+const STORED_CAPACITY = REDO + 1;
+/** Bytes in front of the elements; where there is a spare element it begins here. */
+export const STORAGE_HEAD_BYTES = GRANULE_BYTES;
+
+export const loadStoredLength = (i32: Int32Array, storage: Address): number =>
+  Atomics.load(i32, storage >>> 2) >>> 0;
+export const storeStoredLength = (i32: Int32Array, storage: Address, length: number): void => {
+  Atomics.store(i32, storage >>> 2, length);
+};
+export const getRedo = (i32: Int32Array, storage: Address): number =>
+  i32[(storage >>> 2) + REDO] >>> 0;
+export const storeRedo = (i32: Int32Array, storage: Address, redo: number): void => {
+  Atomics.store(i32, (storage >>> 2) + REDO, redo);
+};
+export const getStoredCapacity = (u32: Uint32Array, storage: Address): number =>
+  u32[(storage >>> 2) + STORED_CAPACITY];
+/** Writes the head of a new storage. */
+export function writeStorageHead(
+  u32: Uint32Array,
+  storage: Address,
+  length: number,
+  capacity: number,
+): void {
+  const head = storage >>> 2;
+  u32[head] = length;
+  u32[head + REDO] = 0;
+  u32[head + STORED_CAPACITY] = capacity;
+}

@@ -33,12 +33,12 @@ import {
   getGeneration,
   getObjects,
   getUsedBefore,
-  setEpoch,
 } from '../layout/index.js';
 import type { ContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
 import type { ContextWorld } from './contexts.js';
 import { writeString } from './strings.js';
+import type { VectorContext } from './vector-home.js';
 import { type ViewConstructor, viewOf } from './view.js';
 
 /** What a context holds, without its children. */
@@ -197,6 +197,7 @@ export abstract class Context {
         if (at === this) throw this.error('setParent', `${show(parent.name)} lies below it`);
       }
     }
+    this.#world.requireHeadroom();
     this.#world.registry.move(this.#index, parent === null ? (0 as ContextIndex) : parent.#index);
     this.#leaveParent();
     this.#parent = parent;
@@ -300,6 +301,7 @@ export abstract class Context {
     const all = staying === null ? ending : [...ending, staying];
     const busy = all.find((context) => context.#life === 'ending');
     if (busy !== undefined) throw busy.error(call, WHAT_ENDED.ending);
+    if (ending.length > 0) this.#world.requireHeadroom();
     // Nothing new may come below them from now on.
     for (const context of all) context.#life = 'ending';
     try {
@@ -307,7 +309,7 @@ export abstract class Context {
         context.#runCallbacks(errors);
         // A callback that has made the thread leave the heap has ended it already.
         if (context.#life !== 'ending') continue;
-        if (context === staying) context.#empty();
+        if (context === staying) this.#world.chunks.clear(this.at, true);
         else context.#close();
       }
     } finally {
@@ -327,15 +329,8 @@ export abstract class Context {
     }
   }
 
-  #empty(): void {
-    const { memory, chunks } = this.#world;
-    setEpoch(memory.u32, this.at, getEpoch(memory.u32, this.at) + 1);
-    chunks.clear(this.at, true);
-  }
-
   #close(): void {
-    const { memory, chunks, registry } = this.#world;
-    setEpoch(memory.u32, this.at, getEpoch(memory.u32, this.at) + 1);
+    const { chunks, registry } = this.#world;
     chunks.clear(this.at, false);
     registry.end(this.#index);
     this.#leave('ended');
@@ -382,6 +377,7 @@ export abstract class Context {
       if (context.#callbacks.length === 0) continue;
       throw context.error('release', 'callbacks are registered, which another thread cannot call');
     }
+    this.#world.requireHeadroom();
     if (this.#parent !== null) this.setParent(null);
     this.#world.registry.release(this.#index);
     for (const context of subtree) context.#leave('released');
@@ -413,6 +409,24 @@ export abstract class Context {
   }
 
   // ---- for the kinds, and for what lives in a context
+
+  /**
+   * What vectors need of it.
+   * @internal
+   */
+  forVectors(): VectorContext {
+    const { host, chunks, memory } = this.#world;
+    return {
+      host,
+      index: this.#index,
+      generation: this.#generation,
+      kind: this.kind,
+      epoch: () => getEpoch(memory.u32, this.at),
+      malloc: (bytes) => this.tryMalloc(bytes),
+      free: (address) => this.free(address),
+      addStorage: () => chunks.addStorage(this.#index, this.at),
+    };
+  }
 
   /**
    * The record of a context of this world that may get children.

@@ -5,4 +5,7 @@ export type { ContextOptions, ContextType } from './context-options.js';
 export { type Contexts, createContexts } from './contexts.js';
 export { addHost, findHost, type Host, hostOf } from './host.js';
 export { readString } from './strings.js';
+export { Vector, type VectorOptions } from './vector.js';
+export type { AnyElement, ElementOf, ElementType, ViewOf } from './vector-elements.js';
+export type { VectorHandle } from './vector-handle.js';
 export { type ViewConstructor, viewOf } from './view.js';

@@ -5,16 +5,9 @@
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import {
-  type Address,
-  type Context,
-  type ContextHandle,
-  HeapError,
-  SharedHeap,
-} from 'shmalloc';
+import { type Address, type Context, type ContextHandle, HeapError, SharedHeap } from 'shmalloc';
 import { fillPattern, findDamage } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
-import { assertNothingLeft, assertSound, countRecords } from './contexts.js';
 import {
   type Answer,
   DONE,
@@ -28,6 +21,7 @@ import {
   WON,
   WORDS,
 } from './context-adopt.worker.js';
+import { assertNothingLeft, assertSound, countRecords } from './contexts.js';
 
 const WORKER = new URL('./context-adopt.worker.js', import.meta.url);
 const KINDS = ['bump', 'set'] as const;
@@ -37,7 +31,10 @@ const ENDED = { instanceOf: HeapError, code: 'ERR_SHMALLOC_CONTEXT_ENDED' };
 const make = () => SharedHeap.create({ size: '32MiB', threads: 4 });
 
 /** A tree with filled objects. */
-function grow(heap: SharedHeap, kind: 'bump' | 'set'): { root: Context; objects: [Address, number][] } {
+function grow(
+  heap: SharedHeap,
+  kind: 'bump' | 'set',
+): { root: Context; objects: [Address, number][] } {
   const root = heap.createContext('tree', { kind, ident: 'n°7' });
   const child = root.createContext('child', { kind });
   child.createContext('grandchild').malloc(5000);

@@ -89,7 +89,8 @@ function serve({ heap: handle }: ServeTask): void {
       const whole = objects.every(([address, bytes], n) => {
         return findDamage(heap, address, bytes, n) === -1;
       });
-      const owned = context.kind === 'bump' || heap.contextOf(objects[0]?.[0] as Address) === context;
+      const owned =
+        context.kind === 'bump' || heap.contextOf(objects[0]?.[0] as Address) === context;
       if (context.kind === 'set') for (const [address] of objects) context.free(address);
       context.malloc(100_000);
       const { name, ident } = context;

@@ -91,7 +91,10 @@ for (const how of ['reset', 'delete'] as const) {
       });
     }
     child.onReset(throwing('child'));
-    t.deepEqual(collected(t, () => root[how]()), ['child', 'root 4', 'root 2']);
+    t.deepEqual(
+      collected(t, () => root[how]()),
+      ['child', 'root 4', 'root 2'],
+    );
     t.is(calls, 4);
     t.throws(() => child.malloc(1), ENDED, 'it has ended all the same');
     if (how === 'reset') {
@@ -277,7 +280,11 @@ test('Context.resetChildren: a callback that ends or gives away a sibling', (t) 
     throw new Error('a');
   });
   d.onReset(throwing('d'));
-  t.deepEqual(collected(t, () => root.resetChildren()), ['a', 'd'], 'both come out');
+  t.deepEqual(
+    collected(t, () => root.resetChildren()),
+    ['a', 'd'],
+    'both come out',
+  );
   t.deepEqual(root.children, [a, d]);
   for (const context of [a, d]) t.is(context.stats().objects, 0);
   const adopted = heap.adoptContext(handle as NonNullable<typeof handle>);
@@ -310,7 +317,10 @@ test('heap.detach: living contexts end, their callbacks are called, their errors
     }
   }
   const errors = collected(t, () => heap.detach());
-  t.deepEqual(errors, log.map((text) => text.replace(/ (\d)$/, ' of $1')));
+  t.deepEqual(
+    errors,
+    log.map((text) => text.replace(/ (\d)$/, ' of $1')),
+  );
   t.deepEqual(errors.length, 6);
   for (const context of contexts) t.throws(() => context.malloc(1), ENDED);
   t.notThrows(() => heap.detach());

@@ -9,7 +9,6 @@ import test, { type ExecutionContext } from 'ava';
 import { type ContextHandle, SharedHeap } from 'shmalloc';
 import { Random, seedOf } from '../helpers.js';
 import { countAttached } from '../workers.js';
-import { assertNothingLeft, assertSound, countRecords, releasedIn } from './contexts.js';
 import {
   type DeathTask,
   FULL,
@@ -19,6 +18,7 @@ import {
   STRANGE,
   WORDS,
 } from './context-deaths.worker.js';
+import { assertNothingLeft, assertSound, countRecords, releasedIn } from './contexts.js';
 
 const WORKER = new URL('./context-deaths.worker.js', import.meta.url);
 
@@ -66,7 +66,11 @@ async function round(
 for (const [title, bytes, debug] of [
   ['', '24MiB', {}],
   [', in a heap that is always full', '3MiB', {}],
-  [', with debug options', '24MiB', { guard: 16, scribble: true, quarantine: '64KiB', strict: true }],
+  [
+    ', with debug options',
+    '24MiB',
+    { guard: 16, scribble: true, quarantine: '64KiB', strict: true },
+  ],
 ] as const) {
   test.serial(
     `terminate(): workers in the middle of anything with contexts${title}: nothing is lost`,
@@ -89,35 +93,38 @@ for (const [title, bytes, debug] of [
   );
 }
 
-test.serial('recover(): released contexts of a dead thread stay, with all below them', async (t) => {
-  const random = new Random(seedOf(t));
-  using heap = SharedHeap.create({ size: '24MiB', threads: 4, contexts: 100 });
-  const words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
-  let handles: ContextHandle[] = [];
-  while (handles.length === 0) {
-    const workerData: DeathTask = { heap: heap.handle, words, seed: random.word() };
-    const worker = new Worker(WORKER, { workerData });
-    const before = Atomics.load(words, STEPS);
-    while (Atomics.load(words, STEPS) < before + 3000) await setTimeout(1);
-    await worker.terminate();
-    heap.recover();
-    handles = releasedIn(heap);
-  }
-  const { contexts } = countRecords(heap);
-  t.true(contexts >= handles.length);
-  let seen = 0;
-  for (const handle of handles) {
-    const adopted = heap.adoptContext(handle);
-    const found = [adopted];
-    for (const context of found) {
-      seen++;
-      found.push(...context.children);
-      context.malloc(100);
-      context.stats();
+test.serial(
+  'recover(): released contexts of a dead thread stay, with all below them',
+  async (t) => {
+    const random = new Random(seedOf(t));
+    using heap = SharedHeap.create({ size: '24MiB', threads: 4, contexts: 100 });
+    const words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
+    let handles: ContextHandle[] = [];
+    while (handles.length === 0) {
+      const workerData: DeathTask = { heap: heap.handle, words, seed: random.word() };
+      const worker = new Worker(WORKER, { workerData });
+      const before = Atomics.load(words, STEPS);
+      while (Atomics.load(words, STEPS) < before + 3000) await setTimeout(1);
+      await worker.terminate();
+      heap.recover();
+      handles = releasedIn(heap);
     }
-    assertSound(t, heap);
-    adopted.delete();
-  }
-  t.is(seen, contexts);
-  assertNothingLeft(t, heap);
-});
+    const { contexts } = countRecords(heap);
+    t.true(contexts >= handles.length);
+    let seen = 0;
+    for (const handle of handles) {
+      const adopted = heap.adoptContext(handle);
+      const found = [adopted];
+      for (const context of found) {
+        seen++;
+        found.push(...context.children);
+        context.malloc(100);
+        context.stats();
+      }
+      assertSound(t, heap);
+      adopted.delete();
+    }
+    t.is(seen, contexts);
+    assertNothingLeft(t, heap);
+  },
+);

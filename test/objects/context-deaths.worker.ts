@@ -8,9 +8,9 @@ import {
   type Address,
   type Context,
   type ContextHandle,
-  type HeapHandle,
   HeapError,
   HeapExhaustedError,
+  type HeapHandle,
   SharedHeap,
 } from 'shmalloc';
 import { Random } from '../helpers.js';

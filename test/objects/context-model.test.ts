@@ -5,8 +5,8 @@
  */
 
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
 import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
 import { type Address, type Context, HeapExhaustedError, SharedHeap } from 'shmalloc';
 import { checkIdentity, fillPattern, findDamage, geometryOf, Random, seedOf } from '../helpers.js';
 import { auditContexts, countRecords } from './contexts.js';
@@ -328,7 +328,9 @@ class Model {
     // They are listed as the records have them: so too here.
     for (const one of tree) {
       const order = one.context.children.map(({ name }) => name);
-      const sorted = [...one.children].sort((x, y) => order.indexOf(x.name) - order.indexOf(y.name));
+      const sorted = [...one.children].sort(
+        (x, y) => order.indexOf(x.name) - order.indexOf(y.name),
+      );
       one.children.clear();
       for (const child of sorted) one.children.add(child);
     }
@@ -414,7 +416,10 @@ const sizes = fc.oneof(
   { weight: 4, arbitrary: fc.nat(5000) },
   { weight: 2, arbitrary: fc.nat(70_000) },
   { weight: 1, arbitrary: fc.nat(500_000) },
-  { weight: 1, arbitrary: fc.constantFrom(0, 16, 64, 128, 1008, 1024, 4096, 16_384, 65_535, 65_536) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, 16, 64, 128, 1008, 1024, 4096, 16_384, 65_535, 65_536),
+  },
 );
 const steps: fc.Arbitrary<Step> = fc.record({
   what: fc.constantFrom(...STEPS),

@@ -191,10 +191,17 @@ test('Context.free: an address from before a reset, or of a context that was, is
   using context = heap.createContext('set', { kind: 'set' });
   const stale = [10, 10, 500, 3000].map((size) => context.malloc(size));
   context.reset();
-  for (const address of stale) t.is(reasonOf(t as never, () => context.free(address)), 'foreign');
+  for (const address of stale)
+    t.is(
+      reasonOf(t as never, () => context.free(address)),
+      'foreign',
+    );
   context.malloc(10);
   for (const address of stale.slice(1)) {
-    t.is(reasonOf(t as never, () => context.free(address)), 'foreign');
+    t.is(
+      reasonOf(t as never, () => context.free(address)),
+      'foreign',
+    );
   }
   const before = heap.createContext('short', { kind: 'set' });
   const gone = before.malloc(10);
@@ -202,7 +209,10 @@ test('Context.free: an address from before a reset, or of a context that was, is
   using after = heap.createContext('in its record', { kind: 'set' });
   t.is(after.malloc(10), gone, 'the same memory, ...');
   after.reset();
-  t.is(reasonOf(t as never, () => after.free(gone)), 'foreign');
+  t.is(
+    reasonOf(t as never, () => after.free(gone)),
+    'foreign',
+  );
   assertSound(t, heap);
 });
 

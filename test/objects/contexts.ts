@@ -114,7 +114,8 @@ export function auditContexts(heap: SharedHeap): string[] {
       faults.push(`context ${index} says ${parent}, is listed by ${seenAsChild.get(index) ?? 0}`);
     }
   }
-  for (const context of chunksOf.keys()) faults.push(`chunks of context ${context} are left behind`);
+  for (const context of chunksOf.keys())
+    faults.push(`chunks of context ${context} are left behind`);
   return faults;
 
   /** The chain of a context has all its chunks, and counts them. */

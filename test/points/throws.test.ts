@@ -59,6 +59,9 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
     if (row !== undefined) row.told++;
   }
   if (point === '') return null;
+  // Half ended, contexts have chains that lead nowhere, and nobody may go on with them: who detaches
+  // does it again.
+  if (threw && scenario.name === 'detach with contexts') victim.core.detach();
   // Who threw has done nothing: a block in its hands is live, and it is alone to know.
   const death = { memory, point, n, books: victim.books, doubtful: [], survivor: undefined, dead };
   const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);

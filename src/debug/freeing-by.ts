@@ -1,0 +1,30 @@
+/**
+ * Placement of a heap whose frees are more than the allocator's: with debug options, or forgiving.
+ *
+ * Put in the place of the plain one by debug-thread.ts and complaints.ts. Owner thread only.
+ */
+
+import type { Address } from '../base/index.js';
+import type { Calls, HeapCore, Placement } from '../heap/index.js';
+
+/** The same placement, but that what it frees for the program goes through these calls. */
+export function freeingBy({ memory, placement }: HeapCore, { free }: Calls): Placement {
+  const { u32 } = memory;
+  return {
+    ...placement,
+    free(word) {
+      const block = u32[word] as Address;
+      if (block === 0) return false;
+      // Here a thread that dies in between loses the block, and its records say so: better than an
+      // address of a block that is free.
+      u32[word] = 0;
+      try {
+        free(block);
+      } catch (error) {
+        u32[word] = block;
+        throw error;
+      }
+      return true;
+    },
+  };
+}

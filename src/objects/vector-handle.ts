@@ -1,0 +1,99 @@
+/**
+ * Handles of vectors: how a vector gets from one thread to another, and how it is recognised there.
+ *
+ * Used by vector.ts. A foreign handle, or one of a vector that is gone, is a clear error.
+ */
+
+import {
+  type Address,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  HeapError,
+  hex,
+  OWNED,
+  show,
+  typeError,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  CONTEXT_VECTOR,
+  type HeapMemory,
+  readVectorHeader,
+  SHARED_VECTOR,
+  VECTOR_HEADER_BYTES,
+  VECTOR_KIND_MASK,
+  type VectorFields,
+} from '../layout/index.js';
+import { isKind, showKind } from './vector-elements.js';
+
+const HANDLE_KIND = 'shmalloc vector';
+
+/** What another thread needs to attach: a plain object for postMessage, workerData or a task. */
+export interface VectorHandle {
+  readonly kind: typeof HANDLE_KIND;
+  /** `heap.handle.id` of the heap that it lives in. */
+  readonly heapId: string;
+  readonly address: number;
+  readonly serial: number;
+  /** For people: `Float64Array`, `address`, `24 bytes`. */
+  readonly elements: string;
+  readonly shared: boolean;
+}
+
+export function makeVectorHandle(
+  heapId: string,
+  address: Address,
+  { type, stride, serial }: VectorFields,
+): VectorHandle {
+  const elements = showKind({ kind: type & VECTOR_KIND_MASK, stride });
+  const shared = (type & SHARED_VECTOR) !== 0;
+  return { kind: HANDLE_KIND, heapId, address, serial, elements, shared };
+}
+
+/**
+ * The header that a handle names.
+ * @throws TypeError, HeapError ERR_SHMALLOC_VECTOR
+ */
+export function findVector(
+  memory: HeapMemory,
+  heapId: string,
+  handle: unknown,
+): { header: WordIndex; fields: VectorFields } {
+  const { address, serial, heapId: of } = checkHandle(handle);
+  if (of !== heapId) {
+    throw gone(address, `it lives in heap ${show(of)}, and this is heap '${heapId}'`);
+  }
+  const { dataStart, end } = memory.geometry;
+  const isInData =
+    address % GRANULE_BYTES === 0 && address >= dataStart && address <= end - VECTOR_HEADER_BYTES;
+  if (!isInData) throw gone(address, 'that is no address of a block of this heap');
+  const header = (address >>> 2) as WordIndex;
+  const fields = readVectorHeader(memory.u32, header);
+  if (fields === null || fields.serial !== serial) throw gone(address, 'it is not there any more');
+  const { type, stride } = fields;
+  const isOwned = memory.tags[address >>> GRANULE_SHIFT] === OWNED;
+  const isWhole = isKind({ kind: type & VECTOR_KIND_MASK, stride });
+  if (!isWhole || (!isOwned && (type & CONTEXT_VECTOR) === 0)) {
+    throw gone(address, 'what is there is no vector');
+  }
+  return { header, fields };
+}
+
+function checkHandle(handle: unknown): VectorHandle {
+  if (typeof handle === 'object' && handle !== null) {
+    const { kind, address, serial, heapId } = handle as Partial<VectorHandle>;
+    const isWhole =
+      kind === HANDLE_KIND &&
+      typeof heapId === 'string' &&
+      Number.isSafeInteger(address) &&
+      Number.isSafeInteger(serial);
+    if (isWhole) return handle as VectorHandle;
+  }
+  throw typeError(
+    'ERR_SHMALLOC_VECTOR',
+    `Vector.attach: give it a vector's handle (vector.handle), got ${show(handle)}`,
+  );
+}
+
+const gone = (address: number, why: string): HeapError =>
+  new HeapError('ERR_SHMALLOC_VECTOR', `cannot attach the vector at ${hex(address)}: ${why}`);

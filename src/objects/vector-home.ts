@@ -1,0 +1,381 @@
+/**
+ * Homes: where a vector's header and storage are, and how it gets another storage.
+ *
+ * Made by vector.ts for a new vector or an attached one; used by own-vector.ts and shared-vector.ts.
+ *
+ *     in the heap             header: an owned block        storage: placed into the header's data
+ *     in a context            header and storage: the context's memory, of its owner thread
+ *     in a context, shared    header: the context's memory  storage: placed into a chunk record
+ *
+ * I1  A header that is made or deleted stands in the slot's nursery meanwhile (layout/slot.ts): should
+ *     the thread die, recovery deletes it. What stands there is ended before anything else is put there.
+ * I2  A vector is live as long as its serial, and its context's generation and epoch, are where they
+ *     were. Whatever is done with it looks there first.
+ * I3  The storage of a shared vector in a context goes with the context also when the context's owner
+ *     dies while others are in the middle of a push. So what they all change is in the chunk record,
+ *     which is never anybody's memory, and its block is given back under the vector's lock only: by who
+ *     ends the context, or by who holds the lock just then (layout/chunk-record.ts, bit 30).
+ */
+
+import { type Address, HeapError, HeapExhaustedError, hex, type WordIndex } from '../base/index.js';
+import type { Fill } from '../heap/index.js';
+import {
+  CONTEXT_VECTOR,
+  chunkTable,
+  chunkWord,
+  clearVector,
+  contextTable,
+  epochWord,
+  generationWord,
+  getVectorData,
+  isMarkedEnded,
+  nurseryWord,
+  recordAt,
+  SHARED_VECTOR,
+  setVectorData,
+  slotRecord,
+  storageLockWord,
+  storageSerialWord,
+  storageVersionWord,
+  VECTOR_HEADER_BYTES,
+  type VectorFields,
+  vectorDataWord,
+  vectorLockWord,
+  vectorSerialWord,
+  vectorVersionWord,
+  writeVectorHeader,
+} from '../layout/index.js';
+import { Context } from './context.js';
+import type { Host } from './host.js';
+import { clearStorage, endStorage } from './vector-storage.js';
+
+/** What vectors need of the context that they live in. */
+export interface VectorContext {
+  readonly host: Host;
+  readonly index: number;
+  readonly generation: number;
+  readonly kind: 'bump' | 'set';
+  epoch(): number;
+  /** 0 = the heap is full. */
+  malloc(bytes: number): Address;
+  /** Sets only. */
+  free(address: Address): void;
+  /** A chunk record for the storage of a shared vector, which ends with the context; 0 = none free. */
+  addStorage(): number;
+}
+
+/** What is behind a context; undefined where it is none. */
+export const vectorContextOf = (value: unknown): VectorContext | undefined =>
+  value instanceof Context ? value.forVectors() : undefined;
+
+/** A vector's place in memory. */
+export abstract class VectorHome {
+  readonly host: Host;
+  readonly header: WordIndex;
+  readonly fields: VectorFields;
+  readonly dataWord: WordIndex;
+  readonly versionWord: WordIndex;
+  readonly lockWord: WordIndex;
+  /** `i32[lifeWord]` is `life` no more once its memory may be another's (signed). */
+  readonly lifeWord: WordIndex;
+  readonly life: number;
+  /** Three words that are these as long as the vector is live. */
+  readonly #words: readonly [WordIndex, WordIndex, WordIndex];
+  readonly #values: readonly [number, number, number];
+  readonly #i32: Int32Array;
+
+  protected constructor(
+    host: Host,
+    header: WordIndex,
+    fields: VectorFields,
+    [dataWord, versionWord, lockWord]: readonly [WordIndex, WordIndex, WordIndex],
+    words: readonly [WordIndex, WordIndex, WordIndex],
+    values: readonly [number, number, number],
+  ) {
+    this.host = host;
+    this.header = header;
+    this.fields = fields;
+    this.dataWord = dataWord;
+    this.versionWord = versionWord;
+    this.lockWord = lockWord;
+    this.#i32 = host.core.memory.i32;
+    this.#words = words;
+    // Signed, as they are compared: a larger number would be a pointer to one.
+    this.#values = [values[0] | 0, values[1] | 0, values[2] | 0];
+    this.lifeWord = words[0];
+    this.life = this.#values[0];
+  }
+
+  get address(): Address {
+    return (this.header * 4) as Address;
+  }
+
+  isLive(): boolean {
+    // No call in it: it is asked under a lock, where there may be little stack left.
+    const i32 = this.#i32;
+    const words = this.#words;
+    const values = this.#values;
+    return (
+      i32[words[0]] === values[0] && i32[words[1]] === values[1] && i32[words[2]] === values[2]
+    );
+  }
+
+  /** The error for whatever is asked of a vector that is live no more. */
+  ended(asked: string): HeapError {
+    const where = `the vector at ${hex(this.address)}`;
+    return this.fields.context === 0
+      ? new HeapError('ERR_SHMALLOC_VECTOR', `Vector.${asked}: ${where} was deleted`)
+      : new HeapError(
+          'ERR_SHMALLOC_CONTEXT_ENDED',
+          `Vector.${asked}: ${where} went with its context, which was reset or deleted, or it was ` +
+            'deleted itself',
+        );
+  }
+
+  /**
+   * Makes a new block the storage, and gives the old one back.
+   * @param fill writes what is to be in it, before anybody can see it
+   * @returns 0 when the heap is full: nothing has changed
+   */
+  abstract replace(bytes: number, fill: Fill): Address;
+  /** The vector is done: from now on it lives. */
+  abstract settle(): void;
+  /** Gives header and storage back. The caller has the lock of a shared vector; it goes with it. */
+  abstract end(): void;
+  /** A lock was released: ends what somebody else has left to whoever had it. */
+  abstract released(): void;
+}
+
+// ---- in the heap
+
+class HeapHome extends VectorHome {
+  constructor(host: Host, header: WordIndex, fields: VectorFields) {
+    const serial = vectorSerialWord(header);
+    super(
+      host,
+      header,
+      fields,
+      [vectorDataWord(header), vectorVersionWord(header), vectorLockWord(header)],
+      [serial, serial, serial],
+      [fields.serial, fields.serial, fields.serial],
+    );
+  }
+
+  replace(bytes: number, fill: Fill): Address {
+    return this.host.core.placement.replace(this.dataWord, bytes, fill);
+  }
+
+  settle(): void {
+    const { u32 } = this.host.core.memory;
+    // point: nursery.clear
+    u32[nurseryOf(this.host)] = 0;
+  }
+
+  end(): void {
+    const { memory, objectLocks } = this.host.core;
+    const { header, lockWord } = this;
+    clearNursery(this.host);
+    // point: nursery.put
+    memory.u32[nurseryOf(this.host)] = this.address;
+    // point: nursery.unmark
+    clearVector(memory.u32, header);
+    if (objectLocks.isMine(lockWord)) objectLocks.release(lockWord);
+    clearNursery(this.host);
+  }
+
+  released(): void {}
+}
+
+/** The word of this thread's slot that has what it makes or deletes. */
+function nurseryOf({ core }: Host): WordIndex {
+  return nurseryWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
+}
+
+/** Deletes what is there: what was left there too, by an error. */
+function clearNursery(host: Host): void {
+  const { memory, placement } = host.core;
+  const word = nurseryOf(host);
+  const address = memory.u32[word];
+  if (address === 0) return;
+  const header = (address >>> 2) as WordIndex;
+  clearVector(memory.u32, header);
+  placement.remove(vectorDataWord(header));
+  placement.remove(word);
+}
+
+/** A new vector in the heap, without a storage; until it is settled it is in the nursery. */
+export function makeInHeap(host: Host, type: number, stride: number): VectorHome {
+  const { memory, placement } = host.core;
+  const fields = { type, stride, chunk: 0, context: 0, epoch: 0, generation: 0, serial: serial() };
+  clearNursery(host);
+  const address = placement.replace(nurseryOf(host), VECTOR_HEADER_BYTES, (block) => {
+    writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
+  });
+  if (address === 0) throw noHeader();
+  return new HeapHome(host, (address >>> 2) as WordIndex, fields);
+}
+
+/** Takes a vector back that could not be finished. */
+export function unmake(home: VectorHome): void {
+  if (home instanceof HeapHome) clearNursery(home.host);
+  else home.end();
+}
+
+/** So that a vector's handle is not taken for one of another vector that is there later. */
+const serial = (): number => Math.floor(Math.random() * 0xffffffff) + 1;
+
+const noHeader = (): HeapExhaustedError =>
+  new HeapExhaustedError(
+    `Vector.create: the heap has no ${VECTOR_HEADER_BYTES} bytes left for its header`,
+    VECTOR_HEADER_BYTES,
+  );
+
+// ---- in a context, one thread's
+
+class ContextHome extends VectorHome {
+  readonly #context: VectorContext | undefined;
+
+  constructor(
+    host: Host,
+    header: WordIndex,
+    fields: VectorFields,
+    context: VectorContext | undefined,
+  ) {
+    const record = recordAt(contextTable(host.core.memory.geometry), fields.context);
+    super(
+      host,
+      header,
+      fields,
+      [vectorDataWord(header), vectorVersionWord(header), vectorLockWord(header)],
+      [epochWord(record), generationWord(record), vectorSerialWord(header)],
+      [fields.epoch, fields.generation, fields.serial],
+    );
+    this.#context = context;
+  }
+
+  replace(bytes: number, fill: Fill): Address {
+    const context = this.#context;
+    if (context === undefined) {
+      throw new HeapError(
+        'ERR_SHMALLOC_VECTOR',
+        `the vector at ${hex(this.address)} lives in a context, and has to be attached with that ` +
+          'context to get more room: Vector.attach(context, handle)',
+      );
+    }
+    const { u32 } = this.host.core.memory;
+    const block = context.malloc(bytes);
+    if (block === 0) return block;
+    const old = getVectorData(u32, this.header);
+    fill(block, bytes, old);
+    setVectorData(u32, this.header, block);
+    if (old !== 0 && context.kind === 'set') context.free(old);
+    return block;
+  }
+
+  settle(): void {}
+
+  end(): void {
+    const { u32 } = this.host.core.memory;
+    const data = getVectorData(u32, this.header);
+    clearVector(u32, this.header);
+    // The header stays until the context ends: another instance may still look at it.
+    if (data !== 0 && this.#context?.kind === 'set') this.#context.free(data);
+  }
+
+  released(): void {}
+}
+
+// ---- in a context, shared
+
+class StorageHome extends VectorHome {
+  readonly #record: WordIndex;
+
+  constructor(host: Host, header: WordIndex, fields: VectorFields) {
+    const record = recordAt(chunkTable(host.core.memory.geometry), fields.chunk);
+    const word = storageSerialWord(record);
+    super(
+      host,
+      header,
+      fields,
+      [chunkWord(record), storageVersionWord(record), storageLockWord(record)],
+      [word, word, word],
+      [fields.serial, fields.serial, fields.serial],
+    );
+    this.#record = record;
+  }
+
+  replace(bytes: number, fill: Fill): Address {
+    return this.host.core.placement.replace(this.dataWord, bytes, fill);
+  }
+
+  settle(): void {}
+
+  end(): void {
+    const { core } = this.host;
+    const { u32 } = core.memory;
+    clearVector(u32, this.header);
+    clearStorage(this.host, this.#record);
+    if (core.objectLocks.isMine(this.lockWord)) core.objectLocks.release(this.lockWord);
+    this.released();
+    // The record stays the context's, with nothing in it, until that ends.
+  }
+
+  released(): void {
+    const { core } = this.host;
+    const { i32 } = core.memory;
+    if (!isMarkedEnded(i32, this.#record)) return;
+    try {
+      endStorage(this.host, this.fields.chunk, true);
+    } catch {
+      // It stays marked, for the next one that lets go of the lock, or the next recovery.
+    }
+  }
+}
+
+/** A new vector in a context, without a storage. */
+export function makeInContext(context: VectorContext, type: number, stride: number): VectorHome {
+  const { host, index, generation } = context;
+  const { memory } = host.core;
+  const address = context.malloc(VECTOR_HEADER_BYTES);
+  if (address === 0) throw noHeader();
+  const header = (address >>> 2) as WordIndex;
+  let chunk = 0;
+  if ((type & SHARED_VECTOR) !== 0) {
+    chunk = context.addStorage();
+    if (chunk === 0) {
+      if (context.kind === 'set') context.free(address);
+      throw new HeapError(
+        'ERR_SHMALLOC_VECTOR',
+        'Vector.create: the heap has no record left for the storage of one more shared vector in a ' +
+          'context; make it with more contexts',
+      );
+    }
+  }
+  const fields: VectorFields = {
+    type: type | CONTEXT_VECTOR,
+    stride,
+    chunk,
+    context: index,
+    epoch: context.epoch(),
+    generation,
+    serial: serial(),
+  };
+  writeVectorHeader(memory.u32, header, fields);
+  if (chunk === 0) return new ContextHome(host, header, fields, context);
+  memory.u32[storageSerialWord(recordAt(chunkTable(memory.geometry), chunk))] = fields.serial;
+  return new StorageHome(host, header, fields);
+}
+
+/** The home of a vector that is there already. */
+export function homeOf(
+  host: Host,
+  header: WordIndex,
+  fields: VectorFields,
+  context: VectorContext | undefined,
+): VectorHome {
+  if ((fields.type & CONTEXT_VECTOR) === 0) return new HeapHome(host, header, fields);
+  const inIt = context?.index === fields.context ? context : undefined;
+  return fields.chunk === 0
+    ? new ContextHome(host, header, fields, inIt)
+    : new StorageHome(host, header, fields);
+}

@@ -117,7 +117,7 @@ export abstract class Context {
    * @throws HeapExhaustedError, with all contexts of the heap in its message; HeapError
    *   ERR_SHMALLOC_CONTEXT_ENDED; TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE
    *
-   * Threads: the context's own. Cost: about 2 ns (`set`: 5); a chunk now and then.
+   * Threads: the context's own. Cost: about 2 ns (`set`: 15); a chunk now and then.
    */
   abstract malloc(size: number): Address;
   /** The same, but 0 where there is no room. */
@@ -240,7 +240,7 @@ export abstract class Context {
    * Ends the children and all objects; the context itself stays, with its first chunk.
    * @throws AggregateError of what callbacks have thrown, when all is done; HeapCorruptionError
    *
-   * Threads: the context's own. Cost: about 50 ns when there is one chunk and no child, which does
+   * Threads: the context's own. Cost: about 100 ns when there is one chunk and no child, which does
    * not touch the heap; else about 100 ns a chunk, however many objects.
    */
   reset(): void {

@@ -15,9 +15,10 @@ import { free, type LargeOptions, malloc, mallocLarge } from './calls.js';
 import { checkEmptied, checkLocked, checkQuiet, checkStacks } from './checks.js';
 import { section } from './gate.js';
 import { acquire, release } from './locks.js';
+import { emptyObjects, leaveAll } from './object-programs.js';
 import type { Step } from './points.js';
 import { realloc, type Wanted } from './realloc.js';
-import { debugFree, debugMalloc, debugRealloc, leave } from './records.js';
+import { debugFree, debugMalloc, debugRealloc } from './records.js';
 import type { Thread } from './thread.js';
 import {
   CLASS_COUNT,
@@ -242,19 +243,20 @@ export function* caught(call: Step<unknown>): Step<boolean> {
 
 /** Detaches, if need be again. */
 export function* doDetach(w: World, t: Thread): Step<void> {
-  while (!(yield* caught(leave(w, t)))) checkStacks(w, t.slot);
+  while (!(yield* caught(leaveAll(w, t)))) checkStacks(w, t.slot);
 }
 
 /** The last thread frees all that anybody has, leaves, and finds an empty heap. */
 export function* emptyHeap(w: World, t: Thread): Step<void> {
   checkQuiet(w);
+  yield* emptyObjects(w, t);
   adoptLimbo(w);
   for (let address = 0; address < w.liveOwner.length; address++) {
     if (w.liveOwner[address] === 0) continue;
     w.liveOwner[address] = t.own;
     yield* doFree(w, t, address);
   }
-  yield* leave(w, t);
+  yield* leaveAll(w, t);
   checkEmptied(w);
 }
 

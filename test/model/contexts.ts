@@ -12,13 +12,17 @@
  * I4  What may fail comes before the record is UNSETTLED: a context that did not end is LIVE.
  */
 
-import { replace } from './placement.js';
+import { ownedSize, replace } from './placement.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';
+import { lockWord, unlockWord } from './word-locks.js';
 import {
+  chunkGeneration,
+  chunkKind,
   contextGeneration,
   contextState,
+  isShared,
   LIVE_CONTEXT,
   phaseOf,
   RELEASED,
@@ -54,6 +58,10 @@ export function* endContext(w: World, t: Thread, c: number): Step<void> {
 
 /** `s`: in whose name; a dead slot's in recovery. */
 export function* freeRecord(w: World, s: number, c: number): Step<void> {
+  const holder = w.contextHolder[c];
+  if (holder !== 0 && w.isRunning(holder) && w.claim[s] !== holder) {
+    w.fail(`context ${c} of living ${holder} is ended`);
+  }
   if (w.rules.dyingFirst) yield* markDying(w, s, c);
   yield 'context.parent';
   w.contextParent[c] = 0;
@@ -84,8 +92,17 @@ function recordsOf(of: Int32Array, c: number): number[] {
 
 // ---- chunks
 
-/** The record of a new chunk; 0 when all are taken, or the heap is full. */
-export function* takeChunk(w: World, t: Thread, c: number, wanted: Wanted): Step<number> {
+/**
+ * The record of a new chunk; 0 when all are taken, or the heap is full. `shared`: any thread may
+ * grow it, see growShared.
+ */
+export function* takeChunk(
+  w: World,
+  t: Thread,
+  c: number,
+  wanted: Wanted,
+  shared = false,
+): Step<number> {
   for (let chunk = 1; chunk < w.chunkContext.length; chunk++) {
     if (w.chunkContext[chunk] !== 0) continue;
     if (!w.rules.chunkFirst) {
@@ -94,6 +111,8 @@ export function* takeChunk(w: World, t: Thread, c: number, wanted: Wanted): Step
       return chunk;
     }
     if (!(yield* claimChunk(w, chunk, c))) continue;
+    yield 'chunk.kind';
+    w.chunkKind[chunk] = chunkKind(shared, chunkGeneration(w.chunkKind[chunk]));
     try {
       if (yield* replace(w, t, w.chunkWord(chunk), wanted)) return chunk;
     } catch (error) {
@@ -115,15 +134,61 @@ function* claimChunk(w: World, chunk: number, c: number): Step<boolean> {
 }
 
 export function* dropChunk(w: World, t: Thread, chunk: number): Step<void> {
+  if (isShared(w.chunkKind[chunk])) yield* dropShared(w, t, chunk);
+  else yield* drop(w, t, chunk);
+}
+
+/** Another may be growing it, or have died in that. */
+function* dropShared(w: World, t: Thread, chunk: number): Step<void> {
+  yield* lockWord(w, t, w.chunkLock, chunk);
+  try {
+    yield* drop(w, t, chunk);
+  } finally {
+    yield* unlockWord(w.chunkLock, chunk);
+  }
+}
+
+function* drop(w: World, t: Thread, chunk: number): Step<void> {
   if (!w.rules.chunkLast) yield* freeChunk(w, chunk);
   yield* replace(w, t, w.chunkWord(chunk), null);
   if (w.rules.chunkLast) yield* freeChunk(w, chunk);
 }
 
+/** Of a shared one with its lock, so that who waits for it finds it gone. */
 export function* freeChunk(w: World, chunk: number): Step<void> {
+  yield 'chunk.generation';
+  w.chunkKind[chunk] = chunkKind(false, chunkGeneration(w.chunkKind[chunk]) + 1);
   yield 'chunk.free';
   w.chunkContext[chunk] = 0;
   w.chunkContent[chunk] = 0;
+}
+
+/**
+ * Gives a shared chunk another block, by any thread; null when the chunk has gone meanwhile. `kind`:
+ * with the generation of the one meant.
+ */
+export function* growShared(
+  w: World,
+  t: Thread,
+  chunk: number,
+  kind: number,
+  wanted: Wanted,
+): Step<boolean | null> {
+  yield* lockWord(w, t, w.chunkLock, chunk);
+  try {
+    if (w.rules.chunkGeneration && w.chunkKind[chunk] !== kind) return null;
+    const grown = yield* replace(w, t, w.chunkWord(chunk), wanted);
+    if (grown) noteGrown(w, chunk);
+    return grown;
+  } finally {
+    yield* unlockWord(w.chunkLock, chunk);
+  }
+}
+
+/** Ghost: what grows keeps what was written into it. */
+function noteGrown(w: World, chunk: number): void {
+  const address = w.load(w.chunkWord(chunk));
+  w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
 }
 
 /** Gives back all chunks but the first. */

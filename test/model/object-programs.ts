@@ -12,6 +12,7 @@ import {
   createContext,
   dropChunk,
   endContext,
+  growShared,
   releaseContext,
   resetContext,
   setParent,
@@ -23,7 +24,14 @@ import type { Wanted } from './realloc.js';
 import { leave } from './records.js';
 import type { Thread } from './thread.js';
 import { deleteVector, emptyNursery, growVector, makeVector } from './vectors.js';
-import { contextGeneration, contextSlot, LIVE_CONTEXT, phaseOf, RELEASED } from './words.js';
+import {
+  contextGeneration,
+  contextSlot,
+  isShared,
+  LIVE_CONTEXT,
+  phaseOf,
+  RELEASED,
+} from './words.js';
 import type { World } from './world.js';
 
 /** A vector in the books, and one whose deletion was begun. */
@@ -42,8 +50,14 @@ export function* doCreate(w: World, t: Thread, parent = 0): Step<number> {
   return c;
 }
 
-export function* doChunk(w: World, t: Thread, c: number, wanted: Wanted): Step<number> {
-  const chunk = yield* takeChunk(w, t, c, wanted);
+export function* doChunk(
+  w: World,
+  t: Thread,
+  c: number,
+  wanted: Wanted,
+  shared = false,
+): Step<number> {
+  const chunk = yield* takeChunk(w, t, c, wanted, shared);
   if (chunk === 0) return 0;
   const address = w.load(w.chunkWord(chunk));
   w.chunkContent[chunk] = w.nextContent();
@@ -57,6 +71,14 @@ export function* doRegrow(w: World, t: Thread, chunk: number, wanted: Wanted): S
   if (!(yield* replace(w, t, w.chunkWord(chunk), wanted))) return;
   const address = w.load(w.chunkWord(chunk));
   w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
+}
+
+/** Gives a shared chunk of any context another size, if it is there yet. */
+export function* doShare(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
+  const kind = w.chunkKind[chunk];
+  // One that is handed out: programs know no other.
+  if (w.chunkContent[chunk] === 0 || !isShared(kind)) return;
+  yield* growShared(w, t, chunk, kind, wanted);
 }
 
 export function* doDrop(w: World, t: Thread, chunk: number): Step<void> {
@@ -113,7 +135,9 @@ export function checkChunk(w: World, chunk: number): void {
   const address = w.load(w.chunkWord(chunk));
   if (content === 0 || address === 0) return;
   const data = w.data.subarray(address, address + ownedSize(w, address));
-  if (data.some((word) => word !== content)) {
+  // Who dies when it has made a shared one larger leaves the new part as it is.
+  const isLeft = isShared(w.chunkKind[chunk]) ? 0 : content;
+  if (data.some((word) => word !== content && word !== isLeft)) {
     w.fail(`the content of chunk ${chunk} is not what was written there`);
   }
 }

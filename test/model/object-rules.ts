@@ -56,6 +56,15 @@ export interface ObjectRules {
   /** ... and what it compares has a generation. Off: it looks at the phase alone. */
   generationInState: boolean;
 
+  /** Recovery takes a shared chunk out with its lock. Off: without. */
+  lockShared: boolean;
+  /** ... and settles what a dead holder of that lock was placing. Off: it takes the lock over. */
+  settleHolder: boolean;
+  /** Who has waited for a shared chunk sees by its generation that it is gone. Off: not. */
+  chunkGeneration: boolean;
+  /** Recovery has that lock in the dead owner's name. Off: in its own. */
+  lockInDeadName: boolean;
+
   // ---- vectors
 
   /** A new vector leaves the nursery when it has its storage. Off: before. */
@@ -89,6 +98,10 @@ export const OBJECT_RULES_ON: Readonly<ObjectRules> = {
   parentThenState: true,
   adoptSwaps: true,
   generationInState: true,
+  lockShared: true,
+  settleHolder: true,
+  chunkGeneration: true,
+  lockInDeadName: true,
   nurseryLast: true,
   storageFirst: true,
   recoverBeforeTakeover: true,

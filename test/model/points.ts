@@ -24,6 +24,8 @@ export const POINTS = [
   'brk.tail',
   'chunk.claim',
   'chunk.free',
+  'chunk.generation',
+  'chunk.kind',
   'class.count',
   'class.partial',
   'class.spans',
@@ -143,9 +145,9 @@ export const POINTS = [
   'top.restTail',
   'top.run',
   'top.tail',
-  'vector.lock',
-  'vector.takeover',
-  'vector.unlock',
+  'word.lock',
+  'word.takeover',
+  'word.unlock',
 ] as const;
 
 /** Points of the model alone: waiting, looking, programs; and steps that only a mutant takes. */
@@ -171,7 +173,7 @@ export const MODEL_ONLY = [
   'probe',
   'program.wait',
   'start',
-  'vector.wait',
+  'word.wait',
   'verify',
 ] as const;
 

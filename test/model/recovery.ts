@@ -108,7 +108,10 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   }
   if (!rules.settleFirst) yield* settleIntent(w, t, s);
   if (rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
-  yield* endObjects(w, t, s);
+  if (!(yield* endObjects(w, t, s))) {
+    t.postponed = true;
+    return;
+  }
   yield* acquire(w, t, PAGE_LOCK);
   yield* freeReserved(w, s);
   if (rules.largeFree !== 'reserved') yield* rollNoteForward(w, s);
@@ -116,14 +119,15 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   if (rules.slotLast) yield* freeSlot(w, s);
 }
 
-/** Contexts and nursery; what they held is on the dead slot's stacks then, or RESERVED by it. */
-function* endObjects(w: World, t: Thread, s: number): Step<void> {
-  yield* endContexts(w, t, s);
+/** Contexts and nursery. False: the rest must wait for a living thread that grows a chunk. */
+function* endObjects(w: World, t: Thread, s: number): Step<boolean> {
+  if (!(yield* endContexts(w, t, s))) return false;
   yield* clearNursery(w, t, s);
-  if (!w.rules.flushObjects) return;
+  if (!w.rules.flushObjects) return true;
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (cachedBlocks(w.slots[s], c) > 0) yield* flushDead(w, t, s, c);
   }
+  return true;
 }
 
 function* freeSlot(w: World, s: number): Step<void> {

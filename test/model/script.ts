@@ -49,10 +49,17 @@ interface Size {
   readonly pages?: number;
 }
 
-/** Contexts, chunks and vectors go by names as blocks do; a RELEASED context by its record. */
+/** Contexts, chunks and vectors go by names as blocks do; a RELEASED context and a shared chunk
+ * by their records. */
 export type ObjectCall =
   | { readonly call: 'context'; readonly as: string; readonly parent?: string }
-  | ({ readonly call: 'chunk'; readonly of: string; readonly as?: string } & Size)
+  | ({
+      readonly call: 'chunk';
+      readonly of: string;
+      readonly as?: string;
+      readonly shared?: true;
+    } & Size)
+  | ({ readonly call: 'share'; readonly record: number } & Size)
   | ({ readonly call: 'regrow'; readonly of: string } & Size)
   | { readonly call: 'drop' | 'reset' | 'end' | 'release' | 'unvector'; readonly of: string }
   | { readonly call: 'adopt'; readonly record: number; readonly as: string }

@@ -3,22 +3,18 @@
  * objects/vector.ts.
  *
  * A header that is being made or deleted stands in its thread's nursery word, which is a word like
- * any other to place blocks into. The lock word is its owner's thread word; any thread may grow a
+ * any other to place blocks into. Any thread may grow a
  * vector while it has the lock.
  *
- * I1  Who takes the lock from a dead owner has recovered that owner's slot before: an intent over
- *     the data word is settled.
- * I2  The nursery is given up by the last store of what makes a vector, and taken by the first of
+ * I1  The nursery is given up by the last store of what makes a vector, and taken by the first of
  *     what deletes it.
- * I3  No lock of the heap is asked for but in a section, and no vector's lock in one.
  */
 
-import { section } from './gate.js';
 import { replace } from './placement.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
-import { recover } from './recovery.js';
-import { type Thread, waitUntil } from './thread.js';
+import type { Thread } from './thread.js';
+import { lockWord, unlockWord } from './word-locks.js';
 import { HEADER_CLASS, headerData, headerLock } from './words.js';
 import type { World } from './world.js';
 
@@ -46,7 +42,7 @@ function* leaveNursery(w: World, nursery: number): Step<void> {
 /** Deletes a vector, in which nobody else has the lock. */
 export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   yield* emptyNursery(w, t);
-  yield* lockVector(w, t, header);
+  yield* lockWord(w, t, w.data, headerLock(header));
   yield 'nursery.set';
   w.store(w.nurseryWord(t.slot), header);
   w.vector[header] = 0;
@@ -66,40 +62,10 @@ export function* emptyNursery(w: World, t: Thread): Step<void> {
 
 /** Gives a vector other storage, under its lock; false when the heap is full. */
 export function* growVector(w: World, t: Thread, header: number, wanted: Wanted): Step<boolean> {
-  yield* lockVector(w, t, header);
+  yield* lockWord(w, t, w.data, headerLock(header));
   try {
     return yield* replace(w, t, headerData(header), wanted);
   } finally {
-    yield* unlockVector(w, header);
+    yield* unlockWord(w.data, headerLock(header));
   }
-}
-
-// ---- the lock
-
-export function* lockVector(w: World, t: Thread, header: number): Step<void> {
-  const lock = headerLock(header);
-  for (;;) {
-    yield 'vector.lock';
-    const owner = w.data[lock];
-    if (owner === 0) {
-      w.data[lock] = t.own;
-      return;
-    }
-    const seen = (): boolean => w.data[lock] !== owner || !w.exists(owner);
-    yield* waitUntil(t, 'vector.wait', seen);
-    if (w.data[lock] !== owner) continue;
-    yield 'look.alive';
-    if (w.exists(owner)) continue;
-    if (w.rules.recoverBeforeTakeover) yield* section(w, t, () => recover(w, t));
-    yield 'vector.takeover';
-    // Failure: another has taken it over.
-    if (w.data[lock] !== owner) continue;
-    w.data[lock] = t.own;
-    return;
-  }
-}
-
-export function* unlockVector(w: World, header: number): Step<void> {
-  yield 'vector.unlock';
-  w.data[headerLock(header)] = 0;
 }

@@ -74,6 +74,13 @@ export const phaseOf = (state: number): number => state & 3;
 export const contextSlot = (state: number): number => (state >>> 2) & 63;
 export const contextGeneration = (state: number): number => state >>> 8;
 
+// ---- kinds of chunks: shared or not, and a generation
+
+export const chunkKind = (shared: boolean, generation: number): number =>
+  (generation << 1) | (shared ? 1 : 0);
+export const isShared = (kind: number): boolean => (kind & 1) !== 0;
+export const chunkGeneration = (kind: number): number => kind >>> 1;
+
 // ---- words that blocks are placed into
 
 /** A word that is 0 for ever, like those of the null page: what is published there is nowhere. */

@@ -95,7 +95,7 @@ const HEAP_WORDS = 9;
 const SLOT_WORDS = 7;
 /** Words by context and by chunk, ghosts included. */
 const CONTEXT_WORDS = 5;
-const CHUNK_WORDS = 3;
+const CHUNK_WORDS = 4;
 /** The null word, and the word that is NOWHERE. */
 const FIRST_ROOT = 2;
 
@@ -136,8 +136,10 @@ export class World {
   readonly contextState: Int32Array;
   readonly contextParent: Int32Array;
   readonly contextGeneration: Int32Array;
-  /** By chunk, from 1: the context that it is of, 0 = the record is free; and who grows it. */
+  /** By chunk, from 1: the context that it is of, 0 = the record is free. */
   readonly chunkContext: Int32Array;
+  /** Bit 0: any thread may grow it, while it has the lock. Above: a generation. */
+  readonly chunkKind: Int32Array;
   readonly chunkLock: Int32Array;
 
   // ---- ghost: by thread id, start time of the thread that runs under it, 0 = none
@@ -241,6 +243,7 @@ export class World {
     this.contextHolder = cut(contexts);
     this.contextName = cut(contexts);
     this.chunkContext = cut(chunks);
+    this.chunkKind = cut(chunks);
     this.chunkLock = cut(chunks);
     this.chunkContent = cut(chunks);
     this.slots = Array.from({ length: shape.slots }, () => ({

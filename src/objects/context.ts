@@ -88,7 +88,10 @@ export abstract class Context {
   readonly ident: string;
   abstract readonly kind: ContextType;
 
-  /** Made by contexts.ts alone. */
+  /**
+   * Made by contexts.ts alone.
+   * @internal
+   */
   constructor(
     world: ContextWorld,
     index: ContextIndex,

@@ -27,10 +27,26 @@ for (const stackSizeMb of [0.5, 1]) {
     `a stack overflow in calls of contexts: in a worker of ${stackSizeMb} MiB`,
     async (t) => {
       const worker = new Worker(SCRIPT, {
-        workerData: { rounds: 400 },
+        workerData: { rounds: 200 },
         resourceLimits: { stackSizeMb },
       });
       assertUnharmed(t, await nextMessage<ContextDives>(worker));
+    },
+  );
+}
+
+for (const stackKib of [300, 400, 984]) {
+  test.serial(
+    `a stack overflow in the first calls of contexts: ${stackKib} KiB of stack`,
+    async (t) => {
+      for (const rounds of ['1', '4']) {
+        const args = [`--stack-size=${stackKib}`, fileURLToPath(SCRIPT), rounds, 'cold'];
+        const { code, stdout, stderr } = await run(process.execPath, args);
+        t.is(code, 0, stderr);
+        const { overflows, wrong } = JSON.parse(stdout) as ContextDives;
+        t.deepEqual(wrong, []);
+        t.true(overflows > 0);
+      }
     },
   );
 }
@@ -40,7 +56,7 @@ for (const [what, flags] of [
   ['that compiles at once', ['--always-sparkplug']],
 ] as const) {
   test.serial(`a stack overflow in calls of contexts: with an engine ${what}`, async (t) => {
-    const args = [...flags, '--stack-size=400', fileURLToPath(SCRIPT), '400'];
+    const args = [...flags, '--stack-size=400', fileURLToPath(SCRIPT), '200'];
     const { code, stdout, stderr } = await run(process.execPath, args);
     t.is(code, 0, stderr);
     assertUnharmed(t, JSON.parse(stdout) as ContextDives);

@@ -134,7 +134,9 @@ export function createPlacement(
     const blockBytes = calls.reservedBytes(block);
     noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);
+    // point: place.in
     setIntentIn(u32, slot, block);
+    // point: place.out
     setIntentOut(u32, slot, old);
     // point: place.intent
     setIntentWord(u32, slot, word);
@@ -155,7 +157,9 @@ export function createPlacement(
   /** Takes a block from a word that has it. */
   function take(word: WordIndex, old: Address, c: SizeClass): void {
     prepare(c);
+    // point: place.in
     setIntentIn(u32, slot, NULL);
+    // point: place.out
     setIntentOut(u32, slot, old);
     // point: place.intent
     setIntentWord(u32, slot, word);
@@ -214,9 +218,7 @@ export function createPlacement(
       gate.leave();
     } catch {
       // The word has its new content. Where the old block could not be given back the intent stands,
-      // and the next call tries again; a broken heap refuses that one. Not so for the new block: until
-      // then another thread may change the word, and have that block.
-      setIntentIn(u32, slot, NULL);
+      // and the next call tries again; a broken heap refuses that one.
     }
   }
 

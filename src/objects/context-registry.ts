@@ -134,7 +134,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     const record = at(index);
     unlink(index);
     // Before it is a root: whose it is then, it says itself.
-    // point: context.mine
+    // point: context.root
     storeRecord(i32, record, withPhase(loadRecord(i32, record), LIVE_CONTEXT, slotIndex));
     // point: context.reparent
     setParent(u32, record, parent);

@@ -105,7 +105,7 @@ for (const [name, debug] of Object.entries(OPTIONS)) {
     const own = new Set(things.map(({ address }) => address));
     const block = heap.malloc_ts(100);
     const [programs, owned] = [false, true].map((is) =>
-      heap.blocks().filter((one) => (one.owned ?? false) === is),
+      heap.blocks().filter(({ owned: whose }) => (whose === 'context') === is),
     );
     t.deepEqual(programs?.map(({ address }) => address).length, 1);
     t.is(owned?.length, countRecords(heap).chunks, 'blocks() says whose they are');

@@ -305,9 +305,9 @@ export abstract class Context {
     const busy = all.find((context) => context.#life === 'ending');
     if (busy !== undefined) throw busy.error(call, WHAT_ENDED.ending);
     if (ending.length > 0) this.#world.requireHeadroom();
-    // Nothing new may come below them from now on.
-    for (const context of all) context.#life = 'ending';
     try {
+      // Nothing new may come below them from now on.
+      for (let n = 0; n < all.length; n++) (all[n] as Context).#life = 'ending';
       for (const context of all) {
         context.#runCallbacks(errors);
         // A callback that has made the thread leave the heap has ended it already.
@@ -316,7 +316,11 @@ export abstract class Context {
         else context.#close();
       }
     } finally {
-      for (const context of all) if (context.#life === 'ending') context.#life = 'live';
+      // No call, not even of an iterator: this may be where the stack ends.
+      for (let n = 0; n < all.length; n++) {
+        const context = all[n] as Context;
+        if (context.#life === 'ending') context.#life = 'live';
+      }
     }
     this.#report(call, errors);
   }

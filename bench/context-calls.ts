@@ -6,7 +6,7 @@
  * One scenario a process, as micro.ts says. contexts.ts says what they model.
  */
 
-import { type Context, type ContextType, SharedHeap } from 'shmalloc';
+import { type Context, type ContextOptions, type ContextType, SharedHeap } from 'shmalloc';
 import { timeBodies, type Work } from './bodies.js';
 
 /** Objects of a request that is not small. */
@@ -31,10 +31,10 @@ function malloc({ malloc_ts, free_ts }: SharedHeap, size: number): Work {
 }
 
 /** The same in a context, which is new each time: its chunks are taken in the body. */
-function mallocIn(kind: ContextType): Scenario {
+function mallocIn(options: ContextOptions): Scenario {
   return (heap, size) => {
     const objects = new Uint32Array(ROUNDS);
-    let context: Context = heap.createContext('request', { kind });
+    let context: Context = heap.createContext('request', options);
     return {
       rounds: ROUNDS,
       body() {
@@ -43,7 +43,7 @@ function mallocIn(kind: ContextType): Scenario {
       },
       after() {
         context.delete();
-        context = heap.createContext('request', { kind });
+        context = heap.createContext('request', options);
       },
     };
   };
@@ -127,8 +127,9 @@ function freeMany({ u32, malloc_ts, free_ts }: SharedHeap, size: number): Work {
 
 const SCENARIOS = {
   malloc,
-  'malloc-bump': mallocIn('bump'),
-  'malloc-set': mallocIn('set'),
+  'malloc-bump': mallocIn({}),
+  'malloc-bump-room': mallocIn({ initialBytes: 2 ** 20 }),
+  'malloc-set': mallocIn({ kind: 'set' }),
   'create-end': createEnd,
   'create-use-end': createUseEnd,
   'use-reset': useReset,

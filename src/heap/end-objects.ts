@@ -13,6 +13,7 @@
  * I3  The storage of a shared vector is taken with its lock only, in the name of the slot's thread,
  *     and nobody is waited for: where another thread has it that one gives the storage back when it
  *     lets go, or, should it die before, its own recovery does, which looks at all that are marked.
+ *     What a thread had that was recovered before it was marked has nobody to wait for.
  */
 
 import {
@@ -24,6 +25,7 @@ import {
 } from '../base/index.js';
 import {
   addVersion,
+  casStorageLock,
   chunkTable,
   chunkWord,
   clearVector,
@@ -40,6 +42,7 @@ import {
   loadFrontier,
   loadOwner,
   loadRecord,
+  loadStorageLock,
   loadVersion,
   markChunkEnded,
   nurseryWord,
@@ -60,6 +63,7 @@ import {
   vectorDataWord,
   withPhase,
 } from '../layout/index.js';
+import { hasSlot, type ThreadWord, WAITERS } from '../sync/index.js';
 import type { Settling } from './settle.js';
 
 const NONE = new Int32Array(0);
@@ -177,7 +181,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     // Plain: it is the slot of a dead thread, or this thread's own.
     const owner = loadOwner(i32, geometry.registry, slotIndex);
     // point: end.lock
-    if (!tryStorageLock(i32, record, owner)) return;
+    if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return;
     if (isMarkedEnded(i32, record)) {
       // Whatever version a dead thread has left, readers find another one that is even.
       const version = storageVersionWord(record);
@@ -190,6 +194,15 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     }
     // point: end.unlock
     releaseStorageLock(i32, record);
+  }
+
+  /** Takes a storage's lock from a thread that died with it, and was recovered before. */
+  function inheritLock(record: WordIndex, owner: number): boolean {
+    const held = loadStorageLock(i32, record);
+    // Who has a slot lives, or its own recovery is yet to come. A thread in no slot holds no lock.
+    const holder = (held & ~WAITERS) as ThreadWord;
+    if (held === 0 || hasSlot(memory, holder)) return false;
+    return casStorageLock(i32, record, held, owner);
   }
 
   /** Deepest first. */

@@ -49,6 +49,21 @@ function mallocIn(options: ContextOptions): Scenario {
   };
 }
 
+/** In a context that is emptied and filled again: its first chunk has room for all. */
+function mallocAgain(heap: SharedHeap, size: number): Work {
+  const objects = new Uint32Array(ROUNDS);
+  const context = heap.createContext('request', { initialBytes: 2 ** 20 });
+  return {
+    rounds: ROUNDS,
+    body() {
+      for (let n = 0; n < ROUNDS; n++) objects[n] = context.malloc(size);
+    },
+    after() {
+      context.reset();
+    },
+  };
+}
+
 /** A context with nothing in it. */
 function createEnd(heap: SharedHeap): Work {
   return {
@@ -128,7 +143,7 @@ function freeMany({ u32, malloc_ts, free_ts }: SharedHeap, size: number): Work {
 const SCENARIOS = {
   malloc,
   'malloc-bump': mallocIn({}),
-  'malloc-bump-room': mallocIn({ initialBytes: 2 ** 20 }),
+  'malloc-again': mallocAgain,
   'malloc-set': mallocIn({ kind: 'set' }),
   'create-end': createEnd,
   'create-use-end': createUseEnd,

@@ -27,7 +27,7 @@ const CASES: readonly [
 ][] = [
   ['malloc_ts', 'malloc', null, null],
   ['bump malloc', 'malloc-bump', 'malloc', 0.5],
-  ['bump malloc, one chunk', 'malloc-bump-room', 'malloc', null],
+  ['bump malloc after a reset', 'malloc-again', 'malloc', 0.5],
   ['set malloc', 'malloc-set', 'malloc', null],
   ['create + end', 'create-end', null, null],
   ['create + one object + end', 'create-use-end', null, null],

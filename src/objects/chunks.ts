@@ -29,6 +29,7 @@ import {
   getPrevChunk,
   getStorages,
   getUsedBefore,
+  loadRecord,
   openChunk,
   recordAt,
   setChunk,
@@ -149,8 +150,13 @@ export function createChunks(host: Host, requireHeadroom: Headroom): Chunks {
     requireHeadroom();
     giveLoose();
     const next = getNextChunk(u32, at(chunk));
-    endStorage(host, chunk);
-    setStorages(u32, record, next);
+    const owner = loadRecord(i32, at(chunk));
+    try {
+      endStorage(host, chunk);
+    } finally {
+      // Whatever came after that: a record that is gone is in no chain.
+      if (loadRecord(i32, at(chunk)) !== owner) setStorages(u32, record, next);
+    }
     pool.remember(chunk);
   }
 

@@ -24,8 +24,6 @@ export const POINTS = [
   'brk.tail',
   'chunk.claim',
   'chunk.free',
-  'chunk.generation',
-  'chunk.kind',
   'class.count',
   'class.partial',
   'class.spans',
@@ -102,7 +100,6 @@ export const POINTS = [
   'place.out',
   'place.own',
   'place.publish',
-  'place.retract',
   'place.settled',
   'place.top',
   'place.untag',
@@ -145,16 +142,45 @@ export const POINTS = [
   'top.restTail',
   'top.run',
   'top.tail',
-  'word.lock',
-  'word.takeover',
-  'word.unlock',
 ] as const;
+
+/**
+ * Points of the allocator where the model has a coarser step, or none: what vectors hold, and the
+ * ending of objects, which the model writes as placements in the dead thread's name.
+ */
+export const SOURCE_ONLY: readonly string[] = [
+  'context.epoch',
+  'context.link',
+  'end.chunk',
+  'end.done',
+  'end.intent',
+  'end.lock',
+  'end.mark',
+  'end.publish',
+  'end.serial',
+  'end.unlock',
+  'nursery.unmark',
+  'settle.reserve',
+  'settle.untag',
+  'storage.free',
+  'vector.append',
+  'vector.cut',
+  'vector.done',
+  'vector.even',
+  'vector.freed',
+  'vector.push',
+  'vector.record',
+  'vector.redo',
+  'vector.version',
+];
 
 /** Points of the model alone: waiting, looking, programs; and steps that only a mutant takes. */
 export const MODEL_ONLY = [
   'attach.generation',
   'attach.solo',
   'attach.wait',
+  'chunk.generation',
+  'chunk.kind',
   'clear',
   'context.look',
   'copy',
@@ -170,11 +196,15 @@ export const MODEL_ONLY = [
   'note.set',
   'note.tag',
   'orphan.look',
+  'place.retract',
   'probe',
   'program.wait',
   'start',
-  'word.wait',
   'verify',
+  'word.lock',
+  'word.takeover',
+  'word.unlock',
+  'word.wait',
 ] as const;
 
 /** Points of MODEL_ONLY that no schedule reaches while every rule is on. */

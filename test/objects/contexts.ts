@@ -172,7 +172,7 @@ export function assertSound(t: ExecutionContext, heap: SharedHeap, when = ''): v
 export function assertNothingLeft(t: ExecutionContext, heap: SharedHeap, when = ''): void {
   assertSound(t, heap, when);
   t.deepEqual(countRecords(heap), { contexts: 0, chunks: 0 }, when);
-  // What this thread has freed may be held back by a debug option.
+  // What this thread has freed may be in its quarantine, where the heap has one.
   t.is(heap.stats().inUseBytes, heap.verify({ quiet: true }).quarantinedBytes, when);
 }
 

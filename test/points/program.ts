@@ -160,6 +160,8 @@ export interface Scenario {
   act(program: Program, blocks: Blocks): void;
   /** What a rescuer does first, where the usual work would not show it. */
   survivor?(program: Program): void;
+  /** false = what has happened when a call throws is not told by the throw. */
+  readonly throws?: boolean;
   /** Unsafe calls: the victim is alone in the heap. */
   readonly alone?: boolean;
   /** Points that it must pass, to be what its name says. */

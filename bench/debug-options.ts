@@ -6,7 +6,7 @@
  * them. Does not show memory: see docs/debugging.md.
  */
 
-import type { MicroResult } from './micro.js';
+import type { MicroResult } from './bodies.js';
 import { runNode } from './native.js';
 
 const MICRO = new URL('./micro.js', import.meta.url);

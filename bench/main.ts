@@ -7,9 +7,10 @@
  * programs get on this machine, since absolute times say more about the machine.
  */
 
+import type { MicroResult } from './bodies.js';
 import { measureContention } from './contention.js';
+import { measureContexts } from './contexts.js';
 import { measureOptions } from './debug-options.js';
-import type { MicroResult } from './micro.js';
 import { findPeers, type Peers, runNode } from './native.js';
 import { type MicroRow, printReport, type Results, writeResults } from './report.js';
 import type { StartupResult } from './startup.js';
@@ -69,6 +70,8 @@ async function main(args: readonly string[]): Promise<void> {
   );
   tell('debug options');
   const options = measureOptions(effort.rounds, effort.microMs);
+  tell('memory contexts');
+  const contexts = measureContexts(effort.rounds, effort.microMs);
   const results: Results = {
     smoke: effort.smoke,
     peers: peers.names,
@@ -78,6 +81,7 @@ async function main(args: readonly string[]): Promise<void> {
     startup,
     traces,
     options,
+    contexts,
   };
   printReport(results);
   console.log(`\n${writeResults(results)}`);

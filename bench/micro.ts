@@ -14,16 +14,7 @@
  */
 
 import { SharedHeap } from 'shmalloc';
-import { Bench } from 'tinybench';
-
-/** Median and best nanoseconds of a round. */
-export interface MicroResult {
-  readonly scenario: string;
-  readonly size: number;
-  readonly bodies: number;
-  readonly ns: number;
-  readonly best: number;
-}
+import { timeBodies } from './bodies.js';
 
 const ROUNDS = 2000;
 const SLOTS = 4096;
@@ -146,25 +137,8 @@ function main([name = '', size = '', milliseconds = '', bodies = '200']: readonl
   const scenario = SCENARIOS[name];
   if (scenario === undefined) throw new Error(`unknown scenario '${name}'`);
   using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
-  const bench = new Bench({
-    time: Number(milliseconds),
-    warmupTime: Number(milliseconds) / 3,
-    warmupIterations: Number(bodies),
-    // Of slow calls fewer will do.
-    iterations: Math.min(64, Number(bodies)),
-  });
-  bench.add(name, scenario(heap, Number(size)));
-  const [task] = bench.runSync();
-  if (task?.result.state !== 'completed') throw new Error(`${name}: ${task?.result.state}`);
-  const { latency } = task.result;
-  const ns = (milliseconds: number) => (milliseconds * 1e6) / ROUNDS;
-  const result: MicroResult = {
-    scenario: name,
-    size: Number(size),
-    bodies: task.runs,
-    ns: ns(latency.p50),
-    best: ns(latency.min),
-  };
+  const work = { rounds: ROUNDS, body: scenario(heap, Number(size)) };
+  const result = timeBodies(name, Number(size), work, Number(milliseconds), Number(bodies));
   console.log(JSON.stringify(result));
 }
 

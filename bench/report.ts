@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Contention } from './contention.js';
+import type { ContextCost } from './contexts.js';
 import type { OptionCost } from './debug-options.js';
 import { BASELINE, ROOT } from './native.js';
 import type { StartupResult } from './startup.js';
@@ -34,6 +35,7 @@ export interface Results {
   readonly startup: StartupResult;
   readonly traces: readonly TraceResult[];
   readonly options: readonly OptionCost[];
+  readonly contexts: readonly ContextCost[];
 }
 
 /** A target, and whether it was met. */
@@ -151,6 +153,19 @@ export function printReport(results: Results): void {
     ]),
   ]);
 
+  heading('memory contexts, ns (objects of 64 bytes; a ratio to malloc_ts, or to 100,000 frees)');
+  print([
+    ['', 'ns', 'ratio', 'target', ''],
+    ...results.contexts.map(({ name, ns, ratio, ratioMax }) => [
+      name,
+      number(ns),
+      ratio === null ? '' : number(ratio, 3),
+      ...(ratio === null || ratioMax === null
+        ? ['', '']
+        : judged(ratio, ratioMax, ratio <= ratioMax)),
+    ]),
+  ]);
+
   const targets = targetsOf(results);
   const met = targets.filter((one) => one.met).length;
   console.log(`\n${met} of ${targets.length} targets met`);
@@ -177,7 +192,7 @@ export function writeResults(results: Results): string {
   return path;
 }
 
-function targetsOf({ micro, traces, contention, startup }: Results): Target[] {
+function targetsOf({ micro, traces, contention, startup, contexts }: Results): Target[] {
   const atMost = (name: string, measured: number, target: number): Target => ({
     name,
     measured,
@@ -205,6 +220,9 @@ function targetsOf({ micro, traces, contention, startup }: Results): Target[] {
       CREATE_RESIDENT_MAX / MIB,
     ),
     atMost('attach, ms', startup.attachMs, ATTACH_MS_MAX),
+    ...contexts
+      .filter(({ ratioMax }) => ratioMax !== null)
+      .map(({ name, ratio, ratioMax }) => atMost(name, ratio ?? NaN, ratioMax ?? 0)),
   ];
   // What could not be measured here is neither met nor missed.
   return targets.filter(({ measured }) => !Number.isNaN(measured));

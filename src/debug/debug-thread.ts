@@ -103,6 +103,11 @@ export function createDebug(
     bad: createRefusals(core, records, findBlock),
   };
   const shared = createDebugCalls(core.shared, thread);
+  core.placement.whenFull(() => {
+    const { blocks, errors } = quarantine.drain(core.shared.free);
+    owed.push(...errors);
+    return blocks > 0;
+  });
   const eyes = createDebugEyes(core, settings, records, findBlock, thread.bad);
   let solo: Calls | undefined;
 

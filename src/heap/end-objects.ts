@@ -13,6 +13,7 @@
  * I3  The storage of a shared vector is taken with its lock only, in the name of the slot's thread,
  *     and nobody is waited for: where another thread has it that one gives the storage back when it
  *     lets go, or, should it die before, its own recovery does, which looks at all that are marked.
+ *     What a thread had that was recovered before it was marked has nobody to wait for.
  */
 
 import {
@@ -24,6 +25,7 @@ import {
 } from '../base/index.js';
 import {
   addVersion,
+  casStorageLock,
   chunkTable,
   chunkWord,
   clearVector,
@@ -35,10 +37,12 @@ import {
   getParent,
   type HeapMemory,
   isEndedChunk,
+  isMarkedEnded,
   LIVE_CONTEXT,
   loadFrontier,
   loadOwner,
   loadRecord,
+  loadStorageLock,
   loadVersion,
   markChunkEnded,
   nurseryWord,
@@ -59,6 +63,7 @@ import {
   vectorDataWord,
   withPhase,
 } from '../layout/index.js';
+import { hasSlot, type ThreadWord, WAITERS } from '../sync/index.js';
 import type { Settling } from './settle.js';
 
 const NONE = new Int32Array(0);
@@ -162,23 +167,22 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
       const record = recordAt(chunks, index);
       const context = loadRecord(i32, record);
       if (context === 0) continue;
-      const isOurs = context < depths.length && depths[context] > 0;
-      if (!isOurs && !isEndedChunk(context)) continue;
-      if (endChunk(record, context) || !isOurs) continue;
-      // point: end.mark
-      markChunkEnded(i32, record);
-      // Its lock may have been let go before the mark was to be seen.
-      endChunk(record, loadRecord(i32, record));
+      if (!isEndedChunk(context)) {
+        if (context >= depths.length || depths[context] <= 0) continue;
+        // point: end.mark
+        markChunkEnded(i32, record);
+      }
+      endChunk(record);
     }
   }
 
-  /** Gives a chunk back that says that it is this context's; false where another has its lock (I3). */
-  function endChunk(record: WordIndex, context: number): boolean {
+  /** Gives a chunk back that is marked, or leaves that to who has its lock (I3). */
+  function endChunk(record: WordIndex): void {
+    // Plain: it is the slot of a dead thread, or this thread's own.
     const owner = loadOwner(i32, geometry.registry, slotIndex);
     // point: end.lock
-    if (!tryStorageLock(i32, record, owner)) return false;
-    // A marked one may have been given back by another in between.
-    if (loadRecord(i32, record) === context) {
+    if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return;
+    if (isMarkedEnded(i32, record)) {
       // Whatever version a dead thread has left, readers find another one that is even.
       const version = storageVersionWord(record);
       addVersion(i32, version, 2 - (loadVersion(i32, version) & 1));
@@ -190,7 +194,15 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     }
     // point: end.unlock
     releaseStorageLock(i32, record);
-    return true;
+  }
+
+  /** Takes a storage's lock from a thread that died with it, and was recovered before. */
+  function inheritLock(record: WordIndex, owner: number): boolean {
+    const held = loadStorageLock(i32, record);
+    // Who has a slot lives, or its own recovery is yet to come. A thread in no slot holds no lock.
+    const holder = (held & ~WAITERS) as ThreadWord;
+    if (held === 0 || hasSlot(memory, holder)) return false;
+    return casStorageLock(i32, record, held, owner);
   }
 
   /** Deepest first. */

@@ -73,6 +73,8 @@ export interface Placement {
   free(word: WordIndex): boolean;
   /** Usable bytes of a block that was placed. */
   bytesOf(block: Address): number;
+  /** From now on `makeRoom` is asked where the heap is full; true = it has given something back. */
+  whenFull(makeRoom: () => boolean): void;
 }
 
 /** @param settleOwn ends the intent of this slot, where an error has left one (settle.ts) */
@@ -87,6 +89,7 @@ export function createPlacement(
   settleOwn: () => void,
 ): Placement {
   const { i32, u32, tags, geometry } = memory;
+  let makeRoom = (): boolean => false;
 
   /** The class of an owned block; OWNED_LARGE for a run of its own. */
   function classOfOwned(block: Address): SizeClass {
@@ -117,7 +120,12 @@ export function createPlacement(
     const old = u32[word] as Address;
     const c = old === 0 ? (0 as SizeClass) : classOfOwned(old);
     prepare(c);
-    const block = calls.reserve(GRANULE_BYTES, bytes, false);
+    let block = calls.reserve(GRANULE_BYTES, bytes, false);
+    if (block === 0 && makeRoom()) {
+      // What was given back may lie on the stack that the old block is to go to.
+      prepare(c);
+      block = calls.reserve(GRANULE_BYTES, bytes, false);
+    }
     if (block === 0) {
       news.addExhausted(bytes);
       news.tell();
@@ -126,7 +134,9 @@ export function createPlacement(
     const blockBytes = calls.reservedBytes(block);
     noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);
+    // point: place.in
     setIntentIn(u32, slot, block);
+    // point: place.out
     setIntentOut(u32, slot, old);
     // point: place.intent
     setIntentWord(u32, slot, word);
@@ -147,7 +157,9 @@ export function createPlacement(
   /** Takes a block from a word that has it. */
   function take(word: WordIndex, old: Address, c: SizeClass): void {
     prepare(c);
+    // point: place.in
     setIntentIn(u32, slot, NULL);
+    // point: place.out
     setIntentOut(u32, slot, old);
     // point: place.intent
     setIntentWord(u32, slot, word);
@@ -210,5 +222,13 @@ export function createPlacement(
     }
   }
 
-  return { replace, remove, free, bytesOf };
+  return {
+    replace,
+    remove,
+    free,
+    bytesOf,
+    whenFull(room) {
+      makeRoom = room;
+    },
+  };
 }

@@ -22,6 +22,10 @@ import {
 
 /** So many records below the frontier are looked at before it is moved. */
 const LOOKS = 4;
+/**
+ * So many hints are kept: a thread that ends what others have made gives back more than it ever takes.
+ */
+const HINTS_MAX = 16 * 1024;
 
 export interface RecordPool {
   /** Takes a free record in the name of `owner`, not 0; its index, or 0 when none is free. */
@@ -72,8 +76,12 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
 
   function give(index: number): void {
     storeRecord(i32, recordAt(table, index), 0);
-    given.push(index);
+    remember(index);
   }
 
-  return { take, give, remember: (index) => given.push(index) };
+  function remember(index: number): void {
+    if (given.length < HINTS_MAX) given.push(index);
+  }
+
+  return { take, give, remember };
 }

@@ -20,10 +20,13 @@ import {
   chunkTable,
   contextTable,
   getChunkAddress,
+  getIntentIn,
+  getIntentOut,
   getIntentWord,
   type HeapMemory,
   isEndedChunk,
   loadFrontier,
+  loadOwner,
   loadRecord,
   loadTag,
   nurseryWord,
@@ -139,7 +142,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
         problem('chunk-record I1', header, `${is}, which something else has too`);
       }
     }
-    const known = new Set([...headers, ...storages.keys()]);
+    const known = new Set([...headers, ...storages.keys(), ...onTheirWay()]);
     for (const block of others) {
       if (known.has(block)) continue;
       const what = `the owned block at ${hex(block)} is no chunk and no vector's: lost`;
@@ -154,8 +157,20 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     return fields !== null && (fields.type & CONTEXT_VECTOR) === 0;
   }
 
+  /** Blocks of placements that an error has left to a thread's next one. */
+  function onTheirWay(): number[] {
+    return usedSlots(u32, geometry.slots, geometry.threads).flatMap((index) => {
+      const slot = slotRecord(geometry.slots, index);
+      if (getIntentWord(u32, slot) === 0 || loadOwner(i32, geometry.registry, index) === 0)
+        return [];
+      return [getIntentIn(u32, slot), getIntentOut(u32, slot)];
+    });
+  }
+
+  /** What is half done is for its thread to end, by its next call; or for recovery. */
   function checkSlots(): void {
     for (const index of usedSlots(u32, geometry.slots, geometry.threads)) {
+      if (loadOwner(i32, geometry.registry, index) !== 0) continue;
       const slot = slotRecord(geometry.slots, index);
       const word = getIntentWord(u32, slot);
       if (word !== 0) {

@@ -79,6 +79,16 @@ export const tryStorageLock = (i32: Int32Array, record: WordIndex, owner: number
   // Bit 31: somebody waits.
   return before === 0 || (before & 0x7fffffff) === owner;
 };
+/** Who has the lock, with bit 31 where somebody waits; 0 = nobody. */
+export const loadStorageLock = (i32: Int32Array, record: WordIndex): number =>
+  Atomics.load(i32, record + LOCK);
+/** Failure: another thread has it now. */
+export const casStorageLock = (
+  i32: Int32Array,
+  record: WordIndex,
+  from: number,
+  to: number,
+): boolean => Atomics.compareExchange(i32, record + LOCK, from, to) === from;
 export const releaseStorageLock = (i32: Int32Array, record: WordIndex): void => {
   if (Atomics.exchange(i32, record + LOCK, 0) < 0) Atomics.notify(i32, record + LOCK, 1);
 };

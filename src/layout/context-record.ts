@@ -67,7 +67,7 @@ const CHUNKS = CHUNK + 1;
 const BYTES = CHUNKS + 1;
 export const OBJECTS = BYTES + 1;
 const USED_BEFORE = OBJECTS + 1;
-const FREED_BYTES = USED_BEFORE + 1;
+export const FREED_BYTES = USED_BEFORE + 1;
 const EPOCH = FREED_BYTES + 1;
 const INITIAL_BYTES = EPOCH + 1;
 const MAX_BYTES = INITIAL_BYTES + 1;
@@ -185,9 +185,29 @@ export const setKeeper = setter(KEEPER);
 /** Word of the list of freed objects of `2 ** log` bytes. */
 export const freeListWord = (record: WordIndex, log: number): number =>
   record + FREE_LISTS + log - GRANULE_SHIFT;
-export const clearFreeLists = (u32: Uint32Array, record: WordIndex): void => {
-  u32.fill(0, record + FREE_LISTS, record + NAME);
-};
+
+/**
+ * Empties a context: its objects are of an earlier epoch, and no chunk is the current one. Stores
+ * alone, so that no overflow of the stack can cut them.
+ */
+export function emptyContext(u32: Uint32Array, record: WordIndex): void {
+  u32[record + EPOCH]++;
+  u32[record + CURSOR] = 0;
+  u32[record + LIMIT] = 0;
+  u32[record + START] = 0;
+  u32[record + OBJECTS] = 0;
+  u32[record + USED_BEFORE] = 0;
+  u32[record + FREED_BYTES] = 0;
+  for (let word = record + FREE_LISTS; word < record + NAME; word++) u32[word] = 0;
+}
+
+/** Makes the chunk from `start` to `end` the current one, empty. Stores alone, as well. */
+export function openChunk(u32: Uint32Array, record: WordIndex, start: number, end: number): void {
+  u32[record + USED_BEFORE] += u32[record + CURSOR] - u32[record + START];
+  u32[record + START] = start;
+  u32[record + CURSOR] = start;
+  u32[record + LIMIT] = end;
+}
 
 // ---- name and ident
 

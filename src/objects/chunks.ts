@@ -15,14 +15,12 @@ import {
   type ContextIndex,
   chunkTable,
   chunkWord,
-  clearFreeLists,
+  emptyContext,
   getChunk,
   getChunkAddress,
   getChunkBytes,
   getChunkCount,
-  getChunkStart,
   getContextBytes,
-  getCursor,
   getInitialBytes,
   getKeeper,
   getMaxBytes,
@@ -31,23 +29,22 @@ import {
   getPrevChunk,
   getStorages,
   getUsedBefore,
+  loadRecord,
+  openChunk,
   recordAt,
   setChunk,
   setChunkBytes,
   setChunkCount,
-  setChunkEnd,
-  setChunkStart,
   setContextBytes,
-  setCursor,
-  setFreedBytes,
   setKeeper,
   setNextBytes,
   setNextChunk,
-  setObjects,
   setPrevChunk,
   setStorages,
   setUsedBefore,
+  storeRecord,
 } from '../layout/index.js';
+import type { Headroom } from './headroom.js';
 import type { Host } from './host.js';
 import { endStorage } from './vector-storage.js';
 
@@ -65,11 +62,11 @@ export interface Chunks {
   bytesOf(chunk: number): number;
   /** A chunk record without a chunk, for the storage of a shared vector; 0 = none free. */
   addStorage(context: ContextIndex, record: WordIndex): number;
-  /** Gives all chunks back but the keeper, which is empty then; without `keep` that one too. */
+  /** Ends all objects and gives all chunks back but the keeper; without `keep` that one too. */
   clear(record: WordIndex, keep: boolean): void;
 }
 
-export function createChunks(host: Host): Chunks {
+export function createChunks(host: Host, requireHeadroom: Headroom): Chunks {
   const { core, scribble } = host;
   const { memory, placement } = core;
   const { i32, u32, u8, geometry } = memory;
@@ -80,20 +77,35 @@ export function createChunks(host: Host): Chunks {
   const addressOf = (chunk: number): Address => getChunkAddress(u32, at(chunk));
   const bytesOf = (chunk: number): number => getChunkBytes(u32, at(chunk));
 
-  /** A block of at least `bytes` bytes with a record; 0 = there is no room for either. */
+  /** A record that is in no chain: the stack may end before it is, and it stays so until the next call. */
+  let loose = 0;
+
+  function giveLoose(): void {
+    if (loose === 0) return;
+    placement.remove(chunkWord(at(loose)));
+    // point: chunk.free
+    storeRecord(i32, at(loose), 0);
+    const chunk = loose;
+    loose = 0;
+    pool.remember(chunk);
+  }
+
+  /** A block of at least `bytes` bytes with a record, loose; 0 = there is no room for either. */
   function take(context: ContextIndex, bytes: number): number {
+    requireHeadroom();
+    giveLoose();
     // point: chunk.claim
-    const chunk = pool.take(context);
-    if (chunk === 0) return 0;
+    loose = pool.take(context);
+    if (loose === 0) return 0;
     let block: Address = NULL;
     try {
-      block = placement.replace(chunkWord(at(chunk)), bytes);
+      block = placement.replace(chunkWord(at(loose)), bytes);
     } finally {
-      if (block === 0 && addressOf(chunk) === 0) pool.give(chunk);
+      if (block === 0) giveLoose();
     }
     if (block === 0) return 0;
-    setChunkBytes(u32, at(chunk), placement.bytesOf(block));
-    return chunk;
+    setChunkBytes(u32, at(loose), placement.bytesOf(block));
+    return loose;
   }
 
   function link(record: WordIndex, chunk: number): void {
@@ -104,6 +116,7 @@ export function createChunks(host: Host): Chunks {
     setChunk(u32, record, chunk);
     setChunkCount(u32, record, getChunkCount(u32, record) + 1);
     setContextBytes(u32, record, getContextBytes(u32, record) + bytesOf(chunk));
+    loose = 0;
   }
 
   function unlink(record: WordIndex, chunk: number): void {
@@ -117,22 +130,33 @@ export function createChunks(host: Host): Chunks {
   }
 
   function paint(chunk: number): void {
-    if (scribble) u8.fill(SCRIBBLE, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
+    // It has no address where its block went back, and the stack ended then.
+    if (scribble && addressOf(chunk) !== 0)
+      u8.fill(SCRIBBLE, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
   }
 
   /** Gives a chunk's block and record back. Its block first: should that throw, all is as it was. */
   function drop(record: WordIndex, chunk: number): void {
+    requireHeadroom();
+    giveLoose();
     paint(chunk);
     placement.remove(chunkWord(at(chunk)));
     unlink(record, chunk);
-    // point: chunk.free
-    pool.give(chunk);
+    loose = chunk;
+    giveLoose();
   }
 
   function dropStorage(record: WordIndex, chunk: number): void {
+    requireHeadroom();
+    giveLoose();
     const next = getNextChunk(u32, at(chunk));
-    endStorage(host, chunk);
-    setStorages(u32, record, next);
+    const owner = loadRecord(i32, at(chunk));
+    try {
+      endStorage(host, chunk);
+    } finally {
+      // Whatever came after that: a record that is gone is in no chain.
+      if (loadRecord(i32, at(chunk)) !== owner) setStorages(u32, record, next);
+    }
     pool.remember(chunk);
   }
 
@@ -147,8 +171,6 @@ export function createChunks(host: Host): Chunks {
     }
     if (chunk === 0) chunk = take(context, bytes);
     if (chunk === 0) return false;
-    const used = getCursor(u32, record) - getChunkStart(u32, record);
-    setUsedBefore(u32, record, getUsedBefore(u32, record) + used);
     link(record, chunk);
     if (getKeeper(u32, record) === 0) setKeeper(u32, record, chunk);
     open(record, chunk);
@@ -156,12 +178,9 @@ export function createChunks(host: Host): Chunks {
     return true;
   }
 
-  /** Makes a chunk the current one, empty; 0 = there is none. */
+  /** Makes a chunk the current one, empty. */
   function open(record: WordIndex, chunk: number): void {
-    const start = chunk === 0 ? 0 : addressOf(chunk);
-    setChunkStart(u32, record, start);
-    setCursor(u32, record, start);
-    setChunkEnd(u32, record, chunk === 0 ? 0 : start + bytesOf(chunk));
+    openChunk(u32, record, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
   }
 
   function addOwn(context: ContextIndex, record: WordIndex, bytes: number): number {
@@ -178,16 +197,23 @@ export function createChunks(host: Host): Chunks {
   }
 
   function addStorage(context: ContextIndex, record: WordIndex): number {
+    requireHeadroom();
+    giveLoose();
     // point: chunk.claim
     const chunk = pool.take(context);
     if (chunk === 0) return 0;
+    loose = chunk;
     setChunkBytes(u32, at(chunk), 0);
     setNextChunk(u32, at(chunk), getStorages(u32, record));
     setStorages(u32, record, chunk);
+    loose = 0;
     return chunk;
   }
 
   function clear(record: WordIndex, keep: boolean): void {
+    // First: should a chunk not go back, nothing is allocated in one that did.
+    emptyContext(u32, record);
+    giveLoose();
     const keeper = keep ? getKeeper(u32, record) : 0;
     for (let chunk = getStorages(u32, record); chunk !== 0; chunk = getStorages(u32, record)) {
       dropStorage(record, chunk);
@@ -198,12 +224,10 @@ export function createChunks(host: Host): Chunks {
       chunk = next;
     }
     if (keeper === 0) setKeeper(u32, record, 0);
-    else paint(keeper);
-    open(record, keeper);
-    setUsedBefore(u32, record, 0);
-    setFreedBytes(u32, record, 0);
-    setObjects(u32, record, 0);
-    clearFreeLists(u32, record);
+    else {
+      paint(keeper);
+      open(record, keeper);
+    }
     const first = keeper === 0 ? getInitialBytes(u32, record) : 2 * bytesOf(keeper);
     setNextBytes(u32, record, Math.min(first, getMaxBytes(u32, record)));
   }

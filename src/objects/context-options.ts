@@ -4,7 +4,7 @@
  * Used by contexts.ts. Every mistake is an error that says what was given and what is allowed.
  */
 
-import { KIB, MIB, rangeError, show, typeError } from '../base/index.js';
+import { checkOptions, KIB, MIB, rangeError, show, typeError } from '../base/index.js';
 import { Context } from './context.js';
 
 /**
@@ -39,6 +39,13 @@ export interface ResolvedContext {
   readonly ident: string;
 }
 
+const KNOWN: readonly (keyof ContextOptions)[] = [
+  'parent',
+  'kind',
+  'initialBytes',
+  'maxBytes',
+  'ident',
+];
 const INITIAL_BYTES_MIN = 256;
 const INITIAL_BYTES_DEFAULT = 4 * KIB;
 const MAX_BYTES_DEFAULT = 8 * MIB;
@@ -49,6 +56,7 @@ export function resolveContext(name: string, options: ContextOptions): ResolvedC
   if (typeof name !== 'string' || name === '') {
     throw bad('name', name, 'a text that is not empty');
   }
+  checkOptions('createContext', options, KNOWN);
   const { parent, kind = 'bump', ident = '' } = options;
   if (parent !== undefined && !(parent instanceof Context))
     throw bad('parent', parent, 'a context');
@@ -68,7 +76,7 @@ function requireBytes(option: string, value: unknown, from: number, to: number):
 }
 
 function bad(option: string, value: unknown, allowed: string): TypeError | RangeError {
-  const make = typeof value === 'number' ? rangeError : typeError;
+  const make = typeof value === 'number' && option.endsWith('Bytes') ? rangeError : typeError;
   return make(
     'ERR_SHMALLOC_INVALID_OPTION',
     `createContext: ${option} must be ${allowed}, got ${show(value)}`,

@@ -15,11 +15,11 @@ import {
   BUMP_KIND,
   type ContextIndex,
   casRecord,
-  clearFreeLists,
   contextKind,
   contextPhase,
   contextState,
   contextTable,
+  emptyContext,
   getFirstChild,
   getGeneration,
   getNextSibling,
@@ -32,22 +32,16 @@ import {
   SET_KIND,
   setChunk,
   setChunkCount,
-  setChunkEnd,
-  setChunkStart,
   setContextBytes,
-  setCursor,
   setFirstChild,
-  setFreedBytes,
   setInitialBytes,
   setKeeper,
   setMaxBytes,
   setNextBytes,
   setNextSibling,
-  setObjects,
   setParent,
   setPrevSibling,
   setStorages,
-  setUsedBefore,
   storeRecord,
   TEXT_BYTES_MAX,
   UNSETTLED_CONTEXT,
@@ -88,14 +82,17 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
 
   function create(name: string, parent: ContextIndex, options: ResolvedContext): ContextIndex {
     const kind = options.kind === 'set' ? SET_KIND : BUMP_KIND;
+    // Before the record is taken: what may fail.
+    const nameBytes = nameOf(name);
+    const identBytes = encodeText(options.ident);
     // The generation is known only when the record is: until then it is as good as none.
     // point: context.claim
     const index = pool.take(contextState(UNSETTLED_CONTEXT, kind, slotIndex, 0)) as ContextIndex;
     if (index === 0) return NONE;
     const record = at(index);
-    writeNames(u8, record, nameOf(name), encodeText(options.ident));
+    writeNames(u8, record, nameBytes, identBytes);
     for (const clear of CLEARED) clear(u32, record, 0);
-    clearFreeLists(u32, record);
+    emptyContext(u32, record);
     setInitialBytes(u32, record, options.initialBytes);
     setMaxBytes(u32, record, options.maxBytes);
     setNextBytes(u32, record, options.initialBytes);
@@ -137,7 +134,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     const record = at(index);
     unlink(index);
     // Before it is a root: whose it is then, it says itself.
-    // point: context.mine
+    // point: context.root
     storeRecord(i32, record, withPhase(loadRecord(i32, record), LIVE_CONTEXT, slotIndex));
     // point: context.reparent
     setParent(u32, record, parent);
@@ -187,15 +184,9 @@ const CLEARED = [
   setFirstChild,
   setNextSibling,
   setPrevSibling,
-  setCursor,
-  setChunkEnd,
-  setChunkStart,
   setChunk,
   setChunkCount,
   setContextBytes,
-  setObjects,
-  setUsedBefore,
-  setFreedBytes,
   setStorages,
   setKeeper,
 ];

@@ -29,6 +29,7 @@ import { Context } from './context.js';
 import { type ContextHandle, checkContextHandle } from './context-handle.js';
 import { type ContextOptions, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
+import { createHeadroom, type Headroom } from './headroom.js';
 import type { Host } from './host.js';
 import { createObjectHeaders, LIVE, type ObjectHeaders } from './object-header.js';
 import { SetContext } from './set-context.js';
@@ -45,6 +46,7 @@ export interface ContextWorld {
   readonly byIndex: Map<ContextIndex, Context>;
   /** In which nothing fits (context-record I3). */
   readonly nullRecord: WordIndex;
+  requireHeadroom: Headroom;
   create(name: string, options: ContextOptions): Context;
   /** All contexts of the heap as text. */
   describe(): string;
@@ -70,7 +72,8 @@ export function createContexts(host: Host): Contexts {
   const { i32, u32, u8, geometry } = memory;
   const table = contextTable(geometry);
   const registry = createContextRegistry(host);
-  const chunks = createChunks(host);
+  const requireHeadroom = createHeadroom();
+  const chunks = createChunks(host, requireHeadroom);
   const headers = createObjectHeaders(memory);
   const roots = new Set<Context>();
   const byIndex = new Map<ContextIndex, Context>();
@@ -85,6 +88,7 @@ export function createContexts(host: Host): Contexts {
     roots,
     byIndex,
     nullRecord: recordAt(table, NONE),
+    requireHeadroom,
     create,
     describe: host.describe,
   };
@@ -230,6 +234,7 @@ export function createContexts(host: Host): Contexts {
   }
 
   function requireOpen(call: string): void {
+    requireHeadroom();
     host.core.shared.pass();
     if (!closed) return;
     throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);

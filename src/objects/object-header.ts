@@ -88,10 +88,12 @@ export function createObjectHeaders({ i32, u32, geometry }: HeapMemory): ObjectH
     state: ObjectState,
   ): void {
     const end = address >>> 2;
+    // All that is called, before the first store: an overflow of the stack leaves no half header.
+    const seal = sealOf(address, context, extent, request) ^ keyOf(state);
     u32[end - CONTEXT] = context;
     u32[end - EXTENT] = extent;
     u32[end - REQUEST] = request;
-    i32[end - SEAL] = sealOf(address, context, extent, request) ^ keyOf(state);
+    i32[end - SEAL] = seal;
   }
 
   function read(address: unknown): ObjectHeader | null {

@@ -22,13 +22,12 @@ import {
 import { copyBytes, requireSize } from '../heap/index.js';
 import {
   CURSOR,
+  FREED_BYTES,
   freeListWord,
-  getFreedBytes,
   getMaxBytes,
   LIMIT,
   LISTED_BYTES_MAX,
   OBJECTS,
-  setFreedBytes,
 } from '../layout/index.js';
 import { Context } from './context.js';
 import {
@@ -77,16 +76,18 @@ export class SetContext extends Context {
     if (address === 0) {
       const start = u32[at + CURSOR];
       if (HEADER + bytesOf(log) > u32[at + LIMIT] - start) return NULL;
-      u32[at + CURSOR] = start + HEADER + bytesOf(log);
       address = (start + HEADER) as Address;
+      this.#headers.write(address, this.index, log, size, LIVE);
+      u32[at + CURSOR] = start + HEADER + bytesOf(log);
     } else {
       const next = this.#headers.nextFreed(address, this.index, log);
       if (next < 0) throw this.#damaged(list, address, log);
+      this.#headers.write(address, this.index, log, size, LIVE);
+      // Stores alone from here: an overflow of the stack leaves the object where it is.
       u32[list] = next;
-      setFreedBytes(u32, at, getFreedBytes(u32, at) - HEADER - bytesOf(log));
+      u32[at + FREED_BYTES] -= HEADER + bytesOf(log);
     }
     u32[at + OBJECTS]++;
-    this.#headers.write(address, this.index, log, size, LIVE);
     return address;
   }
 
@@ -111,9 +112,8 @@ export class SetContext extends Context {
       const left = u32[at + LIMIT] - u32[at + CURSOR] - HEADER;
       if (left < GRANULE_BYTES) return;
       const log = 31 - Math.clz32(left);
-      const address = (u32[at + CURSOR] + HEADER) as Address;
+      this.#list((u32[at + CURSOR] + HEADER) as Address, log);
       u32[at + CURSOR] += HEADER + bytesOf(log);
-      this.#list(address, log);
     }
   }
 
@@ -123,7 +123,7 @@ export class SetContext extends Context {
     const list = freeListWord(this.at, log);
     this.#headers.write(address, this.index, log, u32[list], FREED);
     u32[list] = address;
-    setFreedBytes(u32, this.at, getFreedBytes(u32, this.at) + HEADER + bytesOf(log));
+    u32[this.at + FREED_BYTES] += HEADER + bytesOf(log);
   }
 
   #mallocOwn(size: number, quietly: boolean): Address {

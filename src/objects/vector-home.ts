@@ -175,7 +175,7 @@ class HeapHome extends VectorHome {
     const { memory, objectLocks } = this.host.core;
     const { header, lockWord } = this;
     clearNursery(this.host);
-    // point: nursery.put
+    // point: nursery.set
     memory.u32[nurseryOf(this.host)] = this.address;
     // point: nursery.unmark
     clearVector(memory.u32, header);

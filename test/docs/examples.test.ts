@@ -35,11 +35,13 @@ function layOut(page: string): URL {
 
 const PAGES = [
   'README.md',
+  'docs/contexts.md',
   'docs/debugging.md',
   'docs/events.md',
   'docs/metrics.md',
   'docs/pictures.md',
   'docs/recovery.md',
+  'docs/vectors.md',
 ];
 
 for (const page of PAGES) {

@@ -14,6 +14,8 @@ import { assertIdentity } from '../helpers.js';
 function makeScene() {
   const heap = SharedHeap.create({ size: '8MiB', threads: 4 });
   const maker = new ContextMaker(heap);
+  const { slotIndex: emptySlot, detach } = new ContextMaker(heap).core;
+  detach();
   const plain = heap.malloc_ts(100);
   const root = maker.make('server');
   const [first, second] = ['request', 'request'].map((name) => maker.make(name, root));
@@ -32,6 +34,8 @@ function makeScene() {
   return {
     ...{ heap, maker, memory, plain, root, first: first as Made, second: second as Made, deep },
     ...{ other, released, small, large, storage, vector, bare, storageOfVector },
+    /** A thread had it that has detached. */
+    emptySlot: layout.slotRecord(memory.geometry.slots, emptySlot),
     chunkOf: ({ record }: Made): WordIndex =>
       maker.chunkRecord(layout.getChunk(memory.u32, record)),
   };
@@ -465,21 +469,21 @@ const DAMAGES: Damage[] = [
   {
     what: 'an intent that stands',
     invariant: 'slot I7',
-    message: /slot 1 has not ended a placement into the word at 0x/,
+    message: /slot 2 has not ended a placement into the word at 0x/,
     quietOnly: true,
-    damage({ memory, maker }) {
-      layout.setIntentWord(memory.u32, maker.slot, layout.chunkWord(maker.chunkRecord(1)));
-      return maker.slot * 4;
+    damage({ memory, maker, emptySlot }) {
+      layout.setIntentWord(memory.u32, emptySlot, layout.chunkWord(maker.chunkRecord(1)));
+      return emptySlot * 4;
     },
   },
   {
     what: 'a vector in the nursery',
     invariant: 'vector-header I1',
-    message: /slot 1 has not ended the making of a vector at 0x/,
+    message: /slot 2 has not ended the making of a vector at 0x/,
     quietOnly: true,
-    damage({ memory, maker, vector }) {
-      memory.u32[layout.nurseryWord(maker.slot)] = vector;
-      return maker.slot * 4;
+    damage({ memory, emptySlot, vector }) {
+      memory.u32[layout.nurseryWord(emptySlot)] = vector;
+      return emptySlot * 4;
     },
   },
 ];

@@ -8,6 +8,7 @@
 import { listRuns } from './bins.js';
 import { findUnbounded } from './blocks.js';
 import { cachedBlocks } from './cache.js';
+import { checkContexts, checkNoObjects, listPublished } from './object-checks.js';
 import { addressOf, isFree, isSpanOf, listSpans, spanOf } from './partial-list.js';
 import {
   BOTTOM,
@@ -21,6 +22,8 @@ import {
   LARGE,
   LARGE_TAG,
   LIVE_BLOCK,
+  OWNED_LARGE_TAG,
+  OWNED_TAG,
   PAGE_GRANULES,
   pagesOf,
   RESERVED,
@@ -124,10 +127,12 @@ export function checkQuiet(w: World): void {
   });
   checkLocked(w);
   const heads = w.walk();
+  checkContexts(w);
+  const published = listPublished(w);
   const tagged = new Set<number>();
-  for (const head of heads) checkRun(w, head, tagged);
+  for (const head of heads) checkRun(w, head, tagged, published);
   const cached = listCached(w);
-  for (let c = 1; c <= CLASS_COUNT; c++) checkBlocks(w, heads, c, cached, tagged);
+  for (let c = 1; c <= CLASS_COUNT; c++) checkBlocks(w, heads, c, { cached, tagged, published });
   w.tags.forEach((tag, address) => {
     if (tag !== 0 && !tagged.has(address)) w.fail(`a stale tag at ${address}`);
   });
@@ -152,17 +157,28 @@ function checkHands(w: World, address: number, name: string): void {
   w.fail(`LOST: ${name} ${address}, of kind ${kind} by slot ${slot}, in no quarantine`);
 }
 
+function checkOwned(w: World, address: number, published: ReadonlySet<number>): void {
+  if (!published.has(address)) w.fail(`LOST: owned block ${address}, which no word holds`);
+  if (w.liveOwner[address] !== 0) w.fail(`owned block ${address} is live`);
+}
+
 const isInHands = (w: World, address: number): boolean =>
   w.liveOwner[address] !== 0 || w.limboOwner[address] !== 0;
 
-function checkRun(w: World, head: number, tagged: Set<number>): void {
+function checkRun(
+  w: World,
+  head: number,
+  tagged: Set<number>,
+  published: ReadonlySet<number>,
+): void {
   const kind = kindOf(w.run[head]);
   const address = head * PAGE_GRANULES;
   if (kind === RESERVED) w.fail(`the run at page ${head} is still RESERVED`);
   if (kind !== LARGE) return;
-  if (w.tags[address] !== LARGE_TAG) w.fail(`the large block ${address} has no tag`);
-  checkHands(w, address, 'large block');
   tagged.add(address);
+  if (w.tags[address] === OWNED_LARGE_TAG) checkOwned(w, address, published);
+  else if (w.tags[address] !== LARGE_TAG) w.fail(`the large block ${address} has no tag`);
+  else checkHands(w, address, 'large block');
 }
 
 /** All cached blocks, by address. */
@@ -183,13 +199,18 @@ function listCached(w: World): Set<number> {
   return cached;
 }
 
-/** Every block of a class is free, cached or live, and in one of these only; counters agree. */
+interface Places {
+  readonly cached: ReadonlySet<number>;
+  readonly tagged: Set<number>;
+  readonly published: ReadonlySet<number>;
+}
+
+/** Every block of a class is free, cached, owned or live, and in one of these only; counters agree. */
 function checkBlocks(
   w: World,
   heads: readonly number[],
   c: number,
-  cached: ReadonlySet<number>,
-  tagged: Set<number>,
+  { cached, tagged, published }: Places,
 ): void {
   const { blocks } = CLASSES[c];
   let inUse = 0;
@@ -207,10 +228,14 @@ function checkBlocks(
         if (tag !== 0) w.fail(`block ${address} is free or cached and has tag ${tag}`);
         continue;
       }
-      checkHands(w, address, 'block');
-      if (tag !== c) w.fail(`live block ${address} has tag ${tag}`);
       tagged.add(address);
       inUse++;
+      if (tag === OWNED_TAG) {
+        checkOwned(w, address, published);
+        continue;
+      }
+      checkHands(w, address, 'block');
+      if (tag !== c) w.fail(`live block ${address} has tag ${tag}`);
     }
   }
   checkCounters(w, c, inUse);
@@ -232,6 +257,7 @@ function checkCounters(w: World, c: number, inUse: number): void {
 /** The heap when every block was given back: what was never touched, and one free run beside it. */
 export function checkEmptied(w: World): void {
   checkQuiet(w);
+  checkNoObjects(w);
   const kinds = w.walk().map((head) => KIND_NAMES[kindOf(w.run[head])]);
   if (w.rules.reserveIsRun && !/^(FREE ?)?(UNTOUCHED ?)?(FREE)?$/.test(kinds.join(' '))) {
     w.fail(`the emptied heap is ${kinds.join(' ')}`);

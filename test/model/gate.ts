@@ -58,6 +58,7 @@ export function* selfRepair(w: World, t: Thread): Step<void> {
     yield* repairHeld(w, t);
     if (w.rules.selfFree && t.slot >= 0) {
       yield* acquire(w, t, PAGE_LOCK);
+      if (w.rules.forgetRetracted) yield* forgetRetracted(w, t.slot);
       yield* freeReserved(w, t.slot, w.rules.keepTarget ? t.keep : 0);
       yield* release(w, t, PAGE_LOCK);
     }
@@ -65,6 +66,15 @@ export function* selfRepair(w: World, t: Thread): Step<void> {
     t.handling--;
   }
   if (w.lockOwner.includes(t.own)) w.fail(`living thread ${t.own} left a lock behind`);
+}
+
+/** A run that an intent names may not become anybody's while the intent stands. */
+function* forgetRetracted(w: World, slot: number): Step<void> {
+  if (w.intentWord[slot] === 0) return;
+  const word = w.run[w.intentOut[slot] / PAGE_GRANULES];
+  if (kindOf(word) !== RESERVED || ownerOf(word) !== slot) return;
+  yield 'place.done';
+  w.intentWord[slot] = 0;
 }
 
 /** Frees the runs that a slot has RESERVED, but for `keep`. Needs the page lock. */

@@ -9,130 +9,19 @@
 
 import { checkQuiet } from './checks.js';
 import { section } from './gate.js';
+import { PART_SETS, type Part, type PartSet } from './interleave-parts.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
-import {
-  type Blocks,
-  type Call,
-  type Casualty,
-  runCasualty,
-  runScript,
-  type Script,
-} from './script.js';
+import { type Blocks, runCasualty, runScript, type Script } from './script.js';
 import { type Identity, Thread } from './thread.js';
 import { type Shape, Violation, type World } from './world.js';
 
-const SHAPE: Shape = { pages: 14, slots: 6, limitStart: 1, limitMax: 2 };
-/** What the instrumented pairs hold back. */
-const QUARANTINES = [0, 1];
 const MAIN_ID = 1;
 const PAIR_ID = 2;
+const BEFORE_ID = 10;
 const CASUALTY_ID = 20;
 const STEPS_MAX = 10_000;
-
-/** What one of the two does, after it has prepared alone. */
-export interface Part {
-  readonly name: string;
-  readonly casualty?: Casualty;
-  readonly prepare?: Script;
-  readonly run: Script;
-  /** It frees a block that the main thread has given to both: see SHARED. */
-  readonly sharing?: true;
-}
-
-const SHARED = 'shared';
-
-const three = (c: number): Script => ['a', 'b', 'c'].map((as) => ({ call: 'malloc', c, as }));
-const freeThree: Script = ['a', 'b', 'c'].map((block) => ({ call: 'free', block }));
-
-export const PARTS: readonly Part[] = [
-  { name: 'malloc of class 1', run: [{ call: 'malloc', c: 1 }] },
-  { name: 'malloc of class 2', run: [{ call: 'malloc', c: 2 }] },
-  { name: 'frees of class 1', prepare: three(1), run: freeThree },
-  { name: 'frees of class 2', prepare: three(2), run: freeThree },
-  { name: 'large malloc', run: [{ call: 'large', pages: 1 }] },
-  { name: 'direct malloc', run: [{ call: 'large', pages: 3, place: 'top' }] },
-  {
-    name: 'aligned malloc',
-    prepare: [
-      { call: 'large', pages: 3, as: 'a' },
-      { call: 'free', block: 'a' },
-    ],
-    run: [{ call: 'large', pages: 1, align: 2 }],
-  },
-  {
-    name: 'large free',
-    prepare: [
-      { call: 'large', pages: 1, as: 'z' },
-      { call: 'large', pages: 1, as: 'a' },
-      { call: 'free', block: 'z' },
-    ],
-    run: [{ call: 'free', block: 'a' }],
-  },
-  {
-    name: 'realloc in place',
-    prepare: [
-      { call: 'large', pages: 1, as: 'a' },
-      { call: 'large', pages: 1, as: 'z' },
-      { call: 'large', pages: 1 },
-      { call: 'free', block: 'z' },
-    ],
-    run: [{ call: 'realloc', block: 'a', pages: 2 }],
-  },
-  {
-    name: 'realloc that moves',
-    prepare: [{ call: 'malloc', c: 1, as: 'a' }],
-    run: [{ call: 'realloc', block: 'a', pages: 1 }],
-  },
-  {
-    name: 'recovery',
-    casualty: { script: [...three(1), ...freeThree], killedAt: 'flush.close' },
-    run: [{ call: 'recover' }],
-  },
-  {
-    name: 'detach and attach',
-    prepare: [
-      { call: 'malloc', c: 1, as: 'a' },
-      { call: 'free', block: 'a' },
-    ],
-    run: [{ call: 'detach' }, { call: 'attach' }],
-  },
-  { name: 'verify', run: [{ call: 'verify' }] },
-];
-
-const freeShared: Call = { call: 'free', block: SHARED, shared: true };
-
-/** For instrumented heaps. */
-export const RECORD_PARTS: readonly Part[] = [
-  {
-    name: 'malloc of used blocks',
-    prepare: [...three(1), ...freeThree],
-    run: [{ call: 'malloc', c: 1 }],
-  },
-  { name: 'frees of class 1', prepare: three(1), run: freeThree },
-  { name: 'large malloc', run: [{ call: 'large', pages: 1 }] },
-  { name: 'large free', prepare: [{ call: 'large', pages: 1, as: 'a' }], run: freeThree },
-  {
-    name: 'realloc',
-    prepare: [{ call: 'malloc', c: 1, as: 'a' }],
-    run: [{ call: 'realloc', block: 'a', pages: 1 }],
-  },
-  {
-    name: 'recovery',
-    casualty: {
-      script: [...three(1), ...freeThree, ...three(1)],
-      killedAt: 'debug.live',
-      passage: 4,
-    },
-    run: [{ call: 'recover' }],
-  },
-  { name: 'detach', prepare: [...three(1), ...freeThree], run: [{ call: 'detach' }] },
-  { name: 'free of a shared block', sharing: true, run: [freeShared, { call: 'detach' }] },
-];
-
-/** Two threads that free the same block: a program's mistake, which a strict claim finds. */
-export const DOUBLE_FREES = RECORD_PARTS.filter(({ sharing }) => sharing === true);
 
 /** What happens where the two stand. */
 const EVENTS = [
@@ -161,23 +50,22 @@ export interface Interleaving {
   readonly found: Map<string, Clash>;
 }
 
+/** `first`: ends at the first pair that shows a violation. */
 export function interleave(
   rules: Rules,
-  parts: readonly Part[] = PARTS,
-  recordParts: readonly Part[] = RECORD_PARTS,
+  sets: readonly PartSet[] = PART_SETS,
+  first = false,
 ): Interleaving {
   const result: Interleaving = { runs: 0, found: new Map() };
-  runPairs(rules, parts, SHAPE, result);
-  for (const quarantine of QUARANTINES) {
-    runPairs(rules, recordParts, { ...SHAPE, quarantine }, result);
+  for (const { parts, shape } of sets) {
+    for (const one of parts) {
+      for (const other of parts) {
+        new Pair(rules, one, other, shape, result).runAll();
+        if (first && result.found.size > 0) return result;
+      }
+    }
   }
   return result;
-}
-
-function runPairs(rules: Rules, parts: readonly Part[], shape: Shape, result: Interleaving): void {
-  for (const first of parts) {
-    for (const second of parts) new Pair(rules, first, second, shape, result).runAll();
-  }
 }
 
 interface Outcome {
@@ -200,12 +88,16 @@ class Pair {
     this.result = result;
     this.start = createWorld(rules, shape);
     this.world = createWorld(rules, shape);
-    const sharing = first.sharing === true || second.sharing === true;
-    const main = this.prepare(MAIN_ID, sharing ? [{ call: 'malloc', c: 1, as: SHARED }] : []);
+    // Where both ask for the same, it is there once.
+    const scripts = new Set(this.parts.map((part) => part.main ?? []));
+    const main = this.prepare(MAIN_ID, [...scripts].flat(), new Map());
     this.main = main.identity;
-    this.members = this.parts.map(({ prepare = [] }, n) => this.prepare(PAIR_ID + n, prepare));
-    const shared = main.blocks.get(SHARED);
-    for (const { blocks } of this.members) if (shared !== undefined) blocks.set(SHARED, shared);
+    [...new Set(this.parts.map(({ before }) => before))].forEach((before, n) => {
+      if (before !== undefined) runCasualty(this.start, before, BEFORE_ID + n);
+    });
+    this.members = this.parts.map(({ prepare = [] }, n) =>
+      this.prepare(PAIR_ID + n, prepare, new Map(main.blocks)),
+    );
     this.parts.forEach(({ casualty }, n) => {
       if (casualty !== undefined) runCasualty(this.start, casualty, CASUALTY_ID + n);
     });
@@ -221,9 +113,12 @@ class Pair {
     }
   }
 
-  private prepare(id: number, script: Script): { identity: Identity; blocks: Blocks } {
+  private prepare(
+    id: number,
+    script: Script,
+    blocks: Blocks,
+  ): { identity: Identity; blocks: Blocks } {
     const { start } = this;
-    const blocks: Blocks = new Map();
     const thread = new Thread(start, id, function* program(t) {
       yield* attach(start, t);
       yield* runScript(start, t, script, blocks);

@@ -17,7 +17,7 @@ import { runWitness, WITNESSES } from './witnesses.js';
 const USAGE = `usage: node dist/test/model/main.js <way> [options]
 
   random [SEEDS]      random schedules: 5000 seeds, every fourth with errors in sections, every
-                      third with an instrumented heap
+                      third with an instrumented heap, every third with contexts and vectors
   exhaustive          every scenario, victim killed at each step, then its rescuer; then errors
   interleave          pairs of threads, two preemptions, a kill or an error
   mutants [SEEDS]     each rule off alone: must be found, in 3000 seeds or by cuts
@@ -27,7 +27,7 @@ const USAGE = `usage: node dist/test/model/main.js <way> [options]
   --from SEED         random: the first seed (default 1)
   --set KEY=VALUE     random: what the seed would choose: pages, slots, workers, calls, mainCalls,
                       kills, throws, anywhere, reuseIds, lateMain, unsafe, churn, limitStart,
-                      limitMax, quarantine; again for more
+                      limitMax, quarantine, objects; again for more
   --rule NAME=VALUE   another value for a rule (see rules.ts); again for more
   --level 1|2|3       exhaustive: how deep (default 2)
   --only TEXT         exhaustive, mutants: only those with TEXT in their names
@@ -44,11 +44,15 @@ const ERROR_SEEDS = 4;
 const ERRORS: Options = { throws: 0.02, anywhere: true };
 /** Of every so many, one seed has an instrumented heap; a prime, so that all kinds have errors. */
 const RECORD_SEEDS = 3;
+/** Another third has contexts and vectors; and one seed of so many in any case. */
+const OBJECT_SEEDS = 5;
 const QUARANTINES = [0, 1, 2, 4];
 
 /** What a seed of a plain run is like. */
 function kindOf(seed: number): Options {
-  const errors = seed % ERROR_SEEDS === 0 ? ERRORS : {};
+  const plain = seed % ERROR_SEEDS === 0 ? ERRORS : {};
+  const objects = seed % RECORD_SEEDS === 1 || seed % OBJECT_SEEDS === 0;
+  const errors = { ...plain, objects };
   if (seed % RECORD_SEEDS !== 0) return errors;
   return { ...errors, quarantine: QUARANTINES[Math.floor(seed / 12) % QUARANTINES.length] };
 }

@@ -27,12 +27,14 @@ test('points: sorted, no name twice, none that the model alone has', (t) => {
   );
 });
 
-test('random schedules, with errors, of instrumented heaps: no violation, every point reached', (t) => {
+test('random schedules, with errors, of instrumented heaps, of contexts: no violation, every point reached', (t) => {
   const coverage = new Set<PointName>(['start']);
   t.log(`seed ${SEED}`);
   for (let seed = SEED; seed < SEED + SEEDS; seed++) {
     const errors = seed % 2 === 0 ? ERRORS : {};
-    const options = seed % 3 === 0 ? { ...errors, quarantine: seed % 4 } : errors;
+    const objects = seed % 3 === 1 || seed % 5 === 0;
+    const plain = { ...errors, objects };
+    const options = seed % 3 === 0 ? { ...plain, quarantine: seed % 4 } : plain;
     const failure = runSeed(RULES_ON, seed, options, { coverage });
     if (failure !== null) t.fail(`seed ${seed}: ${failure.message}\n${failure.state}`);
   }
@@ -61,7 +63,7 @@ test('witnesses: no violation while all rules are on', (t) => {
   for (const witness of WITNESSES) t.is(runWitness(RULES_ON, witness), null, witness.name);
 });
 
-test('mutants: those with a witness, and some others, are found', (t) => {
+test('mutants: those with a witness or in cuts of level 1, and some others, are found', (t) => {
   const others = [
     'leaves tags',
     'after the pop',
@@ -74,9 +76,10 @@ test('mutants: those with a witness, and some others, are found', (t) => {
     'an orphan',
   ];
   const chosen = MUTANTS.filter(
-    ({ name, witness }) => witness !== null || others.some((part) => name.includes(part)),
+    ({ name, witness, cuts }) =>
+      witness !== null || cuts?.level === 1 || others.some((part) => name.includes(part)),
   );
-  t.true(chosen.length > 10);
+  t.true(chosen.length > 30);
   for (const mutant of chosen) {
     const { where, withRules } = findMutant(mutant, SEEDS);
     t.not(where, null, mutant.name);

@@ -7,7 +7,10 @@
  */
 
 import { explore, replay } from './exhaustive.js';
-import { DOUBLE_FREES, interleave } from './interleave.js';
+import { interleave } from './interleave.js';
+import { DOUBLE_FREES, type PartSet } from './interleave-parts.js';
+import { amongst, type Mutant, mutant, rare } from './mutant.js';
+import { OBJECT_MUTANTS } from './object-mutants.js';
 import type { Options } from './random.js';
 import { RULES_ON, type Rules } from './rules.js';
 import { SCENARIOS } from './scenarios.js';
@@ -22,31 +25,6 @@ import {
   SLOT_REUSED,
   type Witness,
 } from './witnesses.js';
-
-export interface Mutant {
-  readonly name: string;
-  /** The rules that are off. */
-  readonly off: Partial<Rules>;
-  /** What random schedules must have for it. */
-  readonly options: Options;
-  /** For what chance meets too seldom: the schedule that shows it. */
-  readonly witness: Witness | null;
-  /** It is looked for where two threads free the same block. */
-  readonly doubly?: true;
-}
-
-const mutant = (name: string, off: Partial<Rules>, options: Options = {}): Mutant => ({
-  name,
-  off,
-  options,
-  witness: null,
-});
-const rare = (name: string, off: Partial<Rules>, witness: Witness): Mutant => ({
-  name,
-  off,
-  options: {},
-  witness,
-});
 
 /** Errors of any kind, and nobody dies. */
 const ERRORS: Options = { throws: 0.02, anywhere: true, kills: 0 };
@@ -146,10 +124,11 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('a record is written after the commit', { recordFirst: false }, RECORDS),
   mutant('realloc makes the new block LIVE before the claim', { liveLast: false }, RECORDS),
   mutant('a free claims its block after the push', { claimFirst: false }, NO_QUARANTINE),
-  {
-    ...mutant('a claim is a look and a store: two threads free a block', { strictClaim: false }),
-    doubly: true,
-  },
+  amongst(
+    'a claim is a look and a store: two threads free a block',
+    { strictClaim: false },
+    DOUBLE_FREES,
+  ),
   mutant(
     'a block that nobody holds back is in no queue',
     { queueFirst: false },
@@ -191,6 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
     { pageLockReturns: false },
     ERRORS_AND_KILLS,
   ),
+  ...OBJECT_MUTANTS,
 ];
 
 /** Rules that can be off without harm, as far as the model sees: README.md says why. */
@@ -215,7 +195,8 @@ export interface Verdict {
 /** Looks for one mutant: in its witness, or `seeds` random schedules and the exhaustive cuts. */
 export function findMutant(subject: Mutant, seeds: number): Verdict {
   const rules: Rules = { ...RULES_ON, ...subject.off };
-  if (subject.doubly) return findDoubly(subject, rules);
+  if (subject.among !== undefined) return findAmong(subject, subject.among, rules);
+  if (subject.cuts !== undefined) return findByCuts(subject, rules);
   if (subject.witness !== null) return findByWitness(subject, subject.witness, rules);
   for (let seed = 1; seed <= seeds; seed++) {
     const failure = runSeed(rules, seed, subject.options);
@@ -241,10 +222,10 @@ function findByWitness(subject: Mutant, witness: Witness, rules: Rules): Verdict
   };
 }
 
-/** Every schedule of two threads that free the same block. */
-function findDoubly(subject: Mutant, rules: Rules): Verdict {
-  const [clash] = interleave(rules, [], DOUBLE_FREES).found.values();
-  const [again] = interleave(RULES_ON, [], DOUBLE_FREES).found.values();
+/** Every schedule of some pairs of threads. */
+function findAmong(subject: Mutant, among: PartSet, rules: Rules): Verdict {
+  const [clash] = interleave(rules, [among], true).found.values();
+  const [again] = interleave(RULES_ON, [among], true).found.values();
   return {
     mutant: subject,
     where:
@@ -257,8 +238,10 @@ function findDoubly(subject: Mutant, rules: Rules): Verdict {
 }
 
 function findByCuts(subject: Mutant, rules: Rules): Verdict {
-  const errors = (subject.options.throws ?? 0) > 0;
-  const options = { level: 1, scenarios: SCENARIOS, kills: true, errors, first: true } as const;
+  const { only, level } = subject.cuts ?? { only: '', level: 1 };
+  const errors = subject.cuts !== undefined || (subject.options.throws ?? 0) > 0;
+  const scenarios = SCENARIOS.filter(({ name }) => name.includes(only));
+  const options = { level, scenarios, kills: true, errors, first: true };
   for (const { scenario, cut, message } of explore(rules, options).found.values()) {
     const withRules = replay(RULES_ON, scenario, cut, []);
     return { mutant: subject, where: `${scenario.name}, ${describeCut(cut)}`, message, withRules };

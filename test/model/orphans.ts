@@ -17,6 +17,7 @@ import type { Thread } from './thread.js';
 import {
   CLASSES,
   FREED_BLOCK,
+  isOwned,
   kindOf,
   LARGE,
   LARGE_TAG,
@@ -31,7 +32,7 @@ import {
   stateKind,
   stateSlot,
 } from './words.js';
-import type { World } from './world.js';
+import type { Slot, World } from './world.js';
 
 /** Gives all orphans of a dead slot back. Holds no lock but that of recovery. */
 export function* freeOrphans(w: World, t: Thread, s: number): Step<void> {
@@ -64,6 +65,7 @@ function* findOrphans(w: World, t: Thread, s: number): Step<Map<number, number[]
 function isOrphan(w: World, address: number, s: number): boolean {
   const kind = stateKind(w.state[address]);
   if (w.tags[address] === 0 && w.rules.sweepTagged) return false;
+  if (isOwned(w.tags[address]) && w.rules.sweepPrograms) return false;
   if (kind !== FREED_BLOCK && !(kind === PENDING_BLOCK && w.rules.sweepPending)) return false;
   return !w.rules.sweepOwn || stateSlot(w.state[address]) === s;
 }
@@ -82,17 +84,22 @@ function* giveOrphans(
     if (cachedBlocks(slot, c) === slot.limit[c] && w.rules.flushOnTheWay) {
       yield* giveBackLocked(w, t, slot, c, 0, true);
     }
-    if (!w.rules.untagLast) yield* untag(w, address);
-    const top = slot.top[c];
-    if (top >= slot.stacks[c].length) w.fail(`orphans leave the stack of class ${c}`);
-    yield 'orphan.entry';
-    slot.stacks[c][top] = address;
-    yield 'orphan.top';
-    slot.top[c] = top + 1;
-    if (w.rules.untagLast) yield* untag(w, address);
+    yield* pushOrphan(w, slot, c, address);
   }
   if (cachedBlocks(slot, c) > 0) yield* giveBackLocked(w, t, slot, c, 0, true);
   yield* release(w, t, c);
+}
+
+/** Needs the class lock. */
+function* pushOrphan(w: World, slot: Slot, c: number, address: number): Step<void> {
+  if (!w.rules.untagLast) yield* untag(w, address);
+  const top = slot.top[c];
+  if (top >= slot.stacks[c].length) w.fail(`orphans leave the stack of class ${c}`);
+  yield 'orphan.entry';
+  slot.stacks[c][top] = address;
+  yield 'orphan.top';
+  slot.top[c] = top + 1;
+  if (w.rules.untagLast) yield* untag(w, address);
 }
 
 function* untag(w: World, address: number): Step<void> {
@@ -106,11 +113,16 @@ function* reserveOrphans(w: World, t: Thread, blocks: readonly number[], s: numb
   for (const address of blocks) {
     const page = address / PAGE_GRANULES;
     if (!w.rules.orphanReserved) yield* untagLarge(w, address);
-    yield 'orphan.reserve';
-    w.run[page] = runWord(RESERVED, s, pagesOf(w.run[page]));
+    yield* reserveOrphan(w, s, page);
     if (w.rules.orphanReserved) yield* untagLarge(w, address);
   }
   yield* release(w, t, PAGE_LOCK);
+}
+
+/** Needs the page lock. */
+export function* reserveOrphan(w: World, s: number, page: number): Step<void> {
+  yield 'orphan.reserve';
+  w.run[page] = runWord(RESERVED, s, pagesOf(w.run[page]));
 }
 
 function* untagLarge(w: World, address: number): Step<void> {

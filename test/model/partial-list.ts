@@ -30,6 +30,15 @@ export function spanOf(w: World, address: number, c: number): number {
   return span;
 }
 
+/** The class of a block that has a tag, and so is in a span: its links and kind stand still. */
+export function classAt(w: World, address: number): number {
+  const head = w.spanHead[Math.floor(address / PAGE_GRANULES)];
+  if (head < 1 || head > w.lastPage || kindOf(w.run[head]) !== SPAN) {
+    w.fail(`block ${address} is in no span`);
+  }
+  return ownerOf(w.run[head]);
+}
+
 export const isFree = (w: World, span: number, index: number): boolean =>
   ((w.bitmap[span] >> index) & 1) !== 0;
 

@@ -15,9 +15,10 @@ import { free, type LargeOptions, malloc, mallocLarge } from './calls.js';
 import { checkEmptied, checkLocked, checkQuiet, checkStacks } from './checks.js';
 import { section } from './gate.js';
 import { acquire, release } from './locks.js';
+import { emptyObjects, leaveAll } from './object-programs.js';
 import type { Step } from './points.js';
 import { realloc, type Wanted } from './realloc.js';
-import { debugFree, debugMalloc, debugRealloc, leave } from './records.js';
+import { debugFree, debugMalloc, debugRealloc } from './records.js';
 import type { Thread } from './thread.js';
 import {
   CLASS_COUNT,
@@ -132,6 +133,7 @@ function checkNothingLeft(w: World, dead: readonly number[]): void {
 
 export function* doMalloc(w: World, t: Thread, c: number, zero = false): Step<number> {
   const dead = deadClaims(w);
+  t.postponed = false;
   const address = w.isInstrumented
     ? yield* debugMalloc(w, t, { c }, { zero })
     : yield* malloc(w, t, c, zero);
@@ -145,6 +147,7 @@ export function* doLarge(
   options: LargeOptions = {},
 ): Step<number> {
   const dead = deadClaims(w);
+  t.postponed = false;
   const address = w.isInstrumented
     ? yield* debugMalloc(w, t, { pages }, options)
     : yield* mallocLarge(w, t, pages, options);
@@ -162,7 +165,8 @@ function accept(
 ): number {
   checkStacks(w, t.slot);
   if (address === 0) {
-    checkNothingLeft(w, dead);
+    // A living thread grew a chunk that the dead one owned: recovery does not wait for that.
+    if (!t.postponed) checkNothingLeft(w, dead);
     return 0;
   }
   if (zero) checkZero(w, address, size);
@@ -242,19 +246,20 @@ export function* caught(call: Step<unknown>): Step<boolean> {
 
 /** Detaches, if need be again. */
 export function* doDetach(w: World, t: Thread): Step<void> {
-  while (!(yield* caught(leave(w, t)))) checkStacks(w, t.slot);
+  while (!(yield* caught(leaveAll(w, t)))) checkStacks(w, t.slot);
 }
 
 /** The last thread frees all that anybody has, leaves, and finds an empty heap. */
 export function* emptyHeap(w: World, t: Thread): Step<void> {
   checkQuiet(w);
+  yield* emptyObjects(w, t);
   adoptLimbo(w);
   for (let address = 0; address < w.liveOwner.length; address++) {
     if (w.liveOwner[address] === 0) continue;
     w.liveOwner[address] = t.own;
     yield* doFree(w, t, address);
   }
-  yield* leave(w, t);
+  yield* leaveAll(w, t);
   checkEmptied(w);
 }
 

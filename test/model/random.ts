@@ -58,6 +58,8 @@ export interface Options {
   readonly limitMax?: number;
   /** The heap is instrumented, and holds so many freed blocks of a thread back; -1 = it is not. */
   readonly quarantine?: number;
+  /** Programs use contexts and vectors, too. */
+  readonly objects?: boolean;
 }
 
 /** Options with nothing left open: drawn from the seed, and now and then of a special kind. */
@@ -82,6 +84,7 @@ export function complete(random: Random, options: Options): Required<Options> {
     limitStart: random.chance(0.7) ? 1 : 2,
     limitMax: random.pick([2, 2, 2, 4, 8]),
     quarantine: -1,
+    objects: false,
     ...options,
   };
 }

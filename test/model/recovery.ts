@@ -7,12 +7,13 @@
  *     detached, and another may have taken the slot.
  * I2  Each class lock is taken in turn, also where nothing is cached: whoever died with one has it
  *     repaired thereby, and the slot is not freed before.
- * I3  Orphans come between the stacks and the RESERVED runs: the ones must be empty, and large
- *     orphans become the others.
+ * I3  The slot's intent is settled before its stacks are given back. Orphans and objects come between
+ *     the stacks and the RESERVED runs: the ones must be empty, and large blocks become the others.
  * I4  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
  */
 
-import { cachedBlocks, flushAll, giveBackLocked, resetStacks } from './cache.js';
+import { cachedBlocks, flushAll, resetStacks } from './cache.js';
+import { clearNursery, endContexts } from './context-recovery.js';
 import { freeReserved, section } from './gate.js';
 import { acquire, release, repairClass } from './locks.js';
 import { freeOrphans } from './orphans.js';
@@ -20,6 +21,7 @@ import { repairPages } from './page-repair.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
 import type { Rules } from './rules.js';
+import { flushDead, settleIntent } from './settle.js';
 import { type Thread, waitUntil } from './thread.js';
 import { CLASS_COUNT, kindOf, LARGE, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK } from './words.js';
 import { type Shape, World } from './world.js';
@@ -99,18 +101,33 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   const slot = w.slots[s];
   if (!rules.slotLast) yield* freeSlot(w, s);
   if (!rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
+  if (rules.settleFirst) yield* settleIntent(w, t, s);
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (!rules.allClasses && cachedBlocks(slot, c) <= 0) continue;
-    yield* acquire(w, t, c);
-    if (cachedBlocks(slot, c) > 0) yield* giveBackLocked(w, t, slot, c, 0, true);
-    yield* release(w, t, c);
+    yield* flushDead(w, t, s, c);
   }
+  if (!rules.settleFirst) yield* settleIntent(w, t, s);
   if (rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
+  if (!(yield* endObjects(w, t, s))) {
+    t.postponed = true;
+    return;
+  }
   yield* acquire(w, t, PAGE_LOCK);
   yield* freeReserved(w, s);
   if (rules.largeFree !== 'reserved') yield* rollNoteForward(w, s);
   yield* release(w, t, PAGE_LOCK);
   if (rules.slotLast) yield* freeSlot(w, s);
+}
+
+/** Contexts and nursery. False: the rest must wait for a living thread that grows a chunk. */
+function* endObjects(w: World, t: Thread, s: number): Step<boolean> {
+  if (!(yield* endContexts(w, t, s))) return false;
+  yield* clearNursery(w, t, s);
+  if (!w.rules.flushObjects) return true;
+  for (let c = 1; c <= CLASS_COUNT; c++) {
+    if (cachedBlocks(w.slots[s], c) > 0) yield* flushDead(w, t, s, c);
+  }
+  return true;
 }
 
 function* freeSlot(w: World, s: number): Step<void> {

@@ -6,7 +6,9 @@
  * demands, and after "Off:" what a heap without it does.
  */
 
-export interface Rules {
+import { OBJECT_RULES_ON, type ObjectRules } from './object-rules.js';
+
+export interface Rules extends ObjectRules {
   // ---- who is who
 
   /**
@@ -176,6 +178,7 @@ export interface Rules {
 }
 
 export const RULES_ON: Readonly<Rules> = {
+  ...OBJECT_RULES_ON,
   owner: 'thread',
   startTime: true,
   lookAgain: true,

@@ -8,6 +8,7 @@
  * are freed, and the heap must be empty.
  */
 
+import { OBJECT_PARTS } from './object-scenarios.js';
 import type { Call, Casualty, Script } from './script.js';
 import { SHAPE, type Shape } from './world.js';
 
@@ -383,6 +384,22 @@ const RECORDS: Scenario[] = [
   }),
 ];
 
-export const SCENARIOS: readonly Scenario[] = [...SMALL, ...LARGE, ...REALLOC, ...DEAD, ...RECORDS];
+// ---- placement, contexts, vectors
+
+const OBJECTS: Scenario[] = OBJECT_PARTS.flatMap((parts) => {
+  const { name, busy, setup = [], prepare = [], victim, ...sizes } = parts;
+  const shape = { ...sizes, contexts: 3, chunks: 4, roots: 1 };
+  const all = withOthers(`objects: ${name}`, { shape, setup, prepare, victim });
+  return busy === true ? [all[0], all[1], all[3]] : [all[0]];
+});
+
+export const SCENARIOS: readonly Scenario[] = [
+  ...SMALL,
+  ...LARGE,
+  ...REALLOC,
+  ...DEAD,
+  ...RECORDS,
+  ...OBJECTS,
+];
 
 export const SCENARIO_NAMES: readonly string[] = SCENARIOS.map(({ name }) => name);

@@ -7,6 +7,7 @@
 
 import { checkQuiet, describe } from './checks.js';
 import { section } from './gate.js';
+import { callObjects } from './object-calls.js';
 import type { PointName, Step } from './points.js';
 import {
   blocksOf,
@@ -89,7 +90,9 @@ class Schedule {
     this.tools = tools;
     const { pages, slots, limitStart, limitMax, kills, lateMain, workers } = this.options;
     const quarantine = this.options.quarantine < 0 ? undefined : this.options.quarantine;
-    this.world = createWorld(rules, { pages, slots, limitStart, limitMax, quarantine });
+    const objects = this.options.objects ? { contexts: 5, chunks: 6 } : {};
+    const shape = { pages, slots, limitStart, limitMax, quarantine, ...objects };
+    this.world = createWorld(rules, shape);
     this.world.coverage = tools.coverage ?? null;
     this.killsLeft = kills;
     this.main = new Thread(this.world, this.nextId++, (t) => this.mainProgram(t));
@@ -233,6 +236,10 @@ class Schedule {
   private *call(t: Thread): Step<void> {
     const { world: w, random } = this;
     w.stats.operations++;
+    if (this.options.objects && random.chance(0.6)) {
+      yield* callObjects(w, t, random, this.threads);
+      return;
+    }
     const dice = this.options.churn && random.chance(0.5) ? 19 : random.below(20);
     if (dice < 5) yield* doMalloc(w, t, this.randomClass(), random.chance(0.3));
     else if (dice < 9) yield* this.callLarge(t, dice);

@@ -6,6 +6,7 @@
  */
 
 import { section } from './gate.js';
+import { runObjectCall } from './object-script.js';
 import type { PointName, Step } from './points.js';
 import {
   caught,
@@ -39,7 +40,33 @@ export type Call =
   | { readonly call: 'free'; readonly block: string; readonly shared?: true }
   | { readonly call: 'realloc'; readonly block: string; readonly c: number }
   | { readonly call: 'realloc'; readonly block: string; readonly pages: number }
+  | ObjectCall
   | { readonly call: 'recover' | 'verify' | 'detach' | 'attach' };
+
+/** What a call with objects asks for; neither: no block. */
+interface Size {
+  readonly c?: number;
+  readonly pages?: number;
+}
+
+/** Contexts, chunks and vectors go by names as blocks do; a RELEASED context and a shared chunk
+ * by their records. */
+export type ObjectCall =
+  | { readonly call: 'context'; readonly as: string; readonly parent?: string }
+  | ({
+      readonly call: 'chunk';
+      readonly of: string;
+      readonly as?: string;
+      readonly shared?: true;
+    } & Size)
+  | ({ readonly call: 'share'; readonly record: number } & Size)
+  | ({ readonly call: 'regrow'; readonly of: string } & Size)
+  | { readonly call: 'drop' | 'reset' | 'end' | 'release' | 'unvector'; readonly of: string }
+  | { readonly call: 'adopt'; readonly record: number; readonly as: string }
+  | { readonly call: 'reparent'; readonly of: string; readonly to?: string }
+  | ({ readonly call: 'place'; readonly root: number } & Size)
+  | ({ readonly call: 'vector'; readonly as: string } & Size)
+  | ({ readonly call: 'grow'; readonly of: string } & Size);
 
 export type Script = readonly Call[];
 
@@ -94,6 +121,8 @@ function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
     case 'attach':
       while (!t.attached) yield* caught(attach(w, t));
       break;
+    default:
+      yield* runObjectCall(w, t, call, blocks);
   }
 }
 

@@ -59,6 +59,10 @@ export class Thread {
   keep = 0;
   /** Blocks that it has freed and holds back, oldest first. Lost when it dies. */
   quarantine: number[] = [];
+  /** Ghost: has it left a dead slot for another recovery? */
+  postponed = false;
+  /** Ghost: the vector that it is growing, 0 = none. */
+  using = 0;
   /** Ghost: has the free that it is in been committed? */
   freed = false;
   wait: Wait | null = null;

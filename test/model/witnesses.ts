@@ -6,6 +6,7 @@
 
 import { checkQuiet } from './checks.js';
 import { section } from './gate.js';
+import { OBJECT_WITNESSES } from './object-witnesses.js';
 import type { PointName } from './points.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
@@ -151,6 +152,7 @@ export const WITNESSES: readonly Witness[] = [
   LIMIT_WITHOUT_FENCE,
   OVER_TWICE,
   OLD_FENCE,
+  ...OBJECT_WITNESSES,
 ];
 
 /** Makes the moves, lets all that live go on to their ends, then recovers and empties the heap. */

@@ -25,6 +25,10 @@ export const CLASSES: readonly SizeClass[] = [
 export const CLASS_COUNT = CLASSES.length - 1;
 /** The tag of a large block. */
 export const LARGE_TAG = 9;
+/** Tags of blocks that belong to an object of the heap: in a span, and runs of their own. */
+export const OWNED_TAG = 10;
+export const OWNED_LARGE_TAG = 11;
+export const isOwned = (tag: number): boolean => tag === OWNED_TAG || tag === OWNED_LARGE_TAG;
 
 /** Locks, outermost first: recovery, the classes, the page heap. */
 export const RECOVERY_LOCK = 0;
@@ -56,6 +60,42 @@ export const PENDING_BLOCK = 3;
 export const blockState = (kind: number, slot: number): number => kind | (slot << 2);
 export const stateKind = (state: number): number => state & 3;
 export const stateSlot = (state: number): number => state >>> 2;
+
+// ---- states of contexts: phase, slot and generation in one; 0 = the record is free
+
+export const UNSETTLED = 1;
+export const LIVE_CONTEXT = 2;
+export const RELEASED = 3;
+
+/** The slot stands for nothing in a RELEASED context, and in a LIVE one that has a parent. */
+export const contextState = (phase: number, slot: number, generation: number): number =>
+  phase | (slot << 2) | (generation << 8);
+export const phaseOf = (state: number): number => state & 3;
+export const contextSlot = (state: number): number => (state >>> 2) & 63;
+export const contextGeneration = (state: number): number => state >>> 8;
+
+// ---- kinds of chunks: shared or not, and a generation
+
+export const chunkKind = (shared: boolean, generation: number): number =>
+  (generation << 1) | (shared ? 1 : 0);
+export const isShared = (kind: number): boolean => (kind & 1) !== 0;
+export const chunkGeneration = (kind: number): number => kind >>> 1;
+
+// ---- words that blocks are placed into
+
+/** A word that is 0 for ever, like those of the null page: what is published there is nowhere. */
+export const NOWHERE = 1;
+/** Words in the data of blocks have numbers from here on: this and their granule. */
+const DATA_WORDS = 1000;
+
+export const isDataWord = (word: number): boolean => word >= DATA_WORDS;
+export const dataWord = (granule: number): number => DATA_WORDS + granule;
+export const granuleOf = (word: number): number => word - DATA_WORDS;
+
+/** A vector's header is a block of this class: the data word, the lock word. */
+export const HEADER_CLASS = 2;
+export const headerData = (header: number): number => dataWord(header);
+export const headerLock = (header: number): number => header + 1;
 
 // ---- thread words: OS thread id and start time
 

@@ -16,8 +16,10 @@ import {
   BOTTOM,
   CLASS_COUNT,
   FENCE_WORDS,
+  granuleOf,
   ID_COUNT,
   idOf,
+  isDataWord,
   LOCK_COUNT,
   PAGE_GRANULES,
   pagesOf,
@@ -44,6 +46,10 @@ export interface Shape {
    * back. Left out: a plain heap.
    */
   readonly quarantine?: number | undefined;
+  /** How many contexts, chunks and plain words to place blocks into there are. Left out: none. */
+  readonly contexts?: number | undefined;
+  readonly chunks?: number | undefined;
+  readonly roots?: number | undefined;
 }
 
 export const SHAPE: Shape = { pages: 8, slots: 4, limitStart: 1, limitMax: 2 };
@@ -71,7 +77,7 @@ export interface Stats {
 const CLASS_WORDS = CLASS_COUNT + 1;
 const SLOT_ARRAYS = 5;
 const PAGE_ARRAYS = 7;
-const GRANULE_ARRAYS = 10;
+const GRANULE_ARRAYS = 11;
 
 /** Heap-wide words, by their place. */
 const BIN = 0;
@@ -84,6 +90,14 @@ const SOLO = 6;
 const CLOCK = 7;
 const NEXT_CONTENT = 8;
 const HEAP_WORDS = 9;
+
+/** Words by slot, beside its arrays: claim, generation, note, large mallocs, an intent. */
+const SLOT_WORDS = 7;
+/** Words by context and by chunk, ghosts included. */
+const CONTEXT_WORDS = 5;
+const CHUNK_WORDS = 4;
+/** The null word, and the word that is NOWHERE. */
+const FIRST_ROOT = 2;
 
 export class World {
   readonly rules: Rules;
@@ -112,6 +126,21 @@ export class World {
   readonly note: Int32Array;
   readonly largeMallocs: Int32Array;
   readonly slots: readonly Slot[];
+  /** By slot: where a block is being placed, which one goes in, which one comes out. */
+  readonly intentWord: Int32Array;
+  readonly intentIn: Int32Array;
+  readonly intentOut: Int32Array;
+  /** Words to place blocks into: plain ones, one for each slot's nursery, one for each chunk. */
+  readonly cells: Int32Array;
+  /** By context, from 1. */
+  readonly contextState: Int32Array;
+  readonly contextParent: Int32Array;
+  readonly contextGeneration: Int32Array;
+  /** By chunk, from 1: the context that it is of, 0 = the record is free. */
+  readonly chunkContext: Int32Array;
+  /** Bit 0: any thread may grow it, while it has the lock. Above: a generation. */
+  readonly chunkKind: Int32Array;
+  readonly chunkLock: Int32Array;
 
   // ---- ghost: by thread id, start time of the thread that runs under it, 0 = none
   readonly alive: Int32Array;
@@ -127,6 +156,13 @@ export class World {
   readonly limboContent: Int32Array;
   /** The same: who has the block in quarantine, as itself believes; 0 = nobody. */
   readonly waiting: Int32Array;
+  /** By granule: a vector begins there that programs know. */
+  readonly vector: Int32Array;
+  /** By context: which thread believes to have it, 0 = nobody; and what no two have in common. */
+  readonly contextHolder: Int32Array;
+  readonly contextName: Int32Array;
+  /** By chunk: what its block was filled with. */
+  readonly chunkContent: Int32Array;
 
   readonly stats: Stats = {
     operations: 0,
@@ -148,7 +184,10 @@ export class World {
     const pageWords = shape.pages + 2;
     const granules = pageWords * PAGE_GRANULES;
     const stackWords = BOTTOM + shape.limitMax + FENCE_WORDS;
-    const slotWords = 4 + SLOT_ARRAYS * CLASS_WORDS + CLASS_WORDS * stackWords;
+    const contexts = (shape.contexts ?? 0) + 1;
+    const chunks = (shape.chunks ?? 0) + 1;
+    const cells = FIRST_ROOT + (shape.roots ?? 0) + shape.slots + chunks - 1;
+    const slotWords = SLOT_WORDS + SLOT_ARRAYS * CLASS_WORDS + CLASS_WORDS * stackWords;
     this.words = new Int32Array(
       HEAP_WORDS +
         pageWords * PAGE_ARRAYS +
@@ -156,7 +195,10 @@ export class World {
         2 * CLASS_WORDS +
         2 * LOCK_COUNT +
         ID_COUNT +
-        shape.slots * slotWords,
+        shape.slots * slotWords +
+        cells +
+        contexts * CONTEXT_WORDS +
+        chunks * CHUNK_WORDS,
     );
     let at = 0;
     const cut = (length: number): Int32Array => {
@@ -181,6 +223,7 @@ export class World {
     this.limboSize = cut(granules);
     this.limboContent = cut(granules);
     this.waiting = cut(granules);
+    this.vector = cut(granules);
     this.partial = cut(CLASS_WORDS);
     this.spans = cut(CLASS_WORDS);
     this.lock = cut(LOCK_COUNT);
@@ -190,6 +233,19 @@ export class World {
     this.generation = cut(shape.slots);
     this.note = cut(shape.slots);
     this.largeMallocs = cut(shape.slots);
+    this.intentWord = cut(shape.slots);
+    this.intentIn = cut(shape.slots);
+    this.intentOut = cut(shape.slots);
+    this.cells = cut(cells);
+    this.contextState = cut(contexts);
+    this.contextParent = cut(contexts);
+    this.contextGeneration = cut(contexts);
+    this.contextHolder = cut(contexts);
+    this.contextName = cut(contexts);
+    this.chunkContext = cut(chunks);
+    this.chunkKind = cut(chunks);
+    this.chunkLock = cut(chunks);
+    this.chunkContent = cut(chunks);
     this.slots = Array.from({ length: shape.slots }, () => ({
       top: cut(CLASS_WORDS),
       transit: cut(CLASS_WORDS),
@@ -257,6 +313,29 @@ export class World {
 
   get isInstrumented(): boolean {
     return this.shape.quarantine !== undefined;
+  }
+
+  // ---- words that blocks are placed into
+
+  rootWord(n: number): number {
+    return FIRST_ROOT + n;
+  }
+
+  nurseryWord(slot: number): number {
+    return FIRST_ROOT + (this.shape.roots ?? 0) + slot;
+  }
+
+  chunkWord(chunk: number): number {
+    return this.nurseryWord(this.shape.slots) + chunk - 1;
+  }
+
+  load(word: number): number {
+    return isDataWord(word) ? this.data[granuleOf(word)] : this.cells[word];
+  }
+
+  store(word: number, address: number): void {
+    if (isDataWord(word)) this.data[granuleOf(word)] = address;
+    else this.cells[word] = address;
   }
 
   get lastPage(): number {

@@ -217,7 +217,7 @@ for (const kind of KINDS) {
   test(`a full heap: a small step is better than none (${kind})`, (t) => {
     using heap = SharedHeap.create({ size: '5MiB', threads: 1 });
     const rest: Address[] = [];
-    for (let n = 0; ; n++) {
+    for (;;) {
       const block = heap.malloc_ts(100_000);
       if (block === 0) break;
       rest.push(block);

@@ -79,7 +79,7 @@ const SCENARIOS: readonly Scenario[] = [
       blocks.contexts[0]?.setParent(root);
     },
     act: (_, { contexts }) => void contexts[0]?.release(),
-    hits: ['context.mine', 'context.reparent', 'context.release'],
+    hits: ['context.root', 'context.reparent', 'context.release'],
   },
   {
     name: 'a tree of contexts is adopted, grows and ends',

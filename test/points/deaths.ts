@@ -58,10 +58,18 @@ export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
   everybodyLives();
   const memory = makeHeap(lib, threads, scenario.debug, scenario.objects ? CONTEXTS : 0);
   const books = new Set<Address>();
-  const blocks: Blocks = { a: 0 as Address, b: 0 as Address, list: [], contexts: [], handles: [] };
+  const blocks: Blocks = {
+    a: 0 as Address,
+    b: 0 as Address,
+    list: [],
+    contexts: [],
+    handles: [],
+    vectors: [],
+  };
   if (!scenario.alone) scenario.setup?.(new Program(lib, attach(lib, memory, MAIN), books), blocks);
   const dead = scenario.corpse === undefined ? [] : [CORPSE];
-  const staged = scenario.corpse === undefined ? memory : layOut(lib, scenario, memory, books);
+  const staged =
+    scenario.corpse === undefined ? memory : layOut(lib, scenario, memory, books, blocks);
   const victim = new Program(lib, attach(lib, staged, VICTIM), books);
   victim.unsafe = scenario.alone === true;
   scenario.prepare?.(victim, blocks);
@@ -69,7 +77,13 @@ export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
 }
 
 /** The heap with a thread in it that has died at the corpse's point. */
-function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: Set<Address>) {
+function layOut(
+  lib: Library,
+  { corpse }: Scenario,
+  memory: HeapMemory,
+  books: Set<Address>,
+  blocks: Blocks,
+) {
   if (corpse === undefined) throw new Error('no corpse');
   const program = new Program(lib, attach(lib, memory, CORPSE), new Set(books));
   let left: HeapMemory | undefined;
@@ -83,7 +97,7 @@ function layOut(lib: Library, { corpse }: Scenario, memory: HeapMemory, books: S
       const { address } = program.inFlight ?? {};
       if (address !== undefined) books.delete(address);
     },
-    () => corpse.act(program),
+    () => corpse.act(program, blocks),
   );
   if (left === undefined) throw new Error(`the corpse never came to ${corpse.point}`);
   die(CORPSE);

@@ -15,7 +15,7 @@ export interface KillOrder {
 }
 
 /** What the thread does: each part passes some of the points. */
-export type Part = 'tour' | 'reserve' | 'unsafe' | 'records' | 'contexts' | 'rescue';
+export type Part = 'tour' | 'reserve' | 'unsafe' | 'records' | 'contexts' | 'vectors' | 'rescue';
 
 /** So many blocks the part `records` allocates and frees before its next one: all are held back. */
 export const RECORDS_HELD = 32;

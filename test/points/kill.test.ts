@@ -39,6 +39,7 @@ const ROLES: readonly Role[] = [
     debug: true,
   },
   { part: 'contexts' },
+  { part: 'vectors' },
   { part: 'rescue', corpse: { part: 'contexts', point: 'place.entry' } },
   { part: 'rescue', corpse: { part: 'contexts', point: 'large.reserve' } },
 ];

@@ -72,6 +72,7 @@ function vectorBlocks({ layout }: Library, { memory }: HeapCore, owned: Set<numb
 
 /** Ends what nobody has, as somebody who was told of it would. */
 export function endReleased(lib: Library, core: HeapCore): void {
+  endVectors(lib, core);
   const { layout, objects } = lib;
   const { i32, u32, geometry } = core.memory;
   const table = layout.contextTable(geometry);
@@ -85,5 +86,20 @@ export function endReleased(lib: Library, core: HeapCore): void {
     contexts
       .adopt({ kind: 'shmalloc context', heapId: HEAP_ID, index, generation, ...names })
       .delete();
+  }
+}
+
+/** Deletes the vectors of the heap, whoever has made them. */
+function endVectors({ layout }: Library, core: HeapCore): void {
+  const { u32, geometry } = core.memory;
+  const nursery = layout.nurseryWord(layout.slotRecord(geometry.slots, core.slotIndex));
+  for (const address of ownedBlocks(core)) {
+    const header = (address >>> 2) as never;
+    const fields = layout.readVectorHeader(u32, header);
+    if (fields === null || (fields.type & layout.CONTEXT_VECTOR) !== 0) continue;
+    u32[nursery] = address;
+    layout.clearVector(u32, header);
+    core.placement.remove(layout.vectorDataWord(header));
+    core.placement.remove(nursery);
   }
 }

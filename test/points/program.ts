@@ -6,7 +6,14 @@
 
 import type { Address } from 'shmalloc';
 import type { DebugSettings } from '../../src/layout/index.js';
-import type { Context, ContextHandle, ContextOptions, Contexts } from '../../src/objects/index.js';
+import type {
+  Context,
+  ContextHandle,
+  ContextOptions,
+  Contexts,
+  Host,
+  VectorHandle,
+} from '../../src/objects/index.js';
 import type { HeapCore, Library } from './simulation.js';
 
 /** Blocks of this size come in batches of few, so that few stores repeat. */
@@ -36,23 +43,25 @@ export class Program {
   readonly books: Set<Address>;
   inFlight: InFlight | null = null;
   unsafe = false;
-  readonly #lib: Library;
+  readonly lib: Library;
+  /** What stands for the heap where objects want one. */
+  readonly home = {};
   #contexts: Contexts | undefined;
 
   constructor(lib: Library, core: HeapCore, books: Set<Address>) {
-    this.#lib = lib;
+    this.lib = lib;
     this.core = core;
     this.books = books;
+    lib.objects.addHost(this.home, this.#host);
+  }
+
+  get #host(): Host {
+    const { core } = this;
+    return { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
   }
 
   get contexts(): Contexts {
-    this.#contexts ??= this.#lib.objects.createContexts({
-      core: this.core,
-      heapId: HEAP_ID,
-      threadId: 0,
-      scribble: false,
-      describe: () => '',
-    });
+    this.#contexts ??= this.lib.objects.createContexts(this.#host);
     return this.#contexts;
   }
 
@@ -88,6 +97,14 @@ export class Program {
     this.inFlight = null;
   }
 
+  /** Somebody else frees a block of this program. */
+  freeBy(address: Address, work: () => void): void {
+    this.inFlight = { call: 'free', address };
+    work();
+    this.books.delete(address);
+    this.inFlight = null;
+  }
+
   freeAll(addresses: readonly Address[]): void {
     for (const address of addresses) this.free(address);
   }
@@ -119,13 +136,14 @@ export interface Blocks {
   list: Address[];
   contexts: Context[];
   handles: ContextHandle[];
+  vectors: VectorHandle[];
 }
 
 /** A thread that has died at the n-th passage (from 1, the first when not said) of a point. */
 export interface Corpse {
   readonly point: string;
   readonly passage?: number;
-  act(program: Program): void;
+  act(program: Program, blocks: Blocks): void;
 }
 
 export interface Scenario {
@@ -142,6 +160,8 @@ export interface Scenario {
   act(program: Program, blocks: Blocks): void;
   /** What a rescuer does first, where the usual work would not show it. */
   survivor?(program: Program): void;
+  /** false = what has happened when a call throws is not told by the throw. */
+  readonly throws?: boolean;
   /** Unsafe calls: the victim is alone in the heap. */
   readonly alone?: boolean;
   /** Points that it must pass, to be what its name says. */

@@ -20,6 +20,7 @@ import {
   SMALL,
   TINY,
 } from './program.js';
+import { VECTOR_SCENARIOS } from './vector-scenarios.js';
 
 /** Three blocks of `pages` pages side by side, then one more; some of them free again. */
 function neighbours(program: Program, blocks: Blocks, below: boolean, above: boolean): void {
@@ -428,4 +429,5 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   ...INSTRUMENTED,
   ...CONTEXT_SCENARIOS,
+  ...VECTOR_SCENARIOS,
 ];

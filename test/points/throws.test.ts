@@ -16,7 +16,7 @@ import { SCENARIOS } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
 const CANNOT_THROW =
-  /^(pop|push|solo|attach|detach|debug|place|settle|context|chunk|end|nursery)\.|^large\.(count|tag|commit)$/;
+  /^(pop|push|solo|attach|detach|debug|place|settle|context|chunk|end|nursery|vector|storage)\.|^large\.(count|tag|commit)$/;
 
 class Injected extends Error {}
 
@@ -59,6 +59,9 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
     if (row !== undefined) row.told++;
   }
   if (point === '') return null;
+  // Half ended, contexts have chains that lead nowhere, and nobody may go on with them: who detaches
+  // does it again.
+  if (threw && scenario.name === 'detach with contexts') victim.core.detach();
   // Who threw has done nothing: a block in its hands is live, and it is alone to know.
   const death = { memory, point, n, books: victim.books, doubtful: [], survivor: undefined, dead };
   const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);
@@ -77,7 +80,7 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
 const countSlots = (i32: Int32Array, registry: number, threads: number): number =>
   i32.subarray(registry, registry + threads).filter((word) => word !== 0).length;
 
-for (const scenario of SCENARIOS) {
+for (const scenario of SCENARIOS.filter(({ throws }) => throws !== false)) {
   test.serial(`a throw at every point: ${scenario.name}`, (t) => {
     const faults: string[] = [];
     let thrown = 0;

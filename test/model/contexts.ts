@@ -1,0 +1,232 @@
+/**
+ * Contexts: records of contexts and of their chunks, taken by compare-and-swap, out of line. As
+ * objects/context.ts. Owner thread only, but for adopt.
+ *
+ * The owner of a context is the slot in its state while that is UNSETTLED, or LIVE without a parent;
+ * of any other the owner of its root; of a RELEASED root nobody. What recovery does is in
+ * context-recovery.ts.
+ *
+ * I1  A record is taken from 0 and free again when it is 0: no list of free records can break.
+ * I2  Children end before their parents, chunks before their context.
+ * I3  A chunk is its context's from before its block is placed until after it is given back.
+ * I4  What may fail comes before the record is UNSETTLED: a context that did not end is LIVE.
+ */
+
+import { ownedSize, replace } from './placement.js';
+import type { Step } from './points.js';
+import type { Wanted } from './realloc.js';
+import type { Thread } from './thread.js';
+import { lockWord, unlockWord } from './word-locks.js';
+import {
+  chunkGeneration,
+  chunkKind,
+  contextGeneration,
+  contextState,
+  isShared,
+  LIVE_CONTEXT,
+  phaseOf,
+  RELEASED,
+  UNSETTLED,
+} from './words.js';
+import type { World } from './world.js';
+
+// ---- create, end
+
+/** The record of a new context; 0 when all are taken. */
+export function* createContext(w: World, t: Thread, parent: number): Step<number> {
+  for (let c = 1; c < w.contextState.length; c++) {
+    if (w.contextState[c] !== 0) continue;
+    yield 'context.claim';
+    // Failure: another thread was quicker.
+    if (w.contextState[c] !== 0) continue;
+    w.contextState[c] = contextState(UNSETTLED, t.slot, 0);
+    yield 'context.parent';
+    w.contextParent[c] = parent;
+    yield 'context.live';
+    w.contextState[c] = contextState(LIVE_CONTEXT, t.slot, w.contextGeneration[c]);
+    return c;
+  }
+  return 0;
+}
+
+/** Ends a context with all below it. An error leaves what is LIVE yet. */
+export function* endContext(w: World, t: Thread, c: number): Step<void> {
+  for (const child of childrenOf(w, c)) yield* endContext(w, t, child);
+  for (const chunk of chunksOf(w, c)) yield* dropChunk(w, t, chunk);
+  yield* freeRecord(w, t.slot, c);
+}
+
+/** `s`: in whose name; a dead slot's in recovery. */
+export function* freeRecord(w: World, s: number, c: number): Step<void> {
+  const holder = w.contextHolder[c];
+  if (holder !== 0 && w.isRunning(holder) && w.claim[s] !== holder) {
+    w.fail(`context ${c} of living ${holder} is ended`);
+  }
+  if (w.rules.dyingFirst) yield* markDying(w, s, c);
+  yield 'context.parent';
+  w.contextParent[c] = 0;
+  if (!w.rules.dyingFirst) yield* markDying(w, s, c);
+  yield 'context.generation';
+  w.contextGeneration[c]++;
+  yield 'context.free';
+  w.contextState[c] = 0;
+  w.contextHolder[c] = 0;
+}
+
+/** A child's state may name any slot: it counts as soon as there is no parent. */
+function* markDying(w: World, s: number, c: number): Step<void> {
+  yield 'context.dying';
+  w.contextState[c] = contextState(UNSETTLED, s, 0);
+}
+
+/** As the owner's lists have them: index. */
+export function childrenOf(w: World, c: number): number[] {
+  return recordsOf(w.contextParent, c).filter((child) => w.contextState[child] !== 0);
+}
+
+export const chunksOf = (w: World, c: number): number[] => recordsOf(w.chunkContext, c);
+
+function recordsOf(of: Int32Array, c: number): number[] {
+  return [...of.keys()].filter((record) => of[record] === c && record !== 0);
+}
+
+// ---- chunks
+
+/**
+ * The record of a new chunk; 0 when all are taken, or the heap is full. `shared`: any thread may
+ * grow it, see growShared.
+ */
+export function* takeChunk(
+  w: World,
+  t: Thread,
+  c: number,
+  wanted: Wanted,
+  shared = false,
+): Step<number> {
+  for (let chunk = 1; chunk < w.chunkContext.length; chunk++) {
+    if (w.chunkContext[chunk] !== 0) continue;
+    if (!w.rules.chunkFirst) {
+      if (!(yield* replace(w, t, w.chunkWord(chunk), wanted))) return 0;
+      yield* claimChunk(w, chunk, c);
+      return chunk;
+    }
+    if (!(yield* claimChunk(w, chunk, c))) continue;
+    yield 'chunk.kind';
+    w.chunkKind[chunk] = chunkKind(shared, chunkGeneration(w.chunkKind[chunk]));
+    try {
+      if (yield* replace(w, t, w.chunkWord(chunk), wanted)) return chunk;
+    } catch (error) {
+      yield* freeChunk(w, chunk);
+      throw error;
+    }
+    yield* freeChunk(w, chunk);
+    return 0;
+  }
+  return 0;
+}
+
+function* claimChunk(w: World, chunk: number, c: number): Step<boolean> {
+  yield 'chunk.claim';
+  // Failure: another thread was quicker.
+  if (w.chunkContext[chunk] !== 0) return false;
+  w.chunkContext[chunk] = c;
+  return true;
+}
+
+export function* dropChunk(w: World, t: Thread, chunk: number): Step<void> {
+  if (isShared(w.chunkKind[chunk])) yield* dropShared(w, t, chunk);
+  else yield* drop(w, t, chunk);
+}
+
+/** Another may be growing it, or have died in that. */
+function* dropShared(w: World, t: Thread, chunk: number): Step<void> {
+  yield* lockWord(w, t, w.chunkLock, chunk);
+  try {
+    yield* drop(w, t, chunk);
+  } finally {
+    yield* unlockWord(w.chunkLock, chunk);
+  }
+}
+
+function* drop(w: World, t: Thread, chunk: number): Step<void> {
+  if (!w.rules.chunkLast) yield* freeChunk(w, chunk);
+  yield* replace(w, t, w.chunkWord(chunk), null);
+  if (w.rules.chunkLast) yield* freeChunk(w, chunk);
+}
+
+/** Of a shared one with its lock, so that who waits for it finds it gone. */
+export function* freeChunk(w: World, chunk: number): Step<void> {
+  yield 'chunk.generation';
+  w.chunkKind[chunk] = chunkKind(false, chunkGeneration(w.chunkKind[chunk]) + 1);
+  yield 'chunk.free';
+  w.chunkContext[chunk] = 0;
+  w.chunkContent[chunk] = 0;
+}
+
+/**
+ * Gives a shared chunk another block, by any thread; null when the chunk has gone meanwhile. `kind`:
+ * with the generation of the one meant.
+ */
+export function* growShared(
+  w: World,
+  t: Thread,
+  chunk: number,
+  kind: number,
+  wanted: Wanted,
+): Step<boolean | null> {
+  yield* lockWord(w, t, w.chunkLock, chunk);
+  try {
+    if (w.rules.chunkGeneration && w.chunkKind[chunk] !== kind) return null;
+    const grown = yield* replace(w, t, w.chunkWord(chunk), wanted);
+    if (grown) noteGrown(w, chunk);
+    return grown;
+  } finally {
+    yield* unlockWord(w.chunkLock, chunk);
+  }
+}
+
+/** Ghost: what grows keeps what was written into it. */
+function noteGrown(w: World, chunk: number): void {
+  const address = w.load(w.chunkWord(chunk));
+  w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
+}
+
+/** Gives back all chunks but the first. */
+export function* resetContext(w: World, t: Thread, c: number): Step<void> {
+  for (const chunk of chunksOf(w, c).slice(1)) yield* dropChunk(w, t, chunk);
+}
+
+// ---- owners
+
+/** A root that nobody owns from here on. */
+export function* releaseContext(w: World, t: Thread, c: number): Step<void> {
+  if (w.contextParent[c] !== 0) yield* setParent(w, t, c, 0);
+  yield 'context.release';
+  w.contextState[c] = contextState(RELEASED, 0, w.contextGeneration[c]);
+}
+
+/** False when it is not RELEASED, or another thread was quicker. `generation`: of the one meant. */
+export function* adoptContext(w: World, t: Thread, c: number, generation: number): Step<boolean> {
+  const state = w.contextState[c];
+  const { generationInState, adoptSwaps } = w.rules;
+  if (phaseOf(state) !== RELEASED || contextGeneration(state) !== generation) return false;
+  yield 'context.adopt';
+  const now = w.contextState[c];
+  // Failure: adopted by another; with the generation in it, also where it has ended since.
+  if (adoptSwaps && (generationInState ? now !== state : phaseOf(now) !== RELEASED)) return false;
+  w.contextState[c] = contextState(LIVE_CONTEXT, t.slot, contextGeneration(now));
+  return true;
+}
+
+/** Moves a context below another one of the same owner; 0 = it becomes a root. */
+export function* setParent(w: World, t: Thread, c: number, parent: number): Step<void> {
+  if (parent === 0 && w.rules.parentLast) yield* takeRoot(w, t, c);
+  yield 'context.reparent';
+  w.contextParent[c] = parent;
+  if (parent === 0 && !w.rules.parentLast) yield* takeRoot(w, t, c);
+}
+
+function* takeRoot(w: World, t: Thread, c: number): Step<void> {
+  yield 'context.root';
+  w.contextState[c] = contextState(LIVE_CONTEXT, t.slot, w.contextGeneration[c]);
+}

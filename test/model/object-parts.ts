@@ -1,0 +1,125 @@
+/**
+ * What the two threads of an interleaving do with contexts and vectors. See interleave-parts.ts.
+ */
+
+import type { Part } from './interleave-parts.js';
+import type { Call, Script } from './script.js';
+import type { Shape } from './world.js';
+
+export const OBJECTS: Shape = {
+  pages: 14,
+  slots: 6,
+  limitStart: 1,
+  limitMax: 2,
+  contexts: 4,
+  chunks: 4,
+};
+
+const CONTEXT: Call = { call: 'context', as: 'c' };
+const CHILD: Call = { call: 'context', as: 'd', parent: 'c' };
+const chunk = (as: string, size: { c?: number; pages?: number }): Call => ({
+  call: 'chunk',
+  of: 'c',
+  as,
+  ...size,
+});
+const release = (of: string): Call => ({ call: 'release', of });
+const adopt = (as: string): Call => ({ call: 'adopt', record: 1, as });
+const end = (of: string): Call => ({ call: 'end', of });
+const MALLOC: Call = { call: 'malloc', c: 1 };
+
+// ---- adoption
+
+/** A tree of two, in records 1 and 2, for whoever adopts it. */
+const RELEASED_TREE: Script = [CONTEXT, CHILD, chunk('x', { c: 1 }), release('c')];
+/** The same, by a thread whose slot is in the states of both yet when it dies. */
+const DEAD_RELEASER = { script: [...RELEASED_TREE, MALLOC], killedAt: 'pop.tag' } as const;
+
+export const ADOPTION: readonly Part[] = [
+  { name: 'adopt', main: RELEASED_TREE, run: [adopt('a')] },
+  {
+    name: 'adopt, end, make another and release it',
+    main: RELEASED_TREE,
+    run: [adopt('a'), end('a'), CONTEXT, release('c')],
+  },
+  {
+    name: 'adopt what the dead released, and make a root of a child',
+    before: DEAD_RELEASER,
+    prepare: [adopt('a')],
+    run: [{ call: 'reparent', of: 'a.2' }, MALLOC],
+  },
+  { name: 'recovery', before: DEAD_RELEASER, run: [{ call: 'recover' }] },
+];
+
+// ---- chunks
+
+export const CHUNKS: readonly Part[] = [
+  { name: 'chunks', run: [CONTEXT, chunk('x', { c: 1 })] },
+  {
+    name: 'end of a tree',
+    prepare: [CONTEXT, CHILD, chunk('x', { c: 1 })],
+    run: [end('c')],
+  },
+  {
+    name: 'recovery',
+    casualty: {
+      script: [CONTEXT, CHILD, chunk('x', { c: 2 }), chunk('y', { pages: 1 })],
+      killedAt: 'place.publish',
+      passage: 2,
+    },
+    run: [{ call: 'recover' }],
+  },
+];
+
+// ---- vectors of the heap
+
+const VECTOR: Script = [{ call: 'vector', as: 'v', c: 1 }];
+const LARGE_VECTOR: Script = [{ call: 'vector', as: 'v', pages: 1 }];
+const grow = (size: { c?: number; pages?: number }): Call => ({ call: 'grow', of: 'v', ...size });
+
+export const GROWTH: readonly Part[] = [
+  { name: 'growth, small', main: VECTOR, run: [grow({ c: 2 })] },
+  {
+    name: 'growth, small, and what was given back is used again',
+    main: VECTOR,
+    run: [grow({ c: 1 }), MALLOC, MALLOC],
+  },
+  { name: 'growth, large', main: LARGE_VECTOR, run: [grow({ pages: 2 })] },
+];
+
+// ---- chunks that any thread may grow
+
+/** It has a context with a chunk in record 1, and dies. */
+const DEAD_OWNER = {
+  script: [CONTEXT, { ...chunk('x', { c: 1 }), shared: true }, MALLOC],
+  killedAt: 'pop.tag',
+} as const;
+const share = (size: { c?: number; pages?: number }): Call => ({
+  call: 'share',
+  record: 1,
+  ...size,
+});
+
+const GROWER: Part = {
+  name: 'growth of what a dead thread owns',
+  before: DEAD_OWNER,
+  run: [share({ c: 2 }), share({ c: 1 })],
+};
+
+/** A thread that grows a chunk while another ends its context. */
+export const CHUNK_RECOVERY: readonly Part[] = [
+  GROWER,
+  { name: 'recovery', before: DEAD_OWNER, run: [{ call: 'recover' }] },
+];
+
+/** The same where a third has died with the lock; and one that uses what was given back. */
+export const RECOVERY_AND_GROWTH: readonly Part[] = [
+  GROWER,
+  {
+    name: 'recovery, another died while it grew that',
+    before: DEAD_OWNER,
+    casualty: { script: [share({ c: 1 })], killedAt: 'place.publish' },
+    run: [{ call: 'recover' }],
+  },
+  { name: 'malloc', run: [MALLOC] },
+];

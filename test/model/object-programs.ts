@@ -1,0 +1,211 @@
+/**
+ * Programs that use contexts, vectors and plain words, with books of what they have.
+ *
+ * I1  A context is in the books from the store that makes it LIVE until its record is free, or it is
+ *     RELEASED; a vector until its header is in a nursery.
+ * I2  Programs use a context in its owner's thread, and a vector until one of them deletes it.
+ */
+
+import {
+  adoptContext,
+  chunksOf,
+  createContext,
+  dropChunk,
+  endContext,
+  growShared,
+  releaseContext,
+  resetContext,
+  setParent,
+  takeChunk,
+} from './contexts.js';
+import { finishIntent, ownedSize, replace } from './placement.js';
+import type { Step } from './points.js';
+import type { Wanted } from './realloc.js';
+import { leave } from './records.js';
+import type { Thread } from './thread.js';
+import { deleteVector, emptyNursery, growVector, makeVector } from './vectors.js';
+import {
+  contextGeneration,
+  contextSlot,
+  isShared,
+  LIVE_CONTEXT,
+  phaseOf,
+  RELEASED,
+} from './words.js';
+import type { World } from './world.js';
+
+/** A vector in the books, and one whose deletion was begun. */
+export const KNOWN_VECTOR = 1;
+const DOOMED_VECTOR = 2;
+
+// ---- contexts
+
+export function* doCreate(w: World, t: Thread, parent = 0): Step<number> {
+  const c = yield* createContext(w, t, parent);
+  if (c === 0) return 0;
+  const holder = w.contextHolder[c];
+  if (holder !== 0 && w.isRunning(holder)) w.fail(`context ${c} of ${holder} is made again`);
+  w.contextHolder[c] = t.own;
+  w.contextName[c] = w.nextContent();
+  return c;
+}
+
+export function* doChunk(
+  w: World,
+  t: Thread,
+  c: number,
+  wanted: Wanted,
+  shared = false,
+): Step<number> {
+  const chunk = yield* takeChunk(w, t, c, wanted, shared);
+  if (chunk === 0) return 0;
+  const address = w.load(w.chunkWord(chunk));
+  w.chunkContent[chunk] = w.nextContent();
+  w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
+  return chunk;
+}
+
+/** Gives a chunk's block another size: a chunk in which an object keeps what grows. */
+export function* doRegrow(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
+  checkChunk(w, chunk);
+  if (!(yield* replace(w, t, w.chunkWord(chunk), wanted))) return;
+  const address = w.load(w.chunkWord(chunk));
+  w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
+}
+
+/** Gives a shared chunk of any context another size, if it is there yet. */
+export function* doShare(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
+  const kind = w.chunkKind[chunk];
+  // One that is handed out: programs know no other.
+  if (w.chunkContent[chunk] === 0 || !isShared(kind)) return;
+  yield* growShared(w, t, chunk, kind, wanted);
+}
+
+export function* doDrop(w: World, t: Thread, chunk: number): Step<void> {
+  checkChunk(w, chunk);
+  yield* dropChunk(w, t, chunk);
+}
+
+export function* doReset(w: World, t: Thread, c: number): Step<void> {
+  for (const chunk of chunksOf(w, c)) checkChunk(w, chunk);
+  yield* resetContext(w, t, c);
+}
+
+export function* doEnd(w: World, t: Thread, c: number): Step<void> {
+  yield* endContext(w, t, c);
+}
+
+export function* doRelease(w: World, t: Thread, c: number): Step<void> {
+  yield* releaseContext(w, t, c);
+  setHolders(w, c, 0);
+}
+
+export function* doAdopt(w: World, t: Thread, c: number): Step<boolean> {
+  const name = w.contextName[c];
+  const generation = contextGeneration(w.contextState[c]);
+  if (!(yield* adoptContext(w, t, c, generation))) return false;
+  const holder = w.contextHolder[c];
+  if (holder !== 0 && w.isRunning(holder)) w.fail(`context ${c} has two owners`);
+  if (w.contextName[c] !== name) w.fail(`context ${c} is not the one that was to be adopted`);
+  setHolders(w, c, t.own);
+  return true;
+}
+
+export const doReparent = setParent;
+
+/** Of a tree: all contexts whose parents lead to `root`. */
+function setHolders(w: World, root: number, holder: number): void {
+  for (let c = 1; c < w.contextState.length; c++) {
+    if (w.contextState[c] !== 0 && rootOf(w, c) === root) w.contextHolder[c] = holder;
+  }
+}
+
+/** 0: the parents are a cycle. */
+export function rootOf(w: World, c: number): number {
+  let at = c;
+  for (let depth = 0; depth < w.contextState.length; depth++) {
+    if (w.contextParent[at] === 0) return at;
+    at = w.contextParent[at];
+  }
+  return 0;
+}
+
+export function checkChunk(w: World, chunk: number): void {
+  const content = w.chunkContent[chunk];
+  const address = w.load(w.chunkWord(chunk));
+  if (content === 0 || address === 0) return;
+  const data = w.data.subarray(address, address + ownedSize(w, address));
+  // Who dies when it has made a shared one larger leaves the new part as it is.
+  const isLeft = isShared(w.chunkKind[chunk]) ? 0 : content;
+  if (data.some((word) => word !== content && word !== isLeft)) {
+    w.fail(`the content of chunk ${chunk} is not what was written there`);
+  }
+}
+
+// ---- vectors and plain words
+
+export function* doMakeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
+  const header = yield* makeVector(w, t, wanted);
+  if (header !== 0) w.vector[header] = KNOWN_VECTOR;
+  return header;
+}
+
+export function* doDeleteVector(w: World, t: Thread, header: number): Step<void> {
+  w.vector[header] = DOOMED_VECTOR;
+  try {
+    yield* deleteVector(w, t, header);
+  } catch (error) {
+    // Before its commit: the vector is its caller's.
+    if (w.vector[header] === DOOMED_VECTOR) w.vector[header] = KNOWN_VECTOR;
+    throw error;
+  }
+}
+
+export function* doGrow(w: World, t: Thread, header: number, wanted: Wanted): Step<void> {
+  t.using = header;
+  try {
+    yield* growVector(w, t, header, wanted);
+  } finally {
+    t.using = 0;
+  }
+}
+
+export function* doPlace(w: World, t: Thread, root: number, wanted: Wanted | null): Step<void> {
+  const word = w.rootWord(root);
+  const before = w.load(word);
+  try {
+    yield* replace(w, t, word, wanted);
+  } catch (error) {
+    if (w.load(word) !== before) w.fail(`a placement threw, and word ${root} is changed`);
+    throw error;
+  }
+}
+
+// ---- going
+
+/** Ends what is the thread's own, and detaches. After an error it is still attached. */
+export function* leaveAll(w: World, t: Thread): Step<void> {
+  for (const c of rootsOf(w, t)) yield* endContext(w, t, c);
+  yield* emptyNursery(w, t);
+  yield* finishIntent(w, t);
+  yield* leave(w, t);
+}
+
+function rootsOf(w: World, t: Thread): number[] {
+  return [...w.contextState.keys()].filter((c) => {
+    const state = w.contextState[c];
+    if (phaseOf(state) !== LIVE_CONTEXT || w.contextParent[c] !== 0) return false;
+    return contextSlot(state) === t.slot;
+  });
+}
+
+/** The last thread ends all objects that anybody left. */
+export function* emptyObjects(w: World, t: Thread): Step<void> {
+  for (let c = 1; c < w.contextState.length; c++) {
+    if (phaseOf(w.contextState[c]) === RELEASED) yield* doAdopt(w, t, c);
+  }
+  for (let header = 0; header < w.vector.length; header++) {
+    if (w.vector[header] !== 0) yield* doDeleteVector(w, t, header);
+  }
+  for (let root = 0; root < (w.shape.roots ?? 0); root++) yield* doPlace(w, t, root, null);
+}

@@ -1,0 +1,62 @@
+/**
+ * Witnesses of holes in placement. See witnesses.ts.
+ */
+
+import type { Call } from './script.js';
+import type { Witness } from './witnesses.js';
+import { SHAPE } from './world.js';
+
+const OBJECTS = { ...SHAPE, pages: 12, slots: 6, contexts: 2, chunks: 2 };
+const CONTEXT: Call = { call: 'context', as: 'c' };
+const malloc = (as: string, c = 1): Call => ({ call: 'malloc', c, as });
+
+/**
+ * A thread cannot give back the pages that it has taken out of a chunk; it leaves. Another takes out
+ * what it had placed there, and the program gets that. Then the first dies.
+ */
+export const STANDING_INTENT: Witness = {
+  name: 'an intent that stands, and a word that goes on',
+  shape: OBJECTS,
+  scripts: {
+    owner: [CONTEXT, { call: 'chunk', of: 'c', pages: 1, shared: true }],
+    grower: [{ call: 'share', record: 1, pages: 2 }, malloc('a'), malloc('b')],
+    other: [
+      { call: 'share', record: 1, c: 1 },
+      { call: 'large', pages: 2, as: 'd' },
+      { call: 'share', record: 1, c: 2 },
+    ],
+  },
+  moves: [
+    { thread: 'owner', until: 'place.done' },
+    { thread: 'owner', until: 'word.lock' },
+    { thread: 'grower', until: 'place.publish' },
+    { thread: 'grower', until: 'lock.take', fate: 'error' },
+    { thread: 'grower', until: 'pop.tag' },
+    { thread: 'other', until: 'large.commit' },
+    { thread: 'other', until: 'word.unlock' },
+    { thread: 'grower', until: 'pop.tag', fate: 'killed' },
+  ],
+};
+
+/** The record of a block says that a dead thread freed it; a living one is placing it somewhere. */
+export const FREED_BY_THE_DEAD: Witness = {
+  name: 'a record of a block that is an object by now',
+  shape: { ...OBJECTS, quarantine: 0 },
+  scripts: {
+    dead: [malloc('a'), { call: 'free', block: 'a' }, malloc('b', 2)],
+    rescuer: [{ call: 'recover' }],
+    owner: [CONTEXT, { call: 'chunk', of: 'c', c: 1 }],
+  },
+  moves: [
+    { thread: 'dead', until: 'push.untag' },
+    { thread: 'dead', until: 'lock.take', fate: 'killed' },
+    { thread: 'rescuer', until: 'flush.close' },
+    { thread: 'rescuer', until: 'release.spans' },
+    { thread: 'rescuer', until: 'lock.notify' },
+    { thread: 'owner', until: 'pop.top' },
+    { thread: 'owner', until: 'place.own' },
+    { thread: 'rescuer' },
+  ],
+};
+
+export const OBJECT_WITNESSES: readonly Witness[] = [STANDING_INTENT, FREED_BY_THE_DEAD];

@@ -1,0 +1,42 @@
+/**
+ * Locks of objects: a word with its owner's thread word, whoever that is. As objects/word-lock.ts.
+ *
+ * Any thread, in no section: these locks are outside of all those of the heap.
+ *
+ * I1  Who takes a lock from a dead owner has recovered that owner's slot before: an intent over the
+ *     word that the lock guards is settled.
+ * I2  Recovery never waits for one: who has it may itself wait for recovery.
+ */
+
+import { section } from './gate.js';
+import type { Step } from './points.js';
+import { recover } from './recovery.js';
+import { type Thread, waitUntil } from './thread.js';
+import type { World } from './world.js';
+
+/** `words[at]` is the lock. */
+export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): Step<void> {
+  for (;;) {
+    yield 'word.lock';
+    const owner = words[at];
+    if (owner === 0) {
+      words[at] = t.own;
+      return;
+    }
+    yield* waitUntil(t, 'word.wait', () => words[at] !== owner || !w.exists(owner));
+    if (words[at] !== owner) continue;
+    yield 'look.alive';
+    if (w.exists(owner)) continue;
+    if (w.rules.recoverBeforeTakeover) yield* section(w, t, () => recover(w, t));
+    yield 'word.takeover';
+    // Failure: another has taken it over.
+    if (words[at] !== owner) continue;
+    words[at] = t.own;
+    return;
+  }
+}
+
+export function* unlockWord(words: Int32Array, at: number): Step<void> {
+  yield 'word.unlock';
+  words[at] = 0;
+}

@@ -32,6 +32,7 @@ import {
   getStorages,
   getUsedBefore,
   type HeapMemory,
+  isEndedChunk,
   LIVE_CONTEXT,
   loadOwner,
   loadRecord,
@@ -240,7 +241,7 @@ export function checkContexts(
     for (let chunk = 1; chunk <= chunkFrontier; chunk++) {
       const record = recordAt(chunks, chunk);
       const context = loadRecord(i32, record);
-      if (context === 0 || hangs[chunk] !== 0) continue;
+      if (context === 0 || isEndedChunk(context) || hangs[chunk] !== 0) continue;
       const is = `chunk ${chunk} is of context ${context}, and not in its chain`;
       problem('context-record I4', record * 4, is);
     }

@@ -24,6 +24,7 @@ import {
   getIntentOut,
   getIntentWord,
   type HeapMemory,
+  isEndedChunk,
   loadFrontier,
   loadOwner,
   loadRecord,
@@ -87,7 +88,10 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
       problem('chunk-record I1', at, `chunk ${index} is free, and names ${hex(addressOf())}`);
       return;
     }
-    if (stays(() => contextOf() !== 0 && !isContext(contextOf()))) {
+    // Of one that is marked the context has ended: who has its lock gives it back.
+    const isStray = (context: number): boolean =>
+      context !== 0 && !isEndedChunk(context) && !isContext(context);
+    if (stays(() => isStray(contextOf()))) {
       problem('chunk-record I1', at, `chunk ${index} is of context ${contextOf()}, which is none`);
       return;
     }

@@ -61,10 +61,11 @@ export const storageLockWord = (record: WordIndex): WordIndex => (record + LOCK)
 export const storageVersionWord = (record: WordIndex): WordIndex => (record + VERSION) as WordIndex;
 export const storageSerialWord = (record: WordIndex): WordIndex => (record + SERIAL) as WordIndex;
 
-/** Added to a record's context. No heap has so many. */
+/** Added to a record's context: more than any heap has. */
 const ENDED = 1 << 30;
+const ENDED_MAX = ENDED + (1 << 24);
 
-export const isEndedChunk = (context: number): boolean => (context & ENDED) !== 0;
+export const isEndedChunk = (context: number): boolean => context > ENDED && context < ENDED_MAX;
 /** From now on whoever has the record's lock gives it back, or the next one to have it. */
 export const markChunkEnded = (i32: Int32Array, record: WordIndex): void => {
   Atomics.or(i32, record, ENDED);

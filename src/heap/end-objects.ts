@@ -37,7 +37,6 @@ import {
   getParent,
   type HeapMemory,
   isEndedChunk,
-  isMarkedEnded,
   LIVE_CONTEXT,
   loadFrontier,
   loadOwner,
@@ -167,22 +166,23 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
       const record = recordAt(chunks, index);
       const context = loadRecord(i32, record);
       if (context === 0) continue;
-      if (!isEndedChunk(context)) {
-        if (context >= depths.length || depths[context] <= 0) continue;
-        // point: end.mark
-        markChunkEnded(i32, record);
-      }
-      endChunk(record);
+      const isOurs = context < depths.length && depths[context] > 0;
+      if (!isOurs && !isEndedChunk(context)) continue;
+      if (endChunk(record, context) || !isOurs) continue;
+      // point: end.mark
+      markChunkEnded(i32, record);
+      // Its lock may have been let go before the mark was to be seen.
+      endChunk(record, loadRecord(i32, record));
     }
   }
 
-  /** Gives a chunk back that is marked, or leaves that to who has its lock (I3). */
-  function endChunk(record: WordIndex): void {
-    // Plain: it is the slot of a dead thread, or this thread's own.
+  /** Gives a chunk back that says that it is this context's; false where another has its lock (I3). */
+  function endChunk(record: WordIndex, context: number): boolean {
     const owner = loadOwner(i32, geometry.registry, slotIndex);
     // point: end.lock
-    if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return;
-    if (isMarkedEnded(i32, record)) {
+    if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return false;
+    // A marked one may have been given back by another in between.
+    if (loadRecord(i32, record) === context) {
       // Whatever version a dead thread has left, readers find another one that is even.
       const version = storageVersionWord(record);
       addVersion(i32, version, 2 - (loadVersion(i32, version) & 1));
@@ -194,6 +194,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     }
     // point: end.unlock
     releaseStorageLock(i32, record);
+    return true;
   }
 
   /** Takes a storage's lock from a thread that died with it, and was recovered before. */

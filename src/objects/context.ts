@@ -193,11 +193,15 @@ export abstract class Context {
    * @throws HeapError ERR_SHMALLOC_CONTEXT for one that lies below this one, or in another heap
    */
   setParent(parent: Context | null): void {
-    this.requireLive('setParent');
+    this.requireLive('move');
     if (parent !== null) {
       Context.indexOf('setParent', parent, this.#world);
       for (let at: Context | null = parent; at !== null; at = at.#parent) {
-        if (at === this) throw this.error('setParent', `${show(parent.name)} lies below it`);
+        if (at === this) {
+          const other =
+            at === parent ? 'it cannot be its own parent' : `${show(parent.name)} lies below it`;
+          throw this.error('move', other);
+        }
       }
     }
     this.#world.requireHeadroom();
@@ -229,7 +233,7 @@ export abstract class Context {
    * not be reset or deleted in it.
    */
   onReset(callback: () => void): void {
-    this.requireLive('onReset');
+    this.requireLive('register a callback for');
     if (typeof callback !== 'function') {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
@@ -402,7 +406,7 @@ export abstract class Context {
 
   /** What it holds, without its children. Cost: a few ns. */
   stats(): ContextStats {
-    this.requireLive('stats');
+    this.requireLive('measure');
     const { u32 } = this.#world.memory;
     const bytes = getContextBytes(u32, this.at);
     const used =
@@ -413,6 +417,16 @@ export abstract class Context {
       freeBytes: bytes - used + getFreedBytes(u32, this.at),
       objects: getObjects(u32, this.at),
     };
+  }
+
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const what = `Context ${show(this.name)}${this.ident === '' ? '' : ` (${this.ident})`}`;
+    if (this.#life === 'ended' || this.#life === 'released') return `${what}, ${this.#life}`;
+    const { memory } = this.#world;
+    const objects = getObjects(memory.u32, this.at);
+    const bytes = getContextBytes(memory.u32, this.at);
+    return `${what}, ${this.kind}: ${objects} objects in ${bytes} bytes`;
   }
 
   // ---- for the kinds, and for what lives in a context

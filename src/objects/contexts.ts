@@ -103,8 +103,10 @@ export function createContexts(host: Host): Contexts {
     if (index === 0) {
       throw new HeapError(
         'ERR_SHMALLOC_CONTEXT',
-        `cannot create context ${show(name)}: this heap was made for ${geometry.contextCount} ` +
-          'contexts, and all are in use; make it with more `contexts`',
+        `cannot create context ${show(name)}: this heap was made ` +
+          (geometry.contextCount === 0
+            ? 'with `contexts: 0`'
+            : `for ${geometry.contextCount} contexts, and all are in use; make it with more \`contexts\``),
       );
     }
     return wrap(index, parent, name, resolved.ident);

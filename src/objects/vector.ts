@@ -327,6 +327,13 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     this.#engine.delete();
   }
 
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const { elements, shared } = this.handle;
+    const what = `Vector of ${elements}${shared ? ', shared' : ''}`;
+    return this.#home.isLive() ? `${what}: ${this.length} elements` : `${what}, gone`;
+  }
+
   /**
    * Ends a vector in the heap, if it has not ended, for all threads: `using` is for who made it. One
    * in a context goes with the context.

@@ -448,7 +448,7 @@ test('createContext: as many as the heap was made for, an error for one more, an
 
 test('createContext: a heap for no contexts has none, and works', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 0 });
-  t.throws(() => heap.createContext('c'), { ...REFUSED, message: /0 contexts/ });
+  t.throws(() => heap.createContext('c'), { ...REFUSED, message: /contexts: 0/ });
   heap.free_ts(heap.malloc_ts(100));
   t.throws(
     () =>

@@ -44,6 +44,11 @@ const ROLES: readonly Role[] = [
   { part: 'rescue', corpse: { part: 'contexts', point: 'large.reserve' } },
 ];
 
+/** Points that these roles do not come to. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'end.mark': 'takes a third thread, which has the lock of a vector just then: deaths.test.ts',
+};
+
 const BYTES = 8 * 1024 * 1024;
 /** All that a thread frees is held back. */
 const DEBUG = { guard: 16, scribble: true, strict: true, quarantine: BYTES } as const;
@@ -150,6 +155,7 @@ test('a thread terminated at every point: survivors go on, and nothing is lost',
     const n = counts.findIndex((passages) => passages.has(point));
     const role = ROLES[n];
     if (role === undefined) {
+      if (point in ELSEWHERE) continue;
       failures.push(`${point}: no role comes there`);
       continue;
     }

@@ -137,6 +137,8 @@ export interface Blocks {
   contexts: Context[];
   handles: ContextHandle[];
   vectors: VectorHandle[];
+  /** The thread that has set up, and lives on. */
+  main?: Program;
 }
 
 /** A thread that has died at the n-th passage (from 1, the first when not said) of a point. */

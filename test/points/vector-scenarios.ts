@@ -133,7 +133,25 @@ const SCENARIOS: readonly Scenario[] = [
       },
     },
     act: (p) => void p.core.recover(),
-    hits: ['end.mark', 'end.lock', 'end.serial', 'end.unlock'],
+    hits: ['end.lock', 'end.serial', 'end.unlock'],
+  },
+  {
+    name: 'detach with a shared vector that another thread is in the middle of changing',
+    setup(p, blocks) {
+      blocks.main = p;
+    },
+    prepare(p, { main }) {
+      const { layout } = p.lib;
+      const { handle } = make(p, p.context(), true);
+      const header = layout.readVectorHeader(p.core.memory.u32, (handle.address >>> 2) as never);
+      const table = layout.chunkTable(p.core.memory.geometry);
+      const record = layout.recordAt(table, header?.chunk as number);
+      main?.core.objectLocks.acquire(layout.storageLockWord(record));
+    },
+    act: (p) => p.core.detach(),
+    hits: ['end.mark'],
+    // Once it has detached it cannot look after itself.
+    throws: false,
   },
   {
     name: 'recovery of a thread that died when it made a vector',

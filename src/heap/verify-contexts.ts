@@ -105,7 +105,9 @@ export function checkContexts(
   }
 
   function isState(state: number): boolean {
-    return contextPhase(state) !== 0 && contextSlot(state) < geometry.threads;
+    const phase = contextPhase(state);
+    // A released one has no slot.
+    return phase !== 0 && (phase === RELEASED_CONTEXT || contextSlot(state) < geometry.threads);
   }
 
   function checkParent(index: number): void {

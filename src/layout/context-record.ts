@@ -26,11 +26,13 @@
  *     18     nextBytes    of the chunk to come
  *     19     storages     index of the record of the last shared vector's storage
  *     20     keeper       index of the record of the chunk that a reset keeps; 0 = none yet
- *     21..43 freeLists    sets: address of the first freed object, by the logarithm of its size
+ *     21..42 freeLists    sets: address of the first freed object, by the logarithm of its size
+ *     43     hands        counts how often the context was adopted: a handle is good for once
  *     44..53 name         one byte its length, then UTF-8
  *     54..63 ident        the same
  *
- *     state: bits 0-1 phase, bit 2 kind, bits 3-11 slot, bits 12-31 generation (low bits)
+ *     state: bits 0-1 phase, bit 2 kind, bits 3-11 slot (RELEASED: low bits of hands), bits 12-31
+ *     generation (low bits)
  *
  * I1  UNSETTLED: the record is its slot's, being made or ended. LIVE: the context is that of the slot
  *     in the state of its root. RELEASED: a root that nobody owns, to be adopted.
@@ -75,12 +77,13 @@ const NEXT_BYTES = MAX_BYTES + 1;
 const STORAGES = NEXT_BYTES + 1;
 const KEEPER = STORAGES + 1;
 const FREE_LISTS = KEEPER + 1;
-const NAME = 44;
+const HANDS = 43;
+const NAME = HANDS + 1;
 const IDENT = 54;
 export const CONTEXT_RECORD_WORDS = 64;
 
 /** A set's objects have a power of two of bytes, this many lists: from one granule on. */
-export const FREE_LISTS_MAX = NAME - FREE_LISTS;
+export const FREE_LISTS_MAX = HANDS - FREE_LISTS;
 /** The longest object that a list can hold. */
 export const LISTED_BYTES_MAX = 2 ** (GRANULE_SHIFT + FREE_LISTS_MAX - 1);
 
@@ -179,6 +182,8 @@ export const getNextBytes = getter(NEXT_BYTES);
 export const setNextBytes = setter(NEXT_BYTES);
 export const getStorages = getter(STORAGES);
 export const setStorages = setter(STORAGES);
+export const getHands = getter(HANDS);
+export const setHands = setter(HANDS);
 export const getKeeper = getter(KEEPER);
 export const setKeeper = setter(KEEPER);
 
@@ -198,7 +203,7 @@ export function emptyContext(u32: Uint32Array, record: WordIndex): void {
   u32[record + OBJECTS] = 0;
   u32[record + USED_BEFORE] = 0;
   u32[record + FREED_BYTES] = 0;
-  for (let word = record + FREE_LISTS; word < record + NAME; word++) u32[word] = 0;
+  for (let word = record + FREE_LISTS; word < record + HANDS; word++) u32[word] = 0;
 }
 
 /** Makes the chunk from `start` to `end` the current one, empty. Stores alone, as well. */

@@ -15,6 +15,8 @@ export interface ContextHandle {
   readonly heapId: string;
   readonly index: number;
   readonly generation: number;
+  /** How often it had been adopted when it was released: a handle is good for once. */
+  readonly hands: number;
   readonly name: string;
   readonly ident: string;
 }

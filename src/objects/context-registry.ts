@@ -22,6 +22,7 @@ import {
   emptyContext,
   getFirstChild,
   getGeneration,
+  getHands,
   getNextSibling,
   getParent,
   getPrevSibling,
@@ -34,6 +35,7 @@ import {
   setChunkCount,
   setContextBytes,
   setFirstChild,
+  setHands,
   setInitialBytes,
   setKeeper,
   setMaxBytes,
@@ -62,13 +64,14 @@ export interface ContextRegistry {
   /** Gives a root away: it is nobody's then. */
   release(index: ContextIndex): void;
   /** Takes a root that is nobody's; false when it is somebody's, or gone, or another one. */
-  adopt(index: ContextIndex, generation: number): boolean;
+  adopt(index: ContextIndex, generation: number, hands: number): boolean;
   kindOf(index: ContextIndex): ContextType;
   /** The contexts right below one, the last made first. */
   childrenOf(index: ContextIndex): ContextIndex[];
 }
 
 const NONE = 0 as ContextIndex;
+const HANDS_MASK = 0x1ff;
 const encoder = new TextEncoder();
 
 export function createContextRegistry({ core }: Host): ContextRegistry {
@@ -144,18 +147,29 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
   function release(index: ContextIndex): void {
     const record = at(index);
     // point: context.release
-    storeRecord(i32, record, withPhase(loadRecord(i32, record), RELEASED_CONTEXT, slotIndex));
+    storeRecord(
+      i32,
+      record,
+      withPhase(loadRecord(i32, record), RELEASED_CONTEXT, handBits(record)),
+    );
   }
 
-  function adopt(index: ContextIndex, generation: number): boolean {
+  /** Of a released context in the place of the slot, which it has none of. */
+  const handBits = (record: WordIndex): number => getHands(u32, record) & HANDS_MASK;
+
+  function adopt(index: ContextIndex, generation: number, hands: number): boolean {
     const record = at(index);
     const state = loadRecord(i32, record);
     if (contextPhase(state) !== RELEASED_CONTEXT) return false;
-    if (getGeneration(u32, record) !== generation) return false;
-    // Failure: another thread has adopted it. ABA: the state has the low bits of the generation,
-    // which would have to come round between these lines.
+    if (getGeneration(u32, record) !== generation || getHands(u32, record) !== hands) return false;
+    // Failure: another thread has adopted it. ABA: the state has low bits of the generation and of
+    // the hands, which would have to come round between these lines.
     // point: context.adopt
-    return casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex as SlotIndex));
+    if (!casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex as SlotIndex))) {
+      return false;
+    }
+    setHands(u32, record, hands + 1);
+    return true;
   }
 
   function childrenOf(index: ContextIndex): ContextIndex[] {

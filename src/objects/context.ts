@@ -31,6 +31,7 @@ import {
   getEpoch,
   getFreedBytes,
   getGeneration,
+  getHands,
   getObjects,
   getUsedBefore,
 } from '../layout/index.js';
@@ -390,6 +391,7 @@ export abstract class Context {
     }
     this.#world.requireHeadroom();
     if (this.#parent !== null) this.setParent(null);
+    const hands = getHands(this.#world.memory.u32, this.at);
     this.#world.registry.release(this.#index);
     for (const context of subtree) context.#leave('released');
     return {
@@ -397,6 +399,7 @@ export abstract class Context {
       heapId: this.#world.heapId,
       index: this.#index,
       generation: this.#generation,
+      hands,
       name: this.name,
       ident: this.ident,
     };

@@ -13,6 +13,7 @@ import {
   contextPhase,
   contextTable,
   getGeneration,
+  getHands,
   getThreadId,
   type HeapMemory,
   loadFrontier,
@@ -159,7 +160,7 @@ export function createContexts(host: Host): Contexts {
     checkContextHandle(handle, host.heapId, table.count);
     requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
-    if (!registry.adopt(index, handle.generation)) throw refuseAdoption(handle);
+    if (!registry.adopt(index, handle.generation, handle.hands)) throw refuseAdoption(handle);
     const root = wrapStored(index, null);
     // Grows while it is walked.
     const found = [{ index, context: root }];
@@ -188,7 +189,7 @@ export function createContexts(host: Host): Contexts {
     const slot = contextOwner(i32, u32, table, handle.index);
     const owner =
       phase === RELEASED_CONTEXT || slot < 0
-        ? 'another thread was faster'
+        ? 'another thread was faster, and this handle is good for once'
         : `it belongs to thread ${getThreadId(u32, slotRecord(geometry.slots, slot))}`;
     return new HeapError('ERR_SHMALLOC_CONTEXT', `${what}: ${owner}`);
   }
@@ -198,10 +199,17 @@ export function createContexts(host: Host): Contexts {
     const handles: ContextHandle[] = [];
     for (let index = 1 as ContextIndex; index <= loadFrontier(i32, table); index++) {
       const record = registry.at(index);
-      const generation = getGeneration(u32, record);
+      const [generation, hands] = [getGeneration(u32, record), getHands(u32, record)];
       const names = { name: readName(u8, record), ident: readIdent(u8, record) };
       if (contextPhase(loadRecord(i32, record)) !== RELEASED_CONTEXT) continue;
-      handles.push({ kind: 'shmalloc context', heapId: host.heapId, index, generation, ...names });
+      handles.push({
+        kind: 'shmalloc context',
+        heapId: host.heapId,
+        index,
+        generation,
+        hands,
+        ...names,
+      });
     }
     return handles;
   }

@@ -12,6 +12,7 @@ import {
   type Answer,
   DONE,
   GENERATION,
+  HANDS,
   INDEX,
   type RaceTask,
   type Request,
@@ -227,6 +228,7 @@ test('adoptContext: two threads race for each of thousands of contexts, exactly 
     const handle = context.release();
     words[INDEX] = handle.index;
     words[GENERATION] = handle.generation;
+    words[HANDS] = handle.hands;
     Atomics.store(words, ROUND, round);
     Atomics.notify(words, ROUND);
     for (const racer of [0, 1]) {

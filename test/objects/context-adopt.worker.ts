@@ -25,6 +25,7 @@ export interface ServeTask {
 export const ROUND = 0;
 export const INDEX = 1;
 export const GENERATION = 2;
+export const HANDS = 3;
 /** From here: how far each racer is. */
 export const DONE = 4;
 /** From here: how many it won. */
@@ -63,6 +64,7 @@ function race({ words, racer, rounds, heap: handle }: RaceTask): void {
         heapId: handle.id,
         index: words[INDEX] as number,
         generation: words[GENERATION] as number,
+        hands: words[HANDS] as number,
         name: 'prize',
         ident: '',
       });

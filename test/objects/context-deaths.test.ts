@@ -19,7 +19,7 @@ import {
   STRANGE,
   WORDS,
 } from './context-deaths.worker.js';
-import { assertNothingLeft, assertSound, countRecords, releasedIn } from './contexts.js';
+import { assertNothingLeft, assertSound, countRecords } from './contexts.js';
 
 const WORKER = new URL('./context-deaths.worker.js', import.meta.url);
 
@@ -53,7 +53,7 @@ async function round(
   heap.recover();
   t.deepEqual(heap.recover().slots, 0, 'all of the dead were found');
   assertSound(t, heap);
-  const handles = releasedIn(heap);
+  const handles = heap.releasedContexts();
   tally.released += handles.length;
   for (const handle of handles) heap.adoptContext(handle).delete();
   // What a thread had just been given by malloc is its program's, for good.
@@ -110,7 +110,7 @@ test.serial(
       while (Atomics.load(words, STEPS) < before + 3000) await setTimeout(1);
       await worker.terminate();
       heap.recover();
-      handles = releasedIn(heap);
+      handles = heap.releasedContexts();
     }
     const { contexts } = countRecords(heap);
     t.true(contexts >= handles.length);

@@ -42,18 +42,19 @@ export const STEP_NAMES = [
 ] as const;
 /** ... how often the heap was full, ... */
 export const FULL = KINDS + STEP_NAMES.length;
-/** ... and a mailbox of handles: index and generation. */
+/** ... and a mailbox of handles: index, generation, hands. */
 export const MAILS = FULL + 1;
 export const MAIL_COUNT = 8;
-export const WORDS = MAILS + 2 * MAIL_COUNT;
+export const WORDS = MAILS + 3 * MAIL_COUNT;
 
 const CONTEXTS_MAX = 40;
 
 /** Takes a handle out of a mailbox that has one; index 0 = none. */
 function takeMail(words: Int32Array, box: number, heapId: string): ContextHandle {
-  const index = Atomics.exchange(words, MAILS + 2 * box, 0);
-  const generation = words[MAILS + 2 * box + 1] as number;
-  return { kind: 'shmalloc context', heapId, index, generation, name: 'passed', ident: '' };
+  const index = Atomics.exchange(words, MAILS + 3 * box, 0);
+  const generation = words[MAILS + 3 * box + 1] as number;
+  const hands = words[MAILS + 3 * box + 2] as number;
+  return { kind: 'shmalloc context', heapId, index, generation, hands, name: 'passed', ident: '' };
 }
 
 function run({ heap: handle, words, seed }: DeathTask): void {
@@ -117,16 +118,17 @@ function run({ heap: handle, words, seed }: DeathTask): void {
       try {
         context.setParent(random.below(3) === 0 ? null : random.pick(contexts));
       } catch (error) {
-        if (!/lies below/.test((error as Error).message)) throw error;
+        if (!/lies below|own parent/.test((error as Error).message)) throw error;
       }
     },
     release(context) {
       const box = random.below(MAIL_COUNT);
-      const { index, generation } = context.release();
+      const { index, generation, hands } = context.release();
       // Full: then nobody gets to know of it, but for who looks through the heap.
-      if (Atomics.load(words, MAILS + 2 * box) === 0) {
-        words[MAILS + 2 * box + 1] = generation;
-        Atomics.store(words, MAILS + 2 * box, index);
+      if (Atomics.load(words, MAILS + 3 * box) === 0) {
+        words[MAILS + 3 * box + 1] = generation;
+        words[MAILS + 3 * box + 2] = hands;
+        Atomics.store(words, MAILS + 3 * box, index);
       }
       sift();
     },

@@ -3,6 +3,7 @@
  * and the errors of calls that make no sense.
  */
 
+import { inspect } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import {
   type Address,
@@ -457,6 +458,7 @@ test('createContext: a heap for no contexts has none, and works', (t) => {
         heapId: heap.handle.id,
         index: 1,
         generation: 0,
+        hands: 0,
         name: 'c',
         ident: '',
       }),
@@ -464,6 +466,68 @@ test('createContext: a heap for no contexts has none, and works', (t) => {
   );
   t.is(heap.contextOf(100 as Address), undefined);
   assertNothingLeft(t, heap);
+});
+
+test('adoptContext: a handle is good for once, also when the context was released again', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
+  const first = heap.createContext('passed').release();
+  const second = heap.adoptContext(first).release();
+  t.throws(() => heap.adoptContext(first), {
+    code: 'ERR_SHMALLOC_CONTEXT',
+    message: /good for once/,
+  });
+  t.deepEqual(heap.releasedContexts(), [second]);
+  heap.adoptContext(second).delete();
+  t.deepEqual(heap.releasedContexts(), []);
+  assertNothingLeft(t, heap);
+});
+
+test('HeapExhaustedError: says what was asked, and what all contexts of the heap have', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
+  using server = heap.createContext('server');
+  server.createContext('request', { ident: '7', kind: 'set' }).malloc(100);
+  const error = t.throws(() => server.malloc(2 ** 30), { instanceOf: HeapExhaustedError });
+  t.is(error?.bytes, 2 ** 30);
+  t.regex(error?.message ?? '', /^malloc: no room for 1073741824 bytes in context 'server'\n/);
+  t.regex(error?.message ?? '', /^ {2}request \(7\), set: 4096 bytes in 1 chunks; .*1 objects$/m);
+  t.regex(error?.message ?? '', /^Grand total: 4096 bytes in 1 chunks; \d+ free; \d+ used$/m);
+  t.is(server.tryMalloc(2 ** 30), 0 as Address);
+});
+
+test('contextTree, printContexts: all contexts, each below its parent, and the sum', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 200 });
+  using server = heap.createContext('server');
+  for (let n = 0; n < 103; n++) server.createContext('request', { ident: `${n}` });
+  server.malloc(100);
+  const [root, ...others] = heap.contextTree();
+  t.like(root, {
+    name: 'server',
+    level: 1,
+    parent: 0,
+    owner: 0,
+    chunks: 1,
+    bytes: 4096,
+    objects: 1,
+  });
+  t.is(others.length, 103);
+  t.true(others.every(({ level, path }) => level === 2 && path.length === 2));
+  let printed = '';
+  const write = (text: string): void => {
+    printed += text;
+  };
+  heap.printContexts({ write });
+  const lines = printed.trimEnd().split('\n');
+  t.is(lines.length, 1 + 100 + 1 + 1);
+  t.regex(lines[101] ?? '', /^ {2}3 more contexts: /);
+});
+
+test('a context that is printed says what it is and has', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
+  const context = heap.createContext('request', { ident: '42' });
+  context.malloc(1);
+  t.is(inspect(context), "Context 'request' (42), bump: 1 objects in 4096 bytes");
+  context.delete();
+  t.is(inspect(context), "Context 'request' (42), ended");
 });
 
 // ---- withContext

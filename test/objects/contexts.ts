@@ -4,7 +4,7 @@
  */
 
 import type { ExecutionContext } from 'ava';
-import type { ContextHandle, SharedHeap } from 'shmalloc';
+import type { SharedHeap } from 'shmalloc';
 import { hex, OWNED, OWNED_LARGE } from '../../src/base/index.js';
 import {
   chunkTable,
@@ -16,7 +16,6 @@ import {
   getChunkCount,
   getContextBytes,
   getFirstChild,
-  getGeneration,
   getIntentIn,
   getIntentOut,
   getIntentWord,
@@ -30,7 +29,6 @@ import {
   loadFrontier,
   loadRecord,
   RELEASED_CONTEXT,
-  readName,
   recordAt,
   usedSlotRecords,
 } from '../../src/layout/index.js';
@@ -174,21 +172,4 @@ export function assertNothingLeft(t: ExecutionContext, heap: SharedHeap, when = 
   t.deepEqual(countRecords(heap), { contexts: 0, chunks: 0 }, when);
   // What this thread has freed may be in its quarantine, where the heap has one.
   t.is(heap.stats().inUseBytes, heap.verify({ quiet: true }).quarantinedBytes, when);
-}
-
-/** Handles of all contexts that somebody has released, whoever got to know of it. */
-export function releasedIn(heap: SharedHeap): ContextHandle[] {
-  const memory = memoryOf(heap);
-  const { i32, u32, u8 } = memory;
-  const table = contextTable(memory.geometry);
-  return usedRecords(memory, table)
-    .filter((index) => contextPhase(loadRecord(i32, recordAt(table, index))) === RELEASED_CONTEXT)
-    .map((index) => ({
-      kind: 'shmalloc context',
-      heapId: heap.handle.id,
-      index,
-      generation: getGeneration(u32, recordAt(table, index)),
-      name: readName(u8, recordAt(table, index)),
-      ident: '',
-    }));
 }

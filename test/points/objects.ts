@@ -75,20 +75,10 @@ function vectorBlocks({ layout }: Library, { memory }: HeapCore, owned: Set<numb
 /** Ends what nobody has, as somebody who was told of it would. */
 export function endReleased(lib: Library, core: HeapCore): void {
   endVectors(lib, core);
-  const { layout, objects } = lib;
-  const { i32, u32, geometry } = core.memory;
-  const table = layout.contextTable(geometry);
+  const { objects } = lib;
   const host = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
   const contexts = objects.createContexts(host);
-  for (const index of usedContexts(lib, core.memory)) {
-    const record = layout.recordAt(table, index);
-    if (layout.contextPhase(layout.loadRecord(i32, record)) !== layout.RELEASED_CONTEXT) continue;
-    const generation = layout.getGeneration(u32, record);
-    const names = { name: 'test', ident: '' };
-    contexts
-      .adopt({ kind: 'shmalloc context', heapId: HEAP_ID, index, generation, ...names })
-      .delete();
-  }
+  for (const handle of contexts.released()) contexts.adopt(handle).delete();
 }
 
 /** Deletes the vectors of the heap, whoever has made them. */

@@ -148,7 +148,7 @@ export function recoverDead(
     const ended = endObjects(memory, settling, slot);
     if (ended.blocks > 0) blocks += cache.flushDead();
     const runs = freeReserved(memory, locks, pageHeap, slot);
-    // Written before the slot is free: a rescuer that dies here is counted short, nothing worse.
+    // Written before the slot is free: of a rescuer that dies here it is counted twice, nothing worse.
     addRecovered(f64, header, RECOVERED_SLOTS, 1);
     addRecovered(f64, header, RECOVERED_BLOCKS, blocks);
     addRecovered(f64, header, RECOVERED_RUNS, runs);

@@ -90,7 +90,8 @@ for (const [title, bytes, debug] of [
       t.true(contexts > 0, 'the dead had contexts');
       t.true(tally.released > 0, 'and had released some');
       for (const [n, name] of STEP_NAMES.entries()) t.true((words[KINDS + n] as number) > 0, name);
-      t.is(heap.stats().recovery.recoveries, 2 * rounds);
+      // A rescuer that dies on its last step has counted, and so does the next.
+      t.true(heap.stats().recovery.recoveries >= 2 * rounds);
       if (bytes === '3MiB') t.true((words[FULL] as number) > 0, 'the heap was full');
     },
   );

@@ -16,13 +16,7 @@
  *     What a thread had that was recovered before it was marked has nobody to wait for.
  */
 
-import {
-  type Address,
-  HeapCorruptionError,
-  NULL,
-  type SlotIndex,
-  type WordIndex,
-} from '../base/index.js';
+import { type Address, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
   addVersion,
   casStorageLock,
@@ -32,6 +26,7 @@ import {
   contextPhase,
   contextSlot,
   contextTable,
+  endedChunk,
   getEpoch,
   getGeneration,
   getParent,
@@ -127,6 +122,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
 
   function climb(depths: Int32Array, from: number): void {
     const path: number[] = [];
+    let endless = false;
     let at = from;
     while (depths[at] === 0) {
       path.push(at);
@@ -137,14 +133,12 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
       const parent = isLive ? getParent(u32, record) : 0;
       // What another thread is making right now may lie behind what was the frontier.
       if (parent === 0 || parent >= depths.length) break;
-      if (path.length > depths.length) {
-        throw new HeapCorruptionError(
-          `the parents of context ${from} lead nowhere (context-record I2)`,
-        );
-      }
+      // What is ours stands still: a way that does not end is one that a living thread moves about.
+      endless = path.length > depths.length;
+      if (endless) break;
       at = parent;
     }
-    let depth = depths[at] || (isRootOfSlot(at) ? 0 : -1);
+    let depth = endless ? -1 : depths[at] || (isRootOfSlot(at) ? 0 : -1);
     for (let index = path.pop(); index !== undefined; index = path.pop()) {
       if (depth >= 0) depth++;
       depths[index] = depth;
@@ -171,8 +165,9 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
       if (endChunk(record, context) || !isOurs) continue;
       // point: end.mark
       markChunkEnded(i32, record);
-      // Its lock may have been let go before the mark was to be seen.
-      endChunk(record, loadRecord(i32, record));
+      // Its lock may have been let go before the mark was to be seen. Who saw it has given the chunk
+      // back, and the record may be another's by now: that one says something else.
+      endChunk(record, endedChunk(context));
     }
   }
 

@@ -126,11 +126,8 @@ export function createPlacement(
       prepare(c);
       block = calls.reserve(GRANULE_BYTES, bytes, false);
     }
-    if (block === 0) {
-      news.addExhausted(bytes);
-      news.tell();
-      return NULL;
-    }
+    // To tell that is for the caller: it may do with less.
+    if (block === 0) return NULL;
     const blockBytes = calls.reservedBytes(block);
     noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);

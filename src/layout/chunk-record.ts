@@ -66,6 +66,8 @@ const ENDED = 1 << 30;
 const ENDED_MAX = ENDED + (1 << 24);
 
 export const isEndedChunk = (context: number): boolean => context > ENDED && context < ENDED_MAX;
+/** What a record of a context says when it is marked. */
+export const endedChunk = (context: number): number => context | ENDED;
 /** From now on whoever has the record's lock gives it back, or the next one to have it. */
 export const markChunkEnded = (i32: Int32Array, record: WordIndex): void => {
   Atomics.or(i32, record, ENDED);

@@ -51,6 +51,10 @@ export class BumpContext extends Context {
   }
 
   #mallocSlow(size: number, quietly: boolean): Address {
+    return this.telling(() => this.#make(size, quietly));
+  }
+
+  #make(size: number, quietly: boolean): Address {
     requireSize('malloc', size);
     this.requireOpen('allocate in');
     const { memory, chunks } = this.world;

@@ -148,9 +148,11 @@ export abstract class Context {
   calloc(count: number, size: number): Address {
     requireSize('calloc', count);
     requireSize('calloc', size);
-    const address = this.malloc(count * size);
-    clearBytes(this.#world.memory, address, count * size);
-    return address;
+    return this.telling(() => {
+      const address = this.malloc(count * size);
+      clearBytes(this.#world.memory, address, count * size);
+      return address;
+    });
   }
 
   /**
@@ -159,6 +161,12 @@ export abstract class Context {
    * @throws as malloc
    */
   alloc<C extends ViewConstructor>(ArrayType: C, length: number): InstanceType<C> {
+    if (typeof ArrayType?.BYTES_PER_ELEMENT !== 'number') {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        `alloc: give it a typed array's constructor, as Float64Array, got ${show(ArrayType)}`,
+      );
+    }
     requireSize('alloc', length);
     const address = this.calloc(length, ArrayType.BYTES_PER_ELEMENT);
     return viewOf(this.#world.memory, ArrayType, address, length);
@@ -170,7 +178,8 @@ export abstract class Context {
    * @throws as malloc; TypeError ERR_SHMALLOC_INVALID_OPTION for what is no text
    */
   allocString(text: string): Address {
-    return writeString(this.#world.memory, text, (bytes) => this.malloc(bytes));
+    const { memory } = this.#world;
+    return this.telling(() => writeString(memory, text, (bytes) => this.malloc(bytes)));
   }
 
   // ---- the tree
@@ -195,6 +204,12 @@ export abstract class Context {
    */
   setParent(parent: Context | null): void {
     this.requireLive('move');
+    if (parent !== null && !(parent instanceof Context)) {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        `setParent: a parent is a context, or null, got ${show(parent)}`,
+      );
+    }
     if (parent !== null) {
       Context.indexOf('setParent', parent, this.#world);
       for (let at: Context | null = parent; at !== null; at = at.#parent) {
@@ -313,13 +328,15 @@ export abstract class Context {
     try {
       // Nothing new may come below them from now on.
       for (let n = 0; n < all.length; n++) (all[n] as Context).#life = 'ending';
-      for (const context of all) {
-        context.#runCallbacks(errors);
-        // A callback that has made the thread leave the heap has ended it already.
-        if (context.#life !== 'ending') continue;
-        if (context === staying) this.#world.chunks.clear(this.at, true);
-        else context.#close();
-      }
+      this.telling(() => {
+        for (const context of all) {
+          context.#runCallbacks(errors);
+          // A callback that has made the thread leave the heap has ended it already.
+          if (context.#life !== 'ending') continue;
+          if (context === staying) this.#world.chunks.clear(this.at, true);
+          else context.#close();
+        }
+      });
     } finally {
       // No call, not even of an iterator: this may be where the stack ends.
       for (let n = 0; n < all.length; n++) {
@@ -494,8 +511,17 @@ export abstract class Context {
     return new HeapError(code, `cannot ${call} context ${show(this.name)}${ident}: ${problem}`);
   }
 
+  /**
+   * Does what calls the heap. Whoever subscribes to its events is told at the end of that: they may
+   * end this very context.
+   */
+  protected telling<T>(work: () => T): T {
+    return this.#world.host.core.news.telling(work);
+  }
+
   /** The end of an allocation that found no room: throws, or answers 0. */
   protected refuse(call: string, size: number, quietly: boolean): Address {
+    this.#world.host.core.news.addExhausted(size);
     if (quietly) return NULL;
     const ident = this.ident === '' ? '' : ` (${this.ident})`;
     throw new HeapExhaustedError(

@@ -92,6 +92,10 @@ export class SetContext extends Context {
   }
 
   #mallocSlow(size: number, quietly: boolean): Address {
+    return this.telling(() => this.#make(size, quietly));
+  }
+
+  #make(size: number, quietly: boolean): Address {
     requireSize('malloc', size);
     this.requireOpen('allocate in');
     const { chunks } = this.world;
@@ -140,8 +144,11 @@ export class SetContext extends Context {
   free(address: Address): void {
     if (address === 0) return;
     const { extent, request } = this.#look('free', address);
-    if (extent >= OWN_CHUNK) this.#freeOwn(address, extent, request);
-    else this.#list(address, extent);
+    if (extent >= OWN_CHUNK) {
+      this.telling(() => this.#freeOwn(address, extent, request));
+      return;
+    }
+    this.#list(address, extent);
     this.#u32[this.at + OBJECTS]--;
   }
 
@@ -155,6 +162,7 @@ export class SetContext extends Context {
       this.#headers.write(address, this.index, extent, request, LIVE);
       throw error;
     }
+    this.#u32[this.at + OBJECTS]--;
   }
 
   realloc(address: Address, size: number): Address {
@@ -170,10 +178,12 @@ export class SetContext extends Context {
       this.#headers.write(address, this.index, extent, size, LIVE);
       return address;
     }
-    const moved = this.malloc(size);
-    copyBytes(this.world.memory, moved, address, Math.min(size, request));
-    this.free(address);
-    return moved;
+    return this.telling(() => {
+      const moved = this.malloc(size);
+      copyBytes(this.world.memory, moved, address, Math.min(size, request));
+      this.free(address);
+      return moved;
+    });
   }
 
   usableSize(address: Address): number {

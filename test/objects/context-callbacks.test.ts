@@ -3,8 +3,16 @@
  * use contexts in turn, leaves anything half done.
  */
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test, { type ExecutionContext } from 'ava';
-import { type Address, type Context, HeapError, SharedHeap } from 'shmalloc';
+import {
+  type Address,
+  type Context,
+  HEAP_CHANNELS,
+  HeapError,
+  HeapExhaustedError,
+  SharedHeap,
+} from 'shmalloc';
 import { fillPattern, findDamage } from '../helpers.js';
 import { assertNothingLeft, assertSound, countRecords } from './contexts.js';
 
@@ -418,4 +426,47 @@ test('heap.withContext: what the call threw is not lost when a callback throws t
   const fineLater = heap.withContext('c', async (context) => fine(context));
   t.deepEqual(messages(await t.throwsAsync(fineLater, { any: true })), ['callback']);
   assertNothingLeft(t, heap);
+});
+
+// ---- who subscribes to the heap's events
+
+test('events: a subscriber that ends the context which is just growing does not get at the heap', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
+  const greedy = heap.createContext('greedy', { initialBytes: 65_536 });
+  const kept = heap.createContext('kept');
+  let told = 0;
+  const end = (): void => {
+    if (told++ === 0) greedy.delete();
+  };
+  subscribe(HEAP_CHANNELS.exhausted, end);
+  try {
+    const fill = (): void => {
+      while (greedy.malloc(16_000) > 0);
+    };
+    t.throws(fill, { instanceOf: HeapExhaustedError });
+  } finally {
+    unsubscribe(HEAP_CHANNELS.exhausted, end);
+  }
+  t.is(told, 1);
+  t.throws(() => greedy.malloc(64), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
+  t.true(kept.malloc(64) > heap.map().dataStart);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  kept.delete();
+  t.is(heap.stats().inUseBytes, 0);
+});
+
+test('events: exhausted is told when a context refuses, not when a smaller chunk does', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
+  using context = heap.createContext('c', { initialBytes: 65_536 });
+  const sizes: number[] = [];
+  const note = (message: unknown): void => {
+    sizes.push((message as { bytes: number }).bytes);
+  };
+  subscribe(HEAP_CHANNELS.exhausted, note);
+  try {
+    while (context.tryMalloc(1000) > 0);
+    t.deepEqual(sizes, [1000]);
+  } finally {
+    unsubscribe(HEAP_CHANNELS.exhausted, note);
+  }
 });

@@ -1,7 +1,7 @@
 /**
  * Stack headroom: to overflow before anything is half done, and not in the middle of it.
  *
- * Called before locked sections, by heap/gate.ts and sync/mutex.ts. Any thread.
+ * Called before locked sections, by heap/gate.ts and sync/lock-word.ts. Any thread.
  *
  * A caught stack overflow strikes at any call and leaves what was being changed as it was just then
  * (in a locked section: a lock held in 750 of 1,374 cases; with a probe before it in none of 18,000).

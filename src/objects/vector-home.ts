@@ -371,7 +371,7 @@ class StorageHome extends VectorHome {
   }
 }
 
-/** So many creations go by, at least, before a context's storages are looked through. */
+/** So many new records are claimed before a context's storages are looked through. */
 const CREATIONS_BETWEEN_SCANS = 64;
 
 /** Storages of a context of this thread that are empty (I5), as far as is known. */
@@ -440,17 +440,15 @@ function isEmptied({ host, index }: VectorContext, chunk: number): boolean {
   );
 }
 
-/** Looks through all storages of a context: the more there are, the less often. */
+/** Looks through all storages of a context. */
 function findEmptied(context: VectorContext, emptied: Emptied): void {
   const { u32, geometry } = context.host.core.memory;
   const table = chunkTable(geometry);
-  let count = 0;
   let chunk = getStorages(u32, recordAt(contextTable(geometry), context.index));
   for (; chunk !== 0; chunk = getNextChunk(u32, recordAt(table, chunk))) {
     if (isEmptied(context, chunk)) emptied.chunks.push(chunk);
-    count++;
   }
-  emptied.untilScan = Math.max(CREATIONS_BETWEEN_SCANS, count);
+  emptied.untilScan = CREATIONS_BETWEEN_SCANS;
 }
 
 /** A new vector in a context, without a storage. */

@@ -18,7 +18,7 @@ import {
   setVectorLength,
 } from '../layout/index.js';
 import type { Elements } from './vector-elements.js';
-import { badIndex, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
+import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
 import type { VectorHome } from './vector-home.js';
 
 export class OwnVector<T> implements Engine<T> {
@@ -80,6 +80,13 @@ export class OwnVector<T> implements Engine<T> {
     return undefined;
   }
 
+  fromEnd(index: number): T {
+    this.#check('at');
+    const length = getVectorLength(this.#u32, this.#header);
+    if (length + index < 0) throw beforeFirst(index, length);
+    return this.#read(getVectorData(this.#u32, this.#header), length + index);
+  }
+
   set(index: number, value: T): void {
     if (!this.#isAnyNumber || typeof value !== 'number') this.#elements.check('Vector.set', value);
     const u32 = this.#u32;
@@ -136,10 +143,12 @@ export class OwnVector<T> implements Engine<T> {
   #pushGrowing(value: T): number {
     this.#check('push');
     const length = getVectorLength(this.#u32, this.#header);
+    // It may be a view of the storage that goes.
+    const kept = this.#elements.keep(value);
     // News is told when the element is in: who hears it may push as well.
     return this.#core.news.telling(() => {
       this.#grow('push', length + 1);
-      this.#write(getVectorData(this.#u32, this.#header), length, value);
+      this.#write(getVectorData(this.#u32, this.#header), length, kept);
       setVectorLength(this.#u32, this.#header, length + 1);
       return length + 1;
     });
@@ -153,7 +162,9 @@ export class OwnVector<T> implements Engine<T> {
     const length = getVectorLength(u32, header);
     if (!isIndex(index) || index > length) throw badIndex('insert', index, length, true);
     if (index === length) return this.push(value);
-    return this.#core.news.telling(() => this.#insertBefore(index, value, length));
+    // It may be a view of what is moved.
+    const kept = this.#elements.keep(value);
+    return this.#core.news.telling(() => this.#insertBefore(index, kept, length));
   }
 
   #insertBefore(index: number, value: T, length: number): number {

@@ -14,7 +14,11 @@
  * I3  Numbers are written by one store. A record of bytes goes into the spare element first, and redo
  *     says where to: who dies in the middle of the copy has it finished by the next owner.
  * I4  Nothing of the program runs under the lock, and no news is told (heap/news.ts I1).
- * I5  A vector that has ended is touched no more: who has the lock looks, who has read looks after.
+ * I5  A vector that has ended is touched no more, its lock included: its memory may be another's. Who
+ *     wants the lock looks before, and again when it has it; who reads looks when it has the address of
+ *     the storage, before it believes a length, and when it has read.
+ * I6  A version that is odd, or a redo, is repaired by whoever has the lock next, however it got it: a
+ *     dead owner's lock may have been taken over by somebody who has nothing to do with the vector.
  */
 
 import type { Address, WordIndex } from '../base/index.js';
@@ -33,7 +37,7 @@ import {
   writeStorageHead,
 } from '../layout/index.js';
 import type { Elements } from './vector-elements.js';
-import { badIndex, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
+import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
 import type { VectorHome } from './vector-home.js';
 
 /** A reader that has found the vector moving so many times waits for the lock. */
@@ -78,9 +82,10 @@ export class SharedVector<T> implements Engine<T> {
   get(index: number): T {
     const i32 = this.#i32;
     if (index >>> 0 !== index) throw badIndex('get', index, this.length());
-    for (let reads = 0; reads < READS_MAX && this.#home.isLive(); reads++) {
+    for (let reads = 0; reads < READS_MAX; reads++) {
       const version = loadVersion(i32, this.#versionWord);
       const data = loadStorage(i32, this.#dataWord);
+      if (!this.#home.isLive()) break;
       if ((version & 1) !== 0 || data === 0) continue;
       // What it says may be of a block that is not the storage any more, and is looked at after.
       if (index >= loadStoredLength(i32, data)) break;
@@ -102,6 +107,7 @@ export class SharedVector<T> implements Engine<T> {
     for (let reads = 0; reads < READS_MAX; reads++) {
       const version = loadVersion(i32, this.#versionWord);
       const data = loadStorage(i32, this.#dataWord);
+      if (!this.#home.isLive()) throw this.#home.ended('get');
       if ((version & 1) === 0 && data !== 0) {
         // What it says may be of a block that is not the storage any more, and is looked at after.
         const isThere = isSound && index < loadStoredLength(i32, data);
@@ -111,13 +117,23 @@ export class SharedVector<T> implements Engine<T> {
           throw this.#home.ended('get');
         }
       }
-      if (!this.#home.isLive()) throw this.#home.ended('get');
     }
     return this.#change('get', (data) =>
       isSound && index < loadStoredLength(i32, data)
         ? this.#elements.read(data + this.#head, index)
         : undefined,
     );
+  }
+
+  /** Length and element are of one moment. */
+  fromEnd(index: number): T {
+    let length = 0;
+    const value = this.#consistent('at', READS_MAX, (data, count) => {
+      length = count;
+      return count + index >= 0 ? this.#elements.read(data + this.#head, count + index) : undefined;
+    });
+    if (value === undefined) throw beforeFirst(index, length);
+    return value;
   }
 
   #isSame(version: number, data: Address): boolean {
@@ -132,13 +148,13 @@ export class SharedVector<T> implements Engine<T> {
   #consistent<R>(asked: string, reads: number, read: (data: Address, length: number) => R): R {
     const i32 = this.#i32;
     for (let n = 0; n < reads; n++) {
-      if (!this.#home.isLive()) throw this.#home.ended(asked);
       const version = loadVersion(i32, this.#versionWord);
       const data = loadStorage(i32, this.#dataWord);
+      if (!this.#home.isLive()) throw this.#home.ended(asked);
       if ((version & 1) !== 0 || data === 0) continue;
       const length = loadStoredLength(i32, data);
       // Before it is believed: nobody shall read as many elements as some other block says.
-      if (!this.#isSame(version, data)) continue;
+      if (!this.#isSame(version, data) || !this.#home.isLive()) continue;
       const found = read(data, length);
       if (this.#isSame(version, data) && this.#home.isLive()) return found;
     }
@@ -172,17 +188,27 @@ export class SharedVector<T> implements Engine<T> {
 
   /** Takes the lock of a vector that is live and whole; its storage. */
   #enter(asked: string): Address {
-    // To take over is to have looked for stack enough for a repair.
-    if (this.#core.objectLocks.acquire(this.#lockWord) === 'taken over') this.#repair();
-    let isLive = false;
+    // I5: where it is not, there may be no lock any more.
+    if (!this.#home.isLive()) throw this.#home.ended(asked);
+    const isTakenOver = this.#core.objectLocks.acquire(this.#lockWord) === 'taken over';
+    let isEntered = false;
     try {
-      const data = loadStorage(this.#i32, this.#dataWord);
-      isLive = this.#home.isLive();
-      if (isLive) return data;
+      if (this.#home.isLive()) {
+        const data = loadStorage(this.#i32, this.#dataWord);
+        if (isTakenOver || this.#isHalfDone(data)) this.#repair(data);
+        isEntered = true;
+        return data;
+      }
     } finally {
-      if (!isLive) this.#leave();
+      if (!isEntered) this.#leave();
     }
     throw this.#home.ended(asked);
+  }
+
+  /** I6. */
+  #isHalfDone(data: Address): boolean {
+    if ((loadVersion(this.#i32, this.#versionWord) & 1) !== 0) return true;
+    return data !== 0 && getRedo(this.#i32, data) !== 0;
   }
 
   #leave(): void {
@@ -191,10 +217,9 @@ export class SharedVector<T> implements Engine<T> {
   }
 
   /** Finishes what a dead owner was at. Its storage is the new one or the old one, and whole. */
-  #repair(): void {
+  #repair(data: Address): void {
     const i32 = this.#i32;
-    const data = loadStorage(i32, this.#dataWord);
-    if (data !== 0 && this.#home.isLive()) {
+    if (data !== 0) {
       const redo = getRedo(i32, data);
       if (redo !== 0) {
         this.#copySpare(data, redo - 1);
@@ -239,14 +264,17 @@ export class SharedVector<T> implements Engine<T> {
   /** Under the lock: puts a value at the end, after growth where that has to be. */
   #append(asked: string, storage: Address, value: T): number {
     let data = storage;
+    let kept = value;
     const length = loadStoredLength(this.#i32, data);
     const capacity = getStoredCapacity(this.#u32, data);
     if (length >= capacity) {
       const copy = this.#copyOf(length);
+      // It may be a view of the storage that goes.
+      kept = this.#elements.keep(value);
       this.#grow(asked, capacity, length + 1, (count) => this.#rebuild(count, length, copy));
       data = loadStorage(this.#i32, this.#dataWord);
     }
-    this.#elements.write(data + this.#head, length, value);
+    this.#elements.write(data + this.#head, length, kept);
     // point: vector.append
     storeStoredLength(this.#i32, data, length + 1);
     return length + 1;

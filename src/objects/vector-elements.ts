@@ -49,6 +49,8 @@ export interface Elements<T> {
   /** Element `index` of those that begin at `start`. */
   read(start: number, index: number): T;
   write(start: number, index: number, value: T): void;
+  /** The value, also when the memory that it may be a view of has changed. */
+  keep(value: T): T;
   view(start: number, length: number): ArrayBufferView;
 }
 
@@ -172,6 +174,10 @@ abstract class Scalars<T extends number | bigint> implements Elements<T> {
     this.all[(start >>> this.shift) + index] = value;
   }
 
+  keep(value: T): T {
+    return value;
+  }
+
   view(start: number, length: number): ArrayBufferView {
     return viewOf(this.#memory, this.ArrayType, start as Address, length);
   }
@@ -212,6 +218,14 @@ class Addresses extends Scalars<number> {
   }
 }
 
+const lengthGetter = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'length',
+)?.get as () => number;
+
+/** As many elements as are copied from it: what a class of its own says of itself may be wrong. */
+const trueLength = (array: Uint8Array): number => lengthGetter.call(array);
+
 /** Records of bytes. They are copied in and out. */
 class Records implements Elements<Uint8Array> {
   readonly stride: number;
@@ -228,8 +242,10 @@ class Records implements Elements<Uint8Array> {
   }
 
   check(asked: string, value: unknown): void {
-    if (value instanceof Uint8Array && value.length === this.stride) return;
-    const got = value instanceof Uint8Array ? `one of ${value.length}` : show(value);
+    const isOne = ArrayBuffer.isView(value) && value instanceof Uint8Array;
+    const length = isOne ? trueLength(value) : -1;
+    if (length === this.stride) return;
+    const got = isOne ? `one of ${length}` : show(value);
     throw typeError(
       'ERR_SHMALLOC_VECTOR',
       `${asked}: an element of this vector is a Uint8Array of ${this.stride} bytes, got ${got}`,
@@ -243,6 +259,10 @@ class Records implements Elements<Uint8Array> {
 
   write(start: number, index: number, value: Uint8Array): void {
     this.#memory.u8.set(value, start + index * this.stride);
+  }
+
+  keep(value: Uint8Array): Uint8Array {
+    return new Uint8Array(value);
   }
 
   view(start: number, length: number): ArrayBufferView {

@@ -14,6 +14,8 @@ export interface Engine<T> {
   get(index: number): T;
   /** An element; undefined where there is none. */
   peek(index: number): T | undefined;
+  /** An element by a whole number below 0, counted from the end. @throws RangeError */
+  fromEnd(index: number): T;
   set(index: number, value: T): void;
   /** The new length. */
   push(value: T): number;
@@ -83,6 +85,13 @@ export function badIndex(asked: string, index: unknown, length: number, last = f
         : `is not below the length ${length}`;
   return rangeError('ERR_SHMALLOC_VECTOR', `Vector.${asked}: index ${show(index)} ${wrong}`);
 }
+
+/** The same of one that was counted from the end. */
+export const beforeFirst = (index: number, length: number): Error =>
+  rangeError(
+    'ERR_SHMALLOC_VECTOR',
+    `Vector.at: index ${index} is before the first of ${length} elements`,
+  );
 
 export const isIndex = (index: unknown): index is number =>
   typeof index === 'number' && index >>> 0 === index;

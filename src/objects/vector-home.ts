@@ -15,6 +15,10 @@
  *     dies while others are in the middle of a push. So what they all change is in the chunk record,
  *     which is never anybody's memory, and its block is given back under the vector's lock only: by who
  *     ends the context, or by who holds the lock just then (layout/chunk-record.ts, bit 30).
+ * I4  For the same reason nobody but the context's owner writes the header of a shared vector in a
+ *     context, also to delete it: that its record has another serial says that it is gone.
+ * I5  The record of one that was deleted stays in its context's chain of storages, empty: serial and
+ *     address 0, its lock free. The context's owner, and nobody else, puts another vector there.
  */
 
 import { type Address, HeapError, HeapExhaustedError, hex, type WordIndex } from '../base/index.js';
@@ -24,11 +28,17 @@ import {
   chunkTable,
   chunkWord,
   clearVector,
+  contextOwner,
   contextTable,
   epochWord,
   generationWord,
+  getChunkAddress,
+  getNextChunk,
+  getStorages,
   getVectorData,
   isMarkedEnded,
+  loadRecord,
+  loadStorageLock,
   nurseryWord,
   recordAt,
   SHARED_VECTOR,
@@ -289,8 +299,14 @@ class ContextHome extends VectorHome {
 
 class StorageHome extends VectorHome {
   readonly #record: WordIndex;
+  readonly #context: VectorContext | undefined;
 
-  constructor(host: Host, header: WordIndex, fields: VectorFields) {
+  constructor(
+    host: Host,
+    header: WordIndex,
+    fields: VectorFields,
+    context: VectorContext | undefined,
+  ) {
     const record = recordAt(chunkTable(host.core.memory.geometry), fields.chunk);
     const word = storageSerialWord(record);
     super(
@@ -302,6 +318,7 @@ class StorageHome extends VectorHome {
       [fields.serial, fields.serial, fields.serial],
     );
     this.#record = record;
+    this.#context = context;
   }
 
   replace(bytes: number, fill: Fill): Address {
@@ -312,12 +329,34 @@ class StorageHome extends VectorHome {
 
   end(): void {
     const { core } = this.host;
-    const { u32 } = core.memory;
-    clearVector(u32, this.header);
     clearStorage(this.host, this.#record);
     if (core.objectLocks.isMine(this.lockWord)) core.objectLocks.release(this.lockWord);
     this.released();
-    // The record stays the context's, with nothing in it, until that ends.
+    if (this.#isOwners()) this.#endOwn();
+  }
+
+  /** Is the context still the one that the vector was made in, and this thread's? (I4) */
+  #isOwners(): boolean {
+    const { memory, slotIndex } = this.host.core;
+    const { i32, u32, geometry } = memory;
+    const { context, generation, epoch } = this.fields;
+    const table = contextTable(geometry);
+    const record = recordAt(table, context);
+    if (u32[generationWord(record)] !== generation || u32[epochWord(record)] !== epoch)
+      return false;
+    return contextOwner(i32, u32, table, context) === slotIndex;
+  }
+
+  #endOwn(): void {
+    const { host, header, fields } = this;
+    clearVector(host.core.memory.u32, header);
+    rememberEmptied(host, fields);
+    if (this.#context?.kind !== 'set') return;
+    try {
+      this.#context.free(this.address);
+    } catch {
+      // By a Context that has given it away and got it back as another one: it goes with the context.
+    }
   }
 
   released(): void {
@@ -332,6 +371,86 @@ class StorageHome extends VectorHome {
   }
 }
 
+/** So many new records are claimed before a context's storages are looked through. */
+const CREATIONS_BETWEEN_SCANS = 64;
+
+/** Storages of a context of this thread that are empty (I5), as far as is known. */
+interface Emptied {
+  readonly generation: number;
+  readonly epoch: number;
+  readonly chunks: number[];
+  /** So many new records may be claimed before the others are looked through. */
+  untilScan: number;
+}
+
+/** For each thread's way to a heap: by the indexes of its contexts. */
+const emptiedOf = new WeakMap<Host, Map<number, Emptied>>();
+
+/** What is known of a context; of an earlier epoch of it nothing is. */
+function emptiedIn(host: Host, context: number, generation: number, epoch: number): Emptied {
+  const byContext = emptiedOf.get(host) ?? new Map<number, Emptied>();
+  emptiedOf.set(host, byContext);
+  let emptied = byContext.get(context);
+  if (emptied?.generation !== generation || emptied.epoch !== epoch) {
+    emptied = { generation, epoch, chunks: [], untilScan: CREATIONS_BETWEEN_SCANS };
+    byContext.set(context, emptied);
+  }
+  return emptied;
+}
+
+function rememberEmptied(host: Host, { context, generation, epoch, chunk }: VectorFields): void {
+  emptiedIn(host, context, generation, epoch).chunks.push(chunk);
+}
+
+/** A record for the storage of a new vector: one that is empty, or another one; 0 = none free. */
+function takeStorage(context: VectorContext): number {
+  const { host, index, generation } = context;
+  const emptied = emptiedIn(host, index, generation, context.epoch());
+  const known = takeEmptied(context, emptied);
+  if (known !== 0) return known;
+  // Other threads may have deleted some.
+  if (emptied.untilScan-- <= 0) {
+    findEmptied(context, emptied);
+    const found = takeEmptied(context, emptied);
+    if (found !== 0) return found;
+  }
+  const added = context.addStorage();
+  if (added !== 0) return added;
+  findEmptied(context, emptied);
+  return takeEmptied(context, emptied);
+}
+
+function takeEmptied(context: VectorContext, { chunks }: Emptied): number {
+  // What is known may be out of date, where the context was another thread's for a while.
+  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
+    if (isEmptied(context, chunk)) return chunk;
+  }
+  return 0;
+}
+
+function isEmptied({ host, index }: VectorContext, chunk: number): boolean {
+  const { i32, u32, geometry } = host.core.memory;
+  const record = recordAt(chunkTable(geometry), chunk);
+  // The lock first: who deletes it has it until all the rest is so.
+  return (
+    loadStorageLock(i32, record) === 0 &&
+    loadRecord(i32, record) === index &&
+    u32[storageSerialWord(record)] === 0 &&
+    getChunkAddress(u32, record) === 0
+  );
+}
+
+/** Looks through all storages of a context. */
+function findEmptied(context: VectorContext, emptied: Emptied): void {
+  const { u32, geometry } = context.host.core.memory;
+  const table = chunkTable(geometry);
+  let chunk = getStorages(u32, recordAt(contextTable(geometry), context.index));
+  for (; chunk !== 0; chunk = getNextChunk(u32, recordAt(table, chunk))) {
+    if (isEmptied(context, chunk)) emptied.chunks.push(chunk);
+  }
+  emptied.untilScan = CREATIONS_BETWEEN_SCANS;
+}
+
 /** A new vector in a context, without a storage. */
 export function makeInContext(context: VectorContext, type: number, stride: number): VectorHome {
   const { host, index, generation } = context;
@@ -341,7 +460,7 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
   const header = (address >>> 2) as WordIndex;
   let chunk = 0;
   if ((type & SHARED_VECTOR) !== 0) {
-    chunk = context.addStorage();
+    chunk = takeStorage(context);
     if (chunk === 0) {
       if (context.kind === 'set') context.free(address);
       throw new HeapError(
@@ -363,7 +482,7 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
   writeVectorHeader(memory.u32, header, fields);
   if (chunk === 0) return new ContextHome(host, header, fields, context);
   memory.u32[storageSerialWord(recordAt(chunkTable(memory.geometry), chunk))] = fields.serial;
-  return new StorageHome(host, header, fields);
+  return new StorageHome(host, header, fields, context);
 }
 
 /** The home of a vector that is there already. */
@@ -377,5 +496,5 @@ export function homeOf(
   const inIt = context?.index === fields.context ? context : undefined;
   return fields.chunk === 0
     ? new ContextHome(host, header, fields, inIt)
-    : new StorageHome(host, header, fields);
+    : new StorageHome(host, header, fields, inIt);
 }

@@ -50,6 +50,9 @@ export interface VectorOptions {
  * there, and what was half done is done or was never begun. A shared vector is not to be used any more
  * once another thread has deleted it, or has ended its context.
  *
+ * After `heap.detach()` a vector is not to be used. That is an error where a call takes a lock or calls
+ * the heap; the short calls of one that is not shared do not look, and go on within its capacity.
+ *
  * @example
  * ```ts
  * import { SharedHeap, Vector } from 'shmalloc';
@@ -169,14 +172,8 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    */
   at(index: number): T {
     if (index >= 0) return this.get(index);
-    const length = this.length;
-    const value = this.#engine.peek(length + index);
-    if (value !== undefined) return value;
-    if (!Number.isInteger(index)) throw badIndex('at', index, length);
-    throw rangeError(
-      'ERR_SHMALLOC_VECTOR',
-      `Vector.at: index ${index} is before the first of ${length} elements`,
-    );
+    if (!Number.isInteger(index)) throw badIndex('at', index, this.length);
+    return this.#engine.fromEnd(index);
   }
 
   /**

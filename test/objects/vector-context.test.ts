@@ -86,6 +86,59 @@ test('Vector in a context: attached by the heap it has all but growth', (t) => {
   assertEmpty(t, heap);
 });
 
+for (const kind of ['bump', 'set'] as const) {
+  for (const deleter of ['its owner', 'another thread'] as const) {
+    const title = `shared Vector in a ${kind}: ${deleter} deletes many, and the heap stays as it is`;
+    test(title, async (t) => {
+      using heap = SharedHeap.create({ size: '16MiB' });
+      const words = new Int32Array(new SharedArrayBuffer(64));
+      const other = new Worker(new URL('./vector.worker.js', import.meta.url), {
+        workerData: { heap: heap.handle, task: { act: 'delete-all', seed: 0, words } },
+      });
+      t.teardown(() => other.terminate());
+      const context = heap.createContext('vectors', { kind });
+      const kept = Vector.create(context, Float64Array, { shared: true });
+      kept.push(5);
+      const { objects } = context.stats();
+      for (let round = 0; round < 300; round++) {
+        const vectors: Vector[] = [];
+        for (let n = 0; n < 100; n++) {
+          const vector = Vector.create(context, Float64Array, { shared: true });
+          vector.push(n);
+          vectors.push(vector);
+        }
+        const handles = vectors.map((vector) => vector.handle);
+        if (deleter === 'its owner') for (const vector of vectors) vector.delete();
+        else {
+          const header = (handles[0] as VectorHandle).address >>> 2;
+          const before = [...heap.u32.subarray(header, header + 16)];
+          other.postMessage(handles);
+          t.is(await nextMessage(other), handles.length);
+          // The owner might have died meanwhile, and the memory be another's.
+          t.deepEqual([...heap.u32.subarray(header, header + 16)], before);
+        }
+        const gone = vectors[round % 100] as Vector;
+        t.throws(() => gone.push(1), ENDED);
+        t.throws(() => gone.get(0), ENDED);
+        t.throws(() => Vector.attach(heap, gone.handle));
+      }
+      if (kind === 'set' && deleter === 'its owner') t.is(context.stats().objects, objects);
+      t.deepEqual(kept.toArray(), [5]);
+      t.is(heap.createContext('another').alloc(Int8Array, 10).length, 10);
+      context.reset();
+      const next = Vector.create(context, Float64Array, { shared: true });
+      next.push(6);
+      t.throws(() => kept.get(0), ENDED);
+      t.is(next.get(0), 6);
+      context.delete();
+      const over = ended(other);
+      other.postMessage([]);
+      await over;
+      t.deepEqual(heap.verify({ quiet: true }).problems, []);
+    });
+  }
+}
+
 test('Vector: what a thread has in contexts and was making ends when it detaches', (t) => {
   const keeper = SharedHeap.create({ size: '16MiB' });
   const { handle } = keeper;

@@ -224,6 +224,28 @@ test.serial(
   },
 );
 
+test.serial(
+  'shared Vector: there is a last element while others push and pop behind it',
+  async (t) => {
+    using heap = SharedHeap.create({ size: '16MiB' });
+    const vector = Vector.create(heap, Float64Array, { shared: true, capacity: 64 });
+    vector.push(0);
+    const words = newWords(8);
+    const worker = start(heap, { act: 'push-and-pop', seed: 1, words, vector: vector.handle });
+    const end = ended(worker);
+    await allReady(words, 1);
+    let wrong = 0;
+    const until = performance.now() + 1000;
+    while (performance.now() < until) if (vector.at(-1) > 1) wrong++;
+    Atomics.store(words, GO, 1);
+    await end;
+    t.is(wrong, 0);
+    t.is(vector.at(-1), 0);
+    vector.delete();
+    assertEmpty(t, heap);
+  },
+);
+
 test.serial('Vector: one that is not shared goes from thread to thread', async (t) => {
   using heap = SharedHeap.create({ size: '64MiB' });
   const vector = Vector.create(heap, Float64Array);

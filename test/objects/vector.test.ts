@@ -468,3 +468,108 @@ test('Vector: the words of a header far up in the heap are found', (t) => {
   heap.free_ts(low);
   assertEmpty(t, heap);
 });
+
+test('shared Vector: what is called after its end leaves the memory that it had alone', (t) => {
+  using heap = SharedHeap.create({ size: '16MiB' });
+  const vector = Vector.create(heap, Float64Array, { shared: true });
+  const { address } = vector.handle;
+  vector.delete();
+  const held: Address[] = [];
+  while (held.at(-1) !== address && held.length < 1000) held.push(heap.malloc_ts(64));
+  t.true(held.at(-1) === address, 'its memory is in use again');
+  const words = heap.u32.subarray(address >>> 2, (address >>> 2) + 16);
+  for (const garbage of [0, 6, 7, 0x1000, 0x12345678, 0xfffffff0]) {
+    words.fill(garbage);
+    const calls: (() => unknown)[] = [
+      () => vector.push(1),
+      () => vector.pop(),
+      () => vector.get(0),
+      () => vector.at(-1),
+      () => vector.set(0, 1),
+      () => vector.insert(0, 1),
+      () => vector.remove(0),
+      () => vector.length,
+      () => vector.capacity,
+      () => vector.clear(),
+      () => vector.reserve(100),
+      () => vector.shrink(),
+      () => vector.toArray(),
+      () => vector.view(),
+      () => [...vector],
+      () => vector.delete(),
+    ];
+    for (const call of calls) {
+      t.throws(call, { ...CODED, message: /was deleted/ }, `${garbage}: ${call}`);
+      t.true(
+        words.every((word) => word === garbage),
+        `${garbage}: ${call}`,
+      );
+    }
+  }
+  for (const block of held) heap.free_ts(block);
+  assertEmpty(t, heap);
+});
+
+test('shared Vector: what is half done is finished, whoever has taken over the lock before', (t) => {
+  using heap = SharedHeap.create({ size: '16MiB' });
+  const vector = Vector.create(heap, { bytes: 32 }, { shared: true });
+  vector.push(new Uint8Array(32).fill(1));
+  // As a thread that died in the middle of set(0, ...) leaves it; its lock is free again already.
+  const header = vector.handle.address >>> 2;
+  const data = heap.u32[header + 3];
+  heap.u8.fill(2, data + 16, data + 48);
+  heap.u32[(data >>> 2) + 1] = 1;
+  heap.u32[header + 5]++;
+  heap.u8.fill(2, data + 48, data + 64);
+  vector.push(new Uint8Array(32).fill(3));
+  t.deepEqual(vector.get(0), new Uint8Array(32).fill(2));
+  t.is(heap.u32[(data >>> 2) + 1], 0);
+  t.is(heap.u32[header + 5] & 1, 0);
+  vector.delete();
+  assertEmpty(t, heap);
+});
+
+both('Vector of bytes: a value that lies about its length is not taken', (t, shared) => {
+  class Liar extends Uint8Array {
+    override get length(): number {
+      return 7;
+    }
+  }
+  using heap = SharedHeap.create({ size: '16MiB' });
+  const vector = Vector.create(heap, { bytes: 7 }, { shared });
+  vector.push(new Uint8Array(7));
+  const long = new Liar(4096);
+  for (const call of [
+    () => vector.push(long),
+    () => vector.set(0, long),
+    () => vector.insert(0, long),
+  ]) {
+    t.throws(call, { instanceOf: TypeError, ...CODED, message: /got one of 4096/ });
+  }
+  t.throws(() => vector.push(Object.create(Uint8Array.prototype)), {
+    instanceOf: TypeError,
+    ...CODED,
+  });
+  t.is(vector.push(new Liar(7)), 2);
+  vector.delete();
+  assertEmpty(t, heap);
+});
+
+both("Vector of bytes: a value may be a view of the vector's own elements", (t, shared) => {
+  using heap = SharedHeap.create({ size: '16MiB', debug: { scribble: true } });
+  const vector = Vector.create(heap, { bytes: 64 }, { shared });
+  const of = (n: number): Uint8Array => new Uint8Array(64).fill(n);
+  for (let n = 0; n < 4; n++) vector.push(of(n));
+  const bytesOf = (index: number): Uint8Array =>
+    (vector.view() as Uint8Array).subarray(index * 64, index * 64 + 64);
+  vector.insert(0, bytesOf(1));
+  t.deepEqual(vector.toArray(), [1, 0, 1, 2, 3].map(of));
+  while (vector.length < vector.capacity) vector.push(of(9));
+  vector.push(bytesOf(4));
+  t.deepEqual(vector.at(-1), of(3), 'pushed when it had to grow');
+  while (vector.length < vector.capacity) vector.push(of(9));
+  vector.insert(1, bytesOf(4));
+  t.deepEqual(vector.get(1), of(3), 'inserted when it had to grow');
+  vector.delete();
+  assertEmpty(t, heap);
+});

@@ -8,7 +8,14 @@ import { type HeapHandle, SharedHeap, Vector, type VectorHandle } from 'shmalloc
 import { Random } from '../helpers.js';
 
 export interface VectorTask {
-  readonly act: 'push' | 'churn' | 'records' | 'own-context' | 'push-until-ended';
+  readonly act:
+    | 'push'
+    | 'push-and-pop'
+    | 'churn'
+    | 'records'
+    | 'own-context'
+    | 'delete-all'
+    | 'push-until-ended';
   readonly seed: number;
   readonly vector?: VectorHandle;
   /** How many pushes. */
@@ -47,6 +54,18 @@ function push({ heap, task }: Life): void {
   Atomics.notify(words, READY);
   Atomics.wait(words, GO, 0);
   for (let n = 0; n < count; n++) vector.push(taggedValue(seed, n));
+}
+
+/** Pushes and pops at the end until told to end. */
+function pushAndPop({ heap, task }: Life): void {
+  const { words } = task;
+  const vector = attach<number>(heap, task);
+  Atomics.add(words, READY, 1);
+  Atomics.notify(words, READY);
+  while (Atomics.load(words, GO) === 0) {
+    vector.push(vector.length);
+    vector.pop();
+  }
 }
 
 /** Pushes, inserts, removes, grows and shrinks for ever. */
@@ -101,6 +120,15 @@ function ownContext({ heap }: Life): void {
   for (;;) vector.push(3);
 }
 
+/** Deletes the vectors of each message, and says how many; the end is one with none. */
+function deleteAll({ heap }: Life): void {
+  parentPort?.on('message', (handles: VectorHandle[]) => {
+    for (const handle of handles) Vector.attach(heap, handle).delete();
+    if (handles.length === 0) parentPort?.close();
+    else parentPort?.postMessage(handles.length);
+  });
+}
+
 function pushUntilEnded({ heap, task }: Life): void {
   const { words } = task;
   const vector = attach<number>(heap, task);
@@ -120,9 +148,11 @@ function pushUntilEnded({ heap, task }: Life): void {
 
 const acts = {
   push,
+  'push-and-pop': pushAndPop,
   churn,
   records,
   'own-context': ownContext,
+  'delete-all': deleteAll,
   'push-until-ended': pushUntilEnded,
 };
 

@@ -200,7 +200,7 @@ export class OwnVector<T> implements Engine<T> {
     this.#check('reserve');
     if (capacity <= getVectorCapacity(this.#u32, this.#header)) return;
     const isDone = this.#core.news.telling(() => this.#resize(capacity));
-    if (!isDone) throw exhausted('reserve', capacity, this.#bytesOf(capacity));
+    if (!isDone) throw exhausted(this.#core.news, 'reserve', capacity, this.#bytesOf(capacity));
   }
 
   shrink(): void {
@@ -260,6 +260,7 @@ export class OwnVector<T> implements Engine<T> {
   #grow(asked: string, needed: number): void {
     const capacity = getVectorCapacity(this.#u32, this.#header);
     grow(
+      this.#core.news,
       asked,
       capacity,
       needed,

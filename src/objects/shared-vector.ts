@@ -400,7 +400,7 @@ export class SharedVector<T> implements Engine<T> {
       const length = data === 0 ? 0 : loadStoredLength(this.#i32, data);
       if (data !== 0 && capacity <= getStoredCapacity(this.#u32, data)) return;
       if (this.#rebuild(capacity, length, this.#copyOf(length))) return;
-      throw exhausted('reserve', capacity, this.#bytesOf(capacity));
+      throw exhausted(this.#core.news, 'reserve', capacity, this.#bytesOf(capacity));
     });
   }
 
@@ -424,7 +424,7 @@ export class SharedVector<T> implements Engine<T> {
     needed: number,
     attempt: (count: number) => boolean,
   ): void {
-    grow(asked, capacity, needed, (count) => this.#bytesOf(count), attempt);
+    grow(this.#core.news, asked, capacity, needed, (count) => this.#bytesOf(count), attempt);
   }
 
   #copyOf(length: number): Arrange {

@@ -221,7 +221,7 @@ export function makeInHeap(host: Host, type: number, stride: number): VectorHome
   const address = placement.replace(nurseryOf(host), VECTOR_HEADER_BYTES, (block) => {
     writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
   });
-  if (address === 0) throw noHeader();
+  if (address === 0) throw noHeader(host);
   return new HeapHome(host, (address >>> 2) as WordIndex, fields);
 }
 
@@ -234,11 +234,13 @@ export function unmake(home: VectorHome): void {
 /** So that a vector's handle is not taken for one of another vector that is there later. */
 const serial = (): number => Math.floor(Math.random() * 0xffffffff) + 1;
 
-const noHeader = (): HeapExhaustedError =>
-  new HeapExhaustedError(
+function noHeader({ core }: Host): HeapExhaustedError {
+  core.news.addExhausted(VECTOR_HEADER_BYTES);
+  return new HeapExhaustedError(
     `Vector.create: the heap has no ${VECTOR_HEADER_BYTES} bytes left for its header`,
     VECTOR_HEADER_BYTES,
   );
+}
 
 // ---- in a context, one thread's
 
@@ -456,7 +458,7 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
   const { host, index, generation } = context;
   const { memory } = host.core;
   const address = context.malloc(VECTOR_HEADER_BYTES);
-  if (address === 0) throw noHeader();
+  if (address === 0) throw noHeader(host);
   const header = (address >>> 2) as WordIndex;
   let chunk = 0;
   if ((type & SHARED_VECTOR) !== 0) {

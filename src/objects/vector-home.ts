@@ -450,7 +450,8 @@ function findEmptied(context: VectorContext, emptied: Emptied): void {
   for (; chunk !== 0; chunk = getNextChunk(u32, recordAt(table, chunk))) {
     if (isEmptied(context, chunk)) emptied.chunks.push(chunk);
   }
-  emptied.untilScan = CREATIONS_BETWEEN_SCANS;
+  // Where some were, look again as soon as these are used: or there would be more and more of them.
+  emptied.untilScan = emptied.chunks.length > 0 ? 0 : CREATIONS_BETWEEN_SCANS;
 }
 
 /** A new vector in a context, without a storage. */

@@ -95,6 +95,8 @@ for (const kind of ['bump', 'set'] as const) {
       const other = new Worker(new URL('./vector.worker.js', import.meta.url), {
         workerData: { heap: heap.handle, task: { act: 'delete-all', seed: 0, words } },
       });
+      // Each message that is waited for leaves listeners.
+      other.setMaxListeners(0);
       t.teardown(() => other.terminate());
       const context = heap.createContext('vectors', { kind });
       const kept = Vector.create(context, Float64Array, { shared: true });

@@ -36,7 +36,8 @@ async function serve(
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  const exited = once(child, 'exit');
+  // Not 'exit': its last words may come after that.
+  const exited = once(child, 'close');
   try {
     while (!stdout.includes('\n')) await once(child.stdout, 'data');
     await work(stdout.trim().split(' ').at(-1) ?? '', () => child.kill('SIGTERM'));

@@ -38,6 +38,25 @@ export function probeStack(
   ) + 1;
 }
 
+/** Throws where the stack ends; else there is enough for a call. */
+export type Probe = () => void;
+
+/** So many calls may run functions for the first time: to compile them takes stack as well. */
+const COLD_CALLS = 64;
+
+/**
+ * A probe for one kind of call of one thread.
+ * @param frames what it needs, as probeStack counts
+ * @param coldFrames the same of the first calls, `coldCalls` of them
+ */
+export function createProbe(frames: number, coldFrames: number, coldCalls = COLD_CALLS): Probe {
+  let cold = coldCalls;
+  return () => {
+    probeStack(cold > 0 ? coldFrames : frames);
+    if (cold > 0) cold--;
+  };
+}
+
 /** Is this what engines throw where the stack ends? */
 export const isStackOverflow = (error: unknown): boolean =>
   error instanceof RangeError && /call stack/i.test(error.message);

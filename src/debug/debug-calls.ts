@@ -24,10 +24,10 @@
 import {
   type Address,
   COLD_FRAMES,
+  createProbe,
   GRANULE_BYTES,
   hex,
   NULL,
-  probeStack,
   SECTION_FRAMES,
 } from '../base/index.js';
 import { type Calls, type News, requireAlignment, requireSize } from '../heap/index.js';
@@ -60,8 +60,6 @@ import type { Records } from './records.js';
 
 /** An instrumented call takes some frames more than the sections inside it. */
 const CALL_FRAMES = 3 * SECTION_FRAMES;
-/** So many calls may run functions for the first time: to compile them takes stack as well. */
-const COLD_CALLS = 64;
 
 /** What instrumented calls need of their thread: see debug-thread.ts. */
 export interface DebugThread {
@@ -103,12 +101,11 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   const { i32, u32, u8 } = memory;
   const { guardBytes, direct, strict } = settings;
 
-  let coldCalls = COLD_CALLS;
+  const requireHeadroom = createProbe(CALL_FRAMES, COLD_FRAMES);
 
   /** Whatever can be refused is refused here, and a stack that ends does so here. */
   function begin(): void {
-    probeStack(coldCalls > 0 ? COLD_FRAMES : CALL_FRAMES);
-    if (coldCalls > 0) coldCalls--;
+    requireHeadroom();
     inner.pass();
     thread.begin();
   }

@@ -20,6 +20,7 @@
  */
 
 import {
+  createProbe,
   HeapCorruptionError,
   HeapError,
   probeStack,
@@ -39,9 +40,6 @@ import {
 import type { Mend } from './mend.js';
 import type { News } from './news.js';
 import type { Recovered } from './recover.js';
-
-/** So many calls may run functions for the first time: to compile them takes stack as well. */
-const COLD_CALLS = 64;
 
 export interface Gate {
   /** Throws when this thread has detached, or the heap is poisoned. */
@@ -77,7 +75,7 @@ export function createGates(
   /** Behind a gate: nothing may be told there (news I1). */
   let inside = false;
   let takeoversSeen = 0;
-  let coldCalls = COLD_CALLS;
+  const requireHeadroom = createProbe(SECTION_FRAMES, RESCUE_FRAMES);
   /** What a call was abandoned for, with no stack left to mend what it had half done. */
   let unmended: unknown = null;
   /** The same of a solo section, in which this thread stays until then. */
@@ -123,8 +121,7 @@ export function createGates(
 
   /** Throws where the stack ends; mends what could not be mended before. */
   function probe(): void {
-    probeStack(coldCalls > 0 ? RESCUE_FRAMES : SECTION_FRAMES);
-    if (coldCalls > 0) coldCalls--;
+    requireHeadroom();
     if (unmendedSolo !== null) mendSolo(unmendedSolo);
     if (unmended === null) return;
     locks.dropRefused(unmended);

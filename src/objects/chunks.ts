@@ -9,7 +9,7 @@
  * I2  The keeper, the first chunk that is not one object's own, stays until the context ends.
  */
 
-import { type Address, NULL, type WordIndex } from '../base/index.js';
+import { type Address, NULL, type Probe, type WordIndex } from '../base/index.js';
 import { createRecordPool } from '../heap/index.js';
 import {
   type ContextIndex,
@@ -44,7 +44,6 @@ import {
   setUsedBefore,
   storeRecord,
 } from '../layout/index.js';
-import type { Headroom } from './headroom.js';
 import type { Host } from './host.js';
 import { endStorage } from './vector-storage.js';
 
@@ -66,7 +65,7 @@ export interface Chunks {
   clear(record: WordIndex, keep: boolean): void;
 }
 
-export function createChunks(host: Host, requireHeadroom: Headroom): Chunks {
+export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   const { core, scribble } = host;
   const { memory, placement } = core;
   const { i32, u32, u8, geometry } = memory;

@@ -6,7 +6,16 @@
  * I1  Every context of this thread is the root of a tree in `roots`, or below one.
  */
 
-import { type Address, HeapError, show, type WordIndex } from '../base/index.js';
+import {
+  type Address,
+  createProbe,
+  HeapError,
+  type Probe,
+  RESCUE_FRAMES,
+  SECTION_FRAMES,
+  show,
+  type WordIndex,
+} from '../base/index.js';
 import {
   type ContextIndex,
   contextOwner,
@@ -30,7 +39,6 @@ import { Context } from './context.js';
 import { type ContextHandle, checkContextHandle } from './context-handle.js';
 import { type ContextOptions, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
-import { createHeadroom, type Headroom } from './headroom.js';
 import type { Host } from './host.js';
 import { createObjectHeaders, LIVE, type ObjectHeaders } from './object-header.js';
 import { SetContext } from './set-context.js';
@@ -47,7 +55,8 @@ export interface ContextWorld {
   readonly byIndex: Map<ContextIndex, Context>;
   /** In which nothing fits (context-record I3). */
   readonly nullRecord: WordIndex;
-  requireHeadroom: Headroom;
+  /** Throws where a call would come to the stack's end with a record claimed or let go. */
+  readonly requireHeadroom: Probe;
   create(name: string, options: ContextOptions): Context;
   /** All contexts of the heap as text. */
   describe(): string;
@@ -68,12 +77,18 @@ export interface Contexts {
 
 const NONE = 0 as ContextIndex;
 
+/** The way to the heap's gate, and what its sections need. The gate itself probes when that is too late. */
+const CALL_FRAMES = 2 * SECTION_FRAMES;
+/** The first ones may run the heap's functions for the first time as well, which probes for those. */
+const COLD_CALL_FRAMES = 2 * RESCUE_FRAMES;
+const COLD_CALLS = 256;
+
 export function createContexts(host: Host): Contexts {
   const { memory } = host.core;
   const { i32, u32, u8, geometry } = memory;
   const table = contextTable(geometry);
   const registry = createContextRegistry(host);
-  const requireHeadroom = createHeadroom();
+  const requireHeadroom = createProbe(CALL_FRAMES, COLD_CALL_FRAMES, COLD_CALLS);
   const chunks = createChunks(host, requireHeadroom);
   const headers = createObjectHeaders(memory);
   const roots = new Set<Context>();

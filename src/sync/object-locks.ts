@@ -23,7 +23,7 @@
  *     told until somebody has released the lock.
  */
 
-import { HeapCorruptionError, HeapError, hex, probeStack, RESCUE_FRAMES } from '../base/index.js';
+import { createProbe, HeapCorruptionError, HeapError, hex, RESCUE_FRAMES } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { CHECKED, createLockWords } from './lock-word.js';
 import type { Locks } from './mutex.js';
@@ -32,8 +32,6 @@ import { hasSlot, whileUnattached } from './threads.js';
 
 /** More stack than the release needs, interpreted too (10 ns; what a gate asks for costs 27). */
 const HEADROOM_FRAMES = 2;
-/** After so many calls what runs under a lock has run before: to compile it takes stack as well. */
-const COLD_CALLS = 64;
 
 /** One thread's way to the lock words in a heap's objects. A word is named by its index. */
 export interface ObjectLocks {
@@ -63,14 +61,13 @@ export function createObjectLocks(
   checkOpen: () => void,
   recover: () => void,
 ): ObjectLocks {
-  let coldCalls = COLD_CALLS;
+  const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
   const words = createLockWords(memory, me, lockTimeoutMs, { nameOf, ownError, takeOver });
 
   function acquire(word: number): 'clean' | 'taken over' {
     checkOpen();
     if (CHECKED) checkOutermost(word);
-    probeStack(coldCalls > 0 ? RESCUE_FRAMES : HEADROOM_FRAMES);
-    if (coldCalls > 0) coldCalls--;
+    requireHeadroom();
     if (words.take(word)) return 'clean';
     return words.wait(word, performance.now()) ? 'taken over' : 'clean';
   }

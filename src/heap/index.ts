@@ -31,5 +31,6 @@ export {
   type ContextLabel,
   describeContext,
   describeOwner,
+  nameContext,
   type Ownership,
 } from './whose-block.js';

@@ -74,10 +74,14 @@ export function readLabel({ u8, geometry }: HeapMemory, context: ContextIndex): 
   return { id: context, name: readName(u8, record), ident: readIdent(u8, record) };
 }
 
-/** `context 'request' (42)`: name and ident. */
-export function describeContext({ name, ident }: Omit<ContextLabel, 'id'>): string {
-  return `context '${name}'${ident === '' ? '' : ` (${ident})`}`;
-}
+type Named = Omit<ContextLabel, 'id'>;
+
+/** `'request' (42)`: name and ident. */
+export const nameContext = ({ name, ident }: Named): string =>
+  `'${name}'${ident === '' ? '' : ` (${ident})`}`;
+
+/** `context 'request' (42)`. */
+export const describeContext = (context: Named): string => `context ${nameContext(context)}`;
 
 /** `chunk of context 'request' (42)`, or `part of a vector`. */
 export function describeOwner({ context }: { context?: ContextLabel | undefined }): string {

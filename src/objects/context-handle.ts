@@ -21,6 +21,16 @@ export interface ContextHandle {
   readonly ident: string;
 }
 
+export function makeContextHandle(
+  heapId: string,
+  index: number,
+  generation: number,
+  hands: number,
+  { name, ident }: Pick<ContextHandle, 'name' | 'ident'>,
+): ContextHandle {
+  return { kind: HANDLE_KIND, heapId, index, generation, hands, name, ident };
+}
+
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_CONTEXT */
 export function checkContextHandle(handle: ContextHandle, heapId: string, count: number): void {
   const isHandle = typeof handle === 'object' && handle !== null && handle.kind === HANDLE_KIND;

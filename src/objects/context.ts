@@ -21,7 +21,7 @@ import {
   typeError,
   type WordIndex,
 } from '../base/index.js';
-import { clearBytes, requireSize } from '../heap/index.js';
+import { clearBytes, describeContext, nameContext, requireSize } from '../heap/index.js';
 import {
   type ContextIndex,
   getChunkCount,
@@ -32,10 +32,11 @@ import {
   getFreedBytes,
   getGeneration,
   getHands,
+  getMaxBytes,
   getObjects,
   getUsedBefore,
 } from '../layout/index.js';
-import type { ContextHandle } from './context-handle.js';
+import { type ContextHandle, makeContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
 import type { ContextWorld } from './contexts.js';
 import { writeString } from './strings.js';
@@ -52,6 +53,9 @@ export interface ContextStats {
   /** Live objects. */
   objects: number;
 }
+
+/** An object longer than this part of the longest chunk gets a chunk of its own. */
+const OWN_SHARE = 4;
 
 type Life = 'live' | 'ending' | 'ended' | 'released';
 
@@ -124,8 +128,11 @@ export abstract class Context {
    * Threads: the context's own. Cost: about 2 ns (`set`: 15); a chunk now and then.
    */
   abstract malloc(size: number): Address;
+
   /** The same, but 0 where there is no room. */
-  abstract tryMalloc(size: number): Address;
+  tryMalloc(size: number): Address {
+    return this.mallocSlow(size, true);
+  }
 
   /**
    * Frees one object. Only a context of kind `set` can: in others objects end together.
@@ -411,15 +418,7 @@ export abstract class Context {
     const hands = getHands(this.#world.memory.u32, this.at);
     this.#world.registry.release(this.#index);
     for (const context of subtree) context.#leave('released');
-    return {
-      kind: 'shmalloc context',
-      heapId: this.#world.heapId,
-      index: this.#index,
-      generation: this.#generation,
-      hands,
-      name: this.name,
-      ident: this.ident,
-    };
+    return makeContextHandle(this.#world.host.heapId, this.#index, this.#generation, hands, this);
   }
 
   // ---- looking
@@ -441,7 +440,7 @@ export abstract class Context {
 
   /** What console.log shows. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    const what = `Context ${show(this.name)}${this.ident === '' ? '' : ` (${this.ident})`}`;
+    const what = `Context ${nameContext(this)}`;
     if (this.#life === 'ended' || this.#life === 'released') return `${what}, ${this.#life}`;
     const { memory } = this.#world;
     const objects = getObjects(memory.u32, this.at);
@@ -507,8 +506,7 @@ export abstract class Context {
     problem: string,
     code: 'ERR_SHMALLOC_CONTEXT' | 'ERR_SHMALLOC_CONTEXT_ENDED' = 'ERR_SHMALLOC_CONTEXT',
   ): HeapError {
-    const ident = this.ident === '' ? '' : ` (${this.ident})`;
-    return new HeapError(code, `cannot ${call} context ${show(this.name)}${ident}: ${problem}`);
+    return new HeapError(code, `cannot ${call} ${describeContext(this)}: ${problem}`);
   }
 
   /**
@@ -519,15 +517,28 @@ export abstract class Context {
     return this.#world.host.core.news.telling(work);
   }
 
-  /** The end of an allocation that found no room: throws, or answers 0. */
-  protected refuse(call: string, size: number, quietly: boolean): Address {
-    this.#world.host.core.news.addExhausted(size);
-    if (quietly) return NULL;
-    const ident = this.ident === '' ? '' : ` (${this.ident})`;
-    throw new HeapExhaustedError(
-      `${call}: no room for ${size} bytes in context ${show(this.name)}${ident}\n` +
-        this.#world.describe(),
-      size,
-    );
+  /** malloc, whatever the size and however full; `quietly`: 0 where there is no room, not an error. */
+  protected mallocSlow(size: number, quietly: boolean): Address {
+    return this.telling(() => {
+      requireSize('malloc', size);
+      this.requireOpen('allocate in');
+      const address = this.make(size);
+      if (address !== 0) return address;
+      const { core, describe } = this.#world.host;
+      core.news.addExhausted(size);
+      if (quietly) return NULL;
+      throw new HeapExhaustedError(
+        `malloc: no room for ${size} bytes in ${describeContext(this)}\n${describe()}`,
+        size,
+      );
+    });
+  }
+
+  /** A new object, with another chunk if need be; 0 = there is no room. */
+  protected abstract make(size: number): Address;
+
+  /** Is an object, with all that belongs to it, so long that it gets a chunk of its own? */
+  protected needsOwn(bytes: number): boolean {
+    return bytes > getMaxBytes(this.#world.memory.u32, this.at) / OWN_SHARE;
   }
 }

@@ -36,7 +36,7 @@ import {
 import { BumpContext } from './bump-context.js';
 import { type Chunks, createChunks } from './chunks.js';
 import { Context } from './context.js';
-import { type ContextHandle, checkContextHandle } from './context-handle.js';
+import { type ContextHandle, checkContextHandle, makeContextHandle } from './context-handle.js';
 import { type ContextOptions, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
 import type { Host } from './host.js';
@@ -46,7 +46,6 @@ import { SetContext } from './set-context.js';
 /** What the contexts of one attachment have in common. */
 export interface ContextWorld {
   readonly memory: HeapMemory;
-  readonly heapId: string;
   readonly host: Host;
   readonly registry: ContextRegistry;
   readonly chunks: Chunks;
@@ -58,8 +57,6 @@ export interface ContextWorld {
   /** Throws where a call would come to the stack's end with a record claimed or let go. */
   readonly requireHeadroom: Probe;
   create(name: string, options: ContextOptions): Context;
-  /** All contexts of the heap as text. */
-  describe(): string;
 }
 
 export interface Contexts {
@@ -96,7 +93,6 @@ export function createContexts(host: Host): Contexts {
   let closed = false;
   const world: ContextWorld = {
     memory,
-    heapId: host.heapId,
     host,
     registry,
     chunks,
@@ -106,7 +102,6 @@ export function createContexts(host: Host): Contexts {
     nullRecord: recordAt(table, NONE),
     requireHeadroom,
     create,
-    describe: host.describe,
   };
 
   function create(name: string, options: ContextOptions = {}): Context {
@@ -217,14 +212,7 @@ export function createContexts(host: Host): Contexts {
       const [generation, hands] = [getGeneration(u32, record), getHands(u32, record)];
       const names = { name: readName(u8, record), ident: readIdent(u8, record) };
       if (contextPhase(loadRecord(i32, record)) !== RELEASED_CONTEXT) continue;
-      handles.push({
-        kind: 'shmalloc context',
-        heapId: host.heapId,
-        index,
-        generation,
-        hands,
-        ...names,
-      });
+      handles.push(makeContextHandle(host.heapId, index, generation, hands, names));
     }
     return handles;
   }

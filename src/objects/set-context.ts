@@ -24,7 +24,6 @@ import {
   CURSOR,
   FREED_BYTES,
   freeListWord,
-  getMaxBytes,
   LIMIT,
   LISTED_BYTES_MAX,
   OBJECTS,
@@ -42,7 +41,6 @@ import {
 const HEADER = OBJECT_HEADER_BYTES;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = 0xffff;
-const OWN_SHARE = 4;
 
 /** The smallest power of two that holds so many bytes, at least a granule: its logarithm. */
 const logOf = (bytes: number): number =>
@@ -51,6 +49,9 @@ const logOf = (bytes: number): number =>
 /** What a size's objects hold. A shift, not a power: engines take 30 ns for one of those. */
 const bytesOf = (log: number): number => 1 << log;
 
+/** What an object takes of a chunk of its own. */
+const ownBytes = (request: number): number => roundUp(HEADER + Math.max(request, 1), GRANULE_BYTES);
+
 export class SetContext extends Context {
   readonly kind = 'set';
   readonly #u32: Uint32Array = this.world.memory.u32;
@@ -58,13 +59,9 @@ export class SetContext extends Context {
 
   malloc(size: number): Address {
     if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK)) {
-      return this.#mallocSlow(size, false);
+      return this.mallocSlow(size, false);
     }
-    return this.#take(size, logOf(size)) || this.#mallocSlow(size, false);
-  }
-
-  tryMalloc(size: number): Address {
-    return this.#mallocSlow(size, true);
+    return this.#take(size, logOf(size)) || this.mallocSlow(size, false);
   }
 
   /** An object from the list of its size, or from the current chunk; 0 where neither has one. */
@@ -91,21 +88,14 @@ export class SetContext extends Context {
     return address;
   }
 
-  #mallocSlow(size: number, quietly: boolean): Address {
-    return this.telling(() => this.#make(size, quietly));
-  }
-
-  #make(size: number, quietly: boolean): Address {
-    requireSize('malloc', size);
-    this.requireOpen('allocate in');
-    const { chunks } = this.world;
+  protected make(size: number): Address {
     const bytes = HEADER + (size > 2 ** 31 ? size : 2 ** logOf(size));
-    if (bytes > getMaxBytes(this.#u32, this.at) / OWN_SHARE) return this.#mallocOwn(size, quietly);
+    if (this.needsOwn(bytes)) return this.#makeOwn(size);
     const address = this.#take(size, logOf(size));
     if (address !== 0) return address;
     this.#carve();
-    if (!chunks.grow(this.index, this.at, bytes)) return this.refuse('malloc', size, quietly);
-    return this.#take(size, logOf(size));
+    const { chunks } = this.world;
+    return chunks.grow(this.index, this.at, bytes) ? this.#take(size, logOf(size)) : NULL;
   }
 
   /** What is left of the current chunk becomes freed objects, the longest that fit. */
@@ -130,11 +120,10 @@ export class SetContext extends Context {
     u32[this.at + FREED_BYTES] += HEADER + bytesOf(log);
   }
 
-  #mallocOwn(size: number, quietly: boolean): Address {
+  #makeOwn(size: number): Address {
     const { chunks } = this.world;
-    const bytes = roundUp(HEADER + Math.max(size, 1), GRANULE_BYTES);
-    const chunk = chunks.addOwn(this.index, this.at, bytes);
-    if (chunk === 0) return this.refuse('malloc', size, quietly);
+    const chunk = chunks.addOwn(this.index, this.at, ownBytes(size));
+    if (chunk === 0) return NULL;
     const address = (chunks.addressOf(chunk) + HEADER) as Address;
     this.#u32[this.at + OBJECTS]++;
     this.#headers.write(address, this.index, OWN_CHUNK + chunk, size, LIVE);
@@ -153,11 +142,10 @@ export class SetContext extends Context {
   }
 
   #freeOwn(address: Address, extent: number, request: number): void {
-    const bytes = roundUp(HEADER + Math.max(request, 1), GRANULE_BYTES);
     // Before its memory is the heap's: what stays behind there must not look like a live object.
     this.#headers.write(address, this.index, extent, request, FREED);
     try {
-      this.world.chunks.dropOwn(this.at, extent - OWN_CHUNK, bytes);
+      this.world.chunks.dropOwn(this.at, extent - OWN_CHUNK, ownBytes(request));
     } catch (error) {
       this.#headers.write(address, this.index, extent, request, LIVE);
       throw error;

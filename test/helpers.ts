@@ -208,3 +208,17 @@ function patternWord(seed: number, n: number): number {
 function patternByte(seed: number, at: number): number {
   return (patternWord(seed, at >>> 2) >>> ((at & 3) << 3)) & 0xff;
 }
+
+/** The typed arrays, by what their elements are. */
+export const NUMBER_ARRAYS = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+] as const;
+export const BIGINT_ARRAYS = [BigInt64Array, BigUint64Array] as const;

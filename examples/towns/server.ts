@@ -58,6 +58,11 @@ export async function startServer(
       .catch(({ message }: Error) => ({ status: 503, body: JSON.stringify({ error: message }) }));
   }
 
+  // A worker takes its time to start, and that is not a request's: all are here before the first one.
+  const early = Array.from({ length: threads }, () =>
+    pool.run({ id: 0, path: '/', query: {}, root }),
+  );
+  await Promise.all(early);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 

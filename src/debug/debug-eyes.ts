@@ -13,6 +13,7 @@ import {
   FREED_BLOCK,
   getRequested,
   getState,
+  isDataAddress,
   LIVE_BLOCK,
   type Operation,
   stateFrontBytes,
@@ -103,8 +104,7 @@ export function createDebugEyes(
 
   /** In a block that is no program's: there is no record of it. */
   function isOwned(address: unknown): boolean {
-    const inside = typeof address === 'number' && Number.isInteger(address);
-    if (!inside || address < geometry.dataStart || address >= geometry.end) return false;
+    if (!isDataAddress(geometry, address)) return false;
     const place = inspect(address);
     return place.is === 'block' && place.owned;
   }

@@ -7,7 +7,7 @@
 
 import { type Address, NULL } from '../base/index.js';
 import type { HeapCore } from '../heap/index.js';
-import { getState, isStateOf } from '../layout/index.js';
+import { getState, isDataAddress, isStateOf } from '../layout/index.js';
 import type { Records } from './records.js';
 
 /** The start of the block around an address, red zones included; 0 = nobody ever had one there. */
@@ -17,8 +17,7 @@ export function createFindBlock({ memory, inspect }: HeapCore, records: Records)
   const { i32, geometry } = memory;
 
   return (address) => {
-    const inside = typeof address === 'number' && Number.isInteger(address);
-    if (!inside || address < geometry.dataStart || address >= geometry.end) return NULL;
+    if (!isDataAddress(geometry, address)) return NULL;
     const known = records.find(address);
     if (known !== 0) return known;
     const place = inspect(address);

@@ -2,6 +2,7 @@
  * debug: what a heap with debug options does more in every call: red zones, quarantine, history,
  * call stacks, checks, traces. Heaps without such options go past it.
  */
+export { SCRIBBLE } from './block-checks.js';
 export { softenFrees } from './complaints.js';
 export type { Allocation } from './debug-eyes.js';
 export { createDebug, type Debug, optionOff } from './debug-thread.js';

@@ -27,6 +27,7 @@ import {
   getRequested,
   getState,
   type HeapMemory,
+  isDataAddress,
   isStateOf,
   readStack,
   stateFrontBytes,
@@ -63,7 +64,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
   }
 
   function findBlock(user: number, allocated: boolean): Address {
-    if (!isDataAddress(user)) return NULL;
+    if (!isDataAddress(geometry, user) || user % GRANULE_BYTES !== 0) return NULL;
     let tried = -1;
     // Most blocks have the plain front; one more for each alignment that the address has.
     for (let a = GRANULE_BYTES; a <= ALIGNMENT_MAX && user % a === 0; a *= 2) {
@@ -76,15 +77,6 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
       tried = front;
     }
     return NULL;
-  }
-
-  function isDataAddress(user: unknown): user is number {
-    return (
-      typeof user === 'number' &&
-      user % GRANULE_BYTES === 0 &&
-      user >= geometry.dataStart &&
-      user < geometry.end
-    );
   }
 
   function usableOf(block: number, blockBytes: number): number {

@@ -18,7 +18,6 @@
 
 import { type Address, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
-  addVersion,
   casStorageLock,
   chunkTable,
   chunkWord,
@@ -33,11 +32,10 @@ import {
   type HeapMemory,
   isEndedChunk,
   LIVE_CONTEXT,
-  loadFrontier,
+  lastRecord,
   loadOwner,
   loadRecord,
   loadStorageLock,
-  loadVersion,
   markChunkEnded,
   nurseryWord,
   recordAt,
@@ -48,6 +46,7 @@ import {
   setIntentOut,
   setIntentWord,
   setParent,
+  settleVersion,
   slotRecord,
   storageSerialWord,
   storageVersionWord,
@@ -111,7 +110,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
    * of this slot's. null when it has none at all.
    */
   function findDepths(): Int32Array | null {
-    const depths = new Int32Array(loadFrontier(i32, contexts) + 1);
+    const depths = new Int32Array(lastRecord(i32, contexts) + 1);
     let some = false;
     for (let index = 1; index < depths.length; index++) {
       climb(depths, index);
@@ -155,7 +154,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
 
   function endChunks(depths: Int32Array): void {
     const chunks = chunkTable(geometry);
-    const frontier = loadFrontier(i32, chunks);
+    const frontier = lastRecord(i32, chunks);
     for (let index = 1; index <= frontier; index++) {
       const record = recordAt(chunks, index);
       const context = loadRecord(i32, record);
@@ -178,9 +177,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return false;
     // A marked one may have been given back by another in between.
     if (loadRecord(i32, record) === context) {
-      // Whatever version a dead thread has left, readers find another one that is even.
-      const version = storageVersionWord(record);
-      addVersion(i32, version, 2 - (loadVersion(i32, version) & 1));
+      settleVersion(i32, storageVersionWord(record));
       // point: end.serial
       u32[storageSerialWord(record)] = 0;
       remove(chunkWord(record));

@@ -25,6 +25,7 @@ import {
 import {
   getSpanHead,
   type HeapMemory,
+  isDataAddress,
   LARGE_RUN,
   PAGE_LOCK,
   pageOf,
@@ -44,8 +45,6 @@ import { createOwnerships } from './whose-block.js';
 
 /** @param look looks at what threads share */
 export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) => T) => T): Eyes {
-  const { dataStart, end } = memory.geometry;
-
   return {
     blocksFrom(address, max) {
       return look((looker) => listBlocks(memory, looker, address, max));
@@ -55,22 +54,13 @@ export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) 
     },
     details(address, asked) {
       const found = look((looker) =>
-        isDataAddress(address) ? detailsOf(address, looker) : undefined,
+        isDataAddress(memory.geometry, address) ? detailsOf(address, looker) : undefined,
       );
       if (found !== undefined) return found;
       throw look((looker) => createDiagnose(memory, looker)(asked, address));
     },
     historyOf: () => [],
   };
-
-  function isDataAddress(address: unknown): address is number {
-    return (
-      typeof address === 'number' &&
-      Number.isInteger(address) &&
-      address >= dataStart &&
-      address < end
-    );
-  }
 
   function detailsOf(address: number, looker: Looker): BlockDetails | undefined {
     const place = inspect(memory, looker, address);

@@ -17,7 +17,6 @@ import {
   loadRecord,
   type RecordTable,
   recordAt,
-  storeRecord,
 } from '../layout/index.js';
 
 /** So many records below the frontier are looked at before it is moved. */
@@ -30,9 +29,7 @@ const HINTS_MAX = 16 * 1024;
 export interface RecordPool {
   /** Takes a free record in the name of `owner`, not 0; its index, or 0 when none is free. */
   take(owner: number): number;
-  /** Gives a record back: nothing of it may be touched after. */
-  give(index: number): void;
-  /** The same for one whose word 0 is 0 already. */
+  /** A record that this thread has given back: its word 0 is 0 already. */
   remember(index: number): void;
 }
 
@@ -74,14 +71,9 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
     return 0;
   }
 
-  function give(index: number): void {
-    storeRecord(i32, recordAt(table, index), 0);
-    remember(index);
-  }
-
   function remember(index: number): void {
     if (given.length < HINTS_MAX) given.push(index);
   }
 
-  return { take, give, remember };
+  return { take, remember };
 }

@@ -25,6 +25,7 @@ import {
   getIntentWord,
   type HeapMemory,
   isEndedChunk,
+  lastRecord,
   loadFrontier,
   loadOwner,
   loadRecord,
@@ -69,7 +70,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
       const has = `the frontier of the ${what} is ${frontier}, of ${table.count} records`;
       problem('record-table I2', table.start * 4, has);
     }
-    const last = Math.max(0, Math.min(frontier, table.count));
+    const last = lastRecord(i32, table);
     if (!report.quiet) return last;
     for (let index = last + 1; index <= table.count; index++) {
       const record = recordAt(table, index);

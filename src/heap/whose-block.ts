@@ -12,7 +12,7 @@ import {
   contextTable,
   getChunkAddress,
   type HeapMemory,
-  loadFrontier,
+  lastRecord,
   loadRecord,
   readIdent,
   readName,
@@ -56,7 +56,7 @@ export function createOwnerships(memory: HeapMemory): (block: number) => Ownersh
 function readChunks({ i32, u32, geometry }: HeapMemory): Map<number, ContextIndex> {
   const table = chunkTable(geometry);
   const contexts = new Map<Address, ContextIndex>();
-  const frontier = Math.min(loadFrontier(i32, table), table.count);
+  const frontier = lastRecord(i32, table);
   for (let index = 1; index <= frontier; index++) {
     const record = recordAt(table, index);
     const context = loadRecord(i32, record) as ContextIndex;

@@ -246,6 +246,10 @@ export function computeGeometry(
   };
 }
 
+/** Is it a whole number of bytes that lies in the data region? */
+export const isDataAddress = ({ dataStart, end }: Geometry, address: unknown): address is number =>
+  typeof address === 'number' && Number.isInteger(address) && address >= dataStart && address < end;
+
 /** A word that is 0 for ever: in the null page (I4). */
 export const nowhereWord = ({ base }: Geometry): WordIndex => (base / WORD_BYTES + 1) as WordIndex;
 

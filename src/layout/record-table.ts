@@ -43,6 +43,9 @@ export const storeRecord = (i32: Int32Array, record: WordIndex, owner: number): 
 /** The last record that was ever taken. */
 export const loadFrontier = (i32: Int32Array, { start }: RecordTable): number =>
   Atomics.load(i32, start + FRONTIER);
+/** The same for who scans the table: within it, whatever stands there. */
+export const lastRecord = (i32: Int32Array, table: RecordTable): number =>
+  Math.max(0, Math.min(loadFrontier(i32, table), table.count));
 /** Failure: another thread has moved it. */
 export const casFrontier = (
   i32: Int32Array,

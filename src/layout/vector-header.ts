@@ -143,6 +143,14 @@ export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number
   Atomics.add(i32, versionWord, step);
 };
 
+/**
+ * Another version, and one that is even: readers look again, and find nothing moving, also where a
+ * dead thread has left it odd. By who has the lock.
+ */
+export const settleVersion = (i32: Int32Array, versionWord: WordIndex): void => {
+  addVersion(i32, versionWord, 2 - (loadVersion(i32, versionWord) & 1));
+};
+
 const fence = new Int32Array(1);
 const readsInOrder = globalThis.process?.arch === 'x64';
 

@@ -10,6 +10,7 @@
  */
 
 import { type Address, NULL, type Probe, type WordIndex } from '../base/index.js';
+import { SCRIBBLE } from '../debug/index.js';
 import { createRecordPool } from '../heap/index.js';
 import {
   type ContextIndex,
@@ -46,9 +47,6 @@ import {
 } from '../layout/index.js';
 import type { Host } from './host.js';
 import { endStorage } from './vector-storage.js';
-
-/** What freed memory is painted with, as the heap's own debug option does. */
-const SCRIBBLE = 0x55;
 
 export interface Chunks {
   /** Chains a chunk on that has room for `bytes` bytes, and makes it the current one; false = full. */

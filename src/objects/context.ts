@@ -40,7 +40,7 @@ import { type ContextHandle, makeContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
 import type { ContextWorld } from './contexts.js';
 import { writeString } from './strings.js';
-import type { VectorContext } from './vector-home.js';
+import type { VectorContext } from './vector-context.js';
 import { type ViewConstructor, viewOf } from './view.js';
 
 /** What a context holds, without its children. */

@@ -25,7 +25,7 @@ import {
   getHands,
   getThreadId,
   type HeapMemory,
-  loadFrontier,
+  lastRecord,
   loadRecord,
   RELEASED_CONTEXT,
   readIdent,
@@ -207,7 +207,7 @@ export function createContexts(host: Host): Contexts {
   function released(): ContextHandle[] {
     requireOpen('releasedContexts');
     const handles: ContextHandle[] = [];
-    for (let index = 1 as ContextIndex; index <= loadFrontier(i32, table); index++) {
+    for (let index = 1 as ContextIndex; index <= lastRecord(i32, table); index++) {
       const record = registry.at(index);
       const [generation, hands] = [getGeneration(u32, record), getHands(u32, record)];
       const names = { name: readName(u8, record), ident: readIdent(u8, record) };

@@ -28,13 +28,12 @@ export function addHost(heap: object, host: Host): void {
   hosts.set(heap, host);
 }
 
-/** The host behind what a caller has given as a heap; undefined where it is none. */
-export const findHost = (heap: unknown): Host | undefined =>
-  typeof heap === 'object' && heap !== null ? hosts.get(heap) : undefined;
-
-/** @throws TypeError ERR_SHMALLOC_NOT_A_HEAP */
+/**
+ * The host behind what a caller has given as a heap.
+ * @throws TypeError ERR_SHMALLOC_NOT_A_HEAP
+ */
 export function hostOf(asked: string, heap: unknown): Host {
-  const host = findHost(heap);
+  const host = typeof heap === 'object' && heap !== null ? hosts.get(heap) : undefined;
   if (host !== undefined) return host;
   throw typeError('ERR_SHMALLOC_NOT_A_HEAP', `${asked}: give it a SharedHeap, got ${show(heap)}`);
 }

@@ -24,6 +24,7 @@ import {
   CURSOR,
   FREED_BYTES,
   freeListWord,
+  isDataAddress,
   LIMIT,
   LISTED_BYTES_MAX,
   OBJECTS,
@@ -190,12 +191,7 @@ export class SetContext extends Context {
 
   #diagnose(call: string, address: unknown, header: ObjectHeader | null): Error {
     const { memory, host, byIndex } = this.world;
-    const { dataStart, end } = memory.geometry;
-    const inData =
-      typeof address === 'number' &&
-      address % GRANULE_BYTES === 0 &&
-      address >= dataStart &&
-      address < end;
+    const inData = isDataAddress(memory.geometry, address) && address % GRANULE_BYTES === 0;
     if (!inData) return host.core.diagnose(call, address);
     const own = show(this.name);
     if (header === null) {

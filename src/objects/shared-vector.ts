@@ -32,6 +32,7 @@ import {
   loadVersion,
   orderReads,
   STORAGE_HEAD_BYTES,
+  settleVersion,
   storeRedo,
   storeStoredLength,
   writeStorageHead,
@@ -227,7 +228,7 @@ export class SharedVector<T> implements Engine<T> {
       }
     }
     // Another one in any case: it may have died between a pop and that.
-    addVersion(i32, this.#versionWord, 2 - (loadVersion(i32, this.#versionWord) & 1));
+    settleVersion(i32, this.#versionWord);
   }
 
   /** A change that may call the heap. */

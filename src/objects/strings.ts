@@ -14,7 +14,7 @@ import {
   typeError,
   WORD_BYTES,
 } from '../base/index.js';
-import type { HeapMemory } from '../layout/index.js';
+import { type HeapMemory, isDataAddress } from '../layout/index.js';
 
 /** Writes a text into what `allocate` gives for its bytes; its address. */
 export function writeString(
@@ -42,10 +42,9 @@ export function writeString(
  * @throws RangeError ERR_SHMALLOC_INVALID_ADDRESS where no text can be
  */
 export function readString({ buffer, u32, geometry }: HeapMemory, address: Address): string {
-  const { dataStart, end } = geometry;
-  const inside = Number.isInteger(address) && address >= dataStart && address < end;
-  const bytes = inside && address % GRANULE_BYTES === 0 ? u32[address >>> 2] : -1;
-  if (bytes < 0 || address + WORD_BYTES + bytes >= end) {
+  const isBlock = isDataAddress(geometry, address) && address % GRANULE_BYTES === 0;
+  const bytes = isBlock ? u32[address >>> 2] : -1;
+  if (bytes < 0 || address + WORD_BYTES + bytes >= geometry.end) {
     const where = Number.isInteger(address) ? hex(address) : show(address);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_ADDRESS',

@@ -17,8 +17,6 @@
  *     ends the context, or by who holds the lock just then (layout/chunk-record.ts, bit 30).
  * I4  For the same reason nobody but the context's owner writes the header of a shared vector in a
  *     context, also to delete it: that its record has another serial says that it is gone.
- * I5  The record of one that was deleted stays in its context's chain of storages, empty: serial and
- *     address 0, its lock free. The context's owner, and nobody else, puts another vector there.
  */
 
 import { type Address, HeapError, HeapExhaustedError, hex, type WordIndex } from '../base/index.js';
@@ -32,13 +30,8 @@ import {
   contextTable,
   epochWord,
   generationWord,
-  getChunkAddress,
-  getNextChunk,
-  getStorages,
   getVectorData,
   isMarkedEnded,
-  loadRecord,
-  loadStorageLock,
   nurseryWord,
   recordAt,
   SHARED_VECTOR,
@@ -56,23 +49,10 @@ import {
   writeVectorHeader,
 } from '../layout/index.js';
 import { Context } from './context.js';
+import { rememberEmptied, takeStorage } from './emptied-storages.js';
 import type { Host } from './host.js';
+import type { VectorContext } from './vector-context.js';
 import { clearStorage, endStorage } from './vector-storage.js';
-
-/** What vectors need of the context that they live in. */
-export interface VectorContext {
-  readonly host: Host;
-  readonly index: number;
-  readonly generation: number;
-  readonly kind: 'bump' | 'set';
-  epoch(): number;
-  /** 0 = the heap is full. */
-  malloc(bytes: number): Address;
-  /** Sets only. */
-  free(address: Address): void;
-  /** A chunk record for the storage of a shared vector, which ends with the context; 0 = none free. */
-  addStorage(): number;
-}
 
 /** What is behind a context; undefined where it is none. */
 export const vectorContextOf = (value: unknown): VectorContext | undefined =>
@@ -147,13 +127,24 @@ export abstract class VectorHome {
    * @param fill writes what is to be in it, before anybody can see it
    * @returns 0 when the heap is full: nothing has changed
    */
-  abstract replace(bytes: number, fill: Fill): Address;
+  replace(bytes: number, fill: Fill): Address {
+    return this.host.core.placement.replace(this.dataWord, bytes, fill);
+  }
+
   /** The vector is done: from now on it lives. */
-  abstract settle(): void;
+  settle(): void {}
+
   /** Gives header and storage back. The caller has the lock of a shared vector; it goes with it. */
   abstract end(): void;
+
   /** A lock was released: ends what somebody else has left to whoever had it. */
-  abstract released(): void;
+  released(): void {}
+
+  /** Gives the lock back, of a vector that ends. Only a shared one has been locked. */
+  protected unlock(): void {
+    const { objectLocks } = this.host.core;
+    if (objectLocks.isMine(this.lockWord)) objectLocks.release(this.lockWord);
+  }
 }
 
 // ---- in the heap
@@ -171,29 +162,22 @@ class HeapHome extends VectorHome {
     );
   }
 
-  replace(bytes: number, fill: Fill): Address {
-    return this.host.core.placement.replace(this.dataWord, bytes, fill);
-  }
-
-  settle(): void {
+  override settle(): void {
     const { u32 } = this.host.core.memory;
     // point: nursery.clear
     u32[nurseryOf(this.host)] = 0;
   }
 
   end(): void {
-    const { memory, objectLocks } = this.host.core;
-    const { header, lockWord } = this;
+    const { memory } = this.host.core;
     clearNursery(this.host);
     // point: nursery.set
     memory.u32[nurseryOf(this.host)] = this.address;
     // point: nursery.unmark
-    clearVector(memory.u32, header);
-    if (objectLocks.isMine(lockWord)) objectLocks.release(lockWord);
+    clearVector(memory.u32, this.header);
+    this.unlock();
     clearNursery(this.host);
   }
-
-  released(): void {}
 }
 
 /** The word of this thread's slot that has what it makes or deletes. */
@@ -265,7 +249,7 @@ class ContextHome extends VectorHome {
     this.#context = context;
   }
 
-  replace(bytes: number, fill: Fill): Address {
+  override replace(bytes: number, fill: Fill): Address {
     const context = this.#context;
     if (context === undefined) {
       throw new HeapError(
@@ -284,8 +268,6 @@ class ContextHome extends VectorHome {
     return block;
   }
 
-  settle(): void {}
-
   end(): void {
     const { u32 } = this.host.core.memory;
     const data = getVectorData(u32, this.header);
@@ -293,8 +275,6 @@ class ContextHome extends VectorHome {
     // The header stays until the context ends: another instance may still look at it.
     if (data !== 0 && this.#context?.kind === 'set') this.#context.free(data);
   }
-
-  released(): void {}
 }
 
 // ---- in a context, shared
@@ -323,16 +303,9 @@ class StorageHome extends VectorHome {
     this.#context = context;
   }
 
-  replace(bytes: number, fill: Fill): Address {
-    return this.host.core.placement.replace(this.dataWord, bytes, fill);
-  }
-
-  settle(): void {}
-
   end(): void {
-    const { core } = this.host;
     clearStorage(this.host, this.#record);
-    if (core.objectLocks.isMine(this.lockWord)) core.objectLocks.release(this.lockWord);
+    this.unlock();
     this.released();
     if (this.#isOwners()) this.#endOwn();
   }
@@ -361,7 +334,7 @@ class StorageHome extends VectorHome {
     }
   }
 
-  released(): void {
+  override released(): void {
     const { core } = this.host;
     const { i32 } = core.memory;
     if (!isMarkedEnded(i32, this.#record)) return;
@@ -371,87 +344,6 @@ class StorageHome extends VectorHome {
       // It stays marked, for the next one that lets go of the lock, or the next recovery.
     }
   }
-}
-
-/** So many new records are claimed before a context's storages are looked through. */
-const CREATIONS_BETWEEN_SCANS = 64;
-
-/** Storages of a context of this thread that are empty (I5), as far as is known. */
-interface Emptied {
-  readonly generation: number;
-  readonly epoch: number;
-  readonly chunks: number[];
-  /** So many new records may be claimed before the others are looked through. */
-  untilScan: number;
-}
-
-/** For each thread's way to a heap: by the indexes of its contexts. */
-const emptiedOf = new WeakMap<Host, Map<number, Emptied>>();
-
-/** What is known of a context; of an earlier epoch of it nothing is. */
-function emptiedIn(host: Host, context: number, generation: number, epoch: number): Emptied {
-  const byContext = emptiedOf.get(host) ?? new Map<number, Emptied>();
-  emptiedOf.set(host, byContext);
-  let emptied = byContext.get(context);
-  if (emptied?.generation !== generation || emptied.epoch !== epoch) {
-    emptied = { generation, epoch, chunks: [], untilScan: CREATIONS_BETWEEN_SCANS };
-    byContext.set(context, emptied);
-  }
-  return emptied;
-}
-
-function rememberEmptied(host: Host, { context, generation, epoch, chunk }: VectorFields): void {
-  emptiedIn(host, context, generation, epoch).chunks.push(chunk);
-}
-
-/** A record for the storage of a new vector: one that is empty, or another one; 0 = none free. */
-function takeStorage(context: VectorContext): number {
-  const { host, index, generation } = context;
-  const emptied = emptiedIn(host, index, generation, context.epoch());
-  const known = takeEmptied(context, emptied);
-  if (known !== 0) return known;
-  // Other threads may have deleted some.
-  if (emptied.untilScan-- <= 0) {
-    findEmptied(context, emptied);
-    const found = takeEmptied(context, emptied);
-    if (found !== 0) return found;
-  }
-  const added = context.addStorage();
-  if (added !== 0) return added;
-  findEmptied(context, emptied);
-  return takeEmptied(context, emptied);
-}
-
-function takeEmptied(context: VectorContext, { chunks }: Emptied): number {
-  // What is known may be out of date, where the context was another thread's for a while.
-  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
-    if (isEmptied(context, chunk)) return chunk;
-  }
-  return 0;
-}
-
-function isEmptied({ host, index }: VectorContext, chunk: number): boolean {
-  const { i32, u32, geometry } = host.core.memory;
-  const record = recordAt(chunkTable(geometry), chunk);
-  // The lock first: who deletes it has it until all the rest is so.
-  return (
-    loadStorageLock(i32, record) === 0 &&
-    loadRecord(i32, record) === index &&
-    u32[storageSerialWord(record)] === 0 &&
-    getChunkAddress(u32, record) === 0
-  );
-}
-
-/** Looks through all storages of a context. */
-function findEmptied(context: VectorContext, emptied: Emptied): void {
-  const { u32, geometry } = context.host.core.memory;
-  const table = chunkTable(geometry);
-  let chunk = getStorages(u32, recordAt(contextTable(geometry), context.index));
-  for (; chunk !== 0; chunk = getNextChunk(u32, recordAt(table, chunk))) {
-    if (isEmptied(context, chunk)) emptied.chunks.push(chunk);
-  }
-  // Where some were, look again as soon as these are used: or there would be more and more of them.
-  emptied.untilScan = emptied.chunks.length > 0 ? 0 : CREATIONS_BETWEEN_SCANS;
 }
 
 /** A new vector in a context, without a storage. */

@@ -9,12 +9,11 @@
 
 import type { WordIndex } from '../base/index.js';
 import {
-  addVersion,
   chunkTable,
   chunkWord,
   isMarkedEnded,
-  loadVersion,
   recordAt,
+  settleVersion,
   storageLockWord,
   storageSerialWord,
   storageVersionWord,
@@ -25,10 +24,9 @@ import type { Host } from './host.js';
 /** Takes a storage's block from it: it is no vector's any more. The caller has its lock. */
 export function clearStorage({ core }: Host, record: WordIndex): void {
   const { i32, u32 } = core.memory;
-  const version = storageVersionWord(record);
   u32[storageSerialWord(record)] = 0;
-  // Readers look again, and find the serial gone. Even, also where a dead thread has left it odd.
-  addVersion(i32, version, 2 - (loadVersion(i32, version) & 1));
+  // Readers look again, and find the serial gone.
+  settleVersion(i32, storageVersionWord(record));
   core.placement.remove(chunkWord(record));
 }
 

@@ -27,7 +27,7 @@ import {
   getUsedBefore,
   type HeapMemory,
   LIVE_CONTEXT,
-  loadFrontier,
+  lastRecord,
   loadRecord,
   RELEASED_CONTEXT,
   readIdent,
@@ -71,7 +71,7 @@ export interface ContextNode {
 export function readContextTree(memory: HeapMemory): ContextNode[] {
   const { i32, u32, geometry } = memory;
   const table = contextTable(geometry);
-  const frontier = Math.min(Math.max(0, loadFrontier(i32, table)), table.count);
+  const frontier = lastRecord(i32, table);
   /** By id: what its state was, 0 = it is none. */
   const states = new Int32Array(frontier + 1);
   const parents = new Uint32Array(frontier + 1);
@@ -156,7 +156,7 @@ function ownerOf(u32: Uint32Array, geometry: HeapMemory['geometry'], state: numb
 /** How many contexts there are and what they have, without a tree of them: for statistics. */
 export function countContexts({ i32, u32, geometry }: HeapMemory): ContextTotals {
   const table = contextTable(geometry);
-  const frontier = Math.min(Math.max(0, loadFrontier(i32, table)), table.count);
+  const frontier = lastRecord(i32, table);
   const stats: ContextTotals = { live: 0, released: 0, chunks: 0, bytes: 0 };
   for (let id = 1; id <= frontier; id++) {
     const record = recordAt(table, id);

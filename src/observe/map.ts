@@ -35,7 +35,7 @@ import {
   type HeapMemory,
   hadOwned,
   LARGE_RUN,
-  loadFrontier,
+  lastRecord,
   loadRecord,
   loadTag,
   metadataRegions,
@@ -165,7 +165,7 @@ function countChunks({ i32, u32, tags, geometry }: HeapMemory): Uint32Array {
   const { firstPage, endPage } = geometry;
   const counted = new Uint32Array(endPage - firstPage);
   const table = chunkTable(geometry);
-  const frontier = Math.min(loadFrontier(i32, table), table.count);
+  const frontier = lastRecord(i32, table);
   for (let index = 1; index <= frontier; index++) {
     const record = recordAt(table, index);
     const address = getChunkAddress(u32, record);

@@ -17,7 +17,7 @@ const SMALL = ['--port', '0', '--towns', '20000'];
 const lastLine = (text: string): string | undefined => text.trimEnd().split('\n').at(-1);
 
 test('towns --self-test: all answers are right, and nothing is in use at the end', async (t) => {
-  const args = [MAIN, '--self-test', ...SMALL, '--limit', '1500'];
+  const args = [MAIN, '--self-test', ...SMALL, '--limit', '4000'];
   const { code, stdout, stderr } = await run(process.execPath, args);
   t.is(stderr, '');
   t.regex(stdout, /^[1-9]\d* bytes that its context had are back in the heap$/m);

@@ -13,11 +13,13 @@ import {
 } from 'shmalloc';
 import {
   assertIdentity,
+  BIGINT_ARRAYS,
   fillPattern,
   findDamage,
   findNonZero,
   geometryOf,
   metadataHash,
+  NUMBER_ARRAYS,
   statsButLocks,
 } from '../helpers.js';
 
@@ -642,19 +644,7 @@ test('usableSize, view: 0 is no block', (t) => {
   t.throws(() => heap.view(Uint8Array, 0 as Address, 1), { instanceOf: InvalidAddressError });
 });
 
-const CONSTRUCTORS: ViewConstructor[] = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-];
+const CONSTRUCTORS: readonly ViewConstructor[] = [...NUMBER_ARRAYS, ...BIGINT_ARRAYS];
 
 test('view: every kind of typed array lies over the block itself', (t) => {
   using heap = SharedHeap.create(HEAP);

@@ -27,9 +27,19 @@ function makeTable(count: number): { i32: Int32Array; table: RecordTable } {
 const ownerOf = (i32: Int32Array, table: RecordTable, index: number): number =>
   loadRecord(i32, recordAt(table, index));
 
+/** A pool that gives records back as those who use one do. */
+function makePool(i32: Int32Array, table: RecordTable) {
+  const { take, remember } = createRecordPool(i32, table);
+  const give = (index: number): void => {
+    storeRecord(i32, recordAt(table, index), 0);
+    remember(index);
+  };
+  return { take, give, remember };
+}
+
 test('RecordPool.take: every record once, 0 when all are taken, and each again when given back', (t) => {
   const { i32, table } = makeTable(50);
-  const pool = createRecordPool(i32, table);
+  const pool = makePool(i32, table);
   for (let round = 0; round < 3; round++) {
     const taken = Array.from({ length: 50 }, (_, n) => pool.take(100 + n));
     t.deepEqual(
@@ -51,13 +61,13 @@ test('RecordPool.take: every record once, 0 when all are taken, and each again w
 
 test('RecordPool.take: a table of none has none', (t) => {
   const { i32, table } = makeTable(0);
-  t.is(createRecordPool(i32, table).take(1), 0);
+  t.is(makePool(i32, table).take(1), 0);
   t.is(loadFrontier(i32, table), 0);
 });
 
 test('RecordPool: what is taken and given back in turn stays at the start of the table', (t) => {
   const { i32, table } = makeTable(1000);
-  const pool = createRecordPool(i32, table);
+  const pool = makePool(i32, table);
   for (let n = 0; n < 5000; n++) {
     const some = [pool.take(1), pool.take(2), pool.take(3)];
     for (const index of some) pool.give(index);
@@ -67,8 +77,8 @@ test('RecordPool: what is taken and given back in turn stays at the start of the
 
 test('RecordPool: hints that are no longer true lead to no record twice', (t) => {
   const { i32, table } = makeTable(4);
-  const mine = createRecordPool(i32, table);
-  const other = createRecordPool(i32, table);
+  const mine = makePool(i32, table);
+  const other = makePool(i32, table);
   const all = [1, 2, 3, 4].map((n) => mine.take(n));
   for (const index of all) mine.give(index);
   // Another thread has them by now.
@@ -96,7 +106,7 @@ test('RecordPool: three threads that take and give at random never share one', (
   const { i32, table } = makeTable(40);
   const pools = [1, 2, 3].map((owner) => ({
     owner,
-    pool: createRecordPool(i32, table),
+    pool: makePool(i32, table),
     has: [] as number[],
   }));
   let full = 0;
@@ -127,8 +137,8 @@ test('RecordPool: three threads that take and give at random never share one', (
 
 test('RecordPool: a thread that only gives back keeps no more hints than so many', (t) => {
   const { i32, table } = makeTable(8);
-  const taker = createRecordPool(i32, table);
-  const giver = createRecordPool(i32, table);
+  const taker = makePool(i32, table);
+  const giver = makePool(i32, table);
   const before = process.memoryUsage().heapUsed;
   const rounds = 4_000_000;
   for (let n = 0; n < rounds; n++) {

@@ -16,20 +16,8 @@ import {
   type VectorOptions,
   type ViewConstructor,
 } from 'shmalloc';
-import { assertIdentity } from '../helpers.js';
+import { assertIdentity, BIGINT_ARRAYS, NUMBER_ARRAYS } from '../helpers.js';
 
-const NUMBERS = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-] as const;
-const BIGINTS = [BigInt64Array, BigUint64Array] as const;
 const CODED = { code: 'ERR_SHMALLOC_VECTOR' };
 
 /** The heap is whole, and nothing is left in it. */
@@ -57,8 +45,8 @@ function elementOf(type: ElementType, n: number): number | bigint | Uint8Array {
 }
 
 const KINDS: ElementType[] = [
-  ...NUMBERS,
-  ...BIGINTS,
+  ...NUMBER_ARRAYS,
+  ...BIGINT_ARRAYS,
   'address',
   { bytes: 1 },
   { bytes: 24 },
@@ -145,12 +133,12 @@ for (const type of KINDS) {
 both('Vector: numbers are converted as typed arrays do, to the bit', (t, shared) => {
   using heap = SharedHeap.create({ size: '16MiB' });
   const all = [0, -0, 1.5, -1, 255.5, 256, 70_000, -(2 ** 31), 2 ** 32, 1e300, Infinity, NaN];
-  for (const ArrayType of NUMBERS) {
+  for (const ArrayType of NUMBER_ARRAYS) {
     using vector = Vector.create(heap, ArrayType, { shared });
     for (const n of all) vector.push(n);
     t.deepEqual(vector.toArray(), [...new ArrayType(all)], ArrayType.name);
   }
-  for (const ArrayType of BIGINTS) {
+  for (const ArrayType of BIGINT_ARRAYS) {
     using vector = Vector.create(heap, ArrayType, { shared });
     const bigs = [0n, -1n, 2n ** 63n, 2n ** 64n + 5n];
     for (const n of bigs) vector.push(n);

@@ -1,0 +1,73 @@
+/**
+ * Runs one workload on one allocator, in a process of its own.
+ *
+ *     node dist/bench/workload-run.js WORKLOAD ALLOCATOR THREADS SIZE     prints JSON, as native/harness.c does
+ *
+ * Once at smoke size, so that all is compiled, and then timed: from when all threads are there to
+ * when the last one is done. Threads are workers of a HeapPool.
+ */
+
+import { SharedHeap } from 'shmalloc';
+import { HeapPool } from 'shmalloc/pool';
+import { type AllocatorName, allocatorOf, mostLive, share } from './allocators.js';
+import type { WorkloadDone, WorkloadTask } from './workload.worker.js';
+import { type Size, workloadNamed } from './workloads/index.js';
+
+const WORKER = new URL('./workload.worker.js', import.meta.url);
+const HEAP_BYTES = 2 ** 31;
+
+/** What a run of a workload, ours or its C twin, prints. */
+export interface WorkloadResult {
+  readonly operations: number;
+  readonly checksum: number;
+  readonly milliseconds: number;
+  /** Most memory that the allocator had from the system. */
+  readonly footprintBytes: number;
+  /** Of the counted allocator: most bytes asked for that lived at once. */
+  readonly peakLiveBytes?: number;
+}
+
+async function main([name = '', allocator = '', threads = '', size = '']: readonly string[]) {
+  const workload = workloadNamed(name);
+  using heap = SharedHeap.create({ size: HEAP_BYTES, threads: Number(threads) + 1 });
+  const shared = share(allocator as AllocatorName, HEAP_BYTES);
+  const program = workload.create(allocatorOf(shared, heap));
+  await using pool = new HeapPool(heap, { filename: WORKER, threads: Number(threads) });
+
+  async function measure(size: Size): Promise<WorkloadResult> {
+    const run = {
+      threads: Number(threads),
+      parameters: workload.parameters(size, Number(threads)),
+    };
+    const root = program.setup?.(run) ?? 0;
+    const barrier = new Int32Array(new SharedArrayBuffer(4));
+    const all = await Promise.all(
+      Array.from({ length: run.threads }, (_, index) => {
+        const task: WorkloadTask = {
+          workload: name,
+          shared,
+          part: { ...run, index, root },
+          barrier,
+        };
+        return pool.run<WorkloadDone>(task);
+      }),
+    );
+    const sum = (of: (done: WorkloadDone) => number) =>
+      all.reduce((total, done) => total + of(done), 0);
+    const started = all.map(({ startedNs }) => startedNs).reduce((a, b) => (a < b ? a : b));
+    const ended = all.map(({ endedNs }) => endedNs).reduce((a, b) => (a > b ? a : b));
+    const left = program.finish?.(run, root) ?? 0;
+    return {
+      operations: sum(({ operations }) => operations),
+      checksum: ((sum(({ checksum }) => checksum) + left) % 2 ** 32) >>> 0,
+      milliseconds: Number(ended - started) / 1e6,
+      footprintBytes: heap.stats().footprintBytes,
+      peakLiveBytes: mostLive(shared),
+    };
+  }
+
+  await measure('smoke');
+  console.log(JSON.stringify(await measure(size as Size)));
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,36 @@
+/**
+ * How the threads of a workload wait for each other, in words of the heap. C twins: harness.h.
+ *
+ * A waiter looks a few thousand times, then sleeps: with more threads than processors, who spins
+ * keeps the one that it waits for from running.
+ */
+
+const SPINS = 2000;
+/** A sleeper looks again after this long, woken or not. */
+const WAIT_LIMIT_MS = 5;
+
+/** Waits until a word is `value` or more, and says what it was. Words only ever grow. */
+export function waitFor(i32: Int32Array<SharedArrayBuffer>, word: number, value: number): number {
+  for (let spins = 0; ; spins++) {
+    const seen = Atomics.load(i32, word);
+    if (seen >= value) return seen;
+    if (spins >= SPINS) Atomics.wait(i32, word, seen, WAIT_LIMIT_MS);
+  }
+}
+
+/** Sets a word that others wait for. */
+export function announce(i32: Int32Array<SharedArrayBuffer>, word: number, value: number): void {
+  Atomics.store(i32, word, value);
+  Atomics.notify(i32, word);
+}
+
+/** A barrier in one word, 0 at first: returns when `threads` have come for the `turn`th time, from 1. */
+export function arrive(
+  i32: Int32Array<SharedArrayBuffer>,
+  word: number,
+  threads: number,
+  turn: number,
+): void {
+  if (Atomics.add(i32, word, 1) + 1 === threads * turn) Atomics.notify(i32, word);
+  else waitFor(i32, word, threads * turn);
+}

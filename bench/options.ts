@@ -186,7 +186,7 @@ ${PARTS.map(({ name, about }) => `  ${name.padEnd(width)}${about}`).join('\n')}
   )}
 
 Options
-  --threads N[,N]   so many threads, of what can have more than one
+  --threads N[,N]   workloads on so many threads
   --rounds N        how often each is measured; ${ROUNDS}, or 1 with --smoke
   --node            ours alone, without any peer
   --versions V[,V]  ours on other Node versions, too, as 22,24,26; npm fetches them

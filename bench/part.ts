@@ -17,7 +17,7 @@ export interface Setting {
   /** Is it only to be seen that everything runs? */
   readonly smoke: boolean;
   readonly rounds: number;
-  /** How many threads were asked for; null = what the part is for. */
+  /** Of workloads: how many were asked for; null = what each is for. */
   readonly threads: readonly number[] | null;
   /** Ours alone, without any peer? */
   readonly alone: boolean;

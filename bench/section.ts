@@ -34,8 +34,19 @@ export interface Timing {
   readonly peakLiveBytes?: number;
 }
 
-/** `-js`: beside allocators in JavaScript, which are so slow that they get less to do. */
-export type Group = 'calls' | 'calls-js' | 'traces' | 'workloads' | 'workloads-js';
+/**
+ * `-js`: beside allocators in JavaScript, which are so slow that they get less to do. Of traces,
+ * `-short` ones are told apart, since they say little; `-rate` is what all threads did in the whole
+ * time, where the others are the best repetition of one.
+ */
+export type Group =
+  | 'calls'
+  | 'calls-js'
+  | 'traces'
+  | 'traces-short'
+  | 'traces-rate'
+  | 'workloads'
+  | 'workloads-js';
 
 /** Other numbers that targets ask for, by name. */
 export type Figures = Readonly<Record<string, number>>;

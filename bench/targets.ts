@@ -7,7 +7,7 @@
  */
 
 import { PAIR, REPLACE } from './measure-calls.js';
-import { traceNames } from './measure-traces.js';
+import { ALL_TRACES } from './measure-traces.js';
 import { NATIVE } from './native.js';
 import { BASELINE, type Figures, type Group, OURS, type Section, type Timing } from './section.js';
 import { geometricMean } from './statistics.js';
@@ -71,9 +71,9 @@ const slower =
 /** Of all that are in the group at that many threads, or nothing. */
 const meanRatio =
   (group: 'traces' | 'workloads', threads: number, peer: string): Ask =>
-  ({ timings }) => {
-    const found = timings[group].at(threads);
-    return isWhole(group, found, peer) ? found.meanRatio(threads, peer) : Number.NaN;
+  (evidence) => {
+    const found = evidence.timings[group].at(threads);
+    return isWhole(group, found, peer, evidence) ? found.meanRatio(threads, peer) : Number.NaN;
   };
 
 const worstRatio =
@@ -83,23 +83,27 @@ const worstRatio =
     return greatest(found.names.map((name) => found.ratio(name, threads, peer)));
   };
 
-/** Of two threads; of traces, the geometric mean of all. */
+/** What two threads get done in the time of one. */
 const scaling =
-  (group: 'traces' | 'workloads', name: string | null, allocator: string): Ask =>
-  ({ timings }) => {
-    const found = timings[group];
-    if (name !== null) return found.scaling(name, 2, allocator);
-    if (!isWhole(group, found.at(2), allocator)) return Number.NaN;
+  (name: string, allocator: string): Ask =>
+  ({ timings: { workloads } }) =>
+    workloads.scaling(name, 2, allocator);
+
+const traceScaling =
+  (allocator: string): Ask =>
+  (evidence) => {
+    const found = evidence.timings['traces-rate'].of([allocator]);
+    if (!isWhole('traces', found.at(2), allocator, evidence)) return Number.NaN;
     return geometricMean(found.names.map((one) => found.scaling(one, 2, allocator)));
   };
 
 /** Memory to peak live bytes, the geometric mean over all traces. */
 const traceMemory =
   (allocator: string): Ask =>
-  ({ timings: { traces } }) => {
-    const found = traces.at(1);
+  (evidence) => {
+    const found = evidence.timings.traces.at(1);
     const all = found.of([allocator]).all.flatMap((timing) => memoryRatio(timing) ?? []);
-    return isWhole('traces', found, allocator) ? geometricMean(all) : Number.NaN;
+    return isWhole('traces', found, allocator, evidence) ? geometricMean(all) : Number.NaN;
   };
 
 /** The greatest of all figures whose names begin so. */
@@ -130,13 +134,15 @@ const greatest = (values: readonly number[]): number => {
 };
 
 /** Is everything there that a mean must be over? */
-function isWhole(group: 'traces' | 'workloads', timings: Timings, allocator: string): boolean {
-  const wanted =
-    group === 'traces'
-      ? traceNames()
-      : WORKLOADS.filter(({ threads }) => threads === 'many').map(({ name }) => name);
+function isWhole(
+  group: 'traces' | 'workloads',
+  timings: Timings,
+  allocator: string,
+  { figures }: Evidence,
+): boolean {
   const there = timings.of([allocator]).names;
-  return wanted.every((name) => there.includes(name));
+  if (group === 'traces') return ALL_TRACES in figures && there.length > 0;
+  return WORKLOADS.every(({ name, threads }) => threads === 'one' || there.includes(name));
 }
 
 // ---- the table
@@ -186,16 +192,16 @@ const TARGETS: readonly Target[] = [
   ...['larson', 'mstress'].map((name) =>
     row(
       `2 threads to 1: ${name}, to mimalloc’s`,
-      scaling('workloads', name, OURS),
+      scaling(name, OURS),
       'at least',
-      scaling('workloads', name, MIMALLOC),
+      scaling(name, MIMALLOC),
     ),
   ),
   row(
     '2 threads to 1: traces, mean, to mimalloc’s',
-    scaling('traces', null, OURS),
+    traceScaling(OURS),
     'at least',
-    scaling('traces', null, MIMALLOC),
+    traceScaling(MIMALLOC),
   ),
 
   row('hand-over: times faster than structured clone', figure('hand-over'), 'at least', 20),
@@ -230,6 +236,8 @@ export function evidenceOf(sections: readonly Section[]): Evidence {
       calls: of('calls'),
       'calls-js': of('calls-js'),
       traces: of('traces'),
+      'traces-short': of('traces-short'),
+      'traces-rate': of('traces-rate'),
       workloads: of('workloads'),
       'workloads-js': of('workloads-js'),
     },

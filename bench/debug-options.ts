@@ -16,7 +16,7 @@ import { short, within } from './tables.js';
 const MICRO = new URL('./micro.js', import.meta.url);
 
 /** A body is 2,000 rounds, which with call stacks take 70 milliseconds. */
-const WARM_UP_BODIES = '20';
+const WARM_UP_BODIES = { smoke: '2', full: '20' };
 
 /** What is measured, by the variables that are set. */
 const CASES: Readonly<Record<string, Record<string, string>>> = {
@@ -51,7 +51,11 @@ export const options: Part = {
 
 function measure({ smoke, rounds, tell }: Setting): Section[] {
   tell('debug options');
-  const costs = measureOptions(Math.min(rounds, ROUNDS_MAX), smoke ? SMOKE_MS : FULL_MS);
+  const costs = measureOptions(
+    Math.min(rounds, ROUNDS_MAX),
+    smoke ? SMOKE_MS : FULL_MS,
+    WARM_UP_BODIES[smoke ? 'smoke' : 'full'],
+  );
   const [none] = costs;
   const times = (of: readonly number[], plain: readonly number[] | undefined) =>
     `${short(median(ratios(of, plain ?? [])))} times`;
@@ -72,7 +76,7 @@ function measure({ smoke, rounds, tell }: Setting): Section[] {
 }
 
 /** By round; options take turns. */
-function measureOptions(rounds: number, milliseconds: number): Cost[] {
+function measureOptions(rounds: number, milliseconds: number, warmUp: string): Cost[] {
   const all = Object.entries(CASES);
   const costs = all.map(([option]): [string, number[], number[]] => [option, [], []]);
   for (let round = 0; round < rounds; round++) {
@@ -80,7 +84,7 @@ function measureOptions(rounds: number, milliseconds: number): Cost[] {
       const ns = (scenario: string, size: number): number =>
         runNode<MicroResult>(
           MICRO,
-          [scenario, String(size), String(milliseconds), WARM_UP_BODIES],
+          [scenario, String(size), String(milliseconds), warmUp],
           variables,
         ).ns;
       costs[n]?.[1].push(ns('pair', 64));

@@ -159,10 +159,16 @@ function ratioPlot(
   };
 }
 
+/** Of what lives in less than that, most is not the blocks'. */
+const LIVE_BYTES_MIN = 65_536;
+
 /** Most memory that each had, to the most bytes that were asked for and lived at once. */
 export function memorySection(all: readonly Timing[], table: TimeTable): Section {
   const { title, what, peers, plot, notes = [] } = table;
-  const timings = new Timings(all.filter((one) => memoryRatio(one) !== null));
+  const timings = new Timings(
+    all.filter((one) => memoryRatio(one) !== null && (one.peakLiveBytes ?? 0) >= LIVE_BYTES_MIN),
+  );
+  const tiny = new Timings(all).names.filter((name) => !timings.names.includes(name));
   const shown = [OURS, ...peers].filter((one) => timings.allocators.includes(one));
   const rows = places(timings).map(([name, threads]) => {
     const found = shown.map((one) => timings.find(name, threads, one));
@@ -184,7 +190,7 @@ export function memorySection(all: readonly Timing[], table: TimeTable): Section
       ...shown.map((one) => `${one} to live`),
     ],
     rows,
-    notes: [...notes],
+    notes: tiny.length === 0 ? notes : [...notes, `Under 64 KiB at once: ${tiny.join(', ')}.`],
     plots:
       plot === undefined
         ? []

@@ -79,7 +79,7 @@ test('judge: other Node versions are held against Node 20', (t) => {
 });
 
 test('targetsSection: counts what was judged, and names what was not', (t) => {
-  const verdicts = judge(evidenceOf([sectionOf([], { 'hand-over': 30, growth: 1.5 })]));
+  const verdicts = judge(evidenceOf([sectionOf([], { 'hand-over': 30, 'growth of near': 1.5 })]));
   const { title, rows, notes } = targetsSection(verdicts, false);
   t.is(title, 'targets: 1 of 2 met');
   t.deepEqual(

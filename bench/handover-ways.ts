@@ -11,8 +11,8 @@
  *
  * Without `-strings`, names stay bytes on both sides: copied as words, summed as words, and changed
  * in place, as a program does that compares, hashes or passes on text. What comes out of a clone
- * are strings: where a program wants those, the honest peer of `clone` is `heap-strings`, whose time
- * is mostly that of Buffer's calls, four a record.
+ * are strings: where a program wants those, the honest peer of `clone` is `heap-strings`, whose
+ * time is mostly that of Buffer's calls, four a record.
  *
  * Objects, buffer and blocks are made anew for every trip, as requests and results are.
  */

@@ -10,8 +10,9 @@
  * the clock as much as the heap.
  *
  * Ours and the peers take turns, round by round, so that a slow minute of the machine hits all;
- * what each round found is kept. Within a round, `nsPerOperation` is the best repetition of any thread,
- * and `operationsPerSecond` what all threads did after the first third of their repetitions.
+ * what each round found is kept. Within a round, `nsPerOperation` is the best repetition of any
+ * thread, and `operationsPerSecond` what all threads did after the first third of their
+ * repetitions.
  *
  * Footprints are of one repetition in a process of its own: of ours the pages that the heap ever
  * took, of the peers how much the resident set grew when all blocks are written all over (else what

@@ -1,9 +1,9 @@
 /**
  * Micro scenarios: one kind of call in a tight loop, on a heap of its own.
  *
- *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS [BODIES]    prints JSON, as native/pair.c does
+ *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS [BODIES]
  *
- * At least so many bodies are run first, 200 unless told.
+ * Prints JSON, as native/pair.c does. At least so many bodies are run first, 200 unless told.
  *
  *   pair, replace                  the `_ts` calls
  *   pair-unsafe, replace-unsafe    the calls without locks, for heaps with one thread
@@ -18,8 +18,8 @@
  * of all live blocks at each free, and of all free ones at each malloc.
  *
  * One scenario a process: a call site that has seen two heaps is three times as slow, which would
- * be the benchmark's fault and no program's. Bodies are loops of 2,000 rounds (20 of
- * slow ones), called again and again: a loop of millions would run code that was compiled while it ran.
+ * be the benchmark's fault and no program's. Bodies are loops of 2,000 rounds (20 of slow ones),
+ * called again and again: a loop of millions would run code that was compiled while it ran.
  */
 
 import { MemPool } from '@thi.ng/malloc';

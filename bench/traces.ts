@@ -4,14 +4,15 @@
  *
  * Models what programs ask for, in their order and with their lifetimes: the mix of sizes, and how
  * many blocks live at once. On two threads each replays the whole trace with blocks of its own, at
- * the same time: servers whose workers do alike. Does not show what programs do with the blocks (one
- * word is written), nor blocks that one thread allocates and another frees. Traces of a few thousand
- * calls are marked `short`: they are all in the caches, and those of a few hundred time the clock as
- * much as the heap.
+ * the same time: servers whose workers do alike. Does not show what programs do with the blocks
+ * (one word is written), nor blocks that one thread allocates and another frees. Traces of a few
+ * thousand calls are marked `short`: they are all in the caches, and those of a few hundred time
+ * the clock as much as the heap.
  *
- * Ours and the peers take turns, round by round, so that a slow minute of the machine hits all; what
- * each round found is kept. Within a round, `nsPerOperation` is the best repetition of any thread,
- * and `operationsPerSecond` what all threads did after the first third of their repetitions.
+ * Ours and the peers take turns, round by round, so that a slow minute of the machine hits all;
+ * what each round found is kept. Within a round, `nsPerOperation` is the best repetition of any
+ * thread, and `operationsPerSecond` what all threads did after the first third of their
+ * repetitions.
  *
  * Footprints are of one repetition in a process of its own: of ours the pages that the heap ever
  * took, of the peers how much the resident set grew when all blocks are written all over (else what

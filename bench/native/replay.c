@@ -1,15 +1,15 @@
-// Replays an allocation trace on whatever malloc the process has: the native side of bench/traces.ts.
+// Replays an allocation trace on whatever malloc the process has: the native side of traces.ts.
 //
 //     cc -O2 -fno-builtin -pthread -o build/replay replay.c
 //     build/replay FILE REPEAT|fill [THREADS]
 //     LD_PRELOAD=libmimalloc.so.2 build/replay FILE REPEAT 2
 //
-// FILE is an unzipped trace: 16 bytes of header ('MTR1', operation count, slot count, thread count),
+// FILE is an unzipped trace: 16 bytes of header ('MTR1', counts of operations, slots and threads),
 // then two 32-bit little-endian words an operation: kind in bits 0..2, slot in bits 8..31; size.
 // Does what `shmalloc replay` does and nothing more: one word is written into a malloc'ed block.
-// Each thread replays the whole trace with blocks of its own; all begin together. What the trace left
-// is freed after each repetition, untimed. With `fill` it is replayed once, and every block is written
-// all over: a program's memory becomes resident by use, and so does what is between its blocks.
+// Each thread replays the whole trace with blocks of its own; all begin together. What the trace
+// left is freed after each repetition, untimed. With `fill` it is replayed once, and every block is
+// written all over: memory that nobody writes to is not resident.
 //
 // Prints JSON, in the terms of `shmalloc replay --json`: the best repetition of any thread in
 // nanoseconds an operation; operations a second of all threads, after the first third of their

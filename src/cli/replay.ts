@@ -2,8 +2,8 @@
  * `shmalloc replay`: replays allocation traces of real programs on one heap, in a pool of workers.
  *
  * Each trace goes to one worker at a time; more traces than workers queue up, longest first; with
- * fewer, the traces are given out again until all workers are busy. Where there is a worker for each
- * of them, all begin at once, so that what they do a second is what they do together.
+ * fewer, the traces are given out again until all workers are busy. Where there is a worker for
+ * each of them, all begin at once, so that what they do a second is what they do together.
  */
 
 import { readdirSync } from 'node:fs';

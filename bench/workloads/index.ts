@@ -1,10 +1,24 @@
 /** The workloads, by name. */
+import { cacheScratch } from './cache-scratch.js';
+import { cacheThrash } from './cache-thrash.js';
+import { glibcSimple } from './glibc-simple.js';
+import { glibcThread } from './glibc-thread.js';
 import { larson } from './larson.js';
+import { threadtest } from './threadtest.js';
 import type { Workload } from './workload.js';
+import { xmallocTest } from './xmalloc-test.js';
 
 export type { Allocator, Outcome, Part, Program, Run, Size, Workload } from './workload.js';
 
-export const WORKLOADS: readonly Workload[] = [larson];
+export const WORKLOADS: readonly Workload[] = [
+  larson,
+  xmallocTest,
+  cacheScratch,
+  cacheThrash,
+  threadtest,
+  glibcThread,
+  glibcSimple,
+];
 
 /** @throws Error for a name that is none */
 export function workloadNamed(name: string): Workload {

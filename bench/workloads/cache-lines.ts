@@ -13,6 +13,10 @@ import { type Allocator, type Program, requirePayload, type Workload } from './w
 
 const BODY_ROUNDS = 2000;
 const BYTES = 1;
+const LINE_MASK = 63;
+const HALF_LINE_BYTES = 32;
+/** So many blocks at most are put aside until one lies in the first half of a line. */
+const ASIDE_MAX = 4;
 
 /** @param handedOver does each thread first free a block that another one allocated? */
 export function cacheLines(name: string, handedOver: boolean): Workload {
@@ -61,16 +65,26 @@ function create({ malloc, free, calloc, u8, u32 }: Allocator, name: string, hand
 
   return {
     ...program,
+    /** Gives the address of the blocks' addresses: each thread's, then those put aside. */
     setup({ threads }) {
-      const root = calloc(threads, 4);
+      const root = calloc(threads + ASIDE_MAX, 4);
+      const given = root >>> 2;
+      const aside = given + threads;
+      let block = malloc(BYTES);
+      for (let n = 0; n < ASIDE_MAX && (block & LINE_MASK) >= HALF_LINE_BYTES; n++) {
+        u32[aside + n] = block;
+        block = malloc(BYTES);
+      }
       for (let n = 0; n < threads; n++) {
-        const block = malloc(BYTES);
+        if (n > 0) block = malloc(BYTES);
         u8[block] = n;
-        u32[(root >>> 2) + n] = block;
+        u32[given + n] = block;
       }
       return root;
     },
-    finish(_, root) {
+    finish({ threads }, root) {
+      const aside = (root >>> 2) + threads;
+      for (let n = 0; n < ASIDE_MAX; n++) free(u32[aside + n] as number);
       free(root);
       return 0;
     },

@@ -72,7 +72,8 @@ function create({ malloc, free, u32, i32 }: Allocator): Program {
       for (const blocks of BLOCKS) {
         const repeats = Math.floor(inAll / blocks);
         for (let n = 0; n < repeats; n++) {
-          checksum += repeat(array >>> 2, blocks, bytes, (index << 24) + n);
+          const sum = repeat(array >>> 2, blocks, bytes, (index << 24) + n);
+          checksum = (checksum + sum) | 0;
         }
       }
     }

@@ -91,7 +91,8 @@ function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
     const slots = array >>> 2;
     let checksum = 0;
     for (let n = 0; n < rounds; n += BODY_ROUNDS) {
-      checksum += replace(slots, n, Math.min(n + BODY_ROUNDS, rounds), index);
+      const sum = replace(slots, n, Math.min(n + BODY_ROUNDS, rounds), index);
+      checksum = (checksum + sum) | 0;
     }
     for (let n = 0; n < SLOTS; n++) checksum += release(slots + n * SLOT_WORDS);
     free(array);

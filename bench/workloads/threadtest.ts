@@ -65,7 +65,8 @@ function create({ malloc, free, u32, i32 }: Allocator): Program {
         allocate(slots, n, Math.min(n + BODY_ROUNDS, count), bytes, seed);
       }
       for (let n = 0; n < count; n += BODY_ROUNDS) {
-        checksum += release(slots, n, Math.min(n + BODY_ROUNDS, count));
+        const sum = release(slots, n, Math.min(n + BODY_ROUNDS, count));
+        checksum = (checksum + sum) | 0;
       }
     }
     free(array);

@@ -127,7 +127,8 @@ function create({ malloc, free, calloc, u32, i32 }: Allocator): Program {
       const first = (u32[(batch >>> 2) + NUMBER] as number) * count;
       for (let n = 0; n < count; n += BODY_ROUNDS) {
         const end = Math.min(n + BODY_ROUNDS, count);
-        checksum += release((batch >>> 2) + BLOCKS, n, end, bytes, first);
+        const sum = release((batch >>> 2) + BLOCKS, n, end, bytes, first);
+        checksum = (checksum + sum) | 0;
       }
       free(batch);
       operations += count;
@@ -141,7 +142,7 @@ function create({ malloc, free, calloc, u32, i32 }: Allocator): Program {
       for (let n = from; n < to; n++) produce(root, n, count, bytes);
       const { operations, checksum } = consume(root, to, count, bytes);
       sum.operations += operations;
-      sum.checksum += checksum;
+      sum.checksum = (sum.checksum + checksum) | 0;
     }
     return sum;
   }

@@ -4,6 +4,8 @@ import { contention } from './contention.js';
 import { contexts } from './contexts.js';
 import { options } from './debug-options.js';
 import { calls } from './measure-calls.js';
+import { growth } from './measure-growth.js';
+import { handOver } from './measure-hand-over.js';
 import { startup } from './measure-startup.js';
 import { traces } from './measure-traces.js';
 import { workloads } from './measure-workloads.js';
@@ -14,6 +16,8 @@ export const PARTS: readonly Part[] = [
   traces,
   workloads,
   contention,
+  handOver,
+  growth,
   startup,
   contexts,
   options,

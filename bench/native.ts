@@ -68,6 +68,7 @@ function run<Result>(peer: string, program: string, args: readonly string[]): Re
   });
 }
 
+/** By this process, or found to be new enough. */
 const compiled = new Set<string>();
 
 /** Compiles a program unless it is newer than what it is made of; what went wrong, or null. */

@@ -22,7 +22,7 @@ export interface Contestant<Result extends Run = Run> {
 }
 
 /** One whose run takes longer than this, and that may fail, has run once. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 2000;
 
 export type Measured<Result> = Pick<Timing, 'allocator' | 'ns' | 'absent' | 'footprintBytes'> & {
   readonly results: readonly Result[];

@@ -34,3 +34,14 @@ export function arrive(
   if (Atomics.add(i32, word, 1) + 1 === threads * turn) Atomics.notify(i32, word);
   else waitFor(i32, word, threads * turn);
 }
+
+/** Takes a lock in one word, 0 at first. The simplest there is: it guards a few stores, and seldom. */
+export function lock(i32: Int32Array<SharedArrayBuffer>, word: number): void {
+  for (let spins = 0; Atomics.exchange(i32, word, 1) !== 0; spins++) {
+    if (spins >= SPINS) Atomics.wait(i32, word, 1, 1);
+  }
+}
+
+export function unlock(i32: Int32Array<SharedArrayBuffer>, word: number): void {
+  Atomics.store(i32, word, 0);
+}

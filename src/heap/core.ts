@@ -14,7 +14,14 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/index.js';
+import {
+  type HeapMemory,
+  homeOf,
+  NOBODY,
+  PAGE_LOCK,
+  setThreadId,
+  slotRecord,
+} from '../layout/index.js';
 import {
   claimSlot,
   createLocks,
@@ -120,7 +127,8 @@ function createTools(
   // The locks know of repair, and repair of the locks.
   const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
   const pageHeap = createPageHeap(memory, slot);
-  const spans = createSpans(memory, locks, pageHeap);
+  const home = slot === NO_SLOT ? NOBODY : homeOf(slot);
+  const spans = createSpans(memory, locks, pageHeap, home);
   const repairs = createRepairs(memory, locks, pageHeap);
   const mend = createMend(memory, slot, locks, repairs, pageHeap);
   const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans);
@@ -194,7 +202,19 @@ function openCore(
   throwIfPoisoned(memory);
 
   const callsBehind = (gate: Gate): Calls =>
-    createCalls(memory, slot, gate, cache, large, diagnose, mend, recover, samples, news);
+    createCalls(
+      memory,
+      slotIndex,
+      slot,
+      gate,
+      cache,
+      large,
+      diagnose,
+      mend,
+      recover,
+      samples,
+      news,
+    );
   const shared = callsBehind(gates.shared);
   const settling = createSettling(memory, locks, pageHeap, cache, slotIndex);
   /** Ends what an error has left half done of a placement. Behind the gate. */
@@ -233,7 +253,7 @@ function openCore(
     if (endObjects(memory, settling, slotIndex).blocks > 0) {
       freeReserved(memory, locks, pageHeap, slotIndex);
     }
-    cache.flushAll();
+    cache.leave();
   }
 
   function recoverThread(threadId: number): Recovered {

@@ -19,6 +19,7 @@ import {
   homeOf,
   NOBODY,
   PAGE_LOCK,
+  parkTops,
   setThreadId,
   slotRecord,
 } from '../layout/index.js';
@@ -38,7 +39,7 @@ import {
   throwIfPoisoned,
   waitForSolo,
 } from '../sync/index.js';
-import { type Calls, createCalls } from './allocator.js';
+import { type Calls, createCalls, type FreshCalls } from './allocator.js';
 import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { endObjects } from './end-objects.js';
@@ -195,13 +196,7 @@ function openCore(
   const { checkOpen } = gates.shared;
   const objectLocks = createObjectLocks(memory, me, by.lockTimeoutMs, locks, checkOpen, recover);
   gates.shared.abandon(REHEARSAL);
-  // point: attach.reset
-  cache.reset();
-  setThreadId(memory.u32, slot, by.threadId);
-  // Poisoned meanwhile, its tops may not be where poison would have them.
-  throwIfPoisoned(memory);
-
-  const callsBehind = (gate: Gate): Calls =>
+  const callsBehind = (gate: Gate): FreshCalls =>
     createCalls(
       memory,
       slotIndex,
@@ -216,6 +211,15 @@ function openCore(
       news,
     );
   const shared = callsBehind(gates.shared);
+  // With its tops parked every free ends in a slow path.
+  parkTops(memory.u32, slot);
+  shared.rehearse();
+  // point: attach.reset
+  cache.reset();
+  setThreadId(memory.u32, slot, by.threadId);
+  // Poisoned meanwhile, its tops may not be where poison would have them.
+  throwIfPoisoned(memory);
+
   const settling = createSettling(memory, locks, pageHeap, cache, slotIndex);
   /** Ends what an error has left half done of a placement. Behind the gate. */
   const settleOwn = (): void => {

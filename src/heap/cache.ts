@@ -37,6 +37,7 @@ import {
   getPartial,
   getTop,
   type HeapMemory,
+  hasParkedTops,
   moveFence,
   partialOf,
   REFILLS,
@@ -70,7 +71,8 @@ export interface Cache {
   leave(): number;
   /**
    * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
-   * follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
+   * follow, so tags are cleared too; in the middle of a transit, so every class lock is taken; and while
+   * it attached, with no stacks yet.
    */
   flushDead(): number;
   /**
@@ -187,6 +189,7 @@ export function createCache(
 
   function flushDead(): number {
     let blocks = 0;
+    if (hasParkedTops(u32, slot)) reset();
     // Also where nothing is cached: to take the lock is to close what the dead thread left open.
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true, true);
     return blocks;

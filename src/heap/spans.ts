@@ -259,6 +259,7 @@ export function createSpans(
     let bits = 0;
     for (let entry = from; entry < to; entry++) {
       const address = u32[entry];
+      let index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
       if (page === NONE || (address - start) >>> 0 >= spanBytes) {
         if (page !== NONE) {
           // point: flush.bit
@@ -270,11 +271,10 @@ export function createSpans(
         record = recordOf(page);
         before = getFreeCount(i32, record);
         free = before;
-        n = 0;
-        bits = getBitmap(i32, record, 0);
-      }
-      const index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
-      if (index >>> 5 !== n) {
+        index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
+        n = index >>> 5;
+        bits = getBitmap(i32, record, n);
+      } else if (index >>> 5 !== n) {
         // point: flush.bit
         setBitmap(i32, record, n, bits);
         n = index >>> 5;

@@ -64,6 +64,8 @@ const NO_ENTRY = 1;
 
 /** A class's home stack never holds more than this many times its batch. */
 const LIMIT_BATCHES = 2;
+/** Its away stack holds one batch, and no more than so many blocks: others may want them. */
+const AWAY_BLOCKS_MAX = 128;
 const FENCE_WORDS = 2;
 
 /** A class's away stack has the class's number plus this. */
@@ -91,11 +93,11 @@ const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
 const STACKS = PARTIALS + CLASS_ENTRIES;
 
-/** The most blocks that a stack holds: two batches at home, of which a flush keeps one; one away. */
+/** The most blocks that a stack holds. */
 export const STACK_LIMIT = new Uint32Array(STACK_ENTRIES);
 BATCH_BLOCKS.forEach((blocks, c) => {
   STACK_LIMIT[c] = blocks * LIMIT_BATCHES;
-  STACK_LIMIT[c + AWAY] = blocks;
+  STACK_LIMIT[c + AWAY] = Math.min(blocks, AWAY_BLOCKS_MAX);
 });
 
 const bottoms = new Uint32Array(STACK_ENTRIES);
@@ -289,6 +291,15 @@ export function resetStacks(
     u32[slot + TRANSITS + stack] = 0;
     u32[slot + TOPS + stack] = bottom;
   }
+}
+
+/**
+ * Are some tops where parkTops puts them? So where a thread died while it attached, which has nothing
+ * on its stacks.
+ */
+export function hasParkedTops(u32: Uint32Array, slot: WordIndex): boolean {
+  const tops = u32.subarray(slot + TOPS + 1, slot + TOPS + STACK_ENTRIES);
+  return tops.includes(slot + bottoms[0]);
 }
 
 /**

@@ -35,10 +35,12 @@ const LIVE = 1;
 const MOST = 2;
 const GRANULE_SHIFT = 4;
 const SPINS = 500;
+/** Of the pool's blocks, as of ours. */
+const ALIGN = 16;
 
 export function share(name: AllocatorName, heapBytes: number): Shared {
   const pool = name.startsWith('thi.ng') ? new SharedArrayBuffer(heapBytes) : null;
-  if (pool !== null) new MemPool({ buf: pool as unknown as ArrayBuffer });
+  if (pool !== null) new MemPool({ buf: pool as unknown as ArrayBuffer, align: ALIGN });
   return {
     name,
     words: new Int32Array(new SharedArrayBuffer(12)),
@@ -87,7 +89,6 @@ function thing({ pool }: Shared): Allocator {
   const mem = new MemPool({
     buf: buffer as unknown as ArrayBuffer,
     skipInitialization: true,
-    align: 16,
   });
   const view = <T>(Kind: new (buffer: SharedArrayBuffer) => T) => new Kind(buffer);
   return {
@@ -97,7 +98,8 @@ function thing({ pool }: Shared): Allocator {
     },
     calloc: (count, bytes) => mem.calloc(count * bytes),
     realloc: (address, bytes) => mem.realloc(address, bytes),
-    alignedAlloc() {
+    alignedAlloc(alignment, bytes) {
+      if (alignment <= ALIGN) return mem.malloc(bytes);
       throw new Error('@thi.ng/malloc has one alignment for all blocks');
     },
     u8: view(Uint8Array<SharedArrayBuffer>),

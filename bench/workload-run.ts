@@ -29,6 +29,7 @@ export interface WorkloadResult {
 
 async function main([name = '', allocator = '', threads = '', size = '']: readonly string[]) {
   const workload = workloadNamed(name);
+  if (workload.threads === 'one' && threads !== '1') throw new Error(`${name} is for one thread`);
   using heap = SharedHeap.create({ size: HEAP_BYTES, threads: Number(threads) + 1 });
   const shared = share(allocator as AllocatorName, HEAP_BYTES);
   const program = workload.create(allocatorOf(shared, heap));

@@ -1,10 +1,14 @@
 /** The workloads, by name. */
 import { larson } from './larson.js';
+import { mallocLarge } from './malloc-large.js';
+import { mleak } from './mleak.js';
+import { mstress } from './mstress.js';
+import { rptest } from './rptest.js';
 import type { Workload } from './workload.js';
 
 export type { Allocator, Outcome, Part, Program, Run, Size, Workload } from './workload.js';
 
-export const WORKLOADS: readonly Workload[] = [larson];
+export const WORKLOADS: readonly Workload[] = [larson, mstress, rptest, mleak, mallocLarge];
 
 /** @throws Error for a name that is none */
 export function workloadNamed(name: string): Workload {

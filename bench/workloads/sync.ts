@@ -1,5 +1,6 @@
 /**
- * How the threads of a workload wait for each other, in words of the heap. C twins: harness.h.
+ * How the threads of a workload wait for each other, in words of the heap. C twins: harness.h, and
+ * pthread's mutex.
  *
  * A waiter looks a few thousand times, then sleeps: with more threads than processors, who spins
  * keeps the one that it waits for from running.
@@ -35,13 +36,14 @@ export function arrive(
   else waitFor(i32, word, threads * turn);
 }
 
-/** Takes a lock in one word, 0 at first. The simplest there is: it guards a few stores, and seldom. */
+/** A mutex in one word: 0 is free, 1 is held, 2 is held and somebody may sleep. */
 export function lock(i32: Int32Array<SharedArrayBuffer>, word: number): void {
-  for (let spins = 0; Atomics.exchange(i32, word, 1) !== 0; spins++) {
-    if (spins >= SPINS) Atomics.wait(i32, word, 1, 1);
+  for (let spins = 0; spins < SPINS; spins++) {
+    if (Atomics.compareExchange(i32, word, 0, 1) === 0) return;
   }
+  while (Atomics.exchange(i32, word, 2) !== 0) Atomics.wait(i32, word, 2, WAIT_LIMIT_MS);
 }
 
 export function unlock(i32: Int32Array<SharedArrayBuffer>, word: number): void {
-  Atomics.store(i32, word, 0);
+  if (Atomics.exchange(i32, word, 0) === 2) Atomics.notify(i32, word, 1);
 }

@@ -15,7 +15,7 @@ export const ROOT = new URL('../../', import.meta.url);
 
 const SOURCES = fileURLToPath(new URL('bench/native/', ROOT));
 const BUILD = fileURLToPath(new URL('bench/native/build/', ROOT));
-const PROGRAMS = ['pair', 'replay'] as const;
+const PROGRAMS = ['pair', 'replay', 'growth'] as const;
 const PRELOADED = {
   mimalloc: 'libmimalloc.so.2',
   jemalloc: 'libjemalloc.so.2',

@@ -1,35 +1,39 @@
 /** The workloads, by name. */
+
+import { allocTest } from './alloc-test.js';
 import { cacheScratch } from './cache-scratch.js';
 import { cacheThrash } from './cache-thrash.js';
 import { glibcSimple } from './glibc-simple.js';
 import { glibcThread } from './glibc-thread.js';
 import { larson } from './larson.js';
-<<<<<<< HEAD
 import { mallocLarge } from './malloc-large.js';
 import { mleak } from './mleak.js';
 import { mstress } from './mstress.js';
 import { rptest } from './rptest.js';
-=======
+import { sh6bench } from './sh6bench.js';
+import { sh8bench } from './sh8bench.js';
 import { threadtest } from './threadtest.js';
->>>>>>> w-wb
 import type { Workload } from './workload.js';
 import { xmallocTest } from './xmalloc-test.js';
 
 export type { Allocator, Outcome, Part, Program, Run, Size, Workload } from './workload.js';
 
-<<<<<<< HEAD
-export const WORKLOADS: readonly Workload[] = [larson, mstress, rptest, mleak, mallocLarge];
-=======
 export const WORKLOADS: readonly Workload[] = [
   larson,
+  mstress,
+  rptest,
   xmallocTest,
   cacheScratch,
   cacheThrash,
-  threadtest,
-  glibcThread,
+  sh6bench,
+  sh8bench,
+  allocTest,
   glibcSimple,
+  glibcThread,
+  mleak,
+  mallocLarge,
+  threadtest,
 ];
->>>>>>> w-wb
 
 /** @throws Error for a name that is none */
 export function workloadNamed(name: string): Workload {

@@ -1,45 +1,69 @@
 /**
  * Micro scenarios: one kind of call in a tight loop, on a heap of its own.
  *
- *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS [BODIES]    prints JSON, as native/pair.c does
+ *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS [BODIES]
  *
- * At least so many bodies are run first, 200 unless told.
+ * Prints JSON, as native/pair.c does. At least so many bodies are run first, 200 unless told.
+ *
+ *   pair, replace                  the `_ts` calls
+ *   pair-unsafe, replace-unsafe    the calls without locks, for heaps with one thread
+ *   pair-thi.ng, replace-thi.ng    @thi.ng/malloc, which knows nothing of threads
+ *   pair-locked                    the `_ts` calls with one lock around each: what a heap without
+ *                                  caches would cost at the least
+ *   calloc, realloc                as they are named, with the frees
  *
  * Models the cost of the calls alone, on one thread: what a program that does nothing else would
- * see. Does not show cache misses on the program's own data, cold code, or other threads.
+ * see. Does not show cache misses on the program's own data, cold code, or other threads. Pairs are
+ * the best case of @thi.ng/malloc, which has one free block then; in replacement it walks the list
+ * of all live blocks at each free, and of all free ones at each malloc.
  *
  * One scenario a process: a call site that has seen two heaps is three times as slow, which would
- * be the benchmark's fault and no program's. Bodies are loops of 2,000 rounds, called again and
- * again: a loop of millions would run code that was compiled while it ran.
+ * be the benchmark's fault and no program's. Bodies are loops of 2,000 rounds (20 of slow ones),
+ * called again and again: a loop of millions would run code that was compiled while it ran.
  */
 
-import { SharedHeap } from 'shmalloc';
-import { timeBodies } from './bodies.js';
+import { MemPool } from '@thi.ng/malloc';
+import { type Address, SharedHeap } from 'shmalloc';
+import { timeBodies, type Work } from './bodies.js';
 
+const HEAP_BYTES = 64 * 2 ** 20;
 const ROUNDS = 2000;
+/** Where a round takes tens of microseconds. */
+const ROUNDS_SLOW = 20;
 const SLOTS = 4096;
 
-type Body = () => void;
-type Scenario = (heap: SharedHeap, size: number) => Body;
+type Scenario = (heap: SharedHeap, size: number) => Work;
 
-// ---- scenarios: each makes its body as a closure over constants, as a program would
+// ---- whose calls: each closes over constants, as a program would
 
-/** malloc and free of one size: the block comes straight back from the thread's cache. */
-function pair({ malloc_ts, free_ts }: SharedHeap, size: number): Body {
-  return () => {
-    for (let n = 0; n < ROUNDS; n++) free_ts(malloc_ts(size));
+interface Calls {
+  readonly malloc: (bytes: number) => number;
+  readonly free: (address: number) => void;
+}
+
+function ours({ malloc_ts, free_ts }: SharedHeap): Calls {
+  return { malloc: malloc_ts, free: free_ts as (address: number) => void };
+}
+
+function unsafe(heap: SharedHeap): Calls {
+  return {
+    malloc: (bytes) => heap.malloc(bytes),
+    free: (address) => heap.free(address as Address),
   };
 }
 
-/** The same by the calls without locks, for heaps with one thread. */
-function pairUnsafe(heap: SharedHeap, size: number): Body {
-  return () => {
-    for (let n = 0; n < ROUNDS; n++) heap.free(heap.malloc(size));
+/** In shared memory as well, though one thread only may call it. */
+function thing(): Calls {
+  const pool = new MemPool({ buf: new SharedArrayBuffer(HEAP_BYTES) as unknown as ArrayBuffer });
+  return {
+    malloc: (bytes) => pool.malloc(bytes),
+    free: (address) => {
+      pool.free(address);
+    },
   };
 }
 
-/** The same with one lock around every call: what a heap without caches would cost at the least. */
-function pairLocked({ malloc_ts, free_ts }: SharedHeap, size: number): Body {
+function locked({ malloc, free }: Calls): Calls {
   const word = new Int32Array(new SharedArrayBuffer(4));
   const lock = () => {
     while (Atomics.compareExchange(word, 0, 0, 1) !== 0) Atomics.wait(word, 0, 1, 1);
@@ -47,50 +71,51 @@ function pairLocked({ malloc_ts, free_ts }: SharedHeap, size: number): Body {
   const unlock = () => {
     Atomics.store(word, 0, 0);
   };
-  return () => {
-    for (let n = 0; n < ROUNDS; n++) {
+  return {
+    malloc(bytes) {
       lock();
-      const address = malloc_ts(size);
+      const address = malloc(bytes);
       unlock();
+      return address;
+    },
+    free(address) {
       lock();
-      free_ts(address);
+      free(address);
       unlock();
-    }
+    },
+  };
+}
+
+// ---- what is done with them
+
+/** malloc and free of one size: the block comes straight back from the thread's cache. */
+function pair({ malloc, free }: Calls, size: number): Work {
+  return {
+    rounds: ROUNDS,
+    body() {
+      for (let n = 0; n < ROUNDS; n++) free(malloc(size));
+    },
   };
 }
 
 /** Random replacement: of 4,096 live blocks of 16 to 1,016 bytes, one is freed and made anew. */
-function replace({ malloc_ts, free_ts }: SharedHeap): Body {
-  const slots = fillSlots(malloc_ts);
+function replace({ malloc, free }: Calls, rounds = ROUNDS): Work {
+  const slots = fillSlots(malloc);
   let state = 0x9e3779b9 | 0;
-  return () => {
-    let x = state;
-    for (let n = 0; n < ROUNDS; n++) {
-      x ^= x << 13;
-      x ^= x >>> 17;
-      x ^= x << 5;
-      const slot = x & (SLOTS - 1);
-      free_ts(slots[slot] as never);
-      slots[slot] = malloc_ts(randomSize(x));
-    }
-    state = x;
-  };
-}
-
-function replaceUnsafe(heap: SharedHeap): Body {
-  const slots = fillSlots((size) => heap.malloc(size));
-  let state = 0x9e3779b9 | 0;
-  return () => {
-    let x = state;
-    for (let n = 0; n < ROUNDS; n++) {
-      x ^= x << 13;
-      x ^= x >>> 17;
-      x ^= x << 5;
-      const slot = x & (SLOTS - 1);
-      heap.free(slots[slot] as never);
-      slots[slot] = heap.malloc(randomSize(x));
-    }
-    state = x;
+  return {
+    rounds,
+    body() {
+      let x = state;
+      for (let n = 0; n < rounds; n++) {
+        x ^= x << 13;
+        x ^= x >>> 17;
+        x ^= x << 5;
+        const slot = x & (SLOTS - 1);
+        free(slots[slot] as number);
+        slots[slot] = malloc(randomSize(x));
+      }
+      state = x;
+    },
   };
 }
 
@@ -110,25 +135,33 @@ function randomSize(x: number): number {
 }
 
 /** calloc and free of one size. */
-function calloc({ calloc_ts, free_ts }: SharedHeap, size: number): Body {
-  return () => {
-    for (let n = 0; n < ROUNDS; n++) free_ts(calloc_ts(1, size));
+function calloc({ calloc_ts, free_ts }: SharedHeap, size: number): Work {
+  return {
+    rounds: ROUNDS,
+    body() {
+      for (let n = 0; n < ROUNDS; n++) free_ts(calloc_ts(1, size));
+    },
   };
 }
 
 /** malloc of one size, realloc to twice that, free. */
-function realloc({ malloc_ts, realloc_ts, free_ts }: SharedHeap, size: number): Body {
-  return () => {
-    for (let n = 0; n < ROUNDS; n++) free_ts(realloc_ts(malloc_ts(size), size * 2));
+function realloc({ malloc_ts, realloc_ts, free_ts }: SharedHeap, size: number): Work {
+  return {
+    rounds: ROUNDS,
+    body() {
+      for (let n = 0; n < ROUNDS; n++) free_ts(realloc_ts(malloc_ts(size), size * 2));
+    },
   };
 }
 
 const SCENARIOS: Record<string, Scenario> = {
-  pair,
-  'pair-unsafe': pairUnsafe,
-  'pair-locked': pairLocked,
-  replace,
-  'replace-unsafe': replaceUnsafe,
+  pair: (heap, size) => pair(ours(heap), size),
+  replace: (heap) => replace(ours(heap)),
+  'pair-unsafe': (heap, size) => pair(unsafe(heap), size),
+  'replace-unsafe': (heap) => replace(unsafe(heap)),
+  'pair-thi.ng': (_, size) => pair(thing(), size),
+  'replace-thi.ng': () => replace(thing(), ROUNDS_SLOW),
+  'pair-locked': (heap, size) => pair(locked(ours(heap)), size),
   calloc,
   realloc,
 };
@@ -136,8 +169,8 @@ const SCENARIOS: Record<string, Scenario> = {
 function main([name = '', size = '', milliseconds = '', bodies = '200']: readonly string[]): void {
   const scenario = SCENARIOS[name];
   if (scenario === undefined) throw new Error(`unknown scenario '${name}'`);
-  using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
-  const work = { rounds: ROUNDS, body: scenario(heap, Number(size)) };
+  using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 1 });
+  const work = scenario(heap, Number(size));
   const result = timeBodies(name, Number(size), work, Number(milliseconds), Number(bodies));
   console.log(JSON.stringify(result));
 }

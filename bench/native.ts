@@ -56,7 +56,14 @@ export function findPeers(): Peers {
 function compile(): string | null {
   mkdirSync(BUILD, { recursive: true });
   for (const program of PROGRAMS) {
-    const args = ['-O2', '-fno-builtin', '-o', `${BUILD}${program}`, `${SOURCES}${program}.c`];
+    const args = [
+      '-O2',
+      '-fno-builtin',
+      '-pthread',
+      '-o',
+      `${BUILD}${program}`,
+      `${SOURCES}${program}.c`,
+    ];
     const { error, status, stderr } = spawnSync('cc', args, { encoding: 'utf8' });
     if (error !== undefined) return 'no C compiler (cc)';
     if (status !== 0) return `cc failed: ${stderr.trim()}`;

@@ -25,8 +25,16 @@ export interface ReplayTask {
   /** Operations done so far, for who watches: this task writes its own entry only. */
   readonly progress: Float64Array<SharedArrayBuffer>;
   readonly progressEntry: number;
+  /** Where tasks wait until all are there, when there is a worker for each; else null. */
+  readonly start: Start | null;
   /** Rising. */
   readonly mapsWanted: readonly MapWanted[];
+}
+
+export interface Start {
+  /** Word 0: tasks that are there. */
+  readonly there: Int32Array<SharedArrayBuffer>;
+  readonly tasks: number;
 }
 
 /** One byte that was not what had been written there. */
@@ -44,6 +52,8 @@ export interface ReplayResult {
   readonly operations: number;
   /** The best repetition. */
   readonly nsPerOperation: number;
+  /** Of the repetitions after the first third, in which code is compiled and pages are touched. */
+  readonly operationsPerSecond: number;
   /** Blocks that were not what had been written into them. */
   readonly corrupted: number;
   readonly firstCorruption: Corruption | null;
@@ -77,10 +87,15 @@ export default function replay(task: ReplayTask): ReplayResult {
     ? verifyingReplay(heap, task, books)
     : timedReplay(heap, task);
   const camera = new Camera(heap, task.mapsWanted);
+  const warmUp = Math.floor(task.repeat / 3);
   let best = Number.POSITIVE_INFINITY;
   let done = 0;
+  let warmMs = 0;
+  let warmDone = 0;
   let fullAt: number | null = null;
+  if (task.start !== null) waitForAll(task.start);
   for (let n = 0; n < task.repeat && fullAt === null; n++) {
+    const doneBefore = done;
     const started = performance.now();
     camera.takeDue(0);
     for (let from = 0; from < operations && fullAt === null; ) {
@@ -93,18 +108,35 @@ export default function replay(task: ReplayTask): ReplayResult {
       if (fullAt === null) camera.takeDue(from);
       else camera.takeFull(reached);
     }
-    best = Math.min(best, performance.now() - started - camera.spentMs);
+    const took = performance.now() - started - camera.spentMs;
+    best = Math.min(best, took);
+    if (n >= warmUp) {
+      warmMs += took;
+      warmDone += done - doneBefore;
+    }
     camera.stop();
     finish();
   }
   return {
     operations: done,
     nsPerOperation: operations === 0 ? 0 : (best * 1e6) / operations,
+    operationsPerSecond: warmMs === 0 ? 0 : warmDone / (warmMs / 1e3),
     corrupted: books.corrupted,
     firstCorruption: books.first,
     fullAt,
     maps: camera.taken,
   };
+}
+
+/** So that what two threads do at once is measured while both do it. */
+function waitForAll({ there, tasks }: Start): void {
+  Atomics.add(there, 0, 1);
+  Atomics.notify(there, 0);
+  for (;;) {
+    const seen = Atomics.load(there, 0);
+    if (seen >= tasks) return;
+    Atomics.wait(there, 0, seen);
+  }
 }
 
 function timedReplay(heap: SharedHeap, { words, slots }: ReplayTask): Replay {

@@ -1,23 +1,37 @@
-// Replays an allocation trace on whatever malloc the process has: the native side of bench/traces.ts.
+// Replays an allocation trace on whatever malloc the process has: the native side of traces.ts.
 //
-//     cc -O2 -fno-builtin -o build/replay replay.c
-//     build/replay FILE REPEAT
-//     LD_PRELOAD=libmimalloc.so.2 build/replay FILE REPEAT
+//     cc -O2 -fno-builtin -pthread -o build/replay replay.c
+//     build/replay FILE REPEAT|fill [THREADS]
+//     LD_PRELOAD=libmimalloc.so.2 build/replay FILE REPEAT 2
 //
-// FILE is an unzipped trace: 16 bytes of header ('MTR1', operation count, slot count, thread count),
+// FILE is an unzipped trace: 16 bytes of header ('MTR1', counts of operations, slots and threads),
 // then two 32-bit little-endian words an operation: kind in bits 0..2, slot in bits 8..31; size.
 // Does what `shmalloc replay` does and nothing more: one word is written into a malloc'ed block.
-// Prints JSON: the best repetition in nanoseconds an operation, and the process's peak resident set.
-// What the trace left is freed after each repetition, untimed.
+// Each thread replays the whole trace with blocks of its own; all begin together. What the trace
+// left is freed after each repetition, untimed. With `fill` it is replayed once, and every block is
+// written all over: memory that nobody writes to is not resident.
+//
+// Prints JSON, in the terms of `shmalloc replay --json`: the best repetition of any thread in
+// nanoseconds an operation; operations a second of all threads, after the first third of their
+// repetitions; and how much the peak resident set grew since before the first call. The trace and
+// the tables of blocks are mapped and resident before that, so that the growth is the allocator's,
+// and, of a few KiB each, the threads' stacks.
+//
+// One thread is the process's only one: a C library may skip its locks then. With two it may not.
 
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { MALLOC = 1, FREE = 2, CALLOC = 3, REALLOC = 4 };
+enum { MALLOC = 1, FREE = 2, CALLOC = 3, REALLOC = 4, THREADS_MAX = 256 };
 
 typedef struct {
   uint32_t what;
@@ -29,13 +43,25 @@ typedef struct {
   uint32_t operations, slots, threads;
 } header;
 
+typedef struct {
+  void **blocks;
+  double best_ns, operations_per_ns;
+} thread;
+
+static const operation *operations;
+static uint32_t count, slots;
+// 0: once, and fill.
+static int repeat;
+static pthread_barrier_t start;
+
 static double now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void replay(const operation *operations, uint32_t count, void **blocks) {
+// `fill` is a constant where it is called, so that the timed loop knows nothing of it.
+static inline __attribute__((always_inline)) void replay(void **blocks, int fill) {
   for (uint32_t i = 0; i < count; i++) {
     uint32_t slot = operations[i].what >> 8;
     uint32_t size = operations[i].size;
@@ -57,47 +83,102 @@ static void replay(const operation *operations, uint32_t count, void **blocks) {
         blocks[slot] = realloc(blocks[slot], size);
         break;
     }
+    if (fill && blocks[slot] != NULL) memset(blocks[slot], 1, size);
   }
 }
 
-static long peak_resident_kib(void) {
-  long kib = 0;
-  char line[256];
-  FILE *status = fopen("/proc/self/status", "r");
-  if (status == NULL) return 0;
-  while (fgets(line, sizeof line, status)) {
-    if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
-  }
-  fclose(status);
-  return kib;
-}
-
-int main(int argc, char **argv) {
-  header head;
-  FILE *file = argc == 3 ? fopen(argv[1], "rb") : NULL;
-  if (file == NULL || fread(&head, sizeof head, 1, file) != 1 || memcmp(head.magic, "MTR1", 4)) {
-    fprintf(stderr, "usage: %s UNZIPPED-TRACE REPEAT\n", argv[0]);
-    return 2;
-  }
-  uint32_t count = head.operations;
-  operation *operations = malloc(count * sizeof *operations);
-  void **blocks = calloc(head.slots, sizeof *blocks);
-  if (operations == NULL || blocks == NULL) return 1;
-  if (fread(operations, sizeof *operations, count, file) != count) return 2;
-  fclose(file);
-
-  double best = 1e300;
-  for (int n = atoi(argv[2]); n > 0; n--) {
+static void *work(void *argument) {
+  thread *self = argument;
+  void **blocks = self->blocks;
+  double best = 1e300, sum = 0;
+  int counted = 0;
+  pthread_barrier_wait(&start);
+  if (repeat == 0) replay(blocks, 1);
+  for (int n = 0; n < repeat; n++) {
     double before = now_ns();
-    replay(operations, count, blocks);
+    replay(blocks, 0);
     double took = now_ns() - before;
     if (took < best) best = took;
-    for (uint32_t slot = 0; slot < head.slots; slot++) {
+    if (n >= repeat / 3) {
+      sum += took;
+      counted++;
+    }
+    for (uint32_t slot = 0; slot < slots; slot++) {
       free(blocks[slot]);
       blocks[slot] = NULL;
     }
   }
-  printf("{\"nsPerOperation\":%.4f,\"peakResidentKib\":%ld,\"operations\":%u}\n", best / count,
-         peak_resident_kib(), count);
+  self->best_ns = best;
+  self->operations_per_ns = counted == 0 ? 0 : (double)count * counted / sum;
+  return NULL;
+}
+
+// A line of /proc/self/status, in KiB: VmHWM is the most that was ever resident, VmRSS what is now.
+static long status_kib(const char *name) {
+  long kib = 0;
+  char line[256], format[32];
+  snprintf(format, sizeof format, "%s: %%ld", name);
+  FILE *status = fopen("/proc/self/status", "r");
+  if (status == NULL) return 0;
+  while (fgets(line, sizeof line, status) && sscanf(line, format, &kib) != 1) continue;
+  fclose(status);
+  return kib;
+}
+
+// The trace's header, its operations behind it; NULL when the file is none.
+static const header *map_trace(const char *path) {
+  struct stat about;
+  int file = open(path, O_RDONLY);
+  if (file < 0 || fstat(file, &about) || (size_t)about.st_size < sizeof(header)) return NULL;
+  const header *head =
+      mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+  close(file);
+  if (head == MAP_FAILED || memcmp(head->magic, "MTR1", 4)) return NULL;
+  size_t bytes = sizeof *head + head->operations * sizeof(operation);
+  return (size_t)about.st_size < bytes ? NULL : head;
+}
+
+int main(int argc, char **argv) {
+  static thread all[THREADS_MAX];
+  static pthread_t ids[THREADS_MAX];
+  const header *head = argc == 3 || argc == 4 ? map_trace(argv[1]) : NULL;
+  int threads = argc == 4 ? atoi(argv[3]) : 1;
+  int fill = argc > 2 && !strcmp(argv[2], "fill");
+  repeat = head == NULL || fill ? 0 : atoi(argv[2]);
+  if (head == NULL || (repeat < 1 && !fill) || threads < 1 || threads > THREADS_MAX) {
+    fprintf(stderr, "usage: %s UNZIPPED-TRACE REPEAT|fill [THREADS]\n", argv[0]);
+    return 2;
+  }
+  operations = (const operation *)(head + 1);
+  count = head->operations;
+  slots = head->slots;
+  for (int n = 0; n < threads; n++) {
+    all[n].blocks = mmap(NULL, (slots + 1) * sizeof(void *), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (all[n].blocks == MAP_FAILED) return 1;
+  }
+  pthread_barrier_init(&start, NULL, (unsigned)threads);
+
+  long before_kib = status_kib("VmRSS");
+  if (threads == 1) {
+    work(&all[0]);
+  } else {
+    for (int n = 0; n < threads; n++) {
+      if (pthread_create(&ids[n], NULL, work, &all[n])) return 1;
+    }
+    for (int n = 0; n < threads; n++) pthread_join(ids[n], NULL);
+  }
+  long footprint_kib = status_kib("VmHWM") - before_kib;
+
+  double best = 1e300, rate = 0;
+  for (int n = 0; n < threads; n++) {
+    if (all[n].best_ns < best) best = all[n].best_ns;
+    rate += all[n].operations_per_ns;
+  }
+  printf("{\"operations\":%u,\"footprintBytes\":%ld", count, footprint_kib * 1024);
+  if (!fill) {
+    printf(",\"nsPerOperation\":%.4f,\"operationsPerSecond\":%.0f", best / count, rate * 1e9);
+  }
+  printf("}\n");
   return 0;
 }

@@ -2,7 +2,8 @@
  * `shmalloc replay`: replays allocation traces of real programs on one heap, in a pool of workers.
  *
  * Each trace goes to one worker at a time; more traces than workers queue up, longest first; with
- * fewer, the traces are given out again until all workers are busy.
+ * fewer, the traces are given out again until all workers are busy. Where there is a worker for
+ * each of them, all begin at once, so that what they do a second is what they do together.
  */
 
 import { readdirSync } from 'node:fs';
@@ -65,7 +66,13 @@ interface Options {
 interface TraceReport {
   name: string;
   operations: number;
+  /** The best repetition of any worker. */
   nsPerOperation: number;
+  /**
+   * Of all workers that replay it, while they do: without the start of the pool and the first third
+   * of the repetitions. null = traces took turns, so that there is no such number.
+   */
+  operationsPerSecond: number | null;
   /** Requested bytes live at once, at most. */
   peakLiveBytes: number;
 }
@@ -159,6 +166,11 @@ function shareOut(traces: readonly Trace[], threads: number): Trace[] {
   return tasks.sort((a, b) => b.operations - a.operations);
 }
 
+/** Is there a worker for each task? */
+function isTogether(tasks: readonly Trace[], { threads }: Options): boolean {
+  return tasks.length <= threads;
+}
+
 async function run(
   heap: SharedHeap,
   tasks: readonly Trace[],
@@ -168,6 +180,9 @@ async function run(
   const progress = new Float64Array(new SharedArrayBuffer(tasks.length * 8));
   const total = tasks.reduce((sum, trace) => sum + trace.operations, 0) * options.repeat;
   const mapsWanted = planMaps(tasks, options.pictures);
+  const start = isTogether(tasks, options)
+    ? { there: new Int32Array(new SharedArrayBuffer(4)), tasks: tasks.length }
+    : null;
   const bar = options.json ? null : startProgress(heapProgress(heap, progress, total));
   const started = performance.now();
   try {
@@ -181,6 +196,7 @@ async function run(
           corruptAt: n === 0 ? options.corruptAt : -1,
           progress,
           progressEntry: n,
+          start,
           mapsWanted: mapsWanted[n],
         };
         return pool.run<ReplayResult>(task);
@@ -206,6 +222,9 @@ function summarise(
       name: trace.name,
       operations: own.reduce((sum, result) => sum + result.operations, 0),
       nsPerOperation: Math.min(...own.map((result) => result.nsPerOperation)),
+      operationsPerSecond: isTogether(tasks, options)
+        ? own.reduce((sum, result) => sum + result.operationsPerSecond, 0)
+        : null,
       peakLiveBytes: trace.peakLiveBytes,
     };
   });

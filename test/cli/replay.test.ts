@@ -26,7 +26,13 @@ interface Report {
   operationsPerSecond: number;
   verified: boolean;
   corrupted: number;
-  traces: { name: string; operations: number; nsPerOperation: number; peakLiveBytes: number }[];
+  traces: {
+    name: string;
+    operations: number;
+    nsPerOperation: number;
+    operationsPerSecond: number | null;
+    peakLiveBytes: number;
+  }[];
   stats: HeapStats;
   verify?: { ok: boolean; problems: unknown[] };
 }
@@ -175,6 +181,31 @@ test('replay --threads: fewer traces than threads, they are given out again', as
   );
   t.is(report.operations, 4 * (1381 + 3508));
   t.is(report.stats.inUseBytes, 0);
+});
+
+test('replay --threads: what a trace does a second is of all its workers; null where they took turns', async (t) => {
+  const traces = async (...args: string[]) =>
+    reportOf(t, await shmalloc('replay', ...args, '--json', '--repeat', '6')).traces;
+  const [alone] = await traces(shipped('ls'), '--threads', '1');
+  const alonePerSecond = alone?.operationsPerSecond ?? 0;
+  t.true(alonePerSecond > 0);
+  t.true(alonePerSecond <= 1.001e9 / (alone?.nsPerOperation ?? 0), 'the best is no mean');
+  const [together] = await traces(shipped('ls'), '--threads', '2');
+  t.is(together?.operations, 2 * 6 * 36_851);
+  const togetherPerSecond = together?.operationsPerSecond ?? 0;
+  t.true(togetherPerSecond > 0);
+  t.true(togetherPerSecond <= 2.001e9 / (together?.nsPerOperation ?? 0), 'twice the best at most');
+  const turns = await traces(shipped('ls'), shipped('git'), '--threads', '1');
+  t.deepEqual(
+    turns.map(({ operationsPerSecond }) => operationsPerSecond),
+    [null, null],
+  );
+});
+
+test('replay --threads: an empty trace does nothing a second', async (t) => {
+  const empty = new TraceFolder(t).trace('empty', [], 0);
+  const finished = await shmalloc('replay', empty, '--threads', '2', '--json');
+  t.is(reportOf(t, finished).traces[0]?.operationsPerSecond, 0);
 });
 
 // ---- exit code 1

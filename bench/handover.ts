@@ -1,0 +1,56 @@
+/**
+ * Hand-over: records that go from the main thread to a worker and back, by what a Node program does
+ * today and by addresses in the heap. handover-ways.ts says what each way does.
+ *
+ * Models a job that is handed to a worker whole: the sender writes every field of every record, the
+ * worker reads and changes it, the sender reads it again. Both do that work in every way, so that
+ * ratios are of whole trips, not of postMessage alone. Does not show small messages, whose trip is
+ * mostly the wake-up of the other thread, nor threads that work on the records at the same time,
+ * which only addresses in shared memory allow.
+ *
+ * Ways take turns, each time in a process of its own, and all rounds' medians are kept.
+ */
+
+import type { TripResult } from './handover-run.js';
+import { WAYS, type WayName } from './handover-ways.js';
+import { runNode } from './native.js';
+
+const RUN = new URL('./handover-run.js', import.meta.url);
+const TRIPS = 9;
+
+export interface HandOverOptions {
+  readonly rounds: number;
+  /** 100,000, or 2,000 for a quick look. */
+  readonly records: number;
+}
+
+export interface HandOver {
+  readonly records: number;
+  /** Milliseconds of a round trip of all records, by way: each round's median. */
+  readonly milliseconds: Record<WayName, number[]>;
+}
+
+export function measureHandOver({ rounds, records }: HandOverOptions): HandOver {
+  const milliseconds: HandOver['milliseconds'] = {
+    clone: [],
+    transfer: [],
+    heap: [],
+    'transfer-strings': [],
+    'heap-strings': [],
+  };
+  const checksums = new Set<number>();
+  for (let round = 0; round < rounds; round++) {
+    for (const way of WAYS) {
+      const args = [way, String(records), String(TRIPS)];
+      const result = runNode<TripResult>(RUN, args);
+      milliseconds[way].push(median(result.milliseconds));
+      checksums.add(result.checksum);
+    }
+  }
+  if (checksums.size > 1) throw new Error(`not all ways read the same: ${[...checksums]}`);
+  return { records, milliseconds };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >>> 1] ?? Number.NaN;
+}

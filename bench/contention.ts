@@ -7,6 +7,7 @@
  * machine has fewer than two cores to itself, scaling is the machine's, not the heap's.
  */
 
+import { availableParallelism } from 'node:os';
 import { SharedHeap } from 'shmalloc';
 import { HeapPool } from 'shmalloc/pool';
 import {
@@ -15,27 +16,28 @@ import {
   RING_BYTES,
   type Role,
 } from './contention.worker.js';
+import { PAIR, REPLACE } from './measure-calls.js';
+import type { Part, Setting } from './part.js';
+import type { Section } from './section.js';
+import { median, ratios, spread } from './statistics.js';
+import { within } from './tables.js';
 
 const WORKER = new URL('./contention.worker.js', import.meta.url);
 
-export interface Scaling {
-  readonly scenario: string;
-  /** Million rounds a second: of one thread, and of two together. */
-  readonly one: number;
-  readonly two: number;
-  readonly scaling: number;
-}
+const FULL_MS = 500;
+const SMOKE_MS = 60;
+/** What two threads do, as tables and targets name it. */
+const ROLES = { pairs: PAIR, replace: REPLACE } as const;
 
-export interface Contention {
-  readonly scalings: readonly Scaling[];
-  /** Producer and consumer: nanoseconds from one block to the next, both threads at work. */
-  readonly handOverNs: number;
-  /** Locks in all scenarios: taken, and waited for. */
-  readonly acquisitions: number;
-  readonly contentions: number;
-}
+export const contention: Part = {
+  name: 'contention',
+  about: 'two threads at once: scaling, and blocks that one allocates and the other frees',
+  measure,
+};
 
-export async function measureContention(rounds: number, milliseconds: number): Promise<Contention> {
+async function measure({ smoke, rounds, tell }: Setting): Promise<Section[]> {
+  tell('two threads');
+  const milliseconds = smoke ? SMOKE_MS : FULL_MS;
   using heap = SharedHeap.create({ size: '128MiB', threads: 3 });
   await using pool = new HeapPool(heap, { filename: WORKER, threads: 2 });
 
@@ -43,42 +45,58 @@ export async function measureContention(rounds: number, milliseconds: number): P
     const barrier = new Int32Array(new SharedArrayBuffer(4));
     const threads = roles.length;
     return Promise.all(
-      roles.map((role) =>
-        pool.run<ContentionResult>({
-          role,
-          milliseconds,
-          barrier,
-          threads,
-          ring,
-        } satisfies ContentionTask),
-      ),
+      roles.map((role) => {
+        const task: ContentionTask = { role, milliseconds, barrier, threads, ring };
+        return pool.run<ContentionResult>(task);
+      }),
     );
   };
+  /** Million rounds a second. */
   const throughput = async (roles: readonly Role[]) => {
     const results = await together(roles);
     return results.reduce((sum, one) => sum + one.rounds / one.milliseconds / 1e3, 0);
   };
 
-  const scalings: Scaling[] = [];
+  const rows: string[][] = [];
+  const figures: Record<string, number> = {};
   for (const role of ['pairs', 'replace'] as const) {
     await throughput([role, role]); // both workers have seen it
-    let one = 0;
-    let two = 0;
+    const one: number[] = [];
+    const two: number[] = [];
     for (let n = 0; n < rounds; n++) {
-      one = Math.max(one, await throughput([role]));
-      two = Math.max(two, await throughput([role, role]));
+      one.push(await throughput([role]));
+      two.push(await throughput([role, role]));
     }
-    scalings.push({ scenario: role, one, two, scaling: two / one });
+    const scaling = ratios(two, one);
+    figures[`scaling of ${ROLES[role]}`] = median(scaling);
+    rows.push([
+      ROLES[role],
+      within(median(one), spread(one)),
+      within(median(two), spread(two)),
+      within(median(scaling), spread(scaling)),
+    ]);
   }
 
-  let handOverNs = Number.POSITIVE_INFINITY;
+  const handOverNs: number[] = [];
   for (let n = 0; n <= rounds; n++) {
     const ring = heap.calloc_ts(1, RING_BYTES);
     const [producer] = await together(['producer', 'consumer'], ring);
     heap.free_ts(ring);
     if (producer === undefined) continue;
-    handOverNs = Math.min(handOverNs, (producer.milliseconds * 1e6) / producer.rounds);
+    handOverNs.push((producer.milliseconds * 1e6) / producer.rounds);
   }
   const { acquisitions, contentions } = heap.stats().locks;
-  return { scalings, handOverNs, acquisitions, contentions };
+  return [
+    {
+      title: 'two threads in one heap, million rounds a second',
+      columns: ['', '1 thread', '2 threads', 'scaling'],
+      rows,
+      notes: [
+        `Producer and consumer: ${within(median(handOverNs), spread(handOverNs))} ns a block, both ` +
+          `at work. Locks taken ${acquisitions.toLocaleString('en-US')}, waited for ` +
+          `${contentions.toLocaleString('en-US')}. The machine has ${availableParallelism()} cores.`,
+      ],
+      figures,
+    },
+  ];
 }

@@ -1,18 +1,22 @@
 /**
  * What each debug option costs: micro scenarios on a heap with that option alone.
  *
- * Part of main.ts. Options are given by environment variables, as a user would; the program is the
+ * Options are given by environment variables, as a user would; the program is the
  * same. Models the calls alone: what a whole program loses is less, by as much as it does between
  * them. Does not show memory: see docs/debugging.md.
  */
 
 import type { MicroResult } from './bodies.js';
-import { runNode } from './native.js';
+import type { Part, Setting } from './part.js';
+import { runNode } from './processes.js';
+import type { Section } from './section.js';
+import { median, ratios, spread } from './statistics.js';
+import { short, within } from './tables.js';
 
 const MICRO = new URL('./micro.js', import.meta.url);
 
 /** A body is 2,000 rounds, which with call stacks take 70 milliseconds. */
-const WARM_UP_BODIES = '20';
+const WARM_UP_BODIES = { smoke: '2', full: '20' };
 
 /** What is measured, by the variables that are set. */
 const CASES: Readonly<Record<string, Record<string, string>>> = {
@@ -32,31 +36,60 @@ const CASES: Readonly<Record<string, Record<string, string>>> = {
   'check each 1,000': { SHMALLOC_CHECK_EACH: '1000' },
 };
 
-/** Nanoseconds of a round of each scenario, by option. */
-export interface OptionCost {
-  readonly option: string;
-  readonly pair: number;
-  readonly replace: number;
+type Cost = readonly [option: string, pair: readonly number[], replace: readonly number[]];
+
+const FULL_MS = 250;
+const SMOKE_MS = 10;
+/** Costs of several times need no more. */
+const ROUNDS_MAX = 3;
+
+export const options: Part = {
+  name: 'options',
+  about: 'what each debug option costs',
+  measure,
+};
+
+function measure({ smoke, rounds, tell }: Setting): Section[] {
+  tell('debug options');
+  const costs = measureOptions(
+    Math.min(rounds, ROUNDS_MAX),
+    smoke ? SMOKE_MS : FULL_MS,
+    WARM_UP_BODIES[smoke ? 'smoke' : 'full'],
+  );
+  const [none] = costs;
+  const times = (of: readonly number[], plain: readonly number[] | undefined) =>
+    `${short(median(ratios(of, plain ?? [])))} times`;
+  return [
+    {
+      title: 'debug options, ns a round, and times the round without any',
+      columns: ['option', 'pair 64 B', '', 'replace', ''],
+      rows: costs.map(([option, pair, replace]) => [
+        option,
+        within(median(pair), spread(pair)),
+        times(pair, none?.[1]),
+        within(median(replace), spread(replace)),
+        times(replace, none?.[2]),
+      ]),
+      notes: [],
+    },
+  ];
 }
 
-/** Best of the rounds' medians; options take turns. */
-export function measureOptions(rounds: number, milliseconds: number): OptionCost[] {
-  const least = new Map<string, OptionCost>();
+/** By round; options take turns. */
+function measureOptions(rounds: number, milliseconds: number, warmUp: string): Cost[] {
+  const all = Object.entries(CASES);
+  const costs = all.map(([option]): [string, number[], number[]] => [option, [], []]);
   for (let round = 0; round < rounds; round++) {
-    for (const [option, variables] of Object.entries(CASES)) {
+    all.forEach(([, variables], n) => {
       const ns = (scenario: string, size: number): number =>
         runNode<MicroResult>(
           MICRO,
-          [scenario, String(size), String(milliseconds), WARM_UP_BODIES],
+          [scenario, String(size), String(milliseconds), warmUp],
           variables,
         ).ns;
-      const before = least.get(option);
-      least.set(option, {
-        option,
-        pair: Math.min(before?.pair ?? Number.POSITIVE_INFINITY, ns('pair', 64)),
-        replace: Math.min(before?.replace ?? Number.POSITIVE_INFINITY, ns('replace', 0)),
-      });
-    }
+      costs[n]?.[1].push(ns('pair', 64));
+      costs[n]?.[2].push(ns('replace', 0));
+    });
   }
-  return [...least.values()];
+  return costs;
 }

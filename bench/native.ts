@@ -7,100 +7,96 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { ROOT, runJson } from './processes.js';
+import { BASELINE } from './section.js';
 
-/** The package's root, seen from dist/bench. */
-export const ROOT = new URL('../../', import.meta.url);
+// For the parts that run both kinds of process.
+export { ROOT, runNode } from './processes.js';
+export { BASELINE } from './section.js';
 
 const SOURCES = fileURLToPath(new URL('bench/native/', ROOT));
 const BUILD = fileURLToPath(new URL('bench/native/build/', ROOT));
-const PROGRAMS = ['pair', 'replay', 'growth'] as const;
-const PRELOADED = {
+const FLAGS = ['-O2', '-fno-builtin', '-pthread'];
+const PRELOADED: Readonly<Record<string, string>> = {
   mimalloc: 'libmimalloc.so.2',
   jemalloc: 'libjemalloc.so.2',
   tcmalloc: 'libtcmalloc_minimal.so.4',
-} as const;
+};
 
-export type Program = (typeof PROGRAMS)[number];
-/** The system's own allocator: what ours is compared with. */
-export const BASELINE = 'glibc';
+/** All that a machine may have; the baseline first. */
+export const NATIVE: readonly string[] = [BASELINE, ...Object.keys(PRELOADED)];
 
 export interface Peers {
   /** Names of the allocators that can be run; the baseline first. */
   readonly names: readonly string[];
   /** What is missing, in words. */
   readonly missing: readonly string[];
-  /** Runs a program on a peer and reads the JSON that it prints. */
-  run<Result>(peer: string, program: Program, args: readonly string[]): Result;
+  /** Runs a program of bench/native/ on a peer and reads the JSON that it prints. */
+  run<Result>(peer: string, program: string, args: readonly string[]): Result;
+}
+
+/** Without a single peer, and why. */
+export function noPeers(missing: readonly string[]): Peers {
+  return { names: [], missing, run: () => unreachable() };
 }
 
 export function findPeers(): Peers {
-  const problem = compile();
-  if (problem !== null) {
-    const missing = [`${BASELINE} and all native peers: ${problem}`];
-    return { names: [], missing, run: () => unreachable() };
-  }
+  const problem = compile('pair');
+  if (problem !== null) return noPeers([`${BASELINE} and all native peers: ${problem}`]);
   const names: string[] = [BASELINE];
   const missing: string[] = [];
   for (const [name, library] of Object.entries(PRELOADED)) {
-    const { stderr } = start('pair', ['pair', '64', '1'], library);
     // The loader goes on without a library that it does not find, and says so.
+    const { stderr } = spawnSync(`${BUILD}pair`, ['pair', '64', '1'], {
+      encoding: 'utf8',
+      env: { ...process.env, LD_PRELOAD: library },
+    });
     if (stderr === '') names.push(name);
     else missing.push(`${name}: no ${library}`);
   }
   return { names, missing, run };
 }
 
-/** Compiles the programs; what went wrong, or null. */
-function compile(): string | null {
-  mkdirSync(BUILD, { recursive: true });
-  for (const program of PROGRAMS) {
-    const args = [
-      '-O2',
-      '-fno-builtin',
-      '-pthread',
-      '-o',
-      `${BUILD}${program}`,
-      `${SOURCES}${program}.c`,
-    ];
-    const { error, status, stderr } = spawnSync('cc', args, { encoding: 'utf8' });
+function run<Result>(peer: string, program: string, args: readonly string[]): Result {
+  const problem = compile(program);
+  if (problem !== null) throw new Error(`cannot run ${program} on ${peer}: ${problem}`);
+  const library = PRELOADED[peer];
+  return runJson(`${BUILD}${program}`, args, {
+    variables: library === undefined ? {} : { LD_PRELOAD: library },
+  });
+}
+
+const compiled = new Set<string>();
+
+/** Compiles a program unless it is newer than what it is made of; what went wrong, or null. */
+export function compile(program: string): string | null {
+  if (compiled.has(program)) return null;
+  const source = `${SOURCES}${program}.c`;
+  if (!existsSync(source)) return `there is no bench/native/${program}.c`;
+  // Twins have no main function: it is in the harness.
+  const isTwin = !readFileSync(source, 'utf8').includes('int main(');
+  const files = isTwin ? [source, `${SOURCES}harness.c`] : [source];
+  const headers = readdirSync(SOURCES).filter((file) => file.endsWith('.h'));
+  const parts = [...files, ...headers.map((file) => `${SOURCES}${file}`)];
+  const newest = Math.max(...parts.map((part) => statSync(part).mtimeMs));
+  const target = `${BUILD}${program}`;
+  if (!existsSync(target) || statSync(target).mtimeMs < newest) {
+    mkdirSync(BUILD, { recursive: true });
+    // Under a name of its own until it is whole: another thread may compile it just now.
+    const unfinished = `${target}.${process.pid}-${performance.now()}`;
+    const { error, status, stderr } = spawnSync('cc', [...FLAGS, '-o', unfinished, ...files], {
+      encoding: 'utf8',
+    });
     if (error !== undefined) return 'no C compiler (cc)';
     if (status !== 0) return `cc failed: ${stderr.trim()}`;
+    renameSync(unfinished, target);
   }
+  compiled.add(program);
   return null;
-}
-
-function run<Result>(peer: string, program: Program, args: readonly string[]): Result {
-  const library = (PRELOADED as Record<string, string | undefined>)[peer];
-  const { status, stdout, stderr } = start(program, args, library);
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} on ${peer} failed: ${stderr}`);
-  return JSON.parse(stdout) as Result;
-}
-
-function start(program: Program, args: readonly string[], library: string | undefined) {
-  const { LD_PRELOAD: _, ...env } = process.env;
-  return spawnSync(`${BUILD}${program}`, args, {
-    encoding: 'utf8',
-    env: library === undefined ? env : { ...env, LD_PRELOAD: library },
-  });
 }
 
 function unreachable(): never {
   throw new Error('no native peer to run');
-}
-
-/** Runs a module of this program in a node process of its own and reads the JSON that it prints. */
-export function runNode<Result>(
-  module: URL,
-  args: readonly string[],
-  variables: Readonly<Record<string, string>> = {},
-): Result {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(module), ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, ...variables },
-    maxBuffer: 64 * 2 ** 20,
-  });
-  if (status !== 0) throw new Error(`${module} ${args.join(' ')} failed: ${stderr}`);
-  return JSON.parse(stdout) as Result;
 }

@@ -73,11 +73,13 @@ export interface TraceOptions {
   readonly rounds: number;
   /** How long a replay should take, at least. */
   readonly milliseconds: number;
+  /** Only these; empty = all. */
+  readonly names?: readonly string[];
 }
 
 export function measureTraces(
   peers: Peers,
-  { smoke, rounds, milliseconds }: TraceOptions,
+  { smoke, rounds, milliseconds, names = [] }: TraceOptions,
   tell: (name: string) => void,
 ): TraceResult[] {
   const folder = mkdtempSync(join(tmpdir(), 'shmalloc-bench-'));
@@ -85,7 +87,7 @@ export function measureTraces(
     return readdirSync(TRACES)
       .filter((file) => file.endsWith('.mtr.gz'))
       .map((file) => file.replace('.mtr.gz', ''))
-      .filter((name) => !smoke || SMOKE_TRACES.includes(name))
+      .filter((name) => (names.length > 0 ? names : smoke ? SMOKE_TRACES : [name]).includes(name))
       .map((name) => {
         tell(name);
         return measureTrace(peers, folder, name, rounds, milliseconds);

@@ -23,6 +23,8 @@ export interface WorkloadResult {
   readonly milliseconds: number;
   /** Most memory that the allocator had from the system. */
   readonly footprintBytes: number;
+  /** Ours: what was left in use in the heap. */
+  readonly inUseBytes?: number;
   /** Of the counted allocator: most bytes asked for that lived at once. */
   readonly peakLiveBytes?: number;
 }
@@ -62,6 +64,7 @@ async function main([name = '', allocator = '', threads = '', size = '']: readon
       operations: sum(({ operations }) => operations),
       checksum: ((sum(({ checksum }) => checksum) + left) % 2 ** 32) >>> 0,
       milliseconds: Number(ended - started) / 1e6,
+      inUseBytes: heap.stats().inUseBytes,
       footprintBytes: heap.stats().footprintBytes,
       peakLiveBytes: mostLive(shared),
     };

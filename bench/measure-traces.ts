@@ -1,0 +1,175 @@
+/** Traces of real programs as a part of the benchmark: what traces.ts measured, as sections. */
+
+import { readdirSync } from 'node:fs';
+import { NATIVE } from './native.js';
+import type { Part, Setting } from './part.js';
+import { ROOT, runModule } from './processes.js';
+import { takeTurns } from './rounds.js';
+import { MIB, OURS, type Section, type Timing } from './section.js';
+import {
+  memorySection,
+  scalingSection,
+  type TimeTable,
+  timeSection,
+  versionsSection,
+} from './timings.js';
+import { measureTraces, type TraceResult } from './traces.js';
+
+/** The figure that says that a mean over all traces is one. */
+export const ALL_TRACES = 'all traces';
+
+const FOLDER = new URL('bench/traces/', ROOT);
+const COMMAND = new URL('dist/src/cli/main.js', ROOT);
+/** How long a replay takes, at least. */
+const MILLISECONDS = { smoke: 10, full: 300 };
+export const traceNames = (): string[] =>
+  readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.mtr.gz'))
+    .map((file) => file.replace('.mtr.gz', ''));
+
+export const traces: Part = {
+  name: 'traces',
+  about: 'allocations of real programs, replayed; trace:NAME for one',
+  measure,
+};
+
+function measure(setting: Setting): Section[] {
+  const { peers, smoke, rounds, nodes, tell, traces: names } = setting;
+  const milliseconds = MILLISECONDS[smoke ? 'smoke' : 'full'];
+  const found = measureTraces(peers, { smoke, rounds, milliseconds, names }, (name) =>
+    tell(`trace ${name}`),
+  );
+  const timings = found.flatMap(timingsOf);
+  const rates = timings.filter(({ group }) => group === 'traces-rate');
+  const long = timings.filter(({ group }) => group === 'traces');
+  const short = timings.filter(({ group }) => group === 'traces-short');
+  const elsewhere = nodes.length === 0 ? [] : measureVersions(found, setting);
+  const operations = found.map(
+    (one) => `${one.name} ${one.operations.toLocaleString('en-US')} operations`,
+  );
+  const table: TimeTable = {
+    title: 'traces, ns an operation',
+    what: 'trace',
+    peers: NATIVE,
+    mean: true,
+    plot: 'traces',
+    notes: [
+      'On one thread the best repetition of each round; on two, what both did in all of it. ' +
+        `${operations.join(', ')}.`,
+    ],
+  };
+  const scaling = scalingSection(rates, {
+    ...table,
+    title: 'traces, scaling',
+    plot: 'traces-scaling',
+  });
+  return [
+    long.length === 0
+      ? null
+      : {
+          ...timeSection(long, table),
+          figures: names.length === 0 && !smoke ? { [ALL_TRACES]: found.length } : {},
+        },
+    short.length === 0
+      ? null
+      : timeSection(short, {
+          title: 'short traces, ns an operation',
+          what: 'trace',
+          peers: NATIVE,
+          notes: ['Under 5,000 operations: they time the clock as much as the heap.'],
+        }),
+    memorySection([...long, ...short], {
+      ...table,
+      title: 'traces, memory: footprint to peak live bytes',
+      plot: 'traces-memory',
+      notes: [
+        'Of peers: by how much the resident set of the process grew at most, with all blocks ' +
+          'written all over.',
+      ],
+    }),
+    scaling === null ? null : { ...scaling, timings: rates },
+    versionsSection(
+      elsewhere,
+      'traces',
+      'trace',
+      nodes.map(({ label }) => label),
+    ),
+    settledSection(found),
+  ].filter((section) => section !== null);
+}
+
+/** A trace's result as timings. */
+function timingsOf({ name, short, onThreads, peakLiveBytes }: TraceResult): Timing[] {
+  return onThreads.flatMap((one) =>
+    Object.keys(one.nsPerOperation).flatMap((allocator): Timing[] => {
+      const { threads } = one;
+      const rate = (one.operationsPerSecond[allocator] ?? []).map((rate) => 1e9 / rate);
+      const best = one.nsPerOperation[allocator] ?? [];
+      const timing: Timing = {
+        group: short ? 'traces-short' : 'traces',
+        name,
+        threads,
+        allocator,
+        // A best repetition of one thread says nothing of what two do to each other.
+        ns: threads === 1 ? best : rate,
+        // Two threads may be at their peaks at different times.
+        ...(threads === 1 && { footprintBytes: one.footprintBytes[allocator] ?? 0, peakLiveBytes }),
+      };
+      return short
+        ? [timing]
+        : [timing, { group: 'traces-rate', name, threads, allocator, ns: rate }];
+    }),
+  );
+}
+
+/** Our footprint where a trace is long enough, to the most that it should be. */
+function settledSection(results: readonly TraceResult[]): Section | null {
+  const settled = results.flatMap(({ name, peakLiveBytes, footprintBytes, footprintBytesMax }) =>
+    footprintBytesMax === null ? [] : [{ name, peakLiveBytes, footprintBytes, footprintBytesMax }],
+  );
+  if (settled.length === 0) return null;
+  return {
+    title: 'traces, footprint MiB, of over 50,000 operations',
+    columns: ['trace', 'peak live', 'footprint', 'to 1.25 of that + 1 MiB'],
+    rows: settled.map((one) => [
+      one.name,
+      (one.peakLiveBytes / MIB).toFixed(2),
+      (one.footprintBytes / MIB).toFixed(2),
+      (one.footprintBytes / one.footprintBytesMax).toFixed(2),
+    ]),
+    notes: [],
+    figures: Object.fromEntries(
+      settled.map((one) => [
+        `footprint of ${one.name}`,
+        one.footprintBytes / one.footprintBytesMax,
+      ]),
+    ),
+  };
+}
+
+interface Replayed {
+  readonly traces: readonly [{ readonly nsPerOperation: number }];
+}
+
+/** Ours on this Node and others, in rounds of their own. */
+function measureVersions(results: readonly TraceResult[], setting: Setting): Timing[] {
+  const { nodes, rounds, smoke, tell } = setting;
+  return results.flatMap(({ name, operations }) => {
+    tell(`trace ${name} on other Node versions`);
+    const wanted = (MILLISECONDS[smoke ? 'smoke' : 'full'] * 1e5) / operations;
+    const repeat = String(Math.max(3, Math.min(Math.ceil(wanted), 100_000)));
+    const packed = new URL(`${name}.mtr.gz`, FOLDER).pathname;
+    const replay = (executable?: string) => {
+      const args = ['replay', packed, '--json', '--threads', '1', '--repeat', repeat];
+      const report = runModule<Replayed>(COMMAND, args, executable ? { executable } : {});
+      return { ns: report.traces[0].nsPerOperation };
+    };
+    return takeTurns(rounds, [
+      { allocator: OURS, run: () => replay() },
+      ...nodes.map(({ label, executable }) => ({
+        allocator: label,
+        run: () => replay(executable),
+      })),
+    ]).map(({ results: _, ...one }) => ({ group: 'traces', name, threads: 1, ...one }));
+  });
+}

@@ -1,0 +1,206 @@
+/**
+ * Workloads: ours beside the C twins on the native allocators, and beside allocators in JavaScript.
+ *
+ * Those in JavaScript are up to thousands of times slower, so they get the small size, ours once
+ * more with it, and a time limit. What the numbers do not show: see each workload, and native.ts.
+ */
+
+import type { AllocatorName } from './allocators.js';
+import { NATIVE } from './native.js';
+import type { Part, Setting } from './part.js';
+import { runModule } from './processes.js';
+import { type Contestant, type Measured, takeTurns } from './rounds.js';
+import { OURS, type Section, type Timing } from './section.js';
+import {
+  memorySection,
+  scalingSection,
+  type TimeTable,
+  timeSection,
+  versionsSection,
+} from './timings.js';
+import type { WorkloadResult } from './workload-run.js';
+import { type Size, WORKLOADS, type Workload, workloadNamed } from './workloads/index.js';
+
+const RUN = new URL('./workload-run.js', import.meta.url);
+const IN_JAVASCRIPT = ['locked', 'thi.ng', 'thi.ng-locked'] as const;
+/** For all that a run in JavaScript does: it starts, runs once to be compiled, and once timed. */
+const LIMIT_MS = { smoke: 2000, full: 10_000 };
+/** Ratios of thousands need no more. */
+const ROUNDS_IN_JAVASCRIPT = 3;
+
+type Result = WorkloadResult & { readonly ns: number };
+
+export const workloads: Part = {
+  name: 'workloads',
+  about: 'fixed work on 1 and 2 threads, beside its C twins and allocators in JavaScript',
+  measure,
+};
+
+function measure(setting: Setting): Section[] {
+  const { alone, nodes, rounds, smoke, tell } = setting;
+  const all = setting.workloads.length === 0 ? WORKLOADS : setting.workloads.map(workloadNamed);
+  const native: Timing[] = [];
+  const inJavaScript: Timing[] = [];
+  const notes = [
+    'An operation is what the header of the workload says; time is the wall’s, over the operations ' +
+      'of all threads. Ratios: median of the rounds’ ratios, ± how far the quartiles are apart.',
+  ];
+  for (const workload of all) {
+    const counts = threadsOf(workload, setting);
+    if (counts.length === 0) notes.push(`${workload.name} says nothing on several threads.`);
+    for (const threads of counts) {
+      tell(`${workload.name} on ${threads === 1 ? '1 thread' : `${threads} threads`}`);
+      native.push(...measureNative(workload, threads, setting));
+      if (alone) continue;
+      const few = Math.min(rounds, ROUNDS_IN_JAVASCRIPT);
+      inJavaScript.push(...measureInJavaScript(workload, threads, few, smoke));
+    }
+  }
+  const table: TimeTable = {
+    title: 'workloads, ns an operation',
+    what: 'workload',
+    peers: NATIVE,
+    mean: true,
+    plot: 'workloads',
+    notes,
+  };
+  const labels = nodes.map(({ label }) => label);
+  return [
+    timeSection(native, table),
+    memorySection(native, {
+      ...table,
+      title: 'workloads, memory: footprint to peak live bytes',
+      plot: 'workloads-memory',
+      notes: [
+        'Footprint: most memory that the allocator had of the system; of peers, by how much the ' +
+          'resident set of the process grew at most. Peak live: most bytes asked for at once.',
+      ],
+    }),
+    scalingSection(native, { ...table, title: 'workloads, scaling', plot: 'workloads-scaling' }),
+    versionsSection(native, 'workloads', 'workload', labels),
+    inJavaScript.length === 0 ? null : inJavaScriptSection(inJavaScript, smoke),
+  ].filter((section) => section !== null);
+}
+
+/** How many threads it runs on. */
+function threadsOf({ threads: kind }: Workload, { threads, smoke }: Setting): readonly number[] {
+  const wanted = threads ?? (smoke ? [kind === 'one' ? 1 : 2] : [1, 2]);
+  return kind === 'one' ? wanted.filter((count) => count === 1) : wanted;
+}
+
+/** Ours on this Node and others, and the C twin on the native allocators. */
+function measureNative(workload: Workload, threads: number, setting: Setting): Timing[] {
+  const { peers, nodes, rounds, smoke } = setting;
+  const { name } = workload;
+  const size: Size = smoke ? 'smoke' : 'full';
+  const parameters = (of: Size) => workload.parameters(of, threads).map(String);
+  const twin = [String(threads), ...parameters('smoke'), '--', ...parameters(size)];
+  const counted = runOurs(workload, 'counted', threads, size);
+  const measured = takeTurns<Result>(rounds, [
+    { allocator: OURS, run: () => runOurs(workload, OURS, threads, size) },
+    ...peers.names.map((peer) => ({
+      allocator: peer,
+      run: () => withNs(peers.run<WorkloadResult>(peer, name, twin)),
+    })),
+    ...nodes.map(({ label, executable }) => ({
+      allocator: label,
+      run: () => runOurs(workload, OURS, threads, size, { executable }),
+    })),
+  ]);
+  const { peakLiveBytes = 0 } = counted;
+  requireSame(workload, threads, [
+    ...measured,
+    { allocator: 'counted', ns: [], results: [counted] },
+  ]);
+  return measured.map(({ results: _, ...one }) => ({
+    group: 'workloads',
+    name,
+    threads,
+    ...one,
+    peakLiveBytes,
+  }));
+}
+
+function measureInJavaScript(
+  workload: Workload,
+  wanted: number,
+  rounds: number,
+  smoke: boolean,
+): Timing[] {
+  const limitMs = LIMIT_MS[smoke ? 'smoke' : 'full'];
+  // To see that they run, one thread will do: two that wait for each other take ten times as long.
+  const threads = smoke ? 1 : wanted;
+  const isLocked = threads > 1 || (smoke && workload.threads === 'many');
+  const allocators: AllocatorName[] = ['locked', isLocked ? 'thi.ng-locked' : 'thi.ng'];
+  const measured = takeTurns<Result>(rounds, [
+    { allocator: OURS, run: () => runOurs(workload, OURS, threads, 'smoke') },
+    ...allocators.map(
+      (one): Contestant<Result> => ({
+        allocator: one,
+        run: () => runOurs(workload, one, threads, 'smoke', { limitMs }),
+        mayFail: true,
+      }),
+    ),
+  ]);
+  requireSame(workload, threads, measured);
+  return measured.map(({ results: _, ...one }) => ({
+    group: 'workloads-js',
+    name: workload.name,
+    threads,
+    ...one,
+  }));
+}
+
+function inJavaScriptSection(timings: readonly Timing[], smoke: boolean): Section {
+  const limit = LIMIT_MS[smoke ? 'smoke' : 'full'] / 1000;
+  return timeSection(timings, {
+    title: 'workloads at smoke size, beside allocators in JavaScript, ns an operation',
+    what: 'workload',
+    peers: IN_JAVASCRIPT,
+    mean: true,
+    plot: 'workloads-in-javascript',
+    notes: [
+      'locked: our heap with one lock around every call. thi.ng: @thi.ng/malloc, behind the same ' +
+        `lock where there are several threads. "over ${limit} s": it was ended then.`,
+    ],
+  });
+}
+
+function runOurs(
+  { name }: Workload,
+  allocator: AllocatorName,
+  threads: number,
+  size: Size,
+  options: { executable?: string; limitMs?: number } = {},
+): Result {
+  const args = [name, allocator, String(threads), size];
+  return withNs(runModule<WorkloadResult>(RUN, args, options));
+}
+
+const withNs = (result: WorkloadResult): Result => ({
+  ...result,
+  ns: (result.milliseconds * 1e6) / result.operations,
+});
+
+/**
+ * The same work gives the same checksum on whatever allocator, and takes as many operations.
+ * @throws Error that names two that differ
+ */
+export function requireSame(
+  { name, deterministic }: Workload,
+  threads: number,
+  measured: readonly Measured<Result>[],
+): void {
+  if (!deterministic) return;
+  const all = measured.flatMap(({ allocator, results }) =>
+    results.map(({ checksum, operations }) => ({ allocator, checksum, operations })),
+  );
+  const [first] = all;
+  for (const one of all) {
+    if (one.checksum === first?.checksum && one.operations === first.operations) continue;
+    throw new Error(
+      `${name} on ${threads} threads: ${first?.allocator} did ${first?.operations} operations with ` +
+        `checksum ${first?.checksum}, ${one.allocator} ${one.operations} with ${one.checksum}`,
+    );
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Bars as an SVG picture: groups one below the other, in each a bar for every series. Pure text.
+ *
+ * Lying bars leave room for names of any length, and for the value at the end of each bar. On a log
+ * axis they start at the reference: what is left of it is less. Follows the reader's light or dark
+ * scheme, and needs nothing from outside.
+ */
+
+/** What is drawn: plain data. */
+export interface BarPlot {
+  /** Of the file, without the suffix. */
+  readonly file: string;
+  readonly title: string;
+  /** What the axis shows. */
+  readonly axis: string;
+  readonly scale: 'log' | 'linear';
+  /** A line here. On a log axis, bars start at it. */
+  readonly reference: number;
+  readonly groups: readonly string[];
+  readonly series: readonly Series[];
+}
+
+export interface Series {
+  readonly name: string;
+  /** By group; null = not measured. */
+  readonly values: readonly (number | null)[];
+  /** Which colour: the same series has the same one in all plots. */
+  readonly ink: number;
+}
+
+/** An axis from `from` to `to`, drawn over so many pixels. */
+export interface Axis {
+  readonly from: number;
+  readonly to: number;
+  readonly ticks: readonly number[];
+  place(value: number): number;
+}
+
+const WIDTH_PX = 860;
+const MARGIN_PX = 20;
+const NAME_PX = 130;
+/** Right of the axis, for the value of the longest bar. */
+const VALUE_PX = 56;
+const AXIS_PX = WIDTH_PX - 2 * MARGIN_PX - NAME_PX - VALUE_PX;
+const BAR_PX = 12;
+const GROUP_GAP_PX = 12;
+const TITLE_PX = 50;
+const LEGEND_ROW_PX = 22;
+const AXIS_HEIGHT_PX = 46;
+/** About what a letter of 12 pixels takes. */
+const LETTER_PX = 7;
+
+/** Blue (ours), orange, green, purple, yellow, grey: told apart by colour-blind people (Okabe and Ito). */
+const LIGHT = ['#0a5a9e', '#d07300', '#00745a', '#a3216f', '#b39000', '#7d8594'];
+const DARK = ['#5ab0f5', '#ffa63d', '#27b48e', '#ee86c0', '#f4dc5a', '#9aa3b0'];
+
+const scheme = (page: string, text: string, dim: string, line: string, inks: readonly string[]) =>
+  [
+    // Values stand out from the lines that they cross.
+    `.page{fill:${page}}.small{stroke:${page};stroke-width:2px;paint-order:stroke}.text{fill:${text}}.dim{fill:${dim}}`,
+    `.line{stroke:${line};fill:none}.reference{stroke:${text};fill:none}`,
+    ...inks.map((ink, n) => `.s${n}{fill:${ink}}`),
+  ].join('');
+
+const STYLE = [
+  'text{font:12px system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif}',
+  '.title{font-size:17px;font-weight:600}.small{font-size:10.5px}',
+  '.end{text-anchor:end}.middle{text-anchor:middle}',
+  scheme('#ffffff', '#1d2530', '#5d6674', '#d4d8de', LIGHT),
+  `@media (prefers-color-scheme:dark){${scheme('#12151a', '#e7eaef', '#9aa3b0', '#363c46', DARK)}}`,
+].join('');
+
+export function drawBars(plot: BarPlot): string {
+  const { title, axis: axisTitle, scale, groups, series, reference } = plot;
+  const axis = axisOf(plot, AXIS_PX);
+  const legend = legendOf(series);
+  const top = TITLE_PX + legend.rows * LEGEND_ROW_PX;
+  const groupPx = series.length * BAR_PX + GROUP_GAP_PX;
+  const bottom = top + groups.length * groupPx;
+  const height = bottom + AXIS_HEIGHT_PX + MARGIN_PX;
+  const left = MARGIN_PX + NAME_PX;
+  const start = left + axis.place(scale === 'log' ? reference : 0);
+  const mark = left + axis.place(reference);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH_PX} ${px(height)}" ` +
+      `width="${WIDTH_PX}" height="${px(height)}" role="img">`,
+    `<title>${escapeText(title)}</title>`,
+    `<style>${STYLE}</style>`,
+    `<rect class="page" width="${WIDTH_PX}" height="${px(height)}"/>`,
+    label('text title', MARGIN_PX, MARGIN_PX + 12, title),
+    legend.svg,
+    ...axis.ticks.map((tick) => {
+      const x = left + axis.place(tick);
+      return line('line', x, top, x, bottom) + label('dim middle', x, bottom + 16, tickText(tick));
+    }),
+    label('dim', left, bottom + 36, axisTitle),
+    ...groups.map((name, group) => {
+      const y = top + GROUP_GAP_PX / 2 + group * groupPx;
+      const middle = y + (series.length * BAR_PX) / 2 + 4;
+      const bars = series.map(({ values, ink }, n) => {
+        const value = values[group] ?? null;
+        return value === null ? '' : bar(ink, left, start, value, axis, y + n * BAR_PX);
+      });
+      return label('text end', left - 10, middle, name) + bars.join('');
+    }),
+    line('reference', mark, top, mark, bottom),
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+/** A bar from the start to its value, which stands behind it. */
+function bar(
+  ink: number,
+  left: number,
+  start: number,
+  value: number,
+  axis: Axis,
+  y: number,
+): string {
+  const end = left + axis.place(value);
+  const [from, to] = start < end ? [start, end] : [end, start];
+  const isLess = end < start;
+  const where = isLess ? 'dim small end' : 'dim small';
+  return (
+    `<rect class="${inkClass(ink)}" x="${px(from)}" y="${px(y + 1)}" ` +
+    `width="${px(Math.max(1, to - from))}" height="${BAR_PX - 2}"/>` +
+    label(where, isLess ? end - 4 : end + 4, y + BAR_PX - 2, valueText(value))
+  );
+}
+
+/** The axis that all values are on. Ends are ticks, so that no bar reaches out of it. */
+export function axisOf({ scale, series, reference }: BarPlot, pixels: number): Axis {
+  const measured = series.flatMap((one) => one.values).filter((value) => value !== null);
+  const values = [...measured, reference];
+  return scale === 'log' ? logAxis(values, pixels) : linearAxis(values, pixels);
+}
+
+function linearAxis(values: readonly number[], pixels: number): Axis {
+  const most = Math.max(...values, 0);
+  const step = niceStep((most || 1) / 5);
+  const to = Math.max(1, Math.ceil(most / step - 1e-9)) * step;
+  const ticks = Array.from({ length: Math.round(to / step) + 1 }, (_, n) => n * step);
+  return { from: 0, to, ticks, place: (value) => (value / to) * pixels };
+}
+
+/** 1, 2 or 5 times a power of ten, from the value up. */
+function niceStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return ([1, 2, 5].find((times) => times * power >= least) ?? 10) * power;
+}
+
+/** Ticks at 1, 2 and 5 times powers of ten; over many of those, at powers only. */
+function logAxis(values: readonly number[], pixels: number): Axis {
+  const positive = values.filter((value) => value > 0);
+  const least = Math.min(...positive, 1);
+  const most = Math.max(...positive, 1);
+  const first = Math.floor(Math.log10(least));
+  const last = Math.ceil(Math.log10(most));
+  const steps = last - first > 3 ? [1] : [1, 2, 5];
+  const all = Array.from({ length: last - first + 2 }, (_, n) =>
+    steps.map((step) => tenTo(step, first + n)),
+  ).flat();
+  const from = Math.max(...all.filter((tick) => tick <= least * (1 + 1e-9)));
+  let to = Math.min(...all.filter((tick) => tick >= most * (1 - 1e-9)));
+  if (to === from) to = all[all.indexOf(from) + 1] as number;
+  // Left of the least value there must be room for its text.
+  const lower = least < 1 && steps.length > 1 ? (all[all.indexOf(from) - 1] ?? from / 2) : from;
+  const place = (value: number) =>
+    ((Math.log(Math.max(value, lower)) - Math.log(lower)) / (Math.log(to) - Math.log(lower))) *
+    pixels;
+  const ticks = [...new Set([lower, ...all.filter((tick) => tick >= lower && tick <= to)])];
+  return { from: lower, to, ticks, place };
+}
+
+/** Without the error that a negative power of ten brings in. */
+const tenTo = (digit: number, power: number): number => Number(`${digit}e${power}`);
+
+interface Legend {
+  readonly svg: string;
+  readonly rows: number;
+}
+
+/** A square and a name for each series, in as many rows as it takes. */
+function legendOf(series: readonly Series[]): Legend {
+  let [x, row] = [MARGIN_PX, 0];
+  const parts = series.map(({ name, ink }) => {
+    const width = 20 + name.length * LETTER_PX + 20;
+    if (x + width > WIDTH_PX - MARGIN_PX && x > MARGIN_PX) [x, row] = [MARGIN_PX, row + 1];
+    const y = TITLE_PX + row * LEGEND_ROW_PX;
+    const part =
+      `<rect class="${inkClass(ink)}" x="${px(x)}" y="${y - 4}" width="12" height="12"/>` +
+      label('text', x + 18, y + 6, name);
+    x += width;
+    return part;
+  });
+  return { svg: parts.join(''), rows: row + 1 };
+}
+
+const inkClass = (ink: number): string => `s${ink % LIGHT.length}`;
+
+const tickText = (tick: number): string =>
+  Number(tick.toPrecision(3)).toLocaleString('en-US', TICK);
+const TICK = { maximumFractionDigits: 9 };
+
+function valueText(value: number): string {
+  if (value >= 100) return Math.round(value).toLocaleString('en-US');
+  return value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
+}
+
+/** A coordinate, no longer than it must be. */
+const px = (value: number): string => String(Math.round(value * 10) / 10);
+
+const line = (style: string, x1: number, y1: number, x2: number, y2: number): string =>
+  `<path class="${style}" d="M${px(x1)} ${px(y1)}L${px(x2)} ${px(y2)}"/>`;
+
+const label = (style: string, x: number, y: number, text: string): string =>
+  `<text class="${style}" x="${px(x)}" y="${px(y)}">${escapeText(text)}</text>`;
+
+function escapeText(text: string): string {
+  return text
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/"/g, '&quot;');
+}

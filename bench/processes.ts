@@ -1,0 +1,76 @@
+/** Runs programs that print JSON, each in a process of its own, as all that is measured is. */
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The package's root, seen from dist/bench. */
+export const ROOT = new URL('../../', import.meta.url);
+
+/** What nothing here takes: only something that hangs is ended by it. */
+const LIMIT_MS = 300_000;
+const OUTPUT_BYTES_MAX = 64 * 2 ** 20;
+
+/** A process that did not print its result. */
+export class ProcessFailure extends Error {
+  /** In a few words, for a table. */
+  readonly short: string;
+
+  constructor(command: string, short: string, details: string) {
+    super(`${command}: ${short}${details === '' ? '' : `\n${details}`}`);
+    this.name = 'ProcessFailure';
+    this.short = short;
+  }
+}
+
+export interface ProcessOptions {
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly limitMs?: number;
+  /** For modules: another node. */
+  readonly executable?: string;
+}
+
+/** @throws ProcessFailure when it fails, or takes longer than the limit */
+export function runJson<Result>(
+  command: string,
+  args: readonly string[],
+  { variables = {}, limitMs = LIMIT_MS }: ProcessOptions = {},
+): Result {
+  // What was preloaded for us is not for them.
+  const { LD_PRELOAD: _, ...env } = process.env;
+  const { error, status, signal, stdout, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { ...env, ...variables },
+    maxBuffer: OUTPUT_BYTES_MAX,
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+  });
+  const told = [command.replace(/.*\//, ''), ...args].join(' ');
+  if (error !== undefined) {
+    const late = (error as NodeJS.ErrnoException).code === 'ETIMEDOUT';
+    throw new ProcessFailure(told, late ? `over ${limitMs / 1000} s` : error.message, '');
+  }
+  if (status !== 0) {
+    const [why] = /^.*Error: .*$/m.exec(stderr) ?? [`ended with ${status ?? signal}`];
+    throw new ProcessFailure(told, why.replace(/^.*?Error: /, ''), stderr.trim());
+  }
+  return JSON.parse(stdout) as Result;
+}
+
+/** Runs a module of this program in a node process of its own. */
+export function runModule<Result>(
+  module: URL,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Result {
+  const { executable = process.execPath } = options;
+  return runJson(executable, [fileURLToPath(module), ...args], options);
+}
+
+/** The same with variables alone. */
+export function runNode<Result>(
+  module: URL,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Result {
+  return runModule(module, args, { variables });
+}

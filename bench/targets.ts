@@ -1,0 +1,288 @@
+/**
+ * Targets: what the project asks of itself, and whether a run's own numbers meet it. All of them stand
+ * in the table below.
+ *
+ * 'met' and 'missed' follow from one run: on a busy machine run again. What a run has no numbers for
+ * is not measured, which is neither.
+ */
+
+import { PAIR, REPLACE } from './measure-calls.js';
+import { ALL_TRACES } from './measure-traces.js';
+import { NATIVE } from './native.js';
+import { BASELINE, type Figures, type Group, OURS, type Section, type Timing } from './section.js';
+import { geometricMean } from './statistics.js';
+import { short } from './tables.js';
+import { memoryRatio, mergeFigures, Timings } from './timings.js';
+import { WORKLOADS } from './workloads/index.js';
+
+/** What a run found, for targets to ask. NaN stands for what it has no numbers for. */
+export interface Evidence {
+  readonly timings: Readonly<Record<Group, Timings>>;
+  readonly figures: Figures;
+}
+
+interface Target {
+  readonly name: string;
+  readonly measured: (evidence: Evidence) => number;
+  readonly is: 'at most' | 'at least';
+  /** A number, or one that the run itself has. */
+  readonly limit: number | ((evidence: Evidence) => number);
+}
+
+export interface Verdict {
+  readonly name: string;
+  readonly measured: number | null;
+  readonly is: Target['is'];
+  readonly limit: number | null;
+  readonly verdict: 'met' | 'missed' | 'not measured';
+}
+
+const MIMALLOC = 'mimalloc';
+const JEMALLOC = 'jemalloc';
+const NODES_JUDGED = ['Node 24', 'Node 26'];
+const OLDEST_NODE = 20;
+
+// ---- what is asked of the evidence
+
+type Ask = Target['measured'];
+
+const figure =
+  (name: string): Ask =>
+  ({ figures }) =>
+    figures[name] ?? Number.NaN;
+
+const ratio =
+  (group: Group, name: string, threads: number, peer: string): Ask =>
+  ({ timings }) =>
+    timings[group].ratio(name, threads, peer);
+
+/** To the fastest of the native allocators that there were. */
+const toBestNative =
+  (name: string): Ask =>
+  ({ timings: { calls } }) =>
+    greatest(NATIVE.map((peer) => calls.ratio(name, 1, peer)));
+
+/** How many times slower a peer is. */
+const slower =
+  (name: string, peer: string): Ask =>
+  ({ timings }) =>
+    1 / timings['calls-js'].ratio(name, 1, peer);
+
+/** Of all that are in the group at that many threads, or nothing. */
+const meanRatio =
+  (group: 'traces' | 'workloads', threads: number, peer: string): Ask =>
+  (evidence) => {
+    const found = evidence.timings[group].at(threads);
+    return isWhole(group, found, peer, evidence) ? found.meanRatio(threads, peer) : Number.NaN;
+  };
+
+const worstRatio =
+  (group: 'traces' | 'workloads', threads: number, peer: string): Ask =>
+  ({ timings }) => {
+    const found = timings[group].at(threads);
+    return greatest(found.names.map((name) => found.ratio(name, threads, peer)));
+  };
+
+/** What two threads get done in the time of one. */
+const scaling =
+  (name: string, allocator: string): Ask =>
+  ({ timings: { workloads } }) =>
+    workloads.scaling(name, 2, allocator);
+
+const traceScaling =
+  (allocator: string): Ask =>
+  (evidence) => {
+    const found = evidence.timings['traces-rate'].of([allocator]);
+    if (!isWhole('traces', found.at(2), allocator, evidence)) return Number.NaN;
+    return geometricMean(found.names.map((one) => found.scaling(one, 2, allocator)));
+  };
+
+/** Memory to peak live bytes, the geometric mean over all traces. */
+const traceMemory =
+  (allocator: string): Ask =>
+  (evidence) => {
+    const found = evidence.timings.traces.at(1);
+    const all = found.of([allocator]).all.flatMap((timing) => memoryRatio(timing) ?? []);
+    return isWhole('traces', found, allocator, evidence) ? geometricMean(all) : Number.NaN;
+  };
+
+/** The greatest of all figures whose names begin so. */
+const greatestFigure =
+  (prefix: string): Ask =>
+  ({ figures }) =>
+    greatest(
+      Object.entries(figures).flatMap(([name, value]) => (name.startsWith(prefix) ? value : [])),
+    );
+
+/** The slowest workload on another Node, to the oldest that is supported. */
+const worstOnNode =
+  (label: string): Ask =>
+  ({ timings: { workloads } }) => {
+    const isOldest = process.versions.node.startsWith(`${OLDEST_NODE}.`);
+    const oldest = isOldest ? OURS : `Node ${OLDEST_NODE}`;
+    return greatest(
+      workloads
+        .of([label])
+        .all.map(({ name, threads }) => workloads.ratio(name, threads, oldest, label)),
+    );
+  };
+
+/** NaN of nothing; what was not measured does not count. */
+const greatest = (values: readonly number[]): number => {
+  const found = values.filter((value) => !Number.isNaN(value));
+  return found.length === 0 ? Number.NaN : Math.max(...found);
+};
+
+/** Is everything there that a mean must be over? */
+function isWhole(
+  group: 'traces' | 'workloads',
+  timings: Timings,
+  allocator: string,
+  { figures }: Evidence,
+): boolean {
+  const there = timings.of([allocator]).names;
+  if (group === 'traces') return ALL_TRACES in figures && there.length > 0;
+  return WORKLOADS.every(({ name, threads }) => threads === 'one' || there.includes(name));
+}
+
+// ---- the table
+
+const row = (name: string, measured: Ask, is: Target['is'], limit: Target['limit']): Target => ({
+  name,
+  measured,
+  is,
+  limit,
+});
+
+const TARGETS: readonly Target[] = [
+  row(`${PAIR}, to glibc`, ratio('calls', PAIR, 1, BASELINE), 'at most', 0.6),
+  row(`${PAIR}, to the best native`, toBestNative(PAIR), 'at most', 1.0),
+  row(`${REPLACE}, to glibc`, ratio('calls', REPLACE, 1, BASELINE), 'at most', 0.5),
+  row(`${REPLACE}, to the best native`, toBestNative(REPLACE), 'at most', 1.4),
+  row(`${PAIR}: times slower is @thi.ng/malloc`, slower(PAIR, 'thi.ng'), 'at least', 3),
+  row(`${REPLACE}: times slower is @thi.ng/malloc`, slower(REPLACE, 'thi.ng'), 'at least', 1000),
+
+  row('traces, mean to glibc', meanRatio('traces', 1, BASELINE), 'at most', 0.6),
+  row('traces, mean to mimalloc', meanRatio('traces', 1, MIMALLOC), 'at most', 1.4),
+  row('traces, worst to glibc', worstRatio('traces', 1, BASELINE), 'at most', 1.0),
+  row('traces, mean memory, to mimalloc’s', traceMemory(OURS), 'at most', traceMemory(MIMALLOC)),
+  row('traces, mean memory, to jemalloc’s', traceMemory(OURS), 'at most', traceMemory(JEMALLOC)),
+  row(
+    'traces over 50,000 operations, worst footprint to 1.25 of peak live + 1 MiB',
+    greatestFigure('footprint of '),
+    'at most',
+    1,
+  ),
+
+  row('workloads, 2 threads, mean to glibc', meanRatio('workloads', 2, BASELINE), 'at most', 0.6),
+  row(
+    'workloads, 2 threads, mean to mimalloc',
+    meanRatio('workloads', 2, MIMALLOC),
+    'at most',
+    1.4,
+  ),
+  row(
+    'workloads, 2 threads, worst to mimalloc',
+    worstRatio('workloads', 2, MIMALLOC),
+    'at most',
+    2.5,
+  ),
+
+  row(`2 threads to 1: ${PAIR}`, figure(`scaling of ${PAIR}`), 'at least', 1.95),
+  ...['larson', 'mstress'].map((name) =>
+    row(
+      `2 threads to 1: ${name}, to mimalloc’s`,
+      scaling(name, OURS),
+      'at least',
+      scaling(name, MIMALLOC),
+    ),
+  ),
+  row(
+    '2 threads to 1: traces, mean, to mimalloc’s',
+    traceScaling(OURS),
+    'at least',
+    traceScaling(MIMALLOC),
+  ),
+
+  row('hand-over: times faster than structured clone', figure('hand-over'), 'at least', 20),
+  // Of random blocks cache misses grow, on any allocator.
+  row('growth with live blocks, side by side', figure('growth of near'), 'at most', 1.15),
+  row('growth with the size of the heap', figure('growth of heap'), 'at most', 1.15),
+  row('growth with free runs', figure('growth of runs'), 'at most', 1.15),
+  ...NODES_JUDGED.map((label) =>
+    row(`${label}: slowest workload, to Node 20`, worstOnNode(label), 'at most', 1.25),
+  ),
+
+  row('create 1 GiB, ms', figure('create 1 GiB, ms'), 'at most', 5),
+  row('create 1 GiB, resident MiB', figure('create 1 GiB, resident MiB'), 'at most', 2),
+  row('attach, ms', figure('attach, ms'), 'at most', 1),
+  row('bump malloc, to malloc_ts', figure('bump malloc'), 'at most', 0.5),
+  row(
+    'bump malloc after a reset, to malloc_ts',
+    figure('bump malloc after a reset'),
+    'at most',
+    0.5,
+  ),
+  row(
+    'end of 100,000 objects, bump, to as many frees',
+    figure('end of 100,000 objects, bump'),
+    'at most',
+    1 / 50,
+  ),
+];
+
+export function evidenceOf(sections: readonly Section[]): Evidence {
+  const all: readonly Timing[] = sections.flatMap(({ timings = [] }) => timings);
+  const of = (group: Group) => new Timings(all.filter((one) => one.group === group));
+  return {
+    timings: {
+      calls: of('calls'),
+      'calls-js': of('calls-js'),
+      traces: of('traces'),
+      'traces-short': of('traces-short'),
+      'traces-rate': of('traces-rate'),
+      workloads: of('workloads'),
+      'workloads-js': of('workloads-js'),
+    },
+    figures: mergeFigures(sections),
+  };
+}
+
+export function judge(evidence: Evidence): Verdict[] {
+  return TARGETS.map(({ name, measured: ask, is, limit: wanted }) => {
+    const measured = ask(evidence);
+    const limit = typeof wanted === 'number' ? wanted : wanted(evidence);
+    if (Number.isNaN(measured) || Number.isNaN(limit)) {
+      return {
+        name,
+        measured: orNull(measured),
+        is,
+        limit: orNull(limit),
+        verdict: 'not measured',
+      };
+    }
+    const met = is === 'at most' ? measured <= limit : measured >= limit;
+    return { name, measured, is, limit, verdict: met ? 'met' : 'missed' };
+  });
+}
+
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+
+/** The verdicts as a table; what was not measured is named below it. */
+export function targetsSection(verdicts: readonly Verdict[], smoke: boolean): Section {
+  const judged = verdicts.filter(({ verdict }) => verdict !== 'not measured');
+  const open = verdicts.filter(({ verdict }) => verdict === 'not measured');
+  const met = judged.filter(({ verdict }) => verdict === 'met').length;
+  const small = smoke ? ' (at smoke size, which says nothing)' : '';
+  return {
+    title: `targets: ${met} of ${judged.length} met${small}`,
+    columns: ['target', 'measured', 'wanted', ''],
+    rows: judged.map(({ name, measured, is, limit, verdict }) => [
+      name,
+      short(measured ?? Number.NaN),
+      `${is} ${short(limit ?? Number.NaN)}`,
+      verdict,
+    ]),
+    notes: open.length === 0 ? [] : [`Not measured: ${open.map(({ name }) => name).join('; ')}.`],
+  };
+}

@@ -103,8 +103,7 @@ function near({ malloc_ts, free_ts }: SharedHeap, live: number): Body {
       x ^= x << 13;
       x ^= x >>> 17;
       x ^= x << 5;
-      let slot = first + (x & (WINDOW - 1));
-      if (slot >= live) slot -= live;
+      const slot = (first + (x & (WINDOW - 1))) % live;
       first = first + 1 === live ? 0 : first + 1;
       free_ts(slots[slot] as never);
       slots[slot] = malloc_ts(sizeOf(x));

@@ -66,8 +66,7 @@ static void random_body(long rounds) {
 static void near_body(long rounds) {
   for (long n = 0; n < rounds; n++) {
     uint32_t x = xorshift(&state);
-    uint32_t slot = first + (x & (WINDOW - 1));
-    if (slot >= live) slot -= live;
+    uint32_t slot = (first + (x & (WINDOW - 1))) % live;
     first = first + 1 == live ? 0 : first + 1;
     replace(slot, x);
   }

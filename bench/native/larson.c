@@ -1,7 +1,9 @@
-// C twin of bench/workloads/larson.ts. After each generation a part's thread starts its successor
-// and ends, as in the original.
+// C twin of bench/workloads/larson.ts. A thread that leaves a part starts its successor and ends, as in
+// the original.
 
 #include "harness.h"
+
+#include <stdbool.h>
 
 enum { BYTES_MIN = 8, BYTES_MAX = 1000, SEED = 4141 };
 enum { MULTIPLIER = 1366, INCREMENT = 150889, MODULUS = 714025, TABLE = 97 };
@@ -48,9 +50,27 @@ static uint32_t replace(generator *g, unsigned char **slots, long count, long ro
   return sum;
 }
 
+typedef struct {
+  unsigned char **slots;
+  pthread_mutex_t lock;
+  // Parts that nobody has, and how often each was left; the one that was left first comes first.
+  int length;
+  struct { int part, generation; } queue[1024];
+} shared;
+
+static shared all;
+
 void *setup(const run *r) {
-  long count = r->parameters[0] * r->threads;
-  unsigned char **slots = need(malloc((size_t)count * sizeof *slots));
+  int parts = r->threads + 1;
+  long count = r->parameters[0] * parts;
+  all.slots = need(malloc((size_t)count * sizeof *all.slots));
+  pthread_mutex_init(&all.lock, NULL);
+  all.length = parts;
+  for (int n = 0; n < parts; n++) {
+    all.queue[n].part = n;
+    all.queue[n].generation = 0;
+  }
+  unsigned char **slots = all.slots;
   generator g;
   seed(&g, SEED);
   for (long n = 0; n < count; n++) slots[n] = make(&g);
@@ -61,46 +81,66 @@ void *setup(const run *r) {
     slots[n] = moved;
   }
   replace(&g, slots, count, 4 * count);
-  return slots;
+  return NULL;
 }
 
+// A thread and its successors.
 typedef struct {
-  const part *part;
-  int generation;
-  uint32_t checksum;
+  const run *run;
+  int part, generation;
+  outcome outcome;
   atomic_int done;
-} life;
+} line;
+
+static bool take(line *l) {
+  if (all.length == 0) return false;
+  l->part = all.queue[0].part;
+  l->generation = all.queue[0].generation;
+  all.length--;
+  memmove(&all.queue[0], &all.queue[1], (size_t)all.length * sizeof all.queue[0]);
+  return true;
+}
 
 static void *live(void *argument) {
-  life *l = argument;
-  const long *p = l->part->run->parameters;
-  unsigned char **slots = (unsigned char **)l->part->root + l->part->index * p[0];
+  line *l = argument;
+  const long *p = l->run->parameters;
   generator g;
-  seed(&g, seed_from((uint32_t)l->part->index, (uint32_t)l->generation));
-  l->checksum += replace(&g, slots, p[0], p[1] * p[0]);
-  l->generation++;
+  seed(&g, seed_from((uint32_t)l->part, (uint32_t)l->generation));
+  l->outcome.checksum += replace(&g, all.slots + l->part * p[0], p[0], p[1] * p[0]);
+  l->outcome.operations += (uint64_t)(p[1] * p[0]);
+  pthread_mutex_lock(&all.lock);
+  if (l->generation + 1 < p[2]) {
+    all.queue[all.length].part = l->part;
+    all.queue[all.length++].generation = l->generation + 1;
+  }
+  bool more = take(l);
+  pthread_mutex_unlock(&all.lock);
   pthread_t successor;
-  if (l->generation == p[2]) announce(&l->done, 1);
+  if (!more) announce(&l->done, 1);
   else if (pthread_create(&successor, NULL, live, l)) fail("no thread");
   else pthread_detach(successor);
   return NULL;
 }
 
 outcome work(const part *p) {
-  life l = {.part = p};
-  live(&l);
-  wait_for(&l.done, 1);
-  const long *q = p->run->parameters;
-  return (outcome){(uint64_t)(q[0] * q[1] * q[2]), l.checksum};
+  line l = {.run = p->run};
+  pthread_mutex_lock(&all.lock);
+  bool more = take(&l);
+  pthread_mutex_unlock(&all.lock);
+  if (more) {
+    live(&l);
+    wait_for(&l.done, 1);
+  }
+  return l.outcome;
 }
 
 uint32_t finish(const run *r, void *root) {
-  unsigned char **slots = root;
+  (void)root;
   uint32_t checksum = 0;
-  for (long n = 0; n < r->parameters[0] * r->threads; n++) {
-    checksum += slots[n][0];
-    free(slots[n]);
+  for (long n = 0; n < r->parameters[0] * (r->threads + 1); n++) {
+    checksum += all.slots[n][0];
+    free(all.slots[n]);
   }
-  free(slots);
+  free(all.slots);
   return checksum;
 }

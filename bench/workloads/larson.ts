@@ -1,18 +1,19 @@
 /**
  * larson: a server whose threads come and go while its blocks stay (Larson and Krishnan 1998).
  *
- * Each thread owns a part of the slots, and replaces random ones by blocks of 8 to 999 bytes; after
- * so many rounds another thread takes the part over, blocks and all. So blocks are freed by other
- * threads than allocated them, and they lie all over from the start: setup allocates all, shuffles
- * them over the parts and replaces each four times on average.
+ * The slots are in parts. A thread takes a part and replaces random blocks of it by others of 8 to 999
+ * bytes; after so many rounds it leaves the part, blocks and all, to whoever comes next, and takes
+ * another. So blocks are freed by other threads than allocated them, and they lie all over from the
+ * start: setup allocates all, shuffles them over the parts and replaces each four times on average.
  *
- * Here a part moves on to the next worker of the pool; in the C twin its thread starts a successor
- * and ends, as in the original. What the number does not show: threads that end, and take what they
- * had cached with them. An operation is a free and a malloc.
+ * There is one part more than threads, so that nobody waits for one. In the C twin a thread starts a
+ * successor and ends when it leaves a part, as in the original; a worker of the pool goes on with the
+ * next itself. What the number does not show, then: threads that end and take what they had cached
+ * with them. An operation is a free and a malloc.
  */
 
 import { seedFrom } from './random.js';
-import { announce, waitFor } from './sync.js';
+import { lock, unlock } from './sync.js';
 import type { Allocator, Outcome, Part, Program, Run, Workload } from './workload.js';
 
 const BYTES_MIN = 8;
@@ -20,9 +21,16 @@ const BYTES_MAX = 1000;
 const SEED = 4141;
 const BODY_ROUNDS = 2000;
 
-/** Words at the root: the slots' address, then how many generations each part has seen. */
+/** Words at the root: the slots' address; the queue of parts that nobody has, and its lock. */
 const SLOTS = 0;
-const GENERATIONS = 1;
+const LOCK = 1;
+const LENGTH = 2;
+const QUEUE = 3;
+/** An entry of the queue: which part, and how often it was left. */
+const GENERATION_SHIFT = 8;
+const PART_MASK = (1 << GENERATION_SHIFT) - 1;
+/** No part is left for this thread. */
+const NONE = -1;
 
 /** The original's generator: a linear congruence, shuffled by a table (Knuth's algorithm M). */
 const MULTIPLIER = 1366;
@@ -34,7 +42,7 @@ export const larson: Workload = {
   name: 'larson',
   threads: 'many',
   deterministic: true,
-  parameters: (size) => (size === 'smoke' ? [500, 10, 8] : [5000, 20, 160]),
+  parameters: (size) => (size === 'smoke' ? [500, 10, 8] : [5000, 20, 100]),
   create,
 };
 
@@ -90,9 +98,11 @@ function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
     return sum;
   }
 
-  function setup({ threads, parameters: [perThread = 0] }: Run): number {
-    const root = calloc(GENERATIONS + threads, 4);
-    const count = perThread * threads;
+  function setup({ threads, parameters: [perPart = 0] }: Run): number {
+    const parts = threads + 1;
+    const root = calloc(QUEUE + parts, 4);
+    for (let part = 0; part < parts; part++) put(root >>> 2, part);
+    const count = perPart * parts;
     const address = malloc(count * 4);
     const slots = address >>> 2;
     u32[(root >>> 2) + SLOTS] = address;
@@ -108,25 +118,54 @@ function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
     return root;
   }
 
-  function work({ index, threads, parameters, root }: Part): Outcome {
-    const [perThread = 0, rounds = 0, generations = 0] = parameters;
-    const seen = (root >>> 2) + GENERATIONS;
-    const slots = (u32[(root >>> 2) + SLOTS] as number) >>> 2;
-    let checksum = 0;
-    for (let generation = 0; generation < generations; generation++) {
-      const part = (index + generation) % threads;
-      waitFor(i32, seen + part, generation);
-      seed(seedFrom(part, generation));
-      checksum += replaceMany(slots + part * perThread, perThread, rounds * perThread);
-      announce(i32, seen + part, generation + 1);
-    }
-    return { operations: generations * rounds * perThread, checksum };
+  /** Leaves a part to whoever comes next. */
+  function put(words: number, entry: number): void {
+    const length = u32[words + LENGTH] as number;
+    u32[words + QUEUE + length] = entry;
+    u32[words + LENGTH] = length + 1;
   }
 
-  function finish({ threads, parameters: [perThread = 0] }: Run, root: number): number {
+  /** Takes the part that was left first. */
+  function take(words: number): number {
+    const length = u32[words + LENGTH] as number;
+    if (length === 0) return NONE;
+    const first = u32[words + QUEUE] as number;
+    u32.copyWithin(words + QUEUE, words + QUEUE + 1, words + QUEUE + length);
+    u32[words + LENGTH] = length - 1;
+    return first;
+  }
+
+  /** Leaves a part, or none, for the next one. */
+  function exchange(words: number, entry: number): number {
+    lock(i32, words + LOCK);
+    if (entry !== NONE) put(words, entry);
+    const next = take(words);
+    unlock(i32, words + LOCK);
+    return next;
+  }
+
+  function work({ parameters, root }: Part): Outcome {
+    const [perPart = 0, rounds = 0, generations = 0] = parameters;
+    const words = root >>> 2;
+    const slots = (u32[words + SLOTS] as number) >>> 2;
+    let checksum = 0;
+    let operations = 0;
+    for (let entry = exchange(words, NONE); entry !== NONE; ) {
+      const part = entry & PART_MASK;
+      const generation = entry >>> GENERATION_SHIFT;
+      seed(seedFrom(part, generation));
+      checksum += replaceMany(slots + part * perPart, perPart, rounds * perPart);
+      operations += rounds * perPart;
+      const done = generation + 1 === generations;
+      entry = exchange(words, done ? NONE : entry + (1 << GENERATION_SHIFT));
+    }
+    return { operations, checksum };
+  }
+
+  function finish({ threads, parameters: [perPart = 0] }: Run, root: number): number {
     const address = u32[(root >>> 2) + SLOTS] as number;
     let checksum = 0;
-    for (let n = 0; n < perThread * threads; n++) {
+    for (let n = 0; n < perPart * (threads + 1); n++) {
       const block = u32[(address >>> 2) + n] as number;
       checksum += u8[block] as number;
       free(block);

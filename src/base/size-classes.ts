@@ -29,9 +29,9 @@ const SPAN_BLOCKS_WANTED = 8;
 const SPAN_PAGES_WANTED = 8;
 const TAIL_WASTE_MAX = 1 / 8;
 
-/** A refill or flush moves at most this many blocks, or about this many bytes. */
-const BATCH_BLOCKS_MAX = 64;
-const BATCH_BYTES = 64 * KIB;
+/** A refill or flush moves at most this many blocks, or about this many bytes (docs/performance.md). */
+const BATCH_BLOCKS_MAX = 512;
+const BATCH_BYTES = 128 * KIB;
 
 function* blockSizes(): Generator<number> {
   for (let bytes = GRANULE_BYTES; bytes <= LINEAR_BYTES_MAX; bytes += GRANULE_BYTES) yield bytes;

@@ -30,7 +30,7 @@ export interface HeapOptions {
    * 1 GiB (or what `buffer` has from `byteOffset` on). Memory is committed as it is first touched.
    */
   size?: number | string;
-  /** How many threads can be attached at a time: 1 to 256, default 64 (fewer in small heaps). */
+  /** How many threads can be attached at a time: 1 to 255, default 64 (fewer in small heaps). */
   threads?: number;
   /**
    * How many memory contexts there can be at a time: up to 1,048,576, default one for every 64 KiB of

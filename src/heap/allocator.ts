@@ -11,8 +11,9 @@
  *   4. no free run that fits: take pages from the untouched reserve     page-heap.ts
  *   5. heap full: give back what this thread has cached, then what dead threads had; then 0
  * and of a free:
- *   1. push on the stack of the block's class, by its tag               free, about 3 ns
- *   2. full stack: give half of it back to the spans' bitmaps           cache.ts, once a batch
+ *   1. push on the stack of the block's class, by its tag, or on that
+ *      of blocks at home with another thread                            free, about 3 ns
+ *   2. full stack: give half or all of it back to the spans' bitmaps    cache.ts, once a batch
  *   3. spans that came wholly free: give their runs back, merge         spans.ts, page-heap.ts
  * Over 64 KiB a block is a run of its own: large.ts.
  *
@@ -40,12 +41,15 @@ import {
   OWNED,
   OWNED_LARGE,
   PAGE_BYTES,
+  PAGE_SHIFT,
   pagesOf,
   type SizeClass,
+  type SlotIndex,
   SMALL_BYTES_MAX,
+  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
-import { FENCE, type HeapMemory, mallocsOf, topsOf } from '../layout/index.js';
+import { AWAY, FENCE, type HeapMemory, homeOf, mallocsOf, topsOf } from '../layout/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearBytes, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
@@ -62,6 +66,9 @@ const blockBytes = BLOCK_BYTES;
 const FENCE_WORD = FENCE;
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
+const AWAY_STACKS = AWAY;
+/** From an address's granule to its page. */
+const PAGE_GRANULES_SHIFT = PAGE_SHIFT - GRANULE_SHIFT;
 const ROUND_UP = GRANULE_BYTES - 1;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = SMALL_BYTES_MAX - 1;
@@ -96,8 +103,18 @@ export interface Calls {
   close(): void;
 }
 
+/** The calls of a thread just attaching. */
+export interface FreshCalls extends Calls {
+  /**
+   * Takes free's slow exits once, so that engines know them when they compile it: else its code, and all
+   * code that has it inlined, is thrown away at the first flush. Before the stacks are there.
+   */
+  rehearse(): void;
+}
+
 export function createCalls(
   memory: HeapMemory,
+  slotIndex: SlotIndex,
   slot: WordIndex,
   gate: Gate,
   cache: Cache,
@@ -107,12 +124,13 @@ export function createCalls(
   recover: () => Recovered,
   samples: Samples,
   news: News,
-): Calls {
-  const { i32, u32, f64, tags } = memory;
+): FreshCalls {
+  const { i32, u32, f64, tags, homes } = memory;
   const { dataStart, dataBytes } = memory.geometry;
   const dataPages = dataBytes / PAGE_BYTES;
   const tops = topsOf(slot);
   const mallocs = mallocsOf(slot);
+  const home = homeOf(slotIndex);
   // Both are this attachment's own, and constants to the compiler; close() empties them, and every
   // fast path then ends at a gate that refuses. (A variable in their place costs a load, a test for
   // its initialisation and one for a small integer at every call.)
@@ -121,6 +139,7 @@ export function createCalls(
   own[LIMIT] = dataBytes;
   /** Of the block reserved last. */
   let reservedClass = LARGE_TAG;
+  let rehearsing = false;
 
   // ---- fast paths
 
@@ -149,13 +168,14 @@ export function createCalls(
     let c = own[LAST];
     const tag = tags[granule];
     if (tag !== c) c = tag;
-    const top = u32[tops + c];
+    const stack = homes[granule >>> PAGE_GRANULES_SHIFT] === home ? c : c + AWAY_STACKS;
+    const top = u32[tops + stack];
     if (i32[top] === FENCE_WORD) {
       freeSlow(address, c as SizeClass);
       return;
     }
     u32[top] = address;
-    u32[tops + c] = top + 1;
+    u32[tops + stack] = top + 1;
     tags[granule] = 0;
   }
 
@@ -351,7 +371,15 @@ export function createCalls(
     throw invalid('free', address);
   }
 
+  function rehearse(): void {
+    rehearsing = true;
+    // What a function's first calls do is not noted.
+    for (let n = 0; n < 50; n++) free(dataStart as Address);
+    rehearsing = false;
+  }
+
   function freeSlow(address: Address, c: SizeClass): void {
+    if (rehearsing) return;
     if (c === 0 || c > LARGE_TAG) throw invalid('free', address);
     gate.enter();
     try {
@@ -369,19 +397,20 @@ export function createCalls(
       large.free(address);
       return;
     }
+    const stack = stackFor(address, c);
     // Only after a flush that failed; this one may throw, since nothing is freed yet.
-    if (cache.isOver(c)) cache.flush(c);
-    const full = isFull(c);
-    const top = u32[tops + c];
+    if (cache.isOver(stack)) cache.flush(stack);
+    const full = isFull(stack);
+    const top = u32[tops + stack];
     // point: push.entry
     u32[top] = address;
     // point: push.top
-    u32[tops + c] = top + 1;
+    u32[tops + stack] = top + 1;
     // point: push.untag
     tags[address >>> SHIFT] = 0;
     if (!full) return;
     try {
-      cache.flush(c);
+      cache.flush(stack);
     } catch (error) {
       if (!mend.locks(error)) throw error;
     }
@@ -402,7 +431,7 @@ export function createCalls(
       const target = classOf(size);
       if (target === c) return address;
       // Between two stacks of this thread, neither empty nor full: no gate, no lock.
-      if (newest(target) !== 0 && !isFull(c)) {
+      if (newest(target) !== 0 && !isFull(stackFor(address, c))) {
         return moveSmall(address, c, target, size);
       }
     }
@@ -415,11 +444,12 @@ export function createCalls(
    */
   function moveSmall(address: Address, c: SizeClass, target: SizeClass, size: number): Address {
     copyBytes(memory, uncommitted(target), address, Math.min(size, usableBytes(address, c)));
-    const ownTop = u32[tops + c];
+    const stack = stackFor(address, c);
+    const ownTop = u32[tops + stack];
     const targetTop = u32[tops + target] - 1;
     const moved = u32[targetTop] || uncommitted(target);
     u32[ownTop] = address;
-    u32[tops + c] = ownTop + 1;
+    u32[tops + stack] = ownTop + 1;
     tags[address >>> SHIFT] = 0;
     tags[moved >>> SHIFT] = target;
     f64[mallocs + target] += 1;
@@ -466,8 +496,8 @@ export function createCalls(
       if (filled && c === LARGE_TAG) {
         copyBytes(memory, uncommitted(target), address, size);
         large.free(address);
-      } else if (filled && isFull(c)) {
-        cache.flush(c);
+      } else if (filled && isFull(stackFor(address, c))) {
+        cache.flush(stackFor(address, c));
       }
     } catch (error) {
       throw gate.abandon(error);
@@ -480,8 +510,13 @@ export function createCalls(
     return moved;
   }
 
-  function isFull(c: SizeClass): boolean {
-    return i32[u32[tops + c]] === FENCE_WORD;
+  function isFull(stack: StackIndex): boolean {
+    return i32[u32[tops + stack]] === FENCE_WORD;
+  }
+
+  /** The stack that a block goes to when it is freed: where it is at home with another thread, away. */
+  function stackFor(address: Address, c: SizeClass): StackIndex {
+    return (homes[address >>> PAGE_SHIFT] === home ? c : c + AWAY_STACKS) as StackIndex;
   }
 
   // ---- looking
@@ -528,6 +563,7 @@ export function createCalls(
     reservedBytes: (address) => usableBytes(address, reservedClass),
     commit,
     commitOwned,
+    rehearse,
     pass,
     close,
   };

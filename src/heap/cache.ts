@@ -1,8 +1,10 @@
 /**
- * A thread's caches: one stack of free blocks per size class, refilled from spans and flushed back.
+ * A thread's caches: two stacks of free blocks per size class, refilled from spans and flushed back.
  *
  * Called by allocator.ts when a stack is empty or full, and at detach. Owner thread only. The fast
- * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts.
+ * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts. A home stack
+ * is refilled from spans at home with this thread, and gives its newest half back when it is full; what
+ * lies on an away stack only goes, all of it, back to the spans of others.
  *
  * Transit: while blocks move between a stack and the spans, the word `transit` says which entries
  * belong to the spans: [top, transit). Setting their bits again does no harm, so whoever finds the
@@ -20,24 +22,32 @@ import {
   GRANULE_SHIFT,
   SIZE_CLASS_COUNT,
   type SizeClass,
+  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
+  AWAY,
   addHeld,
   addSlotCounter,
   cachedBlocks,
   classLock,
+  classOfStack,
   FLUSHES,
   getLimit,
+  getPartial,
   getTop,
   type HeapMemory,
+  hasParkedTops,
   moveFence,
+  partialOf,
   REFILLS,
   resetStacks,
   STACK_LIMIT,
   setTop,
   setTransit,
   stackBottom,
+  stackedBlocks,
+  stacksOf,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Spans } from './spans.js';
@@ -51,20 +61,23 @@ export interface Cache {
   reset(): void;
   /** Fills an empty stack from the spans; false when the heap has no block to give. */
   refill(c: SizeClass): boolean;
-  /** Gives the newest half of a full stack back, the entry over the fence included. */
-  flush(c: SizeClass): void;
+  /** Gives a full stack back, of a home stack the newest half: the entry over the fence included. */
+  flush(stack: StackIndex): void;
   /** Is there an entry over the fence? So after a flush that failed. */
-  isOver(c: SizeClass): boolean;
+  isOver(stack: StackIndex): boolean;
   /** Gives everything back; how many blocks that was. */
   flushAll(): number;
+  /** The same, and the spans at home here are nobody's after. At detach. */
+  leave(): number;
   /**
-   * The same for a slot whose thread is dead. It may have died between a tag and the pop that was
-   * to follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
+   * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
+   * follow, so tags are cleared too; in the middle of a transit, so every class lock is taken; and while
+   * it attached, with no stacks yet.
    */
   flushDead(): number;
   /**
-   * Puts a block that is nobody's on the stack, and leaves it there. Flushes before where that is
-   * full. The thread is the stack's own, or the rescuer of who had it.
+   * Puts a block that is nobody's on the home stack, and leaves it there. Flushes before where that
+   * is full. The thread is the stack's own, or the rescuer of who had it.
    */
   takeOrphan(c: SizeClass, block: Address): void;
   /** The same with many, which go on to their spans: see orphans.ts. */
@@ -77,11 +90,12 @@ export function createCache(
   locks: Locks,
   spans: Spans,
 ): Cache {
-  const { u32, f64, tags } = memory;
+  const { i32, u32, f64, tags } = memory;
 
-  function startLimit(c: SizeClass): number {
-    const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / BLOCK_BYTES[c]));
-    return Math.max(2, Math.min(STACK_LIMIT[c], blocks));
+  function startLimit(stack: StackIndex): number {
+    const bytes = BLOCK_BYTES[classOfStack(stack)];
+    const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / bytes));
+    return Math.min(STACK_LIMIT[stack], Math.max(2, blocks));
   }
 
   function reset(): void {
@@ -114,29 +128,31 @@ export function createCache(
     setTransit(u32, slot, c, 0);
   }
 
-  function isOver(c: SizeClass): boolean {
-    return getTop(u32, slot, c) > stackBottom(slot, c) + getLimit(u32, slot, c);
+  function isOver(stack: StackIndex): boolean {
+    return getTop(u32, slot, stack) > stackBottom(slot, stack) + getLimit(u32, slot, stack);
   }
 
-  function flush(c: SizeClass): void {
-    const limit = getLimit(u32, slot, c);
+  function flush(stack: StackIndex): void {
+    const c = classOfStack(stack);
+    const limit = getLimit(u32, slot, stack);
     // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
-    const keep = Math.min(limit, cachedBlocks(u32, slot, c)) + 1;
+    const half = (Math.min(limit, stackedBlocks(u32, slot, stack)) + 1) >>> 1;
     locks.acquire(classLock(c));
-    giveLocked(c, keep >>> 1, false);
+    giveLocked(stack, stack < AWAY ? half : 0, false);
     locks.release(classLock(c));
     addSlotCounter(f64, slot, FLUSHES, 1);
-    moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
+    moveFence(u32, slot, stack, Math.min(limit * 2, STACK_LIMIT[stack]));
   }
 
   /** Gives all but the oldest `keep` blocks of a stack back. */
-  function giveLocked(c: SizeClass, keep: number, dead: boolean): void {
-    const top = getTop(u32, slot, c);
-    const from = stackBottom(slot, c) + keep;
+  function giveLocked(stack: StackIndex, keep: number, dead: boolean): void {
+    const c = classOfStack(stack);
+    const top = getTop(u32, slot, stack);
+    const from = stackBottom(slot, stack) + keep;
     // point: flush.transit
-    setTransit(u32, slot, c, top);
+    setTransit(u32, slot, stack, top);
     // point: flush.top
-    setTop(u32, slot, c, from);
+    setTop(u32, slot, stack, from);
     if (dead) {
       for (let entry = from; entry < top; entry++) {
         // point: flush.tag
@@ -147,7 +163,7 @@ export function createCache(
     // point: flush.held
     addHeld(f64, slot, c, from - top);
     // point: flush.close
-    setTransit(u32, slot, c, 0);
+    setTransit(u32, slot, stack, 0);
     spans.releaseEmptiesLocked(c);
   }
 
@@ -155,29 +171,46 @@ export function createCache(
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
-      if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false);
+      if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, false);
+    }
+    return blocks;
+  }
+
+  function leave(): number {
+    let blocks = 0;
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
+      // finds them there, and who finds the heap full.
+      const list = getPartial(i32, partialOf(slot, c));
+      if (list !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
     }
     return blocks;
   }
 
   function flushDead(): number {
     let blocks = 0;
+    if (hasParkedTops(u32, slot)) reset();
     // Also where nothing is cached: to take the lock is to close what the dead thread left open.
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true, true);
     return blocks;
   }
 
-  function giveAll(c: SizeClass, dead: boolean): number {
+  function giveAll(c: SizeClass, dead: boolean, leaving: boolean): number {
+    let given = 0;
     locks.acquire(classLock(c));
-    // Counted under the lock: a takeover may just have shortened the stack.
-    const cached = cachedBlocks(u32, slot, c);
-    if (cached > 0) giveLocked(c, 0, dead);
+    for (const stack of stacksOf(c)) {
+      // Counted under the lock: a takeover may just have shortened the stack.
+      const cached = stackedBlocks(u32, slot, stack);
+      if (cached > 0) giveLocked(stack, 0, dead);
+      given += cached;
+    }
+    if (leaving) spans.disownLocked(c, partialOf(slot, c));
     locks.release(classLock(c));
-    return cached;
+    return given;
   }
 
   function takeOrphanLocked(c: SizeClass, block: Address): void {
-    if (cachedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) giveLocked(c, 0, true);
+    if (stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) giveLocked(c, 0, true);
     const top = getTop(u32, slot, c);
     // point: orphan.entry
     u32[top] = block;
@@ -196,9 +229,9 @@ export function createCache(
   function giveOrphans(c: SizeClass, blocks: readonly Address[]): void {
     locks.acquire(classLock(c));
     for (const block of blocks) takeOrphanLocked(c, block);
-    if (cachedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
+    if (stackedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
     locks.release(classLock(c));
   }
 
-  return { reset, refill, flush, isOver, flushAll, flushDead, takeOrphan, giveOrphans };
+  return { reset, refill, flush, isOver, flushAll, leave, flushDead, takeOrphan, giveOrphans };
 }

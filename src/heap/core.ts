@@ -14,7 +14,15 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import { type HeapMemory, PAGE_LOCK, setThreadId, slotRecord } from '../layout/index.js';
+import {
+  type HeapMemory,
+  homeOf,
+  NOBODY,
+  PAGE_LOCK,
+  parkTops,
+  setThreadId,
+  slotRecord,
+} from '../layout/index.js';
 import {
   claimSlot,
   createLocks,
@@ -31,7 +39,7 @@ import {
   throwIfPoisoned,
   waitForSolo,
 } from '../sync/index.js';
-import { type Calls, createCalls } from './allocator.js';
+import { type Calls, createCalls, type FreshCalls } from './allocator.js';
 import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { endObjects } from './end-objects.js';
@@ -120,7 +128,8 @@ function createTools(
   // The locks know of repair, and repair of the locks.
   const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
   const pageHeap = createPageHeap(memory, slot);
-  const spans = createSpans(memory, locks, pageHeap);
+  const home = slot === NO_SLOT ? NOBODY : homeOf(slot);
+  const spans = createSpans(memory, locks, pageHeap, home);
   const repairs = createRepairs(memory, locks, pageHeap);
   const mend = createMend(memory, slot, locks, repairs, pageHeap);
   const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans);
@@ -187,15 +196,30 @@ function openCore(
   const { checkOpen } = gates.shared;
   const objectLocks = createObjectLocks(memory, me, by.lockTimeoutMs, locks, checkOpen, recover);
   gates.shared.abandon(REHEARSAL);
+  const callsBehind = (gate: Gate): FreshCalls =>
+    createCalls(
+      memory,
+      slotIndex,
+      slot,
+      gate,
+      cache,
+      large,
+      diagnose,
+      mend,
+      recover,
+      samples,
+      news,
+    );
+  const shared = callsBehind(gates.shared);
+  // With its tops parked every free ends in a slow path.
+  parkTops(memory.u32, slot);
+  shared.rehearse();
   // point: attach.reset
   cache.reset();
   setThreadId(memory.u32, slot, by.threadId);
   // Poisoned meanwhile, its tops may not be where poison would have them.
   throwIfPoisoned(memory);
 
-  const callsBehind = (gate: Gate): Calls =>
-    createCalls(memory, slot, gate, cache, large, diagnose, mend, recover, samples, news);
-  const shared = callsBehind(gates.shared);
   const settling = createSettling(memory, locks, pageHeap, cache, slotIndex);
   /** Ends what an error has left half done of a placement. Behind the gate. */
   const settleOwn = (): void => {
@@ -233,7 +257,7 @@ function openCore(
     if (endObjects(memory, settling, slotIndex).blocks > 0) {
       freeReserved(memory, locks, pageHeap, slotIndex);
     }
-    cache.flushAll();
+    cache.leave();
   }
 
   function recoverThread(threadId: number): Recovered {

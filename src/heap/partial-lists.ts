@@ -1,36 +1,62 @@
 /**
- * Partial lists: per size class, the spans that have a free block.
+ * Partial lists: per size class, the spans that have a free block: a list for each thread, of the spans
+ * that are at home with it, and one of nobody's.
  *
  * Used by spans.ts and repair.ts. Every function needs the lock of its class (or solitude).
  *
  * I1  All of it is index: a walk over the runs rebuilds it.
+ * I2  A span's home changes only while it is in no list.
  */
 
-import type { PageIndex, SizeClass } from '../base/index.js';
+import { type PageIndex, type SizeClass, SPAN_PAGES, type WordIndex } from '../base/index.js';
 import {
   classRecord,
+  getHome,
   getNext,
   getPartial,
   getPrev,
   type HeapMemory,
+  NOBODY,
+  nobodysPartial,
   type PageRecord,
   pageRecord,
+  partialOf,
+  peekOwner,
+  setHomes,
   setNext,
   setPartial,
   setPrev,
+  slotAt,
+  slotRecord,
 } from '../layout/index.js';
 
 export interface PartialLists {
+  /** Head of the list of a home. */
+  listOf(c: SizeClass, home: number): WordIndex;
+  /** Puts a span first in the list of its home; a home that is no thread's any more becomes nobody's. */
   linkLocked(c: SizeClass, page: PageIndex): void;
   unlinkLocked(c: SizeClass, page: PageIndex): void;
+  /** Makes a span that is in a list another home's. */
+  moveLocked(c: SizeClass, page: PageIndex, home: number): void;
 }
 
 export function createPartialLists(memory: HeapMemory): PartialLists {
-  const { i32, geometry } = memory;
+  const { i32, homes, geometry } = memory;
+  const { slots, registry, threads } = geometry;
   const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
 
+  function listOf(c: SizeClass, home: number): WordIndex {
+    if (home === NOBODY) return nobodysPartial(classRecord(geometry.classes, c));
+    return partialOf(slotRecord(slots, slotAt(home)), c);
+  }
+
+  function isAnybody(home: number): boolean {
+    return home <= threads && home !== NOBODY && peekOwner(i32, registry, slotAt(home)) !== 0;
+  }
+
   function linkLocked(c: SizeClass, page: PageIndex): void {
-    const list = classRecord(geometry.classes, c);
+    if (!isAnybody(getHome(homes, page))) setHomes(homes, page, SPAN_PAGES[c], NOBODY);
+    const list = listOf(c, getHome(homes, page));
     const first = getPartial(i32, list);
     const record = recordOf(page);
     // point: partial.next
@@ -49,10 +75,16 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
     const prev = getPrev(i32, record);
     // point: partial.skip
     if (prev !== 0) setNext(i32, recordOf(prev), next);
-    else setPartial(i32, classRecord(geometry.classes, c), next);
+    else setPartial(i32, listOf(c, getHome(homes, page)), next);
     // point: partial.back
     if (next !== 0) setPrev(i32, recordOf(next), prev);
   }
 
-  return { linkLocked, unlinkLocked };
+  function moveLocked(c: SizeClass, page: PageIndex, home: number): void {
+    unlinkLocked(c, page);
+    setHomes(homes, page, SPAN_PAGES[c], home);
+    linkLocked(c, page);
+  }
+
+  return { listOf, linkLocked, unlinkLocked, moveLocked };
 }

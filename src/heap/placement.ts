@@ -31,7 +31,6 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
-  cachedBlocks,
   getLimit,
   getRun,
   getTop,
@@ -45,6 +44,7 @@ import {
   setIntentOut,
   setIntentWord,
   setTop,
+  stackedBlocks,
 } from '../layout/index.js';
 import type { Calls } from './allocator.js';
 import type { Cache } from './cache.js';
@@ -109,7 +109,7 @@ export function createPlacement(
     try {
       settleOwn();
       const small = c !== 0 && c !== OWNED_LARGE;
-      if (small && cachedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
+      if (small && stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
     } catch (error) {
       throw gate.abandon(error);
     }

@@ -26,6 +26,7 @@ import {
   SIZE_CLASS_COUNT,
   type SizeClass,
   SPAN_BLOCKS,
+  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
@@ -46,10 +47,12 @@ import {
   isSpanOf,
   type LockIndex,
   lockLine,
+  nobodysPartial,
   PAGE_LOCK,
   type PageRecord,
   pageOf,
   pageRecord,
+  partialOf,
   RECOVERY_LOCK,
   runKind,
   runPages,
@@ -65,6 +68,7 @@ import {
   setTail,
   setTransit,
   setUntouched,
+  stacksOf,
   UNTOUCHED_RUN,
   usedSlotRecords,
 } from '../layout/index.js';
@@ -75,6 +79,11 @@ import { createRunBins } from './run-bins.js';
 import { walkRunsLocked } from './walk.js';
 
 const NONE = 0 as PageIndex;
+
+interface OpenTransit {
+  readonly slot: WordIndex;
+  readonly stack: StackIndex;
+}
 
 export interface Repairs {
   /** Repairs the domain of one lock, which the caller has. */
@@ -155,11 +164,11 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     locks.acquire(PAGE_LOCK);
     const open = closeTransitsLocked(c);
     const { held, empties } = rebuildClassLocked(c);
-    for (const slot of open) {
+    for (const { slot, stack } of open) {
       // point: close.held
       setHeld(f64, slot, c, held - heldByOthers(c, slot));
       // point: close.transit
-      setTransit(u32, slot, c, 0);
+      setTransit(u32, slot, stack, 0);
     }
     for (const page of empties) {
       partial.unlinkLocked(c, page);
@@ -168,14 +177,16 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     locks.release(PAGE_LOCK);
   }
 
-  /** Gives the entries of open transits back to their spans; which slots these are. */
-  function closeTransitsLocked(c: SizeClass): WordIndex[] {
-    const open: WordIndex[] = [];
-    for (const slot of usedRecords()) {
-      const transit = getTransit(u32, slot, c);
-      if (transit === 0) continue;
-      open.push(slot);
-      const top = getTop(u32, slot, c);
+  /** Gives the entries of open transits back to their spans; which transits these are. */
+  function closeTransitsLocked(c: SizeClass): OpenTransit[] {
+    const open = usedRecords().flatMap((slot) =>
+      stacksOf(c)
+        .filter((stack) => getTransit(u32, slot, stack) !== 0)
+        .map((stack) => ({ slot, stack })),
+    );
+    for (const { slot, stack } of open) {
+      const transit = getTransit(u32, slot, stack);
+      const top = getTop(u32, slot, stack);
       for (let entry = top; entry < transit; entry++) {
         // point: close.tag
         tags[u32[entry] >>> GRANULE_SHIFT] = 0;
@@ -208,7 +219,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     setBitmap(i32, recordOf(head), n, getBitmap(i32, recordOf(head), n) | (1 << index));
   }
 
-  /** Free counts and partial list anew, from the bitmaps. */
+  /** Free counts and partial lists anew, from the bitmaps. */
   function rebuildClassLocked(c: SizeClass): { held: number; empties: PageIndex[] } {
     const list = classRecord(classes, c);
     const blocks = SPAN_BLOCKS[c];
@@ -216,7 +227,9 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     let held = 0;
     let spans = 0;
     // point: class.partial
-    setPartial(i32, list, NONE);
+    setPartial(i32, nobodysPartial(list), NONE);
+    // point: class.partial
+    for (const slot of usedRecords()) setPartial(i32, partialOf(slot, c), NONE);
     walkRunsLocked(memory, (head, word, record) => {
       if (!isSpanOf(word, c)) return;
       const free = countFree(record, c);

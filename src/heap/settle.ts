@@ -20,7 +20,6 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
-  cachedBlocks,
   type Geometry,
   getIntentIn,
   getIntentOut,
@@ -41,6 +40,7 @@ import {
   setIntentWord,
   slotRecord,
   stackBottom,
+  stackedBlocks,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Cache } from './cache.js';
@@ -94,7 +94,7 @@ export function createSettling(
 
   function isOnStack(c: SizeClass, block: Address): boolean {
     const bottom = stackBottom(slot, c);
-    return u32.subarray(bottom, bottom + cachedBlocks(u32, slot, c)).includes(block);
+    return u32.subarray(bottom, bottom + stackedBlocks(u32, slot, c)).includes(block);
   }
 
   function putAway(block: Address): void {

@@ -6,10 +6,13 @@
  *
  * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.
- * I3  A span's freeCount is the number of bits set in its bitmap; it is in its class's partial list
- *     exactly when that is not 0.
+ * I3  A span's freeCount is the number of bits set in its bitmap; it is in a partial list of its class,
+ *     its home's or nobody's, exactly when that is not 0.
  * I4  A span that is wholly free goes back to the page heap once no transit of its class is open.
  * I5  Every block is exactly one of live, cached by one thread, and free in its span.
+ *
+ * A thread takes blocks from spans at home with it (layout/homes.ts): when these are used up it takes in
+ * nobody's, then cuts a new one, and where the heap is full it takes one from another thread.
  */
 
 import {
@@ -24,6 +27,7 @@ import {
   type SizeClass,
   SPAN_BLOCKS,
   SPAN_PAGES,
+  type WordIndex,
 } from '../base/index.js';
 import {
   addSpanCount,
@@ -34,13 +38,17 @@ import {
   getPartial,
   getSpanHead,
   type HeapMemory,
+  homeOf,
+  NOBODY,
   PAGE_LOCK,
   type PageRecord,
   pageRecord,
   SPAN_RUN,
   setBitmap,
   setFreeCount,
+  setHomes,
   setSpanHead,
+  usedSlots,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
@@ -50,7 +58,10 @@ const NONE = 0 as PageIndex;
 const NO_RECORD = 0 as PageRecord;
 
 export interface Spans {
-  /** How many free blocks the class's spans can give, up to `wanted`; makes a span when none. */
+  /**
+   * How many free blocks the spans at home here can give, up to `wanted`; sees to it that there is such
+   * a span. 0 when the heap is full.
+   */
   availableLocked(c: SizeClass, wanted: number): number;
   /**
    * Writes `count` free addresses to the words below index `end`, so that the lowest address of
@@ -63,12 +74,20 @@ export interface Spans {
   putBackLocked(c: SizeClass, from: number, to: number): void;
   /** Gives back the spans that putBack found wholly free. No transit may be open. */
   releaseEmptiesLocked(c: SizeClass): void;
+  /** Makes the spans of a list nobody's: their thread leaves, or is dead. */
+  disownLocked(c: SizeClass, list: WordIndex): void;
 }
 
-export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Spans {
-  const { i32, u32 } = memory;
-  const { classes } = memory.geometry;
-  const { linkLocked, unlinkLocked } = createPartialLists(memory);
+/** @param home that of the thread whose tools these are; NOBODY for one without a slot */
+export function createSpans(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  home: number,
+): Spans {
+  const { i32, u32, homes } = memory;
+  const { classes, slots, threads } = memory.geometry;
+  const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
   /** Spans that came wholly free since the last release, newest last. */
   let empties: PageIndex[] = [];
@@ -77,12 +96,39 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
 
   function availableLocked(c: SizeClass, wanted: number): number {
     let available = 0;
-    const first = getPartial(i32, classRecord(classes, c)) || newSpanLocked(c);
-    for (let page = first; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
+    let page = getPartial(i32, listOf(c, home));
+    for (; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
       // Each adds at least one, so the loop ends.
       available += getFreeCount(i32, partialRecord(c, page));
     }
+    while (available < wanted) {
+      page = takeInLocked(c, listOf(c, NOBODY));
+      if (page === NONE) break;
+      available += getFreeCount(i32, recordOf(page));
+    }
+    if (available === 0) {
+      page = newSpanLocked(c) || stealLocked(c);
+      if (page !== NONE) available = getFreeCount(i32, recordOf(page));
+    }
     return Math.min(available, wanted);
+  }
+
+  /** Makes the first span of another's list one at home here. */
+  function takeInLocked(c: SizeClass, list: WordIndex): PageIndex {
+    const page = getPartial(i32, list);
+    if (page === NONE) return NONE;
+    partialRecord(c, page);
+    moveLocked(c, page, home);
+    return page;
+  }
+
+  function stealLocked(c: SizeClass): PageIndex {
+    for (const slot of usedSlots(u32, slots, threads)) {
+      if (homeOf(slot) === home) continue;
+      const page = takeInLocked(c, listOf(c, homeOf(slot)));
+      if (page !== NONE) return page;
+    }
+    return NONE;
   }
 
   /** The record of a span in the partial list: it has a free block. */
@@ -110,6 +156,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
       // point: span.bitmap
       setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
     }
+    setHomes(homes, page, SPAN_PAGES[c], home);
     // point: span.commit
     pageHeap.commitRun(page, SPAN_RUN, c);
     // point: span.count
@@ -124,7 +171,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     const blockBytes = BLOCK_BYTES[c];
     const begin = end - count;
     let entry = end;
-    let page = getPartial(i32, classRecord(classes, c));
+    let page = getPartial(i32, listOf(c, home));
     while (entry > begin) {
       const record = partialRecord(c, page);
       const before = entry;
@@ -158,7 +205,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
   function takeListedLocked(c: SizeClass, count: number): void {
     let left = count;
     while (left > 0) {
-      const page = getPartial(i32, classRecord(classes, c));
+      const page = getPartial(i32, listOf(c, home));
       const record = partialRecord(c, page);
       const free = getFreeCount(i32, record);
       if (free <= left) {
@@ -212,6 +259,7 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     let bits = 0;
     for (let entry = from; entry < to; entry++) {
       const address = u32[entry];
+      let index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
       if (page === NONE || (address - start) >>> 0 >= spanBytes) {
         if (page !== NONE) {
           // point: flush.bit
@@ -223,11 +271,10 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
         record = recordOf(page);
         before = getFreeCount(i32, record);
         free = before;
-        n = 0;
-        bits = getBitmap(i32, record, 0);
-      }
-      const index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
-      if (index >>> 5 !== n) {
+        index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
+        n = index >>> 5;
+        bits = getBitmap(i32, record, n);
+      } else if (index >>> 5 !== n) {
         // point: flush.bit
         setBitmap(i32, record, n, bits);
         n = index >>> 5;
@@ -273,11 +320,19 @@ export function createSpans(memory: HeapMemory, locks: Locks, pageHeap: PageHeap
     addSpanCount(i32, classRecord(classes, c), -pages.length);
   }
 
+  function disownLocked(c: SizeClass, list: WordIndex): void {
+    for (let page = getPartial(i32, list); page !== NONE; page = getPartial(i32, list)) {
+      partialRecord(c, page);
+      moveLocked(c, page, NOBODY);
+    }
+  }
+
   return {
     availableLocked,
     listFreeLocked,
     takeListedLocked,
     putBackLocked,
     releaseEmptiesLocked,
+    disownLocked,
   };
 }

@@ -16,12 +16,15 @@ import {
   type SizeClass,
   SPAN_BLOCKS,
   SPAN_PAGES,
+  type StackIndex,
+  type WordIndex,
 } from '../base/index.js';
 import {
   classRecord,
   FENCE,
   getBitmap,
   getFreeCount,
+  getHome,
   getLimit,
   getMallocs,
   getNext,
@@ -32,19 +35,26 @@ import {
   getTop,
   getTransit,
   type HeapMemory,
+  homeOf,
   isSpanOf,
+  NOBODY,
+  nobodysPartial,
   type PageRecord,
   pageRecord,
+  partialOf,
   runPages,
+  slotRecord,
   stackBottom,
+  stacksOf,
   usedSlotRecords,
+  usedSlots,
 } from '../layout/index.js';
 import { sumCached, sumHeld } from './live-bytes.js';
 import type { Findings } from './verify.js';
 import { walkRunsLocked } from './walk.js';
 
 export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Findings): void {
-  const { i32, u32, f64, tags, geometry } = memory;
+  const { i32, u32, f64, tags, homes, geometry } = memory;
   const { problem, report, owned } = findings;
   const { quiet } = report;
   const blockBytes = BLOCK_BYTES[c];
@@ -78,7 +88,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     );
   }
   // Takes the spans that it meets out of the set: last.
-  checkPartialList();
+  checkPartialLists();
   countClass();
 
   function checkSpan(head: PageIndex, record: PageRecord): void {
@@ -138,9 +148,24 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  function checkPartialList(): void {
+  function checkPartialLists(): void {
+    checkPartialList(nobodysPartial(list), NOBODY);
+    for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
+      checkPartialList(partialOf(slotRecord(geometry.slots, slot), c), homeOf(slot));
+    }
+    for (const head of heads) {
+      if (getFreeCount(i32, recordOf(head)) === 0) continue;
+      problem(
+        'class-record I1',
+        head * PAGE_BYTES,
+        `a span of class ${c} with free blocks is in no list`,
+      );
+    }
+  }
+
+  function checkPartialList(first: WordIndex, home: number): void {
     let prev = 0 as PageIndex;
-    for (let page = getPartial(i32, list); page !== 0; page = getNext(i32, recordOf(page))) {
+    for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, recordOf(page))) {
       const at = page * PAGE_BYTES;
       if (!heads.delete(page)) {
         problem(
@@ -156,15 +181,11 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
       if (getFreeCount(i32, recordOf(page)) === 0) {
         problem('class-record I1', at, `a full span is in the partial list of class ${c}`);
       }
+      if (getHome(homes, page) !== home) {
+        const whose = `home ${getHome(homes, page)}`;
+        problem('class-record I1', at, `a span of ${whose} is in the partial list of home ${home}`);
+      }
       prev = page;
-    }
-    for (const head of heads) {
-      if (getFreeCount(i32, recordOf(head)) === 0) continue;
-      problem(
-        'class-record I1',
-        head * PAGE_BYTES,
-        `a span of class ${c} with free blocks is in no list`,
-      );
     }
   }
 
@@ -172,28 +193,28 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   function collectCached(): Set<number> {
     const found = new Set<number>();
     for (const slot of slots) {
-      const bottom = stackBottom(slot, c);
-      const top = getTop(u32, slot, c);
-      if (getTransit(u32, slot, c) !== 0) {
-        problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
-      }
-      if (!isBounded(bottom, top, bottom + getLimit(u32, slot, c))) {
-        problem(
-          'slot I1',
-          slot * 4,
-          `the stack of class ${c} is not between its zero and its fence`,
-        );
-        continue;
-      }
-      for (let entry = bottom; entry < top; entry++) {
-        const address = u32[entry];
-        if (found.has(address)) {
-          problem('spans I5', address, `the block at ${hex(address)} is cached twice`);
-        }
-        found.add(address);
-      }
+      for (const stack of stacksOf(c)) collectStack(slot, stack, found);
     }
     return found;
+  }
+
+  function collectStack(slot: WordIndex, stack: StackIndex, found: Set<number>): void {
+    const bottom = stackBottom(slot, stack);
+    const top = getTop(u32, slot, stack);
+    if (getTransit(u32, slot, stack) !== 0) {
+      problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
+    }
+    if (!isBounded(bottom, top, bottom + getLimit(u32, slot, stack))) {
+      problem('slot I1', slot * 4, `a stack of class ${c} is not between its zero and its fence`);
+      return;
+    }
+    for (let entry = bottom; entry < top; entry++) {
+      const address = u32[entry];
+      if (found.has(address)) {
+        problem('spans I5', address, `the block at ${hex(address)} is cached twice`);
+      }
+      found.add(address);
+    }
   }
 
   /** Over the fence, at `end`, stands one block at most, or stood: after a flush that failed. */

@@ -4,10 +4,12 @@
  * Read and written by heap/spans.ts under the class lock; read by observe/ at any time.
  *
  *     word   field      meaning (index: rebuilt by a walk)
- *     0      partial    head page of the first span with a free block, 0 = none
+ *     0      partial    first of nobody's spans that have a free block, by head page; 0 = none
  *     1      spans      how many spans the class has
  *
- * I1  The partial list holds exactly the class's spans whose freeCount is not 0.
+ * Each thread has a list of its own, too: of the spans that are at home with it (slot.ts, homes.ts).
+ *
+ * I1  The lists hold exactly the class's spans whose freeCount is not 0, each in that of its home.
  * I2  `spans` is how many there are, but for a moment after the page heap has one more or fewer.
  */
 
@@ -29,10 +31,12 @@ export const CLASS_TABLE_BYTES = CLASS_ENTRIES * CLASS_RECORD_WORDS * WORD_BYTES
 export const classRecord = (table: WordIndex, sizeClass: SizeClass): WordIndex =>
   (table + sizeClass * CLASS_RECORD_WORDS) as WordIndex;
 
-export const getPartial = (i32: Int32Array, r: WordIndex): PageIndex =>
-  i32[r + PARTIAL] as PageIndex;
-export const setPartial = (i32: Int32Array, r: WordIndex, head: PageIndex): void => {
-  i32[r + PARTIAL] = head;
+/** Word index of the head of the list of nobody's partial spans. */
+export const nobodysPartial = (r: WordIndex): WordIndex => (r + PARTIAL) as WordIndex;
+/** A list's first span, by its head's word: that of nobody's list, or of a slot's. */
+export const getPartial = (i32: Int32Array, list: WordIndex): PageIndex => i32[list] as PageIndex;
+export const setPartial = (i32: Int32Array, list: WordIndex, head: PageIndex): void => {
+  i32[list] = head;
 };
 
 export const getSpanCount = (i32: Int32Array, r: WordIndex): number => i32[r + SPANS];

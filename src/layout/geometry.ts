@@ -105,6 +105,8 @@ export interface Geometry {
   readonly blockRecords: number;
   /** Where page 0's record would stand. May lie before the table, and below zero. */
   readonly pageTable: number;
+  /** Byte offset of the first data page's home. */
+  readonly homesStart: number;
   /** Byte offset of the first tag. */
   readonly tagsStart: number;
   /** Address of the first data page. */
@@ -156,20 +158,21 @@ function otherParts(
 
 /** How many data pages fit from `start` on, and where what grows with them stands. */
 function placePages(start: number, end: number, recorded: boolean) {
-  // Each data page costs itself, a record, its tags and its blocks' records; one page record more
-  // stands at the end.
+  // Each data page costs itself, a record, its home, its tags and its blocks' records; one page record
+  // more stands at the end.
   const tagBytes = PAGE_BYTES >>> GRANULE_SHIFT;
   const recordBytes = recorded ? (PAGE_BYTES >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_BYTES : 0;
-  const pageBytes = PAGE_BYTES + PAGE_RECORD_BYTES + tagBytes + recordBytes;
+  const pageBytes = PAGE_BYTES + PAGE_RECORD_BYTES + 1 + tagBytes + recordBytes;
   for (let pages = Math.floor((end - start) / pageBytes); pages > 0; pages--) {
     const dataStart = end - pages * PAGE_BYTES;
     const tagsStart = roundDown(dataStart - pages * tagBytes, SYSTEM_PAGE_BYTES);
     const recordsStart = roundDown(tagsStart - pages * recordBytes, SYSTEM_PAGE_BYTES);
-    if (start + (pages + 1) * PAGE_RECORD_BYTES <= recordsStart) {
-      return { pages, dataStart, tagsStart, recordsStart };
+    const homesStart = roundDown(recordsStart - pages, LINE_BYTES);
+    if (start + (pages + 1) * PAGE_RECORD_BYTES <= homesStart) {
+      return { pages, dataStart, tagsStart, recordsStart, homesStart };
     }
   }
-  return { pages: 0, dataStart: 0, tagsStart: 0, recordsStart: 0 };
+  return { pages: 0, dataStart: 0, tagsStart: 0, recordsStart: 0, homesStart: 0 };
 }
 
 /**
@@ -216,7 +219,11 @@ export function computeGeometry(
   };
   const tableStart = roundUp(cursor, SYSTEM_PAGE_BYTES);
   const recorded = isInstrumented(debug);
-  const { pages, dataStart, tagsStart, recordsStart } = placePages(tableStart, end, recorded);
+  const { pages, dataStart, tagsStart, recordsStart, homesStart } = placePages(
+    tableStart,
+    end,
+    recorded,
+  );
   if (pages === 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
     const others = otherParts(threads, contextBytes + chunkBytes, debug, stacks);
     throw rangeError(
@@ -238,6 +245,7 @@ export function computeGeometry(
     blockRecordsStart: recorded ? recordsStart : 0,
     blockRecords: recordsStart / 4 - (dataStart >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS,
     pageTable: tableStart / 4 - firstPage * PAGE_RECORD_WORDS,
+    homesStart,
     tagsStart,
     dataStart,
     dataBytes: pages * PAGE_BYTES,

@@ -14,6 +14,7 @@ export * from './debug-record.js';
 export * from './event-ring.js';
 export * from './geometry.js';
 export * from './header.js';
+export * from './homes.js';
 export * from './lock-table.js';
 export * from './memory.js';
 export * from './page-heap-record.js';

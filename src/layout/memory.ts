@@ -19,6 +19,8 @@ export interface HeapMemory {
   readonly f64: Float64Array<SharedArrayBuffer>;
   /** One byte per granule, indexed by `address >>> 4`; meaningful for data addresses only. */
   readonly tags: Uint8Array<SharedArrayBuffer>;
+  /** One byte per page, indexed by page; meaningful for pages of spans only (homes.ts). */
+  readonly homes: Uint8Array<SharedArrayBuffer>;
 }
 
 /** Bytes of a buffer that addresses can reach: up to 4 GiB, a whole number of 8-byte words. */
@@ -41,5 +43,7 @@ export function viewMemory(buffer: SharedArrayBuffer, geometry: Geometry): HeapM
     u32: new Uint32Array(buffer, 0, bytes / 4),
     f64: new Float64Array(buffer, 0, bytes / 8),
     tags: new Uint8Array(buffer, tagsBias, granules),
+    // The same holds for these: they stand behind the null page, and are fewer than tags.
+    homes: new Uint8Array(buffer, geometry.homesStart - geometry.firstPage, geometry.endPage),
   };
 }

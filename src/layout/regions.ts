@@ -39,6 +39,7 @@ const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   ['stack store', (g) => g.stackStore * WORD_BYTES],
   ['trace buffers', (g) => g.traceBuffers * WORD_BYTES],
   ['page table', (g) => pageRecord(g.pageTable, g.firstPage) * WORD_BYTES],
+  ['page homes', (g) => g.homesStart],
   ['block records', (g) => g.blockRecordsStart],
   ['tags', (g) => g.tagsStart],
 ];

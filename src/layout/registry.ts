@@ -13,8 +13,8 @@
 
 import { LINE_BYTES, roundUp, type SlotIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
 
-/** As many as a RESERVED run's word could name, rounded down. */
-export const THREADS_MAX = 256;
+/** As many as a page's home can name (homes.ts). */
+export const THREADS_MAX = 255;
 
 /** Deaths that can be known at a time; whoever reports one recovers it at once. */
 export const REPORTS = 16;
@@ -42,6 +42,9 @@ export const casReport = (
 
 export const loadOwner = (i32: Int32Array, registry: WordIndex, slot: SlotIndex): number =>
   Atomics.load(i32, registry + slot);
+/** The same for a hint: may be a moment old. */
+export const peekOwner = (i32: Int32Array, registry: WordIndex, slot: number): number =>
+  i32[registry + slot];
 export const casOwner = (
   i32: Int32Array,
   registry: WordIndex,

@@ -11,23 +11,28 @@
  *     3       intentIn   TRUTH the block that is to come in there; 0 = none
  *     4       intentOut  TRUTH the block that is to go; 0 = none
  *     5..15   -
- *     [class] top        TRUTH word index of the stack's next free entry
- *     [class] transit    TRUTH 0, or word index: entries in [top, transit) belong to their spans
- *     [class] limit      how many blocks the stack may hold now: where its fence is
+ *     [stack] top        TRUTH word index of the stack's next free entry
+ *     [stack] transit    TRUTH 0, or word index: entries in [top, transit) belong to their spans
+ *     [stack] limit      how many blocks the stack may hold now: where its fence is
  *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program
  *     counters           Float64: see below
- *     stacks             per class: a zero word, the entries, two fence words
+ *     [class] partial    index: first of the spans at home here that have a free block, by page; under
+ *                        the class lock, by any thread (class-record.ts)
+ *     stacks             each: a zero word, the entries, two fence words
  *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
  *     [class] sampledRequests  Float64: how many such calls; both only ever grow
  *
  *     a stack    0 | entry entry entry ... | FENCE FENCE
  *                    ^ bottom        ^ top   ^ bottom + limit
  *
+ * A class has two stacks. Its home stack is what malloc pops; on its away stack lie blocks of spans that
+ * are at home with other threads, on their way back there (page homes: homes.ts).
+ *
  * I1  The word below bottom is 0 and the words at bottom + limit and above it are FENCE, so that
  *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
  * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
- * I3  A transit is open only under the class lock.
+ * I3  A transit is open only under the class lock, and on one of the class's stacks.
  * I4  Tags 0, LARGE and those of owned blocks have tops that point at a fence: a bad free and a
  *     large free need no test of their own.
  * I5  A cached block has no tag (for a moment of a malloc or a free it has).
@@ -47,6 +52,7 @@ import {
   SIZE_CLASS_COUNT,
   type SizeClass,
   type SlotIndex,
+  type StackIndex,
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
@@ -56,9 +62,21 @@ export const FENCE = -1;
 /** What stands where a fence was: neither 0 nor FENCE, and no address. */
 const NO_ENTRY = 1;
 
-/** A class's stack never holds more than this many times its batch. */
+/** A class's home stack never holds more than this many times its batch. */
 const LIMIT_BATCHES = 2;
+/** Its away stack holds one batch, and no more than so many blocks: others may want them. */
+const AWAY_BLOCKS_MAX = 128;
 const FENCE_WORDS = 2;
+
+/** A class's away stack has the class's number plus this. */
+export const AWAY = CLASS_ENTRIES;
+const STACK_ENTRIES = 2 * CLASS_ENTRIES;
+export const awayStack = (c: SizeClass): StackIndex => (c + AWAY) as StackIndex;
+/** The class whose blocks a stack holds. */
+export const classOfStack = (stack: StackIndex): SizeClass =>
+  (stack < AWAY ? stack : stack - AWAY) as SizeClass;
+/** Both stacks of a class. */
+export const stacksOf = (c: SizeClass): readonly StackIndex[] => [c, awayStack(c)];
 
 const THREAD = 0;
 const NURSERY = THREAD + 1;
@@ -66,22 +84,28 @@ const INTENT_WORD = NURSERY + 1;
 const INTENT_IN = INTENT_WORD + 1;
 const INTENT_OUT = INTENT_IN + 1;
 const TOPS = LINE_WORDS;
-const TRANSITS = TOPS + CLASS_ENTRIES;
-const LIMITS = TRANSITS + CLASS_ENTRIES;
-const HELD = LIMITS + CLASS_ENTRIES;
+const TRANSITS = TOPS + STACK_ENTRIES;
+const LIMITS = TRANSITS + STACK_ENTRIES;
+const HELD = LIMITS + STACK_ENTRIES;
 const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
 const COUNTER_WORDS = LINE_WORDS;
-const STACKS = COUNTERS + COUNTER_WORDS;
+const PARTIALS = COUNTERS + COUNTER_WORDS;
+const STACKS = PARTIALS + CLASS_ENTRIES;
 
-/** The most blocks that a class's stack holds. */
-export const STACK_LIMIT = BATCH_BLOCKS.map((blocks) => blocks * LIMIT_BATCHES);
+/** The most blocks that a stack holds. */
+export const STACK_LIMIT = new Uint32Array(STACK_ENTRIES);
+BATCH_BLOCKS.forEach((blocks, c) => {
+  STACK_LIMIT[c] = blocks * LIMIT_BATCHES;
+  STACK_LIMIT[c + AWAY] = Math.min(blocks, AWAY_BLOCKS_MAX);
+});
 
-const bottoms = new Uint32Array(CLASS_ENTRIES);
+const bottoms = new Uint32Array(STACK_ENTRIES);
 let next = STACKS;
-for (let c = 0; c < CLASS_ENTRIES; c++) {
-  bottoms[c] = next + 1;
-  const entries = c >= 1 && c <= SIZE_CLASS_COUNT ? STACK_LIMIT[c] : 0;
+for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
+  const c = classOfStack(stack);
+  bottoms[stack] = next + 1;
+  const entries = c >= 1 && c <= SIZE_CLASS_COUNT ? STACK_LIMIT[stack] : 0;
   next += 1 + entries + FENCE_WORDS;
 }
 
@@ -99,28 +123,40 @@ if (SAMPLED_BYTES % 2 !== 0) throw new Error('slot: samples not 8-byte aligned')
 export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
   (slots + slot * SLOT_WORDS) as WordIndex;
 
-/** Where the tops stand: entry `top(slot) + class` is that class's top. */
+/** Where the tops stand: entry `topsOf(slot) + stack` is that stack's top. */
 export const topsOf = (slot: WordIndex): WordIndex => (slot + TOPS) as WordIndex;
 /** Where the malloc counts stand, as an index of 8-byte words. */
 export const mallocsOf = (slot: WordIndex): number => (slot + MALLOCS) >>> 1;
-/** Word index of the first entry of a class's stack. */
-export const stackBottom = (slot: WordIndex, c: SizeClass): number => slot + bottoms[c];
+/** Word index of a stack's first entry. */
+export const stackBottom = (slot: WordIndex, stack: StackIndex): number => slot + bottoms[stack];
 
-export const getTop = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
-  u32[slot + TOPS + c];
-export const setTop = (u32: Uint32Array, slot: WordIndex, c: SizeClass, top: number): void => {
-  u32[slot + TOPS + c] = top;
+export const getTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
+  u32[slot + TOPS + stack];
+export const setTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex, top: number): void => {
+  u32[slot + TOPS + stack] = top;
 };
 
 /** How many blocks a stack holds; 0 too where its owner has not written its tops yet. */
+export const stackedBlocks = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
+  Math.max(0, getTop(u32, slot, stack) - stackBottom(slot, stack));
+/** How many blocks of a class a slot has cached, on both stacks. */
 export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
-  Math.max(0, getTop(u32, slot, c) - stackBottom(slot, c));
+  stackedBlocks(u32, slot, c) + stackedBlocks(u32, slot, awayStack(c));
 
-export const getTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
-  u32[slot + TRANSITS + c];
-export const setTransit = (u32: Uint32Array, slot: WordIndex, c: SizeClass, end: number): void => {
-  u32[slot + TRANSITS + c] = end;
+export const getTransit = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
+  u32[slot + TRANSITS + stack];
+export const setTransit = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  stack: StackIndex,
+  end: number,
+): void => {
+  u32[slot + TRANSITS + stack] = end;
 };
+
+/** Word index of the head of a slot's list of partial spans. */
+export const partialOf = (slot: WordIndex, c: SizeClass): WordIndex =>
+  (slot + PARTIALS + c) as WordIndex;
 
 export const getHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + HELD) >>> 1) + c];
@@ -131,17 +167,22 @@ export const addHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks
   f64[((slot + HELD) >>> 1) + c] += blocks;
 };
 
-export const getLimit = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
-  u32[slot + LIMITS + c];
+export const getLimit = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
+  u32[slot + LIMITS + stack];
 /** Moves a stack's fence: the new one stands before the old one goes. The stack is shorter. */
-export const moveFence = (u32: Uint32Array, slot: WordIndex, c: SizeClass, limit: number): void => {
-  const bottom = slot + bottoms[c];
-  const old = u32[slot + LIMITS + c];
+export const moveFence = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  stack: StackIndex,
+  limit: number,
+): void => {
+  const bottom = slot + bottoms[stack];
+  const old = u32[slot + LIMITS + stack];
   // point: fence.new
   u32[bottom + limit + 1] = FENCE;
   u32[bottom + limit] = FENCE;
   // point: fence.limit
-  u32[slot + LIMITS + c] = limit;
+  u32[slot + LIMITS + stack] = limit;
   if (old !== limit) {
     // point: fence.old
     if (old !== limit + 1) u32[bottom + old] = NO_ENTRY;
@@ -237,19 +278,28 @@ export const usedSlotRecords = (u32: Uint32Array, slots: WordIndex, threads: num
 export function resetStacks(
   u32: Uint32Array,
   slot: WordIndex,
-  limitOf: (c: SizeClass) => number,
+  limitOf: (stack: StackIndex) => number,
 ): void {
-  for (let i = 0; i < CLASS_ENTRIES; i++) {
-    const c = i as SizeClass;
-    const bottom = slot + bottoms[c];
-    const limit = c === 0 || c >= LARGE ? 0 : limitOf(c);
+  for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
+    const c = classOfStack(stack);
+    const bottom = slot + bottoms[stack];
+    const limit = c === 0 || c >= LARGE ? 0 : limitOf(stack);
     u32[bottom - 1] = 0;
     u32[bottom + limit] = FENCE;
     u32[bottom + limit + 1] = FENCE;
-    u32[slot + LIMITS + c] = limit;
-    u32[slot + TRANSITS + c] = 0;
-    u32[slot + TOPS + c] = bottom;
+    u32[slot + LIMITS + stack] = limit;
+    u32[slot + TRANSITS + stack] = 0;
+    u32[slot + TOPS + stack] = bottom;
   }
+}
+
+/**
+ * Are some tops where parkTops puts them? So where a thread died while it attached, which has nothing
+ * on its stacks.
+ */
+export function hasParkedTops(u32: Uint32Array, slot: WordIndex): boolean {
+  const tops = u32.subarray(slot + TOPS + 1, slot + TOPS + STACK_ENTRIES);
+  return tops.includes(slot + bottoms[0]);
 }
 
 /**
@@ -264,9 +314,9 @@ export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
   u32[parked - 1] = 0;
   u32[parked] = FENCE;
   u32[parked + 1] = FENCE;
-  for (let c = 0; c < CLASS_ENTRIES; c++) {
-    moved ||= u32[slot + TOPS + c] !== parked;
-    u32[slot + TOPS + c] = parked;
+  for (let stack = 0; stack < STACK_ENTRIES; stack++) {
+    moved ||= u32[slot + TOPS + stack] !== parked;
+    u32[slot + TOPS + stack] = parked;
   }
   return moved;
 }

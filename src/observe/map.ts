@@ -24,7 +24,6 @@ import {
   SPAN_TAIL_BYTES,
 } from '../base/index.js';
 import {
-  cachedBlocks,
   chunkTable,
   FREE_RUN,
   type Geometry,
@@ -49,6 +48,8 @@ import {
   runPages,
   SPAN_RUN,
   stackBottom,
+  stackedBlocks,
+  stacksOf,
   UNTOUCHED_RUN,
   usedSlotRecords,
 } from '../layout/index.js';
@@ -185,18 +186,21 @@ function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
   const cached = new Uint32Array(endPage - firstPage);
   for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      const bottom = stackBottom(slot, c);
-      const top = bottom + cachedBlocks(u32, slot, c);
-      for (let entry = bottom; entry < top; entry++) {
-        // Its owner may have moved it away and back: then any word may stand here.
-        const page = pageOf(u32[entry]);
-        if (page < firstPage || page >= endPage) continue;
-        const head = getSpanHead(i32, pageRecord(geometry.pageTable, page));
-        if (head >= firstPage && head <= page) cached[head - firstPage]++;
-      }
+      for (const stack of stacksOf(c))
+        countStack(stackBottom(slot, stack), stackedBlocks(u32, slot, stack));
     }
   }
   return cached;
+
+  function countStack(bottom: number, blocks: number): void {
+    for (let entry = bottom; entry < bottom + blocks; entry++) {
+      // Its owner may have moved it away and back: then any word may stand here.
+      const page = pageOf(u32[entry]);
+      if (page < firstPage || page >= endPage) continue;
+      const head = getSpanHead(i32, pageRecord(geometry.pageTable, page));
+      if (head >= firstPage && head <= page) cached[head - firstPage]++;
+    }
+  }
 }
 
 function sumUp(geometry: Geometry, regions: number, runs: readonly MapRun[]): HeapMap['zones'] {

@@ -79,10 +79,10 @@ test('SPAN_PAGES: a tail of at most an eighth of the span, 1 to 512 blocks', (t)
   }
 });
 
-test('BATCH_BLOCKS: from 1 to 64 blocks, about 64 KiB at most', (t) => {
+test('BATCH_BLOCKS: from 1 to 512 blocks, about 128 KiB at most', (t) => {
   for (const c of classes) {
-    t.true(BATCH_BLOCKS[c] >= 1 && BATCH_BLOCKS[c] <= 64, `class ${c}`);
-    t.true(BATCH_BLOCKS[c] === 1 || BATCH_BLOCKS[c] * BLOCK_BYTES[c] <= 65536, `class ${c}`);
+    t.true(BATCH_BLOCKS[c] >= 1 && BATCH_BLOCKS[c] <= 512, `class ${c}`);
+    t.true(BATCH_BLOCKS[c] === 1 || BATCH_BLOCKS[c] * BLOCK_BYTES[c] <= 131072, `class ${c}`);
   }
 });
 

@@ -33,8 +33,10 @@ export interface Scene {
   readonly bottom: number;
   readonly end: number;
   /** The class's record. */
+  readonly counts: WordIndex;
+  /** Main's list of partial spans of the class. */
   readonly list: WordIndex;
-  /** Spans of the class: those in the partial list, in its order; those without a free block. */
+  /** Spans of the class: those in that list, in its order; those without a free block. */
   readonly partial: readonly PageIndex[];
   readonly full: readonly PageIndex[];
   /** Blocks of the class. */
@@ -68,7 +70,7 @@ export function makeScene(heap = makeHeap()): Scene {
 
   const slot = layout.slotRecord(geometry.slots, 0);
   const bottom = layout.stackBottom(slot, c);
-  const list = layout.classRecord(geometry.classes, c);
+  const list = layout.partialOf(slot, c);
   const partial: PageIndex[] = [];
   for (
     let page = layout.getPartial(i32, list);
@@ -87,6 +89,7 @@ export function makeScene(heap = makeHeap()): Scene {
     c,
     bottom,
     end: bottom + layout.getLimit(u32, slot, c),
+    counts: layout.classRecord(geometry.classes, c),
     list,
     partial,
     full: [...new Set(pages)].filter((page) => layout.getFreeCount(i32, record(page)) === 0),

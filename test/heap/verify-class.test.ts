@@ -99,9 +99,9 @@ const LISTS: Damage[] = [
     what: 'a count of spans that is not their number',
     invariant: 'class-record I2',
     message: /class \d+ counts \d+ spans, the walk \d+/,
-    damage({ memory, list }) {
-      layout.addSpanCount(memory.i32, list, 1);
-      return list * 4;
+    damage({ memory, counts }) {
+      layout.addSpanCount(memory.i32, counts, 1);
+      return counts * 4;
     },
   },
   ...Object.entries(STRAY_PAGES).map(
@@ -144,6 +144,15 @@ const LISTS: Damage[] = [
       layout.setPrev(i32, record(full[0]), NONE);
       layout.setPrev(i32, record(partial[0]), full[0]);
       return addressOf(full[0]);
+    },
+  },
+  {
+    what: "a span in another home's list",
+    invariant: 'class-record I1',
+    message: /a span of home 2 is in the partial list of home 1/,
+    damage({ memory, partial }) {
+      memory.homes[partial[1]] = 2;
+      return addressOf(partial[1]);
     },
   },
   {
@@ -228,7 +237,7 @@ for (const [what, damage] of Object.entries(STACK_ENDS)) {
   CACHES.push({
     what: `a stack ${what}`,
     invariant: 'slot I1',
-    message: /the stack of class \d+ is not between its zero and its fence/,
+    message: /a stack of class \d+ is not between its zero and its fence/,
     quietOnly: true,
     damage({ memory, bottom, end, slot }) {
       damage(memory.u32, bottom, end);
@@ -245,7 +254,7 @@ for (const [what, top] of [
   CACHES.push({
     what: `a stack whose top is ${what}`,
     invariant: 'slot I1',
-    message: /the stack of class \d+ is not between its zero and its fence/,
+    message: /a stack of class \d+ is not between its zero and its fence/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
       layout.setTop(memory.u32, slot, c, bottom + top);
@@ -259,9 +268,9 @@ const COUNTERS: Damage[] = [
     what: 'a count of held blocks that is not what bitmaps say',
     invariant: 'slot I6',
     message: /class \d+: \d+ blocks held by counters, \d+ by bitmaps/,
-    damage({ memory, slot, c, list }) {
+    damage({ memory, slot, c, counts }) {
       layout.addHeld(memory.f64, slot, c, 1);
-      return list * 4;
+      return counts * 4;
     },
   },
   {
@@ -269,9 +278,9 @@ const COUNTERS: Damage[] = [
     invariant: 'slot I6',
     message: /class \d+: more blocks in use than were ever allocated \(0\)/,
     quietOnly: true,
-    damage({ memory, slot, c, list }) {
+    damage({ memory, slot, c, counts }) {
       memory.f64[layout.mallocsOf(slot) + c] = 0;
-      return list * 4;
+      return counts * 4;
     },
   },
 ];

@@ -60,6 +60,7 @@ function regionsOf(g: Geometry): Region[] {
     at('contexts', g.contexts * 4, tableWords(g.contextCount, CONTEXT_RECORD_WORDS) * 4),
     at('chunks', g.chunks * 4, tableWords(g.chunkCount, CHUNK_RECORD_WORDS) * 4),
     at('page table', record(g.firstPage), records * PAGE_RECORD_BYTES),
+    at('homes', g.homesStart, g.endPage - g.firstPage),
     at('tags', g.tagsStart, g.dataBytes / 16),
     at('data', g.dataStart, g.dataBytes),
   ];
@@ -94,7 +95,7 @@ function findFaults(g: Geometry): string[] {
   check(g.endPage - g.firstPage <= RUN_PAGES_MAX, 'a run word cannot hold all pages');
   check(g.header === headerWord(g.base), 'the header is not where headerWord looks');
 
-  const [table, tags] = regions.slice(-3);
+  const [table, homes, tags] = regions.slice(-4);
   const bias = g.tagsStart - g.dataStart / 16;
   check(bias >= 0, `the tag view would begin at ${bias}`);
   for (const page of [g.firstPage, g.endPage - 1]) {
@@ -103,10 +104,13 @@ function findFaults(g: Geometry): string[] {
       record >= table.start && record + PAGE_RECORD_BYTES <= table.end,
       `record of page ${page}`,
     );
+    const home = g.homesStart + page - g.firstPage;
+    check(home >= homes.start && home < homes.end, `home of page ${page}`);
     const first = bias + (page * PAGE_BYTES) / 16;
     const last = bias + (page * PAGE_BYTES + PAGE_BYTES - 1) / 16;
     check(first >= tags.start && last < tags.end, `tags of page ${page}`);
   }
+  check(g.homesStart >= g.firstPage, 'the view of the homes would begin before the buffer');
   check(bias + g.end / 16 <= g.end, 'the tag view reaches past the heap');
   return faults;
 }
@@ -125,7 +129,7 @@ const LENGTHS = [
   HEAP_BYTES_MAX,
 ];
 const BASES = [0, PAGE_BYTES, 64 * KIB, 3 * PAGE_BYTES, MIB, 512 * MIB];
-const THREADS = [1, 2, 3, 16, 64, 255, 256];
+const THREADS = [1, 2, 3, 16, 64, 254, 255];
 
 test('computeGeometry: a matrix of bases, lengths and thread counts, without overlap', (t) => {
   const faults: string[] = [];

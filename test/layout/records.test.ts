@@ -108,8 +108,8 @@ test('class records: every class has its own', (t) => {
     return [
       {
         name: `partial ${c}`,
-        write: (v) => layout.setPartial(i32, record, v as PageIndex),
-        read: () => layout.getPartial(i32, record),
+        write: (v) => layout.setPartial(i32, layout.nobodysPartial(record), v as PageIndex),
+        read: () => layout.getPartial(i32, layout.nobodysPartial(record)),
       },
       {
         name: `spans ${c}`,

@@ -9,6 +9,7 @@ import {
   LARGE,
   SIZE_CLASS_COUNT,
   type SizeClass,
+  type StackIndex,
   type WordIndex,
 } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
@@ -16,7 +17,7 @@ import * as layout from '../../src/layout/index.js';
 const AT = 64 as WordIndex;
 const FENCE_WORD = 0xffffffff;
 const classes = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) => (i + 1) as SizeClass);
-const tags = Array.from({ length: CLASS_ENTRIES }, (_, i) => i as SizeClass);
+const stacks = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as StackIndex);
 
 function makeSlot() {
   const buffer = new SharedArrayBuffer(AT * 4 + 2 * layout.SLOT_BYTES);
@@ -27,12 +28,12 @@ function makeSlot() {
   };
 }
 
-test('stackBottom: the stacks of all classes and tags are disjoint and inside the slot', (t) => {
+test('stackBottom: all stacks are disjoint and inside the slot', (t) => {
   let free = layout.topsOf(AT) as number;
-  for (const c of tags) {
-    const bottom = layout.stackBottom(AT, c);
-    const limit = c >= 1 && c <= SIZE_CLASS_COUNT ? layout.STACK_LIMIT[c] : 0;
-    t.true(bottom - 1 >= free, `class ${c} begins in the one before`);
+  for (const stack of stacks) {
+    const bottom = layout.stackBottom(AT, stack);
+    const limit = layout.STACK_LIMIT[stack];
+    t.true(bottom - 1 >= free, `stack ${stack} begins in the one before`);
     free = bottom + limit + 2;
   }
   t.true(free <= AT + layout.SLOT_WORDS);
@@ -42,12 +43,15 @@ test('stackBottom: the stacks of all classes and tags are disjoint and inside th
 
 test('slot: tops, transits, held, counts, counters, samples and thread keep apart', (t) => {
   const { u32, f64 } = makeSlot();
-  const limitOf = (c: SizeClass) => Math.min(layout.STACK_LIMIT[c], 2 + (c % 7));
+  const limitOf = (c: StackIndex) => Math.min(layout.STACK_LIMIT[c], 2 + (c % 7));
   layout.resetStacks(u32, AT, limitOf);
   layout.setThreadId(u32, AT, 41);
   for (const c of classes) {
     layout.setTop(u32, AT, c, 10_000 + c);
     layout.setTransit(u32, AT, c, 20_000 + c);
+    layout.setTop(u32, AT, layout.awayStack(c), 30_000 + c);
+    layout.setTransit(u32, AT, layout.awayStack(c), 40_000 + c);
+    u32[layout.partialOf(AT, c)] = 50_000 + c;
     layout.addHeld(f64, AT, c, -c);
     f64[layout.mallocsOf(AT) + c] = 2 ** 40 + c;
     layout.addSample(f64, AT, c, 2 ** 30 + c);
@@ -57,6 +61,9 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
   for (const c of classes) {
     t.is(layout.getTop(u32, AT, c), 10_000 + c);
     t.is(layout.getTransit(u32, AT, c), 20_000 + c);
+    t.is(layout.getTop(u32, AT, layout.awayStack(c)), 30_000 + c);
+    t.is(layout.getTransit(u32, AT, layout.awayStack(c)), 40_000 + c);
+    t.is(u32[layout.partialOf(AT, c)], 50_000 + c);
     t.is(layout.getHeld(f64, AT, c), -c);
     t.is(layout.getMallocs(f64, AT, c), 2 ** 40 + c);
     t.is(layout.getLimit(u32, AT, c), limitOf(c));
@@ -83,23 +90,23 @@ test('getThreadId: -1 where no thread ever had the slot', (t) => {
 test('resetStacks: empties dirty stacks; tags 0 and LARGE point at a fence over a zero', (t) => {
   const { u32, f64 } = makeSlot();
   f64[layout.mallocsOf(AT) + 1] = 5;
-  for (const c of tags) {
-    const bottom = layout.stackBottom(AT, c);
-    const limit = c >= 1 && c <= SIZE_CLASS_COUNT ? layout.STACK_LIMIT[c] : 0;
+  for (const stack of stacks) {
+    const bottom = layout.stackBottom(AT, stack);
+    const limit = layout.STACK_LIMIT[stack];
     u32.fill(0xffffffff, bottom - 1, bottom + limit + 2);
-    layout.setTransit(u32, AT, c, 3);
+    layout.setTransit(u32, AT, stack, 3);
   }
-  layout.resetStacks(u32, AT, (c) => layout.STACK_LIMIT[c]);
-  for (const c of tags) {
-    const top = layout.getTop(u32, AT, c);
-    t.is(top, layout.stackBottom(AT, c), `class ${c}`);
-    t.is(u32[top - 1], 0, `class ${c}: empty is seen`);
-    t.is(layout.getTransit(u32, AT, c), 0);
-    if (c >= 1 && c <= SIZE_CLASS_COUNT) {
-      t.is(u32[top + layout.STACK_LIMIT[c]], FENCE_WORD, `class ${c}: full is seen`);
-      t.is(u32[top + layout.STACK_LIMIT[c] + 1], FENCE_WORD, `class ${c}: over the fence`);
+  layout.resetStacks(u32, AT, (stack) => layout.STACK_LIMIT[stack]);
+  for (const stack of stacks) {
+    const top = layout.getTop(u32, AT, stack);
+    t.is(top, layout.stackBottom(AT, stack), `stack ${stack}`);
+    t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
+    t.is(layout.getTransit(u32, AT, stack), 0);
+    if (layout.STACK_LIMIT[stack] > 0) {
+      t.is(u32[top + layout.STACK_LIMIT[stack]], FENCE_WORD, `stack ${stack}: full is seen`);
+      t.is(u32[top + layout.STACK_LIMIT[stack] + 1], FENCE_WORD, `stack ${stack}: over the fence`);
     } else {
-      t.is(u32[top], FENCE_WORD, `tag ${c}: a free ends in the slow path`);
+      t.is(u32[top], FENCE_WORD, `stack ${stack}: a free ends in the slow path`);
     }
   }
   t.is(layout.getTop(u32, AT, LARGE), layout.stackBottom(AT, LARGE));

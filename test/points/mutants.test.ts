@@ -50,6 +50,20 @@ const MUTANTS: readonly Mutant[] = [
     from: LINE('setBitLocked(c, u32[entry]);'),
     to: '',
   },
+  {
+    rule: 'a closed transit may be of either stack',
+    seenIn: "another thread's blocks, freed until their stack is flushed",
+    file: 'repair',
+    from: /stacksOf\(c\)/,
+    to: '[c]',
+  },
+  {
+    rule: 'dead caches give both stacks back',
+    seenIn: "another thread's blocks, freed until their stack is flushed",
+    file: 'cache',
+    from: /of stacksOf\(c\)/,
+    to: 'of [c]',
+  },
   { rule: 'a closed transit is recounted', file: 'repair', from: LINE('setHeld('), to: '' },
   { rule: 'a closed transit ends', file: 'repair', from: LINE('setTransit('), to: '' },
   { rule: 'free counts are rebuilt', file: 'repair', from: LINE('setFreeCount('), to: '' },
@@ -82,7 +96,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'flush: transit before top',
     seenIn: 'free into the cache, then flush',
     file: 'cache',
-    from: /setTransit\(u32, slot, c, top\);/,
+    from: /setTransit\(u32, slot, stack, top\);/,
     to: '',
   },
   {
@@ -254,7 +268,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'a stack that orphans fill is flushed',
     seenIn: 'recovery of a thread that held blocks back',
     file: 'cache',
-    from: /if \(cachedBlocks\(u32, slot, c\) >= getLimit\(u32, slot, c\)\)\s*giveLocked\(c, 0, true\);/,
+    from: /if \(stackedBlocks\(u32, slot, c\) >= getLimit\(u32, slot, c\)\)\s*giveLocked\(c, 0, true\);/,
     to: '',
   },
   {

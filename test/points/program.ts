@@ -17,14 +17,14 @@ import type {
 import type { HeapCore, Library } from './simulation.js';
 
 /** Blocks of this size come in batches of few, so that few stores repeat. */
-export const SMALL = 16 * 1024;
+export const SMALL = 32 * 1024;
 /** Blocks of this size come in batches of several, with bitmaps of more than one bit a word. */
-export const TINY = 1000;
+export const TINY = 2000;
 /** A page is 8 KiB: large blocks have 9 pages and more, direct ones 16 and more. */
 export const PAGES = (pages: number): number => pages * 8192;
 
-/** After 12 allocations from an empty stack, so many frees fill it to its fence. */
-export const FREES_TO_THE_FENCE = 5;
+/** After 13 allocations from an empty stack, so many frees fill it to its fence. */
+export const FREES_TO_THE_FENCE = 8;
 
 /** Of all heaps here. */
 export const HEAP_ID = '0123456789abcdef';

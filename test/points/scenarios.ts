@@ -6,6 +6,7 @@
  */
 
 import type { Address } from 'shmalloc';
+import { PAGE_BYTES } from '../../src/base/index.js';
 import { CONTEXT_SCENARIOS } from './context-scenarios.js';
 import {
   ALL_HELD_BACK,
@@ -365,6 +366,62 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (p) => p.core.detach(),
   },
   {
+    name: "another thread's blocks, freed until their stack is flushed",
+    setup(p, blocks) {
+      blocks.list = p.many(12, SMALL);
+    },
+    act: (p, { list }) => p.freeAll(list),
+    hits: ['flush.transit', 'flush.bit', 'partial.head'],
+  },
+  {
+    name: "realloc of another thread's block, with a flush on the way",
+    setup(p, blocks) {
+      blocks.list = p.many(12, SMALL);
+      blocks.a = blocks.list.pop() as Address;
+    },
+    prepare: (p, { list }) => p.freeAll(list.slice(0, 2)),
+    act: (p, { a }) => void p.realloc(a, TINY),
+    hits: ['flush.transit', 'refill.transit'],
+  },
+  {
+    name: 'detach with spans at home, and blocks of another thread',
+    setup(p, blocks) {
+      blocks.main = p;
+      blocks.list = p.many(3, SMALL);
+    },
+    prepare(p, { list }) {
+      p.freeAll(p.many(12, SMALL).slice(3));
+      p.freeAll(list.slice(0, 1));
+    },
+    act: (p) => p.core.detach(),
+    hits: ['partial.skip', 'flush.transit'],
+  },
+  {
+    name: 'malloc from spans that a dead thread leaves behind',
+    corpse: {
+      point: 'refill.close',
+      passage: 4,
+      act: (p) => p.freeAll(p.many(12, SMALL)),
+    },
+    act(p) {
+      p.core.recover();
+      p.many(3, SMALL);
+    },
+    hits: ['partial.skip', 'refill.transit'],
+  },
+  {
+    name: "malloc from another thread's span, in a full heap",
+    setup(p) {
+      p.freeAll(p.many(12, SMALL).slice(1));
+      // Aligned to more than a page all of these are runs of their own.
+      for (let pages = 64; pages > 0; pages >>>= 1) {
+        while (p.aligned(PAGE_BYTES * 2, PAGES(pages)) !== 0);
+      }
+    },
+    act: (p) => void p.malloc(SMALL),
+    hits: ['partial.skip', 'refill.transit'],
+  },
+  {
     name: 'recovery of a thread that died in a flush',
     corpse: flushWithCorpse,
     act: (p) => void p.core.recover(),
@@ -382,10 +439,12 @@ export const SCENARIOS: readonly Scenario[] = [
     corpse: {
       point: 'cut.leadTail',
       act(p) {
+        // The run behind this one begins a page past a multiple of 64 KiB.
+        p.aligned(64 * 1024, PAGES(9));
         const a = p.malloc(PAGES(15));
         p.malloc(PAGES(9));
         p.free(a);
-        p.aligned(64 * 1024, PAGES(9));
+        p.aligned(64 * 1024, PAGES(8));
       },
     },
     act: (p) => void p.core.recover(),

@@ -72,9 +72,12 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
     context.malloc(1);
     context.delete();
   }
-  victim.core.recover();
-  const faults = faultsOf(lib, death, victim);
-  return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, victim) };
+  // Where it has detached, who has set up looks.
+  const isThere = memory.i32[memory.geometry.registry + victim.core.slotIndex] !== 0;
+  const looker = isThere ? victim : (blocks.main ?? victim);
+  looker.core.recover();
+  const faults = faultsOf(lib, death, looker);
+  return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, looker) };
 }
 
 const countSlots = (i32: Int32Array, registry: number, threads: number): number =>

@@ -1,0 +1,29 @@
+/**
+ * Page homes: one byte per page of a span, which says what thread the span is at home with.
+ *
+ * A thread refills its stacks from spans at home with it, and blocks of other spans that it frees go back
+ * there by way of its away stacks (slot.ts): so that blocks which two threads allocate never share a
+ * cache line, and neither do their tags, whoever frees them. After mimalloc's pages, which a thread
+ * owns (Leijen, Zorn and de Moura 2019).
+ *
+ * Written under the class lock; read by any thread that frees a block, at any time.
+ *
+ *     byte n   home of page n: slot + 1, 0 = nobody's
+ *
+ * I1  A hint, and nothing else depends on it: a block that goes on the wrong stack is as well cached
+ *     there, and comes back the same way. So no death can do harm here.
+ * I2  Means something for pages of a span only, and is set before a run becomes one.
+ */
+
+import type { PageIndex } from '../base/index.js';
+
+export const NOBODY = 0;
+
+export const homeOf = (slot: number): number => slot + 1;
+export const slotAt = (home: number): number => home - 1;
+
+export const getHome = (homes: Uint8Array, page: PageIndex): number => homes[page];
+/** Of all pages of a span. */
+export const setHomes = (homes: Uint8Array, head: PageIndex, pages: number, home: number): void => {
+  for (let n = 0; n < pages; n++) homes[head + n] = home;
+};

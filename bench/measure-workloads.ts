@@ -158,7 +158,7 @@ function inJavaScriptSection(timings: readonly Timing[], smoke: boolean): Sectio
     what: 'workload',
     peers: IN_JAVASCRIPT,
     mean: true,
-    plot: 'workloads-in-javascript',
+    plot: 'workloads-beside-JavaScript',
     notes: [
       'locked: our heap with one lock around every call. thi.ng: @thi.ng/malloc, behind the same ' +
         `lock where there are several threads. "over ${limit} s": it was ended then.`,

@@ -71,7 +71,8 @@ const STYLE = [
 ].join('');
 
 export function drawBars(plot: BarPlot): string {
-  const { title, axis: axisTitle, scale, groups, series, reference } = plot;
+  const { title, axis: axisTitle, scale, groups, reference } = plot;
+  const series = plot.series.filter(({ values }) => values.some((value) => value !== null));
   const axis = axisOf(plot, AXIS_PX);
   const legend = legendOf(series);
   const top = TITLE_PX + legend.rows * LEGEND_ROW_PX;
@@ -81,6 +82,13 @@ export function drawBars(plot: BarPlot): string {
   const left = MARGIN_PX + NAME_PX;
   const start = left + axis.place(scale === 'log' ? reference : 0);
   const mark = left + axis.place(reference);
+  const bars = groups.flatMap((_, group) =>
+    series.flatMap(({ values, ink }, n) => {
+      const value = values[group] ?? null;
+      const y = top + GROUP_GAP_PX / 2 + group * groupPx + n * BAR_PX;
+      return value === null ? [] : [barOf(ink, start, left + axis.place(value), y, value)];
+    }),
+  );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH_PX} ${px(height)}" ` +
       `width="${WIDTH_PX}" height="${px(height)}" role="img">`,
@@ -95,41 +103,40 @@ export function drawBars(plot: BarPlot): string {
     }),
     label('dim', left, bottom + 36, axisTitle),
     ...groups.map((name, group) => {
-      const y = top + GROUP_GAP_PX / 2 + group * groupPx;
-      const middle = y + (series.length * BAR_PX) / 2 + 4;
-      const bars = series.map(({ values, ink }, n) => {
-        const value = values[group] ?? null;
-        return value === null ? '' : bar(ink, left, start, value, axis, y + n * BAR_PX);
-      });
-      return label('text end', left - 10, middle, name) + bars.join('');
+      const middle = top + group * groupPx + groupPx / 2 + 4;
+      return label('text end', left - 10, middle, name);
     }),
+    ...bars.map(({ svg }) => svg),
     line('reference', mark, top, mark, bottom),
+    ...bars.map(({ text }) => text),
     '</svg>',
     '',
   ].join('\n');
 }
 
-/** A bar from the start to its value, which stands behind it. */
-function bar(
-  ink: number,
-  left: number,
-  start: number,
-  value: number,
-  axis: Axis,
-  y: number,
-): string {
-  const end = left + axis.place(value);
-  const [from, to] = start < end ? [start, end] : [end, start];
-  const isLess = end < start;
-  const where = isLess ? 'dim small end' : 'dim small';
-  return (
-    `<rect class="${inkClass(ink)}" x="${px(from)}" y="${px(y + 1)}" ` +
-    `width="${px(Math.max(1, to - from))}" height="${BAR_PX - 2}"/>` +
-    label(where, isLess ? end - 4 : end + 4, y + BAR_PX - 2, valueText(value))
-  );
+interface Bar {
+  readonly svg: string;
+  readonly text: string;
 }
 
-/** The axis that all values are on. Ends are ticks, so that no bar reaches out of it. */
+/** From the start to where its value is, which stands behind it. */
+function barOf(ink: number, start: number, end: number, y: number, value: number): Bar {
+  const [from, to] = start < end ? [start, end] : [end, start];
+  const isLess = end < start;
+  return {
+    svg:
+      `<rect class="${inkClass(ink)}" x="${px(from)}" y="${px(y + 1)}" ` +
+      `width="${px(Math.max(1, to - from))}" height="${BAR_PX - 2}"/>`,
+    text: label(
+      isLess ? 'dim small end' : 'dim small',
+      isLess ? end - 4 : end + 4,
+      y + BAR_PX - 2,
+      valueText(value),
+    ),
+  };
+}
+
+/** The axis that all values are on. */
 export function axisOf({ scale, series, reference }: BarPlot, pixels: number): Axis {
   const measured = series.flatMap((one) => one.values).filter((value) => value !== null);
   const values = [...measured, reference];
@@ -150,27 +157,27 @@ function niceStep(least: number): number {
   return ([1, 2, 5].find((times) => times * power >= least) ?? 10) * power;
 }
 
-/** Ticks at 1, 2 and 5 times powers of ten; over many of those, at powers only. */
+/** Ends at 1, 2 or 5 times a power of ten; ticks at all of those, or over many, at powers only. */
 function logAxis(values: readonly number[], pixels: number): Axis {
   const positive = values.filter((value) => value > 0);
   const least = Math.min(...positive, 1);
   const most = Math.max(...positive, 1);
-  const first = Math.floor(Math.log10(least));
-  const last = Math.ceil(Math.log10(most));
-  const steps = last - first > 3 ? [1] : [1, 2, 5];
-  const all = Array.from({ length: last - first + 2 }, (_, n) =>
-    steps.map((step) => tenTo(step, first + n)),
-  ).flat();
-  const from = Math.max(...all.filter((tick) => tick <= least * (1 + 1e-9)));
-  let to = Math.min(...all.filter((tick) => tick >= most * (1 - 1e-9)));
-  if (to === from) to = all[all.indexOf(from) + 1] as number;
+  const first = Math.floor(Math.log10(least)) - 1;
+  const last = Math.ceil(Math.log10(most)) + 1;
+  const stepsFrom = (steps: readonly number[]) =>
+    Array.from({ length: last - first + 1 }, (_, n) => steps.map((step) => tenTo(step, first + n)));
+  const ends = stepsFrom([1, 2, 5]).flat();
   // Left of the least value there must be room for its text.
-  const lower = least < 1 && steps.length > 1 ? (all[all.indexOf(from) - 1] ?? from / 2) : from;
+  const from = Math.max(...ends.filter((end) => (least < 1 ? end < least : end <= least)));
+  const to = Math.min(...ends.filter((end) => end >= most && end > from));
+  const isWide = Math.log10(to / from) > 3;
+  const ticks = (isWide ? stepsFrom([1]).flat() : ends).filter(
+    (tick) => tick >= from && tick <= to,
+  );
+  const length = Math.log(to) - Math.log(from);
   const place = (value: number) =>
-    ((Math.log(Math.max(value, lower)) - Math.log(lower)) / (Math.log(to) - Math.log(lower))) *
-    pixels;
-  const ticks = [...new Set([lower, ...all.filter((tick) => tick >= lower && tick <= to)])];
-  return { from: lower, to, ticks, place };
+    ((Math.log(Math.max(value, from)) - Math.log(from)) / length) * pixels;
+  return { from, to, ticks, place };
 }
 
 /** Without the error that a negative power of ten brings in. */

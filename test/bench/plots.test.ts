@@ -97,12 +97,11 @@ test('drawBars: names and values do not overlap, and nothing is outside of the p
   t.true(ys.every((y, n) => n === 0 || y - (ys[n - 1] as number) > 14));
 });
 
-test('axisOf: a log axis has its ends at ticks, and room for all values', (t) => {
+test('axisOf: a log axis has room for all values, and not too many ticks', (t) => {
   for (const values of [[0.3, 2.7], [1], [0.9, 1.1], [0.0004, 0.2], [1.3, 15], [3, 40_000]]) {
     const axis = axisOf(withValues('log', ...values), 600);
     t.true(axis.from <= Math.min(...values, 1) && axis.to >= Math.max(...values, 1), `${values}`);
-    t.is(axis.ticks[0], axis.from);
-    t.is(axis.ticks.at(-1), axis.to);
+    t.true(axis.ticks.every((tick) => tick >= axis.from && tick <= axis.to));
     t.is(axis.place(axis.from), 0);
     t.true(Math.abs(axis.place(axis.to) - 600) < 1e-9);
     t.true(axis.ticks.length >= 2 && axis.ticks.length <= 13, `${axis.ticks}`);

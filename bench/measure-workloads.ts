@@ -93,8 +93,7 @@ function measureNative(workload: Workload, threads: number, setting: Setting): T
   const { peers, nodes, rounds, smoke } = setting;
   const { name } = workload;
   const size: Size = smoke ? 'smoke' : 'full';
-  const parameters = (of: Size) => workload.parameters(of, threads).map(String);
-  const twin = [String(threads), ...parameters('smoke'), '--', ...parameters(size)];
+  const twin = [threads, ...workload.parameters(size, threads)].map(String);
   const counted = runOurs(workload, 'counted', threads, size);
   const measured = takeTurns<Result>(rounds, [
     { allocator: OURS, run: () => runOurs(workload, OURS, threads, size) },

@@ -1,4 +1,4 @@
-// Runs a C twin: once small, as its counterpart is to be compiled, then timed. Prints JSON.
+// Runs a C twin, twice as its counterpart, of which the second time counts. Prints JSON.
 //
 // Time is from when all threads are there to when the last one is done. Resident set: the most there
 // was, and what the process had before the first call, so that the difference is the allocator's
@@ -107,21 +107,16 @@ static double measure(const run *r, outcome *sum) {
 }
 
 int main(int argc, char **argv) {
-  run both[2] = {0};
-  int which = 0, place = 0;
-  for (int n = 2; n < argc; n++) {
-    if (!strcmp(argv[n], "--")) which = 1, place = 0;
-    else if (place < PARAMETERS_MAX) both[which].parameters[place++] = atol(argv[n]);
-  }
-  if (which == 0) {
-    fprintf(stderr, "usage: %s THREADS WARM... -- PARAMETERS...\n", argv[0]);
+  if (argc < 3 || argc > 2 + PARAMETERS_MAX) {
+    fprintf(stderr, "usage: %s THREADS PARAMETERS...\n", argv[0]);
     return 2;
   }
-  both[0].threads = both[1].threads = atoi(argv[1]);
+  run all = {.threads = atoi(argv[1])};
+  for (int n = 2; n < argc; n++) all.parameters[n - 2] = atol(argv[n]);
   long before = status_kib("VmRSS");
   outcome sum;
-  measure(&both[0], &sum);
-  double ns = measure(&both[1], &sum);
+  measure(&all, &sum);
+  double ns = measure(&all, &sum);
   printf("{\"operations\":%llu,\"checksum\":%u,\"milliseconds\":%.6f,\"footprintBytes\":%ld}\n",
          (unsigned long long)sum.operations, sum.checksum, ns / 1e6,
          (status_kib("VmHWM") - before) * 1024);

@@ -3,8 +3,8 @@
 // A twin is a file NAME.c that defines the three functions below, linked with harness.c:
 //
 //     cc -O2 -fno-builtin -pthread -o build/NAME NAME.c harness.c
-//     build/NAME THREADS WARM... -- PARAMETERS...
-//     LD_PRELOAD=libmimalloc.so.2 build/NAME 2 500 10 8 -- 5000 20 160
+//     build/NAME THREADS PARAMETERS...
+//     LD_PRELOAD=libmimalloc.so.2 build/larson 2 5000 20 100
 //
 // Plain C11 and pthreads. Same parameters, same random numbers and same operations as the workload
 // in TypeScript, whose header says what it models.

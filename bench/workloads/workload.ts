@@ -71,8 +71,8 @@ export interface Workload {
   /** Whole numbers, which the C twin takes in the same order. A full run takes about half a second. */
   parameters(size: Size, threads: number): readonly number[];
   /**
-   * Called once in each thread, and what it gives is run twice: small, to be compiled, and then
-   * timed. So functions in it are made once, which lets the engine treat what they close over as
+   * Called once in each thread, and what it gives is run twice, of which the second run is timed. So
+   * functions in it are made once, which lets the engine treat what they close over as
    * constants.
    */
   create(allocator: Allocator): Program;

@@ -29,7 +29,7 @@ async function twin(workload: Workload, threads: number): Promise<WorkloadResult
   const problem = compile(workload.name);
   if (problem !== null) throw new Error(problem);
   const parameters = workload.parameters('smoke', threads).map(String);
-  const args = [String(threads), ...parameters, '--', ...parameters];
+  const args = [String(threads), ...parameters];
   const { code, stdout, stderr } = await run(TWINS + workload.name, args);
   if (code !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as WorkloadResult;

@@ -14,7 +14,7 @@ import { timeSection, versionsSection } from './timings.js';
 const MICRO = new URL('./micro.js', import.meta.url);
 const UNSAFE = 'unsafe';
 
-const FULL = { milliseconds: 250, bodies: '200', slowBodies: '3' };
+const FULL = { milliseconds: 150, bodies: '200', slowBodies: '3' };
 const SMOKE = { milliseconds: 20, bodies: '10', slowBodies: '1' };
 /** Replacing takes @thi.ng/malloc tens of milliseconds a body. */
 const SLOW_LIMIT_MS = 60_000;

@@ -21,7 +21,7 @@ export const ALL_TRACES = 'all traces';
 const FOLDER = new URL('bench/traces/', ROOT);
 const COMMAND = new URL('dist/src/cli/main.js', ROOT);
 /** How long a replay takes, at least. */
-const MILLISECONDS = { smoke: 10, full: 120 };
+const MILLISECONDS = { smoke: 10, full: 100 };
 /** A short one and another. */
 const SMOKE_TRACES = ['cat', 'vim'];
 

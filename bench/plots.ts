@@ -162,14 +162,16 @@ function logAxis(values: readonly number[], pixels: number): Axis {
   const positive = values.filter((value) => value > 0);
   const least = Math.min(...positive, 1);
   const most = Math.max(...positive, 1);
-  const first = Math.floor(Math.log10(least)) - 1;
+  const first = Math.floor(Math.log10(least)) - 2;
   const last = Math.ceil(Math.log10(most)) + 1;
   const stepsFrom = (steps: readonly number[]) =>
     Array.from({ length: last - first + 1 }, (_, n) => steps.map((step) => tenTo(step, first + n)));
   const ends = stepsFrom([1, 2, 5]).flat();
-  // Left of the least value there must be room for its text.
-  const from = Math.max(...ends.filter((end) => (least < 1 ? end < least : end <= least)));
-  const to = Math.min(...ends.filter((end) => end >= most && end > from));
+  const to = Math.min(...ends.filter((end) => end >= most && end > least));
+  // Left of a bar that goes to the left there must be room for its text.
+  const room = least < 1 ? VALUE_PX / pixels : 0;
+  const hasRoom = (from: number) => Math.log(least / from) >= room * Math.log(to / from);
+  const from = Math.max(...ends.filter((end) => end <= least && end < to && hasRoom(end)));
   const isWide = Math.log10(to / from) > 3;
   const ticks = (isWide ? stepsFrom([1]).flat() : ends).filter(
     (tick) => tick >= from && tick <= to,

@@ -98,9 +98,19 @@ test('drawBars: names and values do not overlap, and nothing is outside of the p
 });
 
 test('axisOf: a log axis has room for all values, and not too many ticks', (t) => {
-  for (const values of [[0.3, 2.7], [1], [0.9, 1.1], [0.0004, 0.2], [1.3, 15], [3, 40_000]]) {
+  for (const values of [
+    [0.3, 2.7],
+    [1],
+    [0.9, 1.1],
+    [0.0004, 0.2],
+    [0.006, 11],
+    [1.3, 15],
+    [3, 40_000],
+  ]) {
     const axis = axisOf(withValues('log', ...values), 600);
     t.true(axis.from <= Math.min(...values, 1) && axis.to >= Math.max(...values, 1), `${values}`);
+    const least = Math.min(...values);
+    if (least < 1) t.true(axis.place(least) > 50, `room left of ${least}`);
     t.true(axis.ticks.every((tick) => tick >= axis.from && tick <= axis.to));
     t.is(axis.place(axis.from), 0);
     t.true(Math.abs(axis.place(axis.to) - 600) < 1e-9);

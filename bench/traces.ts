@@ -17,7 +17,8 @@
  * Footprints are of one repetition in a process of its own: of ours the pages that the heap ever
  * took, of the peers how much the resident set grew when all blocks are written all over (else what
  * no program touches would be free), with the threads' stacks and what the system rounds, some 100
- * KiB.
+ * KiB. A short trace may be over on one thread before the other wakes up: of two threads they say
+ * something from some 100,000 operations.
  */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

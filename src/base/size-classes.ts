@@ -29,7 +29,7 @@ const SPAN_BLOCKS_WANTED = 8;
 const SPAN_PAGES_WANTED = 8;
 const TAIL_WASTE_MAX = 1 / 8;
 
-/** A refill or flush moves at most this many blocks, or about this many bytes (docs/performance.md). */
+/** A refill brings at most this many blocks, or about this many bytes. */
 const BATCH_BLOCKS_MAX = 512;
 const BATCH_BYTES = 128 * KIB;
 
@@ -56,6 +56,10 @@ export const OWNED_LARGE = (LARGE + 2) as SizeClass;
 export const isOwnedTag = (tag: number): boolean => tag > LARGE;
 /** Arrays indexed by class or tag have this many entries: a whole number of cache lines. */
 export const CLASS_ENTRIES = roundUp(OWNED_LARGE + 1, 16);
+/** A class's away stack has the class's number plus this. */
+export const AWAY = CLASS_ENTRIES;
+/** Arrays indexed by stack have this many. */
+export const STACK_ENTRIES = AWAY + CLASS_ENTRIES;
 
 /** Bytes of a block, by class. */
 export const BLOCK_BYTES = new Uint32Array(CLASS_ENTRIES);
@@ -65,7 +69,7 @@ export const SPAN_PAGES = new Uint32Array(CLASS_ENTRIES);
 export const SPAN_BLOCKS = new Uint32Array(CLASS_ENTRIES);
 /** Bytes at a span's end that hold no block, by class. */
 export const SPAN_TAIL_BYTES = new Uint32Array(CLASS_ENTRIES);
-/** Blocks that a refill or flush moves when the class is busy, by class. */
+/** Blocks that a refill brings at most, by class. */
 export const BATCH_BLOCKS = new Uint32Array(CLASS_ENTRIES);
 /** The class for a request, by its size in granules, rounded up. */
 export const CLASS_OF_GRANULES = new Uint8Array((SMALL_BYTES_MAX >>> GRANULE_SHIFT) + 1);

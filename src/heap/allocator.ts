@@ -29,6 +29,7 @@
 
 import {
   type Address,
+  AWAY,
   alignedClassOf,
   BLOCK_BYTES,
   CLASS_OF_GRANULES,
@@ -49,7 +50,7 @@ import {
   type StackIndex,
   type WordIndex,
 } from '../base/index.js';
-import { AWAY, FENCE, type HeapMemory, homeOf, mallocsOf, topsOf } from '../layout/index.js';
+import { FENCE, type HeapMemory, homeOf, mallocsOf, topsOf } from '../layout/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearBytes, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
@@ -107,7 +108,7 @@ export interface Calls {
 export interface FreshCalls extends Calls {
   /**
    * Takes free's slow exits once, so that engines know them when they compile it: else its code, and all
-   * code that has it inlined, is thrown away at the first flush. Before the stacks are there.
+   * code that has it inlined, is thrown away at the first flush. While no stack is open.
    */
   rehearse(): void;
 }
@@ -398,6 +399,7 @@ export function createCalls(
       return;
     }
     const stack = stackFor(address, c);
+    cache.open(stack);
     // Only after a flush that failed; this one may throw, since nothing is freed yet.
     if (cache.isOver(stack)) cache.flush(stack);
     const full = isFull(stack);

@@ -18,6 +18,8 @@
 
 import {
   type Address,
+  AWAY,
+  BATCH_BLOCKS,
   BLOCK_BYTES,
   GRANULE_SHIFT,
   SIZE_CLASS_COUNT,
@@ -26,7 +28,6 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
-  AWAY,
   addHeld,
   addSlotCounter,
   cachedBlocks,
@@ -37,17 +38,18 @@ import {
   getPartial,
   getTop,
   type HeapMemory,
-  hasParkedTops,
+  isParked,
   moveFence,
+  openStack,
   partialOf,
   REFILLS,
   resetStacks,
-  STACK_LIMIT,
   setTop,
   setTransit,
   stackBottom,
   stackedBlocks,
   stacksOf,
+  stacksOfSlot,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Spans } from './spans.js';
@@ -57,8 +59,10 @@ const START_BLOCKS = 32;
 const START_BYTES = 8 * 1024;
 
 export interface Cache {
-  /** Makes all stacks empty, with their first limits. At attach, before anything else. */
+  /** Makes all stacks empty, and none open. At attach, before anything else. */
   reset(): void;
+  /** Sees to it that a stack can be pushed on, if it is not full. */
+  open(stack: StackIndex): void;
   /** Fills an empty stack from the spans; false when the heap has no block to give. */
   refill(c: SizeClass): boolean;
   /** Gives a full stack back, of a home stack the newest half: the entry over the fence included. */
@@ -71,8 +75,7 @@ export interface Cache {
   leave(): number;
   /**
    * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
-   * follow, so tags are cleared too; in the middle of a transit, so every class lock is taken; and while
-   * it attached, with no stacks yet.
+   * follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
    */
   flushDead(): number;
   /**
@@ -91,31 +94,40 @@ export function createCache(
   spans: Spans,
 ): Cache {
   const { i32, u32, f64, tags } = memory;
+  const { depths } = memory.geometry;
+  const stacksAt = stacksOfSlot(memory.geometry, slot);
 
   function startLimit(stack: StackIndex): number {
     const bytes = BLOCK_BYTES[classOfStack(stack)];
     const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / bytes));
-    return Math.min(STACK_LIMIT[stack], Math.max(2, blocks));
+    return Math.min(depths.limits[stack], Math.max(2, blocks));
   }
 
   function reset(): void {
-    resetStacks(u32, slot, startLimit);
+    resetStacks(u32, slot, stacksAt, depths);
+  }
+
+  /** A stack that is used for the first time. */
+  function open(stack: StackIndex): void {
+    if (isParked(u32, slot, stack)) openStack(u32, slot, stack, startLimit(stack));
   }
 
   function refill(c: SizeClass): boolean {
+    open(c);
     const limit = getLimit(u32, slot, c);
     locks.acquire(classLock(c));
-    const count = spans.availableLocked(c, (limit + 1) >>> 1);
+    const count = spans.availableLocked(c, Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]));
     if (count > 0) takeLocked(c, count);
     locks.release(classLock(c));
     if (count === 0) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
-    if (limit < STACK_LIMIT[c]) moveFence(u32, slot, c, Math.min(limit * 2, STACK_LIMIT[c]));
+    const most = depths.limits[c];
+    if (limit < most) moveFence(u32, slot, c, Math.min(limit * 2, most));
     return true;
   }
 
   function takeLocked(c: SizeClass, count: number): void {
-    const bottom = stackBottom(slot, c);
+    const bottom = stackBottom(u32, slot, c);
     spans.listFreeLocked(c, count, bottom + count);
     // point: refill.transit
     setTransit(u32, slot, c, bottom + count);
@@ -129,10 +141,14 @@ export function createCache(
   }
 
   function isOver(stack: StackIndex): boolean {
-    return getTop(u32, slot, stack) > stackBottom(slot, stack) + getLimit(u32, slot, stack);
+    return getTop(u32, slot, stack) > stackBottom(u32, slot, stack) + getLimit(u32, slot, stack);
   }
 
   function flush(stack: StackIndex): void {
+    if (isParked(u32, slot, stack)) {
+      open(stack);
+      return;
+    }
     const c = classOfStack(stack);
     const limit = getLimit(u32, slot, stack);
     // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
@@ -141,14 +157,14 @@ export function createCache(
     giveLocked(stack, stack < AWAY ? half : 0, false);
     locks.release(classLock(c));
     addSlotCounter(f64, slot, FLUSHES, 1);
-    moveFence(u32, slot, stack, Math.min(limit * 2, STACK_LIMIT[stack]));
+    moveFence(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
   }
 
   /** Gives all but the oldest `keep` blocks of a stack back. */
   function giveLocked(stack: StackIndex, keep: number, dead: boolean): void {
     const c = classOfStack(stack);
     const top = getTop(u32, slot, stack);
-    const from = stackBottom(slot, stack) + keep;
+    const from = stackBottom(u32, slot, stack) + keep;
     // point: flush.transit
     setTransit(u32, slot, stack, top);
     // point: flush.top
@@ -189,7 +205,6 @@ export function createCache(
 
   function flushDead(): number {
     let blocks = 0;
-    if (hasParkedTops(u32, slot)) reset();
     // Also where nothing is cached: to take the lock is to close what the dead thread left open.
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true, true);
     return blocks;
@@ -210,6 +225,7 @@ export function createCache(
   }
 
   function takeOrphanLocked(c: SizeClass, block: Address): void {
+    open(c);
     if (stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) giveLocked(c, 0, true);
     const top = getTop(u32, slot, c);
     // point: orphan.entry
@@ -233,5 +249,16 @@ export function createCache(
     locks.release(classLock(c));
   }
 
-  return { reset, refill, flush, isOver, flushAll, leave, flushDead, takeOrphan, giveOrphans };
+  return {
+    reset,
+    open,
+    refill,
+    flush,
+    isOver,
+    flushAll,
+    leave,
+    flushDead,
+    takeOrphan,
+    giveOrphans,
+  };
 }

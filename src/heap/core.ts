@@ -19,7 +19,6 @@ import {
   homeOf,
   NOBODY,
   PAGE_LOCK,
-  parkTops,
   setThreadId,
   slotRecord,
 } from '../layout/index.js';
@@ -211,11 +210,9 @@ function openCore(
       news,
     );
   const shared = callsBehind(gates.shared);
-  // With its tops parked every free ends in a slow path.
-  parkTops(memory.u32, slot);
-  shared.rehearse();
   // point: attach.reset
   cache.reset();
+  shared.rehearse();
   setThreadId(memory.u32, slot, by.threadId);
   // Poisoned meanwhile, its tops may not be where poison would have them.
   throwIfPoisoned(memory);

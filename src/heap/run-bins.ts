@@ -100,7 +100,7 @@ export function createRunBins(memory: HeapMemory): RunBins {
     let best = NONE;
     let bestPages = Number.MAX_SAFE_INTEGER;
     let page = first;
-    for (let n = 0; page !== 0 && n < BEST_FIT_TRIES; n++) {
+    for (let n = 0; page !== 0 && bestPages !== pages && n < BEST_FIT_TRIES; n++) {
       const length = runPages(getRun(i32, recordOf(page)));
       if (length >= pages && length < bestPages) {
         best = page;

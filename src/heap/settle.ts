@@ -93,7 +93,7 @@ export function createSettling(
   }
 
   function isOnStack(c: SizeClass, block: Address): boolean {
-    const bottom = stackBottom(slot, c);
+    const bottom = stackBottom(u32, slot, c);
     return u32.subarray(bottom, bottom + stackedBlocks(u32, slot, c)).includes(block);
   }
 

@@ -36,6 +36,7 @@ import {
   getTransit,
   type HeapMemory,
   homeOf,
+  isParked,
   isSpanOf,
   NOBODY,
   nobodysPartial,
@@ -199,11 +200,12 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   }
 
   function collectStack(slot: WordIndex, stack: StackIndex, found: Set<number>): void {
-    const bottom = stackBottom(slot, stack);
+    const bottom = stackBottom(u32, slot, stack);
     const top = getTop(u32, slot, stack);
     if (getTransit(u32, slot, stack) !== 0) {
       problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
     }
+    if (isParked(u32, slot, stack)) return;
     if (!isBounded(bottom, top, bottom + getLimit(u32, slot, stack))) {
       problem('slot I1', slot * 4, `a stack of class ${c} is not between its zero and its fence`);
       return;

@@ -47,7 +47,8 @@ import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
 import { tableWords } from './record-table.js';
 import { registryBytes, THREADS_MAX } from './registry.js';
-import { SLOT_BYTES } from './slot.js';
+import { SLOT_BYTES, SLOT_WORDS } from './slot.js';
+import { depthsFor, STACK_BYTES_MIN, type StackDepths } from './stack-depths.js';
 import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
 
 /** The smallest heap that can be made. */
@@ -66,6 +67,8 @@ const CHUNK_SHARE_BYTES = 8 * KIB;
 
 /** Slots take at most this part of a heap whose thread count was not asked for. */
 const SLOTS_SHARE = 1 / 8;
+/** Cache stacks are as deep as fits into this part of the heap. */
+const CACHES_SHARE = 1 / 32;
 /** The stack store takes this part of a heap that has one, within these limits. */
 const STACKS_SHARE = 1 / 64;
 const STACKS_BYTES_MIN = 64 * KIB;
@@ -88,6 +91,9 @@ export interface Geometry {
   readonly classes: WordIndex;
   readonly baseline: WordIndex;
   readonly slots: WordIndex;
+  /** The stack region, and how deep the stacks in it are. */
+  readonly stacks: WordIndex;
+  readonly depths: StackDepths;
   /** Table of the context records, and how many contexts there can be; 0 = none. */
   readonly contexts: WordIndex;
   readonly contextCount: number;
@@ -119,7 +125,7 @@ export interface Geometry {
 
 /** How many slots a heap of this length gets when nobody says how many. */
 export function defaultThreads(bytes: number): number {
-  const fit = Math.floor((bytes * SLOTS_SHARE) / SLOT_BYTES);
+  const fit = Math.floor((bytes * SLOTS_SHARE) / (SLOT_BYTES + STACK_BYTES_MIN));
   return Math.max(1, Math.min(THREADS_DEFAULT, fit));
 }
 
@@ -200,6 +206,7 @@ export function computeGeometry(
   const placeIf = (there: boolean, length: number): WordIndex =>
     there ? place(length) : (0 as WordIndex);
   const { historyEvents, tracePath } = debug;
+  const depths = depthsFor((bytes * CACHES_SHARE) / threads);
   const stacks = stackStoreBytes(bytes, debug);
   const placed = {
     // These two stand where a heap of any kind has them.
@@ -211,6 +218,7 @@ export function computeGeometry(
     classes: place(CLASS_TABLE_BYTES),
     baseline: place(baselineBytes(threads)),
     slots: place(threads * SLOT_BYTES),
+    stacks: place(threads * depths.words * WORD_BYTES),
     contexts: place(contextBytes),
     chunks: place(chunkBytes),
     eventRings: placeIf(historyEvents > 0, threads * ringBytes(historyEvents)),
@@ -228,13 +236,14 @@ export function computeGeometry(
     const others = otherParts(threads, contextBytes + chunkBytes, debug, stacks);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${SLOT_BYTES} bytes` +
+      `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${SLOT_BYTES + depths.words * WORD_BYTES} bytes` +
         `${others} leave no room for data; use a larger heap, or less of these`,
     );
   }
   const firstPage = (dataStart / PAGE_BYTES) as PageIndex;
   return {
     ...placed,
+    depths,
     base,
     bytes,
     end,
@@ -260,6 +269,10 @@ export const isDataAddress = ({ dataStart, end }: Geometry, address: unknown): a
 
 /** A word that is 0 for ever: in the null page (I4). */
 export const nowhereWord = ({ base }: Geometry): WordIndex => (base / WORD_BYTES + 1) as WordIndex;
+
+/** Where a slot's part of the stack region begins. */
+export const stacksOfSlot = ({ slots, stacks, depths }: Geometry, slot: WordIndex): WordIndex =>
+  (stacks + ((slot - slots) / SLOT_WORDS) * depths.words) as WordIndex;
 
 /** The page that an address lies in. */
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;

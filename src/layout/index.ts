@@ -23,6 +23,7 @@ export * from './record-table.js';
 export * from './regions.js';
 export * from './registry.js';
 export * from './slot.js';
+export * from './stack-depths.js';
 export * from './stack-store.js';
 export * from './trace-buffer.js';
 export * from './vector-header.js';

@@ -33,6 +33,7 @@ const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   ['size classes', (g) => g.classes * WORD_BYTES],
   ['baseline', (g) => g.baseline * WORD_BYTES],
   ['thread slots', (g) => g.slots * WORD_BYTES],
+  ['cache stacks', (g) => g.stacks * WORD_BYTES],
   ['contexts', (g) => g.contexts * WORD_BYTES],
   ['chunks', (g) => g.chunks * WORD_BYTES],
   ['event rings', (g) => g.eventRings * WORD_BYTES],

@@ -19,7 +19,8 @@
  *     counters           Float64: see below
  *     [class] partial    index: first of the spans at home here that have a free block, by page; under
  *                        the class lock, by any thread (class-record.ts)
- *     stacks             each: a zero word, the entries, two fence words
+ *     [stack] bottom     where the stack begins: word index of its first entry (stack-depths.ts)
+ *     parked             a stack without room: a zero word, two fence words
  *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
  *     [class] sampledRequests  Float64: how many such calls; both only ever grow
  *
@@ -44,33 +45,24 @@
 
 import {
   type Address,
-  BATCH_BLOCKS,
+  AWAY,
   CLASS_ENTRIES,
-  LARGE,
   LINE_WORDS,
   roundUp,
-  SIZE_CLASS_COUNT,
   type SizeClass,
   type SlotIndex,
+  STACK_ENTRIES,
   type StackIndex,
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
+import { FENCE_WORDS, type StackDepths } from './stack-depths.js';
 
 /** Marks the end of a cache stack. No address: it is no multiple of 16. */
 export const FENCE = -1;
 /** What stands where a fence was: neither 0 nor FENCE, and no address. */
 const NO_ENTRY = 1;
 
-/** A class's home stack never holds more than this many times its batch. */
-const LIMIT_BATCHES = 2;
-/** Its away stack holds one batch, and no more than so many blocks: others may want them. */
-const AWAY_BLOCKS_MAX = 128;
-const FENCE_WORDS = 2;
-
-/** A class's away stack has the class's number plus this. */
-export const AWAY = CLASS_ENTRIES;
-const STACK_ENTRIES = 2 * CLASS_ENTRIES;
 export const awayStack = (c: SizeClass): StackIndex => (c + AWAY) as StackIndex;
 /** The class whose blocks a stack holds. */
 export const classOfStack = (stack: StackIndex): SizeClass =>
@@ -91,26 +83,11 @@ const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
 const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
-const STACKS = PARTIALS + CLASS_ENTRIES;
+const BOTTOMS = PARTIALS + CLASS_ENTRIES;
+/** Where a stack without entries begins: behind its zero word. */
+const PARKED = BOTTOMS + STACK_ENTRIES + 1;
 
-/** The most blocks that a stack holds. */
-export const STACK_LIMIT = new Uint32Array(STACK_ENTRIES);
-BATCH_BLOCKS.forEach((blocks, c) => {
-  STACK_LIMIT[c] = blocks * LIMIT_BATCHES;
-  STACK_LIMIT[c + AWAY] = Math.min(blocks, AWAY_BLOCKS_MAX);
-});
-
-const bottoms = new Uint32Array(STACK_ENTRIES);
-let next = STACKS;
-for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
-  const c = classOfStack(stack);
-  bottoms[stack] = next + 1;
-  const entries = c >= 1 && c <= SIZE_CLASS_COUNT ? STACK_LIMIT[stack] : 0;
-  next += 1 + entries + FENCE_WORDS;
-}
-
-// Behind the stacks: what the fast paths use stays together.
-const SAMPLED_BYTES = roundUp(next, LINE_WORDS);
+const SAMPLED_BYTES = roundUp(PARKED + FENCE_WORDS, LINE_WORDS);
 const SAMPLED_REQUESTS = SAMPLED_BYTES + CLASS_ENTRIES * 2;
 
 export const SLOT_WORDS = roundUp(SAMPLED_REQUESTS + CLASS_ENTRIES * 2, LINE_WORDS);
@@ -127,8 +104,9 @@ export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
 export const topsOf = (slot: WordIndex): WordIndex => (slot + TOPS) as WordIndex;
 /** Where the malloc counts stand, as an index of 8-byte words. */
 export const mallocsOf = (slot: WordIndex): number => (slot + MALLOCS) >>> 1;
-/** Word index of a stack's first entry. */
-export const stackBottom = (slot: WordIndex, stack: StackIndex): number => slot + bottoms[stack];
+/** Word index of a stack's first entry; 0 where no thread ever had the slot. */
+export const stackBottom = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
+  u32[slot + BOTTOMS + stack];
 
 export const getTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
   u32[slot + TOPS + stack];
@@ -138,7 +116,7 @@ export const setTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex, top
 
 /** How many blocks a stack holds; 0 too where its owner has not written its tops yet. */
 export const stackedBlocks = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  Math.max(0, getTop(u32, slot, stack) - stackBottom(slot, stack));
+  Math.max(0, getTop(u32, slot, stack) - stackBottom(u32, slot, stack));
 /** How many blocks of a class a slot has cached, on both stacks. */
 export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
   stackedBlocks(u32, slot, c) + stackedBlocks(u32, slot, awayStack(c));
@@ -176,7 +154,7 @@ export const moveFence = (
   stack: StackIndex,
   limit: number,
 ): void => {
-  const bottom = slot + bottoms[stack];
+  const bottom = stackBottom(u32, slot, stack);
   const old = u32[slot + LIMITS + stack];
   // point: fence.new
   u32[bottom + limit + 1] = FENCE;
@@ -274,49 +252,58 @@ export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): 
 export const usedSlotRecords = (u32: Uint32Array, slots: WordIndex, threads: number): WordIndex[] =>
   usedSlots(u32, slots, threads).map((slot) => slotRecord(slots, slot));
 
-/** Empties every stack of a slot and writes its zero words, fences and tops. Counters stay. */
+/**
+ * Says where a slot's stacks begin, and that none is open: malloc finds them empty, free full, and what
+ * a thread never uses is never touched. Counters stay.
+ * @param stacks where the slot's part of the stack region begins
+ */
 export function resetStacks(
   u32: Uint32Array,
   slot: WordIndex,
-  limitOf: (stack: StackIndex) => number,
+  stacks: WordIndex,
+  { offsets }: StackDepths,
 ): void {
+  parkTops(u32, slot);
   for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
-    const c = classOfStack(stack);
-    const bottom = slot + bottoms[stack];
-    const limit = c === 0 || c >= LARGE ? 0 : limitOf(stack);
-    u32[bottom - 1] = 0;
-    u32[bottom + limit] = FENCE;
-    u32[bottom + limit + 1] = FENCE;
-    u32[slot + LIMITS + stack] = limit;
+    u32[slot + BOTTOMS + stack] = stacks + offsets[stack];
+    u32[slot + LIMITS + stack] = 0;
     u32[slot + TRANSITS + stack] = 0;
-    u32[slot + TOPS + stack] = bottom;
   }
 }
 
-/**
- * Are some tops where parkTops puts them? So where a thread died while it attached, which has nothing
- * on its stacks.
- */
-export function hasParkedTops(u32: Uint32Array, slot: WordIndex): boolean {
-  const tops = u32.subarray(slot + TOPS + 1, slot + TOPS + STACK_ENTRIES);
-  return tops.includes(slot + bottoms[0]);
+/** Has the stack not been used yet? So too in a poisoned heap. */
+export const isParked = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): boolean =>
+  getTop(u32, slot, stack) === slot + PARKED;
+
+/** Opens a parked stack with room for `limit` blocks: its zero word, its fences, and then its top. */
+export function openStack(
+  u32: Uint32Array,
+  slot: WordIndex,
+  stack: StackIndex,
+  limit: number,
+): void {
+  const bottom = stackBottom(u32, slot, stack);
+  u32[bottom - 1] = 0;
+  u32[bottom + limit] = FENCE;
+  u32[bottom + limit + 1] = FENCE;
+  u32[slot + LIMITS + stack] = limit;
+  u32[slot + TOPS + stack] = bottom;
 }
 
 /**
- * Points every top at class 0's stack, which is empty and full at once: whatever the owner tries
- * next ends in a slow path. For a poisoned heap; the owner's last store may come over it.
+ * Points every top at the parked stack: whatever the owner tries next ends in a slow path. For a poisoned
+ * heap, where the owner's last store may come over it; and for stacks that are not open yet.
  * @returns false where all of them were there already
  */
 export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
-  const parked = slot + bottoms[0];
   let moved = false;
   // Somebody who came here in the middle of a push may have written over them.
-  u32[parked - 1] = 0;
-  u32[parked] = FENCE;
-  u32[parked + 1] = FENCE;
-  for (let stack = 0; stack < STACK_ENTRIES; stack++) {
-    moved ||= u32[slot + TOPS + stack] !== parked;
-    u32[slot + TOPS + stack] = parked;
+  u32[slot + PARKED - 1] = 0;
+  u32[slot + PARKED] = FENCE;
+  u32[slot + PARKED + 1] = FENCE;
+  for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
+    moved ||= u32[slot + TOPS + stack] !== slot + PARKED;
+    u32[slot + TOPS + stack] = slot + PARKED;
   }
   return moved;
 }

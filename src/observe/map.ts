@@ -187,7 +187,7 @@ function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
   for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       for (const stack of stacksOf(c))
-        countStack(stackBottom(slot, stack), stackedBlocks(u32, slot, stack));
+        countStack(stackBottom(u32, slot, stack), stackedBlocks(u32, slot, stack));
     }
   }
   return cached;

@@ -69,7 +69,7 @@ export function makeScene(heap = makeHeap()): Scene {
   heap.malloc_ts(200_000);
 
   const slot = layout.slotRecord(geometry.slots, 0);
-  const bottom = layout.stackBottom(slot, c);
+  const bottom = layout.stackBottom(u32, slot, c);
   const list = layout.partialOf(slot, c);
   const partial: PageIndex[] = [];
   for (

@@ -200,7 +200,7 @@ test('free: throws ThreadSafetyError with two threads attached, and the block st
   const large = heap.malloc(200_000);
   heap.u8.fill(9, large, large + 200_000);
   // More blocks than a cache holds: at some point a free needs the spans.
-  const small = Array.from({ length: 2000 }, () => heap.malloc(64));
+  const small = Array.from({ length: 10_000 }, () => heap.malloc(64));
   for (const address of small) heap.u32[address >>> 2] = address;
   const visitor = await invite(heap, false);
   t.throws(() => heap.free(large), unsafe);
@@ -222,7 +222,7 @@ test('free: throws ThreadSafetyError with two threads attached, and the block st
   t.is(heap.usableSize(refused as Address), 64);
   t.throws(() => heap.free(refused as Address), unsafe);
   t.true(small.slice(freed).every((address) => heap.u32[address >>> 2] === address));
-  t.is(heap.stats().sizeClasses[3]?.blocksInUse, 2000 - freed);
+  t.is(heap.stats().sizeClasses[3]?.blocksInUse, 10_000 - freed);
   assertIdentity(t, heap.stats());
   for (const address of small.slice(freed)) heap.free_ts(address);
   heap.free_ts(large);

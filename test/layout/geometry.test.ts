@@ -27,6 +27,7 @@ import {
   RUN_PAGES_MAX,
   registryBytes,
   SLOT_BYTES,
+  STACK_BYTES_MIN,
   THREADS_MAX,
   tableWords,
   viewMemory,
@@ -57,6 +58,7 @@ function regionsOf(g: Geometry): Region[] {
     at('classes', g.classes * 4, CLASS_TABLE_BYTES),
     at('baseline', g.baseline * 4, baselineBytes(g.threads)),
     at('slots', g.slots * 4, g.threads * SLOT_BYTES),
+    at('stacks', g.stacks * 4, g.threads * g.depths.words * 4),
     at('contexts', g.contexts * 4, tableWords(g.contextCount, CONTEXT_RECORD_WORDS) * 4),
     at('chunks', g.chunks * 4, tableWords(g.chunkCount, CHUNK_RECORD_WORDS) * 4),
     at('page table', record(g.firstPage), records * PAGE_RECORD_BYTES),
@@ -136,7 +138,7 @@ test('computeGeometry: a matrix of bases, lengths and thread counts, without ove
   let maps = 0;
   for (const bytes of LENGTHS) {
     for (const base of BASES.filter((start) => start + bytes <= 4 * GIB)) {
-      for (const threads of THREADS.filter((n) => n * SLOT_BYTES < bytes / 2)) {
+      for (const threads of THREADS.filter((n) => n * (SLOT_BYTES + STACK_BYTES_MIN) < bytes / 2)) {
         faults.push(...findFaults(computeGeometry(base, bytes, threads)));
         maps++;
       }
@@ -197,7 +199,10 @@ test('defaultThreads: 64, fewer where slots would take more than an eighth, neve
   for (let bytes = HEAP_BYTES_MIN; bytes <= 64 * MIB; bytes += 64 * KIB) {
     const threads = defaultThreads(bytes);
     t.true(threads >= 1 && threads <= 64);
-    t.true(threads === 1 || threads * SLOT_BYTES <= bytes / 8, `${bytes} bytes`);
+    t.true(
+      threads === 1 || threads * (SLOT_BYTES + STACK_BYTES_MIN) <= bytes / 8,
+      `${bytes} bytes`,
+    );
   }
 });
 

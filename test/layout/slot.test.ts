@@ -5,6 +5,7 @@
 
 import test from 'ava';
 import {
+  BLOCK_BYTES,
   CLASS_ENTRIES,
   LARGE,
   SIZE_CLASS_COUNT,
@@ -19,8 +20,14 @@ const FENCE_WORD = 0xffffffff;
 const classes = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) => (i + 1) as SizeClass);
 const stacks = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as StackIndex);
 
+/** The slot's stacks stand right behind it. */
+const STACKS = (AT + layout.SLOT_WORDS) as WordIndex;
+const depths = layout.depthsFor(0);
+const limits = depths.limits;
+
 function makeSlot() {
-  const buffer = new SharedArrayBuffer(AT * 4 + 2 * layout.SLOT_BYTES);
+  const words = STACKS + depths.words + 64;
+  const buffer = new SharedArrayBuffer(words * 4);
   return {
     u32: new Uint32Array(buffer),
     i32: new Int32Array(buffer),
@@ -28,23 +35,39 @@ function makeSlot() {
   };
 }
 
-test('stackBottom: all stacks are disjoint and inside the slot', (t) => {
-  let free = layout.topsOf(AT) as number;
-  for (const stack of stacks) {
-    const bottom = layout.stackBottom(AT, stack);
-    const limit = layout.STACK_LIMIT[stack];
-    t.true(bottom - 1 >= free, `stack ${stack} begins in the one before`);
-    free = bottom + limit + 2;
+test('depthsFor: the deepest that fit; stacks are disjoint, in their part, and never without room', (t) => {
+  let last = Number.POSITIVE_INFINITY;
+  for (let bytes = 1024 * 1024; bytes >= 1024; bytes /= 2) {
+    const { limits, offsets, words } = layout.depthsFor(bytes);
+    t.true(words * 4 <= bytes || words * 4 === layout.STACK_BYTES_MIN, `${bytes}: ${words}`);
+    t.true(words <= last);
+    last = words;
+    let free = 0;
+    for (const c of classes) {
+      for (const stack of layout.stacksOf(c)) {
+        t.true(offsets[stack] - 1 >= free, `stack ${stack} begins in the one before`);
+        t.true(limits[stack] >= (stack === c ? 2 : 1));
+        t.true(limits[stack] <= 2 || limits[stack] * BLOCK_BYTES[c] <= 512 * 1024);
+        free = offsets[stack] + limits[stack] + 2;
+      }
+    }
+    t.true(free <= words);
+    t.is(limits[0] + limits[LARGE] + limits[layout.awayStack(LARGE)], 0);
   }
-  t.true(free <= AT + layout.SLOT_WORDS);
+  t.is(layout.depthsFor(1024 * 1024).limits[1], 4096);
+  t.is(layout.depthsFor(0).limits[1], 128);
+});
+
+test('slotRecord: slots follow each other on cache lines', (t) => {
   t.is(layout.slotRecord(AT, 3) - layout.slotRecord(AT, 2), layout.SLOT_WORDS);
   t.is(layout.SLOT_BYTES % 64, 0);
 });
 
 test('slot: tops, transits, held, counts, counters, samples and thread keep apart', (t) => {
   const { u32, f64 } = makeSlot();
-  const limitOf = (c: StackIndex) => Math.min(layout.STACK_LIMIT[c], 2 + (c % 7));
-  layout.resetStacks(u32, AT, limitOf);
+  const limitOf = (c: StackIndex) => Math.min(limits[c], 2 + (c % 7));
+  layout.resetStacks(u32, AT, STACKS, depths);
+  for (const c of classes) layout.openStack(u32, AT, c, limitOf(c));
   layout.setThreadId(u32, AT, 41);
   for (const c of classes) {
     layout.setTop(u32, AT, c, 10_000 + c);
@@ -69,15 +92,15 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
     t.is(layout.getLimit(u32, AT, c), limitOf(c));
     t.is(layout.getSampledBytes(f64, AT, c), 2 ** 30 + c + 1);
     t.is(layout.getSampledRequests(f64, AT, c), 2);
-    t.is(u32[layout.stackBottom(AT, c) - 1], 0);
-    t.is(u32[layout.stackBottom(AT, c) + limitOf(c)], FENCE_WORD);
+    t.is(u32[layout.stackBottom(u32, AT, c) - 1], 0);
+    t.is(u32[layout.stackBottom(u32, AT, c) + limitOf(c)], FENCE_WORD);
   }
   for (let n = 0; n < layout.SLOT_COUNTERS; n++) {
     t.is(layout.getSlotCounter(f64, AT, n), 2 ** 41 + n);
   }
   t.is(layout.getThreadId(u32, AT), 41);
   t.true(u32.subarray(0, AT).every((word) => word === 0));
-  t.true(u32.subarray(AT + layout.SLOT_WORDS).every((word) => word === 0));
+  t.true(u32.subarray(STACKS + depths.words).every((word) => word === 0));
 });
 
 test('getThreadId: -1 where no thread ever had the slot', (t) => {
@@ -87,42 +110,49 @@ test('getThreadId: -1 where no thread ever had the slot', (t) => {
   t.is(layout.getThreadId(u32, AT), 0);
 });
 
-test('resetStacks: empties dirty stacks; tags 0 and LARGE point at a fence over a zero', (t) => {
+test('resetStacks: no stack is open: malloc finds it empty, free full, and nothing is touched', (t) => {
   const { u32, f64 } = makeSlot();
   f64[layout.mallocsOf(AT) + 1] = 5;
-  for (const stack of stacks) {
-    const bottom = layout.stackBottom(AT, stack);
-    const limit = layout.STACK_LIMIT[stack];
-    u32.fill(0xffffffff, bottom - 1, bottom + limit + 2);
-    layout.setTransit(u32, AT, stack, 3);
-  }
-  layout.resetStacks(u32, AT, (stack) => layout.STACK_LIMIT[stack]);
+  u32.fill(7, STACKS, STACKS + depths.words);
+  for (const stack of stacks) layout.setTransit(u32, AT, stack, 3);
+  layout.resetStacks(u32, AT, STACKS, depths);
   for (const stack of stacks) {
     const top = layout.getTop(u32, AT, stack);
-    t.is(top, layout.stackBottom(AT, stack), `stack ${stack}`);
     t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
+    t.is(u32[top], FENCE_WORD, `stack ${stack}: full is seen`);
+    t.true(layout.isParked(u32, AT, stack));
+    t.is(layout.stackedBlocks(u32, AT, stack), 0);
     t.is(layout.getTransit(u32, AT, stack), 0);
-    if (layout.STACK_LIMIT[stack] > 0) {
-      t.is(u32[top + layout.STACK_LIMIT[stack]], FENCE_WORD, `stack ${stack}: full is seen`);
-      t.is(u32[top + layout.STACK_LIMIT[stack] + 1], FENCE_WORD, `stack ${stack}: over the fence`);
-    } else {
-      t.is(u32[top], FENCE_WORD, `stack ${stack}: a free ends in the slow path`);
-    }
   }
-  t.is(layout.getTop(u32, AT, LARGE), layout.stackBottom(AT, LARGE));
+  t.true(u32.subarray(STACKS, STACKS + depths.words).every((word) => word === 7));
   t.is(f64[layout.mallocsOf(AT) + 1], 5, 'counters stay');
+});
+
+test('openStack: a stack of any length is empty, and full at its limit', (t) => {
+  const { u32 } = makeSlot();
+  layout.resetStacks(u32, AT, STACKS, depths);
+  for (const stack of classes.flatMap((c) => layout.stacksOf(c))) {
+    layout.openStack(u32, AT, stack, limits[stack]);
+    const top = layout.getTop(u32, AT, stack);
+    t.false(layout.isParked(u32, AT, stack));
+    t.is(top, layout.stackBottom(u32, AT, stack));
+    t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
+    t.is(u32[top + limits[stack]], FENCE_WORD, `stack ${stack}: full is seen`);
+    t.is(u32[top + limits[stack] + 1], FENCE_WORD, `stack ${stack}: over the fence`);
+  }
 });
 
 test('moveFence: from any limit to any other: two fences, no other, no zero, entries kept', (t) => {
   const faults: string[] = [];
   for (const c of classes) {
     const { u32 } = makeSlot();
-    const bottom = layout.stackBottom(AT, c);
-    const most = layout.STACK_LIMIT[c];
+    const bottom = STACKS + depths.offsets[c];
+    const most = limits[c];
     const end = bottom + most + 2;
     for (let from = 1; from <= most; from++) {
       for (let to = 1; to <= most; to++) {
-        layout.resetStacks(u32, AT, () => from);
+        layout.resetStacks(u32, AT, STACKS, depths);
+        layout.openStack(u32, AT, c, from);
         for (let word = bottom; word < end; word++) {
           if (word !== bottom + from && word !== bottom + from + 1) u32[word] = word << 4;
         }

@@ -71,7 +71,7 @@ test('map: a new heap is metadata and untouched reserve', (t) => {
         'size classes',
         'baseline',
       ],
-      ...['thread slots', 'contexts', 'chunks', 'page table', 'page homes', 'tags'],
+      ...['thread slots', 'cache stacks', 'contexts', 'chunks', 'page table', 'page homes', 'tags'],
     ],
   );
   t.deepEqual(structuredClone(map), map, 'plain data');

@@ -208,7 +208,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
   async full() {
     const heap = makeHeap();
     const word = await deadWord(heap);
-    const blocks = Array.from({ length: 400 }, () => heap.malloc_ts(BYTES));
+    const blocks = Array.from({ length: 5000 }, () => heap.malloc_ts(BYTES));
     const lock = lockWordOf(heap, layout.classLock(classOf(BYTES)));
     heap.i32[lock] = word;
     const attempts: (Attempt & { live: boolean })[] = [];

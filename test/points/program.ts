@@ -23,9 +23,6 @@ export const TINY = 2000;
 /** A page is 8 KiB: large blocks have 9 pages and more, direct ones 16 and more. */
 export const PAGES = (pages: number): number => pages * 8192;
 
-/** After 13 allocations from an empty stack, so many frees fill it to its fence. */
-export const FREES_TO_THE_FENCE = 8;
-
 /** Of all heaps here. */
 export const HEAP_ID = '0123456789abcdef';
 

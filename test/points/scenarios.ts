@@ -6,13 +6,13 @@
  */
 
 import type { Address } from 'shmalloc';
-import { PAGE_BYTES } from '../../src/base/index.js';
+import { classOf, PAGE_BYTES } from '../../src/base/index.js';
+import { getLimit, slotRecord, stackedBlocks } from '../../src/layout/index.js';
 import { CONTEXT_SCENARIOS } from './context-scenarios.js';
 import {
   ALL_HELD_BACK,
   type Blocks,
   type Corpse,
-  FREES_TO_THE_FENCE,
   GUARDED,
   HELD_BACK,
   PAGES,
@@ -29,6 +29,15 @@ function neighbours(program: Program, blocks: Blocks, below: boolean, above: boo
   blocks.a = b;
   if (below) program.free(a);
   if (above) program.free(c);
+}
+
+/** Frees blocks of one class until their stack is full. */
+function fillStack(program: Program, blocks: Address[]): void {
+  const { memory, slotIndex } = program.core;
+  const slot = slotRecord(memory.geometry.slots, slotIndex);
+  const c = classOf(program.calls.usableSize(blocks[0]));
+  const isFull = () => stackedBlocks(memory.u32, slot, c) === getLimit(memory.u32, slot, c);
+  while (!isFull()) program.free(blocks.pop() as Address);
 }
 
 const flushWithCorpse = {
@@ -353,7 +362,7 @@ export const SCENARIOS: readonly Scenario[] = [
     prepare(p, blocks) {
       const list = p.many(13, SMALL);
       blocks.a = list.pop() as Address;
-      p.freeAll(list.slice(0, FREES_TO_THE_FENCE));
+      fillStack(p, list);
     },
     act: (p, { a }) => void p.realloc(a, TINY),
     hits: ['flush.transit', 'refill.transit'],

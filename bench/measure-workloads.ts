@@ -65,8 +65,11 @@ function measure(setting: Setting): Section[] {
     notes,
   };
   const labels = nodes.map(({ label }) => label);
+  const apart = native.filter(({ group }) => group === 'workloads-apart');
+  const together = native.filter(({ group }) => group === 'workloads');
   return [
-    timeSection(native, table),
+    together.length === 0 ? null : timeSection(together, table),
+    apart.length === 0 ? null : timeSection(apart, apartTable(table)),
     memorySection(native, {
       ...table,
       title: 'workloads, memory: footprint to peak live bytes',
@@ -80,6 +83,14 @@ function measure(setting: Setting): Section[] {
     versionsSection(native, 'workloads', 'workload', labels),
     inJavaScript.length === 0 ? null : inJavaScriptSection(inJavaScript, smoke),
   ].filter((section) => section !== null);
+}
+
+/** Of workloads whose time is not to be compared. */
+function apartTable({ plot: _, mean: __, ...table }: TimeTable): TimeTable {
+  const reasons = WORKLOADS.flatMap(({ name, apart }) =>
+    apart === undefined ? [] : `${name}: ${apart}.`,
+  );
+  return { ...table, title: 'workloads apart, ns an operation', notes: reasons };
 }
 
 /** How many threads it runs on. */
@@ -112,7 +123,7 @@ function measureNative(workload: Workload, threads: number, setting: Setting): T
     { allocator: 'counted', ns: [], results: [counted] },
   ]);
   return measured.map(({ results: _, ...one }) => ({
-    group: 'workloads',
+    group: workload.apart === undefined ? 'workloads' : 'workloads-apart',
     name,
     threads,
     ...one,

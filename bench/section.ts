@@ -46,6 +46,7 @@ export type Group =
   | 'traces-short'
   | 'traces-rate'
   | 'workloads'
+  | 'workloads-apart'
   | 'workloads-js';
 
 /** Other numbers that targets ask for, by name. */

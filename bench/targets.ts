@@ -142,7 +142,10 @@ function isWhole(
 ): boolean {
   const there = timings.of([allocator]).names;
   if (group === 'traces') return ALL_TRACES in figures && there.length > 0;
-  return WORKLOADS.every(({ name, threads }) => threads === 'one' || there.includes(name));
+  const counted = WORKLOADS.filter(
+    ({ threads, apart }) => threads === 'many' && apart === undefined,
+  );
+  return counted.every(({ name }) => there.includes(name));
 }
 
 // ---- the table
@@ -242,6 +245,7 @@ export function evidenceOf(sections: readonly Section[]): Evidence {
       'traces-short': of('traces-short'),
       'traces-rate': of('traces-rate'),
       workloads: of('workloads'),
+      'workloads-apart': of('workloads-apart'),
       'workloads-js': of('workloads-js'),
     },
     figures: mergeFigures(sections),

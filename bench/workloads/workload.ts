@@ -68,6 +68,8 @@ export interface Workload {
    * Then it is held against the twin's.
    */
   readonly deterministic: boolean;
+  /** Why its time is not to be held against the twin's; it counts for no mean then. */
+  readonly apart?: string;
   /** Whole numbers, which the C twin takes in the same order. A full run takes about half a second. */
   parameters(size: Size, threads: number): readonly number[];
   /**

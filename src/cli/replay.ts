@@ -48,6 +48,9 @@ live bytes in the heap is drawn. A full heap is drawn as it was then. Times excl
 Exit code: 0 done, 1 a block was corrupted, the heap was full or --check found it broken, 2 a wrong
 option, trace file or file to write.`;
 
+/** One slot of the heap is the main thread's. */
+const THREADS_MAX = 254;
+
 const SHIPPED = new URL('../../../bench/traces/', import.meta.url);
 const WORKER = new URL('../../workers/replay-worker.js', import.meta.url);
 
@@ -141,7 +144,7 @@ function readOptions(args: readonly string[]): Options | null {
   }
   return {
     traces: (positionals.length > 0 ? positionals : shippedTraces()).map(readTrace),
-    threads: wholeNumber('threads', values.threads, 1, 255),
+    threads: wholeNumber('threads', values.threads, 1, THREADS_MAX),
     repeat: wholeNumber('repeat', values.repeat, 1),
     verify: values.verify,
     check: values.check,

@@ -306,7 +306,7 @@ for (const [args, says] of [
   [['--heap', 'banana'], /size.*'banana'/],
   [['--heap', '1KiB'], /size.*'1KiB'/],
   [['--heap', '8GiB'], /size.*'8GiB'/],
-  [['--heap', '2MiB', '--threads', '255'], /no room/],
+  [['--heap', '2MiB', '--threads', '254'], /no room/],
   [['--corrupt', '5'], /--corrupt.*--verify/],
   [['--verify', '--corrupt', 'x'], /--corrupt.*'x'/],
   [['--verify', '--corrupt=-1'], /--corrupt.*'-1'/],

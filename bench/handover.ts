@@ -14,6 +14,7 @@
 import type { TripResult } from './handover-run.js';
 import { WAYS, type WayName } from './handover-ways.js';
 import { runNode } from './native.js';
+import { median } from './statistics.js';
 
 const RUN = new URL('./handover-run.js', import.meta.url);
 const TRIPS = 9;
@@ -49,8 +50,4 @@ export function measureHandOver({ rounds, records }: HandOverOptions): HandOver 
   }
   if (checksums.size > 1) throw new Error(`not all ways read the same: ${[...checksums]}`);
   return { records, milliseconds };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >>> 1] ?? Number.NaN;
 }

@@ -181,8 +181,3 @@ function eachOf<Value>(
 ): Record<string, Value> {
   return Object.fromEntries(names.map((name) => [name, find(name)]));
 }
-
-/** The geometric mean of ratios. */
-export function geometricMean(ratios: readonly number[]): number {
-  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-}

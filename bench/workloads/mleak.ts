@@ -38,7 +38,7 @@ export const mleak: Workload = {
   deterministic: true,
   apart: 'the twin starts a thread for each life, ours takes turns of the same workers',
   /** Rounds of ten lives; the threads share them. */
-  parameters: (size) => (size === 'smoke' ? [200] : [5000]),
+  parameters: (size) => (size === 'smoke' ? [200] : [1000]),
   create,
 };
 

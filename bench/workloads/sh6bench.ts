@@ -29,7 +29,7 @@ export const sh6bench: Workload = {
   parameters: (size, threads) =>
     size === 'smoke'
       ? [Math.ceil(1000 / threads), Math.ceil(20 / threads)]
-      : [Math.ceil(10_000 / threads), Math.ceil(1600 / threads)],
+      : [Math.ceil(10_000 / threads), Math.ceil(900 / threads)],
   create,
 };
 

@@ -22,8 +22,8 @@
  * called again and again: a loop of millions would run code that was compiled while it ran.
  */
 
-import { MemPool } from '@thi.ng/malloc';
 import { type Address, SharedHeap } from 'shmalloc';
+import { type AllocatorName, allocatorOf, share } from './allocators.js';
 import { timeBodies, type Work } from './bodies.js';
 
 const HEAP_BYTES = 64 * 2 ** 20;
@@ -41,48 +41,13 @@ interface Calls {
   readonly free: (address: number) => void;
 }
 
-function ours({ malloc_ts, free_ts }: SharedHeap): Calls {
-  return { malloc: malloc_ts, free: free_ts as (address: number) => void };
-}
+const on = (name: AllocatorName, heap: SharedHeap): Calls =>
+  allocatorOf(share(name, HEAP_BYTES), heap);
 
 function unsafe(heap: SharedHeap): Calls {
   return {
     malloc: (bytes) => heap.malloc(bytes),
     free: (address) => heap.free(address as Address),
-  };
-}
-
-/** In shared memory as well, though one thread only may call it. */
-function thing(): Calls {
-  const pool = new MemPool({ buf: new SharedArrayBuffer(HEAP_BYTES) as unknown as ArrayBuffer });
-  return {
-    malloc: (bytes) => pool.malloc(bytes),
-    free: (address) => {
-      pool.free(address);
-    },
-  };
-}
-
-function locked({ malloc, free }: Calls): Calls {
-  const word = new Int32Array(new SharedArrayBuffer(4));
-  const lock = () => {
-    while (Atomics.compareExchange(word, 0, 0, 1) !== 0) Atomics.wait(word, 0, 1, 1);
-  };
-  const unlock = () => {
-    Atomics.store(word, 0, 0);
-  };
-  return {
-    malloc(bytes) {
-      lock();
-      const address = malloc(bytes);
-      unlock();
-      return address;
-    },
-    free(address) {
-      lock();
-      free(address);
-      unlock();
-    },
   };
 }
 
@@ -155,13 +120,13 @@ function realloc({ malloc_ts, realloc_ts, free_ts }: SharedHeap, size: number): 
 }
 
 const SCENARIOS: Record<string, Scenario> = {
-  pair: (heap, size) => pair(ours(heap), size),
-  replace: (heap) => replace(ours(heap)),
+  pair: (heap, size) => pair(on('shmalloc', heap), size),
+  replace: (heap) => replace(on('shmalloc', heap)),
   'pair-unsafe': (heap, size) => pair(unsafe(heap), size),
   'replace-unsafe': (heap) => replace(unsafe(heap)),
-  'pair-thi.ng': (_, size) => pair(thing(), size),
-  'replace-thi.ng': () => replace(thing(), ROUNDS_SLOW),
-  'pair-locked': (heap, size) => pair(locked(ours(heap)), size),
+  'pair-thi.ng': (heap, size) => pair(on('thi.ng', heap), size),
+  'replace-thi.ng': (heap) => replace(on('thi.ng', heap), ROUNDS_SLOW),
+  'pair-locked': (heap, size) => pair(on('locked', heap), size),
   calloc,
   realloc,
 };

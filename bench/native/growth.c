@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "measure.h"
 
 enum { BODY_ROUNDS = 4096, PASSES = 10, WINDOW = 512, RUN_BYTES = 256 * 1024 };
 enum { PAGE_BYTES = 8192, LONG_EVERY = 50, LONG_PAGES_MIN = 2, LONG_LENGTHS = 60, LONG_STEP = 37 };
@@ -22,12 +23,6 @@ static uint32_t live;
 static void **slots;
 static uint32_t state = 0x9e3779b9u;
 static uint32_t first = 0;
-
-static double now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static uint32_t xorshift(uint32_t *x) {
   *x ^= *x << 13;

@@ -5,10 +5,10 @@
 // and the twin's.
 
 #include "harness.h"
+#include "measure.h"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SPINS = 2000, WAIT_LIMIT_NS = 5000000 };
@@ -53,24 +53,6 @@ void announce(atomic_int *word, int value) {
 void arrive(atomic_int *word, int threads, int turn) {
   if (atomic_fetch_add(word, 1) + 1 == threads * turn) wake_all(word);
   else wait_for(word, threads * turn);
-}
-
-static double now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-// A line of /proc/self/status, in KiB: VmHWM is the most that was ever resident, VmRSS what is now.
-static long status_kib(const char *name) {
-  long kib = 0;
-  char line[256], format[32];
-  snprintf(format, sizeof format, "%s: %%ld", name);
-  FILE *status = fopen("/proc/self/status", "r");
-  if (status == NULL) return 0;
-  while (fgets(line, sizeof line, status) && sscanf(line, format, &kib) != 1) continue;
-  fclose(status);
-  return kib;
 }
 
 static void *start(void *argument) {

@@ -15,19 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "measure.h"
 
 enum { ROUNDS = 2000, SLOTS = 4096, BODIES_MAX = 1 << 18 };
 
 static size_t size;
 static void *slots[SLOTS];
 static uint32_t state = 0x9e3779b9u;
-
-static double now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static uint32_t xorshift(void) {
   state ^= state << 13;

@@ -28,8 +28,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 enum { MALLOC = 1, FREE = 2, CALLOC = 3, REALLOC = 4, THREADS_MAX = 256 };
 
@@ -53,12 +54,6 @@ static uint32_t count, slots;
 // 0: once, and fill.
 static int repeat;
 static pthread_barrier_t start;
-
-static double now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 // `fill` is a constant where it is called, so that the timed loop knows nothing of it.
 static inline __attribute__((always_inline)) void replay(void **blocks, int fill) {
@@ -111,18 +106,6 @@ static void *work(void *argument) {
   self->best_ns = best;
   self->operations_per_ns = counted == 0 ? 0 : (double)count * counted / sum;
   return NULL;
-}
-
-// A line of /proc/self/status, in KiB: VmHWM is the most that was ever resident, VmRSS what is now.
-static long status_kib(const char *name) {
-  long kib = 0;
-  char line[256], format[32];
-  snprintf(format, sizeof format, "%s: %%ld", name);
-  FILE *status = fopen("/proc/self/status", "r");
-  if (status == NULL) return 0;
-  while (fgets(line, sizeof line, status) && sscanf(line, format, &kib) != 1) continue;
-  fclose(status);
-  return kib;
 }
 
 // The trace's header, its operations behind it; NULL when the file is none.

@@ -107,8 +107,8 @@ export interface Calls {
 /** The calls of a thread just attaching. */
 export interface FreshCalls extends Calls {
   /**
-   * Takes free's slow exits once, so that engines know them when they compile it: else its code, and all
-   * code that has it inlined, is thrown away at the first flush. While no stack is open.
+   * Takes free's slow exit, so that engines know it when they compile free: else its code, and all code
+   * that has it inlined, is thrown away at the first flush. While no stack is open.
    */
   rehearse(): void;
 }

@@ -65,7 +65,10 @@ export interface Cache {
   open(stack: StackIndex): void;
   /** Fills an empty stack from the spans; false when the heap has no block to give. */
   refill(c: SizeClass): boolean;
-  /** Gives a full stack back, of a home stack the newest half: the entry over the fence included. */
+  /**
+   * Gives a full stack back, of a home stack the newest half: the entry over the fence included. One that
+   * is not open yet is opened.
+   */
   flush(stack: StackIndex): void;
   /** Is there an entry over the fence? So after a flush that failed. */
   isOver(stack: StackIndex): boolean;

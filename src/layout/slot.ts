@@ -34,8 +34,9 @@
  *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
  * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
  * I3  A transit is open only under the class lock, and on one of the class's stacks.
- * I4  Tags 0, LARGE and those of owned blocks have tops that point at a fence: a bad free and a
- *     large free need no test of their own.
+ * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked stack, whose only word
+ *     is a fence: a bad free and a large free need no test of their own. So have stacks that were not
+ *     used yet, until cache.ts opens them: theirs is the last store of that.
  * I5  A cached block has no tag (for a moment of a malloc or a free it has).
  * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
  *     than what is cached. Blocks in use, held less cached, were all counted by mallocs.

@@ -276,7 +276,7 @@ export function createCalls(
   /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
   function fill(c: SizeClass): boolean {
     if (newest(c) !== 0 || cache.refill(c)) return true;
-    if (cache.flushAll() > 0 && cache.refill(c)) return true;
+    if (cache.flushAll() && cache.refill(c)) return true;
     // What dead threads had, whether this thread gives it back or another does so just now.
     recover();
     return cache.refill(c);
@@ -309,11 +309,12 @@ export function createCalls(
     gate.enter();
     try {
       address = reserve(bytes, alignPages, false);
+      // In here, where an end of the stack gives the run back.
+      if (address !== 0) samples.large(bytes);
     } catch (error) {
       throw gate.abandon(error);
     }
     gate.leave();
-    if (address !== 0) samples.large(bytes);
     return address;
   }
 
@@ -323,7 +324,7 @@ export function createCalls(
     // Refused here, so that no larger number ever gets near a run word.
     if (!(pages <= dataPages)) return NULL;
     let address = large.reserve(pages, alignPages, growing);
-    if (address === 0 && cache.flushAll() > 0) address = large.reserve(pages, alignPages, growing);
+    if (address === 0 && cache.flushAll()) address = large.reserve(pages, alignPages, growing);
     if (address !== 0) return address;
     recover();
     return large.reserve(pages, alignPages, growing);
@@ -472,7 +473,6 @@ export function createCalls(
     }
     gate.leave();
     if (target === 0) return refuse(size);
-    samples.large(size);
     if (target !== address) large.commit(target);
     news.tell();
     return target;
@@ -480,9 +480,12 @@ export function createCalls(
 
   /** The same block resized, or another one that is reserved, with the old one freed; 0 = full. */
   function relocate(address: Address, c: SizeClass, size: number): Address {
-    if (c === LARGE_TAG && large.resize(address, pagesOf(size))) return address;
-    const target = reserve(size, 1, true);
+    const stays = c === LARGE_TAG && large.resize(address, pagesOf(size));
+    const target = stays ? address : reserve(size, 1, true);
     if (target === 0) return NULL;
+    // While the old block is whole: should the stack end in there, it stays.
+    samples.large(size);
+    if (stays) return address;
     copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
     give(address, c);
     return target;
@@ -495,6 +498,7 @@ export function createCalls(
     let filled: boolean;
     try {
       filled = fill(target);
+      if (filled && refilled) samples.small(target, size);
       if (filled && c === LARGE_TAG) {
         copyBytes(memory, uncommitted(target), address, size);
         large.free(address);
@@ -506,7 +510,6 @@ export function createCalls(
     }
     gate.leave();
     if (!filled) return refuse(size);
-    if (refilled) samples.small(target, size);
     const moved = c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
     news.tell();
     return moved;

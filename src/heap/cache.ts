@@ -46,6 +46,7 @@ import {
   resetStacks,
   setTop,
   setTransit,
+  sparesOf,
   stackBottom,
   stackedBlocks,
   stacksOf,
@@ -57,6 +58,8 @@ import type { Spans } from './spans.js';
 /** A stack starts with room for this many blocks or bytes, and doubles with every refill. */
 const START_BLOCKS = 32;
 const START_BYTES = 8 * 1024;
+/** A flush gives the lock back after so many blocks, some microseconds: others wait for it. */
+const PORTION_BLOCKS = 256;
 
 export interface Cache {
   /** Makes all stacks empty, and none open. At attach, before anything else. */
@@ -72,8 +75,8 @@ export interface Cache {
   flush(stack: StackIndex): void;
   /** Is there an entry over the fence? So after a flush that failed. */
   isOver(stack: StackIndex): boolean;
-  /** Gives everything back; how many blocks that was. */
-  flushAll(): number;
+  /** Gives everything back, and the spare spans of all threads; was there anything? */
+  flushAll(): boolean;
   /** The same, and the spans at home here are nobody's after. At detach. */
   leave(): number;
   /**
@@ -118,15 +121,22 @@ export function createCache(
   function refill(c: SizeClass): boolean {
     open(c);
     const limit = getLimit(u32, slot, c);
-    locks.acquire(classLock(c));
-    const count = spans.availableLocked(c, Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]));
-    if (count > 0) takeLocked(c, count);
-    locks.release(classLock(c));
-    if (count === 0) return false;
+    const wanted = Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]);
+    // What this thread keeps for other classes goes before the heap grows.
+    if (!take(c, wanted) && !(spans.giveSpares() && take(c, wanted))) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
     const most = depths.limits[c];
     if (limit < most) moveFence(u32, slot, c, Math.min(limit * 2, most));
     return true;
+  }
+
+  /** Moves free blocks from the spans to an empty stack; false when there are none. */
+  function take(c: SizeClass, wanted: number): boolean {
+    locks.acquire(classLock(c));
+    const count = spans.availableLocked(c, wanted);
+    if (count > 0) takeLocked(c, count);
+    locks.release(classLock(c));
+    return count > 0;
   }
 
   function takeLocked(c: SizeClass, count: number): void {
@@ -154,11 +164,16 @@ export function createCache(
     }
     const c = classOfStack(stack);
     const limit = getLimit(u32, slot, stack);
+    let stacked = stackedBlocks(u32, slot, stack);
     // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
-    const half = (Math.min(limit, stackedBlocks(u32, slot, stack)) + 1) >>> 1;
-    locks.acquire(classLock(c));
-    giveLocked(stack, stack < AWAY ? half : 0, false);
-    locks.release(classLock(c));
+    const half = (Math.min(limit, stacked) + 1) >>> 1;
+    const keep = stack < AWAY ? half : 0;
+    while (stacked > keep) {
+      stacked = Math.max(keep, stacked - PORTION_BLOCKS);
+      locks.acquire(classLock(c));
+      giveLocked(stack, stacked, false);
+      locks.release(classLock(c));
+    }
     addSlotCounter(f64, slot, FLUSHES, 1);
     moveFence(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
   }
@@ -186,13 +201,13 @@ export function createCache(
     spans.releaseEmptiesLocked(c);
   }
 
-  function flushAll(): number {
+  function flushAll(): boolean {
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
       if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, false);
     }
-    return blocks;
+    return spans.giveAllSpares() || blocks > 0;
   }
 
   function leave(): number {
@@ -200,8 +215,8 @@ export function createCache(
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
       // finds them there, and who finds the heap full.
-      const list = getPartial(i32, partialOf(slot, c));
-      if (list !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
+      const spans = getPartial(i32, partialOf(slot, c)) || getPartial(i32, sparesOf(slot, c));
+      if (spans !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
     }
     return blocks;
   }
@@ -222,7 +237,7 @@ export function createCache(
       if (cached > 0) giveLocked(stack, 0, dead);
       given += cached;
     }
-    if (leaving) spans.disownLocked(c, partialOf(slot, c));
+    if (leaving) spans.disownLocked(c, slot);
     locks.release(classLock(c));
     return given;
   }

@@ -185,9 +185,18 @@ function openCore(
 ): HeapCore {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
   const tools = createTools(memory, slotIndex, by, news);
-  const { me, locks, pageHeap, mend, recover } = tools;
+  const { me, locks, pageHeap, spans, mend, recover } = tools;
   const cache = tools.cacheOf(slot);
-  const large = createLargeBlocks(memory, slotIndex, slot, locks, pageHeap, mend, reserveIsZero);
+  const large = createLargeBlocks(
+    memory,
+    slotIndex,
+    slot,
+    locks,
+    pageHeap,
+    spans,
+    mend,
+    reserveIsZero,
+  );
   const sound: Looker = { acquire: locks.acquire, release: locks.release, broken: false };
   const diagnose = createDiagnose(memory, sound);
   const gates = createGates(memory, me, locks, mend, recover, news);

@@ -36,7 +36,8 @@ import {
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Mend } from './mend.js';
-import { DIRECT_PAGES_MIN, type PageHeap } from './page-heap.js';
+import { DIRECT_PAGES_MIN, type PageHeap, type Placement } from './page-heap.js';
+import type { Spans } from './spans.js';
 import { headOfLocked } from './walk.js';
 
 export interface LargeBlocks {
@@ -66,6 +67,7 @@ export function createLargeBlocks(
   slot: WordIndex,
   locks: Locks,
   pageHeap: PageHeap,
+  spans: Spans,
   mend: Mend,
   reserveIsZero: boolean,
 ): LargeBlocks {
@@ -74,8 +76,19 @@ export function createLargeBlocks(
 
   function reserve(pages: number, alignPages: number, growing: boolean): Address {
     const placement = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
+    const address = reserveRun(pages, alignPages, placement, !spans.hasSpares());
+    if (address !== 0 || !spans.giveSpares()) return address;
+    return reserveRun(pages, alignPages, placement, true);
+  }
+
+  function reserveRun(
+    pages: number,
+    alignPages: number,
+    placement: Placement,
+    grow: boolean,
+  ): Address {
     locks.acquire(PAGE_LOCK);
-    const run = pageHeap.takeRunLocked(pages, alignPages, placement);
+    const run = pageHeap.takeRunLocked(pages, alignPages, placement, grow);
     fresh = run.fresh && reserveIsZero;
     locks.release(PAGE_LOCK);
     return (run.page * PAGE_BYTES) as Address;

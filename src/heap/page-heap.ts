@@ -67,9 +67,10 @@ export interface TakenRun {
 
 export interface PageHeap {
   /**
-   * Reserves `pages` pages at a multiple of `alignPages`. The result is valid until the next call.
+   * Reserves `pages` pages at a multiple of `alignPages`, out of the reserve only if it may `grow`. The
+   * result is valid until the next call.
    */
-  takeRunLocked(pages: number, alignPages: number, placement: Placement): TakenRun;
+  takeRunLocked(pages: number, alignPages: number, placement: Placement, grow: boolean): TakenRun;
   /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
   giveRunLocked(page: PageIndex): void;
   /** Gives a LARGE run a new length where it stands; false when there is no room. */
@@ -88,14 +89,20 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   // ---- taking
 
-  function takeRunLocked(pages: number, alignPages: number, placement: Placement): TakenRun {
+  function takeRunLocked(
+    pages: number,
+    alignPages: number,
+    placement: Placement,
+    grow: boolean,
+  ): TakenRun {
     const direct = placement === 'top';
     // With this much room an aligned run fits wherever the free run begins.
     const room = pages + alignPages - 1;
     taken.fresh = false;
     let found = (placement === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
-    if (found === 0 && direct && takeFromTop(pages, alignPages)) return account(pages, true);
-    if (found === 0 && growLocked(room)) found = findLocked(room);
+    const fromReserve = found === 0 && grow;
+    if (fromReserve && direct && takeFromTop(pages, alignPages)) return account(pages, true);
+    if (fromReserve && growLocked(room)) found = findLocked(room);
     if (found === 0) found = searchLocked(pages, alignPages);
     if (found === 0) {
       taken.page = NONE;

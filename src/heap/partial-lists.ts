@@ -1,6 +1,6 @@
 /**
  * Partial lists: per size class, the spans that have a free block: a list for each thread, of the spans
- * that are at home with it, and one of nobody's.
+ * that are at home with it, one of its spares, and one of nobody's.
  *
  * Used by spans.ts and repair.ts. Every function needs the lock of its class (or solitude).
  *
@@ -28,16 +28,22 @@ import {
   setPrev,
   slotAt,
   slotRecord,
+  sparesOf,
 } from '../layout/index.js';
 
 export interface PartialLists {
   /** Head of the list of a home. */
   listOf(c: SizeClass, home: number): WordIndex;
+  /** Head of the list of a thread's spares. */
+  sparesAt(c: SizeClass, home: number): WordIndex;
   /** Puts a span first in the list of its home; a home that is no thread's any more becomes nobody's. */
   linkLocked(c: SizeClass, page: PageIndex): void;
-  unlinkLocked(c: SizeClass, page: PageIndex): void;
+  /** Takes a span out of the list that it is in. */
+  unlinkLocked(list: WordIndex, page: PageIndex): void;
   /** Makes a span that is in a list another home's. */
-  moveLocked(c: SizeClass, page: PageIndex, home: number): void;
+  moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, home: number): void;
+  /** Makes a span of a thread's list a spare. */
+  spareLocked(c: SizeClass, page: PageIndex): void;
 }
 
 export function createPartialLists(memory: HeapMemory): PartialLists {
@@ -50,13 +56,19 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
     return partialOf(slotRecord(slots, slotAt(home)), c);
   }
 
+  const sparesAt = (c: SizeClass, home: number): WordIndex =>
+    sparesOf(slotRecord(slots, slotAt(home)), c);
+
   function isAnybody(home: number): boolean {
     return home <= threads && home !== NOBODY && peekOwner(i32, registry, slotAt(home)) !== 0;
   }
 
   function linkLocked(c: SizeClass, page: PageIndex): void {
     if (!isAnybody(getHome(homes, page))) setHomes(homes, page, SPAN_PAGES[c], NOBODY);
-    const list = listOf(c, getHome(homes, page));
+    pushLocked(listOf(c, getHome(homes, page)), page);
+  }
+
+  function pushLocked(list: WordIndex, page: PageIndex): void {
     const first = getPartial(i32, list);
     const record = recordOf(page);
     // point: partial.next
@@ -69,22 +81,28 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
     setPartial(i32, list, page);
   }
 
-  function unlinkLocked(c: SizeClass, page: PageIndex): void {
+  function unlinkLocked(list: WordIndex, page: PageIndex): void {
     const record = recordOf(page);
     const next = getNext(i32, record);
     const prev = getPrev(i32, record);
     // point: partial.skip
     if (prev !== 0) setNext(i32, recordOf(prev), next);
-    else setPartial(i32, listOf(c, getHome(homes, page)), next);
+    else setPartial(i32, list, next);
     // point: partial.back
     if (next !== 0) setPrev(i32, recordOf(next), prev);
   }
 
-  function moveLocked(c: SizeClass, page: PageIndex, home: number): void {
-    unlinkLocked(c, page);
+  function moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, home: number): void {
+    unlinkLocked(list, page);
     setHomes(homes, page, SPAN_PAGES[c], home);
     linkLocked(c, page);
   }
 
-  return { listOf, linkLocked, unlinkLocked, moveLocked };
+  function spareLocked(c: SizeClass, page: PageIndex): void {
+    const home = getHome(homes, page);
+    unlinkLocked(listOf(c, home), page);
+    pushLocked(sparesAt(c, home), page);
+  }
+
+  return { listOf, sparesAt, linkLocked, unlinkLocked, moveLocked, spareLocked };
 }

@@ -68,6 +68,7 @@ import {
   setTail,
   setTransit,
   setUntouched,
+  sparesOf,
   stacksOf,
   UNTOUCHED_RUN,
   usedSlotRecords,
@@ -170,10 +171,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
       // point: close.transit
       setTransit(u32, slot, stack, 0);
     }
-    for (const page of empties) {
-      partial.unlinkLocked(c, page);
-      pageHeap.giveRunLocked(page);
-    }
+    for (const page of empties) pageHeap.giveRunLocked(page);
     locks.release(PAGE_LOCK);
   }
 
@@ -230,15 +228,20 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     setPartial(i32, nobodysPartial(list), NONE);
     // point: class.partial
     for (const slot of usedRecords()) setPartial(i32, partialOf(slot, c), NONE);
+    // point: class.partial
+    for (const slot of usedRecords()) setPartial(i32, sparesOf(slot, c), NONE);
     walkRunsLocked(memory, (head, word, record) => {
       if (!isSpanOf(word, c)) return;
       const free = countFree(record, c);
       held += blocks - free;
       // point: class.count
       setFreeCount(i32, record, free);
+      if (free === blocks) {
+        empties.push(head);
+        return;
+      }
       if (free > 0) partial.linkLocked(c, head);
-      if (free === blocks) empties.push(head);
-      else spans++;
+      spans++;
     });
     // point: class.spans
     setSpanCount(i32, list, spans);

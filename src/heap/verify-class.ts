@@ -45,6 +45,7 @@ import {
   partialOf,
   runPages,
   slotRecord,
+  sparesOf,
   stackBottom,
   stacksOf,
   usedSlotRecords,
@@ -150,9 +151,11 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   }
 
   function checkPartialLists(): void {
-    checkPartialList(nobodysPartial(list), NOBODY);
+    checkPartialList(nobodysPartial(list), NOBODY, 1);
     for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
-      checkPartialList(partialOf(slotRecord(geometry.slots, slot), c), homeOf(slot));
+      const record = slotRecord(geometry.slots, slot);
+      checkPartialList(partialOf(record, c), homeOf(slot), 1);
+      checkPartialList(sparesOf(record, c), homeOf(slot), blocks);
     }
     for (const head of heads) {
       if (getFreeCount(i32, recordOf(head)) === 0) continue;
@@ -164,7 +167,8 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  function checkPartialList(first: WordIndex, home: number): void {
+  /** @param freeMin how many blocks of its spans are free at least */
+  function checkPartialList(first: WordIndex, home: number, freeMin: number): void {
     let prev = 0 as PageIndex;
     for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, recordOf(page))) {
       const at = page * PAGE_BYTES;
@@ -179,8 +183,11 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
       if (getPrev(i32, recordOf(page)) !== prev) {
         problem('class-record I1', at, `the partial list of class ${c} has a wrong link back`);
       }
-      if (getFreeCount(i32, recordOf(page)) === 0) {
-        problem('class-record I1', at, `a full span is in the partial list of class ${c}`);
+      const free = getFreeCount(i32, recordOf(page));
+      if (free < freeMin) {
+        const what = free === 0 ? 'a full span' : `a span with ${free} of ${blocks} blocks free`;
+        const where = freeMin === 1 ? 'the partial list' : 'the spares';
+        problem('class-record I1', at, `${what} is in ${where} of class ${c}`);
       }
       if (getHome(homes, page) !== home) {
         const whose = `home ${getHome(homes, page)}`;

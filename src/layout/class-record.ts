@@ -7,9 +7,10 @@
  *     0      partial    first of nobody's spans that have a free block, by head page; 0 = none
  *     1      spans      how many spans the class has
  *
- * Each thread has a list of its own, too: of the spans that are at home with it (slot.ts, homes.ts).
+ * Each thread has lists of its own, too: of the spans that are at home with it (slot.ts, homes.ts), and
+ * of those among them that are wholly free and kept, its spares.
  *
- * I1  The lists hold exactly the class's spans whose freeCount is not 0, each in that of its home.
+ * I1  The lists hold exactly the class's spans whose freeCount is not 0, each in one of its home's.
  * I2  `spans` is how many there are, but for a moment after the page heap has one more or fewer.
  */
 

@@ -19,6 +19,7 @@
  *     counters           Float64: see below
  *     [class] partial    index: first of the spans at home here that have a free block, by page; under
  *                        the class lock, by any thread (class-record.ts)
+ *     [class] spares     index: the same of those that are wholly free and kept
  *     [stack] bottom     where the stack begins: word index of its first entry (stack-depths.ts)
  *     parked             a stack without room: a zero word, two fence words
  *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
@@ -84,7 +85,8 @@ const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
 const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
-const BOTTOMS = PARTIALS + CLASS_ENTRIES;
+const SPARES = PARTIALS + CLASS_ENTRIES;
+const BOTTOMS = SPARES + CLASS_ENTRIES;
 /** Where a stack without entries begins: behind its zero word. */
 const PARKED = BOTTOMS + STACK_ENTRIES + 1;
 
@@ -136,6 +138,9 @@ export const setTransit = (
 /** Word index of the head of a slot's list of partial spans. */
 export const partialOf = (slot: WordIndex, c: SizeClass): WordIndex =>
   (slot + PARTIALS + c) as WordIndex;
+/** Word index of the head of a slot's list of spare spans. */
+export const sparesOf = (slot: WordIndex, c: SizeClass): WordIndex =>
+  (slot + SPARES + c) as WordIndex;
 
 export const getHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + HELD) >>> 1) + c];

@@ -28,7 +28,8 @@ import { isThreadAlive } from './threads.js';
 
 /** Node 24 and later: tells the processor that this is a spin loop. */
 const pause = (Atomics as { pause?: () => void }).pause;
-const SPINS = pause === undefined ? 500 : 60;
+/** Some 20 microseconds, the longest that locks are mostly held: to sleep and be woken takes more. */
+const SPINS = pause === undefined ? 20_000 : 500;
 /** A sleeping waiter looks again after this long, woken or not. */
 const WAIT_LIMIT_MS = 5;
 

@@ -147,6 +147,16 @@ const LISTS: Damage[] = [
     },
   },
   {
+    what: 'a span that is not wholly free among the spares',
+    invariant: 'class-record I1',
+    message: /a span with \d+ of \d+ blocks free is in the spares of class/,
+    damage({ memory: { i32 }, slot, c, list, partial }) {
+      layout.setPartial(i32, layout.sparesOf(slot, c), partial[0]);
+      layout.setPartial(i32, list, NONE);
+      return addressOf(partial[0]);
+    },
+  },
+  {
     what: "a span in another home's list",
     invariant: 'class-record I1',
     message: /a span of home 2 is in the partial list of home 1/,

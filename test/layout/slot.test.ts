@@ -75,6 +75,7 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
     layout.setTop(u32, AT, layout.awayStack(c), 30_000 + c);
     layout.setTransit(u32, AT, layout.awayStack(c), 40_000 + c);
     u32[layout.partialOf(AT, c)] = 50_000 + c;
+    u32[layout.sparesOf(AT, c)] = 60_000 + c;
     layout.addHeld(f64, AT, c, -c);
     f64[layout.mallocsOf(AT) + c] = 2 ** 40 + c;
     layout.addSample(f64, AT, c, 2 ** 30 + c);
@@ -87,6 +88,7 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
     t.is(layout.getTop(u32, AT, layout.awayStack(c)), 30_000 + c);
     t.is(layout.getTransit(u32, AT, layout.awayStack(c)), 40_000 + c);
     t.is(u32[layout.partialOf(AT, c)], 50_000 + c);
+    t.is(u32[layout.sparesOf(AT, c)], 60_000 + c);
     t.is(layout.getHeld(f64, AT, c), -c);
     t.is(layout.getMallocs(f64, AT, c), 2 ** 40 + c);
     t.is(layout.getLimit(u32, AT, c), limitOf(c));

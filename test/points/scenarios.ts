@@ -40,6 +40,18 @@ function fillStack(program: Program, blocks: Address[]): void {
   while (!isFull()) program.free(blocks.pop() as Address);
 }
 
+/** Allocates and frees so much that wholly free spans are kept. */
+function makeSpares(program: Program): void {
+  program.freeAll(program.many(140, TINY));
+}
+
+/** Fills the heap. Aligned to more than a page all of these are runs of their own. */
+function fillWithRuns(program: Program): void {
+  for (let pages = 64; pages > 0; pages >>>= 1) {
+    while (program.aligned(PAGE_BYTES * 2, PAGES(pages)) !== 0);
+  }
+}
+
 const flushWithCorpse = {
   point: 'flush.bit',
   act(program: Program) {
@@ -422,13 +434,58 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "malloc from another thread's span, in a full heap",
     setup(p) {
       p.freeAll(p.many(12, SMALL).slice(1));
-      // Aligned to more than a page all of these are runs of their own.
-      for (let pages = 64; pages > 0; pages >>>= 1) {
-        while (p.aligned(PAGE_BYTES * 2, PAGES(pages)) !== 0);
-      }
+      fillWithRuns(p);
     },
     act: (p) => void p.malloc(SMALL),
     hits: ['partial.skip', 'refill.transit'],
+  },
+  {
+    name: 'spans that come wholly free become spares',
+    prepare(p, blocks) {
+      blocks.list = p.many(140, TINY);
+    },
+    act: (p, { list }) => p.freeAll(list),
+    hits: ['partial.skip', 'partial.head', 'release.spans'],
+  },
+  {
+    name: 'malloc from a spare',
+    prepare: makeSpares,
+    act: (p) => void p.many(80, TINY),
+    hits: ['partial.skip', 'refill.transit'],
+  },
+  {
+    name: 'spares go back before the heap grows',
+    prepare: makeSpares,
+    act: (p) => void p.many(2, PAGES(20)),
+    hits: ['release.spans', 'top.commit'],
+  },
+  {
+    name: 'detach with spares',
+    prepare: makeSpares,
+    act: (p) => p.core.detach(),
+    hits: ['release.spans'],
+  },
+  {
+    name: 'recovery of a thread that had spares',
+    corpse: {
+      point: 'large.tag',
+      act(p) {
+        makeSpares(p);
+        p.malloc(PAGES(9));
+      },
+    },
+    act: (p) => void p.core.recover(),
+    hits: ['release.spans'],
+  },
+  {
+    name: "malloc in a heap that is full but for another thread's spares",
+    setup(p) {
+      const list = p.many(140, TINY);
+      fillWithRuns(p);
+      p.freeAll(list);
+    },
+    act: (p) => void p.malloc(PAGES(22)),
+    hits: ['release.spans', 'large.commit'],
   },
   {
     name: 'recovery of a thread that died in a flush',

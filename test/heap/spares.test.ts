@@ -1,0 +1,78 @@
+/**
+ * Proves what becomes of spans that come wholly free: their thread keeps some for its next refills, and
+ * gives them back before the heap grows, at detach, and where the heap is full.
+ */
+
+import test from 'ava';
+import { type Address, SharedHeap } from 'shmalloc';
+import { classOf, PAGE_BYTES, SPAN_PAGES } from '../../src/base/index.js';
+import { getPartial, slotRecord, sparesOf } from '../../src/layout/index.js';
+import { assertIdentity, memoryOf } from '../helpers.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const HEAP_BYTES = 64 * MIB;
+/** A thread's spares: a 32nd of the heap at most. */
+const SPARE_BYTES_MAX = HEAP_BYTES / 32;
+
+function fillAndFree(heap: SharedHeap, size: number, bytes: number): void {
+  const blocks = Array.from({ length: bytes / size }, () => heap.malloc_ts(size));
+  for (const block of blocks) heap.free_ts(block);
+}
+
+function hasSpares(heap: SharedHeap, size: number): boolean {
+  const { i32, geometry } = memoryOf(heap);
+  return getPartial(i32, sparesOf(slotRecord(geometry.slots, 0), classOf(size))) !== 0;
+}
+
+test('spares: a class is refilled from its own, and no page changes hands', (t) => {
+  using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
+  fillAndFree(heap, 512, MIB);
+  t.true(hasSpares(heap, 512));
+  const { splits, coalesces, footprintBytes } = heap.stats();
+  for (let round = 0; round < 5; round++) fillAndFree(heap, 512, MIB);
+  const after = heap.stats();
+  t.is(after.splits, splits);
+  t.is(after.coalesces, coalesces);
+  t.is(after.footprintBytes, footprintBytes);
+  assertIdentity(t, heap);
+  t.true(heap.verify().ok);
+});
+
+test('spares: they are a 32nd of the heap at most', (t) => {
+  using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
+  fillAndFree(heap, 4000, 16 * MIB);
+  const { freeBlockBytes, spanTailBytes } = heap.stats();
+  const spanBytes = SPAN_PAGES[classOf(4000)] * PAGE_BYTES;
+  t.true(freeBlockBytes > SPARE_BYTES_MAX / 2, `${freeBlockBytes}`);
+  t.true(freeBlockBytes + spanTailBytes <= SPARE_BYTES_MAX + 2 * spanBytes, `${freeBlockBytes}`);
+});
+
+for (const [what, size] of [
+  ['another class', 3000],
+  ['large blocks', 100 * KIB],
+  ['direct blocks', 700 * KIB],
+] as const) {
+  test(`spares: they go back before the heap grows for ${what}`, (t) => {
+    using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
+    fillAndFree(heap, 512, 2 * MIB);
+    t.true(hasSpares(heap, 512));
+    const { footprintBytes } = heap.stats();
+    const blocks: Address[] = [];
+    for (let bytes = 0; bytes < MIB; bytes += size) blocks.push(heap.malloc_ts(size));
+    t.is(heap.stats().footprintBytes, footprintBytes);
+    t.false(hasSpares(heap, 512));
+    for (const block of blocks) heap.free_ts(block);
+    t.true(heap.verify().ok);
+  });
+}
+
+test('spares: at detach all pages are free', (t) => {
+  const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
+  fillAndFree(heap, 512, MIB);
+  fillAndFree(heap, 48, MIB);
+  heap.detach();
+  using again = SharedHeap.attach(heap.handle);
+  const stats = again.stats();
+  t.is(stats.freeRunBytes, stats.footprintBytes);
+});

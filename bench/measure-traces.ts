@@ -13,14 +13,14 @@ import {
   timeSection,
   versionsSection,
 } from './timings.js';
-import { measureTraces, type TraceResult } from './traces.js';
+import { measureTraces, repeatsFor, type TraceResult, WARM_UP_TIMES } from './traces.js';
 
 /** The figure that says that a mean over all traces is one. */
 export const ALL_TRACES = 'all traces';
 
 const FOLDER = new URL('bench/traces/', ROOT);
 const COMMAND = new URL('dist/src/cli/main.js', ROOT);
-/** How long a replay takes, at least. */
+/** How long a peer's replay takes, at least. */
 const MILLISECONDS = { smoke: 10, full: 100 };
 /** A short one and another. */
 const SMOKE_TRACES = ['cat', 'vim'];
@@ -58,7 +58,7 @@ function measure(setting: Setting): Section[] {
     mean: true,
     plot: 'traces',
     notes: [
-      'On one thread the best repetition of each round; on two, what both did in all of it. ' +
+      'On one thread the best repetition of each round; on two, what both did in its last third. ' +
         `${operations.join(', ')}.`,
     ],
   };
@@ -160,8 +160,8 @@ function measureVersions(results: readonly TraceResult[], setting: Setting): Tim
   const { nodes, rounds, smoke, tell } = setting;
   return results.flatMap(({ name, operations }) => {
     tell(`trace ${name} on other Node versions`);
-    const wanted = (MILLISECONDS[smoke ? 'smoke' : 'full'] * 1e5) / operations;
-    const repeat = String(Math.max(3, Math.min(Math.ceil(wanted), 100_000)));
+    const milliseconds = smoke ? MILLISECONDS.smoke : MILLISECONDS.full * WARM_UP_TIMES;
+    const repeat = String(repeatsFor(operations, milliseconds));
     const packed = new URL(`${name}.mtr.gz`, FOLDER).pathname;
     const replay = (executable?: string) => {
       const args = ['replay', packed, '--json', '--threads', '1', '--repeat', repeat];

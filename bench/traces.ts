@@ -11,8 +11,9 @@
  *
  * Ours and the peers take turns, round by round, so that a slow minute of the machine hits all;
  * what each round found is kept. Within a round, `nsPerOperation` is the best repetition of any
- * thread, and `operationsPerSecond` what all threads did after the first third of their
- * repetitions.
+ * thread, and `operationsPerSecond` what all threads did in the last third of their repetitions.
+ * Ours replays some times longer: it takes two threads on two processors half a second until what
+ * they run is all compiled, which C was before.
  *
  * Footprints are of one repetition in a process of its own: of ours the pages that the heap ever
  * took, of the peers how much the resident set grew when all blocks are written all over (else what
@@ -38,6 +39,8 @@ const THREADS = [1, 2];
 const SHORT_OPERATIONS = 5000;
 /** Footprint is judged where a trace is long enough to settle. */
 const FOOTPRINT_OPERATIONS_MIN = 50_000;
+/** We replay so many times as often as the peers. */
+export const WARM_UP_TIMES = 6;
 /** A guess, to choose how often to replay. */
 const NS_PER_OPERATION = 12;
 const REPEAT_MAX = 100_000;
@@ -72,7 +75,7 @@ export interface TraceResult {
 export interface TraceOptions {
   readonly smoke: boolean;
   readonly rounds: number;
-  /** How long a replay should take, at least. */
+  /** How long a peer's replay should take, at least. */
   readonly milliseconds: number;
   /** Only these; empty = all. */
   readonly names?: readonly string[];
@@ -91,7 +94,7 @@ export function measureTraces(
       .filter((name) => (names.length > 0 ? names : smoke ? SMOKE_TRACES : [name]).includes(name))
       .map((name) => {
         tell(name);
-        return measureTrace(peers, folder, name, rounds, milliseconds);
+        return measureTrace(peers, folder, name, { smoke, rounds, milliseconds });
       })
       .sort((a, b) => b.operations - a.operations);
   } finally {
@@ -99,25 +102,30 @@ export function measureTraces(
   }
 }
 
+/** How often to replay so many operations, to take so long. */
+export function repeatsFor(operations: number, milliseconds: number): number {
+  const wanted = Math.ceil((milliseconds * 1e6) / (operations * NS_PER_OPERATION));
+  return Math.max(3, Math.min(wanted, REPEAT_MAX));
+}
+
 function measureTrace(
   peers: Peers,
   folder: string,
   name: string,
-  rounds: number,
-  milliseconds: number,
+  { smoke, rounds, milliseconds }: TraceOptions,
 ): TraceResult {
   const packed = `${TRACES}${name}.mtr.gz`;
   const bytes = gunzipSync(readFileSync(packed));
   const unpacked = join(folder, `${name}.mtr`);
   writeFileSync(unpacked, bytes);
   const operations = bytes.readUInt32LE(4);
-  const wanted = Math.ceil((milliseconds * 1e6) / (operations * NS_PER_OPERATION));
-  const repeat = Math.max(3, Math.min(wanted, REPEAT_MAX));
+  const repeat = repeatsFor(operations, milliseconds);
+  const ownRepeat = smoke ? repeat : repeatsFor(operations, milliseconds * WARM_UP_TIMES);
 
   const allocators = [OURS, ...peers.names];
   const replay = (allocator: string, threads: number): Rates =>
     allocator === OURS
-      ? replayOurs(packed, repeat, threads)
+      ? replayOurs(packed, ownRepeat, threads)
       : peers.run<Rates>(allocator, 'replay', [unpacked, String(repeat), String(threads)]);
   const footprint = (allocator: string, threads: number): Footprint =>
     allocator === OURS

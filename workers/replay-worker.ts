@@ -52,7 +52,7 @@ export interface ReplayResult {
   readonly operations: number;
   /** The best repetition. */
   readonly nsPerOperation: number;
-  /** Of the repetitions after the first third, in which code is compiled and pages are touched. */
+  /** Of the last third of the repetitions: in the others code is compiled and pages are touched. */
   readonly operationsPerSecond: number;
   /** Blocks that were not what had been written into them. */
   readonly corrupted: number;
@@ -87,7 +87,7 @@ export default function replay(task: ReplayTask): ReplayResult {
     ? verifyingReplay(heap, task, books)
     : timedReplay(heap, task);
   const camera = new Camera(heap, task.mapsWanted);
-  const warmUp = Math.floor(task.repeat / 3);
+  const warmUp = Math.floor((task.repeat * 2) / 3);
   let best = Number.POSITIVE_INFINITY;
   let done = 0;
   let warmMs = 0;

@@ -12,7 +12,7 @@
 // written all over: memory that nobody writes to is not resident.
 //
 // Prints JSON, in the terms of `shmalloc replay --json`: the best repetition of any thread in
-// nanoseconds an operation; operations a second of all threads, after the first third of their
+// nanoseconds an operation; operations a second of all threads, in the last third of their
 // repetitions; and how much the peak resident set grew since before the first call. The trace and
 // the tables of blocks are mapped and resident before that, so that the growth is the allocator's,
 // and, of a few KiB each, the threads' stacks.
@@ -94,7 +94,7 @@ static void *work(void *argument) {
     replay(blocks, 0);
     double took = now_ns() - before;
     if (took < best) best = took;
-    if (n >= repeat / 3) {
+    if (n >= (int)(2L * repeat / 3)) {
       sum += took;
       counted++;
     }

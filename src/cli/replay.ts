@@ -72,8 +72,8 @@ interface TraceReport {
   /** The best repetition of any worker. */
   nsPerOperation: number;
   /**
-   * Of all workers that replay it, while they do: without the start of the pool and the first third
-   * of the repetitions. null = traces took turns, so that there is no such number.
+   * Of all workers that replay it, while they do: without the start of the pool and all but the
+   * last third of the repetitions. null = traces took turns, so that there is no such number.
    */
   operationsPerSecond: number | null;
   /** Requested bytes live at once, at most. */

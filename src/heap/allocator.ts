@@ -52,7 +52,7 @@ import {
 } from '../base/index.js';
 import { FENCE, type HeapMemory, homeOf, mallocsOf, topsOf } from '../layout/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
-import { clearBytes, copyBytes } from './block-bytes.js';
+import { clearLarge, clearSmall, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
 import type { Diagnose } from './diagnose.js';
 import type { Gate } from './gate.js';
@@ -200,7 +200,7 @@ export function createCalls(
     const address = newest(c);
     // Cleared while it is still on the stack: a block that is committed is a block that is zero.
     if (address === 0) return allocateSmall(c, bytes, bytes);
-    clearBytes(memory, address, bytes);
+    clearSmall(memory, address, bytes);
     return pop(c);
   }
 
@@ -220,7 +220,7 @@ export function createCalls(
    */
   function allocateSmall(c: SizeClass, bytes: number, zeroBytes = 0): Address {
     if (newest(c) === 0 && !fillGated(c, bytes)) return endSmall(c, bytes, zeroBytes);
-    if (zeroBytes > 0) clearBytes(memory, uncommitted(c), zeroBytes);
+    if (zeroBytes > 0) clearSmall(memory, uncommitted(c), zeroBytes);
     return pop(c);
   }
 
@@ -230,7 +230,7 @@ export function createCalls(
       gate.checkOpen();
       return refuse(bytes);
     }
-    if (zeroBytes > 0) clearBytes(memory, uncommitted(c), zeroBytes);
+    if (zeroBytes > 0) clearSmall(memory, uncommitted(c), zeroBytes);
     const address = pop(c);
     news.tell();
     return address;
@@ -298,7 +298,7 @@ export function createCalls(
   function allocateLarge(bytes: number, alignPages: number, zero: boolean): Address {
     const address = reserveGated(bytes, alignPages);
     if (address === 0) return refuse(bytes);
-    if (zero && !large.wasFresh()) clearBytes(memory, address, bytes);
+    if (zero && !large.wasFresh()) clearLarge(memory, address, bytes);
     large.commit(address);
     news.tell();
     return address;

@@ -10,22 +10,36 @@
  * Float64Array.fill 184, Uint8Array.fill 1,050; copyWithin has a fixed cost of tens of nanoseconds.
  */
 
-import { type Address, GRANULE_BYTES, KIB, roundUp } from '../base/index.js';
+import {
+  type Address,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  roundUp,
+  SMALL_BYTES_MAX,
+} from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 
-const FILL_BYTES_MIN = 64 * KIB + 1;
 const COPY_WITHIN_BYTES_MIN = 256 + 1;
 
 /** Sets `bytes` bytes from a block's start to zero, rounded up to whole granules. */
 export function clearBytes(memory: HeapMemory, address: Address, bytes: number): void {
-  const f64 = memory.f64;
-  const start = address >>> 3;
-  const end = start + roundUp(bytes, GRANULE_BYTES) / 8;
-  if (bytes >= FILL_BYTES_MIN) {
-    f64.fill(0, start, end);
-    return;
-  }
-  let i = start;
+  if (bytes > SMALL_BYTES_MAX) clearLarge(memory, address, bytes);
+  else clearSmall(memory, address, bytes);
+}
+
+// Two, and called each by itself where it is known which: a way that is seldom taken makes engines
+// throw the code of both away when it first is. In one process of ten the loop then stayed with the
+// slow compiler, and cc1 took 18 ns an operation instead of 10.6.
+
+/** The same for more than 64 KiB. */
+export function clearLarge({ f64 }: HeapMemory, address: Address, bytes: number): void {
+  f64.fill(0, address >>> 3, (address + roundUp(bytes, GRANULE_BYTES)) / 8);
+}
+
+/** The same for less. */
+export function clearSmall({ f64 }: HeapMemory, address: Address, bytes: number): void {
+  let i = address >>> 3;
+  const end = i + (((bytes + GRANULE_BYTES - 1) >>> GRANULE_SHIFT) << 1);
   for (const unrolled = end - 3; i < unrolled; i += 4) {
     f64[i] = 0;
     f64[i + 1] = 0;

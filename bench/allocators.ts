@@ -81,6 +81,7 @@ function ours(heap: SharedHeap): Allocator {
     u8: heap.u8,
     u32: heap.u32,
     i32: heap.i32,
+    f64: heap.f64,
   };
 }
 
@@ -105,6 +106,7 @@ function thing({ pool }: Shared): Allocator {
     u8: view(Uint8Array<SharedArrayBuffer>),
     u32: view(Uint32Array<SharedArrayBuffer>),
     i32: view(Int32Array<SharedArrayBuffer>),
+    f64: view(Float64Array<SharedArrayBuffer>),
   };
 }
 

@@ -43,7 +43,7 @@ outcome work(const part *p) {
     slot *s = &slots[offsets[n % OFFSETS]];
     checksum += release(s);
     s->bytes = sizes[n % SIZES];
-    s->mark = (unsigned char)(n + p->index);
+    s->mark = (unsigned char)((n + p->index) & 127);
     s->block = need(malloc(s->bytes));
     memset(s->block, s->mark, s->bytes);
   }

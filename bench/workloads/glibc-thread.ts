@@ -34,7 +34,8 @@ const DRAWN_MAX = 65_535;
 /** A slot: the block's address, then its bytes and the mark that all of them have. */
 const SLOT_WORDS = 2;
 const MARK_BITS = 8;
-const MARK_MASK = 255;
+/** No mark makes a number of eight of it that is none (NaN), and might be changed. */
+const MARK_MASK = 127;
 
 export const glibcThread: Workload = {
   name: NAME,
@@ -45,17 +46,20 @@ export const glibcThread: Workload = {
   create,
 };
 
-function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
+function create({ malloc, free, calloc, u8, u32, f64 }: Allocator): Program {
   const random = xorshift(seedFrom(SEED, 0));
   const sizes = Uint16Array.from({ length: SIZES }, () => inverseSquare(random() >>> 16));
   const offsets = Uint16Array.from({ length: OFFSETS }, () => random() % SLOTS);
+  /** Eight bytes of each mark. */
+  const patterns = new Float64Array(
+    Uint8Array.from({ length: (MARK_MASK + 1) * 8 }, (_, n) => n >>> 3).buffer,
+  );
 
+  /** By eight bytes, the fastest way there is; blocks end at multiples of 8. */
   function fill(block: number, bytes: number, mark: number): void {
-    const end = block + bytes;
-    const words = end >>> 2;
-    const pattern = Math.imul(mark, 0x01010101);
-    for (let word = block >>> 2; word < words; word++) i32[word] = pattern;
-    for (let rest = end; (rest & 3) !== 0; ) u8[--rest] = mark;
+    const end = (block + bytes + 7) >>> 3;
+    const pattern = patterns[mark] as number;
+    for (let n = block >>> 3; n < end; n++) f64[n] = pattern;
   }
 
   /** Frees what is in a slot, if anything: how many bytes it had, plus the last of them. */

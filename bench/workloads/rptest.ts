@@ -48,7 +48,7 @@ export const rptest: Workload = {
   deterministic: true,
   /** Loops in each half, slots, operations in a loop, least and most bytes, loops per batch. */
   parameters: (size) =>
-    size === 'smoke' ? [150, 300, 100, 8, 16_000, 2] : [2500, 1000, 100, 8, 16_000, 2],
+    size === 'smoke' ? [150, 300, 100, 8, 16_000, 2] : [12_000, 1000, 100, 8, 16_000, 2],
   create,
 };
 

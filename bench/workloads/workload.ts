@@ -23,6 +23,7 @@ export interface Allocator {
   readonly u8: Uint8Array<SharedArrayBuffer>;
   readonly u32: Uint32Array<SharedArrayBuffer>;
   readonly i32: Int32Array<SharedArrayBuffer>;
+  readonly f64: Float64Array<SharedArrayBuffer>;
 }
 
 export type Size = 'smoke' | 'full';

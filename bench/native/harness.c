@@ -1,4 +1,4 @@
-// Runs a C twin, twice as its counterpart, of which the second time counts. Prints JSON.
+// Runs a C twin, twice, of which the second time counts. Prints JSON.
 //
 // Time is from when all threads are there to when the last one is done. Resident set: the most there
 // was, and what the process had before the first call, so that the difference is the allocator's

@@ -8,7 +8,7 @@
  */
 
 /** So many frames are more stack than any locked section needs, interpreted too. */
-export const SECTION_FRAMES = 5;
+export const SECTION_FRAMES = 7;
 /**
  * The same for putting right what a dead thread has half done: deep, and mostly run for the first
  * time, so that functions are compiled on the way.

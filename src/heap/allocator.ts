@@ -7,14 +7,18 @@
  * The ladder of an allocation, from the fastest step down:
  *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
  *   2. empty stack: refill it from the class's spans, class lock        cache.ts, once a batch
- *   3. no span with a free block: cut a new one from a run, page lock   spans.ts
- *   4. no free run that fits: take pages from the untouched reserve     page-heap.ts
- *   5. heap full: give back what this thread has cached, then what dead threads had; then 0
+ *   3. no span with a free block: a spare one, or a new one cut from a
+ *      run, page lock                                                   spans.ts
+ *   4. no free run that fits: give the other spares back, then take
+ *      pages from the untouched reserve                                 page-heap.ts
+ *   5. heap full: give back what this thread has cached, all threads' spares, then what dead threads
+ *      had; then 0
  * and of a free:
  *   1. push on the stack of the block's class, by its tag, or on that
  *      of blocks at home with another thread                            free, about 3 ns
  *   2. full stack: give half or all of it back to the spans' bitmaps    cache.ts, once a batch
- *   3. spans that came wholly free: give their runs back, merge         spans.ts, page-heap.ts
+ *   3. spans that came wholly free: keep them as spares, or give their
+ *      runs back, merge                                                 spans.ts, page-heap.ts
  * Over 64 KiB a block is a run of its own: large.ts.
  *
  * I1  Commit last: tag, count, and only then the pop. A thread that dies before the pop leaves the
@@ -483,7 +487,7 @@ export function createCalls(
     const stays = c === LARGE_TAG && large.resize(address, pagesOf(size));
     const target = stays ? address : reserve(size, 1, true);
     if (target === 0) return NULL;
-    // While the old block is whole: should the stack end in there, it stays.
+    // Before the old block is freed: should the stack end in there, it is there still.
     samples.large(size);
     if (stays) return address;
     copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));

@@ -36,7 +36,7 @@ export function clearLarge({ f64 }: HeapMemory, address: Address, bytes: number)
   f64.fill(0, address >>> 3, (address + roundUp(bytes, GRANULE_BYTES)) / 8);
 }
 
-/** The same for less. */
+/** The same for up to 64 KiB. */
 export function clearSmall({ f64 }: HeapMemory, address: Address, bytes: number): void {
   let i = address >>> 3;
   const end = i + (((bytes + GRANULE_BYTES - 1) >>> GRANULE_SHIFT) << 1);

@@ -77,7 +77,7 @@ export interface Cache {
   isOver(stack: StackIndex): boolean;
   /** Gives everything back, and the spare spans of all threads; was there anything? */
   flushAll(): boolean;
-  /** The same, and the spans at home here are nobody's after. At detach. */
+  /** Gives all that the thread has back; the spans at home here are nobody's after. At detach. */
   leave(): number;
   /**
    * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
@@ -162,20 +162,25 @@ export function createCache(
       open(stack);
       return;
     }
-    const c = classOfStack(stack);
     const limit = getLimit(u32, slot, stack);
-    let stacked = stackedBlocks(u32, slot, stack);
     // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
-    const half = (Math.min(limit, stacked) + 1) >>> 1;
+    const half = (Math.min(limit, stackedBlocks(u32, slot, stack)) + 1) >>> 1;
     const keep = stack < AWAY ? half : 0;
-    while (stacked > keep) {
-      stacked = Math.max(keep, stacked - PORTION_BLOCKS);
-      locks.acquire(classLock(c));
-      giveLocked(stack, stacked, false);
-      locks.release(classLock(c));
-    }
+    while (givePortion(stack, keep));
     addSlotCounter(f64, slot, FLUSHES, 1);
     moveFence(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
+  }
+
+  /** Gives the newest blocks of a stack back, until it has `keep`; is there more to give? */
+  function givePortion(stack: StackIndex, keep: number): boolean {
+    const c = classOfStack(stack);
+    locks.acquire(classLock(c));
+    // Counted under the lock: in a poisoned heap the stack is parked meanwhile.
+    const stacked = stackedBlocks(u32, slot, stack);
+    const rest = Math.max(keep, stacked - PORTION_BLOCKS);
+    if (stacked > rest) giveLocked(stack, rest, false);
+    locks.release(classLock(c));
+    return rest > keep;
   }
 
   /** Gives all but the oldest `keep` blocks of a stack back. */
@@ -212,11 +217,13 @@ export function createCache(
 
   function leave(): number {
     let blocks = 0;
+    // Before all else: what this thread finds dead on its way may make spans of its own wholly free.
+    spans.stopSparing();
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
       // finds them there, and who finds the heap full.
-      const spans = getPartial(i32, partialOf(slot, c)) || getPartial(i32, sparesOf(slot, c));
-      if (spans !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
+      const listed = getPartial(i32, partialOf(slot, c)) || getPartial(i32, sparesOf(slot, c));
+      if (listed !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
     }
     return blocks;
   }

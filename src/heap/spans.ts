@@ -1,8 +1,8 @@
 /**
  * Spans: runs cut into blocks of one size class; which of their blocks are free.
  *
- * Called by cache.ts. Every function here needs the lock of its class (or solitude); the page lock
- * is taken inside, for a new span or one that is given back.
+ * Called by cache.ts, and by large.ts for spares. A function that ends in Locked needs the lock of its
+ * class (or solitude); the page lock is taken inside, for a new span or one that is given back.
  *
  * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.
@@ -17,7 +17,8 @@
  *
  * Spares: a thread keeps the spans at home with it that came wholly free, up to a 32nd of the heap, for
  * its next refills: so its blocks stay in its processor's caches, and no page lock is taken (as mimalloc
- * retires pages late). They go back before the heap grows, and all threads' where it is full.
+ * retires pages late). They go back before the heap grows for a new run of this thread, and all threads'
+ * where it is full.
  */
 
 import {
@@ -66,6 +67,8 @@ import { createPartialLists } from './partial-lists.js';
 
 /** A thread's spares are a 32nd of the heap at most. */
 const SPARE_SHIFT = 5;
+/** So many go back before others get the locks. */
+const SPARES_AT_ONCE = 64;
 const NONE = 0 as PageIndex;
 const NO_RECORD = 0 as PageRecord;
 
@@ -92,6 +95,8 @@ export interface Spans {
   giveSpares(): boolean;
   /** Gives those of all threads back; were there any? Takes class locks. */
   giveAllSpares(): boolean;
+  /** From now on no spares are kept: the thread is about to leave. */
+  stopSparing(): void;
   /** A slot's spans become nobody's, its spares go back: its thread leaves, or is dead. */
   disownLocked(c: SizeClass, slot: WordIndex): void;
 }
@@ -112,7 +117,7 @@ export function createSpans(
   let empties: PageIndex[] = [];
   /** Pages of this thread's spares, or more: others give them back too, in a full heap or a repair. */
   let sparePages = 0;
-  const sparePagesMax = home === NOBODY ? 0 : (endPage - firstPage) >>> SPARE_SHIFT;
+  let sparePagesMax = home === NOBODY ? 0 : (endPage - firstPage) >>> SPARE_SHIFT;
 
   // ---- taking blocks
 
@@ -160,12 +165,12 @@ export function createSpans(
     return NONE;
   }
 
-  /** The record of a span in the partial list: it has a free block. */
+  /** The record of a span in one of the lists: it has a free block. */
   function partialRecord(c: SizeClass, page: PageIndex): PageRecord {
     const record = recordOf(page);
     if (page !== NONE && getFreeCount(i32, record) > 0) return record;
     throw new HeapCorruptionError(
-      `the partial list of class ${c} has page ${page}, where no block is free (spans I3)`,
+      `a list of class ${c} has page ${page}, where no block is free (spans I3)`,
     );
   }
 
@@ -339,7 +344,10 @@ export function createSpans(
     // Forgotten first: should the page lock throw, they are spans like others by the next time.
     const pages = empties;
     empties = [];
-    const rest = pages.filter((page) => !keepSpareLocked(c, page));
+    const rest: PageIndex[] = [];
+    for (const page of pages) {
+      if (!keepSpareLocked(c, page)) rest.push(page);
+    }
     if (rest.length > 0) giveSpansLocked(c, rest, (page) => listOf(c, getHome(homes, page)));
   }
 
@@ -381,29 +389,39 @@ export function createSpans(
     return giveSparesOf(usedSlots(u32, slots, threads).map(homeOf));
   }
 
+  function stopSparing(): void {
+    sparePagesMax = 0;
+  }
+
   function giveSparesOf(threads: readonly number[]): boolean {
     let given = false;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      // A look without the lock: who has a new one by then has it for a refill of its own.
-      const lists = threads
-        .map((one) => sparesAt(c, one))
-        .filter((list) => getPartial(i32, list) !== NONE);
-      if (lists.length === 0) continue;
-      locks.acquire(classLock(c));
-      for (const list of lists) giveListLocked(c, list);
-      locks.release(classLock(c));
-      given = true;
+      for (const one of threads) {
+        while (giveSomeSpares(c, sparesAt(c, one))) given = true;
+      }
     }
     return given;
   }
 
-  function giveListLocked(c: SizeClass, list: WordIndex): void {
+  function giveSomeSpares(c: SizeClass, list: WordIndex): boolean {
+    // A look without the lock: who comes to have one by then has it for a refill of its own.
+    if (getPartial(i32, list) === NONE) return false;
+    locks.acquire(classLock(c));
+    const given = giveSomeLocked(c, list);
+    locks.release(classLock(c));
+    return given;
+  }
+
+  /** Gives the first spares of a list back; false where there were none. */
+  function giveSomeLocked(c: SizeClass, list: WordIndex): boolean {
     const pages: PageIndex[] = [];
-    for (let page = getPartial(i32, list); page !== NONE; page = getNext(i32, recordOf(page))) {
+    let page = getPartial(i32, list);
+    for (; page !== NONE && pages.length < SPARES_AT_ONCE; page = getNext(i32, recordOf(page))) {
       if (getFreeCount(i32, partialRecord(c, page)) !== SPAN_BLOCKS[c]) throw usedSpare(c, page);
       pages.push(page);
     }
     if (pages.length > 0) giveSpansLocked(c, pages, () => list);
+    return pages.length > 0;
   }
 
   function usedSpare(c: SizeClass, page: PageIndex): HeapCorruptionError {
@@ -413,7 +431,7 @@ export function createSpans(
   }
 
   function disownLocked(c: SizeClass, slot: WordIndex): void {
-    giveListLocked(c, sparesOf(slot, c));
+    while (giveSomeLocked(c, sparesOf(slot, c)));
     const list = partialOf(slot, c);
     for (let page = getPartial(i32, list); page !== NONE; page = getPartial(i32, list)) {
       partialRecord(c, page);
@@ -430,6 +448,7 @@ export function createSpans(
     hasSpares,
     giveSpares,
     giveAllSpares,
+    stopSparing,
     disownLocked,
   };
 }

@@ -17,8 +17,8 @@
  *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program
  *     counters           Float64: see below
- *     [class] partial    index: first of the spans at home here that have a free block, by page; under
- *                        the class lock, by any thread (class-record.ts)
+ *     [class] partial    index: first of the spans at home here that have a free block, but for spares, by
+ *                        page; under the class lock, by any thread (class-record.ts)
  *     [class] spares     index: the same of those that are wholly free and kept
  *     [stack] bottom     where the stack begins: word index of its first entry (stack-depths.ts)
  *     parked             a stack without room: a zero word, two fence words

@@ -28,8 +28,10 @@ import { isThreadAlive } from './threads.js';
 
 /** Node 24 and later: tells the processor that this is a spin loop. */
 const pause = (Atomics as { pause?: () => void }).pause;
-/** Some 20 microseconds, the longest that locks are mostly held: to sleep and be woken takes more. */
-const SPINS = pause === undefined ? 20_000 : 500;
+/** A waiter looks for so long before it sleeps: locks are mostly held for less, to be woken takes more. */
+const SPIN_MS = 0.02;
+/** Looks between two at the clock: a microsecond, or two. */
+const SPINS = pause === undefined ? 1000 : 60;
 /** A sleeping waiter looks again after this long, woken or not. */
 const WAIT_LIMIT_MS = 5;
 
@@ -106,11 +108,14 @@ export function createLockWords(
   }
 
   function spin(word: number): boolean {
-    for (let n = 0; n < SPINS; n++) {
-      // A plain load may be late, never wrong for long; the compare-and-swap decides.
-      if (i32[word] === 0 && Atomics.compareExchange(i32, word, 0, me) === 0) return true;
-      if (pause !== undefined) pause();
-    }
+    const end = performance.now() + SPIN_MS;
+    do {
+      for (let n = 0; n < SPINS; n++) {
+        // A plain load may be late, never wrong for long; the compare-and-swap decides.
+        if (i32[word] === 0 && Atomics.compareExchange(i32, word, 0, me) === 0) return true;
+        if (pause !== undefined) pause();
+      }
+    } while (performance.now() < end);
     return false;
   }
 

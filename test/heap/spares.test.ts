@@ -6,7 +6,15 @@
 import test from 'ava';
 import { type Address, SharedHeap } from 'shmalloc';
 import { classOf, PAGE_BYTES, SPAN_PAGES } from '../../src/base/index.js';
-import { getPartial, slotRecord, sparesOf } from '../../src/layout/index.js';
+import {
+  ACQUISITIONS,
+  classLock,
+  getLockCounter,
+  getPartial,
+  lockLine,
+  slotRecord,
+  sparesOf,
+} from '../../src/layout/index.js';
 import { assertIdentity, memoryOf } from '../helpers.js';
 
 const KIB = 1024;
@@ -66,6 +74,38 @@ for (const [what, size] of [
     t.true(heap.verify().ok);
   });
 }
+
+test('spares: when others gave them back, their thread cuts new spans', (t) => {
+  const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 3 });
+  fillAndFree(heap, 512, MIB);
+  const large: Address[] = [];
+  const other = SharedHeap.attach(heap.handle);
+  for (let block = other.malloc_ts(MIB); block !== 0; block = other.malloc_ts(MIB))
+    large.push(block);
+  t.false(hasSpares(heap, 512));
+  for (const block of large) other.free_ts(block);
+  for (let round = 0; round < 3; round++) fillAndFree(heap, 512, MIB);
+  t.true(hasSpares(heap, 512));
+  t.true(heap.verify().ok);
+  other.detach();
+  heap.detach();
+});
+
+test('flush: a deep stack goes back in portions, so that others get the lock', (t) => {
+  using heap = SharedHeap.create({ size: '1GiB', threads: 1 });
+  const { f64, geometry } = memoryOf(heap);
+  const line = lockLine(geometry.locks, classLock(classOf(16)));
+  const acquisitions = () => getLockCounter(f64, line, ACQUISITIONS);
+  const blocks = Array.from({ length: 60_000 }, () => heap.malloc_ts(16));
+  let most = 0;
+  for (const block of blocks) {
+    const before = acquisitions();
+    heap.free_ts(block);
+    most = Math.max(most, acquisitions() - before);
+  }
+  // Half of 4,096 blocks and the one over the fence, 256 at a time.
+  t.is(most, 9);
+});
 
 test('spares: at detach all pages are free', (t) => {
   const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });

@@ -54,7 +54,7 @@ import {
   type StackIndex,
   type WordIndex,
 } from '../base/index.js';
-import { FENCE, type HeapMemory, homeOf, mallocsOf, topsOf } from '../layout/index.js';
+import { FENCE, type HeapMemory, homeOf, MALLOC_STEP, mallocsOf, topsOf } from '../layout/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
@@ -72,6 +72,7 @@ const FENCE_WORD = FENCE;
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
 const AWAY_STACKS = AWAY;
+const STEP = MALLOC_STEP;
 /** From an address's granule to its page. */
 const PAGE_GRANULES_SHIFT = PAGE_SHIFT - GRANULE_SHIFT;
 const ROUND_UP = GRANULE_BYTES - 1;
@@ -155,7 +156,7 @@ export function createCalls(
     const address = u32[top];
     if (address === 0) return allocateSmall(c as SizeClass, size);
     tags[address >>> SHIFT] = c;
-    f64[mallocs + c] += 1;
+    f64[mallocs + c] += STEP;
     u32[tops + c] = top;
     own[LAST] = c;
     return address as Address;
@@ -293,7 +294,7 @@ export function createCalls(
     // point: pop.tag
     tags[address >>> SHIFT] = c;
     // point: pop.count
-    f64[mallocs + c] += 1;
+    f64[mallocs + c] += STEP;
     // point: pop.top
     u32[tops + c] = top;
     return address as Address;
@@ -359,7 +360,7 @@ export function createCalls(
     // point: place.own
     tags[address >>> SHIFT] = OWNED;
     // point: pop.count
-    f64[mallocs + reservedClass] += 1;
+    f64[mallocs + reservedClass] += STEP;
     // point: pop.top
     u32[tops + reservedClass] -= 1;
   }
@@ -459,7 +460,7 @@ export function createCalls(
     u32[tops + stack] = ownTop + 1;
     tags[address >>> SHIFT] = 0;
     tags[moved >>> SHIFT] = target;
-    f64[mallocs + target] += 1;
+    f64[mallocs + target] += STEP;
     u32[tops + target] = targetTop;
     return moved as Address;
   }

@@ -77,7 +77,7 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
     u32[layout.partialOf(AT, c)] = 50_000 + c;
     u32[layout.sparesOf(AT, c)] = 60_000 + c;
     layout.addHeld(f64, AT, c, -c);
-    f64[layout.mallocsOf(AT) + c] = 2 ** 40 + c;
+    f64[layout.mallocsOf(AT) + c] = (2 ** 40 + c) * layout.MALLOC_STEP;
     layout.addSample(f64, AT, c, 2 ** 30 + c);
     layout.addSample(f64, AT, c, 1);
   }

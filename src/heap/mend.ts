@@ -83,6 +83,8 @@ export function createMend(
       freeReserved(memory, locks, pageHeap, slot);
     } catch (worse) {
       mendLocks(worse);
+      // What ran for the first time had no room to be compiled: the next call tries again.
+      if (isStackOverflow(worse)) throw worse;
     }
   }
 

@@ -63,7 +63,7 @@ const FINDS: Find[] = [
   {
     what: 'a span without free blocks in the partial list, by a refill',
     invariant: 'spans I3',
-    message: /the partial list of class \d+/,
+    message: /a list of class \d+ has page/,
     damage({ memory: { i32 }, record, list, full: [head] }) {
       layout.setNext(i32, record(head), layout.getPartial(i32, list));
       layout.setPartial(i32, list, head);

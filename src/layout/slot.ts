@@ -295,14 +295,10 @@ export function openStack(
   limit: number,
 ): void {
   const bottom = stackBottom(u32, slot, stack);
-  // point: open.zero
   u32[bottom - 1] = 0;
-  // point: open.fence
   u32[bottom + limit] = FENCE;
   u32[bottom + limit + 1] = FENCE;
-  // point: open.limit
   u32[slot + LIMITS + stack] = limit;
-  // point: open.top
   u32[slot + TOPS + stack] = bottom;
 }
 

@@ -145,9 +145,8 @@ export const POINTS = [
 ] as const;
 
 /**
- * Points of the allocator where the model has a coarser step, or none: what vectors hold, stacks that
- * are used for the first time, and the ending of objects, which the model writes as placements in the
- * dead thread's name.
+ * Points of the allocator where the model has a coarser step, or none: what vectors hold, and the
+ * ending of objects, which the model writes as placements in the dead thread's name.
  */
 export const SOURCE_ONLY: readonly string[] = [
   'context.epoch',
@@ -161,10 +160,6 @@ export const SOURCE_ONLY: readonly string[] = [
   'end.serial',
   'end.unlock',
   'nursery.unmark',
-  'open.fence',
-  'open.limit',
-  'open.top',
-  'open.zero',
   'settle.reserve',
   'settle.untag',
   'storage.free',

@@ -8,7 +8,7 @@
  *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
  *   2. empty stack: refill it from the class's spans, class lock        cache.ts, once a batch
  *   3. no span with a free block: a spare one, or a new one cut from a
- *      run, page lock                                                   spans.ts
+ *      run, page lock                                                   spares.ts, spans.ts
  *   4. no free run that fits: give the other spares back, then take
  *      pages from the untouched reserve                                 page-heap.ts
  *   5. heap full: give back what this thread has cached, all threads' spares, then what dead threads
@@ -18,7 +18,7 @@
  *      of blocks at home with another thread                            free, about 3 ns
  *   2. full stack: give half or all of it back to the spans' bitmaps    cache.ts, once a batch
  *   3. spans that came wholly free: keep them as spares, or give their
- *      runs back, merge                                                 spans.ts, page-heap.ts
+ *      runs back, merge                                                 spares.ts, page-heap.ts
  * Over 64 KiB a block is a run of its own: large.ts.
  *
  * I1  Commit last: tag, count, and only then the pop. A thread that dies before the pop leaves the

@@ -54,6 +54,7 @@ import {
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Spans } from './spans.js';
+import type { Spares } from './spares.js';
 
 /** A stack starts with room for this many blocks or bytes, and doubles with every refill. */
 const START_BLOCKS = 32;
@@ -98,6 +99,7 @@ export function createCache(
   slot: WordIndex,
   locks: Locks,
   spans: Spans,
+  spares: Spares,
 ): Cache {
   const { i32, u32, f64, tags } = memory;
   const { depths } = memory.geometry;
@@ -123,7 +125,7 @@ export function createCache(
     const limit = getLimit(u32, slot, c);
     const wanted = Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]);
     // What this thread keeps for other classes goes before the heap grows.
-    if (!take(c, wanted) && !(spans.giveSpares() && take(c, wanted))) return false;
+    if (!take(c, wanted) && !(spares.give() && take(c, wanted))) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
     const most = depths.limits[c];
     if (limit < most) moveFence(u32, slot, c, Math.min(limit * 2, most));
@@ -212,13 +214,13 @@ export function createCache(
       // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
       if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, false);
     }
-    return spans.giveAllSpares() || blocks > 0;
+    return spares.giveAll() || blocks > 0;
   }
 
   function leave(): number {
     let blocks = 0;
     // Before all else: what this thread finds dead on its way may make spans of its own wholly free.
-    spans.stopSparing();
+    spares.stop();
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
       // finds them there, and who finds the heap full.

@@ -56,7 +56,8 @@ import { freeReserved, nothingRecovered, type Recovered, recoverDead } from './r
 import { createRepairs, type Repairs } from './repair.js';
 import { createSamples } from './samples.js';
 import { createSettling } from './settle.js';
-import { createSpans, type Spans } from './spans.js';
+import { createSpans } from './spans.js';
+import { createSpares, type Spares } from './spares.js';
 import { type VerifyReport, verifyHeap } from './verify.js';
 import { copyRunsLocked } from './walk.js';
 
@@ -110,7 +111,7 @@ interface Tools {
   readonly locks: Locks;
   readonly repairs: Repairs;
   readonly pageHeap: PageHeap;
-  readonly spans: Spans;
+  readonly spares: Spares;
   readonly mend: Mend;
   cacheOf(slot: WordIndex): Cache;
   /** Recovery that leaves nothing half done, whatever happens in it. */
@@ -128,10 +129,11 @@ function createTools(
   const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
   const pageHeap = createPageHeap(memory, slot);
   const home = slot === NO_SLOT ? NOBODY : homeOf(slot);
-  const spans = createSpans(memory, locks, pageHeap, home);
+  const spares = createSpares(memory, locks, pageHeap, home);
+  const spans = createSpans(memory, locks, pageHeap, spares, home);
   const repairs = createRepairs(memory, locks, pageHeap);
   const mend = createMend(memory, slot, locks, repairs, pageHeap);
-  const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans);
+  const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans, spares);
 
   function recover(): Recovered {
     throwIfPoisoned(memory);
@@ -149,7 +151,7 @@ function createTools(
     }
   }
 
-  return { me, locks, repairs, pageHeap, spans, mend, cacheOf, recover };
+  return { me, locks, repairs, pageHeap, spares, mend, cacheOf, recover };
 }
 
 /**
@@ -185,7 +187,7 @@ function openCore(
 ): HeapCore {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
   const tools = createTools(memory, slotIndex, by, news);
-  const { me, locks, pageHeap, spans, mend, recover } = tools;
+  const { me, locks, pageHeap, spares, mend, recover } = tools;
   const cache = tools.cacheOf(slot);
   const large = createLargeBlocks(
     memory,
@@ -193,7 +195,7 @@ function openCore(
     slot,
     locks,
     pageHeap,
-    spans,
+    spares,
     mend,
     reserveIsZero,
   );

@@ -37,7 +37,7 @@ import {
 import type { Locks } from '../sync/index.js';
 import type { Mend } from './mend.js';
 import { DIRECT_PAGES_MIN, type PageHeap, type Placement } from './page-heap.js';
-import type { Spans } from './spans.js';
+import type { Spares } from './spares.js';
 import { headOfLocked } from './walk.js';
 
 export interface LargeBlocks {
@@ -67,7 +67,7 @@ export function createLargeBlocks(
   slot: WordIndex,
   locks: Locks,
   pageHeap: PageHeap,
-  spans: Spans,
+  spares: Spares,
   mend: Mend,
   reserveIsZero: boolean,
 ): LargeBlocks {
@@ -76,8 +76,8 @@ export function createLargeBlocks(
 
   function reserve(pages: number, alignPages: number, growing: boolean): Address {
     const placement = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
-    const address = reserveRun(pages, alignPages, placement, !spans.hasSpares());
-    if (address !== 0 || !spans.giveSpares()) return address;
+    const address = reserveRun(pages, alignPages, placement, !spares.hasAny());
+    if (address !== 0 || !spares.give()) return address;
     return reserveRun(pages, alignPages, placement, true);
   }
 

@@ -1,24 +1,19 @@
 /**
  * Spans: runs cut into blocks of one size class; which of their blocks are free.
  *
- * Called by cache.ts, and by large.ts for spares. A function that ends in Locked needs the lock of its
- * class (or solitude); the page lock is taken inside, for a new span or one that is given back.
+ * Called by cache.ts. Every function here needs the lock of its class (or solitude); the page lock
+ * is taken inside, for a new span or one that is given back.
  *
  * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.
  * I3  A span's freeCount is the number of bits set in its bitmap; it is in a partial list of its class,
  *     its home's or nobody's, or a spare, exactly when that is not 0.
  * I4  A span that is wholly free goes back to the page heap once no transit of its class is open, or
- *     becomes a spare.
+ *     becomes a spare (spares.ts).
  * I5  Every block is exactly one of live, cached by one thread, and free in its span.
  *
  * A thread takes blocks from spans at home with it (layout/homes.ts): when these are used up it takes in
  * nobody's, then cuts a new one, and where the heap is full it takes one from another thread.
- *
- * Spares: a thread keeps the spans at home with it that came wholly free, up to a 32nd of the heap, for
- * its next refills: so its blocks stay in its processor's caches, and no page lock is taken (as mimalloc
- * retires pages late). They go back before the heap grows for a new run of this thread, and all threads'
- * where it is full.
  */
 
 import {
@@ -30,7 +25,6 @@ import {
   hex,
   PAGE_SHIFT,
   type PageIndex,
-  SIZE_CLASS_COUNT,
   type SizeClass,
   SPAN_BLOCKS,
   SPAN_PAGES,
@@ -38,11 +32,9 @@ import {
 } from '../base/index.js';
 import {
   addSpanCount,
-  classLock,
   classRecord,
   getBitmap,
   getFreeCount,
-  getHome,
   getNext,
   getPartial,
   getSpanHead,
@@ -58,17 +50,13 @@ import {
   setFreeCount,
   setHomes,
   setSpanHead,
-  sparesOf,
   usedSlots,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { createPartialLists } from './partial-lists.js';
+import type { Spares } from './spares.js';
 
-/** A thread's spares are a 32nd of the heap at most. */
-const SPARE_SHIFT = 5;
-/** So many go back before others get the locks. */
-const SPARES_AT_ONCE = 64;
 const NONE = 0 as PageIndex;
 const NO_RECORD = 0 as PageRecord;
 
@@ -89,14 +77,6 @@ export interface Spans {
   putBackLocked(c: SizeClass, from: number, to: number): void;
   /** Gives back the spans that putBack found wholly free, but for spares. No transit may be open. */
   releaseEmptiesLocked(c: SizeClass): void;
-  /** May this thread have spares? Then the heap should not grow. No lock needed. */
-  hasSpares(): boolean;
-  /** Gives this thread's spares back; false when it cannot have any. Takes class locks. */
-  giveSpares(): boolean;
-  /** Gives those of all threads back; were there any? Takes class locks. */
-  giveAllSpares(): boolean;
-  /** From now on no spares are kept: the thread is about to leave. */
-  stopSparing(): void;
   /** A slot's spans become nobody's, its spares go back: its thread leaves, or is dead. */
   disownLocked(c: SizeClass, slot: WordIndex): void;
 }
@@ -106,18 +86,15 @@ export function createSpans(
   memory: HeapMemory,
   locks: Locks,
   pageHeap: PageHeap,
+  spares: Spares,
   home: number,
 ): Spans {
   const { i32, u32, homes } = memory;
-  const { classes, slots, threads, firstPage, endPage } = memory.geometry;
-  const { listOf, sparesAt, linkLocked, unlinkLocked, moveLocked, spareLocked } =
-    createPartialLists(memory);
+  const { classes, slots, threads } = memory.geometry;
+  const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
   /** Spans that came wholly free since the last release, newest last. */
   let empties: PageIndex[] = [];
-  /** Pages of this thread's spares, or more: others give them back too, in a full heap or a repair. */
-  let sparePages = 0;
-  let sparePagesMax = home === NOBODY ? 0 : (endPage - firstPage) >>> SPARE_SHIFT;
 
   // ---- taking blocks
 
@@ -134,7 +111,7 @@ export function createSpans(
       available += getFreeCount(i32, recordOf(page));
     }
     if (available === 0) {
-      page = takeSpareLocked(c) || newSpanLocked(c) || (hasSpares() ? NONE : stealLocked(c));
+      page = spares.takeLocked(c) || newSpanLocked(c) || (spares.hasAny() ? NONE : stealLocked(c));
       if (page !== NONE) available = getFreeCount(i32, recordOf(page));
     }
     return Math.min(available, wanted);
@@ -146,13 +123,6 @@ export function createSpans(
     if (page === NONE) return NONE;
     partialRecord(c, page);
     moveLocked(c, list, page, home);
-    return page;
-  }
-
-  function takeSpareLocked(c: SizeClass): PageIndex {
-    if (!hasSpares()) return NONE;
-    const page = takeInLocked(c, sparesAt(c, home));
-    if (page !== NONE) sparePages -= SPAN_PAGES[c];
     return page;
   }
 
@@ -176,7 +146,7 @@ export function createSpans(
 
   function newSpanLocked(c: SizeClass): PageIndex {
     locks.acquire(PAGE_LOCK);
-    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', !hasSpares());
+    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', !spares.hasAny());
     locks.release(PAGE_LOCK);
     if (page === 0) return NONE;
     const record = recordOf(page);
@@ -344,94 +314,11 @@ export function createSpans(
     // Forgotten first: should the page lock throw, they are spans like others by the next time.
     const pages = empties;
     empties = [];
-    const rest: PageIndex[] = [];
-    for (const page of pages) {
-      if (!keepSpareLocked(c, page)) rest.push(page);
-    }
-    if (rest.length > 0) giveSpansLocked(c, rest, (page) => listOf(c, getHome(homes, page)));
-  }
-
-  function giveSpansLocked(
-    c: SizeClass,
-    pages: readonly PageIndex[],
-    listAt: (page: PageIndex) => WordIndex,
-  ): void {
-    locks.acquire(PAGE_LOCK);
-    for (const page of pages) {
-      unlinkLocked(listAt(page), page);
-      pageHeap.giveRunLocked(page);
-    }
-    locks.release(PAGE_LOCK);
-    // point: release.spans
-    addSpanCount(i32, classRecord(classes, c), -pages.length);
-  }
-
-  // ---- spares
-
-  const hasSpares = (): boolean => sparePages > 0;
-
-  function keepSpareLocked(c: SizeClass, page: PageIndex): boolean {
-    const pages = sparePages + SPAN_PAGES[c];
-    if (pages > sparePagesMax || getHome(homes, page) !== home) return false;
-    spareLocked(c, page);
-    sparePages = pages;
-    return true;
-  }
-
-  function giveSpares(): boolean {
-    if (!hasSpares()) return false;
-    giveSparesOf([home]);
-    sparePages = 0;
-    return true;
-  }
-
-  function giveAllSpares(): boolean {
-    return giveSparesOf(usedSlots(u32, slots, threads).map(homeOf));
-  }
-
-  function stopSparing(): void {
-    sparePagesMax = 0;
-  }
-
-  function giveSparesOf(threads: readonly number[]): boolean {
-    let given = false;
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      for (const one of threads) {
-        while (giveSomeSpares(c, sparesAt(c, one))) given = true;
-      }
-    }
-    return given;
-  }
-
-  function giveSomeSpares(c: SizeClass, list: WordIndex): boolean {
-    // A look without the lock: who comes to have one by then has it for a refill of its own.
-    if (getPartial(i32, list) === NONE) return false;
-    locks.acquire(classLock(c));
-    const given = giveSomeLocked(c, list);
-    locks.release(classLock(c));
-    return given;
-  }
-
-  /** Gives the first spares of a list back; false where there were none. */
-  function giveSomeLocked(c: SizeClass, list: WordIndex): boolean {
-    const pages: PageIndex[] = [];
-    let page = getPartial(i32, list);
-    for (; page !== NONE && pages.length < SPARES_AT_ONCE; page = getNext(i32, recordOf(page))) {
-      if (getFreeCount(i32, partialRecord(c, page)) !== SPAN_BLOCKS[c]) throw usedSpare(c, page);
-      pages.push(page);
-    }
-    if (pages.length > 0) giveSpansLocked(c, pages, () => list);
-    return pages.length > 0;
-  }
-
-  function usedSpare(c: SizeClass, page: PageIndex): HeapCorruptionError {
-    return new HeapCorruptionError(
-      `the spares of class ${c} have page ${page}, where not all blocks are free (spans I4)`,
-    );
+    spares.keepOrGiveLocked(c, pages);
   }
 
   function disownLocked(c: SizeClass, slot: WordIndex): void {
-    while (giveSomeLocked(c, sparesOf(slot, c)));
+    spares.giveSlotLocked(c, slot);
     const list = partialOf(slot, c);
     for (let page = getPartial(i32, list); page !== NONE; page = getPartial(i32, list)) {
       partialRecord(c, page);
@@ -445,10 +332,6 @@ export function createSpans(
     takeListedLocked,
     putBackLocked,
     releaseEmptiesLocked,
-    hasSpares,
-    giveSpares,
-    giveAllSpares,
-    stopSparing,
     disownLocked,
   };
 }

@@ -47,15 +47,57 @@ export type InvalidAddressReason =
   | 'owned'
   | 'foreign';
 
-function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
-  return Object.assign(error, { code });
+/** An error as plain data: what JSON.stringify makes of it. */
+export interface ErrorJson {
+  name: string;
+  code: string;
+  message: string;
+  /** What else the error tells: `address`, `reason`, `bytes`. */
+  [more: string]: string | number | boolean | null;
 }
+
+/** An error with a code, as JSON shows it: an Error's own way leaves out the message. */
+abstract class CodedError extends Error {
+  abstract readonly code: ErrorCode;
+
+  constructor(message: string) {
+    super(textOf(message));
+  }
+
+  /** What JSON.stringify shows. */
+  toJSON(): ErrorJson {
+    return jsonOf(this);
+  }
+}
+
+function coded<E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } {
+  const toJSON = (): ErrorJson => jsonOf(known);
+  const known = Object.assign(Object.defineProperty(error, 'toJSON', { value: toJSON }), { code });
+  return known;
+}
+
+function jsonOf(error: Error & { readonly code: ErrorCode }): ErrorJson {
+  const { name, code, message } = error;
+  const json: ErrorJson = { name, code, message };
+  for (const [key, value] of Object.entries(error)) {
+    // An address is what somebody gave: anything.
+    if (!Object.hasOwn(json, key)) json[key] = isPlain(value) ? value : show(value);
+  }
+  return json;
+}
+
+const isPlain = (value: unknown): value is string | number | boolean | null =>
+  value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
+
+/** A message, whatever was given for one. */
+const textOf = (message: unknown): string =>
+  typeof message === 'string' ? message : show(message);
 
 /**
  * An address was given to free, realloc, usableSize, view or hexdump where no (live) block begins.
  * The heap is exactly as before.
  */
-export class InvalidAddressError extends Error {
+export class InvalidAddressError extends CodedError {
   override readonly name = 'InvalidAddressError';
   readonly code = 'ERR_SHMALLOC_INVALID_ADDRESS' satisfies ErrorCode;
   /** What was given, as it was given. */
@@ -63,14 +105,14 @@ export class InvalidAddressError extends Error {
   readonly reason: InvalidAddressReason;
 
   constructor(asked: string, address: unknown, reason: InvalidAddressReason, finding: string) {
-    super(`cannot ${asked} ${showAddress(address)}: ${finding}`);
+    super(`cannot ${textOf(asked)} ${showAddress(address)}: ${textOf(finding)}`);
     this.address = address;
     this.reason = reason;
   }
 }
 
 /** An unsafe call (one without `_ts`) found a second thread attached. Nothing was done. */
-export class ThreadSafetyError extends Error {
+export class ThreadSafetyError extends CodedError {
   override readonly name = 'ThreadSafetyError';
   readonly code = 'ERR_SHMALLOC_THREAD_SAFETY' satisfies ErrorCode;
 }
@@ -79,7 +121,7 @@ export class ThreadSafetyError extends Error {
  * The heap's own structures contradict each other. The message names the invariant. The heap is
  * poisoned from then on: every call in every thread throws this error.
  */
-export class HeapCorruptionError extends Error {
+export class HeapCorruptionError extends CodedError {
   override readonly name = 'HeapCorruptionError';
   readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;
 }
@@ -92,7 +134,7 @@ export type BlockDamage = 'overrun' | 'underrun' | 'write-after-free';
  * says how far, whose block it is, and what is known of who allocated and freed it. The heap itself
  * is whole. Each damage is reported once.
  */
-export class BlockDamagedError extends Error {
+export class BlockDamagedError extends CodedError {
   override readonly name = 'BlockDamagedError';
   readonly code = 'ERR_SHMALLOC_BLOCK_DAMAGED' satisfies ErrorCode;
   readonly damage: BlockDamage;
@@ -112,7 +154,7 @@ export class BlockDamagedError extends Error {
 }
 
 /** A heap cannot be made, attached or used here: see `code`. */
-export class HeapError extends Error {
+export class HeapError extends CodedError {
   override readonly name = 'HeapError';
   readonly code: ErrorCode;
 
@@ -123,7 +165,7 @@ export class HeapError extends Error {
 }
 
 /** There is no room for an object. Nothing has changed. */
-export class HeapExhaustedError extends Error {
+export class HeapExhaustedError extends CodedError {
   override readonly name = 'HeapExhaustedError';
   readonly code = 'ERR_SHMALLOC_HEAP_EXHAUSTED' satisfies ErrorCode;
   /** Bytes that were asked for. */
@@ -145,9 +187,24 @@ export function typeError(code: ErrorCode, message: string): TypeError {
   return coded(new TypeError(message), code);
 }
 
+/** Maximum characters of a text that a message shows. */
+const SHOWN_CHARS_MAX = 200;
+
 /** A value as an error message shows it: `'12'`, `-1`, `NaN`, `an object`, `an object (Map)`. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
+  try {
+    return describe(value);
+  } catch {
+    // A proxy, or a getter, that throws.
+    return 'an object that cannot be looked at';
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') {
+    const isLong = value.length > SHOWN_CHARS_MAX;
+    return isLong ? `'${value.slice(0, SHOWN_CHARS_MAX)}...'` : `'${value}'`;
+  }
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) {
     const kind = value.constructor?.name ?? '';

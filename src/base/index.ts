@@ -1,7 +1,9 @@
 /** base: units, bits, size classes, errors, options, stack headroom. No shared memory; imports nothing. */
 export * from './bits.js';
 export * from './errors.js';
+export * from './not-cloned.js';
 export * from './options.js';
+export * from './similar.js';
 export * from './size-classes.js';
 export * from './stack.js';
 export * from './units.js';

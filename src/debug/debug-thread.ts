@@ -35,7 +35,7 @@ export interface Debug {
   /** The attachment, with all that the options ask for in each call. */
   readonly core: HeapCore;
   /** @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps none */
-  history(filter?: HistoryFilter): HistoryEvent[];
+  history(call: string, filter?: HistoryFilter): HistoryEvent[];
   whoAllocated(address: number): Allocation | undefined;
 }
 
@@ -143,9 +143,9 @@ export function createDebug(
         });
       },
     },
-    history(filter) {
+    history(call, filter) {
       if (historyEvents > 0) return readHistory(memory, historyEvents, filter);
-      throw optionOff('history');
+      throw optionOff(call, 'history');
     },
     whoAllocated: eyes.whoAllocated,
   };
@@ -180,10 +180,10 @@ function createTicker(
 }
 
 /** The error of a question that only a heap with a certain option can answer. */
-export function optionOff(option: 'history' | 'stacks'): HeapError {
+export function optionOff(call: string, option: 'history' | 'stacks'): HeapError {
   return new HeapError(
     'ERR_SHMALLOC_OPTION_OFF',
-    `this heap has no ${option}: make it with debug: { ${option}: ... }, or set ` +
+    `${call}: this heap has no ${option}: make it with debug: { ${option}: ... }, or set ` +
       `SHMALLOC_${option.toUpperCase()}`,
   );
 }

@@ -33,7 +33,7 @@ export abstract class ContextHeap extends InspectableHeap {
   readonly #contexts: Contexts;
 
   protected constructor(core: HeapCore, debug: Debug | null, attachment: Attachment) {
-    super(core, debug);
+    super(core, debug, attachment.heapId);
     this.#core = core;
     const describe = (): string => renderContextTree(readContextTree(core.memory));
     const host = { core, ...attachment, describe };

@@ -10,12 +10,11 @@
  */
 
 import { resolve } from 'node:path';
-import { show, typeError } from '../base/index.js';
+import { type OptionValues, readOptions } from '../base/index.js';
 import type { DebugSettings, ON_ERROR } from '../layout/index.js';
 import { printHelp } from './debug-help.js';
-import { readEnvironment, similarTo } from './environment.js';
+import { readEnvironment } from './environment.js';
 import {
-  badOption,
   ERROR_MODE,
   FILE,
   type OptionKind,
@@ -190,6 +189,10 @@ export const OTHER_VARIABLES: readonly DebugOption[] = [
   ),
 ];
 
+const IN_CODE = Object.fromEntries(
+  Object.entries(OPTIONS).map(([name, { kind }]) => [name, kind]),
+) as unknown as OptionValues<Choices>;
+
 /**
  * The settings of a new heap.
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION for what code got wrong
@@ -198,46 +201,17 @@ export function resolveDebug(
   given: DebugOptions = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): DebugSettings {
-  const inCode = checkGiven(given);
+  const inCode = readOptions('SharedHeap.create', given, IN_CODE, 'debug');
   const named = Object.entries(OPTIONS) as [keyof Choices, DebugOption][];
   const said = readEnvironment(environment, [...Object.values(OPTIONS), ...OTHER_VARIABLES]);
   const choices = Object.fromEntries(
     named.map(([name, { kind, variable }]) => [
       name,
-      said.get(variable) ?? inCode.get(name) ?? kind.off,
+      said.get(variable) ?? inCode[name] ?? kind.off,
     ]),
   ) as unknown as Choices;
   if (choices.help) printHelp(Object.entries(OPTIONS), OTHER_VARIABLES);
   return settle(choices);
-}
-
-/** What code gave, by name; what it left open is not in it. */
-function checkGiven(given: DebugOptions): Map<string, unknown> {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw badOption('debug', given, 'an object of options, as in { guard: 64 }');
-  }
-  const checked = new Map<string, unknown>();
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(OPTIONS, name)) {
-      throw typeError(
-        'ERR_SHMALLOC_INVALID_OPTION',
-        `SharedHeap.create: debug has no option ${show(name)}; ${hint(name)}`,
-      );
-    }
-    if (value === undefined) continue;
-    const { kind } = OPTIONS[name as keyof Choices];
-    const choice = kind.fromCode(value);
-    if (choice === undefined) throw badOption(`debug.${name}`, value, kind.allowed);
-    checked.set(name, choice);
-  }
-  return checked;
-}
-
-/** Which option was meant; where that is a riddle, all there are. */
-function hint(name: string): string {
-  const names = Object.keys(OPTIONS);
-  const similar = similarTo(name, names);
-  return similar === undefined ? `it has ${names.join(', ')}` : `the nearest is '${similar}'`;
 }
 
 function settle(choices: Choices): DebugSettings {

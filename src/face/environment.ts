@@ -4,7 +4,7 @@
  * Used by debug-options.ts. Any thread: a worker's environment is a copy made at its start.
  */
 
-import { show } from '../base/index.js';
+import { show, similarTo } from '../base/index.js';
 import type { OptionKind } from './option-kinds.js';
 
 const PREFIX = 'SHMALLOC_';
@@ -54,28 +54,4 @@ function warn(name: string, message: string): void {
   if (warned.has(name)) return;
   warned.add(name);
   process.emitWarning(message, { code: WARNING_CODE });
-}
-
-/**
- * The name that takes the fewest changes to become, the first of several; undefined where more than
- * a third of the letters would have to change.
- */
-export function similarTo(name: string, names: readonly string[]): string | undefined {
-  const far = (other: string): number => editDistance(name.toLowerCase(), other.toLowerCase());
-  const [first = ''] = [...names].sort((a, b) => far(a) - far(b));
-  return far(first) <= Math.ceil(name.length / 3) ? first : undefined;
-}
-
-/** How many letters must be put in, left out or changed to turn one text into the other. */
-export function editDistance(from: string, to: string): number {
-  let above = Array.from({ length: to.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= from.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const changed = (above[j - 1] as number) + Number(from[i - 1] !== to[j - 1]);
-      row.push(Math.min(changed, (above[j] as number) + 1, (row[j - 1] as number) + 1));
-    }
-    above = row;
-  }
-  return above[to.length] as number;
 }

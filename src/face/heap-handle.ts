@@ -59,10 +59,17 @@ export function requireFixedBuffer(call: string, buffer: unknown): void {
  * @throws HeapError ERR_SHMALLOC_NOT_A_HEAP, _LAYOUT_VERSION, _TRUNCATED
  */
 export function headerOf(buffer: SharedArrayBuffer, base: number): HeaderFields {
-  if (!(base >= 0 && base % PAGE_BYTES === 0 && base + 64 * KIB <= buffer.byteLength)) {
+  if (
+    !(
+      Number.isInteger(base) &&
+      base >= 0 &&
+      base % PAGE_BYTES === 0 &&
+      base + 64 * KIB <= buffer.byteLength
+    )
+  ) {
     throw new HeapError(
       'ERR_SHMALLOC_TRUNCATED',
-      `no heap at byte ${show(base)}: the buffer has ${buffer.byteLength} bytes, a heap at least ${HEAP_BYTES_MIN}`,
+      `SharedHeap.attach: no heap at byte ${show(base)}: the buffer has ${buffer.byteLength} bytes, a heap at least ${HEAP_BYTES_MIN}`,
     );
   }
   const fields = readHeader(
@@ -72,19 +79,19 @@ export function headerOf(buffer: SharedArrayBuffer, base: number): HeaderFields 
   if (fields === null) {
     throw new HeapError(
       'ERR_SHMALLOC_NOT_A_HEAP',
-      `no heap at byte ${base} of this buffer: the magic is missing`,
+      `SharedHeap.attach: no heap at byte ${base} of this buffer: the magic is missing`,
     );
   }
   if (fields.version !== LAYOUT_VERSION) {
     throw new HeapError(
       'ERR_SHMALLOC_LAYOUT_VERSION',
-      `this heap has memory layout ${fields.version}, this shmalloc knows ${LAYOUT_VERSION}: use one version everywhere`,
+      `SharedHeap.attach: this heap has memory layout ${fields.version}, this shmalloc knows ${LAYOUT_VERSION}: use one version everywhere`,
     );
   }
   if (fields.base !== base || base + fields.bytes > buffer.byteLength) {
     throw new HeapError(
       'ERR_SHMALLOC_TRUNCATED',
-      `the heap takes ${fields.bytes} bytes from byte ${fields.base} on, this buffer has ${buffer.byteLength} (asked for byte ${base})`,
+      `SharedHeap.attach: the heap takes ${fields.bytes} bytes from byte ${fields.base} on, this buffer has ${buffer.byteLength} (asked for byte ${base})`,
     );
   }
   return fields;

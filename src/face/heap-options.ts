@@ -4,7 +4,18 @@
  * Used by SharedHeap.create. Every mistake is an error that says what was given and what is allowed.
  */
 
-import { PAGE_BYTES, roundDown, roundUp } from '../base/index.js';
+import {
+  ANYTHING,
+  badOption,
+  lookAt,
+  type OptionValue,
+  type OptionValues,
+  PAGE_BYTES,
+  readOptions,
+  roundDown,
+  roundUp,
+  wholeFrom,
+} from '../base/index.js';
 import {
   CONTEXTS_MAX,
   type DebugSettings,
@@ -16,7 +27,6 @@ import {
 } from '../layout/index.js';
 import { type DebugOptions, resolveDebug } from './debug-options.js';
 import { requireFixedBuffer } from './heap-handle.js';
-import { badOption } from './option-kinds.js';
 import { parseBytes } from './parse-bytes.js';
 
 const BYTES_DEFAULT = '1GiB';
@@ -63,15 +73,38 @@ export interface ResolvedOptions {
   readonly debug: DebugSettings;
 }
 
+const CALL = 'SharedHeap.create';
+
+const VALUES: OptionValues<HeapOptions> = {
+  // What it may be depends on the buffer, and what the buffer may be on the heap's place in it.
+  size: ANYTHING,
+  buffer: ANYTHING,
+  byteOffset: ANYTHING,
+  threads: wholeFrom(`a whole number from 1 to ${THREADS_MAX}`, 1, THREADS_MAX),
+  contexts: wholeFrom(`a whole number from 0 to ${CONTEXTS_MAX}`, 0, CONTEXTS_MAX),
+  lockTimeoutMs: wholeFrom('a whole number of milliseconds from 1', 1, LOCK_TIMEOUT_MS_MAX),
+  debug: {
+    allowed: 'an object of options, as in { guard: 64 }',
+    types: [],
+    fromCode: (given) =>
+      typeof given === 'object' && given !== null && !Array.isArray(given) ? given : undefined,
+  },
+};
+
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
-export function resolveOptions(options: HeapOptions): ResolvedOptions {
+export function resolveOptions(given: HeapOptions | undefined): ResolvedOptions {
+  const options = readOptions(CALL, given, VALUES);
   const { buffer, base } = checkBuffer(options);
-  const bytes = checkSize(options, buffer, base);
-  const threads = checkThreads(options, bytes);
-  const contexts = checkContexts(options, bytes);
-  const lockTimeoutMs = checkLockTimeout(options);
-  const debug = resolveDebug(options.debug);
-  return { buffer, base, bytes, threads, contexts, lockTimeoutMs, debug };
+  const bytes = checkSize(options.size, buffer, base);
+  return {
+    buffer,
+    base,
+    bytes,
+    threads: options.threads ?? defaultThreads(bytes),
+    contexts: options.contexts ?? defaultContexts(bytes),
+    lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS_DEFAULT,
+    debug: resolveDebug(options.debug),
+  };
 }
 
 function checkBuffer(options: HeapOptions): {
@@ -80,15 +113,16 @@ function checkBuffer(options: HeapOptions): {
 } {
   const { buffer, byteOffset = 0 } = options;
   if (buffer === undefined) {
-    if (byteOffset !== 0) throw badOption('byteOffset', byteOffset, '0 without a buffer');
+    if (byteOffset !== 0) throw bad('byteOffset', byteOffset, ['number'], '0 without a buffer');
     return { buffer, base: 0 };
   }
-  requireFixedBuffer('create', buffer);
+  lookAt(CALL, 'option buffer', () => requireFixedBuffer('create', buffer));
   const fits = Number.isInteger(byteOffset) && byteOffset >= 0 && byteOffset % PAGE_BYTES === 0;
   if (!fits || byteOffset > buffer.byteLength || byteOffset >= HEAP_BYTES_MAX) {
-    throw badOption(
+    throw bad(
       'byteOffset',
       byteOffset,
+      ['number'],
       `a multiple of ${PAGE_BYTES} inside the buffer of ${buffer.byteLength} bytes, below 4 GiB`,
     );
   }
@@ -96,43 +130,30 @@ function checkBuffer(options: HeapOptions): {
 }
 
 function checkSize(
-  options: HeapOptions,
+  size: number | string | undefined,
   buffer: SharedArrayBuffer | undefined,
   base: number,
 ): number {
   const room =
     buffer === undefined ? HEAP_BYTES_MAX : Math.min(buffer.byteLength - base, 2 ** 32 - base);
   const fallback = buffer === undefined ? BYTES_DEFAULT : Math.min(room, HEAP_BYTES_MAX);
-  const asked = options.size ?? fallback;
-  const bytes = parseBytes(asked);
+  const asked = size ?? fallback;
+  const bytes = parseBytes(asked, `${CALL}: size`);
   const rounded = buffer === undefined ? roundUp(bytes, PAGE_BYTES) : roundDown(bytes, PAGE_BYTES);
+  const types = ['number', 'string'];
   if (!(rounded >= HEAP_BYTES_MIN && rounded <= HEAP_BYTES_MAX)) {
-    throw badOption(
-      'size',
-      asked,
-      `from ${HEAP_BYTES_MIN} (2 MiB) to ${HEAP_BYTES_MAX} bytes (4 GiB - 64 KiB)`,
-    );
+    const all = `from ${HEAP_BYTES_MIN} (2 MiB) to ${HEAP_BYTES_MAX} bytes (4 GiB - 64 KiB)`;
+    throw bad('size', asked, types, all);
   }
   if (rounded > room) {
-    throw badOption('size', asked, `at most ${room} bytes: what the buffer has from ${base} on`);
+    throw bad('size', asked, types, `at most ${room} bytes: what the buffer has from ${base} on`);
   }
   return rounded;
 }
 
-function checkThreads({ threads }: HeapOptions, bytes: number): number {
-  if (threads === undefined) return defaultThreads(bytes);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
-  throw badOption('threads', threads, `a whole number from 1 to ${THREADS_MAX}`);
-}
-
-function checkContexts({ contexts }: HeapOptions, bytes: number): number {
-  if (contexts === undefined) return defaultContexts(bytes);
-  if (Number.isInteger(contexts) && contexts >= 0 && contexts <= CONTEXTS_MAX) return contexts;
-  throw badOption('contexts', contexts, `a whole number from 0 to ${CONTEXTS_MAX}`);
-}
-
-function checkLockTimeout({ lockTimeoutMs = LOCK_TIMEOUT_MS_DEFAULT }: HeapOptions): number {
-  const fits = Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1;
-  if (fits && lockTimeoutMs <= LOCK_TIMEOUT_MS_MAX) return lockTimeoutMs;
-  throw badOption('lockTimeoutMs', lockTimeoutMs, 'a whole number of milliseconds from 1');
-}
+const bad = (
+  name: keyof HeapOptions,
+  got: unknown,
+  types: OptionValue<unknown>['types'],
+  allowed: string,
+): Error => badOption(CALL, name, got, { allowed, types });

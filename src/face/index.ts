@@ -20,6 +20,7 @@ export {
 } from './events.js';
 export type { HeapHandle } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
+export type { HeapSummary } from './inspectable-heap.js';
 export { parseBytes } from './parse-bytes.js';
 export * from './shared-heap.js';
 export type { ShowOptions } from './write-out.js';

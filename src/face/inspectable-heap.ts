@@ -4,7 +4,7 @@
  * SharedHeap extends it. One instance per thread and heap.
  */
 
-import type { Address } from '../base/index.js';
+import { type Address, notCloned } from '../base/index.js';
 import {
   type Allocation,
   type Debug,
@@ -16,6 +16,7 @@ import {
 import { type Block, eachBlock, type HeapCore } from '../heap/index.js';
 import {
   findLeaks,
+  formatBytes,
   type HeapMap,
   type HexdumpOptions,
   hexRows,
@@ -23,24 +24,51 @@ import {
   type ListingSource,
   readContextTree,
   readMap,
+  readStats,
   renderHexdump,
   writeLines,
   writeListing,
 } from '../observe/index.js';
-import { checkFilter } from './history-filter.js';
+import { isPoisoned } from '../sync/index.js';
+import { readFilter } from './history-filter.js';
 import { type ShowOptions, writerOf } from './write-out.js';
+
+/** What JSON.stringify shows of a heap. */
+export interface HeapSummary {
+  /** As in `heap.handle.id`. */
+  heap: string;
+  /** Length of the heap. */
+  reservedBytes: number;
+  /** Usable bytes of live blocks. */
+  inUseBytes: number;
+  /** How many are attached. */
+  threads: number;
+}
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** So much of a block is dumped where a listing has no history of it. */
 const PEEK_BYTES = 64;
 
 /** A heap whose blocks can be looked at: what SharedHeap adds its calls to. */
 export abstract class InspectableHeap {
+  /**
+   * Structured clone refuses a heap for it. The first of its properties: of the others it would
+   * refuse the functions, with their source.
+   * @internal
+   */
+  readonly notCloned = notCloned(
+    'a SharedHeap',
+    'post heap.handle, and call SharedHeap.attach(handle) there',
+  );
   readonly #core: HeapCore;
+  readonly #id: string;
   /** Of heaps with debug options that concern calls. */
   readonly #debug: Debug | null;
 
-  protected constructor(core: HeapCore, debug: Debug | null) {
+  protected constructor(core: HeapCore, debug: Debug | null, id: string) {
     this.#core = core;
+    this.#id = id;
     this.#debug = debug;
   }
 
@@ -161,14 +189,36 @@ export abstract class InspectableHeap {
    * Threads: any. Cost: a walk over the runs, and one over the history where there is one.
    */
   whoAllocated(address: Address): Allocation | undefined {
-    if (this.#debug === null) throw optionOff('history');
+    if (this.#debug === null) throw optionOff('whoAllocated', 'history');
     return this.#debug.whoAllocated(address);
   }
 
+  /** What JSON.stringify shows: figures, and no handle to attach with. */
+  toJSON(): HeapSummary {
+    const { reservedBytes, inUseBytes, threads } = readStats(this.#core.memory);
+    const attached = threads.filter((thread) => thread.attached).length;
+    return { heap: this.#id, reservedBytes, inUseBytes, threads: attached };
+  }
+
+  /** What a text shows that it is put into. */
+  toString(): string {
+    return this[INSPECT]();
+  }
+
+  /** What console.log shows. */
+  [INSPECT](): string {
+    const { heap, inUseBytes, reservedBytes, threads } = this.toJSON();
+    const use = `${formatBytes(inUseBytes)} of ${formatBytes(reservedBytes)} in use`;
+    const state = isPoisoned(this.#core.memory) ? ', broken' : '';
+    const here = this.#core.isAttached() ? '' : ', this thread has detached';
+    const count = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    return `SharedHeap ${heap}: ${use}, ${count}${state}${here}`;
+  }
+
   #history(call: string, filter: HistoryFilter | undefined): HistoryEvent[] {
-    checkFilter(call, filter);
-    if (this.#debug === null) throw optionOff('history');
-    return this.#debug.history(filter);
+    const asked = readFilter(call, filter);
+    if (this.#debug === null) throw optionOff(call, 'history');
+    return this.#debug.history(call, asked);
   }
 
   #show(write: (text: string) => void, detailsOf?: ListingSource['detailsOf']): void {

@@ -4,22 +4,17 @@
  * Used by debug-options.ts and heap-options.ts. Pure functions.
  */
 
-import { inspect } from 'node:util';
-import { GIB, rangeError, show } from '../base/index.js';
+import { FLAG, GIB, type OptionValue } from '../base/index.js';
 import { ON_ERROR, TRACE_PATH_BYTES_MAX } from '../layout/index.js';
 import { parseBytes } from './parse-bytes.js';
 
-/** What values an option has. Empty text is `off` for all of them. */
-export interface OptionKind<Value> {
-  /** What an error says is allowed. */
-  readonly allowed: string;
+/** What values an option has, in code and as text. Empty text is `off` for all of them. */
+export interface OptionKind<Value> extends OptionValue<Value> {
   /** How the help shows a value: `1`, `bytes`. */
   readonly sample: string;
   /** What the help says of the most it can be; empty = nothing. */
   readonly limit: string;
   readonly off: Value;
-  /** The value that code gave; undefined when it is none. */
-  fromCode(given: unknown): Value | undefined;
   /** The value that a text says; undefined when it is none. */
   fromText(text: string): Value | undefined;
 }
@@ -37,11 +32,11 @@ const YES = ['1', 'true', 'on', 'yes'];
 const NO = ['0', 'false', 'off', 'no'];
 
 export const YES_OR_NO: OptionKind<boolean> = {
+  ...FLAG,
   allowed: 'true or false (1 or 0, on or off, yes or no in the environment)',
   sample: '1',
   limit: '',
   off: false,
-  fromCode: (given) => (typeof given === 'boolean' ? given : undefined),
   fromText(text) {
     const word = text.toLowerCase();
     if (YES.includes(word)) return true;
@@ -55,6 +50,7 @@ export function wholeNumber(sample: string, max = WORD_MAX): OptionKind<number> 
     isWhole(given, 0, max) ? given : undefined;
   return {
     allowed: `a whole number from 0 to ${inFigures(max)}`,
+    types: ['number'],
     sample,
     limit: max < WORD_MAX ? `at most ${inFigures(max)}` : '',
     off: 0,
@@ -66,6 +62,7 @@ export function wholeNumber(sample: string, max = WORD_MAX): OptionKind<number> 
 /** Bytes below 4 GiB, as a number or a text with a unit. */
 export const SIZE: OptionKind<number> = {
   allowed: "a size below 4 GiB: a number of bytes, or a text like '16MiB'",
+  types: ['number', 'string'],
   sample: 'bytes',
   limit: 'below 4 GiB',
   off: 0,
@@ -77,6 +74,7 @@ export const SIZE: OptionKind<number> = {
 export function smallSize(max: number): OptionKind<number> {
   return {
     allowed: `a size from 0 to ${inFigures(max)} bytes: a whole number, or a text like '1KiB'`,
+    types: ['number', 'string'],
     sample: 'bytes',
     limit: `at most ${inFigures(max)} bytes`,
     off: 0,
@@ -104,6 +102,7 @@ type OnError = (typeof ON_ERROR)[number];
 
 export const ERROR_MODE: OptionKind<OnError> = {
   allowed: 'throw, warn or ignore',
+  types: ['string'],
   sample: ON_ERROR.join('|'),
   limit: '',
   off: 'throw',
@@ -115,6 +114,7 @@ export const STACKS: OptionKind<StackChoice> = {
   allowed:
     `0 to ${STACK_DEPTH_MAX} frames; for every n-th event only: { depth, every } in code, ` +
     "as in '16,100' in the environment",
+  types: ['number'],
   sample: 'frames[,every]',
   limit: `at most ${STACK_DEPTH_MAX} frames`,
   off: { depth: 0, every: 1 },
@@ -136,6 +136,7 @@ function stackChoice(depth: unknown, every: unknown): StackChoice | undefined {
 
 export const FILE: OptionKind<string> = {
   allowed: `a path of at most ${TRACE_PATH_BYTES_MAX} bytes`,
+  types: ['string'],
   sample: 'file',
   limit: '',
   off: '',
@@ -145,21 +146,3 @@ export const FILE: OptionKind<string> = {
   },
   fromText: (text) => FILE.fromCode(text),
 };
-
-/** An option that cannot be what it was given. */
-export function badOption(name: string, got: unknown, allowed: string): RangeError {
-  return rangeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.create: ${name} must be ${allowed}, got ${shown(got)}`,
-  );
-}
-
-/** So much of an object is shown. */
-const SHOWN_CHARS_MAX = 120;
-
-/** Objects with what is in them: `{ depth: 3, evry: 2 }`. */
-function shown(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return show(value);
-  const text = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
-  return text.length <= SHOWN_CHARS_MAX ? text : `${text.slice(0, SHOWN_CHARS_MAX)}...`;
-}

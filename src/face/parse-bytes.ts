@@ -16,20 +16,21 @@ const UNITS = new Map([
 
 /**
  * Bytes of a size.
+ * @param what stands at the head of an error: the call and its option
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
  */
-export function parseBytes(size: number | string): number {
+export function parseBytes(size: number | string, what = 'a size'): number {
   if (typeof size === 'number') {
     if (Number.isFinite(size) && size >= 0) return Math.floor(size);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `a size is a number of bytes, got ${show(size)}`,
+      `${what} is a number of bytes, got ${show(size)}`,
     );
   }
   if (typeof size !== 'string') {
     throw typeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `a size is a number of bytes or a text like '256MiB', got ${show(size)}`,
+      `${what} is a number of bytes or a text like '256MiB', got ${show(size)}`,
     );
   }
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(size);
@@ -37,7 +38,7 @@ export function parseBytes(size: number | string): number {
   if (match === null || unit === undefined) {
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `a size is a number and B, KiB, MiB or GiB, as in '256MiB', got ${show(size)}`,
+      `${what} is a number and B, KiB, MiB or GiB, as in '256MiB', got ${show(size)}`,
     );
   }
   return Math.floor(Number(match[1]) * unit);

@@ -7,7 +7,17 @@
 
 import { randomBytes } from 'node:crypto';
 import { isMainThread, threadId, Worker } from 'node:worker_threads';
-import { type Address, rangeError, show, typeError } from '../base/index.js';
+import {
+  type Address,
+  FLAG,
+  lookAt,
+  type OptionValues,
+  oneOf,
+  rangeError,
+  readOptions,
+  show,
+  typeError,
+} from '../base/index.js';
 import { createDebug, softenFrees } from '../debug/index.js';
 import {
   attachCore,
@@ -25,11 +35,12 @@ import {
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
-import { type ViewConstructor, viewOf } from '../objects/index.js';
+import { elementBytesOf, type ViewConstructor, viewOf } from '../objects/index.js';
 import {
   createMetricSource,
   type HeapStats,
   identityGap,
+  LABELS,
   type MetricLabels,
   type OtelMetric,
   readStats,
@@ -45,6 +56,20 @@ import { createListener, publishLife } from './events.js';
 import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
 import { type HeapOptions, resolveOptions } from './heap-options.js';
 import { type ShowOptions, writerOf, writeToStderr } from './write-out.js';
+
+interface MetricsOptions {
+  format?: 'prometheus' | 'otel';
+  labels?: MetricLabels;
+}
+
+const METRICS_VALUES: OptionValues<MetricsOptions> = {
+  format: oneOf('prometheus', 'otel'),
+  labels: LABELS,
+};
+const VERIFY_VALUES: OptionValues<VerifyOptions> = { quiet: FLAG };
+
+/** Says that a heap is made by create or attach. */
+const INSIDE = Symbol('create or attach');
 
 /** This thread's attachments, by heap id. */
 const attached = new Map<string, SharedHeap>();
@@ -86,16 +111,16 @@ export class SharedHeap extends ContextHeap {
   readonly #ending: Ending = createEnding();
 
   /** The whole buffer, as each kind of number. An address is a byte offset: `i32[p >>> 2]`. */
-  readonly u8: Uint8Array<SharedArrayBuffer>;
-  readonly i8: Int8Array<SharedArrayBuffer>;
-  readonly u16: Uint16Array<SharedArrayBuffer>;
-  readonly i16: Int16Array<SharedArrayBuffer>;
-  readonly u32: Uint32Array<SharedArrayBuffer>;
-  readonly i32: Int32Array<SharedArrayBuffer>;
-  readonly f32: Float32Array<SharedArrayBuffer>;
-  readonly f64: Float64Array<SharedArrayBuffer>;
-  readonly i64: BigInt64Array<SharedArrayBuffer>;
-  readonly u64: BigUint64Array<SharedArrayBuffer>;
+  declare readonly u8: Uint8Array<SharedArrayBuffer>;
+  declare readonly i8: Int8Array<SharedArrayBuffer>;
+  declare readonly u16: Uint16Array<SharedArrayBuffer>;
+  declare readonly i16: Int16Array<SharedArrayBuffer>;
+  declare readonly u32: Uint32Array<SharedArrayBuffer>;
+  declare readonly i32: Int32Array<SharedArrayBuffer>;
+  declare readonly f32: Float32Array<SharedArrayBuffer>;
+  declare readonly f64: Float64Array<SharedArrayBuffer>;
+  declare readonly i64: BigInt64Array<SharedArrayBuffer>;
+  declare readonly u64: BigUint64Array<SharedArrayBuffer>;
 
   /**
    * Allocates a block of at least `size` bytes, with whatever they contain.
@@ -106,14 +131,14 @@ export class SharedHeap extends ContextHeap {
    * Threads: any, at any time. Cost: about 3 ns from the thread's cache; once in 16-64 calls
    * a lock and about 10 ns per block; over 64 KiB a lock and about 200 ns.
    */
-  readonly malloc_ts: (size: number) => Address;
+  declare readonly malloc_ts: (size: number) => Address;
   /**
    * Frees a block that any thread allocated. `free_ts(0)` does nothing.
    * @throws InvalidAddressError for anything but the start of a live block; nothing is changed
    *
    * Threads: any, at any time. Cost: as malloc_ts.
    */
-  readonly free_ts: (address: Address) => void;
+  declare readonly free_ts: (address: Address) => void;
   /**
    * Allocates `count * size` bytes, all zero.
    * @returns the block's address; 0 when the heap is full or the product is too large for it
@@ -121,7 +146,7 @@ export class SharedHeap extends ContextHeap {
    *
    * Threads: any, at any time. Cost: malloc_ts and about 20 ns per KiB.
    */
-  readonly calloc_ts: (count: number, size: number) => Address;
+  declare readonly calloc_ts: (count: number, size: number) => Address;
   /**
    * Gives a block another size, keeping its contents up to the smaller one; it may move.
    * `realloc_ts(0, n)` is malloc, `realloc_ts(p, 0)` frees and gives 0.
@@ -131,7 +156,7 @@ export class SharedHeap extends ContextHeap {
    * Threads: any, at any time; the block is the caller's meanwhile. Cost: a few ns where the size
    * class stays, a copy where it does not; large blocks grow in place where there is room.
    */
-  readonly realloc_ts: (address: Address, size: number) => Address;
+  declare readonly realloc_ts: (address: Address, size: number) => Address;
   /**
    * Allocates a block at a multiple of `alignment`.
    * @param alignment a power of two up to 65,536
@@ -140,9 +165,16 @@ export class SharedHeap extends ContextHeap {
    *
    * Threads: any, at any time. Cost: as malloc_ts, of a class that is a multiple of the alignment.
    */
-  readonly alignedAlloc_ts: (alignment: number, size: number) => Address;
+  declare readonly alignedAlloc_ts: (alignment: number, size: number) => Address;
 
-  private constructor(memory: HeapMemory, fields: HeaderFields) {
+  private constructor(from: typeof INSIDE, memory: HeapMemory, fields: HeaderFields) {
+    if (from !== INSIDE) {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        'new SharedHeap: a heap is made by SharedHeap.create({ size }), and found in another thread by ' +
+          'its handle with SharedHeap.attach(handle)',
+      );
+    }
     const plain = attachCore(memory, fields.reserveIsZero, {
       threadId,
       // Only a main thread gives up: a worker that waits stalls nobody but itself.
@@ -156,23 +188,30 @@ export class SharedHeap extends ContextHeap {
     super(core, debug, { heapId: fields.id, threadId, scribble: fields.debug.scribble });
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);
-    this.u8 = memory.u8;
-    this.i8 = new Int8Array(buffer, 0, bytes);
-    this.u16 = new Uint16Array(buffer, 0, bytes / 2);
-    this.i16 = new Int16Array(buffer, 0, bytes / 2);
-    this.u32 = memory.u32;
-    this.i32 = memory.i32;
-    this.f32 = new Float32Array(buffer, 0, bytes / 4);
-    this.f64 = memory.f64;
-    this.i64 = new BigInt64Array(buffer, 0, bytes / 8);
-    this.u64 = new BigUint64Array(buffer, 0, bytes / 8);
     this.#core = core;
     this.#id = fields.id;
-    this.malloc_ts = core.shared.malloc;
-    this.free_ts = core.shared.free;
-    this.calloc_ts = core.shared.calloc;
-    this.realloc_ts = core.shared.realloc;
-    this.alignedAlloc_ts = core.shared.alignedAlloc;
+    // In no listing of properties: whoever compares or prints two heaps would have all their bytes.
+    // The most used first: they lie in the object itself.
+    Object.defineProperties(
+      this,
+      hidden({
+        malloc_ts: core.shared.malloc,
+        free_ts: core.shared.free,
+        calloc_ts: core.shared.calloc,
+        realloc_ts: core.shared.realloc,
+        alignedAlloc_ts: core.shared.alignedAlloc,
+        i32: memory.i32,
+        u32: memory.u32,
+        u8: memory.u8,
+        f64: memory.f64,
+        f32: new Float32Array(buffer, 0, bytes / 4),
+        i8: new Int8Array(buffer, 0, bytes),
+        u16: new Uint16Array(buffer, 0, bytes / 2),
+        i16: new Int16Array(buffer, 0, bytes / 2),
+        i64: new BigInt64Array(buffer, 0, bytes / 8),
+        u64: new BigUint64Array(buffer, 0, bytes / 8),
+      }),
+    );
     attached.set(fields.id, this);
   }
 
@@ -190,7 +229,7 @@ export class SharedHeap extends ContextHeap {
    *
    * Cost: under a millisecond for any size; memory is committed by use.
    */
-  static create(options: HeapOptions = {}): SharedHeap {
+  static create(options?: HeapOptions): SharedHeap {
     const resolved = resolveOptions(options);
     const { buffer: given, base, bytes, threads, contexts, lockTimeoutMs, debug } = resolved;
     // Before the buffer: a map that does not fit should cost nothing.
@@ -210,7 +249,7 @@ export class SharedHeap extends ContextHeap {
       debug,
       secret: [randomWord(), randomWord()],
     });
-    const heap = new SharedHeap(memory, headerOf(buffer, base));
+    const heap = new SharedHeap(INSIDE, memory, headerOf(buffer, base));
     reportAtEnd(heap.#ending, debug, {
       memory,
       verify: () => heap.verify(),
@@ -231,14 +270,17 @@ export class SharedHeap extends ContextHeap {
    * Cost: under a millisecond.
    */
   static attach(handle: HeapHandle): SharedHeap {
-    const { buffer, byteOffset } = checkHandle(handle);
+    const { buffer, byteOffset } = lookAt('SharedHeap.attach', 'the handle', () => {
+      const { buffer, byteOffset } = checkHandle(handle);
+      return { buffer, byteOffset };
+    });
     const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
     if (known !== undefined) return known;
     const { base, bytes, threads, contexts, debug } = fields;
     const geometry = computeGeometry(base, bytes, threads, debug, contexts);
     const memory = viewMemory(buffer, geometry);
-    const heap = new SharedHeap(memory, fields);
+    const heap = new SharedHeap(INSIDE, memory, fields);
     heap.#announce(false);
     return heap;
   }
@@ -312,8 +354,8 @@ export class SharedHeap extends ContextHeap {
     length: number,
     byteOffset = 0,
   ): InstanceType<C> {
+    const elementBytes = elementBytesOf('view', ArrayType);
     const usable = this.#core.shared.usableSize(address, 'view');
-    const elementBytes = ArrayType.BYTES_PER_ELEMENT;
     const fits =
       Number.isInteger(length) &&
       Number.isInteger(byteOffset) &&
@@ -354,20 +396,12 @@ export class SharedHeap extends ContextHeap {
    */
   metrics(options?: { format?: 'prometheus'; labels?: MetricLabels }): string;
   metrics(options: { format: 'otel'; labels?: MetricLabels }): OtelMetric[];
-  metrics({
-    format = 'prometheus',
-    labels = {},
-  }: {
-    format?: 'prometheus' | 'otel';
-    labels?: MetricLabels;
-  } = {}): string | OtelMetric[] {
+  metrics(options?: MetricsOptions): string | OtelMetric[] {
+    const { format, labels = {} } = readOptions('metrics', options, METRICS_VALUES);
     const totals = readTotals(this.#core.memory);
-    if (format === 'otel') return this.#metrics.otel(totals, labels);
-    if (format === 'prometheus') return this.#metrics.prometheus(totals, labels);
-    throw typeError(
-      'ERR_SHMALLOC_INVALID_OPTION',
-      `metrics: the format is 'prometheus' or 'otel', got ${show(format)}`,
-    );
+    return format === 'otel'
+      ? this.#metrics.otel(totals, labels)
+      : this.#metrics.prometheus(totals, labels);
   }
 
   /** Starts all counts anew, for all threads. The heap itself is not touched. */
@@ -399,7 +433,9 @@ export class SharedHeap extends ContextHeap {
    * Threads: the one that started the worker.
    */
   watch(worker: Worker): void {
-    const watched = worker instanceof Worker ? worker.threadId : -1;
+    const watched = lookAt('SharedHeap.watch', 'the worker', () =>
+      worker instanceof Worker ? worker.threadId : -1,
+    );
     if (watched < 0) {
       const got = worker instanceof Worker ? 'one that has ended' : show(worker);
       throw typeError(
@@ -423,8 +459,9 @@ export class SharedHeap extends ContextHeap {
    * Threads: any; holds up those that need the same locks. Cost: a walk of all there is, about 35 ms
    * for 100 MiB in use.
    */
-  verify(options: VerifyOptions = {}): VerifyReport {
-    const report = this.#core.verify(options.quiet === true);
+  verify(options?: VerifyOptions): VerifyReport {
+    const { quiet = false } = readOptions('verify', options, VERIFY_VALUES);
+    const report = this.#core.verify(quiet);
     const gap = report.quiet ? identityGap(this.stats()) : 0;
     if (gap !== 0) {
       const message = `the parts of the heap add up to ${gap} bytes less than there are`;
@@ -461,6 +498,15 @@ export class SharedHeap extends ContextHeap {
     this.detach();
   }
 }
+
+/** Properties that are there, and are not enumerated. */
+const hidden = (values: object): PropertyDescriptorMap =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      { value, enumerable: false, writable: true, configurable: true },
+    ]),
+  );
 
 const randomWord = (): number => randomBytes(4).readUInt32LE();
 

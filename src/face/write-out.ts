@@ -7,7 +7,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import { checkOptions, show, typeError } from '../base/index.js';
+import { callback, type OptionValues, readOptions } from '../base/index.js';
 import { pause } from '../sync/index.js';
 
 const STDOUT = 1;
@@ -26,16 +26,14 @@ export interface ShowOptions {
   write?: (text: string) => void;
 }
 
+const VALUES: OptionValues<ShowOptions> = { write: callback('a function that gets the text') };
+
 /**
  * Who gets what a call prints.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
 export function writerOf(call: string, options: ShowOptions | undefined): (text: string) => void {
-  checkOptions(call, options, ['write']);
-  const { write = writeToStdout } = options ?? {};
-  if (typeof write === 'function') return write;
-  const message = `${call}: write is a function that gets the text, got ${show(write)}`;
-  throw typeError('ERR_SHMALLOC_INVALID_OPTION', message);
+  return readOptions(call, options, VALUES).write ?? writeToStdout;
 }
 
 /**

@@ -99,6 +99,8 @@ export interface HeapCore {
   inspect(address: number): Place;
   /** All runs at one moment, by address: head page and run word, in turn. */
   runs(): Int32Array;
+  /** Has this thread not detached? */
+  isAttached(): boolean;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
   /** What is to be told; nothing is before it is started, when attaching is done. */
@@ -312,6 +314,7 @@ function openCore(
     eyes: createEyes(memory, look),
     inspect: (address) => look((looker) => inspect(memory, looker, address)),
     runs: () => look(copyRuns),
+    isAttached: () => attached,
     detach,
     news,
   };

@@ -4,7 +4,7 @@
  * Made by Context.release, taken by contexts.ts.
  */
 
-import { HeapError, show, typeError } from '../base/index.js';
+import { HeapError, lookAt, show, typeError } from '../base/index.js';
 
 const HANDLE_KIND = 'shmalloc context';
 
@@ -31,19 +31,25 @@ export function makeContextHandle(
   return { kind: HANDLE_KIND, heapId, index, generation, hands, name, ident };
 }
 
-/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_CONTEXT */
-export function checkContextHandle(handle: ContextHandle, heapId: string, count: number): void {
-  const isHandle = typeof handle === 'object' && handle !== null && handle.kind === HANDLE_KIND;
-  if (!isHandle || !Number.isInteger(handle.index) || handle.index < 1) {
+/**
+ * What a handle names, read once.
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_CONTEXT
+ */
+export function checkContextHandle(given: unknown, heapId: string, count: number): ContextHandle {
+  const handle = lookAt('adoptContext', 'the handle', () => {
+    const isHandle = typeof given === 'object' && given !== null;
+    return isHandle ? { ...(given as ContextHandle) } : undefined;
+  });
+  if (handle?.kind !== HANDLE_KIND || !Number.isInteger(handle.index) || handle.index < 1) {
     throw typeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `adoptContext: give it what context.release() returned, got ${show(handle)}`,
+      `adoptContext: give it what context.release() returned, got ${show(given)}`,
     );
   }
-  if (handle.heapId === heapId && handle.index <= count) return;
+  if (handle.heapId === heapId && handle.index <= count) return handle;
   throw new HeapError(
     'ERR_SHMALLOC_CONTEXT',
-    `cannot adopt context ${show(handle.name)}: it is in heap ${show(handle.heapId)}, this one is ` +
+    `adoptContext: cannot adopt context ${show(handle.name)}: it is in heap ${show(handle.heapId)}, this one is ` +
       `'${heapId}'`,
   );
 }

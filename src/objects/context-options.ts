@@ -4,7 +4,18 @@
  * Used by contexts.ts. Every mistake is an error that says what was given and what is allowed.
  */
 
-import { checkOptions, KIB, MIB, rangeError, show, typeError } from '../base/index.js';
+import {
+  badOption,
+  KIB,
+  MIB,
+  type OptionValues,
+  oneOf,
+  readOptions,
+  show,
+  TEXT,
+  typeError,
+  wholeFrom,
+} from '../base/index.js';
 import { Context } from './context.js';
 
 /**
@@ -39,46 +50,62 @@ export interface ResolvedContext {
   readonly ident: string;
 }
 
-const KNOWN: readonly (keyof ContextOptions)[] = [
-  'parent',
-  'kind',
-  'initialBytes',
-  'maxBytes',
-  'ident',
-];
 const INITIAL_BYTES_MIN = 256;
 const INITIAL_BYTES_DEFAULT = 4 * KIB;
 const MAX_BYTES_DEFAULT = 8 * MIB;
 const MAX_BYTES_MAX = 256 * MIB;
 
-/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
-export function resolveContext(name: string, options: ContextOptions): ResolvedContext {
-  if (typeof name !== 'string' || name === '') {
-    throw bad('name', name, 'a text that is not empty');
-  }
-  checkOptions('createContext', options, KNOWN);
-  const { parent, kind = 'bump', ident = '' } = options;
-  if (parent !== undefined && !(parent instanceof Context))
-    throw bad('parent', parent, 'a context');
-  if (kind !== 'bump' && kind !== 'set') throw bad('kind', kind, "'bump' or 'set'");
-  if (typeof ident !== 'string') throw bad('ident', ident, 'a text');
-  const { initialBytes = Math.min(INITIAL_BYTES_DEFAULT, options.maxBytes ?? MAX_BYTES_DEFAULT) } =
-    options;
-  const { maxBytes = Math.max(MAX_BYTES_DEFAULT, initialBytes) } = options;
-  requireBytes('maxBytes', maxBytes, INITIAL_BYTES_MIN, MAX_BYTES_MAX);
-  requireBytes('initialBytes', initialBytes, INITIAL_BYTES_MIN, maxBytes);
-  return { parent, kind, initialBytes, maxBytes, ident };
-}
-
-function requireBytes(option: string, value: unknown, from: number, to: number): void {
-  if (Number.isInteger(value) && (value as number) >= from && (value as number) <= to) return;
-  throw bad(option, value, `a whole number of bytes from ${from} to ${to}`);
-}
-
-function bad(option: string, value: unknown, allowed: string): TypeError | RangeError {
-  const make = typeof value === 'number' && option.endsWith('Bytes') ? rangeError : typeError;
-  return make(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `createContext: ${option} must be ${allowed}, got ${show(value)}`,
+const inBytes = (most: number) =>
+  wholeFrom(
+    `a whole number of bytes from ${INITIAL_BYTES_MIN} to ${most}`,
+    INITIAL_BYTES_MIN,
+    most,
   );
+
+const VALUES: OptionValues<ContextOptions> = {
+  parent: {
+    allowed: 'a context',
+    types: [],
+    fromCode: (given) => (Context.is(given) ? given : undefined),
+  },
+  kind: oneOf<ContextType>('bump', 'set'),
+  initialBytes: inBytes(MAX_BYTES_MAX),
+  maxBytes: inBytes(MAX_BYTES_MAX),
+  ident: TEXT,
+};
+
+const { parent: _, ...CHILD_VALUES } = VALUES;
+
+/**
+ * @param call the one that makes a context
+ * @param above the context whose call it is, and that will be the parent
+ * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
+ */
+export function resolveContext(
+  call: string,
+  name: string,
+  options: ContextOptions | undefined,
+  above: Context | undefined,
+): ResolvedContext {
+  if (typeof name !== 'string' || name === '') {
+    throw typeError(
+      'ERR_SHMALLOC_INVALID_OPTION',
+      `${call}: name must be a text that is not empty, got ${show(name)}`,
+    );
+  }
+  const {
+    parent = above,
+    kind = 'bump',
+    ident = '',
+    ...bytes
+  }: ContextOptions = above === undefined
+    ? readOptions(call, options, VALUES)
+    : readOptions<Omit<ContextOptions, 'parent'>>(call, options, CHILD_VALUES);
+  const { initialBytes = Math.min(INITIAL_BYTES_DEFAULT, bytes.maxBytes ?? MAX_BYTES_DEFAULT) } =
+    bytes;
+  const { maxBytes = Math.max(MAX_BYTES_DEFAULT, initialBytes) } = bytes;
+  if (initialBytes > maxBytes) {
+    throw badOption(call, 'initialBytes', initialBytes, inBytes(maxBytes));
+  }
+  return { parent, kind, initialBytes, maxBytes, ident };
 }

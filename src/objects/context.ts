@@ -16,7 +16,9 @@ import {
   type Address,
   HeapError,
   HeapExhaustedError,
+  lookAt,
   NULL,
+  notCloned,
   show,
   typeError,
   type WordIndex,
@@ -41,7 +43,7 @@ import type { ContextOptions, ContextType } from './context-options.js';
 import type { ContextWorld } from './contexts.js';
 import { writeString } from './strings.js';
 import type { VectorContext } from './vector-context.js';
-import { type ViewConstructor, viewOf } from './view.js';
+import { elementBytesOf, type ViewConstructor, viewOf } from './view.js';
 
 /** What a context holds, without its children. */
 export interface ContextStats {
@@ -53,6 +55,8 @@ export interface ContextStats {
   /** Live objects. */
   objects: number;
 }
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** An object longer than this part of the longest chunk gets a chunk of its own. */
 const OWN_SHARE = 4;
@@ -76,6 +80,14 @@ const WHAT_ENDED: Readonly<Record<Exclude<Life, 'live'>, string>> = {
  * ```
  */
 export abstract class Context {
+  /**
+   * Structured clone refuses a context for it.
+   * @internal
+   */
+  readonly notCloned = notCloned(
+    'a context',
+    'post what context.release() returns, and give that to heap.adoptContext() there',
+  );
   readonly #world: ContextWorld;
   readonly #index: ContextIndex;
   readonly #generation: number;
@@ -104,6 +116,14 @@ export abstract class Context {
     name: string,
     ident: string,
   ) {
+    // In a class that was made by somebody else there is no world.
+    if (!lookAt('new Context', 'its world', () => world?.roots instanceof Set)) {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        'new Context: a context is made by heap.createContext(name), and below another one by ' +
+          'context.createContext(name)',
+      );
+    }
     this.#world = world;
     this.#index = index;
     this.at = world.registry.at(index);
@@ -168,14 +188,9 @@ export abstract class Context {
    * @throws as malloc
    */
   alloc<C extends ViewConstructor>(ArrayType: C, length: number): InstanceType<C> {
-    if (typeof ArrayType?.BYTES_PER_ELEMENT !== 'number') {
-      throw typeError(
-        'ERR_SHMALLOC_INVALID_OPTION',
-        `alloc: give it a typed array's constructor, as Float64Array, got ${show(ArrayType)}`,
-      );
-    }
+    const elementBytes = elementBytesOf('alloc', ArrayType);
     requireSize('alloc', length);
-    const address = this.calloc(length, ArrayType.BYTES_PER_ELEMENT);
+    const address = this.calloc(length, elementBytes);
     return viewOf(this.#world.memory, ArrayType, address, length);
   }
 
@@ -201,8 +216,8 @@ export abstract class Context {
   }
 
   /** Makes a context that ends with this one, at the latest. */
-  createContext(name: string, options: Omit<ContextOptions, 'parent'> = {}): Context {
-    return this.#world.create(name, { ...options, parent: this });
+  createContext(name: string, options?: Omit<ContextOptions, 'parent'>): Context {
+    return this.#world.create(name, options, this);
   }
 
   /**
@@ -211,7 +226,7 @@ export abstract class Context {
    */
   setParent(parent: Context | null): void {
     this.requireLive('move');
-    if (parent !== null && !(parent instanceof Context)) {
+    if (parent !== null && !Context.is(parent)) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
         `setParent: a parent is a context, or null, got ${show(parent)}`,
@@ -438,8 +453,21 @@ export abstract class Context {
     };
   }
 
+  /** What JSON.stringify shows. */
+  toJSON(): { context: string; ident: string; kind: ContextType; objects: number; bytes: number } {
+    const { name, ident, kind } = this;
+    const { u32 } = this.#world.memory;
+    const [objects, bytes] = [getObjects(u32, this.at), getContextBytes(u32, this.at)];
+    return { context: name, ident, kind, objects, bytes };
+  }
+
+  /** What a text shows that it is put into. */
+  toString(): string {
+    return this[INSPECT]();
+  }
+
   /** What console.log shows. */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
+  [INSPECT](): string {
     const what = `Context ${nameContext(this)}`;
     if (this.#life === 'ended' || this.#life === 'released') return `${what}, ${this.#life}`;
     const { memory } = this.#world;
@@ -466,6 +494,14 @@ export abstract class Context {
       free: (address) => this.free(address),
       addStorage: () => chunks.addStorage(this.#index, this.at),
     };
+  }
+
+  /**
+   * Is it a context, of any heap? Asks nothing of the value, which may be a proxy that throws.
+   * @internal
+   */
+  static is(value: unknown): value is Context {
+    return typeof value === 'object' && value !== null && #world in value;
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   RESCUE_FRAMES,
   SECTION_FRAMES,
   show,
+  typeError,
   type WordIndex,
 } from '../base/index.js';
 import {
@@ -56,7 +57,8 @@ export interface ContextWorld {
   readonly nullRecord: WordIndex;
   /** Throws where a call would come to the stack's end with a record claimed or let go. */
   readonly requireHeadroom: Probe;
-  create(name: string, options: ContextOptions): Context;
+  /** @param above the parent, where it is the one that is asked */
+  create(name: string, options: ContextOptions | undefined, above: Context): Context;
 }
 
 export interface Contexts {
@@ -104,9 +106,14 @@ export function createContexts(host: Host): Contexts {
     create,
   };
 
-  function create(name: string, options: ContextOptions = {}): Context {
-    const resolved = resolveContext(name, options);
-    requireOpen('createContext');
+  function create(
+    name: string,
+    options: ContextOptions | undefined,
+    above?: Context,
+    call = 'createContext',
+  ): Context {
+    const resolved = resolveContext(call, name, options, above);
+    requireOpen(call);
     const parent = resolved.parent ?? null;
     const parentIndex =
       parent === null ? NONE : Context.indexOf('create a context in', parent, world);
@@ -129,7 +136,13 @@ export function createContexts(host: Host): Contexts {
   }
 
   function within<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T {
-    const context = create(name, options);
+    if (typeof work !== 'function') {
+      throw typeError(
+        'ERR_SHMALLOC_INVALID_OPTION',
+        `withContext: work must be a function that gets the context, got ${show(work)}`,
+      );
+    }
+    const context = create(name, options, undefined, 'withContext');
     let result: T;
     try {
       result = work(context);
@@ -166,8 +179,8 @@ export function createContexts(host: Host): Contexts {
     }
   }
 
-  function adopt(handle: ContextHandle): Context {
-    checkContextHandle(handle, host.heapId, table.count);
+  function adopt(given: ContextHandle): Context {
+    const handle = checkContextHandle(given, host.heapId, table.count);
     requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
     if (!registry.adopt(index, handle.generation, handle.hands)) throw refuseAdoption(handle);

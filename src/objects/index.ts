@@ -8,4 +8,4 @@ export { readString } from './strings.js';
 export { Vector, type VectorOptions } from './vector.js';
 export type { AnyElement, ElementOf, ElementType, ViewOf } from './vector-elements.js';
 export type { VectorHandle } from './vector-handle.js';
-export { type ViewConstructor, viewOf } from './view.js';
+export { elementBytesOf, type ViewConstructor, viewOf } from './view.js';

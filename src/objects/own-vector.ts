@@ -64,14 +64,14 @@ export class OwnVector<T> implements Engine<T> {
   get(index: number): T {
     const u32 = this.#u32;
     const length = getVectorLength(u32, this.#header);
-    const isThere = index >>> 0 === index && index < length;
+    const isThere = typeof index === 'number' && index >>> 0 === index && index < length;
     if (!isThere || this.#i32[this.#lifeWord] !== this.#life) throw this.#refuse('get', index);
     return this.#read(getVectorData(u32, this.#header), index);
   }
 
   peek(index: number): T | undefined {
     const u32 = this.#u32;
-    if (index >>> 0 === index && index < getVectorLength(u32, this.#header)) {
+    if (isIndex(index) && index < getVectorLength(u32, this.#header)) {
       if (this.#i32[this.#lifeWord] === this.#life) {
         return this.#read(getVectorData(u32, this.#header), index);
       }
@@ -91,7 +91,7 @@ export class OwnVector<T> implements Engine<T> {
     if (!this.#isAnyNumber || typeof value !== 'number') this.#elements.check('Vector.set', value);
     const u32 = this.#u32;
     const length = getVectorLength(u32, this.#header);
-    const isThere = index >>> 0 === index && index < length;
+    const isThere = typeof index === 'number' && index >>> 0 === index && index < length;
     if (!isThere || this.#i32[this.#lifeWord] !== this.#life) throw this.#refuse('set', index);
     this.#write(getVectorData(u32, this.#header), index, value);
   }

@@ -82,7 +82,7 @@ export class SharedVector<T> implements Engine<T> {
 
   get(index: number): T {
     const i32 = this.#i32;
-    if (index >>> 0 !== index) throw badIndex('get', index, this.length());
+    if (!isIndex(index)) throw badIndex('get', index, this.length());
     for (let reads = 0; reads < READS_MAX; reads++) {
       const version = loadVersion(i32, this.#versionWord);
       const data = loadStorage(i32, this.#dataWord);
@@ -104,7 +104,7 @@ export class SharedVector<T> implements Engine<T> {
 
   peek(index: number): T | undefined {
     const i32 = this.#i32;
-    const isSound = index >>> 0 === index;
+    const isSound = isIndex(index);
     for (let reads = 0; reads < READS_MAX; reads++) {
       const version = loadVersion(i32, this.#versionWord);
       const data = loadStorage(i32, this.#dataWord);
@@ -323,7 +323,7 @@ export class SharedVector<T> implements Engine<T> {
     let length: number;
     try {
       length = loadStoredLength(this.#i32, data);
-      if (index >>> 0 === index && index < length) {
+      if (isIndex(index) && index < length) {
         if (this.#elements.spareBytes > 0) this.#setRecord(data, index, value);
         else this.#elements.write(data + this.#head, index, value);
         return;

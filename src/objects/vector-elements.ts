@@ -7,7 +7,7 @@
  * I1  Numbers of all kinds are read and written by one aligned access each.
  */
 
-import { type Address, rangeError, show, typeError } from '../base/index.js';
+import { type Address, lookAt, rangeError, show, typeError } from '../base/index.js';
 import { type HeapMemory, reachableBytes } from '../layout/index.js';
 import { type ViewConstructor, viewOf } from './view.js';
 
@@ -85,13 +85,13 @@ export function kindOf(asked: string, type: unknown): ElementKind {
   for (const [kind, ArrayType] of NUMBER_KINDS) {
     if (type === ArrayType) return { kind, stride: ArrayType.BYTES_PER_ELEMENT };
   }
-  if (typeof type !== 'object' || type === null || !('bytes' in type)) {
+  const { bytes } = lookAt(asked, 'the elements', () => {
+    if (typeof type === 'object' && type !== null && 'bytes' in type) return { bytes: type.bytes };
     throw typeError(
       'ERR_SHMALLOC_VECTOR',
       `${asked}: elements are a typed array constructor, 'address' or { bytes }, got ${nameOf(type)}`,
     );
-  }
-  const { bytes } = type;
+  });
   if (typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= 1) {
     if (bytes <= ELEMENT_BYTES_MAX) return { kind: RECORD_KIND, stride: bytes };
   }

@@ -10,6 +10,7 @@ import {
   GRANULE_SHIFT,
   HeapError,
   hex,
+  lookAt,
   OWNED,
   show,
   typeError,
@@ -79,16 +80,21 @@ export function findVector(
   return { header, fields };
 }
 
-function checkHandle(handle: unknown): VectorHandle {
-  if (typeof handle === 'object' && handle !== null) {
+type Named = Pick<VectorHandle, 'address' | 'serial' | 'heapId'>;
+
+/** What a handle names, read once. */
+function checkHandle(handle: unknown): Named {
+  const named = lookAt('Vector.attach', 'the handle', () => {
+    if (typeof handle !== 'object' || handle === null) return undefined;
     const { kind, address, serial, heapId } = handle as Partial<VectorHandle>;
     const isWhole =
       kind === HANDLE_KIND &&
       typeof heapId === 'string' &&
       Number.isSafeInteger(address) &&
       Number.isSafeInteger(serial);
-    if (isWhole) return handle as VectorHandle;
-  }
+    return isWhole ? ({ address, serial, heapId } as Named) : undefined;
+  });
+  if (named !== undefined) return named;
   throw typeError(
     'ERR_SHMALLOC_VECTOR',
     `Vector.attach: give it a vector's handle (vector.handle), got ${show(handle)}`,
@@ -96,4 +102,7 @@ function checkHandle(handle: unknown): VectorHandle {
 }
 
 const gone = (address: number, why: string): HeapError =>
-  new HeapError('ERR_SHMALLOC_VECTOR', `cannot attach the vector at ${hex(address)}: ${why}`);
+  new HeapError(
+    'ERR_SHMALLOC_VECTOR',
+    `Vector.attach: cannot attach the vector at ${hex(address)}: ${why}`,
+  );

@@ -56,7 +56,7 @@ import { clearStorage, endStorage } from './vector-storage.js';
 
 /** What is behind a context; undefined where it is none. */
 export const vectorContextOf = (value: unknown): VectorContext | undefined =>
-  value instanceof Context ? value.forVectors() : undefined;
+  Context.is(value) ? value.forVectors() : undefined;
 
 /** A vector's place in memory. */
 export abstract class VectorHome {
@@ -94,6 +94,11 @@ export abstract class VectorHome {
     this.#values = [values[0] | 0, values[1] | 0, values[2] | 0];
     this.lifeWord = words[0];
     this.life = this.#values[0];
+  }
+
+  /** Is it one? Asks nothing of the value, which may be a proxy that throws. */
+  static is(value: unknown): value is VectorHome {
+    return typeof value === 'object' && value !== null && #words in value;
   }
 
   get address(): Address {

@@ -5,7 +5,16 @@
  * where threads share it; where it lives, vector-home.ts.
  */
 
-import { checkOptions, rangeError, show, typeError } from '../base/index.js';
+import {
+  ANYTHING,
+  FLAG,
+  notCloned,
+  type OptionValues,
+  rangeError,
+  readOptions,
+  show,
+  typeError,
+} from '../base/index.js';
 import { CONTEXT_VECTOR, SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
 import { hostOf } from './host.js';
 import { OwnVector } from './own-vector.js';
@@ -27,9 +36,11 @@ import {
   makeInContext,
   makeInHeap,
   unmake,
-  type VectorHome,
+  VectorHome,
   vectorContextOf,
 } from './vector-home.js';
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** How a vector is to be. */
 export interface VectorOptions {
@@ -64,10 +75,25 @@ export interface VectorOptions {
  * ```
  */
 export class Vector<T extends AnyElement = number, V = ArrayBufferView> implements Iterable<T> {
+  /**
+   * Structured clone refuses a vector for it.
+   * @internal
+   */
+  readonly notCloned = notCloned(
+    'a Vector',
+    'post vector.handle, and call Vector.attach(heap, handle) there',
+  );
   readonly #engine: Engine<T>;
   readonly #home: VectorHome;
 
   private constructor(home: VectorHome) {
+    if (!VectorHome.is(home)) {
+      throw typeError(
+        'ERR_SHMALLOC_VECTOR',
+        'new Vector: a vector is made by Vector.create(heap, Float64Array), and found by its handle ' +
+          'with Vector.attach(heap, handle)',
+      );
+    }
     const { type, stride } = home.fields;
     const kind = type & VECTOR_KIND_MASK;
     const elements = elementsOf(home.host.core.memory, { kind, stride });
@@ -91,12 +117,12 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
   static create<E extends ElementType>(
     place: object,
     elements: E,
-    options: VectorOptions = {},
+    options?: VectorOptions,
   ): Vector<ElementOf<E>, ViewOf<E>> {
     const context = vectorContextOf(place);
     const host = context?.host ?? hostOf('Vector.create', place);
     const { kind, stride } = kindOf('Vector.create', elements);
-    const { capacity, shared } = checkVectorOptions(options);
+    const { capacity, shared } = readVectorOptions(options);
     const type = kind | (shared ? SHARED_VECTOR : 0);
     // Who is told news may make vectors too: not before this one is done.
     return host.core.news.telling(() => {
@@ -171,9 +197,12 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    * Threads: any if shared. Cost: as get; another 2 ns, or 10, from the end.
    */
   at(index: number): T {
-    if (index >= 0) return this.get(index);
-    if (!Number.isInteger(index)) throw badIndex('at', index, this.length);
-    return this.#engine.fromEnd(index);
+    if (typeof index === 'number' && index < 0 && Number.isInteger(index)) {
+      return this.#engine.fromEnd(index);
+    }
+    const value = this.#engine.peek(index);
+    if (value === undefined) throw badIndex('at', index, this.length);
+    return value;
   }
 
   /**
@@ -324,8 +353,19 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     this.#engine.delete();
   }
 
+  /** What JSON.stringify shows; for the elements, toArray(). A vector that is gone has no length. */
+  toJSON(): { vector: string; shared: boolean; length: number | null } {
+    const { elements, shared } = this.handle;
+    return { vector: elements, shared, length: this.#home.isLive() ? this.length : null };
+  }
+
+  /** What a text shows that it is put into. */
+  toString(): string {
+    return this[INSPECT]();
+  }
+
   /** What console.log shows. */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
+  [INSPECT](): string {
     const { elements, shared } = this.handle;
     const what = `Vector of ${elements}${shared ? ', shared' : ''}`;
     return this.#home.isLive() ? `${what}: ${this.length} elements` : `${what}, gone`;
@@ -341,16 +381,15 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
   }
 }
 
-function checkVectorOptions(options: VectorOptions): { capacity: number; shared: boolean } {
-  checkOptions('Vector.create', options, ['capacity', 'shared']);
-  const { capacity = CAPACITY_FIRST, shared = false } = options;
-  if (typeof shared === 'boolean') {
-    return { capacity: checkCapacity('Vector.create', capacity), shared };
-  }
-  throw typeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `Vector.create: shared is true or false, got ${show(shared)}`,
+const VALUES: OptionValues<VectorOptions> = { capacity: ANYTHING, shared: FLAG };
+
+function readVectorOptions(options?: VectorOptions): { capacity: number; shared: boolean } {
+  const { capacity = CAPACITY_FIRST, shared = false } = readOptions(
+    'Vector.create',
+    options,
+    VALUES,
   );
+  return { capacity: checkCapacity('Vector.create', capacity), shared };
 }
 
 function checkCapacity(asked: string, capacity: unknown): number {

@@ -4,7 +4,7 @@
  * Used by contexts, vectors and face/. Any thread.
  */
 
-import type { Address } from '../base/index.js';
+import { type Address, lookAt, show, typeError } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 
 /** The typed arrays that can lie over a block. */
@@ -20,6 +20,24 @@ export type ViewConstructor =
   | Float64ArrayConstructor
   | BigInt64ArrayConstructor
   | BigUint64ArrayConstructor;
+
+/**
+ * The bytes of an element of such arrays.
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION for what is no typed array's constructor
+ */
+export function elementBytesOf(call: string, ArrayType: unknown): number {
+  const bytes = lookAt(call, "the array's type", () =>
+    typeof ArrayType === 'function'
+      ? (ArrayType as Partial<ViewConstructor>).BYTES_PER_ELEMENT
+      : undefined,
+  );
+  // By what it says of itself: one of another realm is none of this realm's classes.
+  if (typeof bytes === 'number' && [1, 2, 4, 8].includes(bytes)) return bytes;
+  throw typeError(
+    'ERR_SHMALLOC_INVALID_OPTION',
+    `${call}: give it a typed array's constructor, as Float64Array, got ${show(ArrayType)}`,
+  );
+}
 
 /** A view of `length` elements; the caller has checked that they lie in a block. */
 export function viewOf<C extends ViewConstructor>(

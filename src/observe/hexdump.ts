@@ -4,7 +4,17 @@
  * Called by face/. Pure text from bytes that others may write meanwhile.
  */
 
-import { checkOptions, hex, KIB, LARGE, MIB, rangeError, show } from '../base/index.js';
+import {
+  ANYTHING,
+  hex,
+  KIB,
+  LARGE,
+  MIB,
+  type OptionValues,
+  rangeError,
+  readOptions,
+  show,
+} from '../base/index.js';
 import { type BlockDetails, describeOwner } from '../heap/index.js';
 
 const ROW_BYTES = 16;
@@ -32,6 +42,9 @@ export interface HexdumpOptions {
   offset?: number;
 }
 
+/** What they may be depends on the block. */
+const VALUES: OptionValues<HexdumpOptions> = { length: ANYTHING, offset: ANYTHING };
+
 /** Where a dump may lie: first byte, and first byte after the last. */
 export interface HexdumpBounds {
   readonly dataStart: number;
@@ -49,8 +62,7 @@ export function renderHexdump(
   details: BlockDetails,
   options: HexdumpOptions,
 ): string {
-  checkOptions('hexdump', options, ['length', 'offset']);
-  const { length, offset = 0 } = options;
+  const { length, offset = 0 } = readOptions('hexdump', options, VALUES);
   const { inside: start = details.address } = details;
   const bytes = details.address + details.bytes - start;
   const [offsetMax, why] =

@@ -9,7 +9,7 @@
  *     restart and count all of it again: the highest value told is told until it is reached.
  */
 
-import { show, typeError } from '../base/index.js';
+import { type OptionValue, show, typeError } from '../base/index.js';
 import type { HeapStats } from './heap-stats.js';
 import {
   type Metric,
@@ -67,7 +67,6 @@ export function createMetricSource(): MetricSource {
 
   return {
     prometheus(stats, labels) {
-      checkLabels(labels);
       const lines = METRICS.flatMap((metric) => {
         const name = prometheusName(metric);
         return [
@@ -82,7 +81,6 @@ export function createMetricSource(): MetricSource {
       return `${lines.join('\n')}\n`;
     },
     otel(stats, labels) {
-      checkLabels(labels);
       return METRICS.map((metric) => ({
         name: metric.name,
         kind: OTEL_KINDS[metric.kind],
@@ -96,6 +94,18 @@ export function createMetricSource(): MetricSource {
     },
   };
 }
+
+/** Labels as an option of a call: a copy, which nobody changes. */
+export const LABELS: OptionValue<MetricLabels> = {
+  allowed: "an object of names and texts, as in { heap: 'images' }",
+  types: [],
+  fromCode(given) {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+    const labels = { ...given } as MetricLabels;
+    checkLabels(labels);
+    return labels;
+  },
+};
 
 /** Names that the table uses, and those that Prometheus keeps for itself, are refused. */
 function checkLabels(labels: MetricLabels): void {

@@ -5,8 +5,15 @@
  * Used by text.ts, svg.ts and html.ts. Pure functions.
  */
 
-import { checkOptions, show, typeError } from '../base/index.js';
+import { lookAt, readOptions, show, TEXT, typeError } from '../base/index.js';
 import type { HeapMap } from '../observe/index.js';
+
+/**
+ * What `draw` makes of a map. That looks like one, and what is in it may still be anything: whatever
+ * breaks on it is told as a map that cannot be drawn.
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
+ */
+export const drawing = (call: string, draw: () => string): string => lookAt(call, 'the map', draw);
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
 export function checkMap(call: string, map: unknown): asserts map is HeapMap {
@@ -29,12 +36,14 @@ export function checkFrames(call: string, frames: readonly unknown[]): void {
   });
 }
 
-/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
-export function checkTitle(call: string, options: { title?: unknown }): void {
-  checkOptions(call, options, ['title']);
-  const { title = '' } = options;
-  if (typeof title !== 'string') throw refused(`${call}: title is a text, got ${show(title)}`);
-}
+const TITLE = { title: TEXT };
+
+/**
+ * What stands above a picture.
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
+ */
+export const readTitle = (call: string, options: { title?: string }): string =>
+  readOptions(call, options, TITLE).title ?? 'Heap map';
 
 const refused = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);
 

@@ -8,7 +8,7 @@
 
 import { type HeapMap, isSpan, type MapRun } from '../observe/index.js';
 import { cellRule } from './cells.js';
-import { checkFrames, checkMap, checkTitle } from './check.js';
+import { checkFrames, checkMap, drawing, readTitle } from './check.js';
 import { figuresOf } from './figures.js';
 import {
   CELLS_PX,
@@ -56,9 +56,12 @@ if (LETTER + INKS.length > 0x7f) throw new Error('html: more inks than letters')
  * Threads: any. Cost: some milliseconds a map; about 100 for a full heap of 1 GiB.
  */
 export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
+  return drawing('renderHtml', () => drawHtml(maps, options));
+}
+
+function drawHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions): string {
   const frames = framesOf(maps);
-  checkTitle('renderHtml', options);
-  const { title = 'Heap map' } = options;
+  const title = readTitle('renderHtml', options);
   const data = dataOf(frames);
   // No end tag and no comment can begin in it.
   const json = JSON.stringify(data).replace(/</g, '\\u003c');

@@ -8,7 +8,7 @@
 import { hex } from '../base/index.js';
 import { formatBytes, type HeapMap } from '../observe/index.js';
 import { cellRule, type Line, stretches } from './cells.js';
-import { checkMap, checkTitle } from './check.js';
+import { checkMap, drawing, readTitle } from './check.js';
 import { figuresOf } from './figures.js';
 import {
   CELLS_PX,
@@ -45,9 +45,12 @@ const SPACE_PX = 32;
  * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderSvg(map: HeapMap, options: SvgOptions = {}): string {
+  return drawing('renderSvg', () => drawSvg(map, options));
+}
+
+function drawSvg(map: HeapMap, options: SvgOptions): string {
   checkMap('renderSvg', map);
-  checkTitle('renderSvg', options);
-  const { title = 'Heap map' } = options;
+  const title = readTitle('renderSvg', options);
   const frame = frameOf([map], LINES_MAX);
   const figures = figuresOf(map);
   const panels = [

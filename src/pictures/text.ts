@@ -4,10 +4,10 @@
  * Used by the command line and by programs. Pure text, any thread.
  */
 
-import { checkOptions, rangeError, show } from '../base/index.js';
+import { FLAG, type OptionValues, readOptions, wholeFrom } from '../base/index.js';
 import { formatBytes, formatCount, type HeapMap, table } from '../observe/index.js';
 import { cellRule, type Grid, gapInk, type Line, layOut, stretches, tellGap } from './cells.js';
-import { checkMap } from './check.js';
+import { checkMap, drawing } from './check.js';
 import { type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
 import { drawnZones, FILL_LEVELS, INKS, inkOf, isShaded, levelOf } from './inks.js';
 
@@ -30,6 +30,11 @@ const MARK = ' both'.length;
 /** An address is below 4 GiB. */
 const ADDRESS_DIGITS = 8;
 
+const VALUES: OptionValues<TextOptions> = {
+  color: FLAG,
+  width: wholeFrom(`a whole number from ${WIDTH_MIN}`, WIDTH_MIN),
+};
+
 /** Writes in an ink, or in none: by its index. */
 type Pen = (ink: number, text: string) => string;
 
@@ -42,13 +47,12 @@ type Pen = (ink: number, text: string) => string;
  * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderText(map: HeapMap, options: TextOptions = {}): string {
+  return drawing('renderText', () => drawText(map, options));
+}
+
+function drawText(map: HeapMap, options: TextOptions): string {
   checkMap('renderText', map);
-  checkOptions('renderText', options, ['color', 'width']);
-  const { color = false, width = WIDTH_DEFAULT } = options;
-  if (!Number.isInteger(width) || width < WIDTH_MIN) {
-    const asked = `renderText: width is a whole number from ${WIDTH_MIN}, got ${show(width)}`;
-    throw rangeError('ERR_SHMALLOC_INVALID_OPTION', asked);
-  }
+  const { color = false, width = WIDTH_DEFAULT } = readOptions('renderText', options, VALUES);
   const room = width - MARGIN - MARK;
   const columns = Math.min(COLUMNS_MAX, 2 ** Math.floor(Math.log2(room)));
   const grid = layOut([map], { columns, linesMax: LINES_MAX });

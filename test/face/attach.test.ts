@@ -157,7 +157,7 @@ test('SharedHeap.attach: a wrong byteOffset is refused', (t) => {
   for (const byteOffset of [PAGE, MIB, 2 * MIB, -PAGE, 100, 0.5, Number.NaN, 2 ** 40]) {
     const error = t.throws(
       () => SharedHeap.attach({ ...heap.handle, byteOffset }),
-      { instanceOf: HeapError, message: /^no heap at byte/ },
+      { instanceOf: HeapError, message: /^SharedHeap\.attach: no heap at byte/ },
       String(byteOffset),
     );
     t.regex(error?.code ?? '', /^ERR_SHMALLOC_(NOT_A_HEAP|TRUNCATED)$/);

@@ -9,21 +9,21 @@ const withHistory = () =>
   SharedHeap.create({ size: '4MiB', threads: 1, debug: { history: 100, onError: 'throw' } });
 
 for (const [filter, kind, message] of [
-  [{ last: -1 }, RangeError, 'last is how many events, a whole number from 0, got -1'],
-  [{ last: 1.5 }, RangeError, 'last is how many events, a whole number from 0, got 1.5'],
-  [{ last: 'x' }, TypeError, "last is how many events, a whole number from 0, got 'x'"],
-  [{ last: null }, TypeError, 'last is how many events, a whole number from 0, got null'],
+  [{ last: -1 }, RangeError, 'last must be how many events, a whole number from 0, got -1'],
+  [{ last: 1.5 }, RangeError, 'last must be how many events, a whole number from 0, got 1.5'],
+  [{ last: 'x' }, TypeError, "last must be how many events, a whole number from 0, got 'x'"],
+  [{ last: null }, TypeError, 'last must be how many events, a whole number from 0, got null'],
   [
     { thread: Number.NaN },
     RangeError,
-    'thread is a threadId of worker_threads, a whole number from 0, got NaN',
+    'thread must be a threadId of worker_threads, a whole number from 0, got NaN',
   ],
-  [{ address: '16' }, TypeError, "address is a block's address, a whole number from 0, got '16'"],
   [
-    { threadId: 0 },
+    { address: '16' },
     TypeError,
-    "there is no option 'threadId', only 'address', 'thread' and 'last'",
+    "address must be a block's address, a whole number from 0, got '16'",
   ],
+  [{ threadId: 0 }, TypeError, "there is no option 'threadId'; the nearest is 'thread'"],
   [null, TypeError, "options are an object with 'address', 'thread' and 'last', got null"],
   [5, TypeError, "options are an object with 'address', 'thread' and 'last', got 5"],
 ] as const) {

@@ -71,8 +71,8 @@ test('showAllocMem, showAllocMemEx, printHistory: a wrong write is refused', (t)
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug: { history: 10 } });
   for (const call of ['showAllocMem', 'showAllocMemEx', 'printHistory'] as const) {
     for (const [options, message] of [
-      [{ write: 'x' }, `${call}: write is a function that gets the text, got 'x'`],
-      [{ wirte: () => 0 }, `${call}: there is no option 'wirte', only 'write'`],
+      [{ write: 'x' }, `${call}: write must be a function that gets the text, got 'x'`],
+      [{ wirte: () => 0 }, `${call}: there is no option 'wirte'; the nearest is 'write'`],
       [() => 0, `${call}: options are an object with 'write', got a function`],
     ] as const) {
       const given = options as unknown as ShowOptions;

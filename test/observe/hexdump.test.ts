@@ -114,10 +114,10 @@ test("hexdump: an offset below 0 shows what is before the block, down to the dat
   t.true(all[0]?.startsWith(digits(dataStart)));
 });
 
-test('hexdump: an option that there is not is refused, and the known ones are named', (t) => {
+test('hexdump: an option that there is not is refused, and the nearest is named', (t) => {
   const { heap, address } = counting(48);
   for (const [options, message] of [
-    [{ lenght: 5 }, /^hexdump: there is no option 'lenght', only 'length' and 'offset'$/],
+    [{ lenght: 5 }, /^hexdump: there is no option 'lenght'; the nearest is 'length'$/],
     [null, /^hexdump: options are an object with 'length' and 'offset', got null$/],
     [16, /got 16$/],
     [[16], /got an array of 1$/],

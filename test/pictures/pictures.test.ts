@@ -314,15 +314,18 @@ test('pictures: what is no map, no frame, no title or no option is refused', (t)
     [() => renderHtml(anything([{ map, label: 7 }])), `${isFrame} the label 7 at 0`],
     [() => renderHtml(anything([{ map: heap, label: 'a' }])), `${isFrame} an object at 0`],
     [() => renderHtml(anything([null])), `${isFrame} null at 0`],
-    [() => renderSvg(map, anything({ title: 5 })), 'renderSvg: title is a text, got 5'],
-    [() => renderHtml(map, anything({ title: null })), 'renderHtml: title is a text, got null'],
+    [() => renderSvg(map, anything({ title: 5 })), 'renderSvg: title must be a text, got 5'],
+    [
+      () => renderHtml(map, anything({ title: null })),
+      'renderHtml: title must be a text, got null',
+    ],
     [
       () => renderSvg(map, anything({ titel: 'x' })),
-      "renderSvg: there is no option 'titel', only 'title'",
+      "renderSvg: there is no option 'titel'; the nearest is 'title'",
     ],
     [
       () => renderText(map, anything({ columns: 80 })),
-      "renderText: there is no option 'columns', only 'color' and 'width'",
+      "renderText: there is no option 'columns'; it takes 'color' and 'width'",
     ],
     [
       () => renderHtml(map, anything('My heap')),

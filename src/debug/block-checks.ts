@@ -30,6 +30,8 @@ import {
   isScribbled,
   isStateOf,
   LIVE_BLOCK,
+  loadState,
+  orderReads,
   pageOf,
   pageRecord,
   runPages,
@@ -69,13 +71,14 @@ export function createBlockChecks(
 
   function find(block: number): BlockDamagedError | null {
     const record = records.recordOf(block);
-    const state = getState(i32, record);
+    const state = loadState(i32, record);
     const turn = getTurn(u32, record);
     const blockBytes = bytesNow(block);
     if (blockBytes === 0 || !isStateOf(state, block)) return null;
     const error = findIn(block, blockBytes, state, record);
     if (error === null) return null;
-    const same = getState(i32, record) === state && getTurn(u32, record) === turn;
+    orderReads();
+    const same = loadState(i32, record) === state && getTurn(u32, record) === turn;
     return same && bytesNow(block) === blockBytes ? error : null;
   }
 

@@ -49,7 +49,7 @@ import {
   stateFrontBytes,
   stateKind,
   storeScribbled,
-  swapState,
+  storeState,
   withKind,
   writeAllocated,
   writeFreed,
@@ -143,7 +143,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     setState(i32, record, NO_BLOCK);
     writeAllocated(u32, record, size, threadId);
     // point: debug.pending
-    swapState(i32, record, blockState(PENDING_BLOCK, slotIndex, front, block));
+    storeState(i32, record, blockState(PENDING_BLOCK, slotIndex, front, block));
     checks.paint(block, blockBytes);
     if (settings.preScribble) {
       const user = block + front;
@@ -167,7 +167,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const record = records.recordOf(block);
     setAllocStack(u32, record, stack);
     // point: debug.live
-    swapState(i32, record, withKind(getState(i32, record), LIVE_BLOCK));
+    storeState(i32, record, withKind(getState(i32, record), LIVE_BLOCK));
   }
 
   function note(operation: Operation, block: Address, from: Address, stack: number): void {

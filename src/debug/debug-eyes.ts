@@ -12,9 +12,9 @@ import {
   type DebugSettings,
   FREED_BLOCK,
   getRequested,
-  getState,
   isDataAddress,
   LIVE_BLOCK,
+  loadState,
   type Operation,
   stateFrontBytes,
   stateKind,
@@ -53,7 +53,7 @@ export function createDebugEyes(
 ): DebugEyes {
   const { i32, u32, geometry } = memory;
 
-  const stateOf = (block: number): number => getState(i32, records.recordOf(block));
+  const stateOf = (block: number): number => loadState(i32, records.recordOf(block));
   const userOf = (block: number): Address => (block + stateFrontBytes(stateOf(block))) as Address;
   const requestedOf = (block: number): number => getRequested(u32, records.recordOf(block));
 

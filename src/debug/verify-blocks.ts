@@ -8,10 +8,10 @@
 
 import { addProblem, type Block, type VerifyReport } from '../heap/index.js';
 import {
-  getState,
   type HeapMemory,
   LIVE_BLOCK,
   loadOwner,
+  loadState,
   stateKind,
   stateSlot,
 } from '../layout/index.js';
@@ -37,7 +37,7 @@ export function verifyBlocks(
       report.liveBytes += bytes;
       continue;
     }
-    const state = getState(i32, records.recordOf(address));
+    const state = loadState(i32, records.recordOf(address));
     const slot = stateSlot(state);
     const someones =
       stateKind(state) === LIVE_BLOCK || loadOwner(i32, geometry.registry, slot) !== 0;

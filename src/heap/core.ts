@@ -19,8 +19,8 @@ import {
   homeOf,
   NOBODY,
   PAGE_LOCK,
-  setThreadId,
   slotRecord,
+  storeThreadId,
 } from '../layout/index.js';
 import {
   claimSlot,
@@ -226,7 +226,7 @@ function openCore(
   // point: attach.reset
   cache.reset();
   shared.rehearse();
-  setThreadId(memory.u32, slot, by.threadId);
+  storeThreadId(memory.u32, slot, by.threadId);
   // Poisoned meanwhile, its tops may not be where poison would have them.
   throwIfPoisoned(memory);
 

@@ -28,12 +28,12 @@ import {
   endedChunk,
   getEpoch,
   getGeneration,
-  getParent,
   type HeapMemory,
   isEndedChunk,
   LIVE_CONTEXT,
   lastRecord,
   loadOwner,
+  loadParent,
   loadRecord,
   loadStorageLock,
   markChunkEnded,
@@ -45,11 +45,11 @@ import {
   setIntentIn,
   setIntentOut,
   setIntentWord,
-  setParent,
   settleVersion,
   slotRecord,
   storageSerialWord,
   storageVersionWord,
+  storeParent,
   storeRecord,
   tryStorageLock,
   UNSETTLED_CONTEXT,
@@ -129,7 +129,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
       const isLive = contextPhase(loadRecord(i32, record)) === LIVE_CONTEXT;
       // Before its state is read again, as the root's: of one that becomes a root that is written
       // first.
-      const parent = isLive ? getParent(u32, record) : 0;
+      const parent = isLive ? loadParent(u32, record) : 0;
       // What another thread is making right now may lie behind what was the frontier.
       if (parent === 0 || parent >= depths.length) break;
       // What is ours stands still: a way that does not end is one that a living thread moves about.
@@ -213,7 +213,7 @@ export function freeContext(memory: HeapMemory, slotIndex: number, record: WordI
   // point: context.dying
   storeRecord(i32, record, withPhase(loadRecord(i32, record), UNSETTLED_CONTEXT, slotIndex));
   // point: context.parent
-  setParent(u32, record, 0);
+  storeParent(u32, record, 0);
   // point: context.generation
   setGeneration(u32, record, getGeneration(u32, record) + 1);
   // So that an epoch alone tells whether the context is the one that it was.

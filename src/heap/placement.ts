@@ -39,6 +39,7 @@ import {
   nowhereWord,
   pageOf,
   pageRecord,
+  publish,
   runPages,
   setIntentIn,
   setIntentOut,
@@ -139,7 +140,7 @@ export function createPlacement(
     setIntentWord(u32, slot, word);
     calls.commitOwned(block);
     // point: place.publish
-    u32[word] = block;
+    publish(u32, word, block);
     give(old, c);
     news.tell();
     return block;
@@ -161,7 +162,7 @@ export function createPlacement(
     // point: place.intent
     setIntentWord(u32, slot, word);
     // point: place.publish
-    u32[word] = NULL;
+    publish(u32, word, NULL);
     give(old, c);
     news.tell();
   }

@@ -26,7 +26,6 @@ import {
   getKeeper,
   getNextChunk,
   getNextSibling,
-  getParent,
   getPrevChunk,
   getPrevSibling,
   getStorages,
@@ -35,6 +34,7 @@ import {
   isEndedChunk,
   LIVE_CONTEXT,
   loadOwner,
+  loadParent,
   loadRecord,
   RELEASED_CONTEXT,
   recordAt,
@@ -99,7 +99,7 @@ export function checkContexts(
       return;
     }
     const released = () => contextPhase(stateOf(index)) === RELEASED_CONTEXT;
-    if (stays(() => released() && getParent(u32, at(index)) !== 0)) {
+    if (stays(() => released() && loadParent(u32, at(index)) !== 0)) {
       problem('context-record I1', place, `context ${index} is nobody's, and is no root`);
     }
   }
@@ -112,7 +112,7 @@ export function checkContexts(
 
   function checkParent(index: number): void {
     const place = at(index) * 4;
-    const parentOf = (context: number) => getParent(u32, at(context));
+    const parentOf = (context: number) => loadParent(u32, at(context));
     if (stays(() => stateOf(index) !== 0 && parentOf(index) !== 0 && !inUse(parentOf(index)))) {
       const is = `context ${index} is below context ${parentOf(index)}, which is none`;
       problem('context-record I2', place, is);
@@ -130,7 +130,7 @@ export function checkContexts(
     const path: number[] = [];
     for (let index = from; index !== 0 && ends[index] === 0; ) {
       if (path.push(index) > table.count) return false;
-      const parent = stateOf(index) === 0 ? 0 : getParent(u32, at(index));
+      const parent = stateOf(index) === 0 ? 0 : loadParent(u32, at(index));
       index = parent > table.count ? 0 : parent;
     }
     for (const index of path) ends[index] = 1;
@@ -146,7 +146,7 @@ export function checkContexts(
       const by = `slot ${contextSlot(state)}`;
       problem('context-record I1', place, `context ${index} was left half made or ended by ${by}`);
     }
-    if (getParent(u32, at(index)) !== 0 || contextPhase(state) !== LIVE_CONTEXT) return;
+    if (loadParent(u32, at(index)) !== 0 || contextPhase(state) !== LIVE_CONTEXT) return;
     const slot = contextOwner(i32, u32, table, index) as SlotIndex;
     if (slot >= geometry.threads || loadOwner(i32, geometry.registry, slot) !== 0) return;
     problem('context-record I1', place, `context ${index} is of slot ${slot}, which nobody has`);
@@ -158,8 +158,8 @@ export function checkContexts(
       const wrong =
         !inUse(child) || child > frontier
           ? 'is none'
-          : getParent(u32, at(child)) !== index
-            ? `is below context ${getParent(u32, at(child))}`
+          : loadParent(u32, at(child)) !== index
+            ? `is below context ${loadParent(u32, at(child))}`
             : listed[child] !== 0
               ? 'is so twice'
               : getPrevSibling(u32, at(child)) !== prev
@@ -180,7 +180,7 @@ export function checkContexts(
   function checkListed(): void {
     for (let index = 1; index <= frontier; index++) {
       if (stateOf(index) === 0 || listed[index] === 1) continue;
-      const parent = getParent(u32, at(index));
+      const parent = loadParent(u32, at(index));
       if (!inUse(parent)) continue;
       const is = `context ${index} is below context ${parent}, which does not list it`;
       problem('context-record I2', at(index) * 4, is);

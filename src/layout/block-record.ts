@@ -30,6 +30,7 @@
  */
 
 import { GRANULE_SHIFT, type SlotIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { orderWrites } from './fences.js';
 
 /** A record, by its first word in the buffer. */
 export type BlockRecord = WordIndex;
@@ -97,9 +98,11 @@ export const setState = (i32: Int32Array, r: BlockRecord, state: number): void =
  * The same, and nothing that is stored after it is seen before it: for a state that must be there
  * when the block's tag is.
  */
-export const swapState = (i32: Int32Array, r: BlockRecord, state: number): number =>
-  Atomics.exchange(i32, r + STATE, state);
-/** For a reader who has found the tag by loadTag. */
+export const storeState = (i32: Int32Array, r: BlockRecord, state: number): void => {
+  Atomics.store(i32, r + STATE, state);
+  orderWrites();
+};
+/** For a reader who has found the tag by loadTag, or reads the rest of the record after it. */
 export const loadState = (i32: Int32Array, r: BlockRecord): number => Atomics.load(i32, r + STATE);
 /** A block's tag, read before its record is. */
 export const loadTag = (tags: Uint8Array, address: number): number =>

@@ -7,7 +7,7 @@
  *     word   field        meaning
  *     0      state        TRUTH atomic: phase, kind, slot, generation; 0 = free (record-table.ts I1)
  *     1      generation   TRUTH counts the contexts that the record has been
- *     2      parent       TRUTH index of the parent's record; 0 = a root
+ *     2      parent       TRUTH atomic: index of the parent's record; 0 = a root
  *     3      firstChild   index; with the next two, for who adopts
  *     4      nextSibling
  *     5      prevSibling
@@ -143,8 +143,19 @@ const setter =
 
 export const getGeneration = getter(GENERATION);
 export const setGeneration = setter(GENERATION);
+/** For the owner. */
 export const getParent = getter<ContextIndex>(PARENT);
+/** Of a context that is being made: nobody looks at it before its state says LIVE. */
 export const setParent = setter(PARENT);
+/**
+ * For who finds out whose a context is: parent and state are read and written atomically by all, or a
+ * thread would see the one that is written last first (docs/memory-model.md).
+ */
+export const loadParent = (u32: Uint32Array, record: WordIndex): ContextIndex =>
+  Atomics.load(u32, record + PARENT) as ContextIndex;
+export const storeParent = (u32: Uint32Array, record: WordIndex, parent: number): void => {
+  Atomics.store(u32, record + PARENT, parent);
+};
 export const getFirstChild = getter<ContextIndex>(FIRST_CHILD);
 export const setFirstChild = setter(FIRST_CHILD);
 export const getNextSibling = getter<ContextIndex>(NEXT_SIBLING);
@@ -257,7 +268,7 @@ export function contextOwner(
   for (let steps = 0; steps <= table.count; steps++) {
     const record = recordAt(table, at);
     // In this order: of a context that becomes a root the slot is written first.
-    const parent = getParent(u32, record);
+    const parent = loadParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);
     if (phase === UNSETTLED_CONTEXT) return contextSlot(state);

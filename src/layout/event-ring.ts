@@ -2,14 +2,14 @@
  * Event rings: the last events of each thread slot, for heap.history(). Only heaps with `history`
  * have them.
  *
- * Written by the slot's owner only, plain stores; read by any thread, which takes an event only when
- * its number is the same before and after. A ring goes on when another thread takes the slot.
+ * Written by the slot's owner only; read by any thread, which takes an event only when its number is the
+ * same before and after. A ring goes on when another thread takes the slot.
  *
  *     words   field        meaning
  *     0,1     written      Float64: events ever written to this ring
  *     2..15   -
  *     16..    events       `historyEvents` times:
- *       0      number      which event of the ring this is, from 1, modulo 2^32; 0 = being written
+ *       0      number      atomic: which event of the ring this is, from 1, modulo 2^32; 0 = being written
  *       1      operation   index into OPERATIONS
  *       2      threadId
  *       3      stack       stack-store.ts; 0 = none was recorded
@@ -19,10 +19,11 @@
  *       8,9    requested   Float64: bytes
  *       10,11  usable      Float64: bytes
  *
- * I1  An event's number is cleared first and written last.
+ * I1  An event's number is cleared first and written last, and seen so.
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { orderReads, orderWrites } from './fences.js';
 
 /** What can happen to a block. */
 export const OPERATIONS = ['malloc', 'calloc', 'alignedAlloc', 'realloc', 'free'] as const;
@@ -82,7 +83,8 @@ export function appendEvent(
 ): void {
   const n = getWritten(f64, ring);
   const e = eventWord(ring, events, n);
-  u32[e + NUMBER] = 0;
+  Atomics.store(u32, e + NUMBER, 0);
+  orderWrites();
   u32[e + OPERATION] = OPERATIONS.indexOf(event.operation);
   u32[e + THREAD] = threadId;
   u32[e + STACK] = event.stack;
@@ -91,7 +93,7 @@ export function appendEvent(
   f64[(e + TIME) >>> 1] = time;
   f64[(e + REQUESTED) >>> 1] = event.requested;
   f64[(e + USABLE) >>> 1] = event.usable;
-  u32[e + NUMBER] = n + 1;
+  Atomics.store(u32, e + NUMBER, n + 1);
   f64[(ring + WRITTEN) >>> 1] = n + 1;
 }
 
@@ -105,7 +107,7 @@ export function readEvent(
 ): RingEvent | null {
   const e = eventWord(ring, events, n);
   const number = (n + 1) >>> 0;
-  if (u32[e + NUMBER] !== number) return null;
+  if (Atomics.load(u32, e + NUMBER) !== number) return null;
   const event: RingEvent = {
     operation: OPERATIONS[u32[e + OPERATION]] ?? 'malloc',
     threadId: u32[e + THREAD],
@@ -116,5 +118,6 @@ export function readEvent(
     requested: f64[(e + REQUESTED) >>> 1],
     usable: f64[(e + USABLE) >>> 1],
   };
-  return u32[e + NUMBER] === number ? event : null;
+  orderReads();
+  return Atomics.load(u32, e + NUMBER) === number ? event : null;
 }

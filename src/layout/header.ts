@@ -5,7 +5,7 @@
  * by whoever finds a broken invariant (the rest).
  *
  *     word   field         access   meaning
- *     0,1    magic         plain    'shma' 'lloc'; written last by creation
+ *     0,1    magic         both     'shma' 'lloc'; the first half is written last by creation, atomically
  *     2      version       plain    of the layout: a heap of another version is refused
  *     3      flags         plain    bit 0: the reserve reads as zero until it is touched
  *     4      base          plain    byte offset of the heap in its buffer
@@ -93,12 +93,12 @@ export function writeHeader(
   u32[h + LOCK_TIMEOUT] = fields.lockTimeoutMs;
   u32[h + CONTEXTS] = fields.contexts;
   u32[h + MAGIC + 1] = MAGIC_HIGH;
-  u32[h + MAGIC] = MAGIC_LOW;
+  Atomics.store(u32, h + MAGIC, MAGIC_LOW);
 }
 
 /** Reads the header, or null where there is none. */
 export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null {
-  if (u32[h + MAGIC] !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;
+  if (Atomics.load(u32, h + MAGIC) !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;
   const half = (word: number) => word.toString(16).padStart(8, '0');
   return {
     version: u32[h + VERSION],
@@ -137,6 +137,8 @@ export const POISONED = 2;
 
 /** A plain load: late by a moment at most, for slow paths that look at every passage. */
 export const peekPoison = (i32: Int32Array, h: WordIndex): number => i32[h + POISON];
+/** For who would read the text after it, or has written what a poisoner is to see before. */
+export const loadPoison = (i32: Int32Array, h: WordIndex): number => Atomics.load(i32, h + POISON);
 /** The word that those wait on who would know why. */
 export const poisonWordIndex = (h: WordIndex): number => h + POISON;
 export const casPoison = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>

@@ -12,6 +12,7 @@ export * from './class-record.js';
 export * from './context-record.js';
 export * from './debug-record.js';
 export * from './event-ring.js';
+export * from './fences.js';
 export * from './geometry.js';
 export * from './header.js';
 export * from './homes.js';

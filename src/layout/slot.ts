@@ -58,6 +58,7 @@ import {
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
+import { orderWrites } from './fences.js';
 import { FENCE_WORDS, type StackDepths } from './stack-depths.js';
 
 /** Marks the end of a cache stack. No address: it is no multiple of 16. */
@@ -247,8 +248,10 @@ export const setIntentOut = (u32: Uint32Array, slot: WordIndex, block: number): 
 
 /** The owner's worker_threads threadId, or -1 where no thread ever had the slot. */
 export const getThreadId = (u32: Uint32Array, slot: WordIndex): number => u32[slot + THREAD] - 1;
-export const setThreadId = (u32: Uint32Array, slot: WordIndex, threadId: number): void => {
-  u32[slot + THREAD] = threadId + 1;
+/** Says that the slot is used; what is read after that is read after it (poison I1). */
+export const storeThreadId = (u32: Uint32Array, slot: WordIndex, threadId: number): void => {
+  Atomics.store(u32, slot + THREAD, threadId + 1);
+  orderWrites();
 };
 
 /** The slots that some thread has had: the others were never written. */

@@ -17,6 +17,7 @@
  */
 
 import { LINE_WORDS, roundUp, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { orderWrites } from './fences.js';
 
 const NEXT = 0;
 const REFUSED = NEXT + 1;
@@ -60,7 +61,11 @@ export function internStack(
       if (own === 0) break;
       // Failure: another thread took this place just now, perhaps with the same text.
       found = Atomics.compareExchange(i32, place, 0, own);
-      if (found === 0) return own;
+      if (found === 0) {
+        // Its number is written down plainly: nobody is to see that before the text.
+        orderWrites();
+        return own;
+      }
     }
     if (isText(i32, u8, s + found, text, hash)) return found;
   }

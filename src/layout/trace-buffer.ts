@@ -33,6 +33,7 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { orderReads, orderWrites } from './fences.js';
 
 /** What was called, as trace files number it. alignedAlloc is a malloc to them. */
 export const TRACE_MALLOC = 1;
@@ -130,6 +131,7 @@ export function appendTrace(
 export function emptyTrace(i32: Int32Array, b: WordIndex): void {
   Atomics.store(i32, b + COUNT, 0);
   Atomics.add(i32, b + EMPTIED, 1);
+  orderWrites();
 }
 
 // ---- of who puts the trace together
@@ -166,6 +168,7 @@ export function copyTrace(
     const count = Atomics.load(i32, b + COUNT);
     const first = b + EVENTS;
     target.set(u32.subarray(first, first + count * TRACE_EVENT_WORDS));
+    orderReads();
     // Otherwise the owner wrote them to its file meanwhile, and began anew.
     if (Atomics.load(i32, b + EMPTIED) === emptied) return count;
   }

@@ -36,6 +36,7 @@
  */
 
 import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { orderWrites } from './fences.js';
 
 export const VECTOR_MAGIC = 0x76656374;
 
@@ -135,12 +136,10 @@ export const loadStorage = (i32: Int32Array, dataWord: WordIndex): Address =>
   (Atomics.load(i32, dataWord) >>> 0) as Address;
 export const loadVersion = (i32: Int32Array, versionWord: WordIndex): number =>
   Atomics.load(i32, versionWord);
-/**
- * Moves a version on. Not a store: what is written after it must not be seen before it, and only an
- * exchange of some kind keeps that order on every machine.
- */
+/** Moves a version on: what is written after it is not seen before it. */
 export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number): void => {
   Atomics.add(i32, versionWord, step);
+  orderWrites();
 };
 
 /**
@@ -150,17 +149,6 @@ export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number
 export const settleVersion = (i32: Int32Array, versionWord: WordIndex): void => {
   addVersion(i32, versionWord, 2 - (loadVersion(i32, versionWord) & 1));
 };
-
-const fence = new Int32Array(1);
-const readsInOrder = globalThis.process?.arch === 'x64';
-
-/**
- * What was read before is read before what is read after. x64 does that by itself; elsewhere plain
- * loads may be late, and an exchange (of a word that nobody else has) makes them hurry.
- */
-export function orderReads(): void {
-  if (!readsInOrder) Atomics.add(fence, 0, 0);
-}
 
 // ---- of a shared vector: what its storage begins with
 

@@ -28,6 +28,7 @@ import {
   getPrevSibling,
   LIVE_CONTEXT,
   loadRecord,
+  orderWrites,
   RELEASED_CONTEXT,
   recordAt,
   SET_KIND,
@@ -44,6 +45,7 @@ import {
   setParent,
   setPrevSibling,
   setStorages,
+  storeParent,
   storeRecord,
   TEXT_BYTES_MAX,
   UNSETTLED_CONTEXT,
@@ -140,7 +142,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     // point: context.root
     storeRecord(i32, record, withPhase(loadRecord(i32, record), LIVE_CONTEXT, slotIndex));
     // point: context.reparent
-    setParent(u32, record, parent);
+    storeParent(u32, record, parent);
     link(index, parent);
   }
 
@@ -168,6 +170,8 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     if (!casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex as SlotIndex))) {
       return false;
     }
+    // Who lists what is nobody's must not see the next hand of a context that seems to be released.
+    orderWrites();
     setHands(u32, record, hands + 1);
     return true;
   }

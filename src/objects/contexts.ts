@@ -28,6 +28,7 @@ import {
   type HeapMemory,
   lastRecord,
   loadRecord,
+  orderReads,
   RELEASED_CONTEXT,
   readIdent,
   readName,
@@ -222,9 +223,13 @@ export function createContexts(host: Host): Contexts {
     const handles: ContextHandle[] = [];
     for (let index = 1 as ContextIndex; index <= lastRecord(i32, table); index++) {
       const record = registry.at(index);
+      const state = loadRecord(i32, record);
+      if (contextPhase(state) !== RELEASED_CONTEXT) continue;
       const [generation, hands] = [getGeneration(u32, record), getHands(u32, record)];
       const names = { name: readName(u8, record), ident: readIdent(u8, record) };
-      if (contextPhase(loadRecord(i32, record)) !== RELEASED_CONTEXT) continue;
+      orderReads();
+      // Otherwise it was adopted meanwhile, and what was read may be of another context.
+      if (loadRecord(i32, record) !== state) continue;
       handles.push(makeContextHandle(host.heapId, index, generation, hands, names));
     }
     return handles;

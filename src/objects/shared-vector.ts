@@ -220,12 +220,12 @@ export class SharedVector<T> implements Engine<T> {
   /** Finishes what a dead owner was at. Its storage is the new one or the old one, and whole. */
   #repair(data: Address): void {
     const i32 = this.#i32;
-    if (data !== 0) {
-      const redo = getRedo(i32, data);
-      if (redo !== 0) {
-        this.#copySpare(data, redo - 1);
-        storeRedo(i32, data, 0);
-      }
+    const redo = data === 0 ? 0 : getRedo(i32, data);
+    if (redo !== 0) {
+      // It may have died before readers were told.
+      if ((loadVersion(i32, this.#versionWord) & 1) === 0) addVersion(i32, this.#versionWord, 1);
+      this.#copySpare(data, redo - 1);
+      storeRedo(i32, data, 0);
     }
     // Another one in any case: it may have died between a pop and that.
     settleVersion(i32, this.#versionWord);

@@ -33,6 +33,7 @@ import {
   getVectorData,
   isMarkedEnded,
   nurseryWord,
+  orderWrites,
   recordAt,
   SHARED_VECTOR,
   setVectorData,
@@ -182,6 +183,8 @@ class HeapHome extends VectorHome {
     clearVector(memory.u32, this.header);
     this.unlock();
     clearNursery(this.host);
+    // Who reads sees that it has ended before its memory is another's, this thread's own also.
+    orderWrites();
   }
 }
 

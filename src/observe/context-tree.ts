@@ -22,12 +22,12 @@ import {
   getCursor,
   getFreedBytes,
   getObjects,
-  getParent,
   getThreadId,
   getUsedBefore,
   type HeapMemory,
   LIVE_CONTEXT,
   lastRecord,
+  loadParent,
   loadRecord,
   RELEASED_CONTEXT,
   readIdent,
@@ -77,12 +77,14 @@ export function readContextTree(memory: HeapMemory): ContextNode[] {
   const parents = new Uint32Array(frontier + 1);
   for (let id = 1; id <= frontier; id++) {
     const record = recordAt(table, id);
+    // In this order: of a context that becomes a root the slot is written first.
+    const parent = loadParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);
     // What is just being made has nothing yet, and what is just ending has nothing left.
     if (phase !== LIVE_CONTEXT && phase !== RELEASED_CONTEXT) continue;
     states[id] = state;
-    parents[id] = getParent(u32, record);
+    parents[id] = parent;
   }
   const children = new Map<number, number[]>();
   for (let id = 1; id <= frontier; id++) {

@@ -19,8 +19,10 @@ import {
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
+  loadPoison,
   lockLine,
   lockWordIndex,
+  orderWrites,
   POISONED,
   parkTops,
   peekPoison,
@@ -51,6 +53,8 @@ export function poison(memory: HeapMemory, reason: string): void {
   if (casPoison(i32, header, SOUND, BEING_POISONED) !== SOUND) return;
   writePoisonText(u8, u32, header, reason);
   casPoison(i32, header, BEING_POISONED, POISONED);
+  // Before it is looked who is there (I1).
+  orderWrites();
   Atomics.notify(i32, poisonWordIndex(header));
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     Atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
@@ -85,7 +89,7 @@ export function poisonReason(memory: HeapMemory): string | null {
   const { i32, u32, u8 } = memory;
   const { header } = memory.geometry;
   Atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
-  return peekPoison(i32, header) === POISONED
+  return loadPoison(i32, header) === POISONED
     ? readPoisonText(u8, u32, header)
     : 'another thread has just found it broken';
 }

@@ -68,7 +68,7 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
   const limitOf = (c: StackIndex) => Math.min(limits[c], 2 + (c % 7));
   layout.resetStacks(u32, AT, STACKS, depths);
   for (const c of classes) layout.openStack(u32, AT, c, limitOf(c));
-  layout.setThreadId(u32, AT, 41);
+  layout.storeThreadId(u32, AT, 41);
   for (const c of classes) {
     layout.setTop(u32, AT, c, 10_000 + c);
     layout.setTransit(u32, AT, c, 20_000 + c);
@@ -108,7 +108,7 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
 test('getThreadId: -1 where no thread ever had the slot', (t) => {
   const { u32 } = makeSlot();
   t.is(layout.getThreadId(u32, AT), -1);
-  layout.setThreadId(u32, AT, 0);
+  layout.storeThreadId(u32, AT, 0);
   t.is(layout.getThreadId(u32, AT), 0);
 });
 

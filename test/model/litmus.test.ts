@@ -15,7 +15,9 @@ const herd = findHerd();
 function namedTests(): Set<string> {
   const rows = page.split('\n').filter((line) => /^\|.*\|$/.test(line));
   const cells = rows.map((row) => row.split('|').at(-2) ?? '');
-  return new Set(cells.flatMap((cell) => [...cell.matchAll(/`([a-z\d-]+)`/g)].map(([, n = '']) => n)));
+  return new Set(
+    cells.flatMap((cell) => [...cell.matchAll(/`([a-z\d-]+)`/g)].map(([, n = '']) => n)),
+  );
 }
 
 test('litmus: a file that shows a fault is called so, all others say what may never be, or why not', (t) => {

@@ -29,7 +29,8 @@ export function readLitmus(): Litmus[] {
   return files.sort().map((file) => {
     const text = readFileSync(new URL(file, FOLDER), 'utf8');
     const head = /^(\w+) (\S+)\n"(.+)"\nExpect=(\w+)\n/.exec(text);
-    if (head === null) throw new Error(`${file}: architecture, name, sentence or Expect is missing`);
+    if (head === null)
+      throw new Error(`${file}: architecture, name, sentence or Expect is missing`);
     const [, architecture = '', name = '', says = '', expect = ''] = head;
     if (`${name}.litmus` !== file) throw new Error(`${file} calls itself ${name}`);
     return { name, architecture, says, expect };

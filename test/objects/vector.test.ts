@@ -517,6 +517,29 @@ test('shared Vector: what is half done is finished, whoever has taken over the l
   assertEmpty(t, heap);
 });
 
+test('shared Vector.set: a record that a dead thread left to be finished is read by nobody meanwhile', (t) => {
+  using heap = SharedHeap.create({ size: '16MiB' });
+  const vector = Vector.create(heap, { bytes: 32 }, { shared: true });
+  vector.push(new Uint8Array(32).fill(1));
+  const header = vector.handle.address >>> 2;
+  const data = heap.u32[header + 3];
+  // It died when it had written the spare element and redo, and not yet told readers to wait.
+  heap.u8.fill(2, data + 16, data + 48);
+  heap.u32[(data >>> 2) + 1] = 1;
+  const before = heap.u32[header + 5];
+  const versions: number[] = [];
+  heap.u8.copyWithin = function (...range) {
+    versions.push(heap.u32[header + 5]);
+    return Uint8Array.prototype.copyWithin.apply(this, range) as typeof heap.u8;
+  };
+  vector.push(new Uint8Array(32).fill(3));
+  t.deepEqual(versions, [before + 1]);
+  t.deepEqual(vector.get(0), new Uint8Array(32).fill(2));
+  t.is(heap.u32[header + 5], before + 2);
+  vector.delete();
+  assertEmpty(t, heap);
+});
+
 both('Vector of bytes: a value that lies about its length is not taken', (t, shared) => {
   class Liar extends Uint8Array {
     override get length(): number {

@@ -1,0 +1,63 @@
+/**
+ * Does what needs fences, in a process that takes itself for an ARM64 one, and prints which words were
+ * accessed atomically in each step: `own` for the word of the fences, else a name or an index.
+ */
+
+Object.defineProperty(process, 'arch', { value: 'arm64' });
+const { SharedHeap, Vector } = await import('shmalloc');
+
+type Access = (array: Int32Array, index: number, ...values: number[]) => number;
+const ACCESSES = ['load', 'store', 'add', 'exchange', 'compareExchange'] as const;
+let names = new Map<number, string>();
+let log: string[] = [];
+
+for (const access of ACCESSES) {
+  const real = Atomics[access] as Access;
+  const spied: Access = (array, index, ...values) => {
+    // Before it is done, as a thread that is cut there would have it.
+    const name = array.buffer instanceof SharedArrayBuffer ? names.get(index) : 'own';
+    if (name !== undefined) log.push(`${access} ${name}`);
+    return real(array, index, ...values);
+  };
+  Object.defineProperty(Atomics, access, { value: spied });
+}
+
+/** What was done atomically to the named words, and to the fences' own, in a step. */
+function step(name: string, words: Record<string, number>, work: () => void): void {
+  names = new Map(Object.entries(words).map(([word, index]) => [index, word]));
+  log = [];
+  work();
+  console.log(JSON.stringify([name, log]));
+}
+
+using heap = SharedHeap.create({ size: '16MiB' });
+const records = Vector.create(heap, { bytes: 32 }, { shared: true });
+records.push(new Uint8Array(32));
+const header = records.handle.address >>> 2;
+const words = { data: header + 3, version: header + 5 };
+step('get', words, () => void records.get(0));
+step('set', words, () => records.set(0, new Uint8Array(32)));
+step('reserve', words, () => records.reserve(100));
+step('delete', { data: header + 3 }, () => records.delete());
+
+using watched = SharedHeap.create({
+  size: '16MiB',
+  debug: { history: 4, guard: 16, stacks: 1 },
+});
+const block = watched.malloc_ts(100);
+const { blockRecords, rings } = await places(watched.handle.buffer);
+const record = blockRecords + ((block - 16) >>> 6) * 8;
+step('free', { state: record }, () => watched.free_ts(block));
+step('malloc', { state: record, number: rings + 16 + 2 * 12 }, () => void watched.malloc_ts(100));
+step('history', { number: rings + 16 + 2 * 12 }, () => void watched.history({ last: 1 }));
+
+/** Where the structures of a heap in its own buffer stand. */
+async function places(buffer: SharedArrayBuffer) {
+  const layout = await import('../../src/layout/index.js');
+  const u32 = new Uint32Array(buffer);
+  const fields = layout.readHeader(u32, layout.headerWord(0));
+  if (fields === null) throw new Error('no heap');
+  const { base, bytes, threads, debug, contexts } = fields;
+  const g = layout.computeGeometry(base, bytes, threads, debug, contexts);
+  return { blockRecords: g.blockRecords, rings: g.eventRings };
+}

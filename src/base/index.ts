@@ -1,4 +1,4 @@
-/** base: units, bits, size classes, errors, options, stack headroom. No shared memory; imports nothing. */
+/** base: units, bits, size classes, errors, options, stack headroom, sums. No shared memory; imports nothing. */
 export * from './bits.js';
 export * from './errors.js';
 export * from './not-cloned.js';
@@ -6,4 +6,5 @@ export * from './options.js';
 export * from './similar.js';
 export * from './size-classes.js';
 export * from './stack.js';
+export * from './sums.js';
 export * from './units.js';

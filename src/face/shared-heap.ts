@@ -414,7 +414,7 @@ export class SharedHeap extends ContextHeap {
    * slots, caches, locks and all that was half done. Blocks that they allocated stay live: others
    * may hold their addresses. It happens by itself when a thread waits for a dead one's lock, when a
    * watched worker ends, when all slots are taken, and before malloc answers 0.
-   * @returns how many slots, locks, cached blocks, and runs that were on their way
+   * @returns how many slots, locks, cached blocks, runs that were on their way, and contexts
    * @throws HeapCorruptionError
    *
    * Threads: any. Cost: a look into /proc for every attached thread, about 15 microseconds each;

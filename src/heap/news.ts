@@ -11,7 +11,7 @@
  * I3  What a listener throws does not reach the call.
  */
 
-import { HeapCorruptionError } from '../base/index.js';
+import { addCounts, HeapCorruptionError, isNothing } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { poisonReason } from '../sync/index.js';
 import { nothingRecovered, type Recovered } from './recover.js';
@@ -56,12 +56,9 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
   let exhausted = -1;
 
   function addRecovered(found: Recovered): void {
-    if (found.slots + found.locks + found.blocks + found.runs === 0) return;
+    if (isNothing(found)) return;
     recovered ??= nothingRecovered();
-    recovered.slots += found.slots;
-    recovered.locks += found.locks;
-    recovered.blocks += found.blocks;
-    recovered.runs += found.runs;
+    addCounts(recovered, found);
     due = true;
   }
 

@@ -15,6 +15,7 @@
  */
 
 import {
+  addCounts,
   GRANULE_SHIFT,
   PAGE_BYTES,
   type PageIndex,
@@ -155,10 +156,7 @@ export function recoverDead(
     addRecovered(f64, header, RECOVERED_CONTEXTS, ended.contexts);
     // point: recover.slot
     freeSlot(memory, slot);
-    found.slots++;
-    found.blocks += blocks;
-    found.runs += runs;
-    found.contexts += ended.contexts;
+    addCounts(found, { slots: 1, locks: 0, blocks, runs, contexts: ended.contexts });
   }
 
   function readReports(): ThreadWord[] {

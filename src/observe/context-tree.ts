@@ -9,6 +9,7 @@
  *     cut to what can be.
  */
 
+import { addCounts } from '../base/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -183,14 +184,16 @@ interface ContextSums {
 }
 
 function sumContexts(nodes: readonly ContextNode[]): ContextSums {
-  const sums = { contexts: 0, chunks: 0, bytes: 0, freeBytes: 0, usedBytes: 0, objects: 0 };
-  for (const node of nodes) {
-    sums.contexts++;
-    sums.chunks += node.chunks;
-    sums.bytes += node.bytes;
-    sums.freeBytes += node.freeBytes;
-    sums.usedBytes += node.usedBytes;
-    sums.objects += node.objects;
+  const sums: ContextSums = {
+    contexts: 0,
+    chunks: 0,
+    bytes: 0,
+    freeBytes: 0,
+    usedBytes: 0,
+    objects: 0,
+  };
+  for (const { chunks, bytes, freeBytes, usedBytes, objects } of nodes) {
+    addCounts(sums, { contexts: 1, chunks, bytes, freeBytes, usedBytes, objects });
   }
   return sums;
 }

@@ -185,7 +185,8 @@ test.serial('recovered: by recover(), where and what; not where nothing was', as
   t.deepEqual(heard, []);
   await die(heap);
   const found = heap.recover();
-  t.is(found.slots, 1);
+  t.like(found, { slots: 1, contexts: 1 });
+  t.true(found.blocks > 0);
   t.deepEqual(heard, [{ event: 'recovered', message: { ...common(heap), ...found } }]);
 
   await die(heap);

@@ -47,6 +47,7 @@ try {
 process.on('exit', () => parentPort?.postMessage(heard));
 if (act === 'stay') {
   mine?.malloc_ts(64);
+  mine?.createContext('of the dead').alloc(Uint8Array, 100);
   parentPort?.postMessage([]);
   for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
 }

@@ -23,6 +23,7 @@ import {
   defaultThreads,
   HEAP_BYTES_MAX,
   HEAP_BYTES_MIN,
+  HEAP_END_MAX,
   THREADS_MAX,
 } from '../layout/index.js';
 import { type DebugOptions, resolveDebug } from './debug-options.js';
@@ -36,8 +37,9 @@ const LOCK_TIMEOUT_MS_MAX = 2 ** 31 - 1;
 /** What `SharedHeap.create` can be told. */
 export interface HeapOptions {
   /**
-   * Bytes to reserve: a number, or a text like `'256MiB'`. From 2 MiB to 4 GiB - 64 KiB, default
-   * 1 GiB (or what `buffer` has from `byteOffset` on). Memory is committed as it is first touched.
+   * Bytes to reserve: a number, or a text like `'256MiB'`. From 2 MiB to 4 GiB, default 1 GiB (or
+   * what `buffer` has from `byteOffset` on). A heap ends 64 KiB below 4 GiB at the latest: one of
+   * `'4GiB'` is so much shorter. Memory is committed as it is first touched.
    */
   size?: number | string;
   /** How many threads can be attached at a time: 1 to 255, default 64 (fewer in small heaps). */
@@ -118,7 +120,7 @@ function checkBuffer(options: HeapOptions): {
   }
   lookAt(CALL, 'option buffer', () => requireFixedBuffer('create', buffer));
   const fits = Number.isInteger(byteOffset) && byteOffset >= 0 && byteOffset % PAGE_BYTES === 0;
-  if (!fits || byteOffset > buffer.byteLength || byteOffset >= HEAP_BYTES_MAX) {
+  if (!fits || byteOffset > buffer.byteLength || byteOffset >= HEAP_END_MAX) {
     throw bad(
       'byteOffset',
       byteOffset,
@@ -134,21 +136,22 @@ function checkSize(
   buffer: SharedArrayBuffer | undefined,
   base: number,
 ): number {
-  const room =
-    buffer === undefined ? HEAP_BYTES_MAX : Math.min(buffer.byteLength - base, 2 ** 32 - base);
-  const fallback = buffer === undefined ? BYTES_DEFAULT : Math.min(room, HEAP_BYTES_MAX);
-  const asked = size ?? fallback;
+  const room = Math.min(buffer?.byteLength ?? HEAP_BYTES_MAX, HEAP_BYTES_MAX) - base;
+  const asked = size ?? (buffer === undefined ? BYTES_DEFAULT : room);
   const bytes = parseBytes(asked, `${CALL}: size`);
   const rounded = buffer === undefined ? roundUp(bytes, PAGE_BYTES) : roundDown(bytes, PAGE_BYTES);
+  const used = Math.min(rounded, HEAP_END_MAX - base);
   const types = ['number', 'string'];
-  if (!(rounded >= HEAP_BYTES_MIN && rounded <= HEAP_BYTES_MAX)) {
-    const all = `from ${HEAP_BYTES_MIN} (2 MiB) to ${HEAP_BYTES_MAX} bytes (4 GiB - 64 KiB)`;
+  if (!(used >= HEAP_BYTES_MIN && rounded <= HEAP_BYTES_MAX)) {
+    const all =
+      `from ${HEAP_BYTES_MIN} (2 MiB) to ${HEAP_BYTES_MAX} bytes (4 GiB), and the heap ends below ` +
+      `${HEAP_END_MAX} (4 GiB - 64 KiB)`;
     throw bad('size', asked, types, all);
   }
   if (rounded > room) {
     throw bad('size', asked, types, `at most ${room} bytes: what the buffer has from ${base} on`);
   }
-  return rounded;
+  return used;
 }
 
 const bad = (

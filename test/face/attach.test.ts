@@ -330,6 +330,8 @@ for (const [size, bytes] of [
   [3 * MIB, 3 * MIB],
   [3 * MIB + 1, 3 * MIB + PAGE],
   [4 * GIB - 64 * 1024, 4 * GIB - 64 * 1024],
+  [4 * GIB - 64 * 1024 + 1, 4 * GIB - 64 * 1024],
+  ['4GiB', 4 * GIB - 64 * 1024],
 ] as const) {
   test(`SharedHeap.create: size ${JSON.stringify(size)} reserves ${bytes} bytes`, (t) => {
     using heap = SharedHeap.create({ size });
@@ -353,7 +355,7 @@ for (const [options, error] of [
   [{ size: 0 }, /size.*2 MiB.*got 0/],
   [{ size: 2 * MIB - PAGE }, /size.*2 MiB/],
   [{ size: '1MiB' }, /size.*'1MiB'/],
-  [{ size: 4 * GIB }, /size.*4 GiB - 64 KiB/],
+  [{ size: 4 * GIB + 1 }, /size.*\(4 GiB\).*got 4294967297/],
   [{ size: '5GiB' }, /size.*'5GiB'/],
   [{ size: 2 ** 60 }, /size/],
   [{ size: -1 }, /size.*-1/],

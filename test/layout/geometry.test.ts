@@ -16,8 +16,8 @@ import {
   defaultThreads,
   type Geometry,
   HEADER_BYTES,
-  HEAP_BYTES_MAX,
   HEAP_BYTES_MIN,
+  HEAP_END_MAX,
   headerWord,
   LOCK_TABLE_BYTES,
   PAGE_HEAP_BYTES,
@@ -128,7 +128,7 @@ const LENGTHS = [
   GIB + 40 * KIB,
   2 * GIB,
   3 * GIB + 8 * KIB,
-  HEAP_BYTES_MAX,
+  HEAP_END_MAX,
 ];
 const BASES = [0, PAGE_BYTES, 64 * KIB, 3 * PAGE_BYTES, MIB, 512 * MIB];
 const THREADS = [1, 2, 3, 16, 64, 254, 255];
@@ -158,7 +158,7 @@ test('computeGeometry: every length from 2 to 24 MiB, page by page, with 1 threa
 
 test('computeGeometry: random bases, lengths and default thread counts', (t) => {
   const seed = seedOf(t);
-  const pagesMax = HEAP_BYTES_MAX / PAGE_BYTES;
+  const pagesMax = HEAP_END_MAX / PAGE_BYTES;
   const arbitrary = fc
     .tuple(fc.integer({ min: HEAP_BYTES_MIN / PAGE_BYTES, max: pagesMax }), fc.nat(pagesMax))
     .filter(([pages, base]) => pages + base <= 4 * (GIB / PAGE_BYTES));
@@ -183,7 +183,7 @@ test('computeGeometry: no more than a few pages are lost between the structures'
 });
 
 test('computeGeometry: the largest heap gives 92 of 100 bytes to data, the smallest 80', (t) => {
-  t.true(computeGeometry(0, HEAP_BYTES_MAX, 64).dataBytes > HEAP_BYTES_MAX * 0.92);
+  t.true(computeGeometry(0, HEAP_END_MAX, 64).dataBytes > HEAP_END_MAX * 0.92);
   t.true(computeGeometry(0, HEAP_BYTES_MIN, 1).dataBytes > HEAP_BYTES_MIN * 0.8);
 });
 

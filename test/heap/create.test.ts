@@ -1,0 +1,104 @@
+/**
+ * Proves that a heap made in a given buffer is the one that is made in a new one, whatever the buffer
+ * held, and that no heap ends where addresses of 32 bits do.
+ */
+
+import test from 'ava';
+import { SharedHeap } from 'shmalloc';
+import { createHeap } from '../../src/heap/create.js';
+import { type HeapMemory, NO_DEBUG } from '../../src/layout/index.js';
+import { assertIdentity, geometryOf, Random, seedOf } from '../helpers.js';
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const make = (buffer: SharedArrayBuffer, base: number, pristine: boolean): HeapMemory =>
+  createHeap({
+    ...{ buffer, base, bytes: 8 * MIB, threads: 4, contexts: 64, id: '0123456789abcdef' },
+    ...{ pristine, lockTimeoutMs: 1000, debug: NO_DEBUG, secret: [1, 2] },
+  });
+
+const FILLS: Record<string, (bytes: Uint8Array, random: Random) => void> = {
+  'nothing but zeros': () => {},
+  'bytes here and there': (bytes, random) => {
+    for (let n = 0; n < 40; n++) bytes[random.below(bytes.length)] = 1 + random.below(255);
+    bytes[bytes.length - 1] = 0x80;
+  },
+  'bytes everywhere': (bytes) => bytes.fill(0xa5),
+  'minus zeros': (bytes) => new Float64Array(bytes.buffer).fill(-0),
+};
+
+for (const [native, Buffer] of [
+  ['', globalThis.Buffer],
+  [', without a Buffer class', undefined],
+] as const) {
+  for (const [what, fill] of Object.entries(FILLS)) {
+    test.serial(`createHeap: over ${what}${native}, the metadata of a new heap`, (t) => {
+      const base = 24 * KIB;
+      const buffer = new SharedArrayBuffer(base + 8 * MIB + KIB);
+      const bytes = new Uint8Array(buffer);
+      fill(bytes, new Random(seedOf(t)));
+      const before = bytes.slice();
+      const real = globalThis.Buffer;
+      Object.assign(globalThis, { Buffer });
+      try {
+        const { geometry } = make(buffer, base, false);
+        const fresh = make(new SharedArrayBuffer(base + 8 * MIB), base, true);
+        // The reserve of a given buffer is not known to be zero: one flag.
+        fresh.u32[geometry.header + 3] = 0;
+        const [from, to] = [base, geometry.dataStart];
+        t.true(real.compare(bytes.subarray(from, to), fresh.u8.subarray(from, to)) === 0);
+        t.true(real.compare(bytes.subarray(0, from), before.subarray(0, from)) === 0);
+        t.true(real.compare(bytes.subarray(to), before.subarray(to)) === 0, 'nothing else');
+      } finally {
+        Object.assign(globalThis, { Buffer: real });
+      }
+    });
+  }
+}
+
+for (const [base, size] of [
+  [0, undefined],
+  [0, '4GiB'],
+  [64 * KIB, undefined],
+  [64 * KIB, 4 * GIB - 64 * KIB],
+  [GIB, '3GiB'],
+] as const) {
+  test.serial(
+    `SharedHeap.create: size ${size} at ${base} of a 4 GiB buffer ends below 4 GiB`,
+    (t) => {
+      const buffer = new SharedArrayBuffer(4 * GIB);
+      using heap = SharedHeap.create({
+        buffer,
+        byteOffset: base,
+        ...(size && { size }),
+        contexts: 64,
+      });
+      const { end, dataBytes } = geometryOf(heap);
+      t.is(end, 4 * GIB - 64 * KIB);
+      t.is(heap.stats().reservedBytes, end - base);
+      // A chunk that ends where the heap does: its limit and its cursor are addresses.
+      const context = heap.createContext('at the end', { initialBytes: 256 * KIB });
+      const objects = Array.from({ length: 255 }, () => context.malloc(1008));
+      t.true(objects.every((object) => object > 3.9 * GIB && object + 1008 <= end));
+      const { bytes, usedBytes } = heap.contextTree()[0];
+      t.true(usedBytes >= 255 * 1008 && usedBytes <= bytes, `${usedBytes} of ${bytes}`);
+      context[Symbol.dispose]();
+      const all = heap.malloc_ts(dataBytes);
+      t.is(all + dataBytes, end);
+      heap.free_ts(all);
+      assertIdentity(t, heap.stats());
+    },
+  );
+}
+
+test('SharedHeap.create: no heap where only the last 64 KiB of 4 GiB are left', (t) => {
+  const buffer = new SharedArrayBuffer(4 * GIB);
+  for (const byteOffset of [4 * GIB - 2 * MIB, 4 * GIB - 64 * KIB]) {
+    t.throws(() => SharedHeap.create({ buffer, byteOffset }), {
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      instanceOf: RangeError,
+    });
+  }
+});

@@ -16,7 +16,7 @@ export {
   type Eyes,
   eachBlock,
 } from './known-block.js';
-export { largePages, restartPeakLive, samplePeakLive, sumCached, sumHeld } from './live-bytes.js';
+export { largePages, notePeakLive, restartPeakLive, samplePeakLive } from './live-bytes.js';
 export type { HeapListener, News } from './news.js';
 export type { Fill, Placement } from './placement.js';
 export { createRecordPool, type RecordPool } from './record-pool.js';

@@ -22,6 +22,7 @@ import {
   addSlotCounter,
   getRun,
   type HeapMemory,
+  LARGE_FREED_BYTES,
   LARGE_FREES,
   LARGE_MALLOC_BYTES,
   LARGE_MALLOCS,
@@ -111,6 +112,9 @@ export function createLargeBlocks(
     // point: large.reserve
     pageHeap.commitRun(page, RESERVED_RUN, slotIndex);
     retracted?.();
+    // Under the lock: who finds it free finds this counted, or the thread dead (observe/page-readings.ts).
+    addSlotCounter(f64, slot, LARGE_FREES, 1);
+    addSlotCounter(f64, slot, LARGE_FREED_BYTES, bytesOf(address));
     try {
       // point: large.untag
       tags[address >>> 4] = 0;
@@ -120,7 +124,6 @@ export function createLargeBlocks(
       if (!mend.locks(error)) throw error;
       giveAgain(page);
     }
-    addSlotCounter(f64, slot, LARGE_FREES, 1);
   }
 
   /** The run is whole again, and RESERVED still, or part of a free one. */
@@ -149,7 +152,9 @@ export function createLargeBlocks(
   function resizeRun(page: PageIndex, pages: number): boolean {
     locks.acquire(PAGE_LOCK);
     try {
+      const before = pagesAt(page);
       const done = pageHeap.resizeRunLocked(page, pages);
+      if (done) addFreed(before - pages);
       locks.release(PAGE_LOCK);
       return done;
     } catch (error) {
@@ -157,6 +162,10 @@ export function createLargeBlocks(
       if (!mend.locks(error) || pagesAt(page) !== pages) throw error;
       return true;
     }
+  }
+
+  function addFreed(pages: number): void {
+    if (pages > 0) addSlotCounter(f64, slot, LARGE_FREED_BYTES, pages * PAGE_BYTES);
   }
 
   function pagesAt(page: PageIndex): number {

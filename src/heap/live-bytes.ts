@@ -52,7 +52,8 @@ export function largePages({ i32, geometry }: HeapMemory): number {
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
     spanPages += getSpanCount(i32, classRecord(geometry.classes, c)) * SPAN_PAGES[c];
   }
-  return getMappedPages(i32, geometry.pageHeap) - spanPages;
+  // A span is counted a moment after its pages, when it comes and when it goes.
+  return Math.max(0, getMappedPages(i32, geometry.pageHeap) - spanPages);
 }
 
 /** Usable bytes of all live blocks. */
@@ -66,17 +67,21 @@ function liveBytes(memory: HeapMemory): number {
   return bytes;
 }
 
-/**
- * Looks how many bytes are live, and keeps that where it is the most so far. Under no lock: of two
- * threads that do so at once one may be forgotten.
- */
+/** Looks how many bytes are live, and keeps that where it is the most so far. */
 export function samplePeakLive(memory: HeapMemory): void {
-  const { i32, f64, geometry } = memory;
-  // In a heap that was found broken nothing is cached, as far as its slots say.
-  if (peekPoison(i32, geometry.header) !== SOUND) return;
+  const { i32, geometry } = memory;
   const mappedBytes = getMappedPages(i32, geometry.pageHeap) * PAGE_BYTES;
   // No more than there was room for: what is on its way may be counted twice.
-  const bytes = Math.min(liveBytes(memory), mappedBytes);
+  notePeakLive(memory, Math.min(liveBytes(memory), mappedBytes));
+}
+
+/**
+ * So many bytes are live: perhaps the most so far. Under no lock: of two threads that say so at once one
+ * may be forgotten.
+ */
+export function notePeakLive({ i32, f64, geometry }: HeapMemory, bytes: number): void {
+  // In a heap that was found broken nothing is cached, as far as its slots say.
+  if (peekPoison(i32, geometry.header) !== SOUND) return;
   if (bytes > getPeakLiveBytes(f64, geometry.pageHeap)) {
     setPeakLiveBytes(f64, geometry.pageHeap, bytes);
   }

@@ -28,7 +28,7 @@ import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
 
 /** Counts up with every change of the memory layout. */
-export const LAYOUT_VERSION = 7;
+export const LAYOUT_VERSION = 8;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;

@@ -194,7 +194,9 @@ export const LARGE_MALLOC_BYTES = 4;
 export const LARGE_ROUNDING_BYTES = 5;
 /** How often one was: allocations, and reallocations in place. */
 export const LARGE_SIZINGS = 6;
-export const SLOT_COUNTERS = 7;
+/** Usable bytes of large blocks that were freed, those given back in place included. */
+export const LARGE_FREED_BYTES = 7;
+export const SLOT_COUNTERS = 8;
 if (SLOT_COUNTERS * 2 > COUNTER_WORDS) throw new Error('slot: too many counters for their line');
 
 export const getSlotCounter = (f64: Float64Array, slot: WordIndex, counter: number): number =>

@@ -1,16 +1,18 @@
 /**
  * Counters: adds up what the threads of a heap have counted since it was made.
  *
- * Called by stats.ts. Any thread; takes no lock and stops nobody: counters are written by their
- * owners only, so sums may be a moment old and are never torn. Costs a read of every slot's
- * counters, about 20 microseconds, and no walk; and of every context's, some 20 ns each.
+ * Called by stats.ts. Any thread; takes no lock and stops nobody. Costs a read of every slot's
+ * counters, about 30 microseconds, and no walk; and of every context's, some 20 ns each.
  *
- * What is not counted is derived. For each class, over all slots:
- *   in use = held - cached      held: blocks taken from spans less blocks given back
- *   frees  = mallocs - in use   so the fast path of free counts nothing
- * and for one slot frees = mallocs - held + cached, since blocks enter a cache by refill or free
- * and leave it by malloc or flush. Large blocks are the mapped runs that are no spans. What
- * programs asked for is known of a sample of their calls (heap/samples.ts).
+ * What is not counted is derived: frees of small blocks (slot-readings.ts), large blocks and the reserve
+ * (page-readings.ts). What programs asked for is known of a sample of their calls (heap/samples.ts).
+ *
+ * I1  No figure is below 0, and parts are never more than their whole, whatever threads do meanwhile:
+ *     what was read at different moments is cut to what can be. When threads are quiet nothing is cut.
+ * I2  A count never falls, from one look of an attachment to the next: counts are the least that can
+ *     have been (seen.ts), and exact when threads are quiet.
+ * I3  Per class in use + cached + free = blocks of its spans, at any moment; and in use = allocations -
+ *     frees, when threads are quiet.
  */
 
 import {
@@ -18,41 +20,24 @@ import {
   PAGE_BYTES,
   SIZE_CLASS_COUNT,
   type SizeClass,
-  type SlotIndex,
   SPAN_BLOCKS,
   SPAN_TAIL_BYTES,
-  type WordIndex,
 } from '../base/index.js';
-import { largePages, sumCached, sumHeld } from '../heap/index.js';
 import {
   ACQUISITIONS,
   CLOSED_BLOCKS,
   COALESCES,
   CONTENTIONS,
-  cachedBlocks,
-  classRecord,
   DIRECT_MAPS,
   FLUSHES,
-  getBrk,
-  getHeld,
   getLockCounter,
-  getMallocs,
-  getMappedPages,
-  getMappedRuns,
   getPageHeapCounter,
-  getPeakMappedPages,
   getRecovered,
-  getRun,
   getSampledBytes,
   getSampledRequests,
   getSlotCounter,
-  getSpanCount,
   getThreadId,
-  getUntouched,
   type HeapMemory,
-  LARGE_FREES,
-  LARGE_MALLOC_BYTES,
-  LARGE_MALLOCS,
   LARGE_ROUNDING_BYTES,
   LARGE_SIZINGS,
   LOCK_COUNT,
@@ -61,156 +46,181 @@ import {
   loadOwner,
   lockLine,
   OWNER_DEATHS,
-  pageRecord,
   RECOVERED_BLOCKS,
   RECOVERED_CONTEXTS,
   RECOVERED_RUNS,
   RECOVERED_SLOTS,
   REFILLS,
-  runPages,
   SPLITS,
-  slotRecord,
   usedSlots,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
 import { countContexts } from './context-tree.js';
 import { describeFragmentation } from './fragmentation.js';
 import type {
+  ContextTotals,
   HeapStats,
+  LargeStats,
   LockStats,
   RecoveryStats,
   SizeClassStats,
   ThreadStats,
 } from './heap-stats.js';
+import { type LargeReading, type PageReading, readLarge, readPages } from './page-readings.js';
+import { seenOf } from './seen.js';
+import { readSlot, type SlotReading } from './slot-readings.js';
+import { sum } from './sum.js';
 
 /** Everything since the heap was made. */
 export function readCounters(memory: HeapMemory): HeapStats {
-  const { i32, f64, geometry } = memory;
-  const { pageHeap } = geometry;
-  const slots = usedSlots(memory.u32, geometry.slots, geometry.threads);
-  const records = slots.map((slot) => slotRecord(geometry.slots, slot));
-  const sizeClasses = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) =>
-    readClass(memory, records, (i + 1) as SizeClass),
+  const { u32, f64, geometry } = memory;
+  const seen = seenOf(memory);
+  const totals = countContexts(memory);
+  const largeReading = readLarge(memory, seen);
+  const slots = usedSlots(u32, geometry.slots, geometry.threads).map((slot) =>
+    readSlot(memory, seen, slot),
   );
-  const spans = sum(sizeClasses, (c) => c.spans);
-  const mappedPages = getMappedPages(i32, pageHeap);
-  const largeBytes = largePages(memory) * PAGE_BYTES;
-  const largeBlocks = getMappedRuns(i32, pageHeap) - spans;
-  const largeAllocations = sumSlots(memory, records, LARGE_MALLOCS);
-  const smallBytes = sum(sizeClasses, (c) => c.blocksInUse * c.blockBytes);
-  const inUseBytes = smallBytes + largeBytes;
-  const totalAllocatedBytes =
-    sum(sizeClasses, (c) => c.allocations * c.blockBytes) +
-    sumSlots(memory, records, LARGE_MALLOC_BYTES);
-  const untouchedBytes = readUntouchedPages(memory) * PAGE_BYTES;
-  const mappedBytes = mappedPages * PAGE_BYTES;
-  const counter = (which: number) => getPageHeapCounter(f64, pageHeap, which);
-  const footprintBytes = geometry.dataBytes - untouchedBytes;
+  const pages = readPages(memory, seen);
+  const sizeClasses = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) =>
+    describeClass(memory, slots, pages, (i + 1) as SizeClass),
+  );
+  const large = describeLarge(memory, slots, pages, largeReading);
+  const inUseBytes = sum(sizeClasses, (c) => c.blocksInUse * c.blockBytes) + large.bytesInUse;
+  const totalOf = (blocks: (c: SizeClassStats) => number): number =>
+    sum(sizeClasses, (c) => blocks(c) * c.blockBytes);
+  const mappedBytes = pages.mappedPages * PAGE_BYTES;
+  const footprintBytes = pages.footprintPages * PAGE_BYTES;
   const freeRunBytes = footprintBytes - mappedBytes;
-  const large = {
-    blocksInUse: largeBlocks,
-    bytesInUse: largeBytes,
-    allocations: largeAllocations,
-    frees: largeAllocations - largeBlocks,
-    internalBytes: estimateLargeInternal(memory, records, largeBlocks),
-  };
-  const fragmentation = describeFragmentation(memory, {
-    sizeClasses,
-    large,
-    inUseBytes,
-    footprintBytes,
-    freeRunBytes,
-  });
+  const untouchedBytes = geometry.dataBytes - footprintBytes;
+  const counter = (which: number) => getPageHeapCounter(f64, geometry.pageHeap, which);
   return {
     reservedBytes: geometry.bytes,
     footprintBytes,
     mappedBytes,
-    peakFootprintBytes: getPeakMappedPages(i32, pageHeap) * PAGE_BYTES,
+    peakFootprintBytes: pages.peakMappedPages * PAGE_BYTES,
     inUseBytes,
-    cachedBytes: sum(sizeClasses, (c) => c.blocksCached * c.blockBytes),
-    freeBlockBytes: sum(sizeClasses, (c) => c.blocksFree * c.blockBytes),
+    cachedBytes: totalOf((c) => c.blocksCached),
+    freeBlockBytes: totalOf((c) => c.blocksFree),
     spanTailBytes: sum(sizeClasses, (c, i) => c.spans * SPAN_TAIL_BYTES[i + 1]),
     freeRunBytes,
     untouchedBytes,
     metadataBytes: geometry.bytes - geometry.dataBytes,
-    totalAllocatedBytes,
-    totalFreedBytes: totalAllocatedBytes - inUseBytes,
+    totalAllocatedBytes: totalOf((c) => c.allocations) + largeReading.allocatedBytes,
+    totalFreedBytes: totalOf((c) => c.frees) + largeReading.freedBytes,
     allocations: 0,
     frees: 0,
     splits: counter(SPLITS),
     coalesces: counter(COALESCES),
     directMaps: counter(DIRECT_MAPS),
-    brkBytes: (getBrk(i32, pageHeap) - geometry.firstPage) * PAGE_BYTES,
+    brkBytes: pages.brkPages * PAGE_BYTES,
     large,
-    fragmentation,
+    fragmentation: describeFragmentation(memory, {
+      ...{ sizeClasses, large, inUseBytes, footprintBytes, freeRunBytes, untouchedBytes },
+    }),
     locks: readLocks(memory),
     recovery: readRecovery(memory),
-    contexts: countContexts(memory),
+    contexts: cutContexts(totals, sizeClasses, large, inUseBytes),
     sizeClasses,
-    threads: slots.map((slot) => readThread(memory, slot)),
+    threads: slots.map((slot) => describeThread(memory, slot, largeReading)),
   };
 }
 
-function readClass(memory: HeapMemory, slots: readonly WordIndex[], c: SizeClass): SizeClassStats {
-  const { i32, f64, geometry } = memory;
-  const held = sumHeld(memory, slots, c);
-  const cached = sumCached(memory, slots, c);
-  const mallocs = sum(slots, (slot) => getMallocs(f64, slot, c));
-  const requests = sum(slots, (slot) => getSampledRequests(f64, slot, c));
-  const requestedBytes = sum(slots, (slot) => getSampledBytes(f64, slot, c));
-  const mean = requests > 0 ? requestedBytes / requests : null;
-  const spans = getSpanCount(i32, classRecord(geometry.classes, c));
-  const blocksInUse = held - cached;
+function describeClass(
+  { f64 }: HeapMemory,
+  slots: readonly SlotReading[],
+  { spans }: PageReading,
+  c: SizeClass,
+): SizeClassStats {
+  const frees = sum(slots, (slot) => slot.frees[c]);
+  // A block that moved between two slots as they were read was freed in one, and not allocated yet.
+  const allocations = Math.max(
+    frees,
+    sum(slots, (slot) => slot.mallocs[c]),
+  );
+  const blocks = spans[c] * SPAN_BLOCKS[c];
+  const blocksInUse = Math.min(allocations - frees, blocks);
+  const blocksCached = cutCached(slots, c, blocks - blocksInUse);
+  // Bytes before their requests, as they are written: the mean is never more than a block.
+  const requestedBytes = sum(slots, ({ record }) => getSampledBytes(f64, record, c));
+  const requests = sum(slots, ({ record }) => getSampledRequests(f64, record, c));
+  const mean = requests > 0 ? Math.min(BLOCK_BYTES[c], requestedBytes / requests) : null;
   return {
     blockBytes: BLOCK_BYTES[c],
-    spans,
+    spans: spans[c],
     blocksInUse,
-    blocksCached: cached,
-    blocksFree: spans * SPAN_BLOCKS[c] - held,
-    allocations: mallocs,
-    frees: mallocs - blocksInUse,
+    blocksCached,
+    blocksFree: blocks - blocksInUse - blocksCached,
+    allocations,
+    frees,
     sampledRequests: requests,
     requestBytesMean: mean,
-    internalBytes: mean === null ? 0 : wholeBytes(blocksInUse * (BLOCK_BYTES[c] - mean)),
+    internalBytes: mean === null ? 0 : Math.round(blocksInUse * (BLOCK_BYTES[c] - mean)),
   };
+}
+
+/** Blocks in caches, at most so many: what is more was cached in one slot, and then in another. */
+function cutCached(slots: readonly SlotReading[], c: SizeClass, most: number): number {
+  let left = most;
+  for (const { cached } of slots) {
+    cached[c] = Math.min(cached[c], left);
+    left -= cached[c];
+  }
+  return most - left;
+}
+
+function describeLarge(
+  memory: HeapMemory,
+  slots: readonly SlotReading[],
+  { mappedPages, spanPages }: PageReading,
+  { allocations, frees, allocatedBytes, freedBytes }: LargeReading,
+): LargeStats {
+  const pages = mappedPages - spanPages;
+  const blocksInUse = Math.min(allocations - frees, pages);
+  const bytesInUse = Math.min(allocatedBytes - freedBytes, pages * PAGE_BYTES);
+  const internal = estimateLargeInternal(memory, slots, blocksInUse);
+  const internalBytes = Math.min(internal, bytesInUse);
+  return { blocksInUse, bytesInUse, allocations, frees, internalBytes };
 }
 
 /** What rounding up to pages adds to so many large blocks, if they are as all that there were. */
 function estimateLargeInternal(
-  memory: HeapMemory,
-  slots: readonly WordIndex[],
+  { f64 }: HeapMemory,
+  slots: readonly SlotReading[],
   blocks: number,
 ): number {
-  const sizings = sumSlots(memory, slots, LARGE_SIZINGS);
-  if (sizings === 0) return 0;
-  return wholeBytes((blocks * sumSlots(memory, slots, LARGE_ROUNDING_BYTES)) / sizings);
+  const sumOf = (which: number) => sum(slots, ({ record }) => getSlotCounter(f64, record, which));
+  const roundingBytes = sumOf(LARGE_ROUNDING_BYTES);
+  const sizings = sumOf(LARGE_SIZINGS);
+  return sizings === 0 ? 0 : Math.round((blocks * roundingBytes) / sizings);
 }
 
-/** Counts read at different moments may fall short of each other. */
-const wholeBytes = (bytes: number): number => Math.max(0, Math.round(bytes));
+/** They are among the blocks in use, which were read later. */
+function cutContexts(
+  totals: ContextTotals,
+  sizeClasses: readonly SizeClassStats[],
+  large: LargeStats,
+  inUseBytes: number,
+): ContextTotals {
+  const blocks = sum(sizeClasses, (c) => c.blocksInUse) + large.blocksInUse;
+  const [chunks, bytes] = [Math.min(totals.chunks, blocks), Math.min(totals.bytes, inUseBytes)];
+  return { ...totals, chunks, bytes };
+}
 
-function readThread(memory: HeapMemory, slotIndex: SlotIndex): ThreadStats {
-  const { i32, u32, f64, geometry } = memory;
-  const slot = slotRecord(geometry.slots, slotIndex);
-  let allocations = getSlotCounter(f64, slot, LARGE_MALLOCS);
-  let frees = getSlotCounter(f64, slot, LARGE_FREES);
-  let cachedBytes = 0;
-  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-    const cached = cachedBlocks(u32, slot, c);
-    const mallocs = getMallocs(f64, slot, c);
-    allocations += mallocs;
-    frees += mallocs - getHeld(f64, slot, c) + cached;
-    cachedBytes += cached * BLOCK_BYTES[c];
-  }
+function describeThread(
+  { i32, u32, f64, geometry }: HeapMemory,
+  { index, record, mallocs, frees, cached }: SlotReading,
+  { allocationsOf, freesOf }: LargeReading,
+): ThreadStats {
+  const counter = (which: number) => getSlotCounter(f64, record, which);
   return {
-    slot: slotIndex,
-    threadId: getThreadId(u32, slot),
-    attached: loadOwner(i32, geometry.registry, slotIndex) !== 0,
-    allocations,
-    frees,
-    refills: getSlotCounter(f64, slot, REFILLS),
-    flushes: getSlotCounter(f64, slot, FLUSHES),
-    cachedBytes,
+    slot: index,
+    threadId: getThreadId(u32, record),
+    attached: loadOwner(i32, geometry.registry, index) !== 0,
+    allocations: sum(mallocs) + (allocationsOf[index] ?? 0),
+    frees: sum(frees) + (freesOf[index] ?? 0),
+    refills: counter(REFILLS),
+    flushes: counter(FLUSHES),
+    cachedBytes: sum(cached, (blocks, c) => blocks * BLOCK_BYTES[c]),
   };
 }
 
@@ -224,12 +234,16 @@ function readLocks({ f64, geometry }: HeapMemory): LockStats {
   };
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const line = lockLine(geometry.locks, lock);
-    stats.acquisitions += getLockCounter(f64, line, ACQUISITIONS);
-    stats.contentions += getLockCounter(f64, line, CONTENTIONS);
-    stats.waitNanoseconds += getLockCounter(f64, line, WAIT_NANOSECONDS);
-    stats.ownerDeaths += getLockCounter(f64, line, OWNER_DEATHS);
-    const longest = getLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS);
+    const counter = (which: number) => getLockCounter(f64, line, which);
+    const longest = counter(LONGEST_WAIT_NANOSECONDS);
+    const deaths = counter(OWNER_DEATHS);
+    const contentions = counter(CONTENTIONS);
     stats.longestWaitNanoseconds = Math.max(stats.longestWaitNanoseconds, longest);
+    stats.waitNanoseconds += Math.max(longest, counter(WAIT_NANOSECONDS));
+    stats.ownerDeaths += deaths;
+    stats.contentions += contentions;
+    // Who has just taken it over, or waited for it, has not counted yet that it has it.
+    stats.acquisitions += Math.max(deaths, contentions, counter(ACQUISITIONS));
   }
   return stats;
 }
@@ -246,19 +260,4 @@ function readRecovery({ f64, geometry }: HeapMemory): RecoveryStats {
     runsReturned: recovered(RECOVERED_RUNS),
     contextsReturned: recovered(RECOVERED_CONTEXTS),
   };
-}
-
-function readUntouchedPages({ i32, geometry }: HeapMemory): number {
-  const head = getUntouched(i32, geometry.pageHeap);
-  if (head === 0) return 0;
-  return runPages(getRun(i32, pageRecord(geometry.pageTable, head)));
-}
-
-function sumSlots({ f64 }: HeapMemory, slots: readonly WordIndex[], counter: number): number {
-  return sum(slots, (slot) => getSlotCounter(f64, slot, counter));
-}
-
-/** The sum over some items. */
-export function sum<T>(items: readonly T[], of: (item: T, index: number) => number): number {
-  return items.reduce((total, item, index) => total + of(item, index), 0);
 }

@@ -31,25 +31,26 @@ const RUNS_COMPARED = 64;
 
 type Counted = Pick<
   HeapStats,
-  'sizeClasses' | 'large' | 'inUseBytes' | 'footprintBytes' | 'freeRunBytes'
+  'sizeClasses' | 'large' | 'inUseBytes' | 'footprintBytes' | 'freeRunBytes' | 'untouchedBytes'
 >;
 
 export function describeFragmentation(memory: HeapMemory, stats: Counted): FragmentationStats {
   const { f64, geometry } = memory;
-  const { sizeClasses, large, inUseBytes, footprintBytes, freeRunBytes } = stats;
+  const { sizeClasses, large, inUseBytes, footprintBytes, freeRunBytes, untouchedBytes } = stats;
   let internalBytes = large.internalBytes;
   for (const c of sizeClasses) internalBytes += c.internalBytes;
-  const freePages = Math.max(0, freeRunBytes / PAGE_BYTES);
+  const freePages = freeRunBytes / PAGE_BYTES;
   const largestPages = Math.min(findLargestFreeRun(memory), freePages);
   const largestFreeRunRatio = freePages > 0 ? largestPages / freePages : 1;
-  const peakLiveBytes = getPeakLiveBytes(f64, geometry.pageHeap);
+  const reservePages = Math.min(measureReserve(memory), freePages + untouchedBytes / PAGE_BYTES);
+  const peakLiveBytes = Math.max(inUseBytes, getPeakLiveBytes(f64, geometry.pageHeap));
   return {
     internalBytes,
     internalRatio: inUseBytes > 0 ? internalBytes / inUseBytes : 0,
     largestFreeRunBytes: largestPages * PAGE_BYTES,
     largestFreeRunRatio,
     externalRatio: 1 - largestFreeRunRatio,
-    largestFitBytes: Math.max(largestPages, measureReserve(memory)) * PAGE_BYTES,
+    largestFitBytes: Math.max(largestPages, reservePages) * PAGE_BYTES,
     peakLiveBytes,
     footprintOverPeakLive: peakLiveBytes > 0 ? footprintBytes / peakLiveBytes : 0,
   };

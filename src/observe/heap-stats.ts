@@ -41,7 +41,10 @@ export interface ContextTotals {
   bytes: number;
 }
 
-/** One size class. Blocks are live (in use), in some thread's cache, or free in a span. */
+/**
+ * One size class. Blocks are live (in use), in some thread's cache, or free in a span. When threads are
+ * quiet in use = allocations - frees, since the heap was made.
+ */
 export interface SizeClassStats {
   blockBytes: number;
   spans: number;
@@ -58,7 +61,10 @@ export interface SizeClassStats {
   internalBytes: number;
 }
 
-/** Blocks that are runs of their own, over 64 KiB. */
+/**
+ * Blocks that are runs of their own, over 64 KiB. One that a thread was allocating or freeing when it
+ * died counts as freed once no lock is held.
+ */
 export interface LargeStats {
   blocksInUse: number;
   bytesInUse: number;
@@ -118,7 +124,10 @@ export interface ThreadStats {
   cachedBytes: number;
 }
 
-/** All sizes are in bytes; blocks count with their usable size. */
+/**
+ * All sizes are in bytes; blocks count with their usable size. Exact when threads are quiet, but for
+ * what is sampled. While they run: see SharedHeap.stats().
+ */
 export interface HeapStats {
   /** Length of the heap. */
   reservedBytes: number;

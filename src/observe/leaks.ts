@@ -8,8 +8,9 @@ import { type Address, BLOCK_BYTES, classOf, hex, SMALL_BYTES_MAX } from '../bas
 import { type Block, describeContext } from '../heap/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import type { ContextNode } from './context-tree.js';
-import { readCounters, sum } from './counters.js';
+import { readCounters } from './counters.js';
 import { formatCount } from './stats-table.js';
+import { sum } from './sum.js';
 
 /** A report lists so many trees of contexts, and sums up the others. */
 const CONTEXTS_SHOWN = 20;
@@ -175,7 +176,8 @@ export function renderLeaks(leaks: Leaks, usage: HeapUsage, label?: LeakLabel): 
   const [blocks, bytes] = [leaks.blocks, told(leaks)].map(formatCount);
   // What waits in quarantine is freed, as the program sees it.
   const kept = sum(leaks.contexts, (tree) => tree.chunks) + leaks.vectors.blocks;
-  const frees = formatCount(usage.allocations - leaks.blocks - kept);
+  // Those allocated since the usage was read are among them, where threads still run.
+  const frees = formatCount(Math.max(0, usage.allocations - leaks.blocks - kept));
   const [allocs, allocated] = [usage.allocations, usage.allocatedBytes].map(formatCount);
   return [
     `HEAP SUMMARY: in use at exit: ${bytes} bytes in ${blocks} blocks`,

@@ -1,23 +1,14 @@
 /**
  * Metrics: a heap's statistics in the formats of monitoring systems.
  *
- * Called by SharedHeap.metrics(). Any thread; takes no lock. What there is to tell is in
- * metric-table.ts; here are the two formats.
- *
- * I1  A counter never falls, from one call of a thread to the next. What is derived from several
- *     words read at different moments may fall for a moment, and monitoring would take that for a
- *     restart and count all of it again: the highest value told is told until it is reached.
+ * Called by SharedHeap.metrics(). Pure. What there is to tell is in metric-table.ts; here are the two
+ * formats. No counter falls (counters.ts I2): monitoring would take that for a restart, and count all
+ * of it again.
  */
 
 import { type OptionValue, show, typeError } from '../base/index.js';
 import type { HeapStats } from './heap-stats.js';
-import {
-  type Metric,
-  type MetricKind,
-  type MetricPoint,
-  type MetricUnit,
-  prometheusName,
-} from './metric.js';
+import { type MetricKind, type MetricPoint, type MetricUnit, prometheusName } from './metric.js';
 import { METRICS } from './metric-table.js';
 
 /** Labels that are put on every value, as a name for the heap: `{ heap: 'images' }`. */
@@ -43,56 +34,35 @@ const OTEL_KINDS: Record<MetricKind, OtelMetric['kind']> = {
   gauge: 'observable_gauge',
 };
 
-/** One thread's view of one heap's metrics: it remembers what it has told. */
-export interface MetricSource {
-  prometheus(stats: HeapStats, labels: MetricLabels): string;
-  otel(stats: HeapStats, labels: MetricLabels): OtelMetric[];
+/** The metrics in Prometheus' text format. */
+export function renderPrometheus(stats: HeapStats, labels: MetricLabels): string {
+  const lines = METRICS.flatMap((metric) => {
+    const name = prometheusName(metric);
+    return [
+      `# HELP ${name} ${escapeHelp(metric.description)}.`,
+      `# TYPE ${name} ${metric.kind === 'counter' ? 'counter' : 'gauge'}`,
+      ...metric
+        .read(stats)
+        .map(
+          ({ value, attributes }) =>
+            `${name}${renderLabels({ ...labels, ...attributes })} ${value}`,
+        ),
+    ];
+  });
+  return `${lines.join('\n')}\n`;
 }
 
-export function createMetricSource(): MetricSource {
-  /** The highest value of each counter's points. */
-  const told = new Map<string, number>();
-
-  function rising(metric: Metric, point: MetricPoint): MetricPoint {
-    const key = `${metric.name} ${Object.values(point.attributes).join(' ')}`;
-    const value = Math.max(point.value, told.get(key) ?? 0);
-    told.set(key, value);
-    return value === point.value ? point : { ...point, value };
-  }
-
-  function pointsOf(metric: Metric, stats: HeapStats): MetricPoint[] {
-    const points = metric.read(stats);
-    return metric.kind === 'counter' ? points.map((point) => rising(metric, point)) : points;
-  }
-
-  return {
-    prometheus(stats, labels) {
-      const lines = METRICS.flatMap((metric) => {
-        const name = prometheusName(metric);
-        return [
-          `# HELP ${name} ${escapeHelp(metric.description)}.`,
-          `# TYPE ${name} ${metric.kind === 'counter' ? 'counter' : 'gauge'}`,
-          ...pointsOf(metric, stats).map(
-            ({ value, attributes }) =>
-              `${name}${renderLabels({ ...labels, ...attributes })} ${value}`,
-          ),
-        ];
-      });
-      return `${lines.join('\n')}\n`;
-    },
-    otel(stats, labels) {
-      return METRICS.map((metric) => ({
-        name: metric.name,
-        kind: OTEL_KINDS[metric.kind],
-        unit: metric.unit,
-        description: metric.description,
-        points: pointsOf(metric, stats).map(({ value, attributes }) => ({
-          value,
-          attributes: { ...labels, ...attributes },
-        })),
-      }));
-    },
-  };
+/** The metrics as values for OpenTelemetry's instruments. */
+export function listOtelMetrics(stats: HeapStats, labels: MetricLabels): OtelMetric[] {
+  return METRICS.map((metric) => ({
+    name: metric.name,
+    kind: OTEL_KINDS[metric.kind],
+    unit: metric.unit,
+    description: metric.description,
+    points: metric
+      .read(stats)
+      .map(({ value, attributes }) => ({ value, attributes: { ...labels, ...attributes } })),
+  }));
 }
 
 /** Labels as an option of a call: a copy, which nobody changes. */

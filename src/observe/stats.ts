@@ -1,13 +1,14 @@
 /**
  * Statistics: what the heap holds, where it is, and what was done with it since the last reset.
  *
- * Called by face/. Any thread; takes no lock (counters.ts).
+ * Called by face/. Any thread; takes no lock (counters.ts). While another thread resets them counts may
+ * be some of them since this reset, and some since the one before.
  *
  * I1  When threads are quiet: inUse + cached + free blocks + span tails + free runs + untouched
  *     reserve + metadata = reserved, to the byte (identityGap; verify() looks at it).
  */
 
-import { restartPeakLive, samplePeakLive } from '../heap/index.js';
+import { notePeakLive, restartPeakLive } from '../heap/index.js';
 import {
   classEntry,
   getBaseline,
@@ -18,8 +19,9 @@ import {
   setPeakMappedPages,
   slotEntry,
 } from '../layout/index.js';
-import { readCounters, sum } from './counters.js';
+import { readCounters } from './counters.js';
 import type { HeapStats } from './heap-stats.js';
+import { sum } from './sum.js';
 
 // Places in the baseline.
 const HEAP = {
@@ -46,8 +48,7 @@ const SLOT_FLUSHES = 3;
 
 /** The heap's statistics since creation or the last resetStats(). */
 export function readStats(memory: HeapMemory): HeapStats {
-  samplePeakLive(memory);
-  return sinceBaseline(memory, readCounters(memory));
+  return sinceBaseline(memory, readNow(memory));
 }
 
 /** How many bytes the parts of a heap are short of the whole; 0 when threads are quiet. */
@@ -78,12 +79,18 @@ export function resetStats(memory: HeapMemory): void {
 
 /** The heap's statistics since creation, whatever was reset: counts that never start anew. */
 export function readTotals(memory: HeapMemory): HeapStats {
-  samplePeakLive(memory);
-  return addUp(readCounters(memory));
+  return addUp(readNow(memory));
+}
+
+/** Everything since the heap was made. What is in use now may be the most so far. */
+function readNow(memory: HeapMemory): HeapStats {
+  const stats = readCounters(memory);
+  notePeakLive(memory, stats.inUseBytes);
+  return stats;
 }
 
 function sinceBaseline({ f64, geometry }: HeapMemory, stats: HeapStats): HeapStats {
-  // What is derived from counters read at different moments may fall behind for a moment.
+  // Another thread's reset may have seen more than is seen here by now.
   eachCounter(stats, (entry, value) =>
     Math.max(0, value - getBaseline(f64, geometry.baseline, entry)),
   );

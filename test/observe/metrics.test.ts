@@ -6,8 +6,6 @@
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type HeapStats, type OtelMetric, PROMETHEUS_CONTENT_TYPE, SharedHeap } from 'shmalloc';
-import { createMetricSource, readTotals } from '../../src/observe/index.js';
-import { memoryOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
 import type { Order } from './counting.worker.js';
 
@@ -215,17 +213,6 @@ test('metrics: counters go on over resetStats()', async (t) => {
     if (type !== 'counter' || name.startsWith('shmalloc_lock')) continue;
     t.deepEqual(after.get(name)?.samples, samples, name);
   }
-});
-
-test('createMetricSource: what falls for a moment is told when it has grown again', (t) => {
-  using heap = SharedHeap.create({ size: '8MiB' });
-  heap.free_ts(heap.malloc_ts(100));
-  const source = createMetricSource();
-  const told = (frees: number) => {
-    const stats = { ...readTotals(memoryOf(heap)), frees };
-    return parse(source.prometheus(stats, {})).get('shmalloc_frees_total')?.samples[0]?.value;
-  };
-  t.deepEqual([10, 9, 10, 12, 11].map(told), [10, 10, 10, 12, 12]);
 });
 
 test('metrics: labels are put on every value, escaped; those that cannot be are refused', (t) => {

@@ -18,6 +18,7 @@ import type * as Debug from '../../src/debug/index.js';
 import type * as Heap from '../../src/heap/index.js';
 import type * as Layout from '../../src/layout/index.js';
 import type * as Objects from '../../src/objects/index.js';
+import type * as Observe from '../../src/observe/index.js';
 import { type Instrumented, instrument } from './instrument.js';
 
 const THREAD_WORD_DOUBLE = `
@@ -45,6 +46,7 @@ export interface Library {
   readonly base: typeof Base;
   readonly debug: typeof Debug;
   readonly objects: typeof Objects;
+  readonly observe: typeof Observe;
 }
 
 /** A change of one built file: what stands there, and what is to. */
@@ -74,6 +76,7 @@ export async function loadLibrary(change?: Change): Promise<Library> {
     base: await load('base/index.js'),
     debug: await load('debug/index.js'),
     objects: await load('objects/index.js'),
+    observe: await load('observe/index.js'),
   };
 }
 

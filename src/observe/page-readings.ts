@@ -1,0 +1,196 @@
+/**
+ * Readings of pages: how many there are in spans and large blocks, and how far the reserve is used.
+ *
+ * Called by counters.ts. Any thread; takes no lock. Spans are counted under the lock of their class,
+ * pages under the page lock, one after the other: in between the spans may be more than all that is
+ * mapped. What is read is cut so that parts are never more than their whole.
+ *
+ * I1  Parts are read before their whole: brk, spans and mapped pages before the footprint, which never
+ *     falls.
+ * I2  What large blocks are lost by deaths is known from a look at which no lock was held: then what
+ *     was counted in and out under the page lock, and what is there, are of one moment.
+ */
+
+import { PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass, SPAN_PAGES } from '../base/index.js';
+import {
+  ACQUISITIONS,
+  classRecord,
+  getBrk,
+  getLockCounter,
+  getMappedPages,
+  getMappedRuns,
+  getPeakMappedPages,
+  getRun,
+  getSlotCounter,
+  getSpanCount,
+  getUntouched,
+  type HeapMemory,
+  LARGE_FREED_BYTES,
+  LARGE_FREES,
+  LARGE_MALLOC_BYTES,
+  LARGE_MALLOCS,
+  LOCK_COUNT,
+  type LockIndex,
+  loadSolo,
+  lockLine,
+  pageRecord,
+  peekLock,
+  runKind,
+  runPages,
+  slotRecord,
+  UNTOUCHED_RUN,
+  usedSlots,
+} from '../layout/index.js';
+import type { Seen } from './seen.js';
+import { sum } from './sum.js';
+
+/** Attempts to find the page heap at rest. */
+const ATTEMPTS = 8;
+
+export interface PageReading {
+  readonly brkPages: number;
+  /** By size class. */
+  readonly spans: readonly number[];
+  readonly spanPages: number;
+  readonly mappedPages: number;
+  readonly peakMappedPages: number;
+  readonly footprintPages: number;
+}
+
+/** What is counted of large blocks. */
+export interface LargeReading {
+  /** Of each slot's threads, by slot. */
+  readonly allocationsOf: readonly number[];
+  readonly freesOf: readonly number[];
+  readonly allocations: number;
+  readonly frees: number;
+  readonly allocatedBytes: number;
+  readonly freedBytes: number;
+}
+
+export function readPages(memory: HeapMemory, seen: Seen): PageReading {
+  const { i32, geometry } = memory;
+  const { pageHeap, firstPage } = geometry;
+  const brkPages = getBrk(i32, pageHeap) - firstPage;
+  const spans = readSpans(memory);
+  const counted = pagesOfSpans(spans);
+  const mapped = Math.max(getMappedPages(i32, pageHeap), counted);
+  const footprintPages = readFootprint(memory, seen);
+  const mappedPages = Math.min(mapped, footprintPages);
+  // Pages that went from one class to another meanwhile were counted in both.
+  if (counted > mappedPages) cutSpans(spans, mappedPages);
+  return {
+    brkPages: Math.min(brkPages, footprintPages),
+    spans,
+    spanPages: Math.min(counted, pagesOfSpans(spans)),
+    mappedPages,
+    peakMappedPages: Math.max(getPeakMappedPages(i32, pageHeap), mappedPages),
+    footprintPages,
+  };
+}
+
+function readSpans({ i32, geometry }: HeapMemory): number[] {
+  const spans = [0];
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    spans[c] = getSpanCount(i32, classRecord(geometry.classes, c));
+  }
+  return spans;
+}
+
+const pagesOfSpans = (spans: readonly number[]): number =>
+  sum(spans, (count, c) => count * SPAN_PAGES[c]);
+
+function cutSpans(spans: number[], pages: number): void {
+  let left = pages;
+  for (let c = 1; c < spans.length; c++) {
+    spans[c] = Math.min(spans[c], Math.floor(left / SPAN_PAGES[c]));
+    left -= spans[c] * SPAN_PAGES[c];
+  }
+}
+
+/** Data pages ever taken from the reserve. */
+function readFootprint(memory: HeapMemory, seen: Seen): number {
+  const { firstPage, endPage } = memory.geometry;
+  const untouched = readUntouched(memory);
+  if (untouched >= 0) {
+    seen.footprintPages = Math.max(seen.footprintPages, endPage - firstPage - untouched);
+  }
+  return seen.footprintPages;
+}
+
+/** Pages of the reserve; -1 where its beginning moves about. */
+function readUntouched(memory: HeapMemory): number {
+  const { i32, geometry } = memory;
+  const { pageTable, pageHeap, endPage } = geometry;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const head = getUntouched(i32, pageHeap);
+    if (head === 0) return 0;
+    const word = getRun(i32, pageRecord(pageTable, head));
+    if (runKind(word) === UNTOUCHED_RUN) return runPages(word);
+    // Just taken from: what is left of it, if anything, begins behind that. For one who died there, too.
+    const next = head + runPages(word);
+    const rest = next < endPage ? getRun(i32, pageRecord(pageTable, next)) : 0;
+    const isSame =
+      getUntouched(i32, pageHeap) === head && getRun(i32, pageRecord(pageTable, head)) === word;
+    if (isSame) return runKind(rest) === UNTOUCHED_RUN ? runPages(rest) : 0;
+  }
+  return -1;
+}
+
+// ---- large blocks
+
+/** Large blocks, as threads have counted them, and what is lost of that by deaths (I2). */
+export function readLarge(memory: HeapMemory, seen: Seen): LargeReading {
+  noteLost(memory, seen);
+  // Frees first: each is of a block that was counted before it.
+  const freesOf = readCounter(memory, LARGE_FREES);
+  const frees = sum(freesOf) + seen.largeLost;
+  const freedBytes = sum(readCounter(memory, LARGE_FREED_BYTES)) + seen.largeBytesLost;
+  const allocationsOf = readCounter(memory, LARGE_MALLOCS);
+  const allocatedBytes = sum(readCounter(memory, LARGE_MALLOC_BYTES));
+  return {
+    allocationsOf,
+    freesOf,
+    frees,
+    freedBytes,
+    allocations: Math.max(frees, sum(allocationsOf)),
+    allocatedBytes: Math.max(freedBytes, allocatedBytes),
+  };
+}
+
+function noteLost(memory: HeapMemory, seen: Seen): void {
+  const { i32, geometry } = memory;
+  const { pageHeap } = geometry;
+  const sections = readSections(memory);
+  if (sections < 0) return;
+  const spans = readSpans(memory);
+  const blocks = getMappedRuns(i32, pageHeap) - sum(spans);
+  const pages = getMappedPages(i32, pageHeap) - pagesOfSpans(spans);
+  const total = (counter: number) => sum(readCounter(memory, counter));
+  const counted = total(LARGE_MALLOCS) - total(LARGE_FREES);
+  const bytes = total(LARGE_MALLOC_BYTES) - total(LARGE_FREED_BYTES);
+  if (readSections(memory) !== sections) return;
+  seen.largeLost = Math.max(seen.largeLost, counted - blocks);
+  seen.largeBytesLost = Math.max(seen.largeBytesLost, bytes - pages * PAGE_BYTES);
+}
+
+/** How many locked sections there have been; -1 where a thread is in one, or alone in the heap. */
+function readSections({ i32, f64, geometry }: HeapMemory): number {
+  if (loadSolo(i32, geometry.header) !== 0) return -1;
+  let sections = 0;
+  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
+    const line = lockLine(geometry.locks, lock);
+    if (peekLock(i32, line) !== 0) return -1;
+    sections += getLockCounter(f64, line, ACQUISITIONS);
+  }
+  return sections;
+}
+
+/** A counter of each slot, by slot. */
+function readCounter({ u32, f64, geometry }: HeapMemory, counter: number): number[] {
+  const counts = new Array<number>(geometry.threads).fill(0);
+  for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
+    counts[slot] = getSlotCounter(f64, slotRecord(geometry.slots, slot), counter);
+  }
+  return counts;
+}

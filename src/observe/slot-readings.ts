@@ -1,0 +1,94 @@
+/**
+ * Readings of slots: what each slot's threads have allocated, freed and cached of a size class, read
+ * while they go on.
+ *
+ * Called by counters.ts. Any thread; takes no lock. Only a slot's owner writes these words, and it has
+ * one block at a time on its way, so all that is needed is that a slot's words are of one moment:
+ *
+ *     frees = mallocs - held + cached       held: blocks taken from spans less blocks given back
+ *
+ * which only grows, since blocks enter a cache by refill or free, and leave it by malloc or flush.
+ *
+ * I1  What is read is never more than the frees that there were. The count of mallocs is read first: it
+ *     may be short. A refill or a flush has its transit open, changes `held`, or counts a refill: where
+ *     one of these is seen the words are read again, and in the end the stacks count as empty. A block
+ *     that has a tag, on the top of its stack, is just being allocated, or freed: it counts as live.
+ *     (On processors whose stores are seen in another order, that one may count as freed for a moment.)
+ */
+
+import {
+  CLASS_ENTRIES,
+  GRANULE_SHIFT,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type SlotIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  awayStack,
+  getHeld,
+  getMallocs,
+  getSlotCounter,
+  getTop,
+  getTransit,
+  type HeapMemory,
+  REFILLS,
+  slotRecord,
+  stackBottom,
+  stackedBlocks,
+} from '../layout/index.js';
+import type { Seen } from './seen.js';
+
+/** Attempts to find a slot's words of a class at rest. */
+const ATTEMPTS = 8;
+
+/** What a slot's threads did, by size class. */
+export interface SlotReading {
+  readonly index: SlotIndex;
+  readonly record: WordIndex;
+  readonly mallocs: Float64Array;
+  readonly frees: Float64Array;
+  readonly cached: Float64Array;
+}
+
+export function readSlot(memory: HeapMemory, seen: Seen, index: SlotIndex): SlotReading {
+  const record = slotRecord(memory.geometry.slots, index);
+  const first = index * CLASS_ENTRIES;
+  const reading: SlotReading = {
+    index,
+    record,
+    mallocs: new Float64Array(CLASS_ENTRIES),
+    frees: seen.frees.subarray(first, first + CLASS_ENTRIES),
+    cached: new Float64Array(CLASS_ENTRIES),
+  };
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) readClass(memory, reading, c);
+  return { ...reading, frees: reading.frees.slice() };
+}
+
+function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void {
+  const { f64, u32 } = memory;
+  const { record, mallocs, frees, cached } = reading;
+  mallocs[c] = getMallocs(f64, record, c);
+  for (let attempt = 0; ; attempt++) {
+    const refills = getSlotCounter(f64, record, REFILLS);
+    const held = getHeld(f64, record, c);
+    const stacked = homeBlocks(memory, record, c) + stackedBlocks(u32, record, awayStack(c));
+    const atRest =
+      getTransit(u32, record, c) === 0 &&
+      getTransit(u32, record, awayStack(c)) === 0 &&
+      getHeld(f64, record, c) === held &&
+      getSlotCounter(f64, record, REFILLS) === refills;
+    if (!atRest && attempt < ATTEMPTS) continue;
+    cached[c] = atRest ? stacked : 0;
+    frees[c] = Math.max(frees[c], mallocs[c] - held + cached[c]);
+    return;
+  }
+}
+
+/** Blocks of a home stack, but for one that is just being popped, or pushed. */
+function homeBlocks({ u32, tags }: HeapMemory, record: WordIndex, c: SizeClass): number {
+  const top = getTop(u32, record, c);
+  const blocks = top - stackBottom(u32, record, c);
+  if (blocks <= 0) return 0;
+  return tags[u32[top - 1] >>> GRANULE_SHIFT] === 0 ? blocks : blocks - 1;
+}

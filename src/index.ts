@@ -46,6 +46,7 @@ export {
   type ElementOf,
   type ElementType,
   Vector,
+  type VectorEntry,
   type VectorHandle,
   type VectorOptions,
   type ViewConstructor,

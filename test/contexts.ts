@@ -113,7 +113,8 @@ export class ContextMaker {
   addVector(bytes: number): Address {
     const { u32 } = this.core.memory;
     const nursery = layout.nurseryWord(this.slot);
-    const fields = { type: 1, stride: 4, chunk: 0, context: 0, epoch: 0, generation: 0, serial: 1 };
+    const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
+    const fields = { type: 1, stride: 4, ...nowhere, serial: 1, threadId: 0 };
     const header = this.core.placement.replace(nursery, layout.VECTOR_HEADER_BYTES, (block) =>
       layout.writeVectorHeader(u32, (block >>> 2) as WordIndex, fields),
     );

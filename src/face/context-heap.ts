@@ -14,7 +14,10 @@ import {
   type ContextOptions,
   type Contexts,
   createContexts,
+  type Host,
+  listVectors,
   readString,
+  type VectorEntry,
 } from '../objects/index.js';
 import { type ContextNode, readContextTree, renderContextTree } from '../observe/index.js';
 import { InspectableHeap } from './inspectable-heap.js';
@@ -31,12 +34,14 @@ export interface Attachment {
 export abstract class ContextHeap extends InspectableHeap {
   readonly #core: HeapCore;
   readonly #contexts: Contexts;
+  readonly #host: Host;
 
   protected constructor(core: HeapCore, debug: Debug | null, attachment: Attachment) {
     super(core, debug, attachment.heapId);
     this.#core = core;
     const describe = (): string => renderContextTree(readContextTree(core.memory));
     const host = { core, ...attachment, describe };
+    this.#host = host;
     addHost(this, host);
     this.#contexts = createContexts(host);
   }
@@ -108,6 +113,18 @@ export abstract class ContextHeap extends InspectableHeap {
   printContexts(options?: ShowOptions): void {
     const write = writerOf('printContexts', options);
     write(`${renderContextTree(this.contextTree())}\n`);
+  }
+
+  /**
+   * The vectors of the heap, whoever made them: so that nothing is lost with a handle that never
+   * arrived, or with the thread that had it. `Vector.attach(heap, entry.handle)` gives one, to be looked
+   * into or deleted. Those in contexts that are not shared are not listed: they end with the context.
+   *
+   * Threads: any; figures of vectors that others change meanwhile are those of about one moment. Cost:
+   * a walk over all blocks, where there ever was a vector or a context.
+   */
+  vectors(): VectorEntry[] {
+    return listVectors(this.#host);
   }
 
   /**

@@ -33,4 +33,5 @@ export {
   describeOwner,
   nameContext,
   type Ownership,
+  readLabel,
 } from './whose-block.js';

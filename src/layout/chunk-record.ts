@@ -7,7 +7,7 @@
  *     1      address   TRUTH the chunk, an OWNED block; 0 = none yet, or no more. Placement's word
  *     2      bytes     usable
  *     3      next      index of the context's chunk (or vector's storage) before it; 0 = the first
- *     4      prev      index of the one after it; 0 = the last
+ *     4      prev      index of the one after it; 0 = the last. Of a storage, its vector's header: an address
  *     5      lock      atomic: of a storage, that of its vector (sync/)
  *     6      version   atomic: of a storage, that of its vector
  *     7      serial    of a storage, that of its vector; 0 = it has ended
@@ -60,6 +60,12 @@ export const setPrevChunk = (u32: Uint32Array, record: WordIndex, prev: number):
 export const storageLockWord = (record: WordIndex): WordIndex => (record + LOCK) as WordIndex;
 export const storageVersionWord = (record: WordIndex): WordIndex => (record + VERSION) as WordIndex;
 export const storageSerialWord = (record: WordIndex): WordIndex => (record + SERIAL) as WordIndex;
+/** The header of the vector whose storage this is, or was. */
+export const getStorageHeader = (u32: Uint32Array, record: WordIndex): Address =>
+  u32[record + PREV] as Address;
+export const setStorageHeader = (u32: Uint32Array, record: WordIndex, header: Address): void => {
+  u32[record + PREV] = header;
+};
 
 /** Added to a record's context: more than any heap has. */
 const ENDED = 1 << 30;

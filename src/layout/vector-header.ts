@@ -19,6 +19,7 @@
  *     10     generation  plain    of that context's record
  *     11     serial      plain    tells it from one that was here before; 0 = this is none
  *     12     capacity    plain    elements that its storage has room for. A shared one's stands there
+ *     13     thread      plain    threadId + 1, in worker_threads, of the thread that made it
  *
  * The storage of a shared vector begins with 16 bytes of its own, so that one store of `data` makes
  * another order and another length of elements visible at once:
@@ -52,6 +53,7 @@ const EPOCH = CONTEXT + 1;
 const GENERATION = EPOCH + 1;
 const SERIAL = GENERATION + 1;
 const CAPACITY = SERIAL + 1;
+const THREAD = CAPACITY + 1;
 
 export const VECTOR_HEADER_WORDS = 16;
 export const VECTOR_HEADER_BYTES = VECTOR_HEADER_WORDS * WORD_BYTES;
@@ -65,6 +67,8 @@ export interface VectorFields {
   readonly epoch: number;
   readonly generation: number;
   readonly serial: number;
+  /** `threadId` of the thread that made it. */
+  readonly threadId: number;
 }
 
 export const VECTOR_KIND_MASK = 0xff;
@@ -81,6 +85,7 @@ export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: V
   u32[header + EPOCH] = fields.epoch;
   u32[header + GENERATION] = fields.generation;
   u32[header + SERIAL] = fields.serial;
+  u32[header + THREAD] = fields.threadId + 1;
   u32[header] = VECTOR_MAGIC;
 }
 
@@ -95,6 +100,7 @@ export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFie
     epoch: u32[header + EPOCH],
     generation: u32[header + GENERATION],
     serial: u32[header + SERIAL],
+    threadId: u32[header + THREAD] - 1,
   };
 }
 

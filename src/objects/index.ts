@@ -8,4 +8,5 @@ export { readString } from './strings.js';
 export { Vector, type VectorOptions } from './vector.js';
 export type { AnyElement, ElementOf, ElementType, ViewOf } from './vector-elements.js';
 export type { VectorHandle } from './vector-handle.js';
+export { listVectors, type VectorEntry } from './vector-list.js';
 export { elementBytesOf, type ViewConstructor, viewOf } from './view.js';

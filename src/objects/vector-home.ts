@@ -36,6 +36,7 @@ import {
   orderWrites,
   recordAt,
   SHARED_VECTOR,
+  setStorageHeader,
   setVectorData,
   slotRecord,
   storageLockWord,
@@ -208,7 +209,8 @@ function clearNursery(host: Host): void {
 /** A new vector in the heap, without a storage; until it is settled it is in the nursery. */
 export function makeInHeap(host: Host, type: number, stride: number): VectorHome {
   const { memory, placement } = host.core;
-  const fields = { type, stride, chunk: 0, context: 0, epoch: 0, generation: 0, serial: serial() };
+  const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
+  const fields = { type, stride, ...nowhere, serial: serial(), threadId: host.threadId };
   clearNursery(host);
   const address = placement.replace(nurseryOf(host), VECTOR_HEADER_BYTES, (block) => {
     writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
@@ -381,10 +383,13 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
     epoch: context.epoch(),
     generation,
     serial: serial(),
+    threadId: host.threadId,
   };
   writeVectorHeader(memory.u32, header, fields);
   if (chunk === 0) return new ContextHome(host, header, fields, context);
-  memory.u32[storageSerialWord(recordAt(chunkTable(memory.geometry), chunk))] = fields.serial;
+  const record = recordAt(chunkTable(memory.geometry), chunk);
+  setStorageHeader(memory.u32, record, address);
+  memory.u32[storageSerialWord(record)] = fields.serial;
   return new StorageHome(host, header, fields, context);
 }
 

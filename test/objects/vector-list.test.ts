@@ -1,0 +1,158 @@
+/**
+ * Proves heap.vectors(): all vectors are listed with what they are, whoever made them and whether that
+ * thread lives, and each can be ended; none that is being made, deleted, or is gone.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import { threadId, Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import { SharedHeap, Vector, type VectorEntry } from 'shmalloc';
+import { VECTOR_MAGIC } from '../../src/layout/index.js';
+import { assertIdentity } from '../helpers.js';
+import { ended, nextMessage } from '../workers.js';
+import type { ListTask } from './vector-list.worker.js';
+
+async function start(heap: SharedHeap, act: ListTask['act']): Promise<Worker> {
+  const workerData: ListTask = { heap: heap.handle, act };
+  const worker = new Worker(new URL('./vector-list.worker.js', import.meta.url), { workerData });
+  await nextMessage(worker);
+  return worker;
+}
+
+async function kill(worker: Worker): Promise<void> {
+  const exit = ended(worker);
+  await worker.terminate();
+  await exit;
+}
+
+function deleteAll(t: ExecutionContext, heap: SharedHeap): void {
+  for (const { handle } of heap.vectors()) Vector.attach(heap, handle).delete();
+  t.deepEqual(heap.vectors(), []);
+  t.is(assertIdentity(t, heap).inUseBytes, 0);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+}
+
+const shown = ({ handle: _, ...entry }: VectorEntry) => entry;
+
+test('vectors: what each is, and a handle to it', (t) => {
+  using heap = SharedHeap.create({ size: '8MiB' });
+  t.deepEqual(heap.vectors(), []);
+  const block = heap.malloc_ts(64);
+  t.deepEqual(heap.vectors(), []);
+  const context = heap.createContext('request', { ident: '9' });
+  const made = [
+    Vector.create(heap, 'address'),
+    Vector.create(heap, BigInt64Array, { capacity: 100 }),
+    Vector.create(heap, { bytes: 24 }, { shared: true, capacity: 5 }),
+    Vector.create(context, Uint8Array, { shared: true }),
+  ];
+  made[0]?.push(block as never);
+  made[2]?.push(new Uint8Array(24) as never);
+  Vector.create(context, Uint8Array);
+  const listed = heap.vectors();
+  t.deepEqual(
+    listed.map(({ handle }) => handle),
+    made.map(({ handle }) => handle),
+  );
+  for (const [n, entry] of listed.entries()) {
+    const vector = made[n] as Vector;
+    const { elements, shared } = vector.handle;
+    t.like(entry, { elements, shared, threadId, attached: true });
+    t.like(entry, { length: vector.length, capacity: vector.capacity });
+    t.deepEqual(entry.context, n < 3 ? null : { id: 1, name: 'request', ident: '9' });
+  }
+  const own = heap.blocks().filter(({ owned }) => owned === 'vector');
+  const bytes = listed.slice(0, 3).reduce((sum, one) => sum + one.bytes, 0);
+  t.is(
+    bytes,
+    own.reduce((sum, one) => sum + one.bytes, 0),
+    'headers and storages',
+  );
+  context[Symbol.dispose]();
+  t.is(heap.vectors().length, 3);
+  made[1]?.delete();
+  t.is(heap.vectors().length, 2);
+  heap.free_ts(block);
+  deleteAll(t, heap);
+});
+
+test('vectors: elements that look like a header are none', (t) => {
+  using heap = SharedHeap.create({ size: '8MiB' });
+  const vector = Vector.create(heap, Uint32Array);
+  const words = new Uint32Array(heap.u8.slice(vector.handle.address).buffer, 0, 16);
+  t.is(words[0], VECTOR_MAGIC);
+  for (const word of words) vector.push(word);
+  // Of no use as a vector's storage, which the copy says that this is.
+  t.is(vector.get(3) === 0, false);
+  t.deepEqual(
+    heap.vectors().map(({ handle }) => handle),
+    [vector.handle],
+  );
+  deleteAll(t, heap);
+});
+
+for (const [what, end] of [
+  ['before it is recovered', () => {}],
+  ['when it is recovered', (heap: SharedHeap) => heap.recover()],
+] as const) {
+  test(`vectors: those of a dead thread, ${what}, can be looked into and ended`, async (t) => {
+    using heap = SharedHeap.create({ size: '8MiB' });
+    const worker = await start(heap, 'make');
+    const { threadId: maker } = worker;
+    const [, , inContext] = heap.vectors();
+    t.deepEqual(inContext?.context, { id: 1, name: 'job', ident: '7' });
+    t.true(inContext?.attached);
+    await kill(worker);
+    end(heap);
+    const isAlive = { threadId: maker, attached: false };
+    const inHeap = heap.vectors().filter(({ context }) => context === null);
+    t.like(inHeap.map(shown), [
+      { elements: 'Float64Array', shared: false, length: 2, context: null, ...isAlive },
+      { elements: '24 bytes', shared: true, length: 1, context: null, ...isAlive },
+    ]);
+    const [own, shared] = inHeap.map(({ handle }) => Vector.attach(heap, handle));
+    t.deepEqual(own?.toArray(), [1.5, 2.5]);
+    t.deepEqual(shared?.toArray() as unknown, [new Uint8Array(24).fill(7)]);
+    heap.recover();
+    t.is(heap.vectors().length, 2, 'those in contexts went with these');
+    deleteAll(t, heap);
+  });
+}
+
+test('vectors: those of a thread that has detached', async (t) => {
+  using heap = SharedHeap.create({ size: '8MiB' });
+  const worker = await start(heap, 'leave');
+  const listed = heap.vectors();
+  t.deepEqual(
+    listed.map(({ threadId: maker, attached }) => [maker, attached]),
+    [
+      [worker.threadId, false],
+      [worker.threadId, false],
+    ],
+  );
+  deleteAll(t, heap);
+  await kill(worker);
+});
+
+test('vectors: listed while others make and delete them, and die over it; all can be ended', async (t) => {
+  using heap = SharedHeap.create({ size: '64MiB', threads: 4 });
+  let most = 0;
+  for (let round = 0; round < 6; round++) {
+    const workers = await Promise.all([start(heap, 'churn'), start(heap, 'churn')]);
+    for (let look = 0; look < 20; look++) {
+      const listed = heap.vectors();
+      most = Math.max(most, listed.length);
+      for (const { elements, length, capacity, bytes } of listed) {
+        const stride = elements === 'Float64Array' ? 8 : 2;
+        const isSound = length <= 100 && length <= capacity && capacity * stride <= bytes;
+        if (!isSound) t.fail(`${elements}: ${length} of ${capacity}, ${bytes} bytes`);
+      }
+      await setImmediate();
+    }
+    await Promise.all(workers.map(kill));
+    heap.recover();
+    for (const { attached } of heap.vectors()) t.false(attached);
+  }
+  t.true(most > 0);
+  deleteAll(t, heap);
+});

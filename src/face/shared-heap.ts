@@ -381,7 +381,7 @@ export class SharedHeap extends ContextHeap {
    * than its whole, and no count falls from one call of a thread to its next (but by resetStats()). A
    * count may lack the last calls. When they are quiet all is exact, but for what is sampled.
    *
-   * Threads: any; holds up nobody. Cost: about 30 microseconds.
+   * Threads: any; holds up nobody. Cost: about 40 microseconds.
    */
   stats(): HeapStats {
     return readStats(this.#core.memory);

@@ -2,7 +2,7 @@
  * Counters: adds up what the threads of a heap have counted since it was made.
  *
  * Called by stats.ts. Any thread; takes no lock and stops nobody. Costs a read of every slot's
- * counters, about 30 microseconds, and no walk; and of every context's, some 20 ns each.
+ * counters, about 40 microseconds, and no walk; and of every context's, some 20 ns each.
  *
  * What is not counted is derived: frees of small blocks (slot-readings.ts), large blocks and the reserve
  * (page-readings.ts). What programs asked for is known of a sample of their calls (heap/samples.ts).

@@ -32,7 +32,7 @@ export interface HeapPoolStats {
   completed: number;
   /** Tasks that wait for a worker. */
   queued: number;
-  /** Mean time of a task in its worker, in milliseconds. */
+  /** Mean time of a task in its worker, in milliseconds; 0 before the first is done. */
   meanRunMs: number;
   /** Part of the workers' time that tasks took, 0 to 1. */
   utilization: number;
@@ -126,7 +126,8 @@ export class HeapPool {
       threads: pool.threads.length,
       completed: pool.completed,
       queued: pool.queueSize,
-      meanRunMs: pool.histogram.runTime.mean,
+      // Of no task there is no mean.
+      meanRunMs: pool.completed === 0 ? 0 : pool.histogram.runTime.mean,
       utilization: pool.utilization,
     };
   }

@@ -48,6 +48,7 @@ export {
   Vector,
   type VectorEntry,
   type VectorHandle,
+  type VectorHandleOf,
   type VectorOptions,
   type ViewConstructor,
   type ViewOf,

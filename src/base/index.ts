@@ -1,4 +1,8 @@
 /** base: units, bits, size classes, errors, options, stack headroom, sums. No shared memory; imports nothing. */
+
+// Our types have Symbol.dispose: a program whose `lib` leaves it out can use them, too.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export * from './bits.js';
 export * from './errors.js';
 export * from './not-cloned.js';

@@ -13,7 +13,7 @@ import { resolve } from 'node:path';
 import { type OptionValues, readOptions } from '../base/index.js';
 import type { DebugSettings, ON_ERROR } from '../layout/index.js';
 import { printHelp } from './debug-help.js';
-import { readEnvironment } from './environment.js';
+import { type Environment, readEnvironment } from './environment.js';
 import {
   ERROR_MODE,
   FILE,
@@ -199,7 +199,7 @@ const IN_CODE = Object.fromEntries(
  */
 export function resolveDebug(
   given: DebugOptions = {},
-  environment: NodeJS.ProcessEnv = process.env,
+  environment: Environment = process.env,
 ): DebugSettings {
   const inCode = readOptions('SharedHeap.create', given, IN_CODE, 'debug');
   const named = Object.entries(OPTIONS) as [keyof Choices, DebugOption][];

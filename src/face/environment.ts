@@ -12,6 +12,9 @@ const PREFIX = 'SHMALLOC_';
 const TEST_PREFIX = 'SHMALLOC_TEST_';
 const WARNING_CODE = 'SHMALLOC_DEBUG_OPTION';
 
+/** As `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A variable that is known. */
 export interface Variable {
   readonly variable: string;
@@ -23,7 +26,7 @@ const warned = new Set<string>();
 
 /** What the environment says, by variable. What it says wrong is a warning, and left out. */
 export function readEnvironment(
-  environment: NodeJS.ProcessEnv,
+  environment: Environment,
   known: readonly Variable[],
 ): Map<string, unknown> {
   const said = new Map<string, unknown>();

@@ -69,6 +69,12 @@ const METRICS_VALUES: OptionValues<MetricsOptions> = {
 };
 const VERIFY_VALUES: OptionValues<VerifyOptions> = { quiet: FLAG };
 
+/** A worker, as in node:worker_threads; without its types, so that ours need none of Node's. */
+export interface WatchedWorker {
+  readonly threadId: number;
+  once(event: 'exit', listener: (exitCode: number) => void): unknown;
+}
+
 /** Says that a heap is made by create or attach. */
 const INSIDE = Symbol('create or attach');
 
@@ -442,7 +448,7 @@ export class SharedHeap extends ContextHeap {
    *
    * Threads: the one that started the worker.
    */
-  watch(worker: Worker): void {
+  watch(worker: WatchedWorker): void {
     const watched = lookAt('SharedHeap.watch', 'the worker', () =>
       worker instanceof Worker ? worker.threadId : -1,
     );

@@ -7,6 +7,6 @@ export { addHost, type Host, hostOf } from './host.js';
 export { readString } from './strings.js';
 export { Vector, type VectorOptions } from './vector.js';
 export type { AnyElement, ElementOf, ElementType, ViewOf } from './vector-elements.js';
-export type { VectorHandle } from './vector-handle.js';
+export type { VectorHandle, VectorHandleOf } from './vector-handle.js';
 export { listVectors, type VectorEntry } from './vector-list.js';
 export { elementBytesOf, type ViewConstructor, viewOf } from './view.js';

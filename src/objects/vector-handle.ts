@@ -25,7 +25,7 @@ import {
   VECTOR_KIND_MASK,
   type VectorFields,
 } from '../layout/index.js';
-import { isKind, showKind } from './vector-elements.js';
+import { type AnyElement, isKind, showKind } from './vector-elements.js';
 
 const HANDLE_KIND = 'shmalloc vector';
 
@@ -39,6 +39,14 @@ export interface VectorHandle {
   /** For people: `Float64Array`, `address`, `24 bytes`. */
   readonly elements: string;
   readonly shared: boolean;
+}
+
+declare const TYPES: unique symbol;
+
+/** A handle that TypeScript knows the elements of: `Vector.attach` gives a vector of the same. */
+export interface VectorHandleOf<T extends AnyElement, V> extends VectorHandle {
+  /** What elements and views are, for TypeScript alone: it is never there. */
+  readonly [TYPES]?: { readonly element: T; readonly view: V };
 }
 
 export function makeVectorHandle(

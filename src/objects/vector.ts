@@ -30,7 +30,7 @@ import {
   type ViewOf,
 } from './vector-elements.js';
 import { badIndex, CAPACITY_FIRST, type Engine, LENGTH_MAX } from './vector-engine.js';
-import { findVector, makeVectorHandle, type VectorHandle } from './vector-handle.js';
+import { findVector, makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
 import {
   homeOf,
   makeInContext,
@@ -147,6 +147,8 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    * thread and no other.
    * @param place this thread's SharedHeap; for a vector in a context that is not shared, the context:
    *   it could not grow otherwise
+   * @param handle in TypeScript the elements are those of the vector whose handle it is; where that is
+   *   not known any more, as in a message, say which they are: `Vector.attach<bigint>(heap, handle)`
    * @throws TypeError, HeapError ERR_SHMALLOC_VECTOR for what is no handle, is of another heap, or of
    *   a vector that is gone; ERR_SHMALLOC_CONTEXT_ENDED where its context has ended or was reset
    *
@@ -154,7 +156,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    */
   static attach<T extends AnyElement = number, V = ArrayBufferView>(
     place: object,
-    handle: VectorHandle,
+    handle: VectorHandleOf<T, V>,
   ): Vector<T, V> {
     const context = vectorContextOf(place);
     const host = context?.host ?? hostOf('Vector.attach', place);
@@ -165,7 +167,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
   }
 
   /** What another thread needs to attach: structured clone takes it. */
-  get handle(): VectorHandle {
+  get handle(): VectorHandleOf<T, V> {
     const { host, address, fields } = this.#home;
     return makeVectorHandle(host.heapId, address, fields);
   }

@@ -1,0 +1,77 @@
+/**
+ * What a program in TypeScript does with the package. Compiled by types.test.ts as a user would, and
+ * never run.
+ */
+
+import {
+  type Address,
+  type HeapHandle,
+  type HeapOptions,
+  InvalidAddressError,
+  SharedHeap,
+  Vector,
+  type VectorHandle,
+  type VectorHandleOf,
+} from 'shmalloc';
+import { mem_free_ts, mem_malloc_ts } from 'shmalloc/mem';
+import { renderHtml, renderSvg, renderText } from 'shmalloc/pictures';
+
+// ---- a heap, which ends by itself
+
+using heap = SharedHeap.create({ size: '64MiB', debug: { guard: 16 } });
+const p: Address = heap.malloc_ts(100);
+heap.i32[p >>> 2] = 42;
+heap.free_ts(p);
+const handle: HeapHandle = heap.handle;
+const again: SharedHeap = SharedHeap.attach(structuredClone(handle));
+const floats: Float64Array = heap.view(Float64Array, heap.malloc_ts(80), 10);
+
+export const options: HeapOptions = { size: 2 ** 21, threads: 2 };
+// @ts-expect-error: there is no such option
+export const wrong: HeapOptions = { sise: '64MiB' };
+
+export function reasonOf(free: () => void): string {
+  try {
+    free();
+    return '';
+  } catch (error) {
+    return error instanceof InvalidAddressError ? error.reason : '';
+  }
+}
+
+// ---- vectors keep their element type, also when they are attached by their handle
+
+const ofFloats = Vector.create(heap, Float64Array, { shared: true });
+const ofBigs = Vector.create(heap, BigInt64Array);
+const ofAddresses = Vector.create(heap, 'address');
+const ofRecords = Vector.create(heap, { bytes: 24 });
+ofBigs.push(1n);
+
+export const float: number = Vector.attach(heap, ofFloats.handle).get(0);
+export const floatView: Float64Array = Vector.attach(heap, ofFloats.handle).view();
+export const big: bigint = Vector.attach(heap, ofBigs.handle).get(0);
+export const bigView: BigInt64Array = Vector.attach(heap, ofBigs.handle).view();
+export const record: Uint8Array = Vector.attach(heap, ofRecords.handle).get(0);
+heap.free_ts(Vector.attach(heap, ofAddresses.handle).get(0));
+// @ts-expect-error: its elements are bigints
+export const mistaken: number = Vector.attach(heap, ofBigs.handle).get(0);
+// @ts-expect-error: they are, whatever is said
+Vector.attach<number>(heap, ofBigs.handle);
+
+// A message that says of which elements it is, and one that does not.
+const typed: { list: VectorHandleOf<bigint, BigInt64Array> } = { list: ofBigs.handle };
+const plain: { list: VectorHandle } = { list: ofBigs.handle };
+export const fromTyped: bigint = Vector.attach(heap, typed.list).get(0);
+export const said: bigint = Vector.attach<bigint>(heap, plain.list).get(0);
+
+// ---- contexts, and what else there is
+
+using context = heap.createContext('request', { kind: 'set' });
+export const row: Float64Array = context.alloc(Float64Array, 10);
+export const length: number = heap.withContext('short', (own) => own.alloc(Uint8Array, 5).length);
+export const text: string = heap.metrics() + heap.metrics({ labels: { heap: 'images' } });
+export const kinds: string[] = heap.metrics({ format: 'otel' }).map(({ kind }) => kind);
+export const pictures = [renderText(heap.map()), renderSvg(heap.map()), renderHtml(heap.map())];
+mem_free_ts(mem_malloc_ts(5));
+
+export { again, floats };

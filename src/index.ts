@@ -34,6 +34,7 @@ export {
   type VerifyOptions,
   type VerifyProblem,
   type VerifyReport,
+  type WatchedWorker,
 } from './face/index.js';
 export type { Operation } from './layout/index.js';
 export {

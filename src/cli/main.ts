@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { REPLAY_HELP, replayCommand } from './replay.js';
 import { STRESS_HELP, stressCommand } from './stress.js';
-import { UsageError } from './usage.js';
+import { nearest, UsageError } from './usage.js';
 
 const HELP = `shmalloc: one heap in one SharedArrayBuffer for all threads of a Node program
 
@@ -40,7 +40,9 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(HELPS[rest[0] ?? ''] ?? HELP);
       return 0;
     default:
-      throw new UsageError(`unknown command '${command}': see shmalloc help`);
+      throw new UsageError(
+        `unknown command '${command}': ${nearest(command, ['replay', 'stress', 'version', 'help'])}`,
+      );
   }
 }
 

@@ -8,7 +8,6 @@
 
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { Corruption, ReplayResult, ReplayTask } from '../../workers/replay-worker.js';
 import { SharedHeap } from '../face/index.js';
 import { formatCount, type HeapStats, renderStats, table } from '../observe/index.js';
@@ -23,7 +22,7 @@ import {
   planMaps,
   readPictureOptions,
 } from './replay-pictures.js';
-import { UsageError, wholeNumber } from './usage.js';
+import { parseOptions, UsageError, wholeNumber } from './usage.js';
 
 export const REPLAY_HELP = `shmalloc replay [trace files] [options]
 
@@ -120,7 +119,7 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
 }
 
 function readOptions(args: readonly string[]): Options | null {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parseOptions({
     args: [...args],
     allowPositionals: true,
     options: {

@@ -4,11 +4,10 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { formatCount, table } from '../observe/index.js';
 import { complainOfProblems, type Problem, type Verification } from './problems.js';
 import { runStress, type StressOutcome, type StressPlan } from './stress-run.js';
-import { UsageError, wholeNumber } from './usage.js';
+import { parseOptions, UsageError, wholeNumber } from './usage.js';
 
 export const STRESS_HELP = `shmalloc stress [options]
 
@@ -74,7 +73,7 @@ export async function stressCommand(args: readonly string[]): Promise<number> {
 }
 
 function readOptions(args: readonly string[]): Options | null {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     args: [...args],
     options: {
       threads: { type: 'string', default: DEFAULTS.threads },

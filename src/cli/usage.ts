@@ -1,3 +1,12 @@
+/**
+ * How a command is called: what is wrong with its options.
+ *
+ * Used by main.ts, replay.ts and stress.ts.
+ */
+
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { similarTo } from '../base/index.js';
+
 /** A mistake in how a command was called: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -8,4 +17,29 @@ export function wholeNumber(option: string, text: string, least: number, most = 
   const value = Number(text);
   if (/^-?\d+$/.test(text) && value >= least && value <= most) return value;
   throw new UsageError(`--${option} takes a whole number from ${least} to ${most}, got '${text}'`);
+}
+
+/**
+ * The options of a command.
+ * @throws UsageError for one that there is not, with the nearest, and for one that is given wrong
+ */
+export function parseOptions<T extends ParseArgsConfig>(
+  config: T,
+): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    const { message, code } = error as Error & { code?: string };
+    const unknown = /'--?([\w-]+)'/.exec(message)?.[1];
+    if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || unknown === undefined) throw error;
+    throw new UsageError(
+      `there is no option '--${unknown}'; ${nearest(unknown, Object.keys(config.options ?? {}), '--')}`,
+    );
+  }
+}
+
+/** Which name was meant; where that is a riddle, where all of them are told. */
+export function nearest(name: string, names: readonly string[], prefix = ''): string {
+  const similar = similarTo(name, names);
+  return similar === undefined ? 'see shmalloc help' : `the nearest is '${prefix}${similar}'`;
 }

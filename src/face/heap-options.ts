@@ -137,7 +137,9 @@ function checkSize(
   base: number,
 ): number {
   const room = Math.min(buffer?.byteLength ?? HEAP_BYTES_MAX, HEAP_BYTES_MAX) - base;
-  const asked = size ?? (buffer === undefined ? BYTES_DEFAULT : room);
+  const fallback = buffer === undefined ? BYTES_DEFAULT : room;
+  // Not `??`: null is no size.
+  const asked = size === undefined ? fallback : size;
   const bytes = parseBytes(asked, `${CALL}: size`);
   const rounded = buffer === undefined ? roundUp(bytes, PAGE_BYTES) : roundDown(bytes, PAGE_BYTES);
   const used = Math.min(rounded, HEAP_END_MAX - base);

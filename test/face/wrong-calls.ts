@@ -183,6 +183,9 @@ export class Trial {
         const at = this.#fresh();
         const said = `${title} with ${option}: ${what}`;
         const error = await this.#attempt(name, argsWith(at, option, value), at, said);
+        if (error === undefined && (value === null || typeof value === 'symbol')) {
+          this.faults.push(`${said}: passes in silence`);
+        }
         const isNamed = (error as Error | undefined)?.message.includes(option.replace(/s$/, ''));
         if (/INVALID_OPTION/.test(codeOf(error)) && !isNamed) {
           this.faults.push(`${said}: does not name it: ${(error as Error).message}`);

@@ -179,6 +179,7 @@ export class Trial {
     if (options.length > 0) this.tried.push(`${title}: ${options.join(', ')}`);
     for (const option of options) {
       for (const [what, value] of values) {
+        if (option === 'write' && value === undefined) continue;
         if (LOUD.includes(option) && (value === true || typeof value === 'string')) continue;
         const at = this.#fresh();
         const said = `${title} with ${option}: ${what}`;

@@ -205,7 +205,8 @@ for (const [what, finish] of [
       const on = target as unknown as Record<string | symbol, (...args: unknown[]) => unknown>;
       for (const name of methodsOf(target)) {
         const some = [[], [address], [16, 16], ['name', () => {}], [Uint8Array, address, 1]];
-        for (const args of PRINTS.test(String(name)) ? [[quiet], [{}, quiet]] : some) {
+        const print = [name === 'printHistory' ? [{}, quiet] : [quiet]];
+        for (const args of PRINTS.test(String(name)) ? print : some) {
           const { error } = await outcomeOf(() => on[name](...args));
           if (error === undefined) continue;
           for (const fault of foreign(error)) faults.push(`${String(name)}: ${fault}`);

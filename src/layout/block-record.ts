@@ -30,7 +30,7 @@
  */
 
 import { GRANULE_SHIFT, type SlotIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { orderWrites } from './fences.js';
+import { orderWrites } from './memory-order.js';
 
 /** A record, by its first word in the buffer. */
 export type BlockRecord = WordIndex;

@@ -23,7 +23,7 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { orderReads, orderWrites } from './fences.js';
+import { orderReads, orderWrites } from './memory-order.js';
 
 /** What can happen to a block. */
 export const OPERATIONS = ['malloc', 'calloc', 'alignedAlloc', 'realloc', 'free'] as const;

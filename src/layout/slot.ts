@@ -58,7 +58,7 @@ import {
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
-import { orderWrites } from './fences.js';
+import { orderWrites } from './memory-order.js';
 import { FENCE_WORDS, type StackDepths } from './stack-depths.js';
 
 /** Marks the end of a cache stack. No address: it is no multiple of 16. */

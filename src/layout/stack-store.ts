@@ -17,7 +17,7 @@
  */
 
 import { LINE_WORDS, roundUp, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { orderWrites } from './fences.js';
+import { orderWrites } from './memory-order.js';
 
 const NEXT = 0;
 const REFUSED = NEXT + 1;

@@ -33,7 +33,7 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { orderReads, orderWrites } from './fences.js';
+import { orderReads, orderWrites } from './memory-order.js';
 
 /** What was called, as trace files number it. alignedAlloc is a malloc to them. */
 export const TRACE_MALLOC = 1;

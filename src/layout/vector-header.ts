@@ -37,7 +37,7 @@
  */
 
 import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { orderWrites } from './fences.js';
+import { orderWrites } from './memory-order.js';
 
 export const VECTOR_MAGIC = 0x76656374;
 

@@ -1,6 +1,6 @@
 /**
  * What docs/memory-model.md says of fences is in the code: seen by a process that takes itself for an
- * ARM64 one (fences.script.ts), and in the source where a plain access and an atomic one look alike.
+ * ARM64 one (memory-order.script.ts), and in the source where a plain access and an atomic one look alike.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
-const SCRIPT = fileURLToPath(new URL('./fences.script.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./memory-order.script.js', import.meta.url));
 const SRC = new URL('../../../src/', import.meta.url);
 
 const lines = execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' }).trim().split('\n');

@@ -19,6 +19,8 @@
  * I6  Between PENDING and LIVE, and from a claim on, nothing is called that may throw: it would leave
  *     a block that is nobody's. So stacks are taken before, the quarantine keeps what it cannot give
  *     back, and what a realloc finds in it is told by the next call.
+ * I7  A call that V8 has cut (heap/marks.ts) leaves its mark `isOpen`; the next one first gives back what is
+ *     the thread's own and not held back.
  */
 
 import {
@@ -72,6 +74,10 @@ export interface DebugThread {
   readonly records: Records;
   readonly checks: BlockChecks;
   readonly quarantine: Quarantine;
+  /** A call is under way, or was cut. */
+  isOpen: boolean;
+  /** Mends what a call left that was cut. */
+  mend(): void;
   /** Before every call: tells what is owed, makes room for notes, verifies the heap when that is due. */
   begin(): void;
   /** An error for a later call to throw: this one has another, or a block to return. */
@@ -307,6 +313,19 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
 
   // ---- the calls
 
+  /** One call of the program. */
+  function call<T>(work: () => T): T {
+    return news.telling(() => {
+      if (thread.isOpen) thread.mend();
+      thread.isOpen = true;
+      try {
+        return work();
+      } finally {
+        thread.isOpen = false;
+      }
+    });
+  }
+
   function usableSize(user: Address, asked = 'measure'): number {
     return usableOf(find(asked, user, refuse));
   }
@@ -314,20 +333,20 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   return {
     malloc(size) {
       requireSize('malloc', size);
-      return news.telling(() => allocate('malloc', GRANULE_BYTES, size));
+      return call(() => allocate('malloc', GRANULE_BYTES, size));
     },
-    free: (user) => news.telling(() => free(user)),
+    free: (user) => call(() => free(user)),
     calloc(count, size) {
       requireSize('calloc', count);
       requireSize('calloc', size);
-      return news.telling(() => allocate('calloc', GRANULE_BYTES, count * size));
+      return call(() => allocate('calloc', GRANULE_BYTES, count * size));
     },
-    realloc: (user, size) => news.telling(() => realloc(user, size)),
+    realloc: (user, size) => call(() => realloc(user, size)),
     alignedAlloc(alignment, size) {
       requireAlignment(alignment);
       requireSize('alignedAlloc', size);
       const wanted = Math.max(alignment, GRANULE_BYTES);
-      return news.telling(() => allocate('alignedAlloc', wanted, size));
+      return call(() => allocate('alignedAlloc', wanted, size));
     },
     usableSize,
     reserve: inner.reserve,

@@ -5,13 +5,19 @@
  * other threads it reads without locks.
  */
 
-import { HeapError } from '../base/index.js';
+import { type Address, GRANULE_SHIFT, HeapError } from '../base/index.js';
 import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
 import {
   appendEvent,
+  blockRecord,
   type DebugSettings,
   eventRing,
+  FREED_BLOCK,
+  getState,
   type HeapMemory,
+  isStateOf,
+  stateKind,
+  stateSlot,
   TRACE_CALLOC,
   TRACE_MALLOC,
 } from '../layout/index.js';
@@ -86,7 +92,36 @@ export function createDebug(
     if (tracer !== null) trace(tracer, event);
   }
 
+  /** Empties the quarantine; a call was cut if this is. */
+  function drain(): { blocks: number; errors: Error[] } {
+    thread.isOpen = true;
+    try {
+      return quarantine.drain(core.shared.free);
+    } finally {
+      thread.isOpen = false;
+    }
+  }
+
+  /** What the records say is this thread's own is in its quarantine, or goes back. */
+  function mend(): void {
+    core.mendIfCut();
+    const { i32, tags, geometry } = memory;
+    const waits = (block: Address): boolean => {
+      const state = getState(i32, blockRecord(geometry.blockRecords, block));
+      const isFreed = stateKind(state) === FREED_BLOCK && stateSlot(state) === slotIndex;
+      return tags[block >>> GRANULE_SHIFT] !== 0 && isFreed && isStateOf(state, block);
+    };
+    core.freeOrphans(quarantine.keepOnly(waits));
+    thread.isOpen = false;
+  }
+
+  function mendIfCut(): void {
+    if (thread.isOpen && !isPoisoned(memory)) mend();
+  }
+
   const thread = {
+    isOpen: false,
+    mend,
     memory,
     settings,
     slotIndex,
@@ -104,9 +139,15 @@ export function createDebug(
   };
   const shared = createDebugCalls(core.shared, thread);
   core.placement.whenFull(() => {
-    const { blocks, errors } = quarantine.drain(core.shared.free);
-    owed.push(...errors);
-    return blocks > 0;
+    // By the program's calls, but in the middle of a change of an object.
+    core.marks.nested = true;
+    try {
+      const { blocks, errors } = drain();
+      owed.push(...errors);
+      return blocks > 0;
+    } finally {
+      core.marks.nested = false;
+    }
   });
   const eyes = createDebugEyes(core, settings, records, findBlock, thread.bad);
   let solo: Calls | undefined;
@@ -114,7 +155,7 @@ export function createDebug(
   /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
   function close(): void {
     if (isPoisoned(memory)) return;
-    owed.push(...quarantine.drain(core.shared.free).errors);
+    owed.push(...drain().errors);
   }
 
   return {
@@ -127,8 +168,16 @@ export function createDebug(
         return solo;
       },
       eyes,
-      verify,
+      verify(quiet) {
+        mendIfCut();
+        return verify(quiet);
+      },
+      recover() {
+        mendIfCut();
+        return core.recover();
+      },
       detach() {
+        mendIfCut();
         core.news.telling(() => {
           // Where this throws the thread stays attached: without its slot, what it holds back would
           // be nobody's.

@@ -8,7 +8,7 @@ import type { Address } from '../base/index.js';
 import type { Calls, HeapCore, Placement } from '../heap/index.js';
 
 /** The same placement, but that what it frees for the program goes through these calls. */
-export function freeingBy({ memory, placement }: HeapCore, { free }: Calls): Placement {
+export function freeingBy({ memory, placement, marks }: HeapCore, { free }: Calls): Placement {
   const { u32 } = memory;
   return {
     ...placement,
@@ -18,11 +18,15 @@ export function freeingBy({ memory, placement }: HeapCore, { free }: Calls): Pla
       // Here a thread that dies in between loses the block, and its records say so: better than an
       // address of a block that is free.
       u32[word] = 0;
+      // The same calls as the program's, but under the object's lock.
+      marks.nested = true;
       try {
         free(block);
       } catch (error) {
         u32[word] = block;
         throw error;
+      } finally {
+        marks.nested = false;
       }
       return true;
     },

@@ -23,6 +23,8 @@ export interface Quarantine {
   add(block: Address, bytes: number, free: (block: Address) => void): Error | null;
   /** Gives all back: all that was found, and how many there were. */
   drain(free: (block: Address) => void): { blocks: number; errors: Error[] };
+  /** A call was cut, and the queue may name blocks that are given back. @returns those that it keeps */
+  keepOnly(waits: (block: Address) => boolean): ReadonlySet<Address>;
 }
 
 interface Waiting {
@@ -83,6 +85,12 @@ export function createQuarantine(
         if (late !== null) errors.push(late);
       }
       return { blocks, errors };
+    },
+    keepOnly(waits) {
+      queue = queue.slice(oldest).filter(({ block }) => waits(block));
+      oldest = 0;
+      total = queue.reduce((sum, { bytes }) => sum + bytes, 0);
+      return new Set(queue.map(({ block }) => block));
     },
   };
 }

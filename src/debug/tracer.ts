@@ -120,6 +120,8 @@ export function createTracer(
       return;
     }
     emptyTrace(i32, buffer);
+    // Right after that store: V8 cuts nothing in between, and before it the same is written again.
+    spool.end += full.length;
     // The trace was finished meanwhile: whoever did that has not seen this file.
     if (loadTraceState(i32, buffer) === TRACE_WRITTEN) spool.remove();
   }
@@ -147,21 +149,19 @@ export function createTracer(
 function createSpool(path: string) {
   const CLOSED = -1;
   let file = CLOSED;
-  let end = 0;
 
-  /** @throws what the file system does */
+  /** At the end, which it does not move. @throws what the file system does */
   function write(events: Uint8Array): void {
     if (file === CLOSED) {
       file = openSync(path, constants.O_WRONLY | constants.O_CREAT);
       // Half an event at its end is of a former owner's write that failed: the buffer has it, too.
       const { size } = fstatSync(file);
-      end = size - (size % TRACE_EVENT_BYTES);
+      spool.end = size - (size % TRACE_EVENT_BYTES);
     }
     let done = 0;
     while (done < events.length) {
-      done += writeSync(file, events, done, events.length - done, end + done);
+      done += writeSync(file, events, done, events.length - done, spool.end + done);
     }
-    end += done;
   }
 
   function close(): void {
@@ -183,5 +183,6 @@ function createSpool(path: string) {
     }
   }
 
-  return { write, close, remove };
+  const spool = { end: 0, write, close, remove };
+  return spool;
 }

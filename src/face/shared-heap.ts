@@ -50,6 +50,7 @@ import {
   renderStats,
   resetStats,
 } from '../observe/index.js';
+import type { Claim } from '../sync/index.js';
 import { createEnding, type Ending, reportAtEnd } from './at-end.js';
 import { ContextHeap } from './context-heap.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
@@ -80,6 +81,14 @@ const INSIDE = Symbol('create or attach');
 
 /** This thread's attachments, by heap id. */
 const attached = new Map<string, SharedHeap>();
+/** Those that it is about to make: V8 may cut an attach, and the next one finds what that has left. */
+const claims = new Map<string, Claim>();
+
+function claimOf(heapId: string): Claim {
+  const claim = claims.get(heapId) ?? { isOpen: false, slot: -1 };
+  claims.set(heapId, claim);
+  return claim;
+}
 
 // A worker that ends in order gives its slots back. One that is terminated cannot.
 if (!isMainThread) {
@@ -186,6 +195,7 @@ export class SharedHeap extends ContextHeap {
       // Only a main thread gives up: a worker that waits stalls nobody but itself.
       lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
       listener: createListener(fields.id),
+      claim: claimOf(fields.id),
     });
     const debug = isInstrumented(fields.debug)
       ? createDebug(plain, fields.debug, threadId, writeToStderr)
@@ -219,6 +229,7 @@ export class SharedHeap extends ContextHeap {
       }),
     );
     attached.set(fields.id, this);
+    claims.delete(fields.id);
   }
 
   /** Tells subscribers, who see the thread attached and may go on from there. */
@@ -283,7 +294,8 @@ export class SharedHeap extends ContextHeap {
     });
     const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
-    if (known !== undefined) return known;
+    // One that has left is here only where its detach was cut.
+    if (known !== undefined && known.#core.isAttached()) return known;
     const { base, bytes, threads, contexts, debug } = fields;
     const geometry = computeGeometry(base, bytes, threads, debug, contexts);
     const memory = viewMemory(buffer, geometry);

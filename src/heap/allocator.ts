@@ -25,7 +25,8 @@
  *     block on its stack, for recovery to take back; its tag is cleared then.
  * I2  Free first: push, and only then the tag. With a full stack the push goes over the fence.
  * I3  Everything that can fail or throw is before the first of these stores.
- * I4  No call stands between the stores of a fast path: a caught stack overflow could strike there.
+ * I4  No call and no loop stands between the stores of a fast path: a caught stack overflow could strike
+ *     there, and V8 cut the call of a thread that lives on (marks.ts).
  * I5  What follows a commit (a flush after a push) may fail; the call that it belongs to does not.
  *
  * Comments `point: name` mark the stores at which tests kill a thread on purpose (test/points).
@@ -54,7 +55,15 @@ import {
   type StackIndex,
   type WordIndex,
 } from '../base/index.js';
-import { FENCE, type HeapMemory, homeOf, MALLOC_STEP, mallocsOf, topsOf } from '../layout/index.js';
+import {
+  FENCE,
+  type HeapMemory,
+  homeOf,
+  intentOf,
+  MALLOC_STEP,
+  mallocsOf,
+  topsOf,
+} from '../layout/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
@@ -101,8 +110,11 @@ export interface Calls {
   reservedBytes(address: Address): number;
   /** The second half: hands out what was reserved last. */
   commit(address: Address): void;
-  /** The same, to an object of the heap and not to the program (placement.ts). */
-  commitOwned(address: Address): void;
+  /**
+   * The same, to an object of the heap and not to the program: into a word that has `old` so far
+   * (placement.ts). The intent stands from before.
+   */
+  commitOwned(address: Address, word: WordIndex, old: Address): void;
   /** Throws where the gate would let nobody in. */
   pass(): void;
   /** The thread detaches: no call of these may touch its slot again. */
@@ -137,6 +149,7 @@ export function createCalls(
   const tops = topsOf(slot);
   const mallocs = mallocsOf(slot);
   const home = homeOf(slotIndex);
+  const intent = intentOf(slot);
   // Both are this attachment's own, and constants to the compiler; close() empties them, and every
   // fast path then ends at a gate that refuses. (A variable in their place costs a load, a test for
   // its initialisation and one for a small integer at every call.)
@@ -265,9 +278,9 @@ export function createCalls(
    * Refills a stack for a call that asked for `bytes` bytes; false when the heap is full, or there
    * is news.
    */
-  function fillGated(c: SizeClass, bytes: number): boolean {
+  function fillGated(c: SizeClass, bytes: number, nested = false): boolean {
     let filled: boolean;
-    gate.enter();
+    gate.enter(nested);
     try {
       filled = fill(c);
     } catch (error) {
@@ -309,9 +322,9 @@ export function createCalls(
     return address;
   }
 
-  function reserveGated(bytes: number, alignPages: number): Address {
+  function reserveGated(bytes: number, alignPages: number, nested = false): Address {
     let address: Address;
-    gate.enter();
+    gate.enter(nested);
     try {
       address = reserve(bytes, alignPages, false);
       // In here, where an end of the stack gives the run back.
@@ -341,8 +354,8 @@ export function createCalls(
     gate.checkOpen();
     const c = apart ? 0 : alignedClassOf(alignment, bytes);
     reservedClass = c === 0 ? LARGE_TAG : c;
-    if (c === 0) return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES));
-    if (newest(c) === 0) fillGated(c, bytes);
+    if (c === 0) return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES), true);
+    if (newest(c) === 0) fillGated(c, bytes, true);
     return newest(c);
   }
 
@@ -351,8 +364,18 @@ export function createCalls(
     else pop(reservedClass);
   }
 
-  /** Never without its tag: a sweep for orphans must not take it for what it was before. */
-  function commitOwned(address: Address): void {
+  /**
+   * Never without its tag: a sweep for orphans must not take it for what it was before. Straight stores:
+   * V8 cuts none of them off from the pop, so that no intent of a living thread names what is on its
+   * stack, where the program's next malloc finds it.
+   */
+  function commitOwned(address: Address, word: WordIndex, old: Address): void {
+    // point: place.in
+    u32[intent + 1] = address;
+    // point: place.out
+    u32[intent + 2] = old;
+    // point: place.intent
+    u32[intent] = word;
     if (reservedClass === LARGE_TAG) {
       large.commit(address, OWNED_LARGE);
       return;
@@ -553,7 +576,8 @@ export function createCalls(
 
   function invalid(asked: string, address: unknown): Error {
     gate.checkOpen();
-    return news.telling(() => gate.look(() => diagnose(asked, address)));
+    // In the middle of a change of an object, perhaps: a vector frees what its elements point to.
+    return news.telling(() => gate.look(() => diagnose(asked, address), true));
   }
 
   function close(): void {

@@ -6,12 +6,13 @@
  * is refilled from spans at home with this thread, and gives its newest half back when it is full; what
  * lies on an away stack only goes, all of it, back to the spans of others.
  *
- * Transit: while blocks move between a stack and the spans, the word `transit` says which entries
- * belong to the spans: [top, transit). Setting their bits again does no harm, so whoever finds the
- * class lock's owner dead can finish either direction by setting them all.
+ * Transit: while blocks move between a stack and the spans, the words `from` and `transit` say which
+ * entries belong to the spans: [from, transit). Setting their bits again does no harm, so whoever finds
+ * the class lock's owner dead can finish either direction by setting them all. The stack itself is
+ * parked (empty and full at once) from the beginning of a transit to its end.
  *
- * I1  Refill: entries, transit, bits cleared, top, held, transit = 0. Flush: transit, top, bits
- *     set, held, transit = 0. In this order, under the class lock.
+ * I1  Refill: entries, transit, parked, bits cleared, held, top, transit = 0. Flush: transit, parked,
+ *     bits set, held, top, transit = 0. In this order, under the class lock.
  * I2  Empty spans are given back only after the transit is closed.
  * I3  A stack's limit changes only while the stack is shorter than the old and the new one.
  */
@@ -33,6 +34,7 @@ import {
   cachedBlocks,
   classLock,
   classOfStack,
+  closeTransit,
   FLUSHES,
   getLimit,
   getPartial,
@@ -41,11 +43,11 @@ import {
   isParked,
   moveFence,
   openStack,
+  openTransit,
   partialOf,
   REFILLS,
   resetStacks,
   setTop,
-  setTransit,
   sparesOf,
   stackBottom,
   stackedBlocks,
@@ -145,14 +147,12 @@ export function createCache(
     const bottom = stackBottom(u32, slot, c);
     spans.listFreeLocked(c, count, bottom + count);
     // point: refill.transit
-    setTransit(u32, slot, c, bottom + count);
+    openTransit(u32, slot, c, bottom, bottom + count);
     spans.takeListedLocked(c, count);
-    // point: refill.top
-    setTop(u32, slot, c, bottom + count);
     // point: refill.held
     addHeld(f64, slot, c, count);
-    // point: refill.close
-    setTransit(u32, slot, c, 0);
+    // point: refill.top
+    closeTransit(u32, slot, c, bottom + count);
   }
 
   function isOver(stack: StackIndex): boolean {
@@ -191,9 +191,7 @@ export function createCache(
     const top = getTop(u32, slot, stack);
     const from = stackBottom(u32, slot, stack) + keep;
     // point: flush.transit
-    setTransit(u32, slot, stack, top);
-    // point: flush.top
-    setTop(u32, slot, stack, from);
+    openTransit(u32, slot, stack, from, top);
     if (dead) {
       for (let entry = from; entry < top; entry++) {
         // point: flush.tag
@@ -203,8 +201,8 @@ export function createCache(
     spans.putBackLocked(c, from, top);
     // point: flush.held
     addHeld(f64, slot, c, from - top);
-    // point: flush.close
-    setTransit(u32, slot, stack, 0);
+    // point: flush.top
+    closeTransit(u32, slot, stack, from);
     spans.releaseEmptiesLocked(c);
   }
 

@@ -8,6 +8,7 @@
  */
 
 import {
+  type Address,
   HeapError,
   probeStack,
   RESCUE_FRAMES,
@@ -17,12 +18,14 @@ import {
 import {
   type HeapMemory,
   homeOf,
+  loadOwner,
   NOBODY,
   PAGE_LOCK,
   slotRecord,
   storeThreadId,
 } from '../layout/index.js';
 import {
+  type Claim,
   claimSlot,
   createLocks,
   createObjectLocks,
@@ -48,8 +51,10 @@ import type { Eyes } from './known-block.js';
 import { createLargeBlocks } from './large.js';
 import { createEyes } from './list-blocks.js';
 import { type Looker, POST_MORTEM } from './looker.js';
+import { type Marks, noMarks } from './marks.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createNews, type HeapListener, type News } from './news.js';
+import { freeOrphans } from './orphans.js';
 import { createPageHeap, type PageHeap } from './page-heap.js';
 import { createPlacement, type Placement } from './placement.js';
 import { freeReserved, nothingRecovered, type Recovered, recoverDead } from './recover.js';
@@ -73,6 +78,8 @@ export interface Attacher {
   readonly lockTimeoutMs: number;
   /** Told what happens to the heap in this thread, at the end of the call in which it does. */
   readonly listener?: HeapListener;
+  /** The same for all attempts of a thread until it is attached: what a cut one left is found by it. */
+  readonly claim?: Claim;
 }
 
 export interface HeapCore {
@@ -105,6 +112,19 @@ export interface HeapCore {
   detach(): void;
   /** What is to be told; nothing is before it is started, when attaching is done. */
   readonly news: News;
+  /** What this thread is in the middle of. */
+  readonly marks: Marks;
+  /** From now on `mendObjects` puts objects right after a call of this thread that was cut. */
+  whenCut(mendObjects: () => void): void;
+  /** Mends what a call left that was cut. While no object of this thread is being changed. */
+  mendIfCut(): void;
+  /**
+   * Of an instrumented heap: gives back what is in this thread's name in the blocks' records, and neither
+   * in the program's hands nor `kept`. After a call that was cut.
+   */
+  freeOrphans(kept: ReadonlySet<Address>): void;
+  /** False from detach on. */
+  isAttached(): boolean;
 }
 
 /** A thread's tools for what all threads share: it needs no slot to use them. */
@@ -117,7 +137,7 @@ interface Tools {
   readonly mend: Mend;
   cacheOf(slot: WordIndex): Cache;
   /** Recovery that leaves nothing half done, whatever happens in it. */
-  recover(): Recovered;
+  recover(leftover?: number): Recovered;
 }
 
 function createTools(
@@ -134,16 +154,23 @@ function createTools(
   const spares = createSpares(memory, locks, pageHeap, home);
   const spans = createSpans(memory, locks, pageHeap, spares, home);
   const repairs = createRepairs(memory, locks, pageHeap);
-  const mend = createMend(memory, slot, locks, repairs, pageHeap);
   const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans, spares);
+  /** Ends what was left half done of a placement. */
+  const settleOwn = (): void => {
+    if (slot === NO_SLOT) return;
+    const cache = cacheOf(slotRecord(memory.geometry.slots, slot));
+    const settling = createSettling(memory, locks, pageHeap, cache, slot);
+    if (settling.settle()) freeReserved(memory, locks, pageHeap, slot);
+  };
+  const mend = createMend(memory, slot, locks, me, repairs, pageHeap, settleOwn);
 
-  function recover(): Recovered {
+  function recover(leftover = -1): Recovered {
     throwIfPoisoned(memory);
     // Who is alone has nobody to recover, and takes no lock.
     if (locks.isSolo()) return nothingRecovered();
     probeStack(RESCUE_FRAMES);
     try {
-      const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf);
+      const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf, leftover);
       news.addRecovered(found);
       return found;
     } catch (error) {
@@ -162,11 +189,14 @@ function createTools(
  */
 export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attacher): HeapCore {
   const news = createNews(memory, by.listener);
+  const claim = by.claim ?? { isOpen: false, slot: -1 };
   try {
     throwIfPoisoned(memory);
     // A slot that was claimed and then not used would be lost as long as this thread lives.
     probeStack(RESCUE_FRAMES);
-    const slotIndex = takeSlot(memory, by, news);
+    if (claim.isOpen) endCut(memory, by, claim, news);
+    claim.isOpen = true;
+    const slotIndex = takeSlot(memory, by, claim, news);
     try {
       return openCore(memory, slotIndex, reserveIsZero, by, news);
     } catch (error) {
@@ -174,6 +204,7 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
       throw error;
     }
   } catch (error) {
+    claim.isOpen = false;
     news.addFailure(error);
     news.start();
     throw error;
@@ -191,6 +222,7 @@ function openCore(
   const tools = createTools(memory, slotIndex, by, news);
   const { me, locks, pageHeap, spares, mend, recover } = tools;
   const cache = tools.cacheOf(slot);
+  const marks = noMarks();
   const large = createLargeBlocks(
     memory,
     slotIndex,
@@ -199,14 +231,22 @@ function openCore(
     pageHeap,
     spares,
     mend,
+    marks,
     reserveIsZero,
   );
   const sound: Looker = { acquire: locks.acquire, release: locks.release, broken: false };
   const diagnose = createDiagnose(memory, sound);
-  const gates = createGates(memory, me, locks, mend, recover, news);
+  const gates = createGates(memory, me, slot, locks, mend, recover, news, marks);
   const samples = createSamples(memory, slot);
-  const { checkOpen } = gates.shared;
-  const objectLocks = createObjectLocks(memory, me, by.lockTimeoutMs, locks, checkOpen, recover);
+  const objectLocks = createObjectLocks(
+    memory,
+    me,
+    by.lockTimeoutMs,
+    locks,
+    gates.checkObject,
+    () => gates.recover(true),
+    marks,
+  );
   gates.shared.abandon(REHEARSAL);
   const callsBehind = (gate: Gate): FreshCalls =>
     createCalls(
@@ -248,17 +288,22 @@ function openCore(
   // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
   let solo: Calls | undefined;
   let attached = true;
+  let isEmptied = false;
 
   function detach(): void {
     if (!attached) return;
     // A broken heap keeps what it has: its slot is all that it gets back.
-    if (!isPoisoned(memory)) gates.shared.look(giveAll);
-    attached = false;
+    if (!isPoisoned(memory) && !isEmptied) gates.shared.look(giveAll);
+    // Should this be cut, the next detach goes on from here (I2).
+    isEmptied = true;
     gates.close();
     shared.close();
     solo?.close();
     // point: detach.slot
-    freeSlot(memory, slotIndex);
+    if (loadOwner(memory.i32, memory.geometry.registry, slotIndex) === me) {
+      freeSlot(memory, slotIndex);
+    }
+    attached = false;
   }
 
   /** What recovery does for the dead. */
@@ -274,10 +319,10 @@ function openCore(
     // Where no room is left for a report, recovery takes back those that stand.
     const word = numberedWord(threadId);
     if (!reportDeath(memory, word)) {
-      recover();
+      gates.recover(false);
       reportDeath(memory, word);
     }
-    return recover();
+    return gates.recover(false);
   }
 
   function copyRuns(looker: Looker): Int32Array {
@@ -302,13 +347,13 @@ function openCore(
     solo() {
       if (solo === undefined) {
         solo = callsBehind(gates.solo);
-        if (!attached) solo.close();
+        if (isEmptied) solo.close();
       }
       return solo;
     },
     objectLocks,
     diagnose: (asked, address) => look((looker) => createDiagnose(memory, looker)(asked, address)),
-    recover: () => news.telling(recover),
+    recover: () => news.telling(() => gates.recover(false)),
     recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),
     verify: (quiet) => look((looker) => verifyHeap(memory, looker, quiet)),
     eyes: createEyes(memory, look),
@@ -317,19 +362,36 @@ function openCore(
     isAttached: () => attached,
     detach,
     news,
+    marks,
+    whenCut: gates.whenCut,
+    mendIfCut: gates.mendIfCut,
+    freeOrphans: (kept) =>
+      gates.shared.look(() => {
+        freeOrphans(memory, locks, pageHeap, cache, slotIndex, kept);
+        freeReserved(memory, locks, pageHeap, slotIndex);
+      }, true),
+    isAttached: () => attached,
   };
 }
 
+/** Ends what an attach of this thread left that was cut: locks, and a slot that nobody uses. */
+function endCut(memory: HeapMemory, by: Attacher, claim: Claim, news: News): void {
+  const tools = createTools(memory, NO_SLOT, by, news);
+  tools.mend.cut(undefined);
+  tools.recover(claim.slot);
+  claim.slot = -1;
+}
+
 /** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
-function takeSlot(memory: HeapMemory, by: Attacher, news: News): SlotIndex {
+function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): SlotIndex {
   const me = currentThreadWord(by.threadId);
   // Tools of a thread without a slot are seldom needed, and not made before.
   const recover = (): Recovered => createTools(memory, NO_SLOT, by, news).recover();
-  let slot = claimSlot(memory, me);
+  let slot = claimSlot(memory, me, claim);
   if (slot === -1) {
     // Whatever it finds: another thread may have recovered the dead meanwhile.
     recover();
-    slot = claimSlot(memory, me);
+    slot = claimSlot(memory, me, claim);
   }
   if (slot === -1) {
     throw new HeapError(

@@ -13,10 +13,13 @@
  *     where nothing is half done, and not between two stores (base/stack.ts).
  * I2  Behind the solo gate this thread is the only one attached, and stays it until it leaves.
  * I3  A thread that has detached passes no gate, and nobody that of a poisoned heap.
- * I4  Where the stack ends while a section is mended, its locks (or being alone) are kept, and the
- *     thread's next call, whatever it is, mends it first.
+ * I4  Where the stack ends while a section is mended, its locks (or being alone) are kept, and its mark:
+ *     the thread's next call, whatever it is, mends it first.
  * I5  Leaving comes before a commit: should the thread die in there, the block is not committed and
  *     comes back. It throws only when the heap is broken.
+ * I6  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is mended
+ *     as for a death, before anything else is done. Fast paths pass no gate, and find nothing of it: a
+ *     stack that is changed is parked, an intent is straight stores with the pop or push that it is for.
  */
 
 import {
@@ -27,16 +30,19 @@ import {
   RESCUE_FRAMES,
   SECTION_FRAMES,
   ThreadSafetyError,
+  type WordIndex,
 } from '../base/index.js';
-import type { HeapMemory } from '../layout/index.js';
+import { getIntentWord, type HeapMemory, nurseryWord } from '../layout/index.js';
 import {
   countAttached,
   enterSolo,
+  isPoisoned,
   type Locks,
   leaveSolo,
   type ThreadWord,
   throwIfPoisoned,
 } from '../sync/index.js';
+import type { Marks } from './marks.js';
 import type { Mend } from './mend.js';
 import type { News } from './news.js';
 import type { Recovered } from './recover.js';
@@ -44,14 +50,17 @@ import type { Recovered } from './recover.js';
 export interface Gate {
   /** Throws when this thread has detached, or the heap is poisoned. */
   checkOpen(): void;
-  /** Lets the thread in, or throws with nothing changed. */
-  enter(): void;
+  /**
+   * Lets the thread in, or throws with nothing changed.
+   * @param nested in the middle of a change of an object
+   */
+  enter(nested?: boolean): void;
   /** Lets it out, and recovers what it found dead on its way. */
   leave(): void;
   /** Lets it out of a section that has thrown, with nothing left half done; gives the error back. */
   abandon(error: unknown): unknown;
   /** Looks at what threads share: alone where it can be, else under locks. */
-  look<T>(work: () => T): T;
+  look<T>(work: () => T, nested?: boolean): T;
 }
 
 export interface Gates {
@@ -59,6 +68,14 @@ export interface Gates {
   readonly solo: Gate;
   /** Throws when this thread has detached. */
   checkAttached(): void;
+  /** On the way to an object's lock: mends what was cut (I6). @throws as checkOpen */
+  checkObject(): void;
+  /** The same where nothing of an object is under way, and whether the heap is open does not matter. */
+  mendIfCut(): void;
+  /** Recovery as a section of its own: asked for by the program, or on the way to an object's lock. */
+  recover(isNested: boolean): Recovered;
+  /** From now on `mendObjects` puts objects right after a cut, when the heap itself is. */
+  whenCut(mendObjects: () => void): void;
   /** This thread has detached: from now on every enter refuses. */
   close(): void;
 }
@@ -66,20 +83,24 @@ export interface Gates {
 export function createGates(
   memory: HeapMemory,
   me: ThreadWord,
+  slot: WordIndex,
   locks: Locks,
   mend: Mend,
   recover: () => Recovered,
   news: News,
+  marks: Marks,
 ): Gates {
+  const { u32 } = memory;
+  const nursery = nurseryWord(slot);
   let closed = false;
-  /** Behind a gate: nothing may be told there (news I1). */
-  let inside = false;
   let takeoversSeen = 0;
+  let mendObjects = (): void => {};
   const requireHeadroom = createProbe(SECTION_FRAMES, RESCUE_FRAMES);
-  /** What a call was abandoned for, with no stack left to mend what it had half done. */
-  let unmended: unknown = null;
-  /** The same of a solo section, in which this thread stays until then. */
-  let unmendedSolo: unknown = null;
+  /**
+   * What the last call was abandoned for, with no stack left to mend what it had half done: its marks
+   * stand as those of a call that was cut.
+   */
+  let cause: unknown;
 
   function checkAttached(): void {
     if (!closed) return;
@@ -101,8 +122,31 @@ export function createGates(
   /** A call is about to throw this, with nothing left half done, unless it is behind a gate. */
   function tellOf(error: unknown): unknown {
     news.addFailure(error);
-    if (!inside) news.tell();
+    if (!marks.section) news.tell();
     return error;
+  }
+
+  /** Was the last call of this thread cut? Such a call never ended, and no other is under way (I6). */
+  function wasCut(nested: boolean): boolean {
+    if (marks.section || marks.run) return true;
+    if (nested || marks.nested) return false;
+    return marks.lock !== 0 || marks.tables || getIntentWord(u32, slot) !== 0 || u32[nursery] !== 0;
+  }
+
+  /** Puts right what it left. Cut itself, or where it throws, the marks stay for the next call. */
+  function mendCut(): void {
+    probeStack(RESCUE_FRAMES);
+    mend.cut(cause);
+    cause = undefined;
+    marks.section = false;
+    marks.run = false;
+    news.quietly(mendObjects);
+    marks.lock = 0;
+    marks.changing = null;
+    marks.tables = false;
+    marks.nested = false;
+    // What it had found dead on its way is still to be recovered.
+    takeoversSeen = -1;
   }
 
   /** Who took over a dead thread's lock has its slot recovered too, now that no lock is held. */
@@ -119,54 +163,49 @@ export function createGates(
     }
   }
 
-  /** Throws where the stack ends; mends what could not be mended before. */
-  function probe(): void {
-    requireHeadroom();
-    if (unmendedSolo !== null) mendSolo(unmendedSolo);
-    if (unmended === null) return;
-    locks.dropRefused(unmended);
-    mendShared(unmended);
-  }
-
-  function mendShared(error: unknown): void {
-    unmended = error;
+  function mendAbandoned(error: unknown): void {
+    cause = error;
     mend.call(error);
-    unmended = null;
+    cause = undefined;
+    marks.run = false;
   }
 
   function mendSolo(error: unknown): void {
-    unmendedSolo = error;
-    mend.call(error);
-    unmendedSolo = null;
+    mendAbandoned(error);
     solo.leave();
   }
 
   const shared: Gate = {
     checkOpen,
-    enter() {
+    enter(nested = false) {
       checkOpen();
-      probe();
-      inside = true;
+      if (wasCut(nested)) mendCut();
+      requireHeadroom();
+      marks.section = true;
     },
     leave() {
-      inside = false;
       try {
         recoverDue();
       } catch (error) {
+        marks.section = false;
         throw tellOf(error);
       }
+      marks.section = false;
     },
     abandon(error) {
-      inside = false;
       locks.dropRefused(error);
-      mendShared(error);
+      mendAbandoned(error);
+      marks.section = false;
       return tellOf(error);
     },
-    look(work) {
-      probe();
+    look(work, nested = false) {
+      if (wasCut(nested)) mendCut();
+      requireHeadroom();
+      marks.section = true;
       try {
         const seen = work();
         recoverDue();
+        marks.section = false;
         return seen;
       } catch (error) {
         throw shared.abandon(error);
@@ -176,22 +215,61 @@ export function createGates(
 
   function tryEnterSolo(): boolean {
     probeStack(SECTION_FRAMES);
-    if (unmendedSolo !== null) mendSolo(unmendedSolo);
     if (closed || !enterSolo(memory, me)) return false;
     locks.setSolo(true);
     return true;
   }
 
+  function beAlone(): boolean {
+    let isAlone = false;
+    try {
+      isAlone = tryEnterSolo();
+      if (!isAlone) {
+        // A dead thread is no company.
+        recover();
+        isAlone = tryEnterSolo();
+      }
+    } finally {
+      if (!isAlone) marks.section = false;
+    }
+    return isAlone;
+  }
+
+  function checkObject(): void {
+    checkOpen();
+    // The context that the object is in may be ending, or a vector being made.
+    if (wasCut(true) || marks.lock !== 0) mendCut();
+  }
+
+  function mendIfCut(): void {
+    if (wasCut(false) && !isPoisoned(memory)) mendCut();
+  }
+
+  function recoverAlone(isNested: boolean): Recovered {
+    if (closed) return recover();
+    if (isNested ? wasCut(true) : isAnyMarked()) mendCut();
+    marks.section = true;
+    try {
+      return recover();
+    } finally {
+      marks.section = false;
+    }
+  }
+
+  /** The same for who is asked by the program itself, which is in the middle of nothing. */
+  function isAnyMarked(): boolean {
+    marks.nested = false;
+    return wasCut(false);
+  }
+
   const solo: Gate = {
     checkOpen,
-    enter() {
+    enter(nested = false) {
       checkOpen();
-      inside = tryEnterSolo();
-      if (inside) return;
-      // A dead thread is no company.
-      recover();
-      inside = tryEnterSolo();
-      if (inside) return;
+      if (wasCut(nested)) mendCut();
+      marks.section = true;
+      if (beAlone()) return;
+      marks.section = false;
       news.tell();
       const attached = countAttached(memory);
       throw new ThreadSafetyError(
@@ -204,14 +282,22 @@ export function createGates(
     leave() {
       locks.setSolo(false);
       leaveSolo(memory);
-      inside = false;
+      marks.section = false;
     },
     abandon(error) {
       mendSolo(error);
       return tellOf(error);
     },
-    look(work) {
-      if (!tryEnterSolo()) return shared.look(work);
+    look(work, nested = false) {
+      if (wasCut(nested)) mendCut();
+      marks.section = true;
+      let isAlone = false;
+      try {
+        isAlone = tryEnterSolo();
+      } finally {
+        if (!isAlone) marks.section = false;
+      }
+      if (!isAlone) return shared.look(work, nested);
       let seen: ReturnType<typeof work>;
       try {
         seen = work();
@@ -228,6 +314,12 @@ export function createGates(
     shared,
     solo,
     checkAttached,
+    checkObject,
+    mendIfCut,
+    recover: recoverAlone,
+    whenCut(work) {
+      mendObjects = work;
+    },
     close() {
       closed = true;
     },

@@ -17,10 +17,12 @@ export {
   eachBlock,
 } from './known-block.js';
 export { largePages, notePeakLive, restartPeakLive, samplePeakLive } from './live-bytes.js';
+export type { Changing, Marks } from './marks.js';
 export type { HeapListener, News } from './news.js';
 export type { Fill, Placement } from './placement.js';
 export { createRecordPool, type RecordPool } from './record-pool.js';
 export type { Recovered } from './recover.js';
+export { atEndOfTurn } from './turn.js';
 export {
   addProblem,
   type VerifyOptions,

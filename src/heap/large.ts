@@ -36,6 +36,7 @@ import {
   runPages,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
+import type { Marks } from './marks.js';
 import type { Mend } from './mend.js';
 import { DIRECT_PAGES_MIN, type PageHeap, type Placement } from './page-heap.js';
 import type { Spares } from './spares.js';
@@ -70,6 +71,7 @@ export function createLargeBlocks(
   pageHeap: PageHeap,
   spares: Spares,
   mend: Mend,
+  marks: Marks,
   reserveIsZero: boolean,
 ): LargeBlocks {
   const { i32, f64, tags } = memory;
@@ -77,9 +79,11 @@ export function createLargeBlocks(
 
   function reserve(pages: number, alignPages: number, growing: boolean): Address {
     const placement = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
-    const address = reserveRun(pages, alignPages, placement, !spares.hasAny());
-    if (address !== 0 || !spares.give()) return address;
-    return reserveRun(pages, alignPages, placement, true);
+    let address = reserveRun(pages, alignPages, placement, !spares.hasAny());
+    if (address === 0 && spares.give()) address = reserveRun(pages, alignPages, placement, true);
+    // Behind the gate still, whose own mark is there until after this one.
+    marks.run = address !== 0;
+    return address;
   }
 
   function reserveRun(
@@ -104,6 +108,7 @@ export function createLargeBlocks(
     tags[address >>> 4] = tag;
     // point: large.commit
     pageHeap.commitRun(page, LARGE_RUN, 0);
+    marks.run = false;
   }
 
   function free(address: Address, retracted?: () => void): void {

@@ -9,6 +9,8 @@
  * all as it was; or a fault that nobody thought of, after which the thread repairs the domains of
  * its locks as if it had died in them.
  *
+ * The same does for a call that V8 has cut, by the thread's next one (marks.ts).
+ *
  * I1  Afterwards this thread holds no lock.
  * I2  If it fails, the heap is poisoned; but for want of stack: then it throws, keeps the locks of what
  *     is half done, and the gate tries again at the thread's next call, whatever that is.
@@ -21,8 +23,8 @@ import {
   RESCUE_FRAMES,
   type SlotIndex,
 } from '../base/index.js';
-import type { HeapMemory } from '../layout/index.js';
-import { type Locks, poison } from '../sync/index.js';
+import { type HeapMemory, loadSolo } from '../layout/index.js';
+import { type Locks, leaveSolo, poison, type ThreadWord, throwIfPoisoned } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { freeReserved } from './recover.js';
 import type { Repairs } from './repair.js';
@@ -33,20 +35,30 @@ import { forgetRetracted } from './settle.js';
  * and at the end of a stack there is no room for that.
  */
 export const REHEARSAL = Symbol('rehearsal');
+/** Stands for the error that a call which was cut never threw. */
+const CUT = Symbol('cut');
 
 export interface Mend {
   /** Repairs and releases what this thread has locked. False when the heap is poisoned now. */
   locks(error: unknown): boolean;
   /** The same for a call that is given up: its reserved runs are freed too. */
   call(error: unknown): void;
+  /**
+   * What a call of this thread left that was cut: its locks, its solo section, its placement, its
+   * reserved runs. @throws where that cannot be done now
+   * @param cause the error, where the call was abandoned for one and could not be mended then
+   */
+  cut(cause: unknown): void;
 }
 
 export function createMend(
   memory: HeapMemory,
   slot: number,
   locks: Locks,
+  me: ThreadWord,
   repairs: Repairs,
   pageHeap: PageHeap,
+  settleOwn: () => void,
 ): Mend {
   function mendLocks(error: unknown): boolean {
     if (error === REHEARSAL || locks.dropRefused(error)) return true;
@@ -88,5 +100,21 @@ export function createMend(
     }
   }
 
-  return { locks: mendLocks, call: mendCall };
+  function mendCut(cause: unknown = CUT): void {
+    locks.forgetRanks();
+    if (!mendLocks(cause)) throwIfPoisoned(memory);
+    if (loadSolo(memory.i32, memory.geometry.header) === me) {
+      locks.setSolo(false);
+      leaveSolo(memory);
+    }
+    try {
+      settleOwn();
+      freeReserved(memory, locks, pageHeap, slot);
+    } catch (error) {
+      if (!isStackOverflow(error)) mendLocks(error);
+      throw error;
+    }
+  }
+
+  return { locks: mendLocks, call: mendCall, cut: mendCut };
 }

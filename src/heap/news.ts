@@ -9,12 +9,15 @@
  *     all that is left of the call is to return or to throw.
  * I2  A listener is not told of a full heap by a call that it makes itself: it would never end.
  * I3  What a listener throws does not reach the call.
+ * I4  What is held back by a call, or by a listener, that V8 has cut (marks.ts) is told at the end of the
+ *     turn: then no call is under way, whatever is noted here.
  */
 
 import { addCounts, HeapCorruptionError, isNothing } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { poisonReason } from '../sync/index.js';
 import { nothingRecovered, type Recovered } from './recover.js';
+import { atEndOfTurn } from './turn.js';
 
 /** Told what happens to a heap in this thread. */
 export interface HeapListener {
@@ -39,6 +42,8 @@ export interface News {
   tell(): void;
   /** Does something, and tells what came of it at its end, and nothing before. */
   telling<T>(work: () => T): T;
+  /** Does something, and tells nothing meanwhile: the call goes on after it. */
+  quietly(work: () => void): void;
   /** From now on news is told; what came before too. */
   start(): void;
 }
@@ -68,14 +73,28 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     due = true;
   }
 
+  /** Of what is held back by a call that was cut: I4. */
+  const tellLater = atEndOfTurn(() => {
+    telling = false;
+    holds = 0;
+    tell();
+  });
+
   function addExhausted(bytes: number): void {
-    if (telling) return;
+    if (telling) {
+      tellLater();
+      return;
+    }
     exhausted = bytes;
     due = true;
   }
 
   function tell(): void {
-    if (!due || telling || holds > 0 || !started) return;
+    if (!due || !started) return;
+    if (telling || holds > 0) {
+      tellLater();
+      return;
+    }
     telling = true;
     try {
       // What a listener's own calls find is told after it.
@@ -117,6 +136,14 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
       } finally {
         holds--;
         tell();
+      }
+    },
+    quietly(work) {
+      holds++;
+      try {
+        work();
+      } finally {
+        holds--;
       }
     },
     start() {

@@ -3,7 +3,7 @@
  * the program's hands: in its quarantine, in the middle of a free, or of an allocation that has not
  * returned. Their records say so (layout/block-record.ts I2).
  *
- * Called by recover.ts, under the recovery lock, once the dead slot's caches are empty: whatever of
+ * Called by core.ts for a thread that lives on after a cut (marks.ts), and by recover.ts, under the recovery lock, once the dead slot's caches are empty: whatever of
  * these has a tag then is on no stack.
  *
  * I1  A small orphan goes over the dead slot's own stack: pushed, then untagged, then flushed. A
@@ -44,9 +44,12 @@ import type { Cache } from './cache.js';
 import type { PageHeap } from './page-heap.js';
 import { walkRunsLocked } from './walk.js';
 
+const NONE: ReadonlySet<Address> = new Set();
+
 /**
  * Gives a dead slot's orphans back: small ones wholly, large ones as runs that are freed after. How
  * many small ones there were.
+ * @param kept of a thread that lives, and had a call cut: those that it holds back
  */
 export function freeOrphans(
   memory: HeapMemory,
@@ -54,9 +57,10 @@ export function freeOrphans(
   pageHeap: PageHeap,
   cache: Cache,
   slot: SlotIndex,
+  kept: ReadonlySet<Address> = NONE,
 ): number {
   if (memory.geometry.blockRecordsStart === 0) return 0;
-  const orphans = findOrphans(memory, locks, slot);
+  const orphans = findOrphans(memory, locks, slot, kept);
   let given = 0;
   orphans.forEach((blocks, c) => {
     if (c === LARGE) {
@@ -70,14 +74,19 @@ export function freeOrphans(
 }
 
 /** By class; LARGE for runs of their own. */
-function findOrphans(memory: HeapMemory, locks: Locks, slot: SlotIndex): Map<number, Address[]> {
+function findOrphans(
+  memory: HeapMemory,
+  locks: Locks,
+  slot: SlotIndex,
+  kept: ReadonlySet<Address>,
+): Map<number, Address[]> {
   const { i32, tags, geometry } = memory;
   const found = new Map<number, Address[]>();
   const look = (c: number, block: number): void => {
     // In this order: the block may be another thread's, and just being handed out.
     const tag = loadTag(tags, block);
     // What its record says of an owned block is older than that.
-    if (tag === 0 || isOwnedTag(tag)) return;
+    if (tag === 0 || isOwnedTag(tag) || kept.has(block as Address)) return;
     const state = loadState(i32, blockRecord(geometry.blockRecords, block));
     const kind = stateKind(state);
     if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;

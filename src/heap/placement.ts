@@ -14,6 +14,8 @@
  * I2  While it stands this thread does nothing else in the heap, and its stack has room: nothing is
  *     flushed, so what was on the stack is there still. A large block's intent ends before its pages
  *     are given back. What stands after an error names no word that others might change.
+ *     Of a call that V8 has cut, neither is on the stack: what moves a block between it and the intent is
+ *     straight stores.
  * I3  What follows the store into the word may fail; the call does not. The intent stands then, and
  *     the next call ends it.
  */
@@ -33,8 +35,8 @@ import {
 import {
   getLimit,
   getRun,
-  getTop,
   type HeapMemory,
+  intentOf,
   noteOwned,
   nowhereWord,
   pageOf,
@@ -44,8 +46,8 @@ import {
   setIntentIn,
   setIntentOut,
   setIntentWord,
-  setTop,
   stackedBlocks,
+  topsOf,
 } from '../layout/index.js';
 import type { Calls } from './allocator.js';
 import type { Cache } from './cache.js';
@@ -90,6 +92,8 @@ export function createPlacement(
   settleOwn: () => void,
 ): Placement {
   const { i32, u32, tags, geometry } = memory;
+  const tops = topsOf(slot);
+  const intent = intentOf(slot);
   let makeRoom = (): boolean => false;
 
   /** The class of an owned block; OWNED_LARGE for a run of its own. */
@@ -106,7 +110,7 @@ export function createPlacement(
 
   /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
   function prepare(c: SizeClass): void {
-    gate.enter();
+    gate.enter(true);
     try {
       settleOwn();
       const small = c !== 0 && c !== OWNED_LARGE;
@@ -132,13 +136,7 @@ export function createPlacement(
     const blockBytes = calls.reservedBytes(block);
     noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);
-    // point: place.in
-    setIntentIn(u32, slot, block);
-    // point: place.out
-    setIntentOut(u32, slot, old);
-    // point: place.intent
-    setIntentWord(u32, slot, word);
-    calls.commitOwned(block);
+    calls.commitOwned(block, word, old);
     // point: place.publish
     publish(u32, word, block);
     give(old, c);
@@ -183,16 +181,18 @@ export function createPlacement(
       giveLarge(old);
       return;
     }
+    const top = u32[tops + c];
     if (old !== 0) {
-      const top = getTop(u32, slot, c);
+      // Straight stores, the intent's too.
       // point: place.entry
       u32[top] = old;
       // point: place.top
-      setTop(u32, slot, c, top + 1);
+      u32[tops + c] = top + 1;
       // point: place.untag
       tags[old >>> GRANULE_SHIFT] = 0;
     }
-    endIntent();
+    // point: place.done
+    u32[intent] = 0;
   }
 
   function endIntent(): void {
@@ -207,7 +207,7 @@ export function createPlacement(
     // point: place.nowhere
     setIntentWord(u32, slot, nowhereWord(geometry));
     try {
-      gate.enter();
+      gate.enter(true);
       try {
         large.free(old, endIntent);
       } catch (error) {

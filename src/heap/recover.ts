@@ -86,6 +86,7 @@ export const nothingRecovered = (): Recovered => ({
   contexts: 0,
 });
 
+/** @param leftover a slot in this thread's own name that it does not use: its attach was cut */
 export function recoverDead(
   memory: HeapMemory,
   me: ThreadWord,
@@ -93,6 +94,7 @@ export function recoverDead(
   repairs: Repairs,
   pageHeap: PageHeap,
   cacheOf: (slot: WordIndex) => Cache,
+  leftover = -1,
 ): Recovered {
   const { i32, f64, geometry } = memory;
   const { registry, header, threads } = geometry;
@@ -108,7 +110,8 @@ export function recoverDead(
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
     // point: recover.look
     const owner = loadOwner(i32, registry, slot);
-    if (!isDead(owner) || loadOwner(i32, registry, slot) !== owner) continue;
+    const isLeft = slot === leftover && owner === me;
+    if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
     // It may have died in its solo section since that was looked at.
     if (loadSolo(i32, header) === owner) endDeadSolo();
     recoverSlot(slot);

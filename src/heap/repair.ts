@@ -35,13 +35,13 @@ import {
   classLock,
   classRecord,
   clearBins,
+  closeTransit,
   FREE_RUN,
   getBitmap,
   getBrk,
   getHeld,
   getRun,
   getSpanHead,
-  getTop,
   getTransit,
   type HeapMemory,
   isSpanOf,
@@ -66,10 +66,10 @@ import {
   setRun,
   setSpanCount,
   setTail,
-  setTransit,
   setUntouched,
   sparesOf,
   stacksOf,
+  topOf,
   UNTOUCHED_RUN,
   usedSlotRecords,
 } from '../layout/index.js';
@@ -169,7 +169,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
       // point: close.held
       setHeld(f64, slot, c, held - heldByOthers(c, slot));
       // point: close.transit
-      setTransit(u32, slot, stack, 0);
+      closeTransit(u32, slot, stack, topOf(u32, slot, stack));
     }
     for (const page of empties) pageHeap.giveRunLocked(page);
     locks.release(PAGE_LOCK);
@@ -184,7 +184,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     );
     for (const { slot, stack } of open) {
       const transit = getTransit(u32, slot, stack);
-      const top = getTop(u32, slot, stack);
+      const top = topOf(u32, slot, stack);
       for (let entry = top; entry < transit; entry++) {
         // point: close.tag
         tags[u32[entry] >>> GRANULE_SHIFT] = 0;

@@ -12,7 +12,8 @@
  *     4       intentOut  TRUTH the block that is to go; 0 = none
  *     5..15   -
  *     [stack] top        TRUTH word index of the stack's next free entry
- *     [stack] transit    TRUTH 0, or word index: entries in [top, transit) belong to their spans
+ *     [stack] transit    TRUTH 0, or word index: entries below it, and from `top` on, belong to their spans
+ *     [stack] from       TRUTH while a transit is open and the stack parked: what stands here for its top
  *     [stack] limit      how many blocks the stack may hold now: where its fence is
  *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program, times MALLOC_STEP
@@ -34,7 +35,9 @@
  * I1  The word below bottom is 0 and the words at bottom + limit and above it are FENCE, so that
  *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
  * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
- * I3  A transit is open only under the class lock, and on one of the class's stacks.
+ * I3  A transit is open only under the class lock, and on one of the class's stacks. The stack is parked
+ *     meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches it before
+ *     the transit is closed (heap/gate.ts I6).
  * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked stack, whose only word
  *     is a fence: a bad free and a large free need no test of their own. So have stacks that were not
  *     used yet, until cache.ts opens them: theirs is the last store of that.
@@ -80,7 +83,8 @@ const INTENT_IN = INTENT_WORD + 1;
 const INTENT_OUT = INTENT_IN + 1;
 const TOPS = LINE_WORDS;
 const TRANSITS = TOPS + STACK_ENTRIES;
-const LIMITS = TRANSITS + STACK_ENTRIES;
+const FROMS = TRANSITS + STACK_ENTRIES;
+const LIMITS = FROMS + STACK_ENTRIES;
 const HELD = LIMITS + STACK_ENTRIES;
 const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
@@ -124,9 +128,16 @@ export const setTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex, top
   u32[slot + TOPS + stack] = top;
 };
 
+/** The top of a stack, be it parked for a transit or not. */
+export const topOf = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number => {
+  const top = getTop(u32, slot, stack);
+  const isAway = top === slot + PARKED && u32[slot + TRANSITS + stack] !== 0;
+  return isAway ? u32[slot + FROMS + stack] : top;
+};
+
 /** How many blocks a stack holds; 0 too where its owner has not written its tops yet. */
 export const stackedBlocks = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  Math.max(0, getTop(u32, slot, stack) - stackBottom(u32, slot, stack));
+  Math.max(0, topOf(u32, slot, stack) - stackBottom(u32, slot, stack));
 /** How many blocks of a class a slot has cached, on both stacks. */
 export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
   stackedBlocks(u32, slot, c) + stackedBlocks(u32, slot, awayStack(c));
@@ -140,6 +151,34 @@ export const setTransit = (
   end: number,
 ): void => {
   u32[slot + TRANSITS + stack] = end;
+};
+/**
+ * Opens a transit of the entries in [from, end), and parks the stack. Stores alone, as the next one: V8
+ * cannot cut it between them.
+ */
+export const openTransit = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  stack: StackIndex,
+  from: number,
+  end: number,
+): void => {
+  u32[slot + FROMS + stack] = from;
+  // point: transit.end
+  u32[slot + TRANSITS + stack] = end;
+  // point: transit.park
+  u32[slot + TOPS + stack] = slot + PARKED;
+};
+/** Ends it; the stack has this top from now on. */
+export const closeTransit = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  stack: StackIndex,
+  top: number,
+): void => {
+  u32[slot + TOPS + stack] = top;
+  // point: transit.close
+  u32[slot + TRANSITS + stack] = 0;
 };
 
 /** Word index of the head of a slot's list of partial spans. */
@@ -231,6 +270,8 @@ export const addSample = (
 /** The word that a vector's header is placed into while it is no program's. */
 export const nurseryWord = (slot: WordIndex): WordIndex => (slot + NURSERY) as WordIndex;
 
+/** Where an intent stands: its word, the block that comes, the block that goes. */
+export const intentOf = (slot: WordIndex): WordIndex => (slot + INTENT_WORD) as WordIndex;
 /** The shared word that a placement is under way for; 0 = none. */
 export const getIntentWord = (u32: Uint32Array, slot: WordIndex): WordIndex =>
   u32[slot + INTENT_WORD] as WordIndex;

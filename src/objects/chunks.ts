@@ -6,7 +6,9 @@
  * layout/chunk-record.ts and layout/context-record.ts.
  *
  * I1  Objects never move, and never lie across two chunks.
- * I2  The keeper, the first chunk that is not one object's own, stays until the context ends.
+ * I2  Each of these calls stands under the mark `tables` (heap/marks.ts): what V8 has cut of one is mended
+ *     before the next (mend-objects.ts).
+ * I3  The keeper, the first chunk that is not one object's own, stays until the context ends.
  */
 
 import { type Address, NULL, type Probe, type WordIndex } from '../base/index.js';
@@ -61,11 +63,13 @@ export interface Chunks {
   addStorage(context: ContextIndex, record: WordIndex): number;
   /** Ends all objects and gives all chunks back but the keeper; without `keep` that one too. */
   clear(record: WordIndex, keep: boolean): void;
+  /** A call was cut, and every record is in a chain again, or free. */
+  forget(): void;
 }
 
 export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   const { core, scribble } = host;
-  const { memory, placement } = core;
+  const { memory, placement, marks } = core;
   const { i32, u32, u8, geometry } = memory;
   const table = chunkTable(geometry);
   const pool = createRecordPool(i32, table);
@@ -94,6 +98,7 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
     // point: chunk.claim
     loose = pool.take(context);
     if (loose === 0) return 0;
+    setChunkBytes(u32, at(loose), bytes);
     let block: Address = NULL;
     try {
       block = placement.replace(chunkWord(at(loose)), bytes);
@@ -189,8 +194,15 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   }
 
   function dropOwn(record: WordIndex, chunk: number, bytes: number): void {
-    drop(record, chunk);
-    setUsedBefore(u32, record, getUsedBefore(u32, record) - bytes);
+    const used = getUsedBefore(u32, record);
+    // First: it is never more than there are bytes, wherever this is cut.
+    setUsedBefore(u32, record, used - bytes);
+    try {
+      drop(record, chunk);
+    } catch (error) {
+      setUsedBefore(u32, record, used);
+      throw error;
+    }
   }
 
   function addStorage(context: ContextIndex, record: WordIndex): number {
@@ -229,5 +241,26 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
     setNextBytes(u32, record, Math.min(first, getMaxBytes(u32, record)));
   }
 
-  return { grow, addOwn, dropOwn, addressOf, bytesOf, addStorage, clear };
+  function change<T>(work: () => T): T {
+    core.mendIfCut();
+    marks.tables = true;
+    try {
+      return work();
+    } finally {
+      marks.tables = false;
+    }
+  }
+
+  return {
+    grow: (context, record, bytes) => change(() => grow(context, record, bytes)),
+    addOwn: (context, record, bytes) => change(() => addOwn(context, record, bytes)),
+    dropOwn: (record, chunk, bytes) => change(() => dropOwn(record, chunk, bytes)),
+    addressOf,
+    bytesOf,
+    addStorage: (context, record) => change(() => addStorage(context, record)),
+    clear: (record, keep) => change(() => clear(record, keep)),
+    forget() {
+      loose = 0;
+    },
+  };
 }

@@ -68,6 +68,8 @@ export interface ContextRegistry {
   /** Takes a root that is nobody's; false when it is somebody's, or gone, or another one. */
   adopt(index: ContextIndex, generation: number, hands: number): boolean;
   kindOf(index: ContextIndex): ContextType;
+  /** Links these anew, which are all contexts of this thread (I1). */
+  relink(indexes: readonly ContextIndex[]): void;
   /** The contexts right below one, the last made first. */
   childrenOf(index: ContextIndex): ContextIndex[];
 }
@@ -176,6 +178,15 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     return true;
   }
 
+  function relink(indexes: readonly ContextIndex[]): void {
+    for (const index of indexes) {
+      setFirstChild(u32, at(index), NONE);
+      setNextSibling(u32, at(index), NONE);
+      setPrevSibling(u32, at(index), NONE);
+    }
+    for (const index of indexes) link(index, getParent(u32, at(index)));
+  }
+
   function childrenOf(index: ContextIndex): ContextIndex[] {
     const children: ContextIndex[] = [];
     for (let child = getFirstChild(u32, at(index)); child !== 0; ) {
@@ -193,6 +204,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     release,
     adopt,
     kindOf: (index) => (contextKind(loadRecord(i32, at(index))) === SET_KIND ? 'set' : 'bump'),
+    relink,
     childrenOf,
   };
 }

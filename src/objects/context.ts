@@ -131,9 +131,20 @@ export abstract class Context {
     this.#parent = parent;
     this.name = name;
     this.ident = ident;
-    if (parent === null) world.roots.add(this);
+  }
+
+  /**
+   * From now on it can be found. Not before it is whole: V8 may cut a constructor.
+   * @internal
+   */
+  enlist(): void {
+    this.#enlistBelow(this.#parent);
+    this.#world.byIndex.set(this.#index, this);
+  }
+
+  #enlistBelow(parent: Context | null): void {
+    if (parent === null) this.#world.roots.add(this);
     else parent.#children.add(this);
-    world.byIndex.set(index, this);
   }
 
   // ---- allocation
@@ -243,11 +254,20 @@ export abstract class Context {
       }
     }
     this.#world.requireHeadroom();
-    this.#world.registry.move(this.#index, parent === null ? (0 as ContextIndex) : parent.#index);
+    this.#world.change(() => {
+      this.#world.registry.move(this.#index, parent === null ? (0 as ContextIndex) : parent.#index);
+      this.adoptedBy(parent);
+    });
+  }
+
+  /**
+   * Its record names this parent.
+   * @internal
+   */
+  adoptedBy(parent: Context | null): void {
     this.#leaveParent();
     this.#parent = parent;
-    if (parent === null) this.#world.roots.add(this);
-    else parent.#children.add(this);
+    this.#enlistBelow(parent);
   }
 
   #leaveParent(): void {
@@ -373,7 +393,7 @@ export abstract class Context {
     // Taken out before it is called: one that throws is not called again.
     for (let call = this.#callbacks.pop(); call !== undefined; call = this.#callbacks.pop()) {
       try {
-        call();
+        this.#world.callBack(call);
       } catch (error) {
         errors.push(error);
       }
@@ -383,8 +403,26 @@ export abstract class Context {
   #close(): void {
     const { chunks, registry } = this.#world;
     chunks.clear(this.at, false);
-    registry.end(this.#index);
-    this.#leave('ended');
+    this.#world.change(() => {
+      registry.end(this.#index);
+      this.#leave('ended');
+    });
+  }
+
+  /**
+   * A call was cut, and its record is this thread's no more: it was about to end, or to be given away.
+   * @internal
+   */
+  forget(): void {
+    this.#leave(this.#life === 'ending' ? 'ended' : 'released');
+  }
+
+  /**
+   * A call was cut that was about to end it.
+   * @internal
+   */
+  resume(): void {
+    if (this.#life === 'ending') this.#life = 'live';
   }
 
   /**
@@ -431,8 +469,10 @@ export abstract class Context {
     this.#world.requireHeadroom();
     if (this.#parent !== null) this.setParent(null);
     const hands = getHands(this.#world.memory.u32, this.at);
-    this.#world.registry.release(this.#index);
-    for (const context of subtree) context.#leave('released');
+    this.#world.change(() => {
+      this.#world.registry.release(this.#index);
+      for (const context of subtree) context.#leave('released');
+    });
     return makeContextHandle(this.#world.host.heapId, this.#index, this.#generation, hands, this);
   }
 
@@ -527,9 +567,15 @@ export abstract class Context {
 
   /** @throws HeapError ERR_SHMALLOC_CONTEXT_ENDED, ERR_SHMALLOC_CONTEXT */
   protected requireLive(call: string): void {
-    if (this.#life === 'live') return;
+    // It may be ending since a call was cut: where no callback is under way it is not any more.
+    if (this.#life === 'ending') this.#world.resume();
+    if (this.#isLive()) return;
     const code = this.#life === 'ending' ? 'ERR_SHMALLOC_CONTEXT' : 'ERR_SHMALLOC_CONTEXT_ENDED';
-    throw this.error(call, WHAT_ENDED[this.#life], code);
+    throw this.error(call, WHAT_ENDED[this.#life as Exclude<Life, 'live'>], code);
+  }
+
+  #isLive(): boolean {
+    return this.#life === 'live';
   }
 
   /** Allocation is allowed in callbacks, as long as the context is there. */

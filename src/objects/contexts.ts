@@ -17,6 +17,7 @@ import {
   typeError,
   type WordIndex,
 } from '../base/index.js';
+import { atEndOfTurn } from '../heap/index.js';
 import {
   type ContextIndex,
   contextOwner,
@@ -42,6 +43,7 @@ import { type ContextHandle, checkContextHandle, makeContextHandle } from './con
 import { type ContextOptions, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
 import type { Host } from './host.js';
+import { createMendObjects } from './mend-objects.js';
 import { createObjectHeaders, LIVE, type ObjectHeaders } from './object-header.js';
 import { SetContext } from './set-context.js';
 
@@ -58,6 +60,12 @@ export interface ContextWorld {
   readonly nullRecord: WordIndex;
   /** Throws where a call would come to the stack's end with a record claimed or let go. */
   readonly requireHeadroom: Probe;
+  /** Changes records and instances together: what V8 cuts of that is mended as one (mend-objects.ts). */
+  change<T>(work: () => T): T;
+  /** Calls a callback of the program in the middle of the end of contexts. */
+  callBack(callback: () => void): void;
+  /** A call was cut: contexts that were ending go on, unless a callback is called just now. */
+  resume(): void;
   /** @param above the parent, where it is the one that is asked */
   create(name: string, options: ContextOptions | undefined, above: Context): Context;
 }
@@ -94,6 +102,8 @@ export function createContexts(host: Host): Contexts {
   const roots = new Set<Context>();
   const byIndex = new Map<ContextIndex, Context>();
   let closed = false;
+  /** Callbacks that are under way, one in the other; cut ones count until the turn ends. */
+  let callbacks = 0;
   const world: ContextWorld = {
     memory,
     host,
@@ -104,8 +114,42 @@ export function createContexts(host: Host): Contexts {
     byIndex,
     nullRecord: recordAt(table, NONE),
     requireHeadroom,
+    change,
+    callBack,
+    resume,
     create,
   };
+  host.core.whenCut(createMendObjects(world, wrapStored));
+
+  function change<T>(work: () => T): T {
+    const { core } = host;
+    core.mendIfCut();
+    core.marks.tables = true;
+    try {
+      return work();
+    } finally {
+      core.marks.tables = false;
+    }
+  }
+
+  function callBack(callback: () => void): void {
+    callbacks++;
+    try {
+      callback();
+    } finally {
+      callbacks--;
+    }
+  }
+
+  const resumeLater = atEndOfTurn(() => {
+    callbacks = 0;
+    resume();
+  });
+
+  function resume(): void {
+    if (callbacks > 0) resumeLater();
+    else for (const context of byIndex.values()) context.resume();
+  }
 
   function create(
     name: string,
@@ -118,8 +162,11 @@ export function createContexts(host: Host): Contexts {
     const parent = resolved.parent ?? null;
     const parentIndex =
       parent === null ? NONE : Context.indexOf('create a context in', parent, world);
-    const index = registry.create(name, parentIndex, resolved);
-    if (index === 0) {
+    const context = world.change(() => {
+      const index = registry.create(name, parentIndex, resolved);
+      return index === 0 ? null : wrap(index, parent, name, resolved.ident);
+    });
+    if (context === null) {
       throw new HeapError(
         'ERR_SHMALLOC_CONTEXT',
         `cannot create context ${show(name)}: this heap was made ` +
@@ -128,12 +175,14 @@ export function createContexts(host: Host): Contexts {
             : `for ${geometry.contextCount} contexts, and all are in use; make it with more \`contexts\``),
       );
     }
-    return wrap(index, parent, name, resolved.ident);
+    return context;
   }
 
   function wrap(index: ContextIndex, parent: Context | null, name: string, ident: string): Context {
     const Kind = registry.kindOf(index) === 'set' ? SetContext : BumpContext;
-    return new Kind(world, index, parent, name, ident);
+    const context = new Kind(world, index, parent, name, ident);
+    context.enlist();
+    return context;
   }
 
   function within<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T {
@@ -184,16 +233,20 @@ export function createContexts(host: Host): Contexts {
     const handle = checkContextHandle(given, host.heapId, table.count);
     requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
-    if (!registry.adopt(index, handle.generation, handle.hands)) throw refuseAdoption(handle);
-    const root = wrapStored(index, null);
-    // Grows while it is walked.
-    const found = [{ index, context: root }];
-    for (const { index: above, context } of found) {
-      for (const child of registry.childrenOf(above)) {
-        found.push({ index: child, context: wrapStored(child, context) });
+    const adopted = world.change(() => {
+      if (!registry.adopt(index, handle.generation, handle.hands)) return null;
+      const root = wrapStored(index, null);
+      // Grows while it is walked.
+      const found = [{ index, context: root }];
+      for (const { index: above, context } of found) {
+        for (const child of registry.childrenOf(above)) {
+          found.push({ index: child, context: wrapStored(child, context) });
+        }
       }
-    }
-    return root;
+      return root;
+    });
+    if (adopted === null) throw refuseAdoption(handle);
+    return adopted;
   }
 
   /** A context that another thread has made: its name is what the record has of it. */

@@ -246,6 +246,7 @@ export class OwnVector<T> implements Engine<T> {
 
   delete(): void {
     this.#check('delete');
+    this.#core.mendIfCut();
     this.#core.news.telling(() => this.#home.end());
   }
 

@@ -75,15 +75,17 @@ export class SetContext extends Context {
       const start = u32[at + CURSOR];
       if (HEADER + bytesOf(log) > u32[at + LIMIT] - start) return NULL;
       address = (start + HEADER) as Address;
+      const end = start + HEADER + bytesOf(log);
       this.#headers.write(address, this.index, log, size, LIVE);
-      u32[at + CURSOR] = start + HEADER + bytesOf(log);
+      u32[at + CURSOR] = end;
     } else {
       const next = this.#headers.nextFreed(address, this.index, log);
       if (next < 0) throw this.#damaged(list, address, log);
+      const bytes = HEADER + bytesOf(log);
       this.#headers.write(address, this.index, log, size, LIVE);
-      // Stores alone from here: an overflow of the stack leaves the object where it is.
+      // Stores alone from here: an overflow of the stack leaves the object where it is, and so does a cut.
       u32[list] = next;
-      u32[at + FREED_BYTES] -= HEADER + bytesOf(log);
+      u32[at + FREED_BYTES] -= bytes;
     }
     u32[at + OBJECTS]++;
     return address;
@@ -107,18 +109,22 @@ export class SetContext extends Context {
       const left = u32[at + LIMIT] - u32[at + CURSOR] - HEADER;
       if (left < GRANULE_BYTES) return;
       const log = 31 - Math.clz32(left);
+      const next = u32[at + CURSOR] + HEADER + bytesOf(log);
       this.#list((u32[at + CURSOR] + HEADER) as Address, log);
-      u32[at + CURSOR] += HEADER + bytesOf(log);
+      // Right after the store that lists it: nothing that V8 could cut comes in between.
+      u32[at + CURSOR] = next;
     }
   }
 
   /** Puts an object that nobody has into the list of its size. */
   #list(address: Address, log: number): void {
     const u32 = this.#u32;
-    const list = freeListWord(this.at, log);
+    const at = this.at;
+    const list = freeListWord(at, log);
+    const bytes = HEADER + bytesOf(log);
     this.#headers.write(address, this.index, log, u32[list], FREED);
     u32[list] = address;
-    u32[this.at + FREED_BYTES] += HEADER + bytesOf(log);
+    u32[at + FREED_BYTES] += bytes;
   }
 
   #makeOwn(size: number): Address {

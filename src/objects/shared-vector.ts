@@ -19,10 +19,11 @@
  *     the storage, before it believes a length, and when it has read.
  * I6  A version that is odd, or a redo, is repaired by whoever has the lock next, however it got it: a
  *     dead owner's lock may have been taken over by somebody who has nothing to do with the vector.
+ * I7  A change that V8 has cut is mended by the thread's next call (heap/marks.ts), as a dead owner's is.
  */
 
 import type { Address, WordIndex } from '../base/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { Changing, HeapCore } from '../heap/index.js';
 import {
   addVersion,
   getRedo,
@@ -51,7 +52,7 @@ const FREES_AT_ONCE = 256;
 /** Writes elements into a new storage: to where they begin, from where they began. */
 type Arrange = (to: number, from: number) => void;
 
-export class SharedVector<T> implements Engine<T> {
+export class SharedVector<T> implements Engine<T>, Changing {
   readonly #home: VectorHome;
   readonly #elements: Elements<T>;
   readonly #core: HeapCore;
@@ -191,6 +192,10 @@ export class SharedVector<T> implements Engine<T> {
   #enter(asked: string): Address {
     // I5: where it is not, there may be no lock any more.
     if (!this.#home.isLive()) throw this.#home.ended(asked);
+    const { marks } = this.#core;
+    // A lock that is marked was this thread's in a call that was cut: not to be mended as this vector's.
+    if (marks.lock !== 0) this.#core.mendIfCut();
+    marks.changing = this;
     const isTakenOver = this.#core.objectLocks.acquire(this.#lockWord) === 'taken over';
     let isEntered = false;
     try {
@@ -214,6 +219,15 @@ export class SharedVector<T> implements Engine<T> {
 
   #leave(): void {
     this.#core.objectLocks.release(this.#lockWord);
+    this.#home.released();
+  }
+
+  /** A change of this thread was cut: as for a dead owner. */
+  mendLocked(): void {
+    if (this.#home.isLive()) this.#repair(loadStorage(this.#i32, this.#dataWord));
+  }
+
+  mended(): void {
     this.#home.released();
   }
 

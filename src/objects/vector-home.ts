@@ -194,8 +194,8 @@ function nurseryOf({ core }: Host): WordIndex {
   return nurseryWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
 }
 
-/** Deletes what is there: what was left there too, by an error. */
-function clearNursery(host: Host): void {
+/** Deletes what is there: what was left there too, by an error, or by a call that was cut. */
+export function clearNursery(host: Host): void {
   const { memory, placement } = host.core;
   const word = nurseryOf(host);
   const address = memory.u32[word];

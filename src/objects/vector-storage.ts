@@ -38,10 +38,12 @@ export function clearStorage({ core }: Host, record: WordIndex): void {
  * that had the lock when somebody else wanted to.
  */
 export function endStorage(host: Host, chunk: number, left = false): void {
-  const { memory, objectLocks, news } = host.core;
+  const { core } = host;
+  const { memory, objectLocks, news } = core;
   const record = recordAt(chunkTable(memory.geometry), chunk);
   const lock = storageLockWord(record);
   news.telling(() => {
+    core.marks.changing = null;
     objectLocks.acquire(lock);
     try {
       // Another one may have had the lock in between.

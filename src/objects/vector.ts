@@ -121,6 +121,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
   ): Vector<ElementOf<E>, ViewOf<E>> {
     const context = vectorContextOf(place);
     const host = context?.host ?? hostOf('Vector.create', place);
+    host.core.mendIfCut();
     const { kind, stride } = kindOf('Vector.create', elements);
     const { capacity, shared } = readVectorOptions(options);
     const type = kind | (shared ? SHARED_VECTOR : 0);

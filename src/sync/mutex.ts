@@ -64,6 +64,8 @@ export interface Locks {
   dropRefused(error: unknown): boolean;
   /** How many locks this thread has taken over from dead owners. */
   takeovers(): number;
+  /** A call of this thread was cut: what it says of its order is of no account. */
+  forgetRanks(): void;
 }
 
 /**
@@ -186,5 +188,8 @@ export function createLocks(
     },
     isSolo: () => solo,
     takeovers: () => takeovers,
+    forgetRanks() {
+      ranks.length = 0;
+    },
   };
 }

@@ -19,7 +19,9 @@
  * I4  When acquire throws, the lock is as it was.
  * I5  Where acquire returns there is stack left for stores and the release. Calls of the heap in
  *     between look for their own, and may throw.
- * I6  Who dies between a takeover and the end of the repair is taken over in turn: "taken over" is
+ * I6  `mark.lock` names the word from before the lock is taken until it is given back, and no thread has
+ *     two. Who wants one while it stands has had a call cut (heap/marks.ts).
+ * I7  Who dies between a takeover and the end of the repair is taken over in turn: "taken over" is
  *     told until somebody has released the lock.
  */
 
@@ -48,9 +50,14 @@ export interface ObjectLocks {
   isMine(word: number): boolean;
 }
 
+/** Which object lock this thread has (I6). */
+export interface LockMark {
+  lock: number;
+}
+
 /**
  * @param lockTimeoutMs how long to wait for an owner of whom nobody can tell whether it lives
- * @param checkOpen throws when this thread has detached, or the heap is poisoned
+ * @param checkOpen throws when this thread has detached, or the heap is poisoned; mends what was cut
  * @param recover takes back what dead threads have left in the heap
  */
 export function createObjectLocks(
@@ -60,6 +67,7 @@ export function createObjectLocks(
   locks: Locks,
   checkOpen: () => void,
   recover: () => void,
+  mark: LockMark,
 ): ObjectLocks {
   const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
   const words = createLockWords(memory, me, lockTimeoutMs, { nameOf, ownError, takeOver });
@@ -68,8 +76,19 @@ export function createObjectLocks(
     checkOpen();
     if (CHECKED) checkOutermost(word);
     requireHeadroom();
+    mark.lock = word;
     if (words.take(word)) return 'clean';
-    return words.wait(word, performance.now()) ? 'taken over' : 'clean';
+    try {
+      return words.wait(word, performance.now()) ? 'taken over' : 'clean';
+    } catch (error) {
+      mark.lock = 0;
+      throw error;
+    }
+  }
+
+  function release(word: number): void {
+    words.release(word);
+    mark.lock = 0;
   }
 
   function takeOver(word: number, seen: number, alive: false | undefined): boolean {
@@ -100,5 +119,5 @@ export function createObjectLocks(
     throw new HeapCorruptionError(`${nameOf(word)} asked for ${where} (object-locks I1)`);
   }
 
-  return { acquire, release: words.release, isMine: words.isMine };
+  return { acquire, release, isMine: words.isMine };
 }

@@ -65,11 +65,24 @@ function replaceReport({ i32, geometry }: HeapMemory, from: number, to: number):
 
 // ---- slots
 
+/** What a thread notes of its attach, should V8 cut that: it has no other way back to the slot. */
+export interface Claim {
+  /** An attach is under way, or was cut. */
+  isOpen: boolean;
+  /** The slot that it has claimed, or was about to; -1 = none. */
+  slot: number;
+}
+
 /** Claims a free slot; -1 when all are taken. Before the slot is used: waitForSolo. */
-export function claimSlot({ i32, geometry }: HeapMemory, me: ThreadWord): SlotIndex | -1 {
+export function claimSlot(
+  { i32, geometry }: HeapMemory,
+  me: ThreadWord,
+  claim: Claim,
+): SlotIndex | -1 {
   for (let s = 0; s < geometry.threads; s++) {
     const slot = s as SlotIndex;
     if (loadOwner(i32, geometry.registry, slot) !== 0) continue;
+    claim.slot = slot;
     // point: attach.claim
     // Failure: another thread was quicker. Go on to the next slot.
     if (casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;

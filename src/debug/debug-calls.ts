@@ -300,6 +300,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     }
     note('realloc', block, user, stack);
     const late = retire(old, stack);
+    const moved = userOf(block);
     publish(block, stack);
     if (late !== null) {
       try {
@@ -308,7 +309,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
         thread.owe(error as Error);
       }
     }
-    return userOf(block);
+    return moved;
   }
 
   // ---- the calls

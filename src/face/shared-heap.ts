@@ -232,6 +232,10 @@ export class SharedHeap extends ContextHeap {
     claims.delete(fields.id);
   }
 
+  #hasLeft(): boolean {
+    return !this.#core.isAttached();
+  }
+
   /** Tells subscribers, who see the thread attached and may go on from there. */
   #announce(isNew: boolean): void {
     const { bytes } = this.#core.memory.geometry;
@@ -295,7 +299,7 @@ export class SharedHeap extends ContextHeap {
     const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
     // One that has left is here only where its detach was cut.
-    if (known !== undefined && known.#core.isAttached()) return known;
+    if (known !== undefined && !known.#hasLeft()) return known;
     const { base, bytes, threads, contexts, debug } = fields;
     const geometry = computeGeometry(base, bytes, threads, debug, contexts);
     const memory = viewMemory(buffer, geometry);

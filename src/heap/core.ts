@@ -135,6 +135,8 @@ interface Tools {
   readonly pageHeap: PageHeap;
   readonly spares: Spares;
   readonly mend: Mend;
+  /** Ends what was left half done of a placement. Behind the gate. */
+  settleOwn(): void;
   cacheOf(slot: WordIndex): Cache;
   /** Recovery that leaves nothing half done, whatever happens in it. */
   recover(leftover?: number): Recovered;
@@ -155,7 +157,6 @@ function createTools(
   const spans = createSpans(memory, locks, pageHeap, spares, home);
   const repairs = createRepairs(memory, locks, pageHeap);
   const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans, spares);
-  /** Ends what was left half done of a placement. */
   const settleOwn = (): void => {
     if (slot === NO_SLOT) return;
     const cache = cacheOf(slotRecord(memory.geometry.slots, slot));
@@ -180,7 +181,7 @@ function createTools(
     }
   }
 
-  return { me, locks, repairs, pageHeap, spares, mend, cacheOf, recover };
+  return { me, locks, repairs, pageHeap, spares, mend, settleOwn, cacheOf, recover };
 }
 
 /**
@@ -220,7 +221,7 @@ function openCore(
 ): HeapCore {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
   const tools = createTools(memory, slotIndex, by, news);
-  const { me, locks, pageHeap, spares, mend, recover } = tools;
+  const { me, locks, pageHeap, spares, mend, settleOwn, recover } = tools;
   const cache = tools.cacheOf(slot);
   const marks = noMarks();
   const large = createLargeBlocks(
@@ -236,7 +237,7 @@ function openCore(
   );
   const sound: Looker = { acquire: locks.acquire, release: locks.release, broken: false };
   const diagnose = createDiagnose(memory, sound);
-  const gates = createGates(memory, me, slot, locks, mend, recover, news, marks);
+  const gates = createGates(memory, me, slot, locks, mend, recover, news, marks, mendLock);
   const samples = createSamples(memory, slot);
   const objectLocks = createObjectLocks(
     memory,
@@ -271,10 +272,6 @@ function openCore(
   throwIfPoisoned(memory);
 
   const settling = createSettling(memory, locks, pageHeap, cache, slotIndex);
-  /** Ends what an error has left half done of a placement. Behind the gate. */
-  const settleOwn = (): void => {
-    if (settling.settle()) freeReserved(memory, locks, pageHeap, slotIndex);
-  };
   const placement = createPlacement(
     memory,
     slot,
@@ -289,6 +286,19 @@ function openCore(
   let solo: Calls | undefined;
   let attached = true;
   let isEmptied = false;
+
+  /** Gives back the lock of an object whose change was cut: others wait for it. The object is whole then. */
+  function mendLock(): void {
+    const { lock, changing } = marks;
+    if (lock === 0) return;
+    if (objectLocks.isMine(lock)) {
+      changing?.mendLocked();
+      objectLocks.release(lock);
+    }
+    marks.lock = 0;
+    changing?.mended();
+    marks.changing = null;
+  }
 
   function detach(): void {
     if (!attached) return;

@@ -89,6 +89,7 @@ export function createGates(
   recover: () => Recovered,
   news: News,
   marks: Marks,
+  mendLock: () => void,
 ): Gates {
   const { u32 } = memory;
   const nursery = nurseryWord(slot);
@@ -140,9 +141,8 @@ export function createGates(
     cause = undefined;
     marks.section = false;
     marks.run = false;
+    news.quietly(mendLock);
     news.quietly(mendObjects);
-    marks.lock = 0;
-    marks.changing = null;
     marks.tables = false;
     marks.nested = false;
     // What it had found dead on its way is still to be recovered.

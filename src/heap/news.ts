@@ -36,8 +36,8 @@ export interface News {
   addFailure(error: unknown): void;
   /** An allocation is about to answer 0. */
   addExhausted(bytes: number): void;
-  /** Is there something to tell? */
-  isDue(): boolean;
+  /** Is there something to tell? Read where a call would be one too many: V8 can cut one (marks.ts). */
+  readonly state: { readonly isDue: boolean };
   /** Tells what there is, if there is something. The call ends after that: see I1. */
   tell(): void;
   /** Does something, and tells what came of it at its end, and nothing before. */
@@ -49,7 +49,7 @@ export interface News {
 }
 
 export function createNews(memory: HeapMemory, listener: HeapListener | undefined): News {
-  let due = false;
+  const state = { isDue: false };
   /** Until its thread is attached. */
   let started = false;
   /** While a listener is told something. */
@@ -64,13 +64,13 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     if (isNothing(found)) return;
     recovered ??= nothingRecovered();
     addCounts(recovered, found);
-    due = true;
+    state.isDue = true;
   }
 
   function addFailure(error: unknown): void {
     if (!(error instanceof HeapCorruptionError)) return;
     failure = error;
-    due = true;
+    state.isDue = true;
   }
 
   /** Of what is held back by a call that was cut: I4. */
@@ -86,11 +86,11 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
       return;
     }
     exhausted = bytes;
-    due = true;
+    state.isDue = true;
   }
 
   function tell(): void {
-    if (!due || !started) return;
+    if (!state.isDue || !started) return;
     if (telling || holds > 0) {
       tellLater();
       return;
@@ -98,7 +98,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     telling = true;
     try {
       // What a listener's own calls find is told after it.
-      while (due) tellOnce();
+      while (state.isDue) tellOnce();
     } catch {
       // No stack left for a listener: the call that it would hear of goes its way.
     } finally {
@@ -110,7 +110,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     const found = recovered;
     const broken = failure;
     const bytes = exhausted;
-    due = false;
+    state.isDue = false;
     recovered = undefined;
     failure = undefined;
     exhausted = -1;
@@ -124,7 +124,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     addRecovered,
     addFailure,
     addExhausted,
-    isDue: () => due,
+    state,
     tell,
     telling(work) {
       holds++;
@@ -135,7 +135,8 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
         throw error;
       } finally {
         holds--;
-        tell();
+        // No call after a block was handed out: nobody would have it, were that cut.
+        if (state.isDue) tell();
       }
     },
     quietly(work) {

@@ -64,18 +64,6 @@ export function createMendObjects(
   const chunks = chunkTable(geometry);
   const chunkAt = (chunk: number): WordIndex => recordAt(chunks, chunk);
 
-  /** The lock first: others wait for it. What it is for is whole again then. */
-  function mendLock(): void {
-    const { lock, changing } = marks;
-    if (lock === 0) return;
-    if (core.objectLocks.isMine(lock)) {
-      changing?.mendLocked();
-      core.objectLocks.release(lock);
-    }
-    marks.lock = 0;
-    changing?.mended();
-  }
-
   function mendContexts(): void {
     endUnsettled();
     const own = findOwn();
@@ -188,7 +176,6 @@ export function createMendObjects(
   }
 
   return () => {
-    mendLock();
     clearNursery(host);
     if (marks.tables) mendContexts();
     world.resume();

@@ -65,7 +65,7 @@ const MUTANTS: readonly Mutant[] = [
     to: 'of [c]',
   },
   { rule: 'a closed transit is recounted', file: 'repair', from: LINE('setHeld('), to: '' },
-  { rule: 'a closed transit ends', file: 'repair', from: LINE('setTransit('), to: '' },
+  { rule: 'a closed transit ends', file: 'repair', from: LINE('closeTransit('), to: '' },
   { rule: 'free counts are rebuilt', file: 'repair', from: LINE('setFreeCount('), to: '' },
   { rule: 'the partial list is rebuilt', file: 'repair', from: LINE('setPartial('), to: '' },
   { rule: 'span counts are rebuilt', file: 'repair', from: LINE('setSpanCount('), to: '' },
@@ -89,14 +89,14 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'refill: transit before bits',
     file: 'cache',
-    from: /setTransit\(u32, slot, c, bottom \+ count\);/,
+    from: /openTransit\(u32, slot, c, bottom, bottom \+ count\);/,
     to: '',
   },
   {
-    rule: 'flush: transit before top',
+    rule: 'flush: transit before bits',
     seenIn: 'free into the cache, then flush',
     file: 'cache',
-    from: /setTransit\(u32, slot, stack, top\);/,
+    from: /openTransit\(u32, slot, stack, from, top\);/,
     to: '',
   },
   {
@@ -182,8 +182,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'an intent stands before its block is committed',
     seenIn: 'a context grows chunk by chunk',
-    file: 'placement',
-    from: /(globalThis\.shmallocPoint\('place\.intent'\);\s*setIntentWord\([^)]*\);)(\s*calls\.commitOwned\(block\);)/,
+    file: 'allocator',
+    from: /(u32\[intent\] = word;)([\s\S]*?u32\[tops \+ reservedClass\] -= 1;)/,
     to: '$2 $1',
   },
   {

@@ -420,7 +420,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'malloc from spans that a dead thread leaves behind',
     corpse: {
-      point: 'refill.close',
+      point: 'transit.close',
       passage: 4,
       act: (p) => p.freeAll(p.many(12, SMALL)),
     },

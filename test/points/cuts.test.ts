@@ -1,0 +1,234 @@
+/**
+ * Every scenario, its call cut by V8 at every point, in a thread that lives on: as `vm` does with a timeout
+ * or for Ctrl-C. No catch runs and no finally. Then the same thread makes calls of every kind, one or the
+ * other first; after that nothing is left half done, and every block is accounted for.
+ *
+ * These are real cuts, by the engine: at the point the process gets a signal, and waits for it. Left out are
+ * points between straight stores, where the engine cuts nothing (heap/marks.ts).
+ */
+
+import { runInThisContext } from 'node:vm';
+import test from 'ava';
+import type { Address } from 'shmalloc';
+import type { VectorHandle } from '../../src/objects/index.js';
+import { Random, seedOf } from '../helpers.js';
+import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
+import { PAGES, type Program, type Scenario, SMALL, TINY } from './program.js';
+import { SCENARIOS } from './scenarios.js';
+import { type Change, type Library, loadLibrary, withHook } from './simulation.js';
+
+/** Stores with neither a call nor a loop before them since the last one. */
+const STRAIGHT =
+  /^(pop\.(count|top)|push\.(top|untag)|transit\..*|place\.(own|top|untag|done)|orphan\.untag|fence\.(limit|old))$/;
+
+/** Of the rescue of a rescuer: see deaths.test.ts. */
+const SECOND = /^(end\.mark|solo\.clear)$/;
+/** Where the thread is on its way in or out: of these cuts test/heap/cuts.test.ts has real ones. */
+const LEAVING = /^(attach|detach)\./;
+
+const ALL = process.env.SHMALLOC_TEST_DEATHS === 'all';
+/** One in so many of the points that a scenario has passed before. */
+const SAMPLE = 8;
+
+declare global {
+  /** What the script that is cut does. */
+  var shmallocAct: () => void;
+}
+
+let lib: Library;
+test.before(async () => {
+  lib = await loadLibrary();
+});
+test.after.always(() => lib?.copy.remove());
+
+type First = (p: Program, scenario: Scenario, doubtful: readonly Address[]) => void;
+
+/** What the thread does first after the cut. The first ones pass no gate while a stack has blocks. */
+const FIRST: readonly First[] = [
+  (p) => p.freeAll([...p.many(3, TINY), ...p.many(3, SMALL)]),
+  (p, _, doubtful) => p.freeAll([...p.books].filter((at) => !doubtful.includes(at)).slice(0, 2)),
+  (p) => p.free(p.malloc(PAGES(10))),
+  (p) => void p.core.recover(),
+  (p) => void p.core.verify(true),
+  (p, { objects }) => {
+    if (objects) useObjects(p);
+    p.freeAll(p.many(20, SMALL));
+  },
+];
+
+function useObjects(p: Program): void {
+  const context = p.context();
+  context.malloc(1000);
+  context.delete();
+  const vector = p.lib.objects.Vector.create(p.home, Float64Array, { shared: true });
+  for (let n = 0; n < 10; n++) vector.push(n);
+  vector.delete();
+}
+
+/** Takes the lock of each vector that there was before, if it is there still. */
+function useVectors({ lib: { objects }, home }: Program, handles: readonly VectorHandle[]): void {
+  for (const handle of handles) {
+    try {
+      const vector = objects.Vector.attach(home, handle);
+      vector.reserve(vector.capacity + 1);
+    } catch (error) {
+      if (/was deleted|went with its context/.test(String(error))) continue;
+      throw error;
+    }
+  }
+}
+
+/** Cuts what a scenario does at its n-th point, and goes on: what is wrong then. */
+function cut(library: Library, scenario: Scenario, n: number, first: number): string[] {
+  const { memory, victim, blocks, dead } = setStage(library, scenario);
+  globalThis.shmallocAct = () => scenario.act(victim, blocks);
+  let point = '';
+  const stopAt = (name: string, i: number): void => {
+    if (i !== n) return;
+    point = name;
+    process.kill(process.pid, 'SIGINT');
+    for (;;);
+  };
+  try {
+    withHook(stopAt, () => runInThisContext('shmallocAct()', { breakOnSigint: true }));
+    return [`was not cut at ${n}`];
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw error;
+  }
+  // What the call had done by then is for the program to find out: here by a look.
+  const { address } = victim.inFlight ?? {};
+  const doubtful = address === undefined ? [] : [address];
+  const death = { memory, point, n, books: victim.books, doubtful, survivor: undefined, dead };
+  try {
+    for (let k = 0; k < FIRST.length; k++) {
+      FIRST[(first + k) % FIRST.length]?.(victim, scenario, doubtful);
+    }
+    victim.core.recover();
+    useVectors(victim, blocks.vectors);
+    const faults = faultsOf(library, death, victim);
+    return faults.length > 0 ? faults : faultsOfEmptying(library, victim);
+  } catch (error) {
+    return [String((error as Error).stack)];
+  }
+}
+
+/** The points that a scenario passes, in order. */
+function pointsOf(library: Library, scenario: Scenario): string[] {
+  const { victim, blocks } = setStage(library, scenario);
+  const names: string[] = [];
+  withHook(
+    (name) => names.push(name),
+    () => scenario.act(victim, blocks),
+  );
+  return names;
+}
+
+/** A thread that has left, or is only about to come, makes no calls after. */
+const goesOn = ({ name }: Scenario): boolean => !/attach|detach/.test(name);
+
+/** For the table: how often a call was cut at a point. */
+const cutAt = new Map<string, number>();
+
+for (const scenario of SCENARIOS.filter(goesOn)) {
+  test.serial(`a cut at every point: ${scenario.name}`, (t) => {
+    const random = new Random(seedOf(t));
+    const faults: string[] = [];
+    const seen = new Set<string>();
+    let cuts = 0;
+    pointsOf(lib, scenario).forEach((name, n) => {
+      if (STRAIGHT.test(name) || (!ALL && seen.has(name) && random.below(SAMPLE) !== 0)) return;
+      seen.add(name);
+      cutAt.set(name, (cutAt.get(name) ?? 0) + 1);
+      const first = random.below(FIRST.length);
+      const [fault] = cut(lib, scenario, n, first);
+      cuts++;
+      if (fault !== undefined) faults.push(`at ${name} (${n}), then ${first}: ${fault}`);
+    });
+    t.deepEqual(faults.slice(0, 5), []);
+    t.log(`${cuts} cuts, ${seen.size} points`);
+  });
+}
+
+test.serial('all points where V8 can cut have been cut at', (t) => {
+  for (const [point, cuts] of [...cutAt].sort()) {
+    t.log(`${point.padEnd(18)}${String(cuts).padStart(6)} cuts   whole`);
+  }
+  t.deepEqual(
+    lib.copy.names.filter(
+      (name) => ![STRAIGHT, LEAVING, SECOND].some((not) => not.test(name)) && !cutAt.has(name),
+    ),
+    [],
+  );
+});
+
+interface Mutant {
+  readonly rule: string;
+  readonly change: Change;
+  /** The scenario that shows it, and the points at which it is cut there. */
+  readonly scenario: string;
+  readonly at: RegExp;
+}
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    rule: 'a stack in transit is parked',
+    change: {
+      file: 'layout/slot.js',
+      from: /(shmallocPoint\('transit\.park'\);\s*)u32\[slot \+ TOPS \+ stack\] = slot \+ PARKED;/,
+      to: '$1u32[slot + TOPS + stack] = from;',
+    },
+    scenario: 'free into the cache, then flush',
+    at: /^flush\.bit$/,
+  },
+  {
+    rule: 'a section has a mark',
+    change: { file: 'heap/gate.js', from: /if \(marks\.section \|\|/, to: 'if (' },
+    scenario: 'free into the cache, then flush',
+    at: /^flush\.bit$/,
+  },
+  {
+    rule: 'a run that is to be committed has a mark',
+    change: { file: 'heap/gate.js', from: /marks\.section \|\| marks\.run/, to: 'marks.section' },
+    scenario: 'brk growth, then a direct map down to its end',
+    at: /^large\.commit$/,
+  },
+  {
+    rule: 'an intent is settled',
+    change: { file: 'heap/core.js', from: /if \(settling\.settle\(\)\)/, to: 'if (false)' },
+    scenario: 'a vector in the heap is made, grows and is deleted',
+    at: /^place\.publish$/,
+  },
+  {
+    rule: 'the lock of an object is given back',
+    change: { file: 'heap/gate.js', from: /news\.quietly\(mendLock\);/, to: 'marks.lock = 0;' },
+    scenario: 'a shared vector in the heap is changed',
+    at: /^vector\.(push|append)$/,
+  },
+  {
+    rule: 'contexts that are half made go back',
+    change: {
+      file: 'objects/mend-objects.js',
+      from: /if \(marks\.tables\)\s*mendContexts\(\);/,
+      to: '',
+    },
+    scenario: 'a context grows chunk by chunk',
+    at: /^context\.(link|live)$/,
+  },
+];
+
+for (const { rule, change, scenario: title, at } of MUTANTS) {
+  test.serial(`found where it does not hold: ${rule}`, async (t) => {
+    const mutant = await loadLibrary(change);
+    try {
+      const scenario = SCENARIOS.find(({ name }) => name === title) as Scenario;
+      const points = [...pointsOf(mutant, scenario).entries()].filter(([, name]) => at.test(name));
+      t.true(points.length > 0);
+      const isFound = points.some(([n]) =>
+        FIRST.some((_, k) => cut(mutant, scenario, n, k).length > 0),
+      );
+      t.true(isFound);
+    } finally {
+      mutant.copy.remove();
+    }
+  });
+}

@@ -3,7 +3,8 @@
  *
  * Owner thread only; giveBack also by recovery, for a slot whose thread is dead.
  *
- * I1  A transit is open only under the class lock. Entries in [top, transit) belong to their spans.
+ * I1  A transit is open only under the class lock. Entries in [from, transit) belong to their spans. The
+ *     stack is parked, empty and full at once, from the beginning of a transit to its end.
  * I2  Above the top of a stack there is always a fence, so that no push leaves the stack.
  * I3  A stack holds one entry more than its limit at most, and no more while it is over it.
  */
@@ -12,15 +13,21 @@ import { acquire, release } from './locks.js';
 import type { Step } from './points.js';
 import { findBlocks, putBlocksBack, releaseSpans, takeBlocks } from './spans.js';
 import type { Thread } from './thread.js';
-import { BOTTOM, CLASS_COUNT, FENCE, NO_ENTRY } from './words.js';
+import { BOTTOM, CLASS_COUNT, FENCE, NO_ENTRY, PARKED } from './words.js';
 import type { Slot, World } from './world.js';
 
-export const newest = (slot: Slot, c: number): number => slot.stacks[c][slot.top[c] - 1];
+export const newest = (slot: Slot, c: number): number =>
+  slot.top[c] === PARKED ? 0 : slot.stacks[c][slot.top[c] - 1];
 
-export const isFull = (slot: Slot, c: number): boolean => slot.stacks[c][slot.top[c]] === FENCE;
+export const isFull = (slot: Slot, c: number): boolean =>
+  slot.top[c] === PARKED || slot.stacks[c][slot.top[c]] === FENCE;
+
+/** The top of a stack, be it parked for a transit or not. */
+export const topOf = (slot: Slot, c: number): number =>
+  slot.top[c] === PARKED && slot.transit[c] !== 0 ? slot.from[c] : slot.top[c];
 
 /** Below 0 where a thread died before it had written its tops for the first time. */
-export const cachedBlocks = (slot: Slot, c: number): number => slot.top[c] - BOTTOM;
+export const cachedBlocks = (slot: Slot, c: number): number => topOf(slot, c) - BOTTOM;
 
 /** Did a flush fail, and leave the entry that was pushed over the fence? */
 export const isOver = (slot: Slot, c: number): boolean => cachedBlocks(slot, c) > slot.limit[c];
@@ -46,11 +53,9 @@ export function* refill(w: World, t: Thread, c: number): Step<boolean> {
   if (w.rules.transitFirst) yield* openRefill(slot, c, end);
   yield* takeBlocks(w, c, blocks);
   if (!w.rules.transitFirst) yield* openRefill(slot, c, end);
-  yield 'refill.top';
-  slot.top[c] = end;
   if (w.rules.heldRecount) yield* addRefilled(slot, c, blocks.length);
-  yield 'refill.close';
-  slot.transit[c] = 0;
+  yield 'refill.top';
+  yield* closeTransit(slot, c, end);
   if (!w.rules.heldRecount) yield* addRefilled(slot, c, blocks.length);
   yield* release(w, t, c);
   yield* growLimit(w, slot, c);
@@ -59,7 +64,22 @@ export function* refill(w: World, t: Thread, c: number): Step<boolean> {
 
 function* openRefill(slot: Slot, c: number, end: number): Step<void> {
   yield 'refill.transit';
+  yield* openTransit(slot, c, BOTTOM, end);
+}
+
+function* openTransit(slot: Slot, c: number, from: number, end: number): Step<void> {
+  slot.from[c] = from;
+  yield 'transit.end';
   slot.transit[c] = end;
+  yield 'transit.park';
+  slot.top[c] = PARKED;
+}
+
+/** Ends a transit; the stack has this top from now on. */
+export function* closeTransit(slot: Slot, c: number, top: number): Step<void> {
+  slot.top[c] = top;
+  yield 'transit.close';
+  slot.transit[c] = 0;
 }
 
 function* addRefilled(slot: Slot, c: number, blocks: number): Step<void> {
@@ -108,9 +128,7 @@ export function* giveBackLocked(
   const top = slot.top[c];
   const from = BOTTOM + keep;
   yield 'flush.transit';
-  slot.transit[c] = top;
-  yield 'flush.top';
-  slot.top[c] = from;
+  yield* openTransit(slot, c, from, top);
   const addresses = Array.from(slot.stacks[c].subarray(from, top));
   for (const address of addresses) {
     if (dead && w.rules.clearTags) {
@@ -123,8 +141,8 @@ export function* giveBackLocked(
   }
   const empties = yield* putBlocksBack(w, c, addresses, (span) => releaseSpans(w, t, c, [span]));
   if (w.rules.heldRecount) yield* takeFlushed(slot, c, top - from);
-  yield 'flush.close';
-  slot.transit[c] = 0;
+  yield 'flush.top';
+  yield* closeTransit(slot, c, from);
   if (!w.rules.heldRecount) yield* takeFlushed(slot, c, top - from);
   yield* releaseSpans(w, t, c, empties);
 }

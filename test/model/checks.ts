@@ -7,7 +7,7 @@
 
 import { listRuns } from './bins.js';
 import { findUnbounded } from './blocks.js';
-import { cachedBlocks } from './cache.js';
+import { cachedBlocks, topOf } from './cache.js';
 import { checkContexts, checkNoObjects, listPublished } from './object-checks.js';
 import { addressOf, isFree, isSpanOf, listSpans, spanOf } from './partial-list.js';
 import {
@@ -189,7 +189,7 @@ function listCached(w: World): Set<number> {
       if (slot.transit[c] !== 0) w.fail(`a transit of class ${c} is open in slot ${s}`);
       if (cachedBlocks(slot, c) < 0) continue;
       if (w.claim[s] === 0 && cachedBlocks(slot, c) > 0) w.fail(`free slot ${s} caches blocks`);
-      for (const address of slot.stacks[c].subarray(BOTTOM, slot.top[c])) {
+      for (const address of slot.stacks[c].subarray(BOTTOM, topOf(slot, c))) {
         if (cached.has(address)) w.fail(`block ${address} is in two caches`);
         spanOf(w, address, c);
         cached.add(address);
@@ -272,7 +272,7 @@ export function describe(w: World): string {
   }
   const locks = Array.from(w.lock, (word, lock) => (word === 0 ? '-' : `${w.lockOwner[lock]}`));
   const slots = w.slots.map((slot, s) => {
-    const tops = slot.top.slice(1).map((top) => top - BOTTOM);
+    const tops = slot.top.slice(1).map((_, n) => topOf(slot, n + 1) - BOTTOM);
     return `slot ${s} of ${w.claim[s]}: cached ${tops}, transit ${slot.transit.slice(1)}`;
   });
   return `${runs.join(' ')} | locks ${locks.join(' ')} | ${slots.join('; ')}`;

@@ -72,7 +72,7 @@ const PARTS: readonly Part[] = [
   },
   {
     name: 'recovery',
-    casualty: { script: [...three(1), ...freeThree], killedAt: 'flush.close' },
+    casualty: { script: [...three(1), ...freeThree], killedAt: 'transit.close' },
     run: [{ call: 'recover' }],
   },
   {

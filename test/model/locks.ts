@@ -10,6 +10,7 @@
  * I3  Slots are not recovered here but when no lock is held: `due` says so.
  */
 
+import { closeTransit, topOf } from './cache.js';
 import { repairPages } from './page-repair.js';
 import { giveRun } from './pages.js';
 import { indexIn, isSpanOf, linkSpan, spanOf, unlinkSpan } from './partial-list.js';
@@ -165,7 +166,7 @@ function findOpen(w: World, c: number, owner: number): number[] {
 function* putOpenBack(w: World, c: number, open: readonly number[]): Step<void> {
   for (const s of open) {
     const slot = w.slots[s];
-    for (let entry = slot.top[c]; entry < slot.transit[c]; entry++) {
+    for (let entry = topOf(slot, c); entry < slot.transit[c]; entry++) {
       const address = slot.stacks[c][entry];
       if (w.rules.clearTags) {
         yield 'close.tag';
@@ -181,7 +182,7 @@ function* putOpenBack(w: World, c: number, open: readonly number[]): Step<void> 
 function* closeTransits(w: World, c: number, open: readonly number[]): Step<void> {
   for (const s of open) {
     yield 'close.transit';
-    w.slots[s].transit[c] = 0;
+    yield* closeTransit(w.slots[s], c, topOf(w.slots[s], c));
   }
 }
 

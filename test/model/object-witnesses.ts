@@ -50,7 +50,7 @@ export const FREED_BY_THE_DEAD: Witness = {
   moves: [
     { thread: 'dead', until: 'push.untag' },
     { thread: 'dead', until: 'lock.take', fate: 'killed' },
-    { thread: 'rescuer', until: 'flush.close' },
+    { thread: 'rescuer', until: 'transit.close' },
     { thread: 'rescuer', until: 'release.spans' },
     { thread: 'rescuer', until: 'lock.notify' },
     { thread: 'owner', until: 'pop.top' },

@@ -56,7 +56,6 @@ export const POINTS = [
   'fence.new',
   'fence.old',
   'flush.bit',
-  'flush.close',
   'flush.count',
   'flush.held',
   'flush.tag',
@@ -113,7 +112,6 @@ export const POINTS = [
   'recover.slot',
   'recover.tag',
   'refill.bit',
-  'refill.close',
   'refill.count',
   'refill.entry',
   'refill.held',
@@ -142,6 +140,9 @@ export const POINTS = [
   'top.restTail',
   'top.run',
   'top.tail',
+  'transit.close',
+  'transit.end',
+  'transit.park',
 ] as const;
 
 /**

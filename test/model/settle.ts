@@ -9,7 +9,7 @@
  *     Neither needs a lock, since no transit is open while an intent stands.
  */
 
-import { cachedBlocks, giveBackLocked } from './cache.js';
+import { cachedBlocks, giveBackLocked, topOf } from './cache.js';
 import { acquire, release } from './locks.js';
 import { reserveOrphan } from './orphans.js';
 import { classAt } from './partial-list.js';
@@ -52,7 +52,7 @@ function* settleBlock(w: World, t: Thread, s: number, block: number): Step<void>
 function* settleSmall(w: World, s: number, block: number): Step<void> {
   const slot = w.slots[s];
   const c = classAt(w, block);
-  if (!slot.stacks[c].subarray(BOTTOM, slot.top[c]).includes(block)) {
+  if (!slot.stacks[c].subarray(BOTTOM, topOf(slot, c)).includes(block)) {
     yield* pushOwned(w, s, c, block);
   }
 }

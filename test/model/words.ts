@@ -110,6 +110,8 @@ export const startOf = (word: number): number => word >>> ID_BITS;
 
 /** Index of a stack's first entry; the zero word stands below it. */
 export const BOTTOM = 1;
+/** The top of a stack that is parked: no place in it. */
+export const PARKED = 0;
 export const FENCE = -1;
 /** What stands where a fence was: neither 0 nor FENCE, and no address. */
 export const NO_ENTRY = -2;

@@ -58,6 +58,7 @@ export const SHAPE: Shape = { pages: 8, slots: 4, limitStart: 1, limitMax: 2 };
 export interface Slot {
   readonly top: Int32Array;
   readonly transit: Int32Array;
+  readonly from: Int32Array;
   readonly limit: Int32Array;
   readonly held: Int32Array;
   readonly mallocs: Int32Array;
@@ -75,7 +76,7 @@ export interface Stats {
 }
 
 const CLASS_WORDS = CLASS_COUNT + 1;
-const SLOT_ARRAYS = 5;
+const SLOT_ARRAYS = 6;
 const PAGE_ARRAYS = 7;
 const GRANULE_ARRAYS = 11;
 
@@ -249,6 +250,7 @@ export class World {
     this.slots = Array.from({ length: shape.slots }, () => ({
       top: cut(CLASS_WORDS),
       transit: cut(CLASS_WORDS),
+      from: cut(CLASS_WORDS),
       limit: cut(CLASS_WORDS),
       held: cut(CLASS_WORDS),
       mallocs: cut(CLASS_WORDS),

@@ -16,6 +16,7 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
+  getIntentWord,
   type HeapMemory,
   homeOf,
   loadOwner,
@@ -159,7 +160,10 @@ function createTools(
   const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans, spares);
   const settleOwn = (): void => {
     if (slot === NO_SLOT) return;
-    const cache = cacheOf(slotRecord(memory.geometry.slots, slot));
+    const record = slotRecord(memory.geometry.slots, slot);
+    // Mostly so: what follows is made only where it is needed.
+    if (getIntentWord(memory.u32, record) === 0) return;
+    const cache = cacheOf(record);
     const settling = createSettling(memory, locks, pageHeap, cache, slot);
     if (settling.settle()) freeReserved(memory, locks, pageHeap, slot);
   };

@@ -124,8 +124,6 @@ export interface HeapCore {
    * in the program's hands nor `kept`. After a call that was cut.
    */
   freeOrphans(kept: ReadonlySet<Address>): void;
-  /** False from detach on. */
-  isAttached(): boolean;
 }
 
 /** A thread's tools for what all threads share: it needs no slot to use them. */
@@ -384,7 +382,6 @@ function openCore(
         freeOrphans(memory, locks, pageHeap, cache, slotIndex, kept);
         freeReserved(memory, locks, pageHeap, slotIndex);
       }, true),
-    isAttached: () => attached,
   };
 }
 

@@ -5,6 +5,7 @@
  * full heap is no error here: malloc answers 0, as in C.
  */
 
+import { printable } from './printable.js';
 import { hex } from './units.js';
 
 /** Every `code` that an error of this package can carry. */
@@ -21,6 +22,8 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_LOCK_HELD'
   | 'ERR_SHMALLOC_NOT_A_HEAP'
   | 'ERR_SHMALLOC_LAYOUT_VERSION'
+  | 'ERR_SHMALLOC_TWO_VERSIONS'
+  | 'ERR_SHMALLOC_BUFFER_IN_USE'
   | 'ERR_SHMALLOC_TRUNCATED'
   | 'ERR_SHMALLOC_CORRUPTION'
   | 'ERR_SHMALLOC_BLOCK_DAMAGED'
@@ -177,6 +180,18 @@ export class HeapExhaustedError extends CodedError {
   }
 }
 
+/** Is it an error of this package, by whichever copy of it, with this code? */
+export const hasCode = (thrown: unknown, code: ErrorCode): boolean =>
+  (thrown as { code?: unknown } | null | undefined)?.code === code;
+
+/** Was a heap found broken? */
+export const isCorruption = (thrown: unknown): thrown is HeapCorruptionError =>
+  hasCode(thrown, 'ERR_SHMALLOC_CORRUPTION');
+
+/** Was a call refused, since no live block begins at its address? */
+export const isInvalidAddress = (thrown: unknown): thrown is InvalidAddressError =>
+  hasCode(thrown, 'ERR_SHMALLOC_INVALID_ADDRESS');
+
 /** A number is outside what is allowed. */
 export function rangeError(code: ErrorCode, message: string): RangeError {
   return coded(new RangeError(message), code);
@@ -203,12 +218,13 @@ export function show(value: unknown): string {
 function describe(value: unknown): string {
   if (typeof value === 'string') {
     const isLong = value.length > SHOWN_CHARS_MAX;
-    return isLong ? `'${value.slice(0, SHOWN_CHARS_MAX)}...'` : `'${value}'`;
+    const shown = printable(value.slice(0, SHOWN_CHARS_MAX));
+    return isLong ? `'${shown}...'` : `'${shown}'`;
   }
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) {
     const kind = value.constructor?.name ?? '';
-    return kind === '' || kind === 'Object' ? 'an object' : `an object (${kind})`;
+    return kind === '' || kind === 'Object' ? 'an object' : `an object (${printable(kind)})`;
   }
   if (typeof value === 'function') return 'a function';
   return typeof value === 'bigint' ? `${value}n` : String(value);

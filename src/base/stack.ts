@@ -58,5 +58,7 @@ export function createProbe(frames: number, coldFrames: number, coldCalls = COLD
 }
 
 /** Is this what engines throw where the stack ends? */
-export const isStackOverflow = (error: unknown): boolean =>
-  error instanceof RangeError && /call stack/i.test(error.message);
+export function isStackOverflow(thrown: unknown): boolean {
+  const { name, message } = (thrown ?? {}) as { name?: unknown; message?: unknown };
+  return name === 'RangeError' && typeof message === 'string' && /call stack/i.test(message);
+}

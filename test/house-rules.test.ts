@@ -193,6 +193,9 @@ const FORBIDDEN: Record<string, RegExp> = {
   enum: /\benum\b/,
   namespace: /\bnamespace\s+\w+\s*\{/,
   'default exports': /\bexport\s+default\b/,
+  // Values of another realm, or of another copy of this package, are told by base/kinds.ts.
+  'instanceof, or comparison with a constructor or prototype':
+    /\binstanceof\b|[=!]== *\w+\.prototype\b|\.constructor\s*[=!]==/,
 };
 const FORBIDDEN_ANYWHERE: Record<string, RegExp> = {
   'switched-off type checks': /@ts-(ignore|nocheck|expect-error)/,

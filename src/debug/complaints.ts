@@ -5,7 +5,7 @@
  * are the plain ones then, and only what these throw goes another way.
  */
 
-import { type ErrorCode, InvalidAddressError } from '../base/index.js';
+import { type ErrorCode, isInvalidAddress } from '../base/index.js';
 import type { Calls, HeapCore } from '../heap/index.js';
 import type { DebugSettings } from '../layout/index.js';
 import { freeingBy } from './freeing-by.js';
@@ -30,7 +30,7 @@ export function softenFrees(core: HeapCore, settings: DebugSettings): HeapCore {
       try {
         calls.free(address);
       } catch (error) {
-        if (!(error instanceof InvalidAddressError)) throw error;
+        if (!isInvalidAddress(error)) throw error;
         complain(error);
       }
     },

@@ -12,7 +12,7 @@
  *     the next one. A broken heap is another matter.
  */
 
-import { type Address, HeapCorruptionError, InvalidAddressError } from '../base/index.js';
+import { type Address, isCorruption, isInvalidAddress } from '../base/index.js';
 
 export interface Quarantine {
   /**
@@ -50,7 +50,7 @@ export function createQuarantine(
       free(block);
     } catch (refused) {
       // Another thread has freed it too, and was faster: it is not this thread's to give back.
-      if (!(refused instanceof InvalidAddressError)) throw refused;
+      if (!isInvalidAddress(refused)) throw refused;
       error ??= refused;
     }
     oldest++;
@@ -73,7 +73,7 @@ export function createQuarantine(
           found ??= error;
         }
       } catch (error) {
-        if (error instanceof HeapCorruptionError) throw error;
+        if (isCorruption(error)) throw error;
       }
       return found;
     },

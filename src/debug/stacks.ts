@@ -4,7 +4,7 @@
  * Used by debug-calls.ts. Owner thread only; the store itself is layout/stack-store.ts.
  */
 
-import { isStackOverflow } from '../base/index.js';
+import { isOwnFrame, isStackOverflow, printable } from '../base/index.js';
 import { type DebugSettings, type HeapMemory, internStack } from '../layout/index.js';
 
 /** Frames of this package stand above the program's. */
@@ -59,7 +59,7 @@ export function createStacks(
     const raw = captureStack(depth + OWN_FRAMES_MAX, take);
     const before = known.get(raw);
     if (before !== undefined) return before;
-    const text = encoder.encode(programFrames(raw, own).slice(0, depth).join('\n'));
+    const text = encoder.encode(programFrames(raw, own).slice(0, depth).map(printable).join('\n'));
     const stack = internStack(i32, u8, stackStore, stackStoreBytes, text);
     if (stack === 0) warnOfFullStore();
     if (known.size >= KNOWN_MAX) known.clear();
@@ -87,7 +87,7 @@ function captureStack(frames: number, above: (...of: never[]) => unknown): strin
 /** The calling program's frames, each as `function (file:line:column)`. */
 function programFrames(raw: string, own: string): string[] {
   const lines = linesOf(raw).filter((line) => !line.includes('node:internal/'));
-  const first = lines.findIndex((line) => !line.includes(own));
+  const first = lines.findIndex((line) => !line.includes(own) && !isOwnFrame(line));
   return first < 0 ? lines : lines.slice(first);
 }
 

@@ -24,8 +24,8 @@
 
 import {
   createProbe,
-  HeapCorruptionError,
   HeapError,
+  isCorruption,
   probeStack,
   RESCUE_FRAMES,
   SECTION_FRAMES,
@@ -159,7 +159,7 @@ export function createGates(
       takeoversSeen = takeovers;
     } catch (error) {
       // Not this call's business, and to be tried again after the next: all but a broken heap.
-      if (error instanceof HeapCorruptionError) throw error;
+      if (isCorruption(error)) throw error;
     }
   }
 

@@ -6,7 +6,7 @@
  * anybody's for ever, so they are not asked for, and what contradicts itself ends a walk there.
  */
 
-import { HeapCorruptionError } from '../base/index.js';
+import { isCorruption } from '../base/index.js';
 import type { LockIndex } from '../layout/index.js';
 
 export interface Looker {
@@ -24,7 +24,7 @@ export function walkAsFar({ broken }: Looker, walk: () => void): void {
   try {
     walk();
   } catch (error) {
-    if (!broken || !(error instanceof HeapCorruptionError)) throw error;
+    if (!broken || !isCorruption(error)) throw error;
   }
 }
 

@@ -17,8 +17,9 @@
  */
 
 import {
-  HeapCorruptionError,
+  isCorruption,
   isStackOverflow,
+  messageOf,
   probeStack,
   RESCUE_FRAMES,
   type SlotIndex,
@@ -62,10 +63,10 @@ export function createMend(
 ): Mend {
   function mendLocks(error: unknown): boolean {
     if (error === REHEARSAL || locks.dropRefused(error)) return true;
-    if (!(error instanceof HeapCorruptionError) && repairHeld()) return true;
+    if (!isCorruption(error) && repairHeld()) return true;
     try {
       // First: who waits for these locks must not go on with them.
-      poison(memory, error instanceof Error ? error.message : String(error));
+      poison(memory, messageOf(error));
     } finally {
       for (const lock of locks.held()) locks.release(lock);
     }

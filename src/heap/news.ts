@@ -13,7 +13,7 @@
  *     turn: then no call is under way, whatever is noted here.
  */
 
-import { addCounts, HeapCorruptionError, isNothing } from '../base/index.js';
+import { addCounts, type HeapCorruptionError, isCorruption, isNothing } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { poisonReason } from '../sync/index.js';
 import { nothingRecovered, type Recovered } from './recover.js';
@@ -68,7 +68,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
   }
 
   function addFailure(error: unknown): void {
-    if (!(error instanceof HeapCorruptionError)) return;
+    if (!isCorruption(error)) return;
     failure = error;
     state.isDue = true;
   }

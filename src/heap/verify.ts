@@ -12,12 +12,7 @@
  * caches, tags of blocks in use, reserved runs, locks, counters, chains and trees of contexts.
  */
 
-import {
-  HeapCorruptionError,
-  PAGE_BYTES,
-  SIZE_CLASS_COUNT,
-  type SizeClass,
-} from '../base/index.js';
+import { isCorruption, PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass } from '../base/index.js';
 import {
   classLock,
   type HeapMemory,
@@ -161,7 +156,7 @@ function attempt(findings: Findings, check: () => void): void {
   try {
     check();
   } catch (error) {
-    if (!(error instanceof HeapCorruptionError)) throw error;
+    if (!isCorruption(error)) throw error;
     const [, invariant = 'unknown'] = /\(([\w-]+ I\d+)\)/.exec(error.message) ?? [];
     const [, address = '0'] = /(0x[0-9a-f]+)/.exec(error.message) ?? [];
     findings.problem(invariant, Number(address), error.message);

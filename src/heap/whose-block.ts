@@ -5,7 +5,7 @@
  * hands meanwhile this may be a moment old.
  */
 
-import type { Address } from '../base/index.js';
+import { type Address, printable } from '../base/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -78,7 +78,7 @@ type Named = Omit<ContextLabel, 'id'>;
 
 /** `'request' (42)`: name and ident. */
 export const nameContext = ({ name, ident }: Named): string =>
-  `'${name}'${ident === '' ? '' : ` (${ident})`}`;
+  `'${printable(name)}'${ident === '' ? '' : ` (${printable(ident)})`}`;
 
 /** `context 'request' (42)`. */
 export const describeContext = (context: Named): string => `context ${nameContext(context)}`;

@@ -14,9 +14,12 @@
 
 import {
   type Address,
+  errorsIn,
   HeapError,
   HeapExhaustedError,
+  isKindOf,
   lookAt,
+  markKind,
   NULL,
   notCloned,
   show,
@@ -69,6 +72,9 @@ const WHAT_ENDED: Readonly<Record<Exclude<Life, 'live'>, string>> = {
   released: 'it was released, and belongs to who adopts its handle',
 };
 
+/** Marks contexts, for every copy of this package: base/thread-state.ts. */
+const CONTEXT_KIND = 'context';
+
 /**
  * Memory whose objects end together.
  *
@@ -117,7 +123,7 @@ export abstract class Context {
     ident: string,
   ) {
     // In a class that was made by somebody else there is no world.
-    if (!lookAt('new Context', 'its world', () => world?.roots instanceof Set)) {
+    if (!lookAt('new Context', 'its world', () => typeof world?.requireHeadroom === 'function')) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
         'new Context: a context is made by heap.createContext(name), and below another one by ' +
@@ -331,8 +337,9 @@ export abstract class Context {
       try {
         child.reset();
       } catch (error) {
-        if (!(error instanceof AggregateError)) throw error;
-        errors.push(...error.errors);
+        const inside = errorsIn(error);
+        if (inside === undefined) throw error;
+        errors.push(...inside);
       }
     }
     this.#report('resetChildren', errors);
@@ -541,7 +548,11 @@ export abstract class Context {
    * @internal
    */
   static is(value: unknown): value is Context {
-    return typeof value === 'object' && value !== null && #world in value;
+    return isKindOf(CONTEXT_KIND, value);
+  }
+
+  static {
+    markKind(CONTEXT_KIND, Context, (value) => #world in value);
   }
 
   /**
@@ -549,11 +560,15 @@ export abstract class Context {
    * @internal
    */
   static indexOf(call: string, context: Context, world: ContextWorld): ContextIndex {
-    if (context.#world === world) {
+    // Of another copy of this package it has other private fields: then it is in another heap.
+    if (#world in context && context.#world === world) {
       context.requireLive(call);
       return context.#index;
     }
-    throw context.error(call, 'it belongs to another heap, or to an attachment that has ended');
+    throw (context as Context).error(
+      call,
+      'it belongs to another heap, or to an attachment that has ended',
+    );
   }
 
   /** The number of its record. */

@@ -9,6 +9,7 @@
 import {
   type Address,
   createProbe,
+  errorsIn,
   HeapError,
   type Probe,
   RESCUE_FRAMES,
@@ -329,8 +330,8 @@ export function createContexts(host: Host): Contexts {
 
 /** What was thrown; of what has several errors in it, these. */
 function addErrors(errors: unknown[], thrown: unknown): void {
-  if (!(thrown instanceof AggregateError)) errors.push(thrown);
-  else for (const error of thrown.errors) errors.push(error);
+  // One by one: there may be more of them than a call can have arguments.
+  for (const error of errorsIn(thrown) ?? [thrown]) errors.push(error);
 }
 
 const isPromise = (value: unknown): value is Promise<unknown> =>

@@ -5,8 +5,11 @@
  * Registered by face/ when a thread attaches; looked up by whatever takes a heap as an argument.
  */
 
-import { show, typeError } from '../base/index.js';
+import { kindVersion, otherVersion, show, threadState, typeError, VERSION } from '../base/index.js';
 import type { HeapCore } from '../heap/index.js';
+
+/** Marks public heaps, for copies of other versions. */
+export const HEAP_KIND = 'heap';
 
 /** One thread's attachment to a heap, as objects see it. */
 export interface Host {
@@ -21,7 +24,8 @@ export interface Host {
   describe(): string;
 }
 
-const hosts = new WeakMap<object, Host>();
+/** By whichever copy of this package they are. */
+const hosts = threadState('hosts', () => new WeakMap<object, Host>());
 
 /** From now on `heap` is where objects of this host live. */
 export function addHost(heap: object, host: Host): void {
@@ -35,5 +39,12 @@ export function addHost(heap: object, host: Host): void {
 export function hostOf(asked: string, heap: unknown): Host {
   const host = typeof heap === 'object' && heap !== null ? hosts.get(heap) : undefined;
   if (host !== undefined) return host;
+  const version = kindVersion(HEAP_KIND, heap);
+  if (version !== undefined && version !== VERSION) {
+    throw typeError(
+      'ERR_SHMALLOC_TWO_VERSIONS',
+      `${asked}: cannot use this heap: ${otherVersion(version)}`,
+    );
+  }
   throw typeError('ERR_SHMALLOC_NOT_A_HEAP', `${asked}: give it a SharedHeap, got ${show(heap)}`);
 }

@@ -1,5 +1,6 @@
 /**
- * Texts in the heap: four bytes that say how many bytes follow, UTF-8, a zero byte.
+ * Texts in the heap: four bytes that say how many bytes follow, UTF-8, a zero byte. Halves of
+ * characters are three bytes each (base/wtf8.ts): every text comes back as it was.
  *
  * Used by Context.allocString and SharedHeap.readString. Any thread may read what another has
  * written, once it was told the address.
@@ -7,7 +8,10 @@
 
 import {
   type Address,
+  decodeText,
+  encodeHalves,
   GRANULE_BYTES,
+  hasHalves,
   hex,
   rangeError,
   show,
@@ -28,11 +32,13 @@ export function writeString(
       `allocString: give it a text, got ${show(text)}`,
     );
   }
-  const bytes = Buffer.byteLength(text);
+  const halves = hasHalves(text) ? encodeHalves(text) : undefined;
+  const bytes = halves?.length ?? Buffer.byteLength(text);
   const address = allocate(WORD_BYTES + bytes + 1);
   const target = Buffer.from(buffer, address, WORD_BYTES + bytes + 1);
   u32[address >>> 2] = bytes;
-  target.write(text, WORD_BYTES, bytes, 'utf8');
+  if (halves === undefined) target.write(text, WORD_BYTES, bytes, 'utf8');
+  else target.set(halves, WORD_BYTES);
   target[WORD_BYTES + bytes] = 0;
   return address;
 }
@@ -51,5 +57,8 @@ export function readString({ buffer, u32, geometry }: HeapMemory, address: Addre
       `readString: ${where} is no text's address: give it what allocString returned`,
     );
   }
-  return Buffer.from(buffer, address + WORD_BYTES, bytes).toString('utf8');
+  return decodeText(Buffer.from(buffer, address + WORD_BYTES, bytes), decodeUtf8);
 }
+
+const decodeUtf8 = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString('utf8');

@@ -7,7 +7,16 @@
  * I1  Numbers of all kinds are read and written by one aligned access each.
  */
 
-import { type Address, lookAt, rangeError, show, typeError } from '../base/index.js';
+import {
+  type Address,
+  isUint8Array,
+  lookAt,
+  rangeError,
+  show,
+  typedArrayLength,
+  typedArrayMadeBy,
+  typeError,
+} from '../base/index.js';
 import { type HeapMemory, reachableBytes } from '../layout/index.js';
 import { type ViewConstructor, viewOf } from './view.js';
 
@@ -73,6 +82,12 @@ const NUMBER_KINDS: ReadonlyMap<number, ViewConstructor> = new Map<number, ViewC
   [26, BigUint64Array],
 ]);
 
+/** Kinds by the constructor; by its name, for one of another realm. */
+const NUMBERS_OF = new Map<unknown, number>([...NUMBER_KINDS].map(([kind, type]) => [type, kind]));
+const FOREIGN_NUMBERS_OF = new Map<unknown, number>(
+  [...NUMBER_KINDS].map(([kind, type]) => [type.name, kind]),
+);
+
 /** A kind of elements, as a header has it. */
 export interface ElementKind {
   readonly kind: number;
@@ -82,8 +97,10 @@ export interface ElementKind {
 /** @throws TypeError, RangeError ERR_SHMALLOC_VECTOR */
 export function kindOf(asked: string, type: unknown): ElementKind {
   if (type === 'address') return { kind: ADDRESS_KIND, stride: Uint32Array.BYTES_PER_ELEMENT };
-  for (const [kind, ArrayType] of NUMBER_KINDS) {
-    if (type === ArrayType) return { kind, stride: ArrayType.BYTES_PER_ELEMENT };
+  const kind = NUMBERS_OF.get(type) ?? FOREIGN_NUMBERS_OF.get(typedArrayMadeBy(type));
+  if (kind !== undefined) {
+    const ArrayType = NUMBER_KINDS.get(kind) as ViewConstructor;
+    return { kind, stride: ArrayType.BYTES_PER_ELEMENT };
   }
   const { bytes } = lookAt(asked, 'the elements', () => {
     if (typeof type === 'object' && type !== null && 'bytes' in type) return { bytes: type.bytes };
@@ -218,14 +235,6 @@ class Addresses extends Scalars<number> {
   }
 }
 
-const lengthGetter = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  'length',
-)?.get as () => number;
-
-/** As many elements as are copied from it: what a class of its own says of itself may be wrong. */
-const trueLength = (array: Uint8Array): number => lengthGetter.call(array);
-
 /** Records of bytes. They are copied in and out. */
 class Records implements Elements<Uint8Array> {
   readonly stride: number;
@@ -242,8 +251,8 @@ class Records implements Elements<Uint8Array> {
   }
 
   check(asked: string, value: unknown): void {
-    const isOne = ArrayBuffer.isView(value) && value instanceof Uint8Array;
-    const length = isOne ? trueLength(value) : -1;
+    const isOne = isUint8Array(value);
+    const length = isOne ? typedArrayLength(value) : -1;
     if (length === this.stride) return;
     const got = isOne ? `one of ${length}` : show(value);
     throw typeError(

@@ -98,6 +98,11 @@ export abstract class VectorHome {
     this.life = this.#values[0];
   }
 
+  /** Takes it back, where it could not be finished. */
+  unmake(): void {
+    this.end();
+  }
+
   /** Is it one? Asks nothing of the value, which may be a proxy that throws. */
   static is(value: unknown): value is VectorHome {
     return typeof value === 'object' && value !== null && #words in value;
@@ -175,6 +180,10 @@ class HeapHome extends VectorHome {
     u32[nurseryOf(this.host)] = 0;
   }
 
+  override unmake(): void {
+    clearNursery(this.host);
+  }
+
   end(): void {
     const { memory } = this.host.core;
     clearNursery(this.host);
@@ -217,12 +226,6 @@ export function makeInHeap(host: Host, type: number, stride: number): VectorHome
   });
   if (address === 0) throw noHeader(host);
   return new HeapHome(host, (address >>> 2) as WordIndex, fields);
-}
-
-/** Takes a vector back that could not be finished. */
-export function unmake(home: VectorHome): void {
-  if (home instanceof HeapHome) clearNursery(home.host);
-  else home.end();
 }
 
 /** So that a vector's handle is not taken for one of another vector that is there later. */

@@ -137,7 +137,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
         home.settle();
         return vector;
       } catch (error) {
-        unmake(home);
+        home.unmake();
         throw error;
       }
     });

@@ -9,7 +9,7 @@
  *     cut to what can be.
  */
 
-import { addCounts } from '../base/index.js';
+import { addCounts, printable } from '../base/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -240,8 +240,9 @@ function renderNode({ owner, kind, level, ...node }: ContextNode): string {
   const whose = owner === null ? 'released' : `thread ${owner}`;
   const about = [...(kind === 'set' ? ['set'] : []), ...(level === 1 ? [whose] : [])];
   const note = about.length === 0 ? '' : `, ${about.join(', ')}`;
+  const ident = node.ident === '' ? '' : ` (${printable(node.ident)})`;
   return (
-    `${node.name}${node.ident === '' ? '' : ` (${node.ident})`}${note}: ${node.bytes} bytes in ` +
+    `${printable(node.name)}${ident}${note}: ${node.bytes} bytes in ` +
     `${node.chunks} chunks; ${node.freeBytes} free; ${node.usedBytes} used; ${node.objects} objects`
   );
 }

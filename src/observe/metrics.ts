@@ -6,7 +6,7 @@
  * of it again.
  */
 
-import { type OptionValue, show, typeError } from '../base/index.js';
+import { type OptionValue, printable, show, typeError } from '../base/index.js';
 import type { HeapStats } from './heap-stats.js';
 import { type MetricKind, type MetricPoint, type MetricUnit, prometheusName } from './metric.js';
 import { METRICS } from './metric-table.js';
@@ -98,4 +98,9 @@ function renderLabels(attributes: MetricPoint['attributes']): string {
 }
 
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');
+/** Prometheus knows line breaks; other control characters come as what `printable` makes of them. */
+const escapeLabel = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => escapeHelp(printable(line)).replaceAll('"', '\\"'))
+    .join('\\n');

@@ -5,20 +5,20 @@
  * Used by panels.ts, svg.ts and html.ts. Pure text.
  */
 
+import { printable } from '../base/index.js';
 import { INKS } from './inks.js';
 
 /** Text for an element or an attribute. */
 export function escapeText(text: string): string {
   return (
-    text
+    printable(text)
       .replace(/&/g, '&amp;')
       .replace(/</g, '&lt;')
       .replace(/>/g, '&gt;')
       .replace(/"/g, '&quot;')
       .replace(/'/g, '&#39;')
       // No XML may hold these, not even escaped.
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to go
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, ' ')
+      .replace(/[\ufffe\uffff]/g, ' ')
   );
 }
 

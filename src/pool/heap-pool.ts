@@ -8,7 +8,7 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { HeapCorruptionError, typeError } from '../base/index.js';
+import { isCorruption, isPlainObject, typeError } from '../base/index.js';
 import { type SharedHeap, workerDataWith } from '../face/index.js';
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>;
@@ -139,7 +139,7 @@ export class HeapPool {
       this.heap.recover();
     } catch (error) {
       // There is nothing to take back in a broken heap, and its next call says so.
-      if (!(error instanceof HeapCorruptionError)) throw error;
+      if (!isCorruption(error)) throw error;
     }
   }
 
@@ -152,10 +152,4 @@ function warnOfWorker(error: Error): void {
   process.emitWarning(`a worker failed outside of a task: ${error.message}`, {
     code: 'SHMALLOC_WORKER_FAILED',
   });
-}
-
-function isPlainObject(value: unknown): boolean {
-  return (
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  );
 }

@@ -17,7 +17,7 @@
  *     waiter to try.
  */
 
-import { HeapCorruptionError, type WordIndex } from '../base/index.js';
+import { HeapCorruptionError, isCorruption, type WordIndex } from '../base/index.js';
 import {
   ACQUISITIONS,
   addLockCounter,
@@ -109,7 +109,7 @@ export function createLocks(
         acquireContended(line);
       } catch (error) {
         // A broken heap is poisoned before anything is released.
-        if (!(error instanceof HeapCorruptionError)) refusal = error;
+        if (!isCorruption(error)) refusal = error;
         throw error;
       }
     }

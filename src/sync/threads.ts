@@ -113,6 +113,17 @@ export function countAttached(memory: HeapMemory): number {
   return attached;
 }
 
+/** How many slots are claimed by threads that live, or of which nobody can tell. */
+export function countLiving(memory: HeapMemory): number {
+  const { i32, geometry } = memory;
+  let living = 0;
+  for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
+    const owner = loadOwner(i32, geometry.registry, slot) as ThreadWord;
+    if (owner !== 0 && isThreadAlive(memory, owner) !== false) living++;
+  }
+  return living;
+}
+
 // ---- being alone
 
 /** Starts a solo section; false (and nothing is changed) when this thread is not alone. */

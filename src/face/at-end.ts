@@ -3,11 +3,13 @@
  *
  * Used by SharedHeap, and by whatever has to finish something for a heap. Any thread.
  *
- * I1  An action runs once, before the attachment gives its slot back.
+ * I1  An action runs once, before the attachment gives its slot back; at the end of a thread after
+ *     the program's own 'exit' listeners (thread-end.ts).
  * I2  Nothing that an action throws reaches the end of a thread.
  * I3  A thread that is terminated, or a process that is killed, runs none.
  */
 
+import { messageOf, threadState } from '../base/index.js';
 import type { VerifyReport } from '../heap/index.js';
 import { type DebugSettings, type HeapMemory, isInstrumented } from '../layout/index.js';
 import {
@@ -19,6 +21,7 @@ import {
   renderStats,
 } from '../observe/index.js';
 import { finishTrace } from '../trace/index.js';
+import { atThreadEnd } from './thread-end.js';
 import { writeToStderr } from './write-out.js';
 
 /** The end of one attachment. */
@@ -29,20 +32,10 @@ export interface Ending {
   run(): void;
 }
 
-/** Endings that have something to do. */
-const open = new Set<Ending>();
-let listens = false;
+/** Endings of this thread that have something to do, by whichever copy of this package. */
+const open = threadState('endings', () => new Set<Ending>());
 /** Heaps of this thread that report their leaks. */
-let reports = 0;
-
-function listen(): void {
-  if (listens) return;
-  listens = true;
-  // Runs in a worker that ends in order, too. A listener keeps nothing alive.
-  process.once('exit', () => {
-    for (const ending of [...open]) ending.run();
-  });
-}
+const reports = threadState('reports', () => ({ count: 0 }));
 
 export function createEnding(): Ending {
   const actions: { what: string; action: () => void }[] = [];
@@ -50,7 +43,9 @@ export function createEnding(): Ending {
     add(what, action) {
       actions.push({ what, action });
       open.add(ending);
-      listen();
+      atThreadEnd('endings', () => {
+        for (const one of [...open]) one.run();
+      });
     },
     run() {
       open.delete(ending);
@@ -59,7 +54,8 @@ export function createEnding(): Ending {
         try {
           next.action();
         } catch (error) {
-          writeToStderr(`shmalloc: no ${next.what}: ${(error as Error)?.message ?? error}\n`);
+          writeToStderr(`shmalloc: no ${next.what}: ${messageOf(error)}
+`);
         }
       }
     },
@@ -85,8 +81,8 @@ export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Repor
   }
   if (leaks) {
     // Where there is more than one report, each says which heap it is of.
-    const label = heap.label.threadId === 0 && reports === 0 ? undefined : heap.label;
-    reports++;
+    const label = heap.label.threadId === 0 && reports.count === 0 ? undefined : heap.label;
+    reports.count++;
     ending.add('leak report', () => {
       writeToStderr(`${renderLeaks(heap.leaks(), heap.usage(), label)}\n`);
     });

@@ -4,7 +4,7 @@
  * Used by debug-options.ts. Any thread: a worker's environment is a copy made at its start.
  */
 
-import { show, similarTo } from '../base/index.js';
+import { show, similarTo, threadState } from '../base/index.js';
 import type { OptionKind } from './option-kinds.js';
 
 const PREFIX = 'SHMALLOC_';
@@ -22,7 +22,7 @@ export interface Variable {
 }
 
 /** Variables that this thread has warned of. */
-const warned = new Set<string>();
+const warned = threadState('warned', () => new Set<string>());
 
 /** What the environment says, by variable. What it says wrong is a warning, and left out. */
 export function readEnvironment(

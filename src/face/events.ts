@@ -10,6 +10,7 @@
 
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { threadId } from 'node:worker_threads';
+import { threadState } from '../base/index.js';
 import type { HeapListener, Recovered } from '../heap/index.js';
 import type { SharedHeap } from './shared-heap.js';
 
@@ -69,7 +70,7 @@ const channels = {
 };
 
 /** Heaps that this thread knows to be broken, and has said so. */
-const knownBroken = new Set<string>();
+const knownBroken = threadState('known broken', () => new Set<string>());
 
 /** Tells that this thread has made, attached or detached a heap. */
 export function publishLife(

@@ -4,7 +4,15 @@
  * Used by SharedHeap. A foreign, truncated or newer heap is a clear error.
  */
 
-import { HeapError, KIB, PAGE_BYTES, show, typeError } from '../base/index.js';
+import {
+  HeapError,
+  isGrowable,
+  isSharedBuffer,
+  KIB,
+  PAGE_BYTES,
+  show,
+  typeError,
+} from '../base/index.js';
 import {
   HEAP_BYTES_MIN,
   type HeaderFields,
@@ -39,18 +47,41 @@ export function checkHandle(handle: HeapHandle): HeapHandle {
       `SharedHeap.attach: give it a heap's handle (heap.handle), got ${show(handle)}`,
     );
   }
-  requireFixedBuffer('attach', handle.buffer);
+  const { buffer } = handle;
+  if (!isSharedBuffer(buffer)) {
+    // What is left of a buffer where shared memory cannot go: an object without anything in it, say.
+    throw typeError(
+      'ERR_SHMALLOC_INVALID_OPTION',
+      `SharedHeap.attach: the handle's buffer must be a SharedArrayBuffer, got ${show(buffer)}: a heap ` +
+        'cannot leave its process, and nothing is left of its memory in JSON, process.send or a ' +
+        'file; hand it to threads of this process, by workerData or postMessage',
+    );
+  }
+  requireFixedBuffer('attach', buffer);
   return handle;
 }
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
 export function requireFixedBuffer(call: string, buffer: unknown): void {
-  const growable = (buffer as { growable?: boolean } | null | undefined)?.growable === true;
-  if (buffer instanceof SharedArrayBuffer && !growable) return;
+  const growable = isGrowable(buffer);
+  if (isSharedBuffer(buffer) && !growable) return;
   const got = growable ? 'a growable one: every access through it would be slow' : show(buffer);
   throw typeError(
     'ERR_SHMALLOC_INVALID_OPTION',
     `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,
+  );
+}
+
+/**
+ * The header of the heap that a handle names, checked.
+ * @throws HeapError as headerOf
+ */
+export function headerOfHandle({ buffer, byteOffset, id }: HeapHandle): HeaderFields {
+  const fields = headerOf(buffer, byteOffset);
+  if (fields.id === id) return fields;
+  throw new HeapError(
+    'ERR_SHMALLOC_NOT_A_HEAP',
+    `heap ${show(id)} is gone: another one, '${fields.id}', was made at its place in the buffer`,
   );
 }
 

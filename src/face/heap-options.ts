@@ -7,6 +7,7 @@
 import {
   ANYTHING,
   badOption,
+  FLAG,
   lookAt,
   type OptionValue,
   type OptionValues,
@@ -54,6 +55,14 @@ export interface HeapOptions {
   /** Where in `buffer` the heap begins: a multiple of 8192. Default 0. */
   byteOffset?: number;
   /**
+   * Make the heap also where it lies over a heap of `buffer` that threads are attached to. This
+   * thread is detached from that one first. No thread may use that one any more, or it damages the
+   * new one. Default false: refused with ERR_SHMALLOC_BUFFER_IN_USE, for heaps at this place, at
+   * the buffer's beginning, that this thread is attached to, or that begin at a multiple of
+   * 8 KiB (up to 8 MiB of buffer; twice that for each doubling, 4 MiB of 4 GiB).
+   */
+  overwrite?: boolean;
+  /**
    * Where there is no /proc (anywhere but on Linux), how many milliseconds a main thread waits for a
    * lock before it gives up with ERR_SHMALLOC_LOCK_TIMEOUT: nobody can tell there whether the thread
    * that has it still lives, unless the heap watches its workers. Default 10,000.
@@ -68,6 +77,7 @@ export interface ResolvedOptions {
   /** The caller's buffer, if there is one. */
   readonly buffer: SharedArrayBuffer | undefined;
   readonly base: number;
+  readonly overwrite: boolean;
   readonly bytes: number;
   readonly threads: number;
   readonly contexts: number;
@@ -82,6 +92,7 @@ const VALUES: OptionValues<HeapOptions> = {
   size: ANYTHING,
   buffer: ANYTHING,
   byteOffset: ANYTHING,
+  overwrite: FLAG,
   threads: wholeFrom(`a whole number from 1 to ${THREADS_MAX}`, 1, THREADS_MAX),
   contexts: wholeFrom(`a whole number from 0 to ${CONTEXTS_MAX}`, 0, CONTEXTS_MAX),
   lockTimeoutMs: wholeFrom('a whole number of milliseconds from 1', 1, LOCK_TIMEOUT_MS_MAX),
@@ -101,6 +112,7 @@ export function resolveOptions(given: HeapOptions | undefined): ResolvedOptions 
   return {
     buffer,
     base,
+    overwrite: checkOverwrite(options),
     bytes,
     threads: options.threads ?? defaultThreads(bytes),
     contexts: options.contexts ?? defaultContexts(bytes),
@@ -162,3 +174,13 @@ const bad = (
   types: OptionValue<unknown>['types'],
   allowed: string,
 ): Error => badOption(CALL, name, got, { allowed, types });
+
+function checkOverwrite({ overwrite = false, buffer }: HeapOptions): boolean {
+  if (!overwrite || buffer !== undefined) return overwrite;
+  throw bad(
+    'overwrite',
+    overwrite,
+    ['boolean'],
+    'false without a buffer: there is nothing to overwrite',
+  );
+}

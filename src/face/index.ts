@@ -23,4 +23,4 @@ export type { HeapOptions } from './heap-options.js';
 export type { HeapSummary } from './inspectable-heap.js';
 export { parseBytes } from './parse-bytes.js';
 export * from './shared-heap.js';
-export type { ShowOptions } from './write-out.js';
+export { type ShowOptions, writeToStderr, writeToStdout } from './write-out.js';

@@ -5,7 +5,10 @@
  * every worker started after that finds it.
  */
 
+import { beginOwn } from '../base/index.js';
 import { SharedHeap } from './shared-heap.js';
+
+const endOwn = beginOwn();
 
 const heap = SharedHeap.current();
 
@@ -37,3 +40,5 @@ export const mem_print_stats = (options?: Parameters<typeof heap.printStats>[0])
 export const mem_reset = () => heap.resetStats();
 /** The default heap itself: its views, and all other calls. */
 export const mem_heap = heap;
+
+endOwn();

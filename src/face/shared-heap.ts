@@ -6,17 +6,24 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { isMainThread, threadId, Worker } from 'node:worker_threads';
+import { isMainThread, threadId, type Worker } from 'node:worker_threads';
 import {
   type Address,
+  ANY_VERSION,
+  endOwnPackage,
   FLAG,
+  HeapError,
   lookAt,
+  markKind,
   type OptionValues,
   oneOf,
+  otherVersion,
   rangeError,
   readOptions,
   show,
+  threadState,
   typeError,
+  VERSION,
 } from '../base/index.js';
 import { createDebug, softenFrees } from '../debug/index.js';
 import {
@@ -35,7 +42,7 @@ import {
   reachableBytes,
   viewMemory,
 } from '../layout/index.js';
-import { elementBytesOf, type ViewConstructor, viewOf } from '../objects/index.js';
+import { elementBytesOf, HEAP_KIND, type ViewConstructor, viewOf } from '../objects/index.js';
 import {
   type HeapStats,
   identityGap,
@@ -55,8 +62,16 @@ import { createEnding, type Ending, reportAtEnd } from './at-end.js';
 import { ContextHeap } from './context-heap.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
 import { createListener, publishLife } from './events.js';
-import { checkHandle, type HeapHandle, headerOf, makeHandle } from './heap-handle.js';
-import { type HeapOptions, resolveOptions } from './heap-options.js';
+import {
+  checkHandle,
+  type HeapHandle,
+  headerOf,
+  headerOfHandle,
+  makeHandle,
+} from './heap-handle.js';
+import { type HeapOptions, type ResolvedOptions, resolveOptions } from './heap-options.js';
+import { eraseHeaps, heapsInUse, inUse } from './heaps-in-buffer.js';
+import { atThreadEnd } from './thread-end.js';
 import { type ShowOptions, writerOf, writeToStderr } from './write-out.js';
 
 interface MetricsOptions {
@@ -79,10 +94,14 @@ export interface WatchedWorker {
 /** Says that a heap is made by create or attach. */
 const INSIDE = Symbol('create or attach');
 
-/** This thread's attachments, by heap id. */
-const attached = new Map<string, SharedHeap>();
+/** This thread's attachments, by heap id, whichever copy of this package has made them. */
+const attached = threadState('attached', () => new Map<string, SharedHeap>());
+/** Is the thread still attached by one of them? Not so where V8 has cut its detach at the end. */
+const attachedBy = threadState('attachedBy', () => new WeakMap<SharedHeap, () => boolean>());
 /** Those that it is about to make: V8 may cut an attach, and the next one finds what that has left. */
-const claims = new Map<string, Claim>();
+const claims = threadState('claims', () => new Map<string, Claim>());
+/** The same for copies of other versions: by which version the thread is attached. */
+const versions = threadState('attached', () => new Map<string, string>(), ANY_VERSION);
 
 function claimOf(heapId: string): Claim {
   const claim = claims.get(heapId) ?? { isOpen: false, slot: -1 };
@@ -90,17 +109,15 @@ function claimOf(heapId: string): Claim {
   return claim;
 }
 
-// A worker that ends in order gives its slots back. One that is terminated cannot.
-if (!isMainThread) {
-  process.once('exit', () => {
-    for (const heap of [...attached.values()]) {
-      try {
-        heap.detach();
-      } catch {
-        // The thread ends: what it could not give back, recovery will.
-      }
+/** A worker that ends in order gives its slots back. One that is terminated cannot. */
+function detachAll(): void {
+  for (const heap of [...attached.values()]) {
+    try {
+      heap.detach();
+    } catch {
+      // The thread ends: what it could not give back, recovery will.
     }
-  });
+  }
 }
 
 /**
@@ -182,6 +199,10 @@ export class SharedHeap extends ContextHeap {
    */
   declare readonly alignedAlloc_ts: (alignment: number, size: number) => Address;
 
+  static {
+    markKind(HEAP_KIND, SharedHeap, (value) => #core in value);
+  }
+
   private constructor(from: typeof INSIDE, memory: HeapMemory, fields: HeaderFields) {
     if (from !== INSIDE) {
       throw typeError(
@@ -228,12 +249,11 @@ export class SharedHeap extends ContextHeap {
         u64: new BigUint64Array(buffer, 0, bytes / 8),
       }),
     );
+    attachedBy.set(this, () => this.#core.isAttached());
     attached.set(fields.id, this);
     claims.delete(fields.id);
-  }
-
-  #hasLeft(): boolean {
-    return !this.#core.isAttached();
+    versions.set(fields.id, VERSION);
+    if (!isMainThread) atThreadEnd('attachments', detachAll);
   }
 
   /** Tells subscribers, who see the thread attached and may go on from there. */
@@ -246,7 +266,8 @@ export class SharedHeap extends ContextHeap {
 
   /**
    * Makes a heap and attaches this thread to it. It lives until all threads have detached.
-   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; RangeError when there is no memory
+   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError _BUFFER_IN_USE where a heap
+   *   lies in the way that threads are attached to; RangeError when there is no memory
    *
    * Cost: under a millisecond for any size; memory is committed by use. In a buffer that is given, its
    * metadata is read too, to see that it is zero: about 25 ms of CPU time a GiB.
@@ -256,6 +277,7 @@ export class SharedHeap extends ContextHeap {
     const { buffer: given, base, bytes, threads, contexts, lockTimeoutMs, debug } = resolved;
     // Before the buffer: a map that does not fit should cost nothing.
     computeGeometry(base, bytes, threads, debug, contexts);
+    if (given !== undefined) makeRoom(given, resolved);
     const buffer = given ?? new SharedArrayBuffer(bytes);
     const id = randomBytes(8).toString('hex');
     const pristine = given === undefined;
@@ -292,14 +314,19 @@ export class SharedHeap extends ContextHeap {
    * Cost: under a millisecond.
    */
   static attach(handle: HeapHandle): SharedHeap {
-    const { buffer, byteOffset } = lookAt('SharedHeap.attach', 'the handle', () => {
-      const { buffer, byteOffset } = checkHandle(handle);
-      return { buffer, byteOffset };
+    const { buffer, fields } = lookAt('SharedHeap.attach', 'the handle', () => {
+      const checked = checkHandle(handle);
+      return { buffer: checked.buffer, fields: headerOfHandle(checked) };
     });
-    const fields = headerOf(buffer, byteOffset);
     const known = attached.get(fields.id);
-    // One that has left is here only where its detach was cut.
-    if (known !== undefined && !known.#hasLeft()) return known;
+    if (known !== undefined && attachedBy.get(known)?.() === true) return known;
+    const version = known === undefined ? versions.get(fields.id) : undefined;
+    if (version !== undefined) {
+      throw new HeapError(
+        'ERR_SHMALLOC_TWO_VERSIONS',
+        `cannot attach: this thread is attached already, and ${otherVersion(version)}`,
+      );
+    }
     const { base, bytes, threads, contexts, debug } = fields;
     const geometry = computeGeometry(base, bytes, threads, debug, contexts);
     const memory = viewMemory(buffer, geometry);
@@ -466,10 +493,10 @@ export class SharedHeap extends ContextHeap {
    */
   watch(worker: WatchedWorker): void {
     const watched = lookAt('SharedHeap.watch', 'the worker', () =>
-      worker instanceof Worker ? worker.threadId : -1,
+      isWorker(worker) ? worker.threadId : -1,
     );
     if (watched < 0) {
-      const got = worker instanceof Worker ? 'one that has ended' : show(worker);
+      const got = isWorker(worker) ? 'one that has ended' : show(worker);
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
         `SharedHeap.watch: give it a running Worker, got ${got}`,
@@ -522,6 +549,7 @@ export class SharedHeap extends ContextHeap {
     this.#core.detach();
     if (attached.get(this.#id) !== this) return;
     attached.delete(this.#id);
+    versions.delete(this.#id);
     this.#core.news.tell();
     publishLife('detached', this, this.#id, this.#core.memory.geometry.bytes);
   }
@@ -531,6 +559,17 @@ export class SharedHeap extends ContextHeap {
   }
 }
 
+/** Sees to it that no heap in use lies where a new one is to be. */
+function makeRoom(buffer: SharedArrayBuffer, wanted: ResolvedOptions): void {
+  const known = [...attached.values()].map(({ handle }) => handle.byteOffset);
+  for (const found of heapsInUse(buffer, wanted, known)) {
+    const own = attached.get(found.id);
+    if (!wanted.overwrite) throw inUse(wanted, found, own !== undefined);
+    // Those of other threads are lost, as the caller wants it.
+    own?.detach();
+  }
+  eraseHeaps(buffer, wanted);
+}
 /** Properties that are there, and are not enumerated. */
 const hidden = (values: object): PropertyDescriptorMap =>
   Object.fromEntries(
@@ -542,6 +581,12 @@ const hidden = (values: object): PropertyDescriptorMap =>
 
 const randomWord = (): number => randomBytes(4).readUInt32LE();
 
+/** By what a worker can do: a test runner, or a library that wraps workers, has a class of its own. */
+function isWorker(value: unknown): value is Worker {
+  const { threadId: id, once, terminate } = (value ?? {}) as Partial<Worker>;
+  return typeof id === 'number' && typeof once === 'function' && typeof terminate === 'function';
+}
+
 /** For an event nobody waits for: an error there would end the process. */
 function recoverQuietly(core: HeapCore, ended: number): void {
   try {
@@ -552,3 +597,6 @@ function recoverQuietly(core: HeapCore, ended: number): void {
     });
   }
 }
+
+// Classes above and below call each other; nothing that stands in a stack comes after this.
+endOwnPackage();

@@ -96,6 +96,12 @@ export function writeHeader(
   Atomics.store(u32, h + MAGIC, MAGIC_LOW);
 }
 
+/** From now on there is no heap here. */
+export function eraseHeader(u32: Uint32Array, h: WordIndex): void {
+  u32[h + MAGIC] = 0;
+  u32[h + MAGIC + 1] = 0;
+}
+
 /** Reads the header, or null where there is none. */
 export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null {
   if (Atomics.load(u32, h + MAGIC) !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;

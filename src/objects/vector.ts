@@ -31,14 +31,7 @@ import {
 } from './vector-elements.js';
 import { badIndex, CAPACITY_FIRST, type Engine, LENGTH_MAX } from './vector-engine.js';
 import { findVector, makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
-import {
-  homeOf,
-  makeInContext,
-  makeInHeap,
-  unmake,
-  VectorHome,
-  vectorContextOf,
-} from './vector-home.js';
+import { homeOf, makeInContext, makeInHeap, VectorHome, vectorContextOf } from './vector-home.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 

@@ -4,6 +4,8 @@
  * back however a thread ends.
  */
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type Address, HeapError, type HeapHandle, type HeapOptions, SharedHeap } from 'shmalloc';
@@ -554,4 +556,33 @@ test('SharedHeap.create: a heap high in a large buffer has all its addresses abo
   for (const { address } of blocks) heap.free_ts(address);
   t.is(heap.stats().inUseBytes, 0);
   assertIdentity(t, heap.stats());
+});
+
+test('SharedHeap.attach: a handle that has left the process says that a heap cannot', async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB' });
+  const throughJson = JSON.parse(JSON.stringify(heap.handle));
+  const child = fork(new URL('echo.script.js', import.meta.url), [], { serialization: 'json' });
+  t.teardown(() => child.kill());
+  child.send(heap.handle);
+  const [throughChild] = await once(child, 'message');
+  const bytes = { ...heap.handle, buffer: Buffer.alloc(100) };
+  const copied = { ...heap.handle, buffer: new ArrayBuffer(100) };
+  for (const handle of [
+    throughJson,
+    throughChild,
+    bytes,
+    copied,
+    { ...heap.handle, buffer: null },
+  ]) {
+    t.throws(() => SharedHeap.attach(handle as never), {
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message: /a heap cannot leave its process.*JSON, process\.send/,
+    });
+  }
+  const advanced = fork(new URL('echo.script.js', import.meta.url), [], {
+    serialization: 'advanced',
+  });
+  t.teardown(() => advanced.kill());
+  // Node's own error: a bare SharedArrayBuffer is not serialised.
+  t.throws(() => advanced.send(heap.handle), { message: /could not be cloned|SharedArrayBuffer/ });
 });

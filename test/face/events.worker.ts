@@ -27,6 +27,8 @@ for (const [event, name] of Object.entries(HEAP_CHANNELS)) {
       event,
       message: heap === undefined ? rest : { ...rest, heap: heap === current() },
     });
+    // Told after all 'exit' listeners: no listener could tell of it.
+    if (event === 'detached') parentPort?.postMessage(heard);
   });
 }
 
@@ -44,7 +46,9 @@ try {
 } catch {
   // The heap is broken: that is what it is here to hear of.
 }
-process.on('exit', () => parentPort?.postMessage(heard));
+process.on('exit', () => {
+  if (mine === undefined) parentPort?.postMessage(heard);
+});
 if (act === 'stay') {
   mine?.malloc_ts(64);
   mine?.createContext('of the dead').alloc(Uint8Array, 100);

@@ -161,7 +161,7 @@ test.serial('options: each one of every call was tried with every value', (t) =>
   t.deepEqual([...tried].sort(), [
     'SharedHeap.create debug: scribble, preScribble, guard, quarantine, checkStart, checkEach, ' +
       'strict, onError, history, stacks, trace, leaks, stats, direct, help',
-    'SharedHeap.create: size, buffer, byteOffset, threads, contexts, lockTimeoutMs, debug',
+    'SharedHeap.create: size, buffer, byteOffset, overwrite, threads, contexts, lockTimeoutMs, debug',
     'Vector.create: capacity, shared',
     `context.createContext: ${context}`,
     `heap.createContext: parent, ${context}`,

@@ -1,0 +1,3 @@
+/** A child process that sends back what it is sent. */
+
+process.once('message', (message) => process.send?.(message, () => process.disconnect()));

@@ -6,9 +6,12 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { messageOf } from '../base/index.js';
+import { print, remark } from './output.js';
 import { REPLAY_HELP, replayCommand } from './replay.js';
 import { STRESS_HELP, stressCommand } from './stress.js';
-import { nearest, UsageError } from './usage.js';
+import { nearest, USAGE, UsageError } from './usage.js';
 
 const HELP = `shmalloc: one heap in one SharedArrayBuffer for all threads of a Node program
 
@@ -29,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
       return await stressCommand(rest);
     case 'version':
     case '--version':
-      console.log(
+      print(
         JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version,
       );
       return 0;
@@ -37,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'help':
     case '--help':
     case '-h':
-      console.log(HELPS[rest[0] ?? ''] ?? HELP);
+      print(HELPS[rest[0] ?? ''] ?? HELP);
       return 0;
     default:
       throw new UsageError(
@@ -51,7 +54,7 @@ try {
 } catch (error) {
   const code = (error as { code?: string }).code ?? '';
   // Mistakes in the call or its files are told in a line; anything else is a bug, with its stack.
-  const mistake = error instanceof UsageError || /^ERR_(SHMALLOC|PARSE_ARGS)_/.test(code);
-  console.error(mistake ? `shmalloc: ${(error as Error).message}` : error);
+  const mistake = code === USAGE || /^ERR_(SHMALLOC|PARSE_ARGS)_/.test(code);
+  remark(mistake ? `shmalloc: ${messageOf(error)}` : inspect(error));
   process.exitCode = 2;
 }

@@ -4,6 +4,8 @@
  * Used by replay and stress.
  */
 
+import { remark } from './output.js';
+
 /** A broken invariant: that of verify() in face/. */
 export interface Problem {
   readonly invariant: string;
@@ -33,7 +35,7 @@ export function describeProblems(problems: readonly Problem[]): string[] {
 /** Tells problems on stderr; were there any? */
 export function complainOfProblems(problems: readonly Problem[]): boolean {
   if (problems.length === 0) return false;
-  console.error(`shmalloc: the heap is broken, ${problems.length} problem(s):`);
-  for (const line of describeProblems(problems)) console.error(`  ${line}`);
+  remark(`shmalloc: the heap is broken, ${problems.length} problem(s):`);
+  for (const line of describeProblems(problems)) remark(`  ${line}`);
   return true;
 }

@@ -5,7 +5,7 @@
  * The main thread reads shared counters; no worker is asked anything.
  */
 
-import type { SharedHeap } from '../face/index.js';
+import { type SharedHeap, writeToStderr } from '../face/index.js';
 import { formatBytes, formatCount, type ThreadStats } from '../observe/index.js';
 
 const BAR_CELLS = 24;
@@ -39,19 +39,19 @@ export function startProgress(look: (seconds: number) => Standing): Progress {
     const done = Math.min(1, part);
     const percent = `${(done * 100).toFixed(0).padStart(3)} %`;
     if (!terminal) {
-      out.write(`${percent}  ${speed}, ${memory}\n`);
+      writeToStderr(`${percent}  ${speed}, ${memory}\n`);
       return;
     }
     const cells = Math.round(done * BAR_CELLS);
     const bar = '█'.repeat(cells) + '░'.repeat(BAR_CELLS - cells);
     const rows = [`${bar} ${percent}  ${memory}`, `  ${speed}`, ...details];
     erase();
-    out.write(rows.map((row) => `${row.slice(0, (out.columns || 80) - 1)}\n`).join(''));
+    writeToStderr(rows.map((row) => `${row.slice(0, (out.columns || 80) - 1)}\n`).join(''));
     lines = rows.length;
   }
 
   function erase(): void {
-    if (lines > 0) out.write(`\u001b[${lines}A\u001b[J`);
+    if (lines > 0) writeToStderr(`\u001b[${lines}A\u001b[J`);
     lines = 0;
   }
 

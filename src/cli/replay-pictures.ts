@@ -11,10 +11,12 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import type { MapTaken, MapWanted } from '../../workers/replay-camera.js';
 import type { ReplayResult } from '../../workers/replay-worker.js';
+import { printable } from '../base/index.js';
 import type { SharedHeap } from '../face/index.js';
 import { formatCount, type HeapMap } from '../observe/index.js';
 import { type MapFrame, renderHtml, renderSvg, renderText } from '../pictures/index.js';
 import type { Trace } from '../trace/index.js';
+import { print } from './output.js';
 import { UsageError, wholeNumber } from './usage.js';
 
 /** Which pictures are asked for. */
@@ -123,12 +125,12 @@ export function drawPictures(
         : renderHtml([most], { title });
     save('--html', html, page);
   }
-  if (show) console.log(`\nThe heap when it held most: ${most.label}\n\n${toTerminal(most.map)}`);
+  if (show) print(`\nThe heap when it held most: ${most.label}\n\n${toTerminal(most.map)}`);
 }
 
 function momentOf({ name, operations }: Trace, taken: MapTaken): Moment {
   const full = taken.why === 'full' ? ', the heap is full' : '';
-  const label = `${name}, after operation ${formatCount(taken.after)} of ${formatCount(operations)}`;
+  const label = `${printable(name)}, after operation ${formatCount(taken.after)} of ${formatCount(operations)}`;
   return { map: taken.map, label: label + full, taken };
 }
 

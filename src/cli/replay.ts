@@ -9,10 +9,12 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Corruption, ReplayResult, ReplayTask } from '../../workers/replay-worker.js';
+import { printable } from '../base/index.js';
 import { SharedHeap } from '../face/index.js';
 import { formatCount, type HeapStats, renderStats, table } from '../observe/index.js';
 import { HeapPool } from '../pool/index.js';
 import { readTrace, type Trace } from '../trace/index.js';
+import { print, remark } from './output.js';
 import { complainOfProblems, type Verification } from './problems.js';
 import { heapProgress, startProgress } from './progress.js';
 import {
@@ -94,9 +96,9 @@ interface Report {
 }
 
 export async function replayCommand(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
+  const options = await readOptions(args);
   if (options === null) {
-    console.log(REPLAY_HELP);
+    print(REPLAY_HELP);
     return 0;
   }
   const tasks = shareOut(options.traces, options.threads);
@@ -111,14 +113,14 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
   const { results, seconds } = await run(heap, tasks, options);
   const report = summarise(heap, options, tasks, results, seconds);
   if (options.check) report.verify = check(heap);
-  if (options.json) console.log(JSON.stringify(report, null, 2));
-  else print(report);
+  if (options.json) print(JSON.stringify(report, null, 2));
+  else printReport(report);
   drawPictures(options.pictures, heap, tasks, results);
   const broken = complainOfProblems(report.verify?.problems ?? []);
   return complain(tasks, results) || broken ? 1 : 0;
 }
 
-function readOptions(args: readonly string[]): Options | null {
+async function readOptions(args: readonly string[]): Promise<Options | null> {
   const { values, positionals } = parseOptions({
     args: [...args],
     allowPositionals: true,
@@ -142,7 +144,7 @@ function readOptions(args: readonly string[]): Options | null {
     throw new UsageError('--corrupt goes with --verify: without it nobody would look');
   }
   return {
-    traces: (positionals.length > 0 ? positionals : shippedTraces()).map(readTrace),
+    traces: await readTraces(positionals.length > 0 ? positionals : shippedTraces()),
     threads: wholeNumber('threads', values.threads, 1, THREADS_MAX),
     repeat: wholeNumber('repeat', values.repeat, 1),
     verify: values.verify,
@@ -152,6 +154,13 @@ function readOptions(args: readonly string[]): Options | null {
     corruptAt: values.corrupt === undefined ? -1 : wholeNumber('corrupt', values.corrupt, 0),
     pictures: readPictureOptions(values),
   };
+}
+
+/** One after the other: each takes memory while it is read. */
+async function readTraces(paths: readonly string[]): Promise<Trace[]> {
+  const traces: Trace[] = [];
+  for (const path of paths) traces.push(await readTrace(path));
+  return traces;
 }
 
 function shippedTraces(): string[] {
@@ -248,19 +257,19 @@ function check(heap: SharedHeap): Verification {
   return { ok, problems };
 }
 
-function print(report: Report): void {
+function printReport(report: Report): void {
   const ns = report.verified ? 'ns/op (with checks)' : 'ns/op';
   const rows = report.traces
     .toSorted((a, b) => b.operations - a.operations)
-    .map((t) => [t.name, formatCount(t.operations), t.nsPerOperation.toFixed(1)]);
-  console.log(table([['trace', 'operations', ns], ...rows]).join('\n'));
-  console.log(
+    .map((t) => [printable(t.name), formatCount(t.operations), t.nsPerOperation.toFixed(1)]);
+  print(table([['trace', 'operations', ns], ...rows]).join('\n'));
+  print(
     `\n  ${formatCount(report.operations)} operations on ${report.threads} thread(s) in ` +
       `${report.seconds.toFixed(2)} s, ${formatCount(report.operationsPerSecond)} a second` +
       `${report.verified ? `; ${report.corrupted} blocks corrupted` : ''}\n`,
   );
-  if (report.verify?.ok) console.log('  the heap keeps all its invariants\n');
-  console.log(renderStats(report.stats));
+  if (report.verify?.ok) print('  the heap keeps all its invariants\n');
+  print(renderStats(report.stats));
 }
 
 /** Tells on stderr what went wrong; was there anything? */
@@ -269,14 +278,10 @@ function complain(tasks: readonly Trace[], results: readonly ReplayResult[]): bo
   results.forEach(({ fullAt, corrupted, firstCorruption }, n) => {
     const name = tasks[n]?.name;
     if (fullAt !== null) {
-      console.error(
-        `shmalloc: ${name}: the heap was full at operation ${fullAt}: try a larger --heap`,
-      );
+      remark(`shmalloc: ${name}: the heap was full at operation ${fullAt}: try a larger --heap`);
     }
     if (firstCorruption !== null) {
-      console.error(
-        `shmalloc: ${name}: ${corrupted} blocks corrupted; first: ${tell(firstCorruption)}`,
-      );
+      remark(`shmalloc: ${name}: ${corrupted} blocks corrupted; first: ${tell(firstCorruption)}`);
     }
     wrong ||= fullAt !== null || corrupted > 0;
   });

@@ -13,6 +13,7 @@ import type { AuditMessage, AuditReport, AuditTask } from '../../workers/stress-
 import type { Plant } from '../../workers/stress-plants.js';
 import { SharedHeap } from '../face/index.js';
 import type { HeapStats } from '../observe/index.js';
+import { remark } from './output.js';
 import type { Problem } from './problems.js';
 import { describeMemory, describeSpeed, startProgress } from './progress.js';
 import { randomFrom } from './random.js';
@@ -66,7 +67,7 @@ export interface StressOutcome {
 export async function runStress(plan: StressPlan): Promise<StressOutcome> {
   using heap = SharedHeap.create({ size: plan.size, threads: plan.threads + SLOTS_MORE });
   // Before the run: should all else go wrong, the seed is known.
-  if (plan.progress) console.error(`seed ${plan.seed}`);
+  if (plan.progress) remark(`seed ${plan.seed}`);
   return await new StressRun(heap, plan).run();
 }
 

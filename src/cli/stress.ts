@@ -5,6 +5,7 @@
 
 import { randomInt } from 'node:crypto';
 import { formatCount, table } from '../observe/index.js';
+import { print, remark } from './output.js';
 import { complainOfProblems, type Problem, type Verification } from './problems.js';
 import { runStress, type StressOutcome, type StressPlan } from './stress-run.js';
 import { parseOptions, UsageError, wholeNumber } from './usage.js';
@@ -62,13 +63,13 @@ interface Report {
 export async function stressCommand(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
   if (options === null) {
-    console.log(STRESS_HELP);
+    print(STRESS_HELP);
     return 0;
   }
   const outcome = await runStress(options);
   const report = summarise(options, outcome);
-  if (options.json) console.log(JSON.stringify(report, null, 2));
-  else print(report, outcome);
+  if (options.json) print(JSON.stringify(report, null, 2));
+  else printReport(report, outcome);
   return complain(report, outcome) ? 1 : 0;
 }
 
@@ -148,7 +149,7 @@ function summarise(options: Options, outcome: StressOutcome): Report {
   };
 }
 
-function print(report: Report, { seconds, audit, stats }: StressOutcome): void {
+function printReport(report: Report, { seconds, audit, stats }: StressOutcome): void {
   const { operations, kills, threads, verify } = report;
   const rows: [string, string][] = [
     ['seed', String(report.seed)],
@@ -174,19 +175,19 @@ function print(report: Report, { seconds, audit, stats }: StressOutcome): void {
     ['workers stuck', formatCount(report.stuck)],
     ['invariants', verify.ok ? 'all hold' : `${verify.problems.length} broken`],
   ];
-  console.log(table(rows).join('\n'));
+  print(table(rows).join('\n'));
 }
 
 /** Tells on stderr what went wrong; was there anything? */
 function complain(report: Report, { stuck, where, errors, findings }: StressOutcome): boolean {
   const { corrupted, lost, verify, seed } = report;
   for (const [region, place] of stuck.length > 0 ? where.entries() : []) {
-    console.error(`shmalloc: ${stuck.includes(region) ? 'stuck ' : ''}worker ${region}: ${place}`);
+    remark(`shmalloc: ${stuck.includes(region) ? 'stuck ' : ''}worker ${region}: ${place}`);
   }
-  for (const error of errors) console.error(`shmalloc: ${error}`);
-  for (const finding of findings.slice(0, FINDINGS_TOLD_MAX)) console.error(`shmalloc: ${finding}`);
+  for (const error of errors) remark(`shmalloc: ${error}`);
+  for (const finding of findings.slice(0, FINDINGS_TOLD_MAX)) remark(`shmalloc: ${finding}`);
   complainOfProblems(verify.problems);
   const wrong = corrupted + lost + stuck.length + errors.length > 0 || !verify.ok;
-  if (wrong) console.error(`shmalloc: that was seed ${seed}, node ${process.version}`);
+  if (wrong) remark(`shmalloc: that was seed ${seed}, node ${process.version}`);
   return wrong;
 }

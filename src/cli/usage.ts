@@ -1,15 +1,18 @@
 /**
  * How a command is called: what is wrong with its options.
  *
- * Used by main.ts, replay.ts and stress.ts.
+ * Used by main.ts and by every command.
  */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { similarTo } from '../base/index.js';
 
+export const USAGE = 'USAGE';
+
 /** A mistake in how a command was called: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  readonly code = USAGE;
 }
 
 /** A whole number from `least` on, given as text. */

@@ -13,6 +13,7 @@
  */
 
 import { rmSync, writeSync } from 'node:fs';
+import { printable } from '../base/index.js';
 import {
   debugRecord,
   endTrace,
@@ -212,7 +213,7 @@ function removeQuietly(path: string): void {
 /** At once: a process that ends emits no warnings any more. */
 function warnOnStderr(message: string): void {
   try {
-    writeSync(2, `shmalloc: ${message}\n`);
+    writeSync(2, `shmalloc: ${printable(message)}\n`);
   } catch {
     // Nobody listens.
   }

@@ -5,12 +5,16 @@
  *
  * I1  A Trace that was read can be replayed blindly: slots are in range, kinds are known, nothing
  *     is filled twice or freed twice. A file that is not so is refused.
+ * I2  A file takes no more memory than the operations that it has: what it says of itself is checked
+ *     against its length, and what it becomes, piece by piece, against what it says.
  */
 
-import { readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import { HeapError } from '../base/index.js';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { HeapError, messageOf, printable } from '../base/index.js';
 import {
   CALLOC,
   FREE,
@@ -38,79 +42,185 @@ export interface Trace {
   readonly words: Uint32Array<SharedArrayBuffer>;
 }
 
+/** Bytes that a byte of a gzip file can become, at most. */
+const INFLATION_MAX = 1032;
+
+const TAKEN =
+  'replay takes allocation traces (.mtr.gz): those that ship with shmalloc, and what a heap with ' +
+  'the debug option `trace` has written';
+
 /**
  * Reads and checks a trace.
  * @throws HeapError ERR_SHMALLOC_TRACE: no such file, no gzip, foreign, cut short or inconsistent
  */
-export function readTrace(path: string): Trace {
-  const bytes = unzip(path);
-  if (bytes.subarray(0, 4).toString('latin1') !== MAGIC) {
-    throw bad(path, `it does not begin with '${MAGIC}': not an allocation trace of version 1`);
+export async function readTrace(path: string): Promise<Trace> {
+  const fileBytes = await sizeOf(path);
+  const reader = new TraceReader(path, fileBytes);
+  try {
+    await pipeline(
+      createReadStream(path),
+      createGunzip(),
+      async (pieces: AsyncIterable<Buffer>) => {
+        for await (const piece of pieces) reader.add(piece);
+      },
+    );
+  } catch (error) {
+    // The pipeline may say that it was aborted, and not why.
+    if (reader.refusal !== undefined) throw reader.refusal;
+    const { code = '' } = error as { code?: string };
+    // What zlib says of the bytes; anything else is the file system's.
+    throw /^Z_|_ZLIB_/.test(code)
+      ? bad(path, `not a whole gzip file (${messageOf(error)}); ${TAKEN}`)
+      : bad(path, messageOf(error));
   }
-  if (bytes.length < HEADER_BYTES)
-    throw bad(path, `its header is cut short at ${bytes.length} bytes`);
-  const [operations, slots, threads] = [4, 8, 12].map((at) => bytes.readUInt32LE(at)) as [
-    number,
-    number,
-    number,
-  ];
-  const expected = HEADER_BYTES + operations * OPERATION_BYTES;
-  if (bytes.length !== expected) {
-    throw bad(path, `${operations} operations take ${expected} bytes, there are ${bytes.length}`);
-  }
-  // A slot's number has 24 bits; a forged count must not ask for gigabytes below.
-  if (slots > SLOTS_MAX) throw bad(path, `it names ${slots} slots, there can be ${SLOTS_MAX}`);
-  const words = new Uint32Array(new SharedArrayBuffer(operations * OPERATION_BYTES));
-  for (let i = 0; i < words.length; i++) words[i] = bytes.readUInt32LE(HEADER_BYTES + i * 4);
-  const peak = check(path, words, slots);
-  const name = basename(path).replace(/\.mtr\.gz$/, '');
-  return { name, operations, slots, threads, ...peak, words };
+  return reader.finish();
 }
 
-function unzip(path: string): Buffer {
-  let packed: Buffer;
+async function sizeOf(path: string): Promise<number> {
+  let found: Awaited<ReturnType<typeof stat>>;
   try {
-    packed = readFileSync(path);
+    found = await stat(path);
   } catch (error) {
-    throw bad(path, error instanceof Error ? error.message : String(error));
+    throw bad(path, messageOf(error));
   }
-  try {
-    return gunzipSync(packed);
-  } catch (error) {
-    throw bad(path, `not a whole gzip file (${error instanceof Error ? error.message : error})`);
-  }
+  if (found.isDirectory()) throw bad(path, `it is a folder; ${TAKEN}`);
+  if (!found.isFile()) return Number.POSITIVE_INFINITY;
+  if (found.size === 0) throw bad(path, `it is empty, and so not a gzip file; ${TAKEN}`);
+  return found.size;
 }
 
-/** Walks the operations once; most requested bytes live at a time, and when. */
-function check(
-  path: string,
-  words: Uint32Array,
-  slots: number,
-): Pick<Trace, 'peakLiveBytes' | 'peakOperations'> {
-  const sizes = new Float64Array(slots).fill(-1);
-  let live = 0;
-  let peakLiveBytes = 0;
-  let peakOperations = 0;
-  for (let i = 0; i < words.length; i += 2) {
-    const kind = kindOf(words[i]);
-    const slot = slotOf(words[i]);
-    const size = words[i + 1];
-    const wrong = (what: string) => bad(path, `operation ${i / 2} ${what} (slot ${slot})`);
-    if (kind < MALLOC || kind > REALLOC) throw wrong(`is of unknown kind ${kind}`);
-    if (slot >= slots) throw wrong(`names a slot past the trace's ${slots}`);
-    const held = sizes[slot];
-    if (kind === FREE && held < 0) throw wrong('frees an empty slot');
-    if ((kind === MALLOC || kind === CALLOC) && held >= 0) throw wrong('fills a full slot');
-    live += (kind === FREE ? 0 : size) - Math.max(held, 0);
-    sizes[slot] = kind === FREE ? -1 : size;
-    if (live > peakLiveBytes) {
-      peakLiveBytes = live;
-      peakOperations = i / 2 + 1;
+/** Takes a trace piece by piece: what is no trace is refused before it is inflated, or stored. */
+class TraceReader {
+  /** What it has thrown. */
+  refusal: HeapError | undefined;
+  readonly #path: string;
+  readonly #fileBytes: number;
+  /** Bytes that are not a whole header or operation yet. */
+  #rest: Buffer = Buffer.alloc(0);
+  #header: { operations: number; slots: number; threads: number } | undefined;
+  #words = new Uint32Array(new SharedArrayBuffer(0));
+  /** Words that it has. */
+  #count = 0;
+  /** Requested bytes + 1 by slot, 0 = empty. Never filled, so that it takes memory where it is used. */
+  #sizes = new Float64Array(0);
+  #live = 0;
+  #peakLiveBytes = 0;
+  #peakOperations = 0;
+
+  constructor(path: string, fileBytes: number) {
+    this.#path = path;
+    this.#fileBytes = fileBytes;
+  }
+
+  /** @throws HeapError ERR_SHMALLOC_TRACE */
+  add(piece: Buffer): void {
+    let bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
+    if (this.#header === undefined) {
+      this.#checkMagic(bytes);
+      if (bytes.length >= HEADER_BYTES) {
+        this.#readHeader(bytes);
+        bytes = bytes.subarray(HEADER_BYTES);
+      }
+    }
+    if (this.#header !== undefined) bytes = this.#readOperations(bytes);
+    // A copy: pieces are used again.
+    this.#rest = Buffer.from(bytes);
+  }
+
+  /** @throws HeapError ERR_SHMALLOC_TRACE */
+  finish(): Trace {
+    this.#checkMagic(this.#rest, this.#header === undefined ? MAGIC.length : 0);
+    if (this.#header === undefined) {
+      throw this.#bad(`its header is cut short at ${this.#rest.length} bytes`);
+    }
+    const { operations, slots, threads } = this.#header;
+    const got = HEADER_BYTES + this.#count * 4 + this.#rest.length;
+    const expected = HEADER_BYTES + operations * OPERATION_BYTES;
+    if (got !== expected) {
+      throw this.#bad(`${operations} operations take ${expected} bytes, there are ${got}`);
+    }
+    return {
+      name: basename(this.#path).replace(/\.mtr\.gz$/, ''),
+      ...{ operations, slots, threads },
+      peakLiveBytes: this.#peakLiveBytes,
+      peakOperations: this.#peakOperations,
+      words: this.#words,
+    };
+  }
+
+  /** `least` bytes are there at least. */
+  #checkMagic(bytes: Buffer, least = 0): void {
+    if (this.#header !== undefined) return;
+    const there = bytes.subarray(0, MAGIC.length).toString('latin1');
+    if (there.length >= least && MAGIC.startsWith(there)) return;
+    throw this.#bad(
+      `it does not begin with '${MAGIC}': not an allocation trace of version 1; ${TAKEN}`,
+    );
+  }
+
+  #readHeader(bytes: Buffer): void {
+    const [operations, slots, threads] = [4, 8, 12].map((at) => bytes.readUInt32LE(at));
+    const expected = HEADER_BYTES + operations * OPERATION_BYTES;
+    // A forged count must not ask for gigabytes.
+    if (expected > HEADER_BYTES + this.#fileBytes * INFLATION_MAX) {
+      throw this.#bad(
+        `${operations} operations take ${expected} bytes, a file of ${this.#fileBytes} cannot hold them`,
+      );
+    }
+    // A slot's number has 24 bits.
+    if (slots > SLOTS_MAX) throw this.#bad(`it names ${slots} slots, there can be ${SLOTS_MAX}`);
+    this.#header = { operations, slots, threads };
+    this.#sizes = new Float64Array(slots);
+    try {
+      this.#words = new Uint32Array(new SharedArrayBuffer(operations * OPERATION_BYTES));
+    } catch (error) {
+      throw this.#bad(`no room for ${operations} operations: ${messageOf(error)}`);
     }
   }
-  return { peakLiveBytes, peakOperations };
+
+  /** Checks and keeps whole operations; gives what is left. */
+  #readOperations(bytes: Buffer): Buffer {
+    const end = bytes.length - (bytes.length % OPERATION_BYTES);
+    if (this.#count + end / 4 > this.#words.length) {
+      throw this.#bad(`it has more than the ${this.#words.length / 2} operations of its header`);
+    }
+    for (let at = 0; at < end; at += OPERATION_BYTES) {
+      this.#readOperation(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4));
+    }
+    return bytes.subarray(end);
+  }
+
+  #readOperation(word: number, size: number): void {
+    const kind = kindOf(word);
+    const slot = slotOf(word);
+    const held = this.#sizes[slot];
+    const wrong = whatIsWrong(kind, held);
+    if (wrong !== null) throw this.#bad(`operation ${this.#count / 2} ${wrong} (slot ${slot})`);
+    this.#words[this.#count++] = word;
+    this.#words[this.#count++] = size;
+    this.#live += (kind === FREE ? 0 : size) - Math.max(held - 1, 0);
+    this.#sizes[slot] = kind === FREE ? 0 : size + 1;
+    if (this.#live > this.#peakLiveBytes) {
+      this.#peakLiveBytes = this.#live;
+      this.#peakOperations = this.#count / 2;
+    }
+  }
+
+  #bad(why: string): HeapError {
+    this.refusal = bad(this.#path, why);
+    return this.refusal;
+  }
+}
+
+/** What is wrong with an operation; `held` is what its slot has, undefined = there is no such slot. */
+function whatIsWrong(kind: number, held: number | undefined): string | null {
+  if (kind < MALLOC || kind > REALLOC) return `is of unknown kind ${kind}`;
+  if (held === undefined) return "names a slot past the trace's last";
+  if (kind === FREE && held === 0) return 'frees an empty slot';
+  if ((kind === MALLOC || kind === CALLOC) && held > 0) return 'fills a full slot';
+  return null;
 }
 
 function bad(path: string, why: string): HeapError {
-  return new HeapError('ERR_SHMALLOC_TRACE', `cannot replay ${path}: ${why}`);
+  return new HeapError('ERR_SHMALLOC_TRACE', `cannot replay ${printable(path)}: ${why}`);
 }

@@ -86,9 +86,9 @@ function allocate(tracer: Tracer, first: number, count: number): void {
 }
 
 /** The trace has exactly the mallocs of these sizes. */
-function assertSizes(t: ExecutionContext, path: string, count: number): void {
+async function assertSizes(t: ExecutionContext, path: string, count: number): Promise<void> {
   const expected = Array.from({ length: count }, (_, n) => `malloc 0 ${n}`);
-  t.deepEqual(tellTrace(path).all, expected);
+  t.deepEqual((await tellTrace(path)).all, expected);
 }
 
 /** What is warned of until the event loop has turned. */
@@ -125,7 +125,7 @@ test('createTracer: each call is an event, in the order of all threads', (t) => 
   t.deepEqual(events(1), []);
 });
 
-test('createTracer: a full buffer needs no file, one event more does', (t) => {
+test('createTracer: a full buffer needs no file, one event more does', async (t) => {
   const { tracer, spool, events, path, finish } = makeTraced(t);
   const one = tracer(1);
   allocate(one, 0, TRACE_EVENTS);
@@ -140,10 +140,10 @@ test('createTracer: a full buffer needs no file, one event more does', (t) => {
   allocate(one, TRACE_EVENTS + 1, 3 * TRACE_EVENTS);
   t.is(eventsOf(spool(1)).length, 4 * TRACE_EVENTS);
   finish();
-  assertSizes(t, path, 4 * TRACE_EVENTS + 1);
+  await assertSizes(t, path, 4 * TRACE_EVENTS + 1);
 });
 
-test('createTracer: whoever has the slot next goes on where the last one was', (t) => {
+test('createTracer: whoever has the slot next goes on where the last one was', async (t) => {
   const { tracer, path, finish } = makeTraced(t);
   // Every other one is killed, the others detach.
   for (let n = 0; n < 10; n++) {
@@ -152,7 +152,7 @@ test('createTracer: whoever has the slot next goes on where the last one was', (
     if (n % 2 === 0) one.close();
   }
   t.is(finish()?.threads, 10);
-  assertSizes(t, path, 7000);
+  await assertSizes(t, path, 7000);
 });
 
 test('Tracer.close: nothing is noted after it', (t) => {
@@ -167,7 +167,7 @@ test('Tracer.close: nothing is noted after it', (t) => {
 
 // ---- killed
 
-test('createTracer: killed after the file was written, before the buffer is empty', (t) => {
+test('createTracer: killed after the file was written, before the buffer is empty', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 2 * TRACE_EVENTS);
   const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
@@ -175,19 +175,19 @@ test('createTracer: killed after the file was written, before the buffer is empt
   allocate(tracer(0, 9), 2 * TRACE_EVENTS, 10);
   t.is(eventsOf(spool(0)).length, 3 * TRACE_EVENTS);
   finish();
-  assertSizes(t, path, 2 * TRACE_EVENTS + 10);
+  await assertSizes(t, path, 2 * TRACE_EVENTS + 10);
 });
 
-test('createTracer: killed so, and nobody has the slot next', (t) => {
+test('createTracer: killed so, and nobody has the slot next', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, TRACE_EVENTS);
   const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
   appendFileSync(spool(0), full.slice(0, TRACE_EVENTS * TRACE_EVENT_BYTES));
   finish();
-  assertSizes(t, path, TRACE_EVENTS);
+  await assertSizes(t, path, TRACE_EVENTS);
 });
 
-test('createTracer: a write that ended anywhere is written over', (t) => {
+test('createTracer: a write that ended anywhere is written over', async (t) => {
   for (const left of [1, 31, 32, 33, 1000 * 32 + 5]) {
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
     allocate(tracer(0), 0, TRACE_EVENTS);
@@ -195,17 +195,17 @@ test('createTracer: a write that ended anywhere is written over', (t) => {
     appendFileSync(spool(0), full.slice(0, left));
     allocate(tracer(0), TRACE_EVENTS, 2 * TRACE_EVENTS);
     finish();
-    assertSizes(t, path, 3 * TRACE_EVENTS);
+    await assertSizes(t, path, 3 * TRACE_EVENTS);
   }
 });
 
-test('createTracer: killed between taking a number and noting it', (t) => {
+test('createTracer: killed between taking a number and noting it', async (t) => {
   const { tracer, memory, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 3);
   nextSequence(memory.i32, debugRecord(memory.geometry.header));
   allocate(tracer(0), 3, 3);
   t.like(finish(), { operations: 6, dropped: 0 });
-  assertSizes(t, path, 6);
+  await assertSizes(t, path, 6);
 });
 
 // ---- the end of the trace
@@ -318,7 +318,7 @@ test.serial(
       { operations: TRACE_EVENTS, lost: 50 },
     );
     t.regex(complaints.join(), /lacks 50 events/);
-    assertSizes(t, path, TRACE_EVENTS);
+    await assertSizes(t, path, TRACE_EVENTS);
   },
 );
 
@@ -330,13 +330,13 @@ test.serial('createTracer: whoever has the slot after that tries again', async (
   rmdirSync(spool(0));
   allocate(tracer(0, 1), TRACE_EVENTS, 500);
   finish(() => {});
-  assertSizes(t, path, TRACE_EVENTS + 500);
+  await assertSizes(t, path, TRACE_EVENTS + 500);
 });
 
-test('finishTrace: a spool cut short is a hole, not a fault', (t) => {
+test('finishTrace: a spool cut short is a hole, not a fault', async (t) => {
   const { tracer, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 2 * TRACE_EVENTS + 1);
   truncateSync(spool(0), TRACE_EVENTS * TRACE_EVENT_BYTES + 7);
   t.like(finish(), { operations: TRACE_EVENTS + 1, dropped: 0 });
-  t.is(tellTrace(path).all.length, TRACE_EVENTS + 1);
+  t.is((await tellTrace(path)).all.length, TRACE_EVENTS + 1);
 });

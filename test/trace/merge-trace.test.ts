@@ -81,8 +81,12 @@ const isPrefix = (short: readonly string[], long: readonly string[]): boolean =>
   short.length <= long.length && short.every((line, n) => line === long[n]);
 
 /** Each log is what one of the trace's threads did, and there are no others. */
-function assertLogs(t: ExecutionContext, path: string, logs: readonly (readonly string[])[]): void {
-  const { threads } = tellTrace(path);
+async function assertLogs(
+  t: ExecutionContext,
+  path: string,
+  logs: readonly (readonly string[])[],
+): Promise<void> {
+  const { threads } = await tellTrace(path);
   t.is(threads.length, logs.length);
   for (const log of logs) {
     const own = threads.find((calls) => isPrefix(log.slice(0, 20), calls)) ?? [];
@@ -101,12 +105,12 @@ test('finishTrace: a heap that nothing was done with has an empty trace', async 
   const traced = new Traced(t);
   const summary = traced.finish();
   t.like(summary, { path: traced.path, operations: 0, slots: 0, threads: 0, truncated: false });
-  t.is(readTrace(traced.path).operations, 0);
+  t.is((await readTrace(traced.path)).operations, 0);
   await replays(t, traced.path);
   t.deepEqual(traced.warnings, []);
 });
 
-test('finishTrace: every kind of call, in as few slots as blocks were live', (t) => {
+test('finishTrace: every kind of call, in as few slots as blocks were live', async (t) => {
   const traced = new Traced(t);
   const { thread, log } = traced.thread(0);
   const a = thread.malloc(100);
@@ -117,11 +121,11 @@ test('finishTrace: every kind of call, in as few slots as blocks were live', (t)
   thread.free(thread.realloc(d, 20));
   thread.free(c);
   t.like(traced.finish(), { operations: 8, slots: 2, threads: 1, dropped: 0, repaired: 0 });
-  t.deepEqual(tellTrace(traced.path).all, log.lines());
+  t.deepEqual((await tellTrace(traced.path)).all, log.lines());
   t.deepEqual(traced.files(), ['app.mtr.gz']);
 });
 
-test('finishTrace: realloc of nothing allocates, realloc to nothing frees', (t) => {
+test('finishTrace: realloc of nothing allocates, realloc to nothing frees', async (t) => {
   const traced = new Traced(t);
   const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.moved(0, 4096, 10);
@@ -129,7 +133,7 @@ test('finishTrace: realloc of nothing allocates, realloc to nothing frees', (t) 
   tracer.moved(8192, 0, 0);
   tracer.allocated(MALLOC, 8192, 30);
   t.like(traced.finish(), { operations: 4, slots: 1, dropped: 0, repaired: 0 });
-  t.deepEqual(tellTrace(traced.path).all, [
+  t.deepEqual((await tellTrace(traced.path)).all, [
     'realloc 0 10',
     'realloc 10 20',
     'free 20 0',
@@ -147,19 +151,19 @@ test('finishTrace: a long program, its slot used by one thread after the other',
   });
   t.is(traced.files().length, 1, 'a spool');
   t.like(traced.finish(), { operations: 15_000, threads: 3, dropped: 0, repaired: 0, lost: 0 });
-  t.deepEqual(tellTrace(traced.path).all, logs.flat());
+  t.deepEqual((await tellTrace(traced.path)).all, logs.flat());
   t.deepEqual(traced.files(), ['app.mtr.gz']);
   await replays(t, traced.path);
 });
 
-test('finishTrace: once only, and nothing is noted after it', (t) => {
+test('finishTrace: once only, and nothing is noted after it', async (t) => {
   const traced = new Traced(t);
   const { thread } = traced.thread(0);
   thread.malloc(10);
   t.is(traced.finish()?.operations, 1);
   for (let n = 0; n < 3 * TRACE_EVENTS; n++) thread.free(thread.malloc(20));
   t.is(traced.finish(), null);
-  t.is(readTrace(traced.path).operations, 1);
+  t.is((await readTrace(traced.path)).operations, 1);
   t.deepEqual(traced.files(), ['app.mtr.gz']);
 });
 
@@ -170,7 +174,7 @@ test.serial('finishTrace: threads that trade blocks', async (t) => {
   const workers = [1, 2, 3].map((n) => traced.worker(seedOf(t) + n, 20_000));
   await Promise.all(workers.map(({ worker }) => ended(worker)));
   t.like(traced.finish(), { operations: 60_000, threads: 3, dropped: 0, repaired: 0, lost: 0 });
-  assertLogs(
+  await assertLogs(
     t,
     traced.path,
     workers.map(({ log }) => log.lines()),
@@ -202,7 +206,7 @@ test.serial(
     const logged = logs.reduce((sum, { count }) => sum + count, 0);
     const ahead = (summary?.operations ?? 0) - logged;
     t.true(ahead >= 0 && ahead <= 8, `the last calls of those killed: ${ahead}`);
-    assertLogs(
+    await assertLogs(
       t,
       traced.path,
       logs.map((one) => one.lines()),
@@ -225,8 +229,8 @@ test.serial('finishTrace: threads that still run are in it up to that moment', a
     const files = traced.files();
     await Promise.all(running.map(({ worker }) => worker.terminate()));
     t.like(summary, { threads: 3, dropped: 0, repaired: 0, lost: 0 });
-    assertLogs(t, traced.path, done);
-    const { threads } = tellTrace(traced.path);
+    await assertLogs(t, traced.path, done);
+    const { threads } = await tellTrace(traced.path);
     for (const calls of threads) {
       const after = running.map(({ log }) => log.lines(calls.length));
       t.true(after.some((lines) => isPrefix(calls.slice(0, -1), lines)));
@@ -295,15 +299,15 @@ function runModel(traced: Traced, program: readonly Step[], repeat: number): str
   return told;
 }
 
-test('finishTrace: of any program, exactly its operations', (t) => {
+test('finishTrace: of any program, exactly its operations', async (t) => {
   let last = '';
-  fc.assert(
-    fc.property(steps, fc.constantFrom(1, 1, 30), (program, repeat) => {
+  await fc.assert(
+    fc.asyncProperty(steps, fc.constantFrom(1, 1, 30), async (program, repeat) => {
       const traced = new Traced(t, 4);
       const told = runModel(traced, program, repeat);
       const summary = traced.finish();
       t.like(summary, { operations: told.length, dropped: 0, repaired: 0, lost: 0 });
-      t.deepEqual(tellTrace(traced.path).all, told);
+      t.deepEqual((await tellTrace(traced.path)).all, told);
       t.deepEqual(traced.files(), ['app.mtr.gz']);
       last = traced.path;
     }),
@@ -314,7 +318,7 @@ test('finishTrace: of any program, exactly its operations', (t) => {
 
 // ---- traces with holes
 
-test('finishTrace: whatever the buffers hold, the trace can be replayed', (t) => {
+test('finishTrace: whatever the buffers hold, the trace can be replayed', async (t) => {
   const event = fc.record({
     slot: fc.nat(3),
     operation: fc.constantFrom(MALLOC, MALLOC, FREE, CALLOC, REALLOC, REALLOC, 0, 5, 77),
@@ -325,8 +329,8 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', (t) =>
     skip: fc.boolean(),
   });
   const limits = fc.record({ slots: fc.nat(12), operations: fc.nat(150) });
-  fc.assert(
-    fc.property(fc.array(event, { maxLength: 200 }), limits, (events, most) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 200 }), limits, async (events, most) => {
       const traced = new Traced(t, 4);
       const { i32, u32, f64, geometry } = traced.memory;
       for (const { slot, skip, ...rest } of events) {
@@ -336,7 +340,7 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', (t) =>
       }
       const noted = events.filter(({ skip }) => !skip).length;
       const summary = traced.finish(most) as TraceSummary;
-      const trace = readTrace(traced.path);
+      const trace = await readTrace(traced.path);
       t.is(trace.operations, summary.operations);
       t.is(trace.slots, summary.slots);
       t.is(trace.threads, summary.threads);
@@ -350,7 +354,7 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', (t) =>
   );
 });
 
-test('finishTrace: frees of unknown blocks are left out, lost frees are completed', (t) => {
+test('finishTrace: frees of unknown blocks are left out, lost frees are completed', async (t) => {
   const traced = new Traced(t);
   const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.freed(4096);
@@ -359,7 +363,7 @@ test('finishTrace: frees of unknown blocks are left out, lost frees are complete
   tracer.moved(8192, 12288, 3);
   tracer.moved(12288, 4096, 4);
   t.like(traced.finish(), { operations: 6, slots: 2, dropped: 1, repaired: 3 });
-  t.deepEqual(tellTrace(traced.path).all, [
+  t.deepEqual((await tellTrace(traced.path)).all, [
     'malloc 0 1',
     'free 1 0',
     'calloc 0 2',
@@ -371,7 +375,7 @@ test('finishTrace: frees of unknown blocks are left out, lost frees are complete
   t.regex(traced.warnings[0], /1 frees of unknown blocks .* 3 operations were completed/);
 });
 
-test('finishTrace: a trace ends where it can hold no more, and says so', (t) => {
+test('finishTrace: a trace ends where it can hold no more, and says so', async (t) => {
   for (const limits of [
     { slots: 3, operations: 100 },
     { slots: 100, operations: 4 },
@@ -380,7 +384,7 @@ test('finishTrace: a trace ends where it can hold no more, and says so', (t) => 
     const { thread } = traced.thread(0);
     for (let n = 0; n < 20; n++) thread.malloc(n);
     t.like(traced.finish(limits), { operations: 3, slots: 3, dropped: 17, truncated: true });
-    t.is(readTrace(traced.path).operations, 3);
+    t.is((await readTrace(traced.path)).operations, 3);
     t.is(traced.warnings.length, 1);
     t.regex(traced.warnings[0], /ends early/);
   }

@@ -15,8 +15,8 @@ import { type Operation, SAMPLE, TraceFolder, traceBytes } from './make-trace.js
 
 const SHIPPED = fileURLToPath(new URL('bench/traces/', ROOT));
 
-test('readTrace: gives name, counts, peak and words', (t) => {
-  const trace = readTrace(new TraceFolder(t).trace('sample', SAMPLE, 9));
+test('readTrace: gives name, counts, peak and words', async (t) => {
+  const trace = await readTrace(new TraceFolder(t).trace('sample', SAMPLE, 9));
   t.is(trace.name, 'sample');
   t.is(trace.operations, SAMPLE.length);
   t.is(trace.slots, 9);
@@ -32,28 +32,28 @@ test('readTrace: gives name, counts, peak and words', (t) => {
   t.is(trace.peakLiveBytes, 300 + 200_000 + 17);
 });
 
-test('readTrace: an empty trace is one', (t) => {
-  const trace = readTrace(new TraceFolder(t).trace('empty', [], 0));
+test('readTrace: an empty trace is one', async (t) => {
+  const trace = await readTrace(new TraceFolder(t).trace('empty', [], 0));
   t.is(trace.operations, 0);
   t.is(trace.peakLiveBytes, 0);
 });
 
-test('readTrace: slot numbers and sizes may use all their bits', (t) => {
+test('readTrace: slot numbers and sizes may use all their bits', async (t) => {
   const slot = 2 ** 24 - 1;
   const operations: Operation[] = [
     ['malloc', slot, 2 ** 32 - 1],
     ['free', slot],
   ];
-  const trace = readTrace(new TraceFolder(t).trace('wide', operations, 2 ** 24));
+  const trace = await readTrace(new TraceFolder(t).trace('wide', operations, 2 ** 24));
   t.is((trace.words[0] as number) >>> 8, slot);
   t.is(trace.peakLiveBytes, 2 ** 32 - 1);
 });
 
-test('readTrace: reads every trace that ships with the package', (t) => {
+test('readTrace: reads every trace that ships with the package', async (t) => {
   const names = readdirSync(SHIPPED).filter((name) => name.endsWith('.mtr.gz'));
   t.true(names.length >= 16);
   for (const name of names) {
-    const trace = readTrace(SHIPPED + name);
+    const trace = await readTrace(SHIPPED + name);
     t.true(trace.operations > 0, name);
     t.true(trace.slots > 0, name);
   }
@@ -124,9 +124,9 @@ const WRONG: Record<string, [file: Buffer, reason: RegExp]> = {
 };
 
 for (const [what, [file, reason]] of Object.entries(WRONG)) {
-  test(`readTrace: ${what} is ERR_SHMALLOC_TRACE`, (t) => {
+  test(`readTrace: ${what} is ERR_SHMALLOC_TRACE`, async (t) => {
     const path = new TraceFolder(t).write('wrong.mtr.gz', file);
-    const error = t.throws(() => readTrace(path), {
+    const error = await t.throwsAsync(readTrace(path), {
       instanceOf: HeapError,
       code: 'ERR_SHMALLOC_TRACE',
       message: reason,
@@ -135,15 +135,15 @@ for (const [what, [file, reason]] of Object.entries(WRONG)) {
   });
 }
 
-test('readTrace: a missing file and a folder are ERR_SHMALLOC_TRACE', (t) => {
+test('readTrace: a missing file and a folder are ERR_SHMALLOC_TRACE', async (t) => {
   const folder = new TraceFolder(t);
   for (const path of [folder.path('nowhere.mtr.gz'), folder.path('.')]) {
-    const error = t.throws(() => readTrace(path), { code: 'ERR_SHMALLOC_TRACE' });
+    const error = await t.throwsAsync(readTrace(path), { code: 'ERR_SHMALLOC_TRACE' });
     t.true(error?.message.includes(path));
   }
 });
 
-test('readTrace: a file with any bytes changed is a sound trace or ERR_SHMALLOC_TRACE', (t) => {
+test('readTrace: a file with any bytes changed is a sound trace or ERR_SHMALLOC_TRACE', async (t) => {
   const random = randomFrom(seedOf(t));
   const folder = new TraceFolder(t);
   let refused = 0;
@@ -157,7 +157,7 @@ test('readTrace: a file with any bytes changed is a sound trace or ERR_SHMALLOC_
     }
     const path = folder.write('fuzz.mtr.gz', gzipSync(bytes));
     try {
-      const { words, slots, operations } = readTrace(path);
+      const { words, slots, operations } = await readTrace(path);
       read++;
       t.is(words.length, operations * 2);
       const live = new Set<number>();
@@ -175,4 +175,43 @@ test('readTrace: a file with any bytes changed is a sound trace or ERR_SHMALLOC_
     }
   }
   t.true(refused > 0 && read > 0);
+});
+
+for (const [what, head, reason] of [
+  ['that is no trace', Buffer.alloc(0), /MTR1.*replay takes allocation traces/],
+  ['whose header says less', traceBytes([], 1), /more than the 0 operations of its header/],
+  ['whose header says as much', forged(2 ** 28), /operation 0 is of unknown kind 0/],
+  ['whose header says more than can be', forged(2 ** 31), /cannot hold them/],
+] as const) {
+  test.serial(
+    `readTrace: a file of 2 MB that becomes 2 GB, ${what}, is refused before it does`,
+    async (t) => {
+      const zeros = gzipSync(Buffer.alloc(64 * 2 ** 20));
+      const bomb = Buffer.concat([gzipSync(head), ...Array<Buffer>(32).fill(zeros)]);
+      const path = new TraceFolder(t).write('bomb.mtr.gz', bomb);
+      const before = process.resourceUsage().maxRSS;
+      await t.throwsAsync(readTrace(path), { code: 'ERR_SHMALLOC_TRACE', message: reason });
+      t.true((process.resourceUsage().maxRSS - before) / 1024 < 64, 'MiB more than before');
+    },
+  );
+}
+
+/** The header of a trace with so many operations. */
+function forged(operations: number): Buffer {
+  const header = traceBytes([], 1);
+  header.writeUInt32LE(operations, 4);
+  return header;
+}
+
+test('readTrace: what is no trace is told which files are', async (t) => {
+  const folder = new TraceFolder(t);
+  for (const path of [
+    folder.write('empty', Buffer.alloc(0)),
+    folder.write('text', Buffer.from('malloc 100')),
+    folder.write('other.gz', gzipSync(Buffer.from('something else'))),
+    folder.path('.'),
+  ]) {
+    const message = /replay takes allocation traces \(\.mtr\.gz\)/;
+    await t.throwsAsync(readTrace(path), { code: 'ERR_SHMALLOC_TRACE', message });
+  }
 });

@@ -39,46 +39,46 @@ test('createTraceWriter: writes what the format says', (t) => {
   t.deepEqual(gunzipSync(readFileSync(writer.path)), traceBytes(SAMPLE, 9));
 });
 
-test('createTraceWriter: fields keep apart, and use all their bits', (t) => {
+test('createTraceWriter: fields keep apart, and use all their bits', async (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('wide.mtr.gz'));
   const slot = 2 ** 24 - 1;
   writer.add(MALLOC, 31, slot, 2 ** 32 - 1);
   writer.add(REALLOC, 33, slot, 7);
   writer.finish(2 ** 24, 34);
-  const { words, threads } = readTrace(writer.path);
+  const { words, threads } = await readTrace(writer.path);
   t.deepEqual([kindOf(words[0]), threadOf(words[0]), slotOf(words[0])], [MALLOC, 31, slot]);
   t.deepEqual([kindOf(words[2]), threadOf(words[2]), slotOf(words[2])], [REALLOC, 1, slot]);
   t.deepEqual([words[1], words[3]], [2 ** 32 - 1, 7]);
   t.is(threads, 34);
 });
 
-test('createTraceWriter: a trace of several pieces', (t) => {
+test('createTraceWriter: a trace of several pieces', async (t) => {
   const operations = 300_001;
-  const trace = readTrace(write(new TraceFolder(t).path('long.mtr.gz'), operations));
+  const trace = await readTrace(write(new TraceFolder(t).path('long.mtr.gz'), operations));
   t.is(trace.operations, operations);
   for (let n = 0; n < operations; n++) {
     if (slotOf(trace.words[2 * n]) !== n) t.fail(`operation ${n}`);
   }
 });
 
-test('createTraceWriter: a file that was not finished is refused', (t) => {
+test('createTraceWriter: a file that was not finished is refused', async (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('half.mtr.gz'));
   for (let n = 0; n < 200_000; n++) writer.add(MALLOC, 0, n, 1);
-  t.throws(() => readTrace(writer.path), { code: 'ERR_SHMALLOC_TRACE' });
+  await t.throwsAsync(readTrace(writer.path), { code: 'ERR_SHMALLOC_TRACE' });
   writer.abandon();
   t.deepEqual(readdirSync(dirname(writer.path)), []);
 });
 
-test('createTraceWriter: a file of this run stays, one of an earlier run is replaced', (t) => {
+test('createTraceWriter: a file of this run stays, one of an earlier run is replaced', async (t) => {
   const path = new TraceFolder(t).path('app.mtr.gz');
   t.is(write(path, 1), path);
   const second = path.replace('app', 'app.2');
   t.is(write(path, 2), second);
   t.is(write(path, 3), path.replace('app', 'app.3'));
-  t.is(readTrace(path).operations, 1);
+  t.is((await readTrace(path)).operations, 1);
   utimesSync(second, new Date('2020-01-01'), new Date('2020-01-01'));
   t.is(write(path, 4), second);
-  t.is(readTrace(second).operations, 4);
+  t.is((await readTrace(second)).operations, 4);
 });
 
 test('createTraceWriter: a folder by that name stays', (t) => {

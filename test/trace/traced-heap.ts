@@ -171,8 +171,8 @@ const trade = (mail: Int32Array<SharedArrayBuffer>, cell: number, mine: Address)
   (Atomics.exchange(mail, cell, mine) >>> 0) as Address;
 
 /** A trace as the logs tell it: all calls, and those of each of up to 32 threads. */
-export function tellTrace(path: string): { all: string[]; threads: string[][] } {
-  const { words, slots } = readTrace(path);
+export async function tellTrace(path: string): Promise<{ all: string[]; threads: string[][] }> {
+  const { words, slots } = await readTrace(path);
   const sizes = new Array<number>(slots).fill(0);
   const all: string[] = [];
   const threads: string[][] = [];

@@ -1,6 +1,7 @@
 export default {
-  // Tests in a browser need one: ava.browser.config.js.
-  files: ['dist/test/**/*.test.js', '!dist/test/browser/**'],
+  // Tests in a browser need one, those under test runners install some: ava.browser.config.js,
+  // ava.runners.config.js.
+  files: ['dist/test/**/*.test.js', '!dist/test/browser/**', '!dist/test/runners/**'],
   // Each test file in a process of its own: heaps, workers and resident pages of one do not reach
   // another. Two at a time, as many as the smallest supported machine has cores.
   workerThreads: false,

@@ -1,7 +1,8 @@
 /** Proves that broken invariants are told: where, which, and what; and that many are cut short. */
 
+import { spawnSync } from 'node:child_process';
 import test from 'ava';
-import { complainOfProblems, describeProblems, type Problem } from '../../src/cli/problems.js';
+import { describeProblems, type Problem } from '../../src/cli/problems.js';
 
 const PROBLEM: Problem = {
   invariant: 'spans I1',
@@ -20,19 +21,21 @@ test('describeProblems: of many only the first, and how many more', (t) => {
   t.is(lines.at(-1), 'and 30 more');
 });
 
-test.serial('complainOfProblems: tells on stderr, and whether there was anything', (t) => {
-  const told: string[] = [];
-  const { error } = console;
-  console.error = (line: string) => told.push(line);
-  try {
-    t.false(complainOfProblems([]));
-    t.deepEqual(told, []);
-    t.true(complainOfProblems([PROBLEM]));
-  } finally {
-    console.error = error;
-  }
-  t.deepEqual(told, [
-    'shmalloc: the heap is broken, 1 problem(s):',
-    '  0x4010: spans I1: a free block is live',
-  ]);
+/** What a process says that is told of some problems, and whether it found any. */
+function complain(problems: readonly Problem[]): { told: boolean; stderr: string } {
+  const module = new URL('../../src/cli/problems.js', import.meta.url).href;
+  const program = `
+    const { complainOfProblems } = await import(${JSON.stringify(module)});
+    console.log(complainOfProblems(${JSON.stringify(problems)}));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program]);
+  return { told: String(stdout).trim() === 'true', stderr: String(stderr) };
+}
+
+test('complainOfProblems: tells on stderr, and whether there was anything', (t) => {
+  t.deepEqual(complain([]), { told: false, stderr: '' });
+  t.deepEqual(complain([PROBLEM]), {
+    told: true,
+    stderr:
+      'shmalloc: the heap is broken, 1 problem(s):\n  0x4010: spans I1: a free block is live\n',
+  });
 });

@@ -116,7 +116,7 @@ const INTERNAL: Readonly<Record<string, readonly string[]>> = {
   SharedHeap: ['closeContexts'],
   Context: [
     ...['make', 'abandon', 'forVectors', 'requireLive', 'requireOpen', 'error', 'telling'],
-    ...['mallocSlow', 'needsOwn'],
+    ...['mallocSlow', 'needsOwn', 'enlist', 'adoptedBy', 'forget', 'resume'],
   ],
   Vector: [],
 };

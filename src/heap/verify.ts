@@ -23,7 +23,7 @@ import {
   PAGE_LOCK,
   peekLock,
 } from '../layout/index.js';
-import { poisonReason } from '../sync/index.js';
+import { poisonReason, WAITERS } from '../sync/index.js';
 import type { Looker } from './looker.js';
 import { checkClassLocked } from './verify-class.js';
 import { checkObjects } from './verify-objects.js';
@@ -175,7 +175,8 @@ function checkNullPage({ u32, geometry }: HeapMemory, { problem }: Findings): vo
 function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): void {
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const line = lockLine(geometry.locks, lock);
-    const word = peekLock(i32, line);
+    // Of one that was handed over, with nobody left to take it, the waiters bit stands: lock-word I4.
+    const word = peekLock(i32, line) & ~WAITERS;
     if (word !== 0) problem('mutex I5', line * 4, `lock ${lock} is held by thread word ${word}`);
   }
   const solo = loadSolo(i32, geometry.header);

@@ -81,11 +81,19 @@ export const markChunkEnded = (i32: Int32Array, record: WordIndex): void => {
 /** Is it so? */
 export const isMarkedEnded = (i32: Int32Array, record: WordIndex): boolean =>
   isEndedChunk(Atomics.load(i32, record));
+/** Bit 31 of a storage's lock: somebody waits. */
+const WAITING = 0x80000000 | 0;
+
 /** Failure: somebody has the lock, or `owner` has it already. */
 export const tryStorageLock = (i32: Int32Array, record: WordIndex, owner: number): boolean => {
-  const before = Atomics.compareExchange(i32, record + LOCK, 0, owner);
-  // Bit 31: somebody waits.
-  return before === 0 || (before & 0x7fffffff) === owner;
+  for (;;) {
+    const before = Atomics.compareExchange(i32, record + LOCK, 0, owner);
+    if (before === 0 || (before & ~WAITING) === owner) return true;
+    // Handed over to whoever waits: nobody has it.
+    if (before !== WAITING) return false;
+    if (Atomics.compareExchange(i32, record + LOCK, WAITING, WAITING | owner) === WAITING)
+      return true;
+  }
 };
 /** Who has the lock, with bit 31 where somebody waits; 0 = nobody. */
 export const loadStorageLock = (i32: Int32Array, record: WordIndex): number =>

@@ -19,6 +19,7 @@ import {
   storageSerialWord,
   type VectorFields,
 } from '../layout/index.js';
+import { WAITERS } from '../sync/index.js';
 import type { Host } from './host.js';
 import type { VectorContext } from './vector-context.js';
 
@@ -88,7 +89,7 @@ function isEmptied({ host, index }: VectorContext, chunk: number): boolean {
   const record = recordAt(chunkTable(geometry), chunk);
   // The lock first: who deletes it has it until all the rest is so.
   return (
-    loadStorageLock(i32, record) === 0 &&
+    (loadStorageLock(i32, record) & ~WAITERS) === 0 &&
     loadRecord(i32, record) === index &&
     u32[storageSerialWord(record)] === 0 &&
     getChunkAddress(u32, record) === 0

@@ -4,20 +4,28 @@
  * What mutex.ts (the heap's ranked locks) and object-locks.ts (locks in objects) are built on. Any
  * thread.
  *
- * A lock word has three states: 0, owner, owner with waiters (as in Drepper, "Futexes are tricky",
- * mutex 3), so that a release without waiters makes no system call. A waiter spins on plain loads
- * first, then sets the waiters bit and sleeps, with a time limit: a thread that dies between its
- * release and its notify must not leave others asleep. When the limit ends and the word has not
+ * A lock word has four states. Three are 0, owner, owner with waiters (as in Drepper, "Futexes are
+ * tricky", mutex 3), so that a release without waiters makes no system call. A waiter spins on plain
+ * loads first, then sets the waiters bit and sleeps, with a time limit: a thread that dies between
+ * its release and its notify must not leave others asleep. When the limit ends and the word has not
  * moved, the waiter looks whether the owner lives. A dead owner's lock is taken over: the word
  * becomes the waiter's, who then has to see to what the lock guards (as with robust futexes, whose
  * new owner is told EOWNERDEAD; the checked model of these rules is in test/model).
  *
- * I1  Who has waited takes the lock with the waiters bit set: others may still sleep.
+ * The fourth state is the waiters bit alone: handed over. The lock has no owner and is kept for a
+ * thread that has slept. Were it free for whoever comes first, threads that run would take it before
+ * a sleeper is awake: with 64 threads on two processors some slept for seconds. So a release that
+ * finds the waiters bit hands over.
+ *
+ * I1  A thread that has waited takes the lock with the waiters bit set: others may still sleep.
  * I2  A wait ends: with the lock, with the heap found poisoned, or, for a main thread where nobody
  *     can tell whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT. (A worker waits on there,
  *     until the owner's end is reported.)
  * I3  A dead thread's word never comes back: what was seen to be a dead owner's is that until one
  *     waiter seizes it.
+ * I4  A lock that is handed over belongs to nobody: what it guards is whole. The thread that was
+ *     woken for it may die; every other thread that has slept takes it when its limit ends, and a
+ *     thread that has not yet slept sleeps first.
  */
 
 import { HeapError, probeStack, RESCUE_FRAMES } from '../base/index.js';
@@ -34,6 +42,16 @@ const SPIN_MS = 0.02;
 const SPINS = pause === undefined ? 1000 : 60;
 /** A sleeping waiter looks again after this long, woken or not. */
 const WAIT_LIMIT_MS = 5;
+/**
+ * The longest that it sleeps once it has seen the owner alive more than once: each time twice as long.
+ * Where an owner waits for a processor, 60 waiters that look every 5 ms keep it from getting one.
+ */
+const WAIT_LIMIT_MAX_MS = 40;
+/** The word of a lock that is handed over: no owner, and waiters. */
+const HANDED_OVER = WAITERS;
+
+// As it is when this module loads: what a program replaces later changes no wait.
+const now = performance.now.bind(performance);
 
 /** The locks' callers are to be checked for what only a mistake in this package would break. */
 export const CHECKED = globalThis.process?.env?.SHMALLOC_CHECKED === '1';
@@ -85,11 +103,18 @@ export function createLockWords(
   }
 
   function release(word: number): void {
+    // A plain load: where it misses the bit the lock is free for all, and a sleeper is woken as well.
+    const after = i32[word] < 0 ? HANDED_OVER : 0;
     // point: lock.release
-    if (Atomics.exchange(i32, word, 0) < 0) {
-      // point: lock.notify
-      Atomics.notify(i32, word, 1);
-    }
+    if (Atomics.exchange(i32, word, after) >= 0) return;
+    // point: lock.notify
+    if (Atomics.notify(i32, word, 1) > 0 || after === 0) return;
+    // Nobody sleeps: those who marked the word have died, or have it, or are about to see this.
+    // point: lock.open
+    // Failure: a thread that has slept has it.
+    if (Atomics.compareExchange(i32, word, HANDED_OVER, 0) !== HANDED_OVER) return;
+    // For one that fell asleep in between.
+    Atomics.notify(i32, word, 1);
   }
 
   // Plain: only this thread writes its own word, and only this thread takes it away.
@@ -108,24 +133,32 @@ export function createLockWords(
   }
 
   function spin(word: number): boolean {
-    const end = performance.now() + SPIN_MS;
+    const end = now() + SPIN_MS;
     do {
       for (let n = 0; n < SPINS; n++) {
         // A plain load may be late, never wrong for long; the compare-and-swap decides.
         if (i32[word] === 0 && Atomics.compareExchange(i32, word, 0, me) === 0) return true;
         if (pause !== undefined) pause();
       }
-    } while (performance.now() < end);
+    } while (now() < end);
     return false;
   }
 
   /** True: the owner was dead. */
   function sleepUntilTaken(word: number, started: number): boolean {
+    let slept = false;
+    let seenAlive = 0;
     for (;;) {
       // A failed swap from 0 says what is there now. No ABA: the word names the owner, and whoever
       // owns it now is waited for, whether or not it is the one that was seen.
       let seen = Atomics.compareExchange(i32, word, 0, me | WAITERS);
       if (seen === 0) return false;
+      if (seen === HANDED_OVER) {
+        if (!slept) slept = Atomics.wait(i32, word, seen, WAIT_LIMIT_MS) !== 'not-equal';
+        // point: lock.accept
+        if (slept && Atomics.compareExchange(i32, word, seen, me | WAITERS) === seen) return false;
+        continue;
+      }
       if (seen > 0) {
         // point: lock.mark
         if (Atomics.compareExchange(i32, word, seen, seen | WAITERS) !== seen) continue;
@@ -133,11 +166,17 @@ export function createLockWords(
       }
       const owner = (seen & ~WAITERS) as ThreadWord;
       // Who was found dead before may have held more than one lock: no need to wait for those.
-      if (owner !== lastDead) Atomics.wait(i32, word, seen, WAIT_LIMIT_MS);
+      if (owner !== lastDead) {
+        const limit = Math.min(WAIT_LIMIT_MS << Math.max(0, seenAlive - 1), WAIT_LIMIT_MAX_MS);
+        slept = Atomics.wait(i32, word, seen, limit) !== 'not-equal' || slept;
+      }
       if (i32[word] !== seen) continue;
       throwIfPoisoned(memory);
       const alive = isThreadAlive(memory, owner);
-      if (alive) continue;
+      if (alive) {
+        seenAlive = Math.min(seenAlive + 1, 4);
+        continue;
+      }
       if (alive === false) lastDead = owner;
       if (kind.takeOver(word, seen, alive)) return true;
       if (alive === undefined) checkTimeout(word, started);
@@ -151,7 +190,7 @@ export function createLockWords(
   }
 
   function checkTimeout(word: number, started: number): void {
-    if (performance.now() - started < lockTimeoutMs) return;
+    if (now() - started < lockTimeoutMs) return;
     throw new HeapError(
       'ERR_SHMALLOC_LOCK_TIMEOUT',
       `waited ${lockTimeoutMs} ms for ${kind.nameOf(word)} of this heap, and nobody can tell ` +

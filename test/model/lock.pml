@@ -15,6 +15,9 @@
  *   KEEPW    1: who has waited takes the lock with the waiters bit set; TAKEW: so does a takeover
  *   FAILS    so many takeovers may fail in their repair; the failed one puts the dead owner's word
  *            back (RETURNS 1), or leaves its own there (RETURNS 0)
+ *   HANDS    1: a release that finds waiters may hand the lock over: no owner, waiters bit; only who
+ *            has slept takes it. CALLS 1: where nobody sleeps it is opened for all; 2: and then one is
+ *            woken that fell asleep in between
  *   DEATHS, NT threads at first, NR that attach later, ROUNDS of each
  */
 #ifndef OWNER
@@ -25,6 +28,12 @@
 #endif
 #ifndef DEATHS
 #define DEATHS 1
+#endif
+#ifndef HANDS
+#define HANDS 1
+#endif
+#ifndef CALLS
+#define CALLS 2
 #endif
 #ifndef FAILS
 #define FAILS 0
@@ -92,6 +101,15 @@ inline notify_one() {
   fi
 }
 
+#define SLEEPS(t) (asleep[t] && !woken[t])
+#if THREADS > 3
+#define SLEEPER (SLEEPS(1) || SLEEPS(2) || SLEEPS(3) || SLEEPS(4))
+#elif THREADS > 2
+#define SLEEPER (SLEEPS(1) || SLEEPS(2) || SLEEPS(3))
+#else
+#define SLEEPER (SLEEPS(1) || SLEEPS(2))
+#endif
+
 /* A dead slot is recovered: only once no lock word names its thread, since recovery takes each
    lock. (Where words name slots, it cannot tell one owner of a slot from the next.) */
 #define MAY_RECOVER(s)                                                              \
@@ -108,6 +126,8 @@ proctype Thread(byte me) {
   byte waited;        /* WAITERS once it has waited */
   byte seen;
   byte owner;
+  bool slept;         /* it has, for this lock */
+  bool found;
 
   if
   :: me <= NT -> atomic { mine = me - 1; slot[mine] = me }
@@ -128,6 +148,7 @@ end_attach:           /* nobody may be left to free a slot: waiting here for eve
   :: else ->
      round++;
      waited = 0;
+     slept = false;
 again:
      MAY_DIE(false);
      atomic {                                   /* lock.take */
@@ -135,6 +156,12 @@ again:
        if
        :: seen == 0 ->
           lock = name | waited;
+          assert(inside == 0);
+          inside++;
+          assert(!broken);
+          goto within
+       :: seen == WAITERS && slept ->           /* lock.accept */
+          lock = name | WAITERS;
           assert(inside == 0);
           inside++;
           assert(!broken);
@@ -157,7 +184,7 @@ again:
      MAY_DIE(false);
      atomic {                                   /* the wait: compares and falls asleep at once */
        if
-       :: lock == seen -> asleep[me] = true; woken[me] = false
+       :: lock == seen -> asleep[me] = true; woken[me] = false; slept = true
        :: else -> goto again
        fi
      }
@@ -165,7 +192,9 @@ again:
      :: woken[me]
 #if TIMED >= 1
      :: OWNER == 1 && dead[NAME_OF(seen)]
-     :: OWNER == 0 && slot[NAME_OF(seen) - 1] != 0 && dead[slot[NAME_OF(seen) - 1]]
+     :: OWNER == 0 && seen != WAITERS && slot[NAME_OF(seen) - 1] != 0 &&
+        dead[slot[NAME_OF(seen) - 1]]
+     :: seen == WAITERS
 #endif
 #if TIMED >= 2
      :: lock != seen
@@ -174,7 +203,7 @@ again:
      atomic { asleep[me] = false; woken[me] = false }
      MAY_DIE(false);
      if :: lock != seen -> goto again :: else fi;
-     owner = (OWNER == 1 -> NAME_OF(seen) : slot[NAME_OF(seen) - 1]);
+     owner = (seen == WAITERS -> 0 : (OWNER == 1 -> NAME_OF(seen) : slot[NAME_OF(seen) - 1]));
      if :: owner == 0 -> goto again :: else fi;
      MAY_DIE(false);
      if :: !dead[owner] -> goto again :: else fi;
@@ -204,6 +233,33 @@ within:
      broken = true;                             /* at work */
      MAY_DIE(true);
      broken = false;
+     if
+     :: atomic {                                /* lock.release: handed over */
+          HANDS && (lock & WAITERS) != 0 ->
+          assert(NAME_OF(lock) == name);
+          lock = WAITERS;
+          inside--
+        }
+        MAY_DIE(false);
+        atomic {                                /* lock.notify */
+          found = SLEEPER;
+          if :: found -> notify_one() :: else fi
+        }
+        if
+        :: !found && CALLS >= 1 ->
+           MAY_DIE(false);
+           atomic {                             /* lock.open */
+             found = (lock == WAITERS);
+             if :: found -> lock = 0 :: else fi
+           }
+           MAY_DIE(false);
+           if :: found && CALLS >= 2 -> atomic { notify_one() } :: else fi
+        :: else
+        fi;
+        found = false;
+        goto next
+     :: true
+     fi;
      atomic {                                   /* lock.release */
        seen = lock;
        assert(NAME_OF(seen) == name);

@@ -59,6 +59,13 @@ check holds 'two deaths, a repair that fails puts the dead word back' \
 check 'invalid end state' 'a repair that fails keeps the lock' \
   -DFAILS=1 -DRETURNS=0
 
+check 'invalid end state' 'handed over with nobody asleep, and not opened: a thread with no limit waits for ever' \
+  -DDEATHS=0 -DTIMED=0 -DROUNDS=2 -DCALLS=0
+check 'invalid end state' 'the same, opened, but one that fell asleep in between is not woken' \
+  -DDEATHS=0 -DTIMED=0 -DROUNDS=2 -DCALLS=1
+check holds 'two deaths, handed over or not, limits alone make up for lost calls' \
+  -DDEATHS=2 -DCALLS=0
+
 if [ "${BIG:-}" = 1 ]; then
   check holds 'nobody dies, three rounds' \
     -DDEATHS=0 -DTIMED=0 -DROUNDS=3

@@ -1,8 +1,9 @@
 /**
  * Locks: taking, releasing, and taking over from the dead; with it the repair of a class.
  *
- * A lock word is 0 or its owner's thread word, with a bit that says that others wait. Whoever finds
- * the owner dead swaps the word for its own, repairs what the lock guards, and goes on.
+ * A lock word is 0 or its owner's thread word, with a bit that says that others wait; that bit alone
+ * is a lock that was handed over to whoever has waited. Whoever finds the owner dead swaps the word
+ * for its own, repairs what the lock guards, and goes on.
  *
  * I1  A thread knows which locks it holds (`held`); after an error none of them stays behind.
  * I2  A takeover whose repair throws puts the dead owner's word back, also into a page lock that
@@ -28,6 +29,14 @@ export function* acquire(w: World, t: Thread, lock: number): Step<void> {
     if (word === 0) {
       // Who has waited keeps the bit: others may still sleep.
       w.lock[lock] = t.word | waited;
+      noteTaken(w, t, lock, false);
+      t.held.push(lock);
+      return;
+    }
+    if (word === WAITERS && waited !== 0) {
+      yield 'lock.accept';
+      if (w.lock[lock] !== word) continue;
+      w.lock[lock] = t.word | WAITERS;
       noteTaken(w, t, lock, false);
       t.held.push(lock);
       return;
@@ -64,7 +73,7 @@ export function* acquire(w: World, t: Thread, lock: number): Step<void> {
 /** Whose word it is: the word itself, but for the mutants that write slot numbers into locks. */
 function* findOwner(w: World, word: number): Step<number> {
   const { rules } = w;
-  if (rules.owner === 'thread') return word & ~WAITERS;
+  if (rules.owner === 'thread' || word === WAITERS) return word & ~WAITERS;
   yield 'look.slot';
   const slot = (word & 0xff) - 1;
   const generation = (word & ~WAITERS) >> 8;
@@ -84,14 +93,19 @@ function noteTaken(w: World, t: Thread, lock: number, takeover: boolean): void {
 
 export function* release(w: World, t: Thread, lock: number): Step<void> {
   if (t.alone) return;
+  const handsOver = (w.lock[lock] & WAITERS) !== 0;
   yield 'lock.release';
   if ((w.lock[lock] & ~WAITERS) !== t.word) {
     w.fail(`thread ${t.own} releases lock ${lock}, which it does not have`);
   }
-  w.lock[lock] = 0;
+  w.lock[lock] = handsOver ? WAITERS : 0;
   w.lockOwner[lock] = 0;
   t.held.splice(t.held.indexOf(lock), 1);
   yield 'lock.notify';
+  if (!handsOver) return;
+  // Also where somebody was woken: whoever comes first has it then. (lock.pml knows who sleeps.)
+  yield 'lock.open';
+  if (w.lock[lock] === WAITERS) w.lock[lock] = 0;
 }
 
 // ---- takeover

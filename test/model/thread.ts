@@ -6,6 +6,7 @@
  */
 
 import type { PointName, Step } from './points.js';
+import { WAITERS } from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
 /** Either a lock word to change, or a condition that some other thread brings about. */
@@ -104,6 +105,8 @@ export class Thread {
     if (wait === null) return true;
     if ('until' in wait) return wait.until();
     if (world.lock[wait.lock] !== wait.word) return true;
+    // Of one that was handed over nobody is looked for: who has waited takes it.
+    if (wait.word === WAITERS) return true;
     return !world.exists(world.lockOwner[wait.lock]);
   }
 

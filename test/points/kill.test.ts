@@ -46,6 +46,7 @@ const ROLES: readonly Role[] = [
 
 /** Points that these roles do not come to. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  'lock.accept': 'takes a lock that a dead thread was handing over: sync/dead-owner.test.ts',
   'end.mark': 'takes a third thread, which has the lock of a vector just then: deaths.test.ts',
 };
 

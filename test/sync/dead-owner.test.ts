@@ -87,6 +87,18 @@ test('recover: all locks of a dead thread, the recovery lock too, with waiters o
   t.deepEqual(heap.recover(), NOTHING);
 });
 
+test('mutex: locks that a thread was handing over when it died are free for all', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
+    heap.i32[lockWord(heap, lock as layout.LockIndex)] = 0x80000000;
+  }
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  for (const size of [500, 200_000]) heap.free_ts(heap.malloc_ts(size));
+  t.deepEqual(heap.recover(), NOTHING);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  t.is(heap.stats().locks.ownerDeaths, 0);
+});
+
 test('attach: a thread that died in an unsafe call is recovered first', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = heap;

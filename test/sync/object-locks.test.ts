@@ -313,3 +313,42 @@ test('objectLocks: threads that are terminated while they change an object, agai
   t.is(heap.i32[word + 1], heap.i32[word + 2]);
   assertWhole(t, scene);
 });
+
+// ---- handed over: lock-word I4
+
+const WAITERS = 0x80000000 | 0;
+
+/** Something asleep on a word, as a waiter is: woken when its promise is fulfilled. */
+function sleepOn(i32: Int32Array, word: number): Promise<string> {
+  const { waitAsync } = Atomics as unknown as {
+    waitAsync(i32: Int32Array, word: number, value: number): { value: Promise<string> };
+  };
+  return waitAsync(i32, word, i32[word] as number).value;
+}
+
+test('objectLocks.release: is kept for a thread that sleeps, not for the next to ask', async (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  core.objectLocks.acquire(word);
+  Atomics.or(heap.i32, word, WAITERS);
+  const woken = sleepOn(heap.i32, word);
+  core.objectLocks.release(word);
+  t.is(heap.i32[word], WAITERS, 'no owner: handed over');
+  t.is(await woken, 'ok');
+  // Who comes now sleeps first; who was woken may have died, so it is not waited for longer.
+  t.is(core.objectLocks.acquire(word), 'clean');
+  t.true(core.objectLocks.isMine(word));
+  t.true((heap.i32[word] as number) < 0, 'others may still sleep');
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.release: where nobody sleeps any more the lock is free for all', (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  core.objectLocks.acquire(word);
+  Atomics.or(heap.i32, word, WAITERS);
+  core.objectLocks.release(word);
+  t.is(heap.i32[word], 0);
+  assertWhole(t, scene);
+});

@@ -157,11 +157,14 @@ export class SharedHeap extends ContextHeap {
   /**
    * Allocates a block of at least `size` bytes, with whatever they contain.
    * @param size bytes, a whole number from 0; 0 gives a smallest block
-   * @returns the block's address, a multiple of 16; 0 when the heap is full
+   * @returns the block's address, a multiple of 16; 0 when the heap is full: what this thread has
+   * cached was given back before, and what threads had that have been dead for longer than 5 ms (or
+   * 20 times what it takes to look at all threads, 100 ms at most)
    * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE
    *
    * Threads: any, at any time. Cost: about 3 ns from the thread's cache; once in 16-64 calls
-   * a lock and about 10 ns per block; over 64 KiB a lock and about 200 ns.
+   * a lock and about 10 ns per block; over 64 KiB a lock and about 200 ns; about 1 microsecond in a
+   * full heap as long as nothing comes back, and a look at all threads every 5 ms at most.
    */
   declare readonly malloc_ts: (size: number) => Address;
   /**

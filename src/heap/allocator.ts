@@ -12,7 +12,7 @@
  *   4. no free run that fits: give the other spares back, then take
  *      pages from the untouched reserve                                 page-heap.ts
  *   5. heap full: give back what this thread has cached, all threads' spares, then what dead threads
- *      had; then 0
+ *      had; then 0, at once as long as nothing comes back           fullness.ts, looks.ts
  * and of a free:
  *   1. push on the stack of the block's class, by its tag, or on that
  *      of blocks at home with another thread                            free, about 3 ns
@@ -69,11 +69,11 @@ import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall, copyBytes } from './block-bytes.js';
 import type { Cache } from './cache.js';
 import type { Diagnose } from './diagnose.js';
+import type { Fullness } from './fullness.js';
 import type { Gate } from './gate.js';
 import type { LargeBlocks } from './large.js';
 import type { Mend } from './mend.js';
 import type { News } from './news.js';
-import type { Recovered } from './recover.js';
 import type { Samples } from './samples.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
@@ -140,7 +140,8 @@ export function createCalls(
   large: LargeBlocks,
   diagnose: Diagnose,
   mend: Mend,
-  recover: () => Recovered,
+  fullness: Fullness,
+  recoverIfDue: () => boolean,
   samples: Samples,
   news: News,
 ): FreshCalls {
@@ -295,11 +296,20 @@ export function createCalls(
 
   /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
   function fill(c: SizeClass): boolean {
-    if (newest(c) !== 0 || cache.refill(c)) return true;
-    if (cache.flushAll() && cache.refill(c)) return true;
+    if (newest(c) !== 0) return true;
+    const isKnownFull = fullness.isFullFor(c);
+    if (!isKnownFull && (cache.refill(c) || search(c))) return true;
     // What dead threads had, whether this thread gives it back or another does so just now.
-    recover();
-    return cache.refill(c);
+    return recoverIfDue() && search(c);
+  }
+
+  /** Refills a stack with whatever the heap has, down to what this thread and all as spares keep. */
+  function search(c: SizeClass): boolean {
+    fullness.begin();
+    cache.flushAll();
+    const found = cache.refill(c);
+    if (!found) fullness.noteFull(c);
+    return found;
   }
 
   /** Commits the newest block of a stack that is not empty. */
@@ -343,11 +353,21 @@ export function createCalls(
     const pages = pagesOf(bytes);
     // Refused here, so that no larger number ever gets near a run word.
     if (!(pages <= dataPages)) return NULL;
-    let address = large.reserve(pages, alignPages, growing);
-    if (address === 0 && cache.flushAll()) address = large.reserve(pages, alignPages, growing);
-    if (address !== 0) return address;
-    recover();
-    return large.reserve(pages, alignPages, growing);
+    let address = NULL as Address;
+    if (!fullness.hasNoRun(pages, alignPages)) {
+      address = large.reserve(pages, alignPages, growing) || searchRun(pages, alignPages, growing);
+    }
+    if (address !== 0 || !recoverIfDue()) return address;
+    return searchRun(pages, alignPages, growing);
+  }
+
+  /** The same for a run as search does for a block. */
+  function searchRun(pages: number, alignPages: number, growing: boolean): Address {
+    fullness.begin();
+    cache.flushAll();
+    const address = large.reserve(pages, alignPages, growing);
+    if (address === 0) fullness.noteNoRun(pages, alignPages);
+    return address;
   }
 
   // ---- in two halves, for who has something to write into a block before anybody has it

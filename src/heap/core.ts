@@ -46,12 +46,14 @@ import { type Calls, createCalls, type FreshCalls } from './allocator.js';
 import { type Cache, createCache } from './cache.js';
 import { createDiagnose, type Diagnose } from './diagnose.js';
 import { endObjects } from './end-objects.js';
+import { createFullness } from './fullness.js';
 import { createGates, type Gate } from './gate.js';
 import { inspect, type Place } from './inspect.js';
 import type { Eyes } from './known-block.js';
 import { createLargeBlocks } from './large.js';
 import { createEyes } from './list-blocks.js';
 import { type Looker, POST_MORTEM } from './looker.js';
+import { isLookDue } from './looks.js';
 import { type Marks, noMarks } from './marks.js';
 import { createMend, type Mend, REHEARSAL } from './mend.js';
 import { createNews, type HeapListener, type News } from './news.js';
@@ -138,7 +140,7 @@ interface Tools {
   settleOwn(): void;
   cacheOf(slot: WordIndex): Cache;
   /** Recovery that leaves nothing half done, whatever happens in it. */
-  recover(leftover?: number): Recovered;
+  recover(leftover?: number, onlyIfDue?: boolean): Recovered;
 }
 
 function createTools(
@@ -167,13 +169,13 @@ function createTools(
   };
   const mend = createMend(memory, slot, locks, me, repairs, pageHeap, settleOwn);
 
-  function recover(leftover = -1): Recovered {
+  function recover(leftover = -1, onlyIfDue = false): Recovered {
     throwIfPoisoned(memory);
     // Who is alone has nobody to recover, and takes no lock.
     if (locks.isSolo()) return nothingRecovered();
     probeStack(RESCUE_FRAMES);
     try {
-      const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf, leftover);
+      const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf, leftover, onlyIfDue);
       news.addRecovered(found);
       return found;
     } catch (error) {
@@ -241,6 +243,13 @@ function openCore(
   const diagnose = createDiagnose(memory, sound);
   const gates = createGates(memory, me, slot, locks, mend, recover, news, marks, mendLock);
   const samples = createSamples(memory, slot);
+  const fullness = createFullness(memory, slot);
+  const recoverIfDue = (): boolean => {
+    // Who is alone has nobody to recover.
+    if (locks.isSolo() || !isLookDue(memory)) return false;
+    recover(-1, true);
+    return true;
+  };
   const objectLocks = createObjectLocks(
     memory,
     me,
@@ -261,7 +270,8 @@ function openCore(
       large,
       diagnose,
       mend,
-      recover,
+      fullness,
+      recoverIfDue,
       samples,
       news,
     );

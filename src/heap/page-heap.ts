@@ -23,6 +23,7 @@ import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '.
 import {
   addMapped,
   bumpPageHeapCounter,
+  bumpRunReturns,
   COALESCES,
   DIRECT_MAPS,
   FREE_RUN,
@@ -80,7 +81,7 @@ export interface PageHeap {
 }
 
 export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
-  const { i32, f64, geometry } = memory;
+  const { i32, u32, f64, geometry } = memory;
   const { pageTable, pageHeap, firstPage, endPage } = geometry;
   const { linkLocked, unlinkLocked, findLocked, findLongestLocked, searchLocked } =
     createRunBins(memory);
@@ -243,6 +244,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
       total += free;
       bumpPageHeapCounter(f64, pageHeap, COALESCES);
     }
+    bumpRunReturns(u32, pageHeap);
     // point: merge.tail
     setTail(i32, recordOf(head + total - 1), total);
     // point: merge.commit
@@ -281,6 +283,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     // point: resize.commit
     setRun(i32, recordOf(page), runWord(runKind(word), 0, pages));
     if (rest > 0) linkLocked((page + pages) as PageIndex, rest);
+    if (pages < have) bumpRunReturns(u32, pageHeap);
     // point: pages.mapped
     addMapped(i32, pageHeap, pages - have, 0);
     if (rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);

@@ -58,6 +58,7 @@ import {
 } from '../sync/index.js';
 import type { Cache } from './cache.js';
 import { endObjects } from './end-objects.js';
+import { isLookDue, startLook } from './looks.js';
 import { freeOrphans } from './orphans.js';
 import type { PageHeap } from './page-heap.js';
 import type { Repairs } from './repair.js';
@@ -86,7 +87,10 @@ export const nothingRecovered = (): Recovered => ({
   contexts: 0,
 });
 
-/** @param leftover a slot in this thread's own name that it does not use: its attach was cut */
+/**
+ * @param leftover a slot in this thread's own name that it does not use: its attach was cut
+ * @param onlyIfDue not where another thread has looked just now (looks.ts)
+ */
 export function recoverDead(
   memory: HeapMemory,
   me: ThreadWord,
@@ -95,15 +99,19 @@ export function recoverDead(
   pageHeap: PageHeap,
   cacheOf: (slot: WordIndex) => Cache,
   leftover = -1,
+  onlyIfDue = false,
 ): Recovered {
   const { i32, f64, geometry } = memory;
   const { registry, header, threads } = geometry;
   const takeoversBefore = locks.takeovers();
   const found: Recovered = nothingRecovered();
-  const isDead = (word: number): boolean =>
-    word !== 0 && word !== me && isThreadAlive(memory, word as ThreadWord) === false;
 
   locks.acquire(RECOVERY_LOCK);
+  if (onlyIfDue && !isLookDue(memory)) {
+    locks.release(RECOVERY_LOCK);
+    return found;
+  }
+  const look = startLook(memory);
   const reports = readReports();
   takeDeadLocks();
   if (isDead(loadSolo(i32, header))) endDeadSolo();
@@ -118,9 +126,17 @@ export function recoverDead(
   }
   // All that bore these threads' words is gone now. Not so for who was reported meanwhile.
   for (const word of reports) withdrawReport(memory, word);
+  look.end();
   locks.release(RECOVERY_LOCK);
   found.locks = locks.takeovers() - takeoversBefore;
   return found;
+
+  function isDead(word: number): boolean {
+    if (word === 0 || word === me || isThreadAlive(memory, word as ThreadWord) !== false)
+      return false;
+    look.found();
+    return true;
+  }
 
   /** Not all of them belong to a slot: a thread may die while it waits for one. */
   function takeDeadLocks(): void {

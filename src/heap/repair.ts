@@ -31,6 +31,8 @@ import {
 } from '../base/index.js';
 import {
   addLockCounter,
+  bumpReturns,
+  bumpRunReturns,
   CLOSED_BLOCKS,
   classLock,
   classRecord,
@@ -140,6 +142,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     // Where the reserve is used up, the brk stays where it was seen last.
     setBrk(i32, geometry.pageHeap, untouched || getBrk(i32, geometry.pageHeap));
     setMapped(i32, geometry.pageHeap, mapped, runs);
+    bumpRunReturns(u32, geometry.pageHeap);
   }
 
   /** Joins FREE runs that touch: a split or a merge may have stopped half-way. */
@@ -245,6 +248,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     });
     // point: class.spans
     setSpanCount(i32, list, spans);
+    bumpReturns(u32, list);
     return { held, empties };
   }
 

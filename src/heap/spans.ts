@@ -32,6 +32,7 @@ import {
 } from '../base/index.js';
 import {
   addSpanCount,
+  bumpReturns,
   classRecord,
   getBitmap,
   getFreeCount,
@@ -293,6 +294,7 @@ export function createSpans(
     // point: flush.bit
     setBitmap(i32, record, n, bits);
     settleLocked(c, page, before, free);
+    bumpReturns(u32, classRecord(classes, c));
   }
 
   /** A span's free count went up: the lists must say so. */

@@ -25,6 +25,7 @@ import {
 } from '../base/index.js';
 import {
   addSpanCount,
+  bumpSparesKept,
   classLock,
   classRecord,
   getFreeCount,
@@ -107,6 +108,7 @@ export function createSpares(
     const pages = pagesKept + SPAN_PAGES[c];
     if (pages > pagesMax || getHome(homes, page) !== home) return false;
     spareLocked(c, page);
+    bumpSparesKept(u32, classRecord(classes, c));
     pagesKept = pages;
     return true;
   }

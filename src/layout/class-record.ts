@@ -1,11 +1,14 @@
 /**
  * Size-class records: one 64-byte line per class.
  *
- * Read and written by heap/spans.ts under the class lock; read by observe/ at any time.
+ * Read and written by heap/spans.ts under the class lock; read by observe/ at any time, the last two
+ * words by heap/fullness.ts.
  *
  *     word   field      meaning (index: rebuilt by a walk)
  *     0      partial    first of nobody's spans that have a free block, by head page; 0 = none
  *     1      spans      how many spans the class has
+ *     2      returns    how often blocks came back to its spans: a count that goes round
+ *     3      kept       how often a span of it became a spare: likewise
  *
  * Each thread has lists of its own, too: of the spans that are at home with it (slot.ts, homes.ts), and
  * of those among them that are wholly free and kept, its spares.
@@ -25,6 +28,8 @@ import {
 
 const PARTIAL = 0;
 const SPANS = PARTIAL + 1;
+const RETURNS = SPANS + 1;
+const KEPT = RETURNS + 1;
 
 const CLASS_RECORD_WORDS = LINE_WORDS;
 export const CLASS_TABLE_BYTES = CLASS_ENTRIES * CLASS_RECORD_WORDS * WORD_BYTES;
@@ -46,4 +51,19 @@ export const setSpanCount = (i32: Int32Array, r: WordIndex, spans: number): void
 };
 export const addSpanCount = (i32: Int32Array, r: WordIndex, spans: number): void => {
   i32[r + SPANS] += spans;
+};
+
+export const getReturns = (u32: Uint32Array, r: WordIndex): number => u32[r + RETURNS];
+/** Blocks came back to spans of the class: whoever found none may look again. */
+export const bumpReturns = (u32: Uint32Array, r: WordIndex): void => {
+  u32[r + RETURNS] += 1;
+};
+
+export const getSparesKept = (u32: Uint32Array, r: WordIndex): number => u32[r + KEPT];
+/** The same before lists of spares are looked at without their locks: what is in them is no older. */
+export const loadSparesKept = (u32: Uint32Array, r: WordIndex): number =>
+  Atomics.load(u32, r + KEPT);
+/** A span became a spare: a run, to whoever gives it back. After it is in its list, to all. */
+export const bumpSparesKept = (u32: Uint32Array, r: WordIndex): void => {
+  Atomics.add(u32, r + KEPT, 1);
 };

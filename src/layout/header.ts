@@ -18,6 +18,7 @@
  *     16     solo          atomic   thread word of a thread in an unsafe call's slow path, or 0
  *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
  *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the recovery lock
+ *     40     nextLook      plain    when a full heap's dead are looked for next (heap/looks.ts); 0 = now
  *     48     textLength    plain    bytes of the text that follows: which invariant is broken
  *     49..   text          plain    UTF-8; written before poison becomes 2
  *
@@ -46,6 +47,7 @@ const OWNED = CONTEXTS + 1;
 const SOLO = LINE_WORDS;
 const POISON = SOLO + 1;
 const RECOVERED = 2 * LINE_WORDS;
+const NEXT_LOOK = RECOVERED + 8;
 const TEXT_LENGTH = 3 * LINE_WORDS;
 const TEXT = TEXT_LENGTH + 1;
 const TEXT_BYTES_MAX = 8 * LINE_WORDS * WORD_BYTES - WORD_BYTES;
@@ -187,4 +189,11 @@ export const addRecovered = (
   amount: number,
 ): void => {
   f64[((h + RECOVERED) >>> 1) + which] += amount;
+};
+
+// ---- when recovery is due
+
+export const getNextLook = (u32: Uint32Array, h: WordIndex): number => u32[h + NEXT_LOOK];
+export const setNextLook = (u32: Uint32Array, h: WordIndex, time: number): void => {
+  u32[h + NEXT_LOOK] = time;
 };

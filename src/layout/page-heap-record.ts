@@ -11,7 +11,7 @@
  *     4         peakMapped     most mappedPages since creation or the last resetStats()
  *     5         summary        bit w set = bitmap word w is not 0
  *     6..10     bitmap         bit b set = bin b is not empty
- *     11        -
+ *     11        returns        how often a run became free, or longer: a count that goes round
  *     12..17    counters       splits, coalesces, directMaps: Float64
  *     18,19     peakLive       most live bytes that were sampled since creation or resetStats(): Float64,
  *                              written by any thread, under no lock (a lost write is a lower peak)
@@ -51,7 +51,8 @@ const PEAK_MAPPED = MAPPED_RUNS + 1;
 const SUMMARY = PEAK_MAPPED + 1;
 const BITMAP = SUMMARY + 1;
 const BITMAP_WORDS = Math.ceil(BIN_COUNT / 32);
-const COUNTERS = BITMAP + BITMAP_WORDS + ((BITMAP + BITMAP_WORDS) % 2);
+const RETURNS = BITMAP + BITMAP_WORDS;
+const COUNTERS = RETURNS + 1 + ((RETURNS + 1) % 2);
 const COUNTER_COUNT = 3;
 const PEAK_LIVE = COUNTERS + COUNTER_COUNT * 2;
 const HEADS = PEAK_LIVE + 2;
@@ -101,6 +102,12 @@ export const getPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: num
   f64[((h + COUNTERS) >>> 1) + counter];
 export const bumpPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: number): void => {
   f64[((h + COUNTERS) >>> 1) + counter] += 1;
+};
+
+export const getRunReturns = (u32: Uint32Array, h: WordIndex): number => u32[h + RETURNS];
+/** A run became free, or longer: whoever found none may look again. */
+export const bumpRunReturns = (u32: Uint32Array, h: WordIndex): void => {
+  u32[h + RETURNS] += 1;
 };
 
 export const getPeakLiveBytes = (f64: Float64Array, h: WordIndex): number =>

@@ -1,0 +1,116 @@
+/**
+ * Fullness: what a thread knows of a heap that had no room for it, so that the next call that asks in
+ * vain answers after a look at some counters, and not after a search.
+ *
+ * Used by allocator.ts, behind the gate. Owner thread only; one for both gates.
+ *
+ * A search has failed when this thread's stacks and all threads' spares were given back and still no
+ * span had a free block and no free run was long enough. It would fail again until something comes
+ * back. Whatever comes back is counted, under the lock that it came back under: blocks of a class
+ * (class-record.ts), spans kept as spares (there too), free runs (page-heap-record.ts). What this
+ * thread frees lies on its own stacks, uncounted; but blocks cached, held and handed out add up to
+ * how many it has freed.
+ *
+ * I1  The counters are read before the search that fails: what comes back meanwhile is news. A lock
+ *     that the search takes orders that (its release comes after the reads); lists of spares are
+ *     looked at without one, so their counts are read and written by Atomics.
+ * I2  Counters of others are read without a lock: they may be late by a moment, as the block may be.
+ * I3  What dead threads had is counted when recovery gives it back (recover.ts); what a repair finds
+ *     is counted as come back.
+ */
+
+import { CLASS_ENTRIES, SIZE_CLASS_COUNT, type SizeClass, type WordIndex } from '../base/index.js';
+import {
+  cachedBlocks,
+  classRecord,
+  getHeld,
+  getMallocs,
+  getReturns,
+  getRunReturns,
+  getSparesKept,
+  type HeapMemory,
+  loadSparesKept,
+} from '../layout/index.js';
+
+/** In place of a count, where no search has failed. */
+const NEVER = -1;
+
+export interface Fullness {
+  /** Did a search for a block of this class fail, and has nothing come back since? */
+  isFullFor(c: SizeClass): boolean;
+  /** The same for a run. */
+  hasNoRun(pages: number, alignPages: number): boolean;
+  /** A search begins: what comes back from now on counts. */
+  begin(): void;
+  /** The search that was begun last has failed. */
+  noteFull(c: SizeClass): void;
+  noteNoRun(pages: number, alignPages: number): void;
+}
+
+export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
+  const { u32, f64, geometry } = memory;
+  /** By class: what had come back by the search that failed, and what this thread had freed. */
+  const fullAt = new Float64Array(CLASS_ENTRIES).fill(NEVER);
+  const freedAt = new Float64Array(CLASS_ENTRIES);
+  /** The shortest run that was searched for in vain. */
+  let noRun = { pages: 0, alignPages: 0, at: NEVER, freed: 0 };
+  /** As they were when the last search began. */
+  let runs = 0;
+  let freed = 0;
+  const blocks = new Float64Array(CLASS_ENTRIES);
+
+  const returnsOf = (c: SizeClass): number => getReturns(u32, classRecord(geometry.classes, c));
+
+  /** Runs that came back, and spans that came to be spares: what can serve any class. */
+  function countRuns(kept: typeof getSparesKept): number {
+    let count = getRunReturns(u32, geometry.pageHeap);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      count += kept(u32, classRecord(geometry.classes, c));
+    }
+    return count;
+  }
+
+  /** Small blocks that this thread has freed, from a count that never changes. */
+  function countFreed(): number {
+    let count = 0;
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      count += cachedBlocks(u32, slot, c) + getMallocs(f64, slot, c) - getHeld(f64, slot, c);
+    }
+    return count;
+  }
+
+  function isFullFor(c: SizeClass): boolean {
+    if (fullAt[c] === NEVER) return false;
+    if (fullAt[c] === returnsOf(c) + countRuns(getSparesKept) && freedAt[c] === countFreed())
+      return true;
+    fullAt[c] = NEVER;
+    return false;
+  }
+
+  function hasNoRun(pages: number, alignPages: number): boolean {
+    if (noRun.at === NEVER || pages < noRun.pages || alignPages < noRun.alignPages) return false;
+    if (noRun.at === countRuns(getSparesKept) && noRun.freed === countFreed()) return true;
+    noRun.at = NEVER;
+    return false;
+  }
+
+  function begin(): void {
+    runs = countRuns(loadSparesKept);
+    freed = countFreed();
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks[c] = returnsOf(c);
+  }
+
+  function noteFull(c: SizeClass): void {
+    fullAt[c] = blocks[c] + runs;
+    freedAt[c] = freed;
+  }
+
+  function noteNoRun(pages: number, alignPages: number): void {
+    const known = noRun.at === runs && noRun.freed === freed;
+    // Of two that failed at one time the shorter says more, if it asks for no more alignment.
+    if (known && (pages > noRun.pages || alignPages > noRun.alignPages)) return;
+    noRun = { pages, alignPages, at: runs, freed };
+  }
+
+  return { isFullFor, hasNoRun, begin, noteFull, noteNoRun };
+}

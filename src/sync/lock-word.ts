@@ -15,7 +15,8 @@
  * The fourth state is the waiters bit alone: handed over. The lock has no owner and is kept for a
  * thread that has slept. Were it free for whoever comes first, threads that run would take it before
  * a sleeper is awake: with 64 threads on two processors some slept for seconds. So a release that
- * finds the waiters bit hands over.
+ * finds the waiters bit hands over, but not more often than every few milliseconds (as Go's mutexes
+ * do for a waiter that has starved for one).
  *
  * I1  A thread that has waited takes the lock with the waiters bit set: others may still sleep.
  * I2  A wait ends: with the lock, with the heap found poisoned, or, for a main thread where nobody
@@ -47,6 +48,11 @@ const WAIT_LIMIT_MS = 5;
  * Where an owner waits for a processor, 60 waiters that look every 5 ms keep it from getting one.
  */
 const WAIT_LIMIT_MAX_MS = 40;
+/**
+ * The least time between two hand-overs by one thread. Each costs the time in which a sleeper wakes,
+ * while the lock stands still: with one at every release 64 threads did a fifth of the work.
+ */
+const HAND_OVER_EVERY_MS = 4;
 /** The word of a lock that is handed over: no owner, and waiters. */
 const HANDED_OVER = WAITERS;
 
@@ -95,6 +101,7 @@ export function createLockWords(
 ): LockWords {
   const { i32 } = memory;
   let lastDead = 0;
+  let handedOverAt = 0;
 
   function take(word: number): boolean {
     // point: lock.take
@@ -104,7 +111,7 @@ export function createLockWords(
 
   function release(word: number): void {
     // A plain load: where it misses the bit the lock is free for all, and a sleeper is woken as well.
-    const after = i32[word] < 0 ? HANDED_OVER : 0;
+    const after = i32[word] < 0 && isTimeToHandOver() ? HANDED_OVER : 0;
     // point: lock.release
     if (Atomics.exchange(i32, word, after) >= 0) return;
     // point: lock.notify
@@ -115,6 +122,13 @@ export function createLockWords(
     if (Atomics.compareExchange(i32, word, HANDED_OVER, 0) !== HANDED_OVER) return;
     // For one that fell asleep in between.
     Atomics.notify(i32, word, 1);
+  }
+
+  function isTimeToHandOver(): boolean {
+    const time = now();
+    if (time - handedOverAt < HAND_OVER_EVERY_MS) return false;
+    handedOverAt = time;
+    return true;
   }
 
   // Plain: only this thread writes its own word, and only this thread takes it away.

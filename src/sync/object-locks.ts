@@ -12,7 +12,8 @@
  *     try { ... } finally { locks.release(word); }
  *
  * I1  Object locks are the outermost: taken while no lock of the heap is held, and never in a solo
- *     section (both checked with SHMALLOC_CHECKED=1). Inside, the heap may be called, and recover().
+ *     section (both checked with SHMALLOC_CHECKED=1). Inside, the heap may be called as a part of the
+ *     change (`nested` in heap/marks.ts); any other call takes the lock for that of a call that was cut.
  * I2  Recovery takes no object lock: it may wait for whoever holds one.
  * I3  Who holds one is attached. So a thread that is in no slot holds none, dead or alive; and a
  *     dead one that is in no slot has nothing left to settle.

@@ -111,14 +111,18 @@ test('objectLocks.acquire: refuses a thread that has the lock, and leaves it tha
   const { heap, core, word } = scene;
   core.objectLocks.acquire(word);
   const held = heap.i32[word];
-  t.throws(() => core.objectLocks.acquire(word), {
+  // By another attachment: that of this one would be that of a call that was cut.
+  const other = attachTo(heap.handle);
+  t.throws(() => other.objectLocks.acquire(word), {
     name: 'HeapError',
     code: 'ERR_SHMALLOC_LOCK_HELD',
     message: new RegExp(`the lock at 0x${(word * 4).toString(16)}: this thread has it`),
   });
   t.is(heap.i32[word], held);
+  other.detach();
   core.objectLocks.release(word);
   t.is(core.objectLocks.acquire(word), 'clean', 'the heap is sound');
+  t.is(core.objectLocks.acquire(word), 'clean', 'the first call never ended: it was cut');
   core.objectLocks.release(word);
   assertWhole(t, scene);
 });

@@ -32,7 +32,12 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_HEAP_EXHAUSTED'
   | 'ERR_SHMALLOC_CONTEXT'
   | 'ERR_SHMALLOC_CONTEXT_ENDED'
-  | 'ERR_SHMALLOC_TRACE';
+  | 'ERR_SHMALLOC_TRACE'
+  | 'ERR_SHMALLOC_NOT_CLONEABLE'
+  | 'ERR_SHMALLOC_WORKER_MODULE'
+  | 'ERR_SHMALLOC_WORKER_ENDED'
+  | 'ERR_SHMALLOC_POOL_FULL'
+  | 'ERR_SHMALLOC_POOL_ENDED';
 
 /** What is wrong with an address that is not the start of a live block. */
 export type InvalidAddressReason =

@@ -1,2 +1,10 @@
 /** pool: worker pools over a heap. The only part that loads piscina. */
-export * from './heap-pool.js';
+export { HeapPool, type HeapPoolStats } from './heap-pool.js';
+export type {
+  HeapPoolOptions,
+  HeapPoolRunOptions,
+  PoolLoadBalancer,
+  PoolTask,
+  PoolTaskQueue,
+  PoolWorker,
+} from './pool-options.js';

@@ -205,6 +205,7 @@ test('HeapPool.stats: counts threads, tasks done and tasks waiting', async (t) =
   const stats = pool.stats();
   t.is(stats.completed, 9);
   t.is(stats.queued, 0);
-  t.true(stats.meanRunMs > 0);
-  t.true(stats.utilization >= 0 && stats.utilization <= 1);
+  const { meanRunMs, utilization } = stats;
+  t.true(meanRunMs !== null && meanRunMs > 0);
+  t.true(utilization !== null && utilization >= 0 && utilization <= 1);
 });

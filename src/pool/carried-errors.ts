@@ -1,0 +1,219 @@
+/**
+ * Errors between threads: whatever a task throws, as plain data, and as an error again.
+ *
+ * A worker packs, the main thread unpacks. Structured cloning keeps an error's message, stack and, of
+ * six classes of the language, its class; code, reason, name and all else would be lost, and values
+ * that cannot be cloned would end the worker.
+ *
+ * I1  What pack() returns can be cloned, whatever was thrown.
+ * I2  Neither pack() nor unpack() throws.
+ */
+
+import { inspect, types } from 'node:util';
+import { typeError } from '../base/index.js';
+import { prototypeFor } from './error-classes.js';
+
+/** Packed values: `packed` says what it was. Marked, since a program may throw such objects. */
+type Packed = { readonly [MARK]: true } & (
+  | { readonly packed: 'error' | 'dom'; readonly error: PackedError }
+  | { readonly packed: 'array'; readonly items: readonly Packed[] }
+  | { readonly packed: 'object'; readonly own: readonly Own[] }
+  /** Anything that can be cloned as it is. */
+  | { readonly packed: 'value'; readonly value: unknown }
+  /** Anything else: what console.log shows of it. */
+  | { readonly packed: 'text'; readonly text: string }
+);
+
+interface PackedError {
+  /** Names of its class and of those above, up to Error. */
+  readonly classes: readonly string[];
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly own: readonly Own[];
+}
+
+interface Own {
+  readonly key: string;
+  readonly enumerable: boolean;
+  readonly value: Packed;
+}
+
+const MARK = 'shmalloc:thrown';
+/** Maximum depth of objects in objects that are looked into for errors. */
+const DEPTH_MAX = 6;
+/** Maximum classes above each other that are told. */
+const CLASSES_MAX = 20;
+
+/** What was thrown, as plain data. */
+export function pack(thrown: unknown): unknown {
+  return packValue(thrown, new Map(), 0);
+}
+
+/** What a task threw: unpacks what pack() made; anything else stays as it is. */
+export function unpack(rejection: unknown): unknown {
+  if (!isPacked(rejection)) return rejection;
+  if (rejection.packed !== 'text') return unpackValue(rejection, new Map());
+  const message = `HeapPool: a task threw a value that cannot be cloned: ${rejection.text}`;
+  return typeError('ERR_SHMALLOC_NOT_CLONEABLE', message);
+}
+
+export function isPacked(value: unknown): value is Packed {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, MARK);
+}
+
+function packValue(value: unknown, seen: Map<object, Packed>, depth: number): Packed {
+  try {
+    if (typeof value === 'object' && value !== null) {
+      const known = seen.get(value);
+      if (known !== undefined) return known;
+      if (isError(value)) return packError(value, seen, depth);
+      if (depth < DEPTH_MAX && Array.isArray(value)) {
+        const items: Packed[] = [];
+        const packed: Packed = { [MARK]: true, packed: 'array', items };
+        seen.set(value, packed);
+        for (const item of value) items.push(packValue(item, seen, depth + 1));
+        return packed;
+      }
+      if (depth < DEPTH_MAX && isPlain(value)) {
+        const own: Own[] = [];
+        const packed: Packed = { [MARK]: true, packed: 'object', own };
+        seen.set(value, packed);
+        packOwn(value, own, seen, depth + 1);
+        return packed;
+      }
+    }
+    // Only by trying is known whether it can be cloned. What is shared stays shared.
+    return { [MARK]: true, packed: 'value', value: structuredClone(value) };
+  } catch {
+    return { [MARK]: true, packed: 'text', text: textOf(value) };
+  }
+}
+
+function packError(error: Error, seen: Map<object, Packed>, depth: number): Packed {
+  const own: Own[] = [];
+  const isDom = Object.prototype.toString.call(error) === '[object DOMException]';
+  const packed: Packed = {
+    [MARK]: true,
+    packed: isDom ? 'dom' : 'error',
+    error: {
+      classes: classesOf(error),
+      name: textIn(error, 'name') ?? 'Error',
+      message: textIn(error, 'message') ?? '',
+      stack: textIn(error, 'stack'),
+      own,
+    },
+  };
+  // Before its properties: a cause may be the error itself.
+  seen.set(error, packed);
+  packOwn(error, own, seen, depth + 1);
+  return packed;
+}
+
+function packOwn(object: object, own: Own[], seen: Map<object, Packed>, depth: number): void {
+  for (const key of Object.getOwnPropertyNames(object)) {
+    if (isError(object) && (key === 'message' || key === 'stack')) continue;
+    const enumerable = Object.prototype.propertyIsEnumerable.call(object, key);
+    try {
+      const value = (object as Record<string, unknown>)[key];
+      // Methods of the class are there again; those that somebody put onto the error are lost.
+      if (typeof value === 'function') continue;
+      own.push({ key, enumerable, value: packValue(value, seen, depth) });
+    } catch {
+      // A getter that throws.
+    }
+  }
+}
+
+function unpackValue(packed: Packed, seen: Map<Packed, unknown>): unknown {
+  if (seen.has(packed)) return seen.get(packed);
+  switch (packed.packed) {
+    case 'value':
+      return packed.value;
+    case 'text':
+      return packed.text;
+    case 'array': {
+      const items: unknown[] = [];
+      seen.set(packed, items);
+      for (const item of packed.items) items.push(unpackValue(item, seen));
+      return items;
+    }
+    case 'object': {
+      const object = {};
+      seen.set(packed, object);
+      define(object, packed.own, seen);
+      return object;
+    }
+    default: {
+      const error = makeError(packed);
+      seen.set(packed, error);
+      define(error, packed.error.own, seen);
+      const { name, stack } = packed.error;
+      if (error.name !== name) hide(error, 'name', name);
+      hide(error, 'stack', stack);
+      return error;
+    }
+  }
+}
+
+function makeError({ packed, error }: Packed & { error: PackedError }): Error {
+  const { classes, name, message, own } = error;
+  if (packed === 'dom') return new DOMException(message, name);
+  const code = own.find(({ key }) => key === 'code')?.value;
+  const known = prototypeFor(classes, code?.packed === 'value' ? code.value : undefined);
+  // No constructor is called: that of another class takes other arguments.
+  return Object.setPrototypeOf(new Error(message), known);
+}
+
+function define(object: object, own: readonly Own[], seen: Map<Packed, unknown>): void {
+  for (const { key, enumerable, value } of own) {
+    const unpacked = unpackValue(value, seen);
+    const descriptor = { value: unpacked, enumerable, writable: true, configurable: true };
+    Reflect.defineProperty(object, key, descriptor);
+  }
+}
+
+function hide(error: Error, key: string, value: unknown): void {
+  const descriptor = { value, enumerable: false, writable: true, configurable: true };
+  Reflect.defineProperty(error, key, descriptor);
+}
+
+const isError = (value: object): value is Error =>
+  types.isNativeError(value) ||
+  value instanceof Error ||
+  Object.prototype.toString.call(value) === '[object DOMException]';
+
+function isPlain(value: object): boolean {
+  const proto = Object.getPrototypeOf(value);
+  return proto === null || Object.getPrototypeOf(proto) === null;
+}
+
+/** A text property; undefined where it is none, or its getter throws. */
+function textIn(error: Error, key: 'name' | 'message' | 'stack'): string | undefined {
+  try {
+    const text: unknown = error[key];
+    return typeof text === 'string' ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names of an object's class and of those that it extends. */
+function classesOf(error: object): string[] {
+  const names: string[] = [];
+  let proto = Object.getPrototypeOf(error);
+  for (let n = 0; proto !== null && n < CLASSES_MAX; n++) {
+    const name: unknown = proto.constructor?.name;
+    if (typeof name === 'string') names.push(name);
+    proto = Object.getPrototypeOf(proto);
+  }
+  return names;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return inspect(value);
+  } catch {
+    return `something of type ${typeof value}`;
+  }
+}

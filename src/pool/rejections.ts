@@ -1,0 +1,71 @@
+/**
+ * Rejections: what the caller of HeapPool.run() gets in place of what piscina or Node says.
+ *
+ * Used by heap-pool.ts. What a task threw itself stays as it is.
+ */
+
+import { HeapError, typeError } from '../base/index.js';
+import { isPacked, unpack } from './carried-errors.js';
+import { restoreClass } from './error-classes.js';
+
+/** What piscina's own errors say, which have no code, and what they mean. */
+const PISCINA: readonly [RegExp, (found: RegExpExecArray) => Error][] = [
+  [
+    /^worker exited with code: (.*)$/,
+    ([, code]) =>
+      new HeapError(
+        'ERR_SHMALLOC_WORKER_ENDED',
+        `HeapPool: the worker ended in the middle of the task, with exit code ${code}. ` +
+          'Was process.exit() called?',
+      ),
+  ],
+  [
+    /^Task queue is at limit$|^No task queue available/,
+    () =>
+      new HeapError(
+        'ERR_SHMALLOC_POOL_FULL',
+        'HeapPool.run: as many tasks wait as the option maxQueue allows',
+      ),
+  ],
+];
+
+/** run() after destroy(), and what destroy() leaves undone. */
+export const poolEnded = (): HeapError =>
+  new HeapError(
+    'ERR_SHMALLOC_POOL_ENDED',
+    'HeapPool: destroy() was called, no task is run any more',
+  );
+
+/** Workers end before they have run anything. */
+export const cannotStart = (file: string, cause: Error | null): HeapError =>
+  withCause(
+    new HeapError(
+      'ERR_SHMALLOC_WORKER_ENDED',
+      `HeapPool: its workers end while they load ${file}` +
+        (cause === null ? '. Does it call process.exit()?' : `: ${cause.message}`),
+    ),
+    cause,
+  );
+
+/** What to reject with where a task was not done. */
+export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown {
+  if (isPacked(thrown)) return unpack(thrown);
+  if (isPoolEnded) return poolEnded();
+  if (!(thrown instanceof Error)) return thrown;
+  if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
+  if (thrown.name === 'DataCloneError') {
+    const message = `HeapPool: the task or its result cannot go to another thread: ${thrown.message}`;
+    return withCause(typeError('ERR_SHMALLOC_NOT_CLONEABLE', message), thrown);
+  }
+  for (const [pattern, make] of PISCINA) {
+    const found = pattern.exec(thrown.message);
+    if (found !== null) return make(found);
+  }
+  return restoreClass(thrown);
+}
+
+/** The error, with a cause that is not null. */
+export const withCause = <E extends Error>(error: E, cause: unknown): E =>
+  cause === null
+    ? error
+    : Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true });

@@ -167,13 +167,18 @@ export function* stretches(
 /** What a gap is full of: the ink of its cells. */
 export const gapInk = ({ inks }: Grid, line: Line, map = 0): Ink => INKS[inks[map][line.cell]];
 
-/** What a gap says: `2.5 MiB, 5 rows like this: tiny, 99 % of blocks live`. */
-export function tellGap(heapMap: HeapMap, grid: Grid, line: Line, map = 0): string {
+/** What a gap says: `2.5 MiB, 5 rows like this: tiny, 99 % of blocks live`; short, `5 rows: ...`. */
+export function tellGap(
+  heapMap: HeapMap,
+  grid: Grid,
+  line: Line,
+  { map = 0, short = false } = {},
+): string {
   const { zone } = gapInk(grid, line, map);
   const bytes = line.rows * grid.rowBytes;
   const full = fullness(heapMap, zone, line.address, line.address + bytes);
-  const what = full === '' ? zone : `${zone}, ${full}`;
-  return `${formatBytes(bytes)}, ${line.rows} rows like this: ${what}`;
+  const what = full === '' ? zone : `${zone}, ${short ? full.replace('of blocks ', '') : full}`;
+  return `${formatBytes(bytes)}, ${line.rows} rows${short ? '' : ' like this'}: ${what}`;
 }
 
 /** What a cell says where it is several pages; empty where it is one. */

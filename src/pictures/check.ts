@@ -5,7 +5,7 @@
  * Used by text.ts, svg.ts and html.ts. Pure functions.
  */
 
-import { lookAt, readOptions, show, TEXT, typeError } from '../base/index.js';
+import { lookAt, readOptions, show, TEXT, typeError, wholeFrom } from '../base/index.js';
 import type { HeapMap } from '../observe/index.js';
 
 /**
@@ -37,13 +37,29 @@ export function checkFrames(call: string, frames: readonly unknown[]): void {
 }
 
 const TITLE = { title: TEXT };
+const TITLE_DEFAULT = 'Heap map';
 
 /**
  * What stands above a picture.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
 export const readTitle = (call: string, options: { title?: string }): string =>
-  readOptions(call, options, TITLE).title ?? 'Heap map';
+  readOptions(call, options, TITLE).title ?? TITLE_DEFAULT;
+
+/** Widths of an SVG picture: as wide as a phone's window at least. */
+const [SVG_PX_MIN, SVG_PX_MAX] = [360, 1280];
+const SVG = {
+  ...TITLE,
+  width: wholeFrom(`a whole number from ${SVG_PX_MIN} to ${SVG_PX_MAX}`, SVG_PX_MIN, SVG_PX_MAX),
+};
+
+/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
+export function readSvgOptions(
+  options: { title?: string; width?: number },
+  usual: number,
+): { title: string; width: number } {
+  return { title: TITLE_DEFAULT, width: usual, ...readOptions('renderSvg', options, SVG) };
+}
 
 const refused = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);
 

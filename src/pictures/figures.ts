@@ -7,6 +7,7 @@
  */
 
 import {
+  formatBytes,
   formatCount,
   type HeapMap,
   isSpan,
@@ -145,18 +146,32 @@ const NOTHING = {
   bytes: 0,
 };
 
-/** Five figures that say how the heap does: value, and what it means. */
-export function headlines(f: Figures): [value: string, meaning: string][] {
-  return [
-    [percent(f.liveBytes, f.mappedBytes), 'of mapped bytes are in live blocks'],
-    [percent(f.cachedBytes, f.mappedBytes), 'of mapped bytes wait in caches'],
-    [percent(f.freeBlockBytes + f.tailBytes, f.mappedBytes), 'of mapped bytes are free in spans'],
-    [percent(f.freeRunBytes, f.footprintBytes), 'of the footprint is in free runs'],
+/** A figure that says how the heap does. */
+export interface Headline {
+  /** Percent, or a dash where there is nothing to take a part of. */
+  readonly value: string;
+  /** How many bytes these are. */
+  readonly bytes: string;
+  readonly meaning: string;
+}
+
+export function headlines(f: Figures): Headline[] {
+  const figures: [part: number, whole: number, meaning: string][] = [
+    [f.liveBytes, f.mappedBytes, 'of mapped bytes are in live blocks'],
+    [f.cachedBytes, f.mappedBytes, 'of mapped bytes wait in caches'],
+    [f.freeBlockBytes + f.tailBytes, f.mappedBytes, 'of mapped bytes are free in spans'],
+    [f.freeRunBytes, f.footprintBytes, 'of the footprint is in free runs'],
     [
-      percent(f.freeRunBytes - f.largestFreeRunBytes, f.freeRunBytes),
-      'of free-run bytes are outside the largest (external fragmentation)',
+      f.freeRunBytes - f.largestFreeRunBytes,
+      f.freeRunBytes,
+      'of free-run bytes not in the largest (external fragmentation)',
     ],
   ];
+  return figures.map(([part, whole, meaning]) => ({
+    value: percent(part, whole),
+    bytes: formatBytes(part),
+    meaning,
+  }));
 }
 
 /**
@@ -190,21 +205,21 @@ function firstRunAt(runs: readonly MapRun[], address: number): number {
   return Math.max(0, low - 1);
 }
 
+/** Bytes at which the bars of size classes begin: less than the smallest span. */
+export const BAR_BYTES_MIN = 4096;
+
+/**
+ * How long the bar of some bytes is, where `most` bytes have a bar of length 1. Logarithmic: a heap has
+ * classes of 8 KiB beside such of 100 MiB.
+ */
+export function barLength(bytes: number, most: number): number {
+  const bits = (of: number) => Math.log2(Math.max(of, BAR_BYTES_MIN) / BAR_BYTES_MIN);
+  return bits(bytes) / bits(most);
+}
+
 /** `83.1 %`; of nothing, a dash. */
 export const percent = (part: number, whole: number): string =>
   whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`;
-
-/** A block size in few letters: `112`, `1.5K`, `64K`. */
-export function shortBytes(bytes: number): string {
-  for (const [unit, shift] of [
-    ['G', 30],
-    ['M', 20],
-    ['K', 10],
-  ] as const) {
-    if (bytes >= 2 ** shift) return `${Number((bytes / 2 ** shift).toPrecision(3))}${unit}`;
-  }
-  return String(bytes);
-}
 
 /** `1 run`, `2 runs`. */
 export const many = (count: number, one: string): string =>

@@ -9,22 +9,14 @@
 import { type HeapMap, isSpan, type MapRun } from '../observe/index.js';
 import { cellRule } from './cells.js';
 import { checkFrames, checkMap, drawing, readTitle } from './check.js';
+import { classesPanel } from './class-chart.js';
 import { figuresOf } from './figures.js';
-import {
-  CELLS_PX,
-  type Frame,
-  frameOf,
-  gapText,
-  LEFT_PX,
-  marksOf,
-  PICTURE_PX,
-  scaleText,
-} from './frame.js';
+import { type Frame, frameOf, gapText, marksOf, scaleText } from './frame.js';
 import { INKS } from './inks.js';
 import { escapeText, HATCH, px, SCHEMES, STYLE } from './markup.js';
 import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
-import { classesPanel, figuresPanel, legendPanel } from './panels.js';
+import { figuresPanel, legendPanel } from './panels.js';
 import { describe } from './svg.js';
 
 /** A map at a moment of a run. */
@@ -41,6 +33,13 @@ export interface HtmlOptions {
 
 /** More lines of cells than that, and a cell stands for more pages. */
 const LINES_MAX = 160;
+/**
+ * Widths of the layouts, in pixels: for a phone, for half a screen, for a whole one. The page takes
+ * the widest that its window has room for, and draws it somewhat larger where there is more.
+ */
+const WIDTHS = [360, 700, 1216] as const;
+/** Letters larger than that look silly. */
+const SCALE_MAX = 1.4;
 /** The letter of the first ink: none from there on means anything in HTML or JSON. */
 const LETTER = ']'.charCodeAt(0);
 
@@ -50,10 +49,10 @@ if (LETTER + INKS.length > 0x7f) throw new Error('html: more inks than letters')
  * Draws a map, or several of one heap as a film, as an HTML page that needs nothing from outside.
  * The page begins with the frame that has the most bytes in live blocks.
  * @param maps a map, or frames in the order of time
- * @returns the page, some 30 KiB, and as much again and about 10 bytes a run for each map
+ * @returns the page, some 80 KiB, of each further map 60 KiB and about 10 bytes a run
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION: no map, or maps of different heaps
  *
- * Threads: any. Cost: some milliseconds a map; about 100 for a full heap of 1 GiB.
+ * Threads: any. Cost: some milliseconds a map; about 170 for a full heap of 1 GiB.
  */
 export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
   return drawing('renderHtml', () => drawHtml(maps, options));
@@ -77,9 +76,9 @@ function drawHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions): st
     '</head>',
     '<body>',
     `<svg width="0" height="0" aria-hidden="true" style="position:absolute">${HATCH}</svg>`,
-    `<main style="max-width:${PICTURE_PX}px">`,
+    `<main style="max-width:${WIDTHS[2] * SCALE_MAX}px">`,
     `<h1>${escapeText(title)}</h1>`,
-    `<p class="about"><span id="about"></span>; ${escapeText(data.scale)}</p>`,
+    '<p class="about"><span id="about"></span>; <span id="scale"></span></p>',
     frames.length > 1 ? controls(frames.length) : '',
     '<div id="pictures">',
     '<div class="stage"><canvas id="map" role="img" aria-label="The heap page by page"></canvas>',
@@ -117,38 +116,44 @@ const controls = (frames: number): string =>
 function dataOf(frames: readonly MapFrame[]) {
   const maps = frames.map(({ map }) => map);
   const [first] = maps;
-  const frame = frameOf(maps, LINES_MAX);
   const live = maps.map(({ zones }) => figuresLive(zones));
-  const { grid, tops, heights, height, cellPx } = frame;
+  const layouts = WIDTHS.map((width) => frameOf(maps, width, LINES_MAX));
   return {
-    scale: scaleText(frame),
     start: live.indexOf(Math.max(...live)),
+    scaleMax: SCALE_MAX,
     pageBytes: first.pageBytes,
     dataStart: first.dataStart,
     end: first.end,
-    columns: grid.columns,
-    cellBytes: grid.cellBytes,
-    cellPx,
-    left: LEFT_PX,
-    cellsPx: CELLS_PX,
-    width: PICTURE_PX,
-    height,
     letter: LETTER,
     ownedCode: OWNED_CODE,
     inks: INKS.map(({ zone, light, dark }) => ({ zone, light, dark })),
     schemes: SCHEMES,
     classes: classTable(maps),
     regions: first.metadata.map(({ name, address, bytes }) => [name, address, bytes]),
-    lines: grid.lines.map(({ address, rows }, i) => [address, rows, tops[i], heights[i]]),
+    layouts: layouts.map(layoutData),
     frames: frames.map(({ map, label }, n) => ({
       label,
       about: describe(map),
-      cells: lettersOf(frame, n),
-      gaps: grid.lines.map((line) => (line.rows > 1 ? gapText(frame, line, n) : '')),
-      marks: marksOf(frame, map),
       runs: map.runs.flatMap((run) => packRun(run, map.pageBytes)),
-      panels: panelsOf(map, cellRule(grid)),
+      layouts: layouts.map((frame) => ({
+        cells: lettersOf(frame, n),
+        gaps: frame.grid.lines.map((line) => (line.rows > 1 ? gapText(frame, line, n) : '')),
+        marks: marksOf(frame, map),
+        panels: panelsOf(map, frame),
+      })),
     })),
+  };
+}
+
+/** What all frames have in common in one of the layouts. */
+function layoutData(frame: Frame) {
+  const { grid, tops, heights, width, left, right, height, cellPx, cellsPx } = frame;
+  return {
+    ...{ width, left, right, height, cellPx, cellsPx },
+    scale: scaleText(frame),
+    columns: grid.columns,
+    cellBytes: grid.cellBytes,
+    lines: grid.lines.map(({ address, rows }, i) => [address, rows, tops[i], heights[i]]),
   };
 }
 
@@ -194,17 +199,13 @@ function classTable(maps: readonly HeapMap[]): Record<number, [string, number, n
   return classes;
 }
 
-function panelsOf(map: HeapMap, rule: string): string {
+function panelsOf(map: HeapMap, { width, grid }: Frame): string {
   const figures = figuresOf(map);
   return [
-    legendPanel(map, PICTURE_PX, rule),
-    figuresPanel(figures, PICTURE_PX),
-    classesPanel(figures, PICTURE_PX),
+    legendPanel(map, width, cellRule(grid)),
+    figuresPanel(figures, width),
+    classesPanel(figures, width),
   ]
-    .map(
-      ({ svg, height }) =>
-        `<svg viewBox="0 -2 ${PICTURE_PX} ${px(height + 2)}" width="${PICTURE_PX}" ` +
-        `height="${px(height + 2)}">${svg}</svg>`,
-    )
+    .map(({ svg, height }) => `<svg viewBox="0 -2 ${width} ${px(height + 2)}">${svg}</svg>`)
     .join('');
 }

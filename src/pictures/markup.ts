@@ -33,6 +33,34 @@ export const rect = (style: string, x: number, y: number, width: number, height:
 export const label = (style: string, x: number, y: number, text: string): string =>
   `<text class="${style}" x="${px(x)}" y="${px(y)}">${escapeText(text)}</text>`;
 
+/**
+ * Text cannot be measured here: width of a letter, on average, in the widest of the fonts; of a small
+ * one.
+ */
+export const LETTER_PX = 7.9;
+export const SMALL_LETTER_PX = 7;
+
+/** A text as lines that fit a width, parted at blanks. */
+export function wrapText(text: string, width: number, letterPx = LETTER_PX): string[] {
+  const room = width / letterPx;
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** Lines of text below each other, from a baseline on. */
+export const labels = (
+  style: string,
+  x: number,
+  y: number,
+  lines: readonly string[],
+  step: number,
+): string => lines.map((line, i) => label(style, x, y + i * step, line)).join('');
+
 /** The style class of an ink, by its index. */
 export const inkClass = (ink: number): string => `i${ink}`;
 
@@ -85,10 +113,10 @@ function colours(scheme: Scheme, of: 'light' | 'dark'): string {
 
 /** The style sheet: light by itself, dark where the reader prefers it. */
 export const STYLE = [
-  'text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;font-size:13px}',
-  '.mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:11px}',
+  'text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;font-size:13.5px}',
+  '.mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:11.5px}',
   '.title{font-size:20px;font-weight:600}.big{font-size:24px;font-weight:600}',
-  '.small{font-size:11.5px}.end{text-anchor:end}.middle{text-anchor:middle}',
+  '.small{font-size:12px}.end{text-anchor:end}.middle{text-anchor:middle}',
   '.free{fill:url(#hatch)}',
   colours(LIGHT, 'light'),
   `@media (prefers-color-scheme:dark){${colours(DARK, 'dark')}}`,

@@ -3,7 +3,7 @@
  * without any library; html.ts (dataOf) says what it reads.
  *
  * For tests and other programs, the page has `shmallocMap`: `placeOf(address)` gives the point of
- * the canvas where an address is drawn, `show(frame)` goes to a frame; the tip carries what it says
+ * the canvas where an address is drawn, `width` the layout, `show(frame)` goes to a frame; the tip carries what it says
  * as data attributes.
  */
 
@@ -12,20 +12,23 @@ export const PAGE_SCRIPT = String.raw`
 (() => {
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($('data').textContent);
-const { lines, columns, cellBytes, cellPx, left, cellsPx, pageBytes, inks } = data;
+const { pageBytes, inks } = data;
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const count = (n) => n.toLocaleString('en-US');
 const hex = (n) => '0x' + n.toString(16);
 const PLAIN = { 0: 'large', '-1': 'free', '-2': 'untouched', '-3': 'reserved', '-4': 'large', '-5': 'large' };
 const OWNED = { '-4': 'context', '-5': 'vector' };
-const MONO = '11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
-const SANS = '11.5px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
+const MONO = '11.5px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
+const SANS = '12px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 // Below the cells there may be a second frontier's name.
-const PAD = 18;
-// In a narrow window pictures are drawn smaller, but no smaller than that: then their box scrolls.
-const SCALE_MIN = 0.5;
+const PAD = 26;
+// In a window still narrower than the narrowest layout letters are no smaller than that: it scrolls.
+const SCALE_MIN = 0.9;
 let scale = 1;
 let current = 0;
+// The layout that the window has room for: its index, and what is where in it.
+let chosen = -1;
+let layout, lines, columns, cellBytes, cellPx, left, cellsPx;
 let runs = [];
 
 function bytesText(bytes) {
@@ -81,13 +84,13 @@ function lastBelow(list, address, addressOf) {
 
 function prepare(canvas) {
   const ratio = (window.devicePixelRatio || 1) * scale;
-  canvas.width = data.width * ratio;
-  canvas.height = (data.height + PAD) * ratio;
-  canvas.style.width = data.width * scale + 'px';
-  canvas.style.height = (data.height + PAD) * scale + 'px';
+  canvas.width = layout.width * ratio;
+  canvas.height = (layout.height + PAD) * ratio;
+  canvas.style.width = layout.width * scale + 'px';
+  canvas.style.height = (layout.height + PAD) * scale + 'px';
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 2 * ratio);
-  pen.clearRect(0, -2, data.width, data.height + PAD);
+  pen.clearRect(0, -2, layout.width, layout.height + PAD);
   return pen;
 }
 
@@ -100,10 +103,25 @@ function hatchOf(pen, colour) {
   return pen.createPattern(tile, 'repeat');
 }
 
+/** Takes the widest layout that there is room for. */
+function choose() {
+  const room = $('pictures').clientWidth;
+  let index = data.layouts.length - 1;
+  while (index > 0 && data.layouts[index].width > room) index--;
+  layout = data.layouts[index];
+  ({ lines, columns, cellBytes, cellPx, left, cellsPx } = layout);
+  scale = Math.max(SCALE_MIN, Math.min(data.scaleMax, room / layout.width));
+  $('panels').style.width = layout.width * scale + 'px';
+  $('scale').textContent = layout.scale;
+  if (index === chosen) return;
+  chosen = index;
+  $('panels').innerHTML = data.frames[current].layouts[chosen].panels;
+}
+
 function draw() {
+  choose();
   const scheme = data.schemes[dark.matches ? 'dark' : 'light'];
-  const frame = data.frames[current];
-  scale = Math.max(SCALE_MIN, Math.min(1, $('pictures').clientWidth / data.width));
+  const frame = data.frames[current].layouts[chosen];
   const pen = prepare($('map'));
   const hatch = hatchOf(pen, scheme.hatch);
   const gutter = cellPx / 16 + 0.5;
@@ -124,11 +142,13 @@ function draw() {
     const middle = top + height / 2;
     const round = i === 0 || rows > 1 || lines[i - 1][1] > 1;
     if (middle < next || (!round && i + 1 < lines.length && lines[i + 1][1] > 1)) return;
+    // There stands a frontier's name.
+    if (layout.right === 0 && frame.marks.some(({ textY }) => Math.abs(textY - middle) < 14)) return;
     next = middle + 14;
-    write(pen, MONO, scheme.dim, 'right', hex(address), left - 10, middle + 4);
+    write(pen, MONO, scheme.dim, 'right', hex(address), left - 8, middle + 4);
   });
   pen.strokeStyle = scheme.line;
-  pen.strokeRect(left - 0.5, -0.5, cellsPx + 1, data.height + 1);
+  pen.strokeRect(left - 0.5, -0.5, cellsPx + 1, layout.height + 1);
   drawMarks(pen, scheme, frame.marks);
 }
 
@@ -143,7 +163,7 @@ function drawGap(pen, scheme, text, band, top, height) {
   band();
   const middle = left + cellsPx / 2;
   pen.font = SANS;
-  const plate = pen.measureText(text).width + 24;
+  const plate = Math.min(cellsPx - 8, pen.measureText(text).width + 24);
   pen.fillStyle = scheme.page;
   pen.beginPath();
   pen.roundRect(middle - plate / 2, top + 4, plate, height - 9, 8);
@@ -152,13 +172,11 @@ function drawGap(pen, scheme, text, band, top, height) {
 }
 
 function drawMarks(pen, scheme, marks) {
-  let next = -Infinity;
-  for (const { name, x, y, height } of marks) {
+  for (const { name, x, y, height, textY } of marks) {
     pen.fillStyle = scheme.mark;
     pen.fillRect(left + x - 1.25, y - 2, 2.5, height + 4);
-    const textY = Math.max(y + height / 2 + 4, next);
-    next = textY + 13;
-    write(pen, SANS, scheme.mark, 'left', '\u25c2 ' + name, left + cellsPx + 10, textY);
+    if (layout.right === 0) write(pen, SANS, scheme.mark, 'right', name + ' \u25b8', left - 8, textY + 4);
+    else write(pen, SANS, scheme.mark, 'left', '\u25c2 ' + name, left + cellsPx + 10, textY + 4);
   }
 }
 
@@ -185,7 +203,7 @@ function outline(from, to) {
 /** What lies at a point of the canvas: first address, and how many bytes a cell has there. */
 function addressAt(x, y) {
   const column = (x - left) / cellPx;
-  if (column < 0 || column >= columns || y < 0 || y >= data.height) return null;
+  if (column < 0 || column >= columns || y < 0 || y >= layout.height) return null;
   const [address, rows, top] = lines[lastBelow(lines, y, (line) => line[2])];
   if (rows > 1) {
     const part = (x - left) / cellsPx;
@@ -266,12 +284,12 @@ function showTip(event) {
 
 function show(frame) {
   current = Math.max(0, Math.min(data.frames.length - 1, frame));
-  const { label, about, panels, runs: packed } = data.frames[current];
+  const { label, about, runs: packed } = data.frames[current];
   runs = unpack(packed);
-  hideTip();
+  chosen = -1;
   draw();
+  hideTip();
   $('about').textContent = about;
-  $('panels').innerHTML = panels;
   if (!$('time')) return;
   $('time').value = String(current);
   $('label').textContent = current + 1 + ' of ' + data.frames.length + (label ? ': ' + label : '');
@@ -314,6 +332,10 @@ window.shmallocMap = {
   show,
   get frame() {
     return current;
+  },
+  /** Width of the layout that was chosen. */
+  get width() {
+    return layout.width;
   },
   /** Where on the canvas the page at an address is drawn: the middle of its cell. */
   placeOf(address) {

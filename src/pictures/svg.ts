@@ -8,32 +8,46 @@
 import { hex } from '../base/index.js';
 import { formatBytes, type HeapMap } from '../observe/index.js';
 import { cellRule, type Line, stretches } from './cells.js';
-import { checkMap, drawing, readTitle } from './check.js';
+import { checkMap, drawing, readSvgOptions } from './check.js';
+import { classesPanel } from './class-chart.js';
 import { figuresOf } from './figures.js';
-import {
-  CELLS_PX,
-  type Frame,
-  frameOf,
-  gapText,
-  LEFT_PX,
-  marksOf,
-  PICTURE_PX,
-  scaleText,
-} from './frame.js';
+import { type Frame, frameOf, gapText, marksOf, scaleText } from './frame.js';
 import { INKS, inkOf } from './inks.js';
-import { escapeText, HATCH, inkClass, label, px, rect, STYLE } from './markup.js';
-import { classesPanel, figuresPanel, legendPanel, type Panel } from './panels.js';
+import {
+  escapeText,
+  HATCH,
+  inkClass,
+  label,
+  labels,
+  px,
+  rect,
+  SMALL_LETTER_PX,
+  STYLE,
+  wrapText,
+} from './markup.js';
+import { figuresPanel, legendPanel, type Panel } from './panels.js';
 
 export interface SvgOptions {
   /** Stands above the picture. Default `Heap map`. */
   title?: string;
+  /**
+   * Width in pixels, margins included: 360 to 1,280. Default 1,000. A narrow picture has fewer cells
+   * in a row, and letters of the same size.
+   */
+  width?: number;
 }
 
 /** More lines of cells than that, and a cell stands for more pages. */
 const LINES_MAX = 128;
-const MARGIN_PX = 24;
-const TITLE_PX = 64;
+const WIDTH_DEFAULT = 1000;
+/** Margins of a picture, and of a narrow one. */
+const [MARGIN_PX, MARGIN_PX_NARROW] = [24, 12];
+const NARROW_PX = 640;
+const TITLE_PX = 26;
+const LINE_PX = 18;
 const SPACE_PX = 32;
+/** Least distance of two addresses. */
+const ADDRESS_PX = 14;
 
 /**
  * Draws a map as an SVG document: the address space in rows, one cell a page (or, where it says so,
@@ -50,29 +64,35 @@ export function renderSvg(map: HeapMap, options: SvgOptions = {}): string {
 
 function drawSvg(map: HeapMap, options: SvgOptions): string {
   checkMap('renderSvg', map);
-  const title = readTitle('renderSvg', options);
-  const frame = frameOf([map], LINES_MAX);
+  const { title, width } = readSvgOptions(options, WIDTH_DEFAULT);
+  const margin = width < NARROW_PX ? MARGIN_PX_NARROW : MARGIN_PX;
+  const inner = width - 2 * margin;
+  const frame = frameOf([map], inner, LINES_MAX);
   const figures = figuresOf(map);
   const panels = [
-    legendPanel(map, PICTURE_PX, cellRule(frame.grid)),
-    figuresPanel(figures, PICTURE_PX),
-    classesPanel(figures, PICTURE_PX),
+    legendPanel(map, inner, cellRule(frame.grid)),
+    figuresPanel(figures, inner),
+    classesPanel(figures, inner),
   ];
-  const stacked = stack(panels, TITLE_PX + frame.height + SPACE_PX);
-  const width = PICTURE_PX + 2 * MARGIN_PX;
-  const height = stacked.bottom + 2 * MARGIN_PX;
+  const about = wrapText(`${describe(map)}; ${scaleText(frame)}`, inner);
+  // Letters of the title are half as wide again.
+  const titles = wrapText(title, inner / 1.6);
+  const aboutY = TITLE_PX * titles.length + 16;
+  const top = aboutY + LINE_PX * about.length;
+  const stacked = stack(panels, top + frame.height + SPACE_PX);
+  const height = stacked.bottom + 2 * margin;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${px(height)}" ` +
       `width="${width}" height="${px(height)}" role="img">`,
     `<title>${escapeText(title)}</title>`,
     `<style>${STYLE}</style>${HATCH}`,
     rect('page', 0, 0, width, height),
-    `<g transform="translate(${MARGIN_PX} ${MARGIN_PX})">`,
-    label('text title', 0, 18, title),
-    label('dim', 0, 42, `${describe(map)}; ${scaleText(frame)}`),
-    `<g transform="translate(0 ${TITLE_PX})">`,
+    `<g transform="translate(${margin} ${margin})">`,
+    labels('text title', 0, 18, titles, TITLE_PX),
+    labels('dim', 0, aboutY, about, LINE_PX),
+    `<g transform="translate(0 ${top})">`,
     ...cellsOf(frame),
-    ...marks(frame, map),
+    ...margins(frame, map),
     '</g>',
     stacked.svg,
     '</g>',
@@ -98,7 +118,7 @@ function stack(panels: readonly Panel[], top: number): { svg: string; bottom: nu
 }
 
 function cellsOf(frame: Frame): string[] {
-  const { grid, tops, heights, cellPx } = frame;
+  const { grid, tops, heights, cellPx, cellsPx, left } = frame;
   const bands = grid.lines.map((line, i) =>
     line.rows > 1 ? band(frame, line, tops[i], heights[i]) : row(frame, line, tops[i]),
   );
@@ -107,15 +127,14 @@ function cellsOf(frame: Frame): string[] {
     .join('');
   const lines = tops
     .slice(1)
-    .map((top) => `M0 ${top}H${CELLS_PX}`)
+    .map((top) => `M0 ${top}H${cellsPx}`)
     .join('');
   return [
-    `<g class="cells" data-pages-per-cell="${grid.pagesPerCell}" transform="translate(${LEFT_PX} 0)">`,
+    `<g class="cells" data-pages-per-cell="${grid.pagesPerCell}" transform="translate(${left} 0)">`,
     ...bands,
-    rect('line', -0.5, -0.5, CELLS_PX + 1, frame.height + 1),
+    rect('line', -0.5, -0.5, cellsPx + 1, frame.height + 1),
     `<path class="gridline" stroke-width="${cellPx / 16 + 0.5}" d="${rows}${lines}"/>`,
     '</g>',
-    ...addresses(frame),
   ];
 }
 
@@ -139,14 +158,14 @@ function row({ grid, cellPx }: Frame, line: Line, top: number): string {
 
 /** A gap: a band of its ink, with what it stands for on a plate in its middle. */
 function band(frame: Frame, line: Line, top: number, height: number): string {
-  const { grid } = frame;
+  const { grid, cellsPx } = frame;
   const text = gapText(frame, line, 0);
-  const plate = text.length * 6.6 + 20;
+  const plate = Math.min(cellsPx - 8, text.length * SMALL_LETTER_PX + 20);
   return (
-    inked(grid.inks[0][line.cell], 0, top, CELLS_PX, height) +
-    `<rect class="page" rx="8" x="${px((CELLS_PX - plate) / 2)}" y="${top + 4}" ` +
+    inked(grid.inks[0][line.cell], 0, top, cellsPx, height) +
+    `<rect class="page" rx="8" x="${px((cellsPx - plate) / 2)}" y="${top + 4}" ` +
     `width="${px(plate)}" height="${height - 8}"/>` +
-    label('dim small middle', CELLS_PX / 2, top + height / 2 + 4, text)
+    label('dim small middle', cellsPx / 2, top + height / 2 + 4, text)
   );
 }
 
@@ -155,28 +174,31 @@ const inked = (ink: number, x: number, y: number, width: number, height: number)
   rect(inkClass(ink), x, y, width, height) +
   (ink === inkOf('free') ? rect('free', x, y, width, height) : '');
 
-/** The address of each line, where there is room to write it. */
-function addresses({ grid, tops, heights }: Frame): string[] {
+/** The address of each line, where there is room to write it, and no frontier has its name. */
+function addresses({ grid, tops, heights, left }: Frame, taken: readonly number[]): string[] {
   let next = 0;
   return grid.lines.map((line, i) => {
     const middle = tops[i] + heights[i] / 2;
     const isRound = i === 0 || line.rows > 1 || grid.lines[i - 1].rows > 1;
     // Round ones have their place kept for them.
     if (middle < next || (!isRound && grid.lines[i + 1]?.rows > 1)) return '';
-    next = middle + 14;
-    return label('dim mono end', LEFT_PX - 10, middle + 4, hex(Math.max(line.address, 0)));
+    if (taken.some((y) => Math.abs(y - middle) < ADDRESS_PX)) return '';
+    next = middle + ADDRESS_PX;
+    return label('dim mono end', left - 8, middle + 4, hex(Math.max(line.address, 0)));
   });
 }
 
-/** The frontiers: a stroke through the row, and the name beside it. */
-function marks(frame: Frame, map: HeapMap): string[] {
-  let next = Number.NEGATIVE_INFINITY;
-  return marksOf(frame, map).map(({ name, x, y, height }) => {
-    const textY = Math.max(y + height / 2 + 4, next);
-    next = textY + 13;
-    return (
-      rect('mark', LEFT_PX + x - 1.25, y - 3, 2.5, height + 6) +
-      label('mark small', LEFT_PX + CELLS_PX + 10, textY, `◂ ${name}`)
-    );
-  });
+/** Addresses, and the frontiers: a stroke through the row, and the name beside it. */
+function margins(frame: Frame, map: HeapMap): string[] {
+  const { left, right, cellsPx } = frame;
+  const named = marksOf(frame, map);
+  return [
+    ...addresses(frame, right === 0 ? named.map(({ textY }) => textY) : []),
+    ...named.map(({ name, x, y, height, textY }) => {
+      const stroke = rect('mark', left + x - 1.25, y - 3, 2.5, height + 6);
+      return right === 0
+        ? stroke + label('mark small end', left - 8, textY + 4, `${name} ▸`)
+        : stroke + label('mark small', left + cellsPx + 10, textY + 4, `◂ ${name}`);
+    }),
+  ];
 }

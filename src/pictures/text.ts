@@ -8,7 +8,7 @@ import { FLAG, type OptionValues, readOptions, wholeFrom } from '../base/index.j
 import { formatBytes, formatCount, type HeapMap, table } from '../observe/index.js';
 import { cellRule, type Grid, gapInk, type Line, layOut, stretches, tellGap } from './cells.js';
 import { checkMap, drawing } from './check.js';
-import { type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
+import { barLength, type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
 import { drawnZones, FILL_LEVELS, INKS, inkOf, isShaded, levelOf } from './inks.js';
 
 export interface TextOptions {
@@ -66,7 +66,7 @@ function drawText(map: HeapMap, options: TextOptions): string {
     ...legend(map, pen, glyph),
     ...(cellRule(grid) === '' ? [] : [`  ${cellRule(grid)}`]),
     '',
-    ...headlines(figures).map(([value, meaning]) => `  ${value.padStart(7)} ${meaning}`),
+    ...headlineRows(figures),
     ...sums(figures),
     ...(figures.classes.length > 0 ? ['', ...histogram(figures.classes, pen, color)] : []),
   ].join('\n');
@@ -126,6 +126,15 @@ function legend(map: HeapMap, pen: Pen, glyph: (ink: number) => string): string[
   return cells.map((line, i) => `  ${i === 0 ? ' '.repeat(6) : rows[i - 1].key}${line}`);
 }
 
+function headlineRows(figures: Figures): string[] {
+  const all = headlines(figures);
+  const bytesWidth = Math.max(...all.map(({ bytes }) => bytes.length));
+  return all.map(
+    ({ value, bytes, meaning }) =>
+      `  ${value.padStart(7)}  ${bytes.padStart(bytesWidth)} ${meaning}`,
+  );
+}
+
 function sums(f: Figures): string[] {
   const largest = `largest ${formatBytes(f.largestFreeRunBytes)}`;
   return [
@@ -169,9 +178,9 @@ function histogram(classes: readonly ClassFigures[], pen: Pen, color: boolean): 
   });
 }
 
-/** A bar as long as the class is large; what is not nothing has one cell at least. */
+/** A bar of logarithmic length; its parts are in proportion. What is not nothing has one cell. */
 function bar(c: ClassFigures, most: number, parts: string): string {
-  const cells = Math.max(1, Math.round((BAR_CELLS * c.bytes) / most));
+  const cells = Math.max(1, Math.round(BAR_CELLS * barLength(c.bytes, most)));
   const live = Math.round((cells * c.liveBytes) / c.bytes);
   const held = Math.round((cells * (c.liveBytes + c.cachedBytes)) / c.bytes);
   return parts[0].repeat(live) + parts[1].repeat(held - live) + parts[2].repeat(cells - held);

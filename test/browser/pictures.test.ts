@@ -220,44 +220,103 @@ test('renderHtml: one frame has no slider; text cannot break out of it', async (
   t.deepEqual(complaints, []);
 });
 
-test('renderHtml: in a narrow window pictures shrink, then scroll in their box; none is cut off', async (t) => {
-  using heap = mixedHeap('16MiB', 36, 4000);
-  const map = heap.map();
-  const frames = [1, 2].map((n) => ({ map, label: `${n}: ${'a long label '.repeat(5)}` }));
-  const { page, complaints } = await open(t, 'narrow.html', renderHtml(frames));
-  const widths = () =>
-    page.evaluate<Record<'page' | 'box' | 'inside' | 'canvas' | 'panel', number>>(
-      `(() => { const box = document.getElementById('pictures');
-        return { page: document.documentElement.scrollWidth, box: box.clientWidth,
-          inside: box.scrollWidth, canvas: document.getElementById('map').offsetWidth,
-          panel: document.querySelector('#panels svg').getBoundingClientRect().width }; })()`,
-    );
-  t.like(await widths(), { canvas: 1260, panel: 1260, inside: 1260, box: 1260 });
-  const resize = async (width: number, canvas: number) => {
-    await page.setViewportSize({ width, height: 900 });
-    await page.waitForFunction(`document.getElementById('map').offsetWidth === ${canvas}`);
-  };
-  await resize(800, 752);
-  const narrow = await widths();
-  t.true(narrow.page <= 800, 'the page does not scroll');
-  t.is(narrow.inside, narrow.box, 'nor does the box');
-  t.true(Math.abs(narrow.canvas - narrow.panel) <= 1 && narrow.canvas <= narrow.box);
-  for (const run of someRuns(map)) assertTells(t, await pointAt(page, run.address), run);
-  await resize(420, 630);
-  const slim = await widths();
-  t.true(slim.page <= 420, 'the page does not scroll');
-  t.is(slim.inside, 630, 'the box does: half the size is the least');
-  await page.evaluate("document.getElementById('pictures').scrollLeft = 1000");
-  const right = (await page.locator('#map').boundingBox()) as { x: number; y: number };
-  t.is(Math.round(right.x + 630), 420 - 24, 'the right end of the picture is seen');
-  const address = await page.evaluate<string>(
-    `(() => { const at = shmallocMap.placeOf(${map.end - PAGE});
-      scrollTo(0, ${right.y} + at.y - 300);
-      const box = document.getElementById('map').getBoundingClientRect();
-      const point = { clientX: box.left + at.x, clientY: box.top + at.y };
-      document.getElementById('map').dispatchEvent(new PointerEvent('pointermove', point));
-      return document.getElementById('tip').dataset.address; })()`,
+/** Of all that is drawn: the smallest letters in pixels, and how far to the right it goes. */
+const measure = (page: Page) =>
+  page.evaluate<{ scroll: number; letters: number; right: number; canvas: number; panel: number }>(
+    `(() => {
+      const texts = [...document.querySelectorAll('text, h1, p, button, output')];
+      const sizes = texts.map((one) => {
+        const matrix = one.getScreenCTM ? one.getScreenCTM().a : 1;
+        return parseFloat(getComputedStyle(one).fontSize) * matrix;
+      });
+      const drawn = [...texts, ...document.querySelectorAll('svg rect, svg path, canvas')];
+      const canvas = document.getElementById('map');
+      // Letters on the canvas are no smaller than 11.5 pixels, times its scale.
+      sizes.push(11.5 * canvas.offsetWidth / shmallocMap.width);
+      return {
+        scroll: document.documentElement.scrollWidth,
+        letters: Math.min(...sizes),
+        right: Math.max(...drawn.map((one) => one.getBoundingClientRect().right)),
+        canvas: canvas.offsetWidth,
+        panel: document.querySelector('#panels svg').getBoundingClientRect().width,
+      };
+    })()`,
   );
-  t.is(address, String(map.runs.at(-1)?.address));
+
+for (const [what, make] of [
+  ['mixed', () => mixedHeap('16MiB', 36, 4000)],
+  ['empty', () => SharedHeap.create({ size: '1GiB' })],
+  ['with contexts', heapWithContexts],
+] as const) {
+  test(`renderHtml: in any window letters are 9 pixels at least, and nothing is cut off: ${what}`, async (t) => {
+    using heap = make();
+    const map = heap.map();
+    const frames = [1, 2].map((n) => ({ map, label: `${n}: ${'a long label '.repeat(5)}` }));
+    const title = 'A heap with a rather long name, after operation 100,000 of 200,000';
+    const { page, complaints } = await open(t, 'narrow.html', renderHtml(frames, { title }));
+    for (const [width, layout] of [
+      [360, 360],
+      [420, 360],
+      [760, 700],
+      [800, 700],
+      [1280, 1216],
+      [2560, 1216],
+      [420, 360],
+    ]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.waitForFunction(`innerWidth === ${width} && shmallocMap.width === ${layout}`);
+      const found = await measure(page);
+      t.true(found.letters >= 9, `${width}: letters of ${found.letters} pixels`);
+      t.true(found.right <= width, `${width}: something goes to ${found.right}`);
+      t.true(found.scroll <= width, `${width}: the page scrolls to ${found.scroll}`);
+      t.true(Math.abs(found.canvas - found.panel) <= 1, 'the panels are as wide as the cells');
+      for (const run of someRuns(map).slice(0, 4)) {
+        assertTells(t, await pointAt(page, run.address), run);
+      }
+      const tip = await page.locator('#tip').boundingBox();
+      t.true(
+        tip !== null && tip.x >= 0 && tip.x + tip.width <= width,
+        `${width}: the tip is inside`,
+      );
+    }
+    t.deepEqual(complaints, []);
+  });
+}
+
+test('renderHtml: a window narrower than any phone scrolls in its box; the page does not', async (t) => {
+  using heap = mixedHeap('2MiB', 39, 100);
+  const { page, complaints } = await open(t, 'slim.html', renderHtml(heap.map()));
+  await page.setViewportSize({ width: 300, height: 900 });
+  await page.waitForFunction('innerWidth === 300 && shmallocMap.width === 360');
+  const inside = await page.evaluate<number>("document.getElementById('pictures').scrollWidth");
+  t.is(inside, 324);
+  t.true((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 300);
   t.deepEqual(complaints, []);
 });
+
+for (const width of [360, 420, 1000, 1264]) {
+  test(`renderSvg: at ${width} pixels letters are 9 pixels at least, nothing is cut off or overlaps`, async (t) => {
+    using heap = heapWithContexts();
+    const { page, complaints } = await open(t, 'map.svg', renderSvg(heap.map(), { width }));
+    const found = await page.evaluate<{ letters: number; right: number; overlaps: string[] }>(
+      `(() => {
+        const texts = [...document.querySelectorAll('text')];
+        const boxes = texts.map((one) => ({ text: one.textContent, box: one.getBoundingClientRect() }));
+        const overlaps = [];
+        boxes.forEach(({ text, box }, i) => boxes.slice(i + 1).forEach((other) => {
+          const a = other.box;
+          if (a.left + 1 < box.right && box.left + 1 < a.right && a.top + 5 < box.bottom && box.top + 5 < a.bottom) overlaps.push(text + ' | ' + other.text);
+        }));
+        return {
+          letters: Math.min(...texts.map((one) => parseFloat(getComputedStyle(one).fontSize))),
+          right: Math.max(...boxes.map(({ box }) => box.right)),
+          overlaps,
+        };
+      })()`,
+    );
+    t.true(found.letters >= 9, `letters of ${found.letters} pixels`);
+    t.true(found.right <= width, `a text goes to ${found.right}`);
+    t.deepEqual(found.overlaps, []);
+    t.deepEqual(complaints, []);
+  });
+}

@@ -119,7 +119,7 @@ test('layOut: a heap that begins inside a row leaves cells before it empty', (t)
 test('placeOf: finds the line of every page', (t) => {
   using heap = mixedHeap('32MiB', 9, 4000);
   const map = heap.map();
-  const { grid } = frameOf([map], 128);
+  const { grid } = frameOf([map], 1216, 128);
   for (let address = map.base; address < map.end; address += PAGE) {
     const { line, part } = placeOf(grid, address);
     const { address: start, rows } = grid.lines[line];

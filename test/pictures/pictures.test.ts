@@ -59,7 +59,12 @@ test('renderText: fits its width, and says what it comes to', (t) => {
   for (const line of text.split('\n').filter((one) => ROW.test(one))) t.true(line.length <= 80);
   t.true(text.includes(`mapped ${formatBytes(heap.stats().mappedBytes)}`));
   t.true(text.includes(`${formatBytes(heap.stats().inUseBytes)}; cached`));
-  t.regex(text, /^ +\d[\d.]* % of mapped bytes are in live blocks$/m);
+  const { zones } = map;
+  const live = zones.tiny.liveBytes + zones.small.liveBytes + zones.large.liveBytes;
+  t.regex(
+    text,
+    new RegExp(`^ +\\d[\\d.]* % +${formatBytes(live)} of mapped bytes are in live blocks$`, 'm'),
+  );
   t.regex(text, /^ +block bytes +spans +live +cached +free +bytes +# live \+ cached - free$/m);
 });
 
@@ -83,7 +88,7 @@ test('renderText: an empty heap, and one in 2 MiB', (t) => {
   const text = renderText(empty.map());
   t.true(text.split('\n').length < 25, 'most of it is left out');
   t.regex(text, /rows like this: untouched/);
-  t.regex(text, /– of mapped bytes are in live blocks/);
+  t.regex(text, /– +0 B of mapped bytes are in live blocks/);
   using small = SharedHeap.create({ size: '2MiB' });
   t.is(
     renderText(small.map())
@@ -123,7 +128,8 @@ test('renderSvg: the area of each ink is that of its pages', (t) => {
   // Too small to leave anything out.
   using heap = mixedHeap('2MiB', 24, 150);
   const map = heap.map();
-  const svg = renderSvg(map);
+  // Wide enough for cells of 16 pixels.
+  const svg = renderSvg(map, { width: 1264 });
   assertWellFormed(t, svg);
   const cells = /<g class="cells"[\s\S]*?<\/g>/.exec(svg)?.[0] ?? '';
   const areas: Record<string, number> = {};
@@ -155,6 +161,70 @@ test('renderSvg: names frontiers, figures, light and dark', (t) => {
   t.notRegex(svg.replace('http://www.w3.org/2000/svg', ''), /https?:/, 'nothing from outside');
 });
 
+test('renderSvg: a picture is at most 1,280 pixels wide, and as wide as it is asked to be', (t) => {
+  using heap = mixedHeap('16MiB', 37, 3000);
+  const map = heap.map();
+  const sizeOf = (svg: string) => /^<svg [^>]*viewBox="0 0 (\d+) [\d.]+" width="(\d+)"/.exec(svg);
+  for (const width of [undefined, 360, 420, 640, 1000, 1280]) {
+    const svg = renderSvg(map, width === undefined ? {} : { width });
+    assertWellFormed(t, svg);
+    const [, viewBox, drawn] = sizeOf(svg) ?? [];
+    t.is(viewBox, drawn);
+    t.true(Number(viewBox) <= 1280);
+    if (width !== undefined) t.is(Number(viewBox), width);
+    // Every rectangle, and the start of every text, is inside.
+    for (const [, x, w] of svg.matchAll(
+      /<rect class="[^"]*" x="([\d.-]+)" y="[^"]*" width="([\d.]+)"/g,
+    )) {
+      t.true(Number(x) + Number(w) <= Number(viewBox));
+    }
+  }
+  for (const width of [359, 1281, 500.5, Number.NaN]) {
+    const refused = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
+    t.throws(() => renderSvg(map, { width }), {
+      ...refused,
+      message: /width must be a whole number/,
+    });
+  }
+  t.throws(() => renderSvg(map, { width: '420' as never }), { instanceOf: TypeError });
+});
+
+test('renderSvg: each size class has a bar that is seen, with its bytes and its blocks', (t) => {
+  using heap = SharedHeap.create({ size: '64MiB' });
+  // One class that is thousands of times the others.
+  for (let n = 0; n < 40_000; n++) heap.malloc_ts(1000);
+  for (const size of [16, 100, 500, 3000, 10_000, 60_000]) heap.malloc_ts(size);
+  const map = heap.map();
+  for (const width of [420, 1264]) {
+    const svg = renderSvg(map, { width });
+    const chart = /<g class="classes">[\s\S]*$/.exec(svg)?.[0] ?? '';
+    const told = [...chart.matchAll(/>([\d.,]+ [KM]iB) · ([\d,]+) live/g)].map((one) => one[2]);
+    t.deepEqual(told, ['1', '1', '1', '40,000', '1', '1', '1']);
+    const bars = [...chart.matchAll(/d="M([\d.]+) ([\d.]+)h([\d.]+)v(\d+)/g)];
+    const lengths = new Map<string, number>();
+    for (const [, , y, length, height] of bars) {
+      t.is(height, '13');
+      lengths.set(y, (lengths.get(y) ?? 0) + Number(length));
+    }
+    for (const length of lengths.values()) t.true(length >= 8, `a bar of ${length} pixels`);
+  }
+});
+
+test('pictures: no percentage is without its bytes', (t) => {
+  using heap = mixedHeap('16MiB', 38, 3000);
+  const map = heap.map();
+  const svg = renderSvg(map);
+  const figures = /<g class="figures">[\s\S]*?<\/g>/.exec(svg)?.[0] ?? '';
+  const texts = [...figures.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map((one) => one[1]);
+  texts.forEach((text, i) => {
+    if (!text.includes('%')) return;
+    t.regex(/[KM]iB/.test(text) ? text : texts[i + 1], /^(.* )?[\d.]+ ([KM]i)?B(, .*)?$/, text);
+  });
+  t.true(texts.filter((text) => text.includes('%')).length >= 8);
+  for (const line of renderText(map).split('\n'))
+    if (/ % /.test(line)) t.regex(line, /\d ([KM]i)?B /);
+});
+
 // ---- pages
 
 interface PageData {
@@ -162,7 +232,8 @@ interface PageData {
   end: number;
   start: number;
   classes: Record<number, [zone: string, blockBytes: number, blocks: number]>;
-  frames: { label: string; cells: string[]; runs: number[] }[];
+  layouts: { width: number }[];
+  frames: { label: string; runs: number[] }[];
 }
 
 function dataOf(t: ExecutionContext, html: string): PageData {
@@ -257,7 +328,7 @@ test('pictures: contexts have an ink and a place in the legend of their own', (t
   for (const colour of [light, dark]) t.true(svg.includes(colour));
   t.regex(svg, /chunks of memory contexts/);
   t.regex(svg, /live, contexts 4\d\d KiB/);
-  t.regex(svg, /at the foot: contexts/);
+  t.regex(svg, /first: contexts/);
   for (const line of text.split('\n').filter((one) => ROW.test(one))) t.true(line.length <= 80);
 });
 
@@ -265,7 +336,10 @@ test('pictures: of a heap with no contexts nothing is said of any', (t) => {
   using heap = mixedHeap('2MiB', 32, 100);
   const map = heap.map();
   for (const picture of [renderText(map), renderSvg(map), renderHtml(map)]) {
-    t.notRegex(picture.replace(/<script>[\s\S]*?<\/script>/, ''), /chunks of|vectors'|at the foot/);
+    t.notRegex(
+      picture.replace(/<script>[\s\S]*?<\/script>/, ''),
+      /chunks of|vectors'|first: contexts/,
+    );
   }
 });
 

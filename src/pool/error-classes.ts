@@ -49,11 +49,15 @@ export function prototypeFor(classes: readonly string[], code: unknown): Error {
 }
 
 /**
- * Gives an error that came in Node's own way its class again, in place: those come so that end a
- * worker.
+ * An error that came in Node's own way, as those do that end a worker: its class again. Node makes
+ * an object of it that only looks like an error.
  */
-export function restoreClass(error: unknown): unknown {
-  if (!(error instanceof Error) || Object.getPrototypeOf(error) !== Error.prototype) return error;
-  const { name, code } = error as Error & { code?: unknown };
-  return Object.setPrototypeOf(error, prototypeFor([name], code));
+export function restoreError(error: Error): Error {
+  const { name, message, code } = error as Error & { code?: unknown };
+  const restored = Object.setPrototypeOf(new Error(message), prototypeFor([name], code));
+  const { [Symbol.toStringTag]: _, ...own } = Object.getOwnPropertyDescriptors(error) as never as {
+    [Symbol.toStringTag]?: unknown;
+  } & PropertyDescriptorMap;
+  Object.defineProperties(restored, own);
+  return restored;
 }

@@ -12,6 +12,7 @@ import { HeapError } from '../base/index.js';
 import '../face/index.js';
 import { pack } from './carried-errors.js';
 import { withCause } from './rejections.js';
+import { checkResult } from './results.js';
 import { fileOf, readTaskName, WAKE_UP } from './task-name.js';
 
 type Task = (task: unknown) => unknown;
@@ -27,7 +28,9 @@ export async function loadTask(name: string): Promise<Task> {
     const run = await findTask(href, exported);
     return async (task) => {
       try {
-        return await run(task);
+        const result = await run(task);
+        checkResult(result);
+        return result;
       } catch (error) {
         throw pack(error);
       }

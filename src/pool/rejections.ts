@@ -4,9 +4,10 @@
  * Used by heap-pool.ts. What a task threw itself stays as it is.
  */
 
+import { types } from 'node:util';
 import { HeapError, typeError } from '../base/index.js';
 import { isPacked, unpack } from './carried-errors.js';
-import { restoreClass } from './error-classes.js';
+import { restoreError } from './error-classes.js';
 
 /** What piscina's own errors say, which have no code, and what they mean. */
 const PISCINA: readonly [RegExp, (found: RegExpExecArray) => Error][] = [
@@ -51,7 +52,7 @@ export const cannotStart = (file: string, cause: Error | null): HeapError =>
 export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown {
   if (isPacked(thrown)) return unpack(thrown);
   if (isPoolEnded) return poolEnded();
-  if (!(thrown instanceof Error)) return thrown;
+  if (!(thrown instanceof Error)) return isNothing(thrown) ? uncaught() : thrown;
   if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
   if (thrown.name === 'DataCloneError') {
     const message = `HeapPool: the task or its result cannot go to another thread: ${thrown.message}`;
@@ -61,8 +62,19 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown
     const found = pattern.exec(thrown.message);
     if (found !== null) return make(found);
   }
-  return restoreClass(thrown);
+  return types.isNativeError(thrown) ? thrown : restoreError(thrown);
 }
+
+/** What Node makes of a DOMException that ends a worker: an object with nothing in it. */
+const isNothing = (thrown: unknown): boolean =>
+  typeof thrown === 'object' && thrown !== null && Object.keys(thrown).length === 0;
+
+const uncaught = (): HeapError =>
+  new HeapError(
+    'ERR_SHMALLOC_WORKER_ENDED',
+    'HeapPool: the worker ended by an exception that cannot be told here: a DOMException, or a ' +
+      'result that cannot be cloned',
+  );
 
 /** The error, with a cause that is not null. */
 export const withCause = <E extends Error>(error: E, cause: unknown): E =>

@@ -1,0 +1,117 @@
+/** Pool task of the error tests: throws what it is asked for, and does what ends a worker. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SharedHeap } from 'shmalloc';
+
+class QuotaError extends RangeError {
+  readonly code = 'E_QUOTA';
+  readonly limit = { bytes: 10, at: new Date(0) };
+  get shown(): string {
+    return 'a getter of the class';
+  }
+}
+class NamedError extends Error {
+  override get name(): string {
+    return 'NamedError';
+  }
+}
+
+function thrown(what: string): unknown {
+  const heap = SharedHeap.current();
+  switch (what) {
+    case 'invalid-address':
+      return heap.free_ts(3 as never);
+    case 'exhausted':
+      return heap.createContext('c').malloc(1e9);
+    case 'option':
+      return heap.createContext('c', { kind: 'Set' as never });
+    case 'quota':
+      return new QuotaError('too much');
+    case 'named':
+      return new NamedError('by a getter');
+    case 'cause': {
+      const cause = Object.assign(new TypeError('inner'), { code: 'E_INNER' });
+      return new Error('outer', { cause });
+    }
+    case 'own-cause': {
+      const error = new Error('of itself');
+      error.cause = error;
+      return error;
+    }
+    case 'aggregate':
+      return new AggregateError(
+        [Object.assign(new Error('a'), { code: 'E_A' }), 'b', 5],
+        'several',
+      );
+    case 'nested': {
+      const details = { list: [Object.assign(new Error('deep'), { code: 'E_DEEP' })] };
+      return Object.assign(new Error('nested'), { details });
+    }
+    case 'unclonable': {
+      const socket = { open: () => {} };
+      const error = Object.assign(new Error('with more'), {
+        code: 'E_MORE',
+        socket,
+        map: new WeakMap(),
+        symbol: Symbol('s'),
+        [Symbol('key')]: 1,
+      });
+      return Object.defineProperty(error, 'broken', {
+        get() {
+          throw new Error('a getter that throws');
+        },
+      });
+    }
+    case 'dom':
+      return new DOMException('stopped', 'AbortError');
+    case 'text':
+      return 'a text';
+    case 'null':
+      return null;
+    case 'undefined':
+      return undefined;
+    case 'object':
+      return { code: 'E_OBJECT', list: [1] };
+    case 'function':
+      return () => 5;
+    case 'proxy':
+      return new Proxy(new Error('behind a proxy'), {
+        get() {
+          throw new Error('a trap');
+        },
+        getPrototypeOf() {
+          throw new Error('a trap');
+        },
+      });
+    case 'no-stack':
+      return Object.assign(new Error('no stack'), { stack: undefined });
+    case 'frozen':
+      return Object.freeze(Object.assign(new Error('frozen'), { code: 'E_FROZEN' }));
+    default:
+      throw new Error(`no such thing: ${what}`);
+  }
+}
+
+export default async function thrower(what: string): Promise<unknown> {
+  if (what === 'ok') return what;
+  if (what === 'result-function') return { list: [() => 5] };
+  if (what === 'result-deep') return { map: new Map([['f', () => 5]]) };
+  if (what === 'uncaught-dom') {
+    setTimeout(() => {
+      throw new DOMException('late', 'AbortError');
+    });
+    return sleep(60_000);
+  }
+  if (what === 'exit') process.exit(7);
+  if (what === 'uncaught') {
+    setTimeout(() => SharedHeap.current().free_ts(3 as never));
+    return sleep(60_000);
+  }
+  if (what === 'memory') {
+    const all: unknown[] = [];
+    for (;;) all.push(new Array(1e5).fill({}));
+  }
+  throw thrown(what);
+}
+
+export const other = (what: unknown): unknown => ['other', what];

@@ -7,7 +7,19 @@
 
 import { availableParallelism } from 'node:os';
 import { type ResourceLimits, SHARE_ENV } from 'node:worker_threads';
-import { checkOptions, rangeError, show, typeError } from '../base/index.js';
+import {
+  ANYTHING,
+  callback,
+  FLAG,
+  type OptionValue,
+  type OptionValues,
+  oneOf,
+  rangeError,
+  readOptions,
+  TEXT,
+  typeError,
+  wholeFrom,
+} from '../base/index.js';
 import { hrefOf } from './task-name.js';
 
 /** Options of a HeapPool. Those without a word here are piscina's, and do what it says. */
@@ -101,86 +113,74 @@ export interface HeapPoolRunOptions {
   transferList?: readonly object[] | undefined;
 }
 
-/** An option's values: what an error says is allowed, and which are. */
-interface Rule {
-  readonly allowed: string;
-  readonly allows: (value: unknown) => boolean;
-}
-
-const whole = (allowed: string, least: number): Rule => ({
+/** Values of an option that are used as they are. */
+const value = (
+  allowed: string,
+  allows: (given: unknown) => boolean,
+  types: readonly string[] = [],
+): OptionValue<never> => ({
   allowed,
-  allows: (value) => Number.isInteger(value) && (value as number) >= least,
+  types,
+  fromCode: (given) => (allows(given) ? (given as never) : undefined),
 });
+
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const has = (value: unknown, method: string): boolean =>
   isObject(value) && typeof (value as Record<string, unknown>)[method] === 'function';
 
-const TEXT: Rule = { allowed: 'a text', allows: (value) => typeof value === 'string' };
-const TEXTS: Rule = {
-  allowed: 'an array of texts',
-  allows: (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
-};
-const FLAG: Rule = { allowed: 'true or false', allows: (value) => typeof value === 'boolean' };
-const THREADS = whole('a whole number of workers, 1 at least', 1);
-const ANY: Rule = { allowed: 'anything', allows: () => true };
+const TEXTS = value(
+  'an array of texts',
+  (given) => Array.isArray(given) && given.every((text) => typeof text === 'string'),
+);
+const THREADS = wholeFrom('a whole number of workers, 1 at least', 1);
+const isNotNegative = (given: unknown): boolean => typeof given === 'number' && given >= 0;
 
-const RULES: { readonly [Name in keyof HeapPoolOptions]-?: Rule } = {
+const VALUES: OptionValues<HeapPoolOptions> = {
   // hrefOf says what is wrong with it.
-  filename: ANY,
+  filename: ANYTHING,
   name: TEXT,
   threads: THREADS,
   minThreads: THREADS,
   maxThreads: THREADS,
-  idleTimeout: {
-    allowed: 'a number of milliseconds, or Infinity',
-    allows: (value) => typeof value === 'number' && value >= 0,
-  },
-  maxQueue: {
-    allowed: "a whole number of tasks, Infinity or 'auto'",
-    allows: (value) =>
-      value === 'auto' || value === Infinity || (Number.isInteger(value) && (value as number) >= 0),
-  },
-  concurrentTasksPerWorker: whole('a whole number of tasks, 1 at least', 1),
-  atomics: {
-    allowed: "'sync', 'async' or 'disabled'",
-    allows: (value) => ['sync', 'async', 'disabled'].includes(value as string),
-  },
-  resourceLimits: { allowed: "an object of a Worker's resource limits", allows: isObject },
+  idleTimeout: value('a number of milliseconds, or Infinity', isNotNegative, ['number']),
+  maxQueue: value(
+    "a whole number of tasks, Infinity or 'auto'",
+    (given) =>
+      given === 'auto' || given === Infinity || (isNotNegative(given) && Number.isInteger(given)),
+    ['number'],
+  ),
+  concurrentTasksPerWorker: wholeFrom('a whole number of tasks, 1 at least', 1),
+  atomics: oneOf('sync', 'async', 'disabled'),
+  resourceLimits: value("an object of a Worker's resource limits", isObject),
   argv: TEXTS,
   execArgv: TEXTS,
-  env: {
-    allowed: 'an object of variables, or SHARE_ENV',
-    allows: (value) => isObject(value) || value === SHARE_ENV,
-  },
-  workerData: {
-    allowed: "a plain object: the heap's handle is added to it",
-    allows: (value) => isObject(value) && isPlain(value),
-  },
-  taskQueue: {
-    allowed: 'an object with size, push(), shift() and remove()',
-    allows: (value) =>
-      ['push', 'shift', 'remove'].every((method) => has(value, method)) &&
-      'size' in (value as object),
-  },
-  niceIncrement: whole('a whole number', process.platform === 'win32' ? -Infinity : 0),
+  env: value(
+    'an object of variables, or SHARE_ENV',
+    (given) => isObject(given) || given === SHARE_ENV,
+  ),
+  workerData: value(
+    "a plain object: the heap's handle is added to it",
+    (given) => isObject(given) && isPlain(given),
+  ),
+  taskQueue: value(
+    'an object with size, push(), shift() and remove()',
+    (given) =>
+      ['push', 'shift', 'remove'].every((method) => has(given, method)) &&
+      'size' in (given as object),
+  ),
+  niceIncrement: wholeFrom('a whole number', process.platform === 'win32' ? -Infinity : 0),
   trackUnmanagedFds: FLAG,
   recordTiming: FLAG,
   stricterFIFO: FLAG,
-  loadBalancer: {
-    allowed: 'a function of a task and the workers',
-    allows: (value) => typeof value === 'function',
-  },
+  loadBalancer: callback('a function of a task and the workers'),
   workerHistogram: FLAG,
 };
 
-const RUN_RULES: { readonly [Name in keyof HeapPoolRunOptions]-?: Rule } = {
-  signal: {
-    allowed: 'an AbortSignal',
-    allows: (value) => has(value, 'addEventListener') || has(value, 'once'),
-  },
-  filename: ANY,
+const RUN_VALUES: OptionValues<HeapPoolRunOptions> = {
+  signal: value('an AbortSignal', (given) => has(given, 'addEventListener') || has(given, 'once')),
+  filename: ANYTHING,
   name: TEXT,
-  transferList: { allowed: 'an array of what is transferred', allows: Array.isArray },
+  transferList: value('an array of what is transferred', Array.isArray),
 };
 
 /** Options of piscina's, or of older versions of it, that a HeapPool cannot have: what to do. */
@@ -210,7 +210,7 @@ export function readPoolOptions(given: unknown): PoolPlan {
       throw invalid(`HeapPool: it takes no option ${name}: ${why}`);
     }
   }
-  const { filename, threads, ...options } = read<HeapPoolOptions>('HeapPool', given, RULES);
+  const { filename, threads, ...options } = readOptions('HeapPool', given, VALUES);
   if (filename === undefined || filename === null) {
     throw invalid(
       'HeapPool: filename, the module of its workers, is missing: ' +
@@ -222,8 +222,7 @@ export function readPoolOptions(given: unknown): PoolPlan {
 }
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
-export const readRunOptions = (given: unknown): Partial<HeapPoolRunOptions> =>
-  read<HeapPoolRunOptions>('HeapPool.run', given, RUN_RULES);
+export const readRunOptions = (given: unknown) => readOptions('HeapPool.run', given, RUN_VALUES);
 
 function readThreads(
   threads: number | undefined,
@@ -244,29 +243,6 @@ function readThreads(
     'ERR_SHMALLOC_INVALID_OPTION',
     `HeapPool: minThreads must not be more than maxThreads, got ${least} and ${most}`,
   );
-}
-
-/** The options that were given, each read once. */
-function read<Options>(
-  call: string,
-  given: unknown,
-  rules: { readonly [Name in keyof Options]-?: Rule },
-): Partial<Options> {
-  const names = Object.keys(rules) as (keyof Options & string)[];
-  checkOptions(call, given, names);
-  const options: Partial<Options> = {};
-  for (const name of names) {
-    const value = (given as Options | undefined)?.[name];
-    if (value === undefined) continue;
-    const { allowed, allows } = rules[name];
-    if (!allows(value)) {
-      const make = typeof value === 'number' && allowed.includes('number') ? rangeError : typeError;
-      const message = `${call}: ${name} must be ${allowed}, got ${show(value)}`;
-      throw make('ERR_SHMALLOC_INVALID_OPTION', message);
-    }
-    options[name] = value;
-  }
-  return options;
 }
 
 const invalid = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);

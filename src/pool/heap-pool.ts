@@ -213,7 +213,8 @@ export class HeapPool {
     const { filename, threads, completed, queued } = this.toJSON();
     const state = this.#end === null ? '' : ', destroyed';
     const workers = `${threads} ${threads === 1 ? 'worker' : 'workers'}`;
-    return `HeapPool of ${filename}: ${workers}, ${completed} tasks done, ${queued} wait${state}`;
+    const tasks = `${completed} ${completed === 1 ? 'task' : 'tasks'} done`;
+    return `HeapPool of ${filename}: ${workers}, ${tasks}, ${queued} wait${state}`;
   }
 }
 
@@ -227,7 +228,9 @@ function balancerOver(balance: PoolLoadBalancer): PoolLoadBalancer {
 
 function checkHeap(heap: unknown): void {
   if (isHeap(heap)) {
-    // Also slots of dead threads, for the workers.
+    // Refuses to, where this thread has detached.
+    heap.releasedContexts();
+    // Slots of dead threads are for the workers.
     heap.recover();
     return;
   }

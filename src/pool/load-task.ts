@@ -5,6 +5,7 @@
  * cloning would leave out an error's code, class and properties: see carried-errors.ts.
  */
 
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeapError } from '../base/index.js';
@@ -68,7 +69,7 @@ async function load(href: string): Promise<Record<string, unknown>> {
   } catch (error) {
     const { name, message, code } = Object(error) as Record<string, unknown>;
     const what = name === undefined ? String(error) : `${name}: ${message}`;
-    const isMissing = code === 'ERR_MODULE_NOT_FOUND' && String(message).includes(fileOf(href));
+    const isMissing = code === 'ERR_MODULE_NOT_FOUND' && !existsSync(fileOf(href));
     throw wrongModule(
       isMissing
         ? `there is no ${fileOf(href)}. A relative path starts at ${process.cwd()}; beside the ` +

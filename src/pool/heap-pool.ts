@@ -21,7 +21,7 @@ import {
   readPoolOptions,
   readRunOptions,
 } from './pool-options.js';
-import { cannotStart, explainRejection, poolEnded } from './rejections.js';
+import { cannotStart, explainRejection, explainStart, poolEnded } from './rejections.js';
 import { fileOf, hrefOf, readTaskName, WAKE_UP, writeTaskName } from './task-name.js';
 
 type PiscinaOptions = ConstructorParameters<typeof Piscina>[0];
@@ -79,13 +79,13 @@ export class HeapPool {
     this.#plan = readPoolOptions(options);
     const { href, name, workerData = {}, loadBalancer, ...rest } = this.#plan;
     this.heap = heap;
-    this.#piscina = new Piscina({
+    this.#piscina = start({
       ...rest,
       filename: ENTRY,
       name: writeTaskName({ href, exported: name }),
       workerData: workerDataWith(heap.handle, workerData),
       ...(loadBalancer && { loadBalancer: balancerOver(loadBalancer) }),
-    } as object as PiscinaOptions);
+    });
     this.#watchWorkers();
     this.#piscina.on('workerCreate', () => this.#watchWorkers());
     this.#piscina.on('workerDestroy', () => {
@@ -215,6 +215,15 @@ export class HeapPool {
     const workers = `${threads} ${threads === 1 ? 'worker' : 'workers'}`;
     const tasks = `${completed} ${completed === 1 ? 'task' : 'tasks'} done`;
     return `HeapPool of ${filename}: ${workers}, ${tasks}, ${queued} wait${state}`;
+  }
+}
+
+/** @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE; what Node says of arguments for a worker */
+function start(options: object): Piscina {
+  try {
+    return new Piscina(options as PiscinaOptions);
+  } catch (error) {
+    throw explainStart(error);
   }
 }
 

@@ -58,7 +58,7 @@ async function findTask(href: string, exported: string): Promise<Task> {
   throw wrongModule(
     exported === 'default'
       ? `${fileOf(href)} has no default export that is a function, which runs the tasks ` +
-          `(it ${others}): export default function (task) { ... }, or say which export with name`
+          `(it ${others}): export a function as default, or say which export with name`
       : `${fileOf(href)} has no export '${exported}' that is a function (it ${others})`,
   );
 }

@@ -52,12 +52,10 @@ export const cannotStart = (file: string, cause: Error | null): HeapError =>
 export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown {
   if (isPacked(thrown)) return unpack(thrown);
   if (isPoolEnded) return poolEnded();
-  if (!(thrown instanceof Error)) return isNothing(thrown) ? uncaught() : thrown;
+  if (isNothing(thrown)) return uncaught(thrown);
+  if (!(thrown instanceof Error)) return thrown;
   if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
-  if (thrown.name === 'DataCloneError') {
-    const message = `HeapPool: the task or its result cannot go to another thread: ${thrown.message}`;
-    return withCause(typeError('ERR_SHMALLOC_NOT_CLONEABLE', message), thrown);
-  }
+  if (thrown.name === 'DataCloneError') return notCloneable('the task or its result', thrown);
   for (const [pattern, make] of PISCINA) {
     const found = pattern.exec(thrown.message);
     if (found !== null) return make(found);
@@ -65,15 +63,40 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown
   return types.isNativeError(thrown) ? thrown : restoreError(thrown);
 }
 
-/** What Node makes of a DOMException that ends a worker: an object with nothing in it. */
-const isNothing = (thrown: unknown): boolean =>
-  typeof thrown === 'object' && thrown !== null && Object.keys(thrown).length === 0;
+/** What to throw where no worker could be started. */
+export const explainStart = (thrown: unknown): unknown =>
+  thrown instanceof Error && thrown.name === 'DataCloneError'
+    ? notCloneable('workerData', thrown)
+    : thrown;
 
-const uncaught = (): HeapError =>
-  new HeapError(
-    'ERR_SHMALLOC_WORKER_ENDED',
-    'HeapPool: the worker ended by an exception that cannot be told here: a DOMException, or a ' +
-      'result that cannot be cloned',
+const notCloneable = (what: string, cause: Error): TypeError =>
+  withCause(
+    typeError(
+      'ERR_SHMALLOC_NOT_CLONEABLE',
+      `HeapPool: ${what} cannot go to another thread: ${cause.message}`,
+    ),
+    cause,
+  );
+
+/**
+ * What Node makes of a DOMException that ends a worker: on Node 20 an object with nothing in it, later
+ * an error with nothing but its stack.
+ */
+const isNothing = (thrown: unknown): boolean =>
+  typeof thrown === 'object' &&
+  thrown !== null &&
+  // A DOMException of this thread has its name, though not of its own.
+  ['Error', undefined].includes((thrown as { name?: string }).name) &&
+  Object.getOwnPropertyNames(thrown).every((name) => name === 'stack');
+
+const uncaught = (thrown: unknown): HeapError =>
+  withCause(
+    new HeapError(
+      'ERR_SHMALLOC_WORKER_ENDED',
+      'HeapPool: the worker ended by an exception that cannot be told here: a DOMException, or a ' +
+        'result that cannot be cloned',
+    ),
+    thrown instanceof Error ? thrown : null,
   );
 
 /** The error, with a cause that is not null. */

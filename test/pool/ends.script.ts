@@ -16,7 +16,7 @@ const filename = new URL(
 
 /** The example of README: the first worker is done while others are still loaded. */
 async function example(n: number): Promise<void> {
-  const pool = new HeapPool(heap, { filename, threads: n % 2 === 0 ? 2 : 4 });
+  const pool = new HeapPool(heap, { filename, threads: n % 4 === 3 ? 4 : 2 });
   const list = heap.malloc_ts(4 * 1000);
   for (let i = 0; i < 1000; i++) heap.i32[(list >>> 2) + i] = i;
   const doubled = await pool.run<Address>({ list, length: 1000 });

@@ -77,6 +77,14 @@ test('HeapPool: a heap that this thread has detached from is refused', (t) => {
   t.throws(make, { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
 });
 
+test('HeapPool: workerData that cannot be cloned is refused, with a code', (t) => {
+  const make = (workerData: Record<string, unknown>) =>
+    new HeapPool(heap, { filename: 'x.js', workerData });
+  const code = 'ERR_SHMALLOC_NOT_CLONEABLE';
+  t.throws(() => make({ f: () => 5 }), { code, message: /workerData cannot go .*=> 5/ });
+  t.throws(() => make({ other: heap }), { code, message: /a SharedHeap stays in its thread/ });
+});
+
 test('HeapPool.run: of a module that is not there, a message says where it was looked for', async (t) => {
   const filename = pathToFileURL(join(folder, 'nowhere.mjs'));
   const error = await rejectsWith(t, { filename }, WRONG_MODULE, /there is no .*nowhere\.mjs/);

@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import type { ExecutionContext } from 'ava';
 import type { HeapStats, SharedHeap } from 'shmalloc';
 import {
+  asReported,
+  casName,
   computeGeometry,
   type Geometry,
   type HeaderFields,
@@ -17,6 +19,9 @@ import {
   loadSolo,
   lockLine,
   lockWordIndex,
+  NO_NAME,
+  nameCount,
+  packName,
   peekLock,
   readHeader,
   viewMemory,
@@ -222,3 +227,12 @@ export const NUMBER_ARRAYS = [
   Float64Array,
 ] as const;
 export const BIGINT_ARRAYS = [BigInt64Array, BigUint64Array] as const;
+
+/** Makes a word that of a thread which was in the heap, and whose end was reported. */
+export function enterDead(memory: HeapMemory, word: number): void {
+  const name = asReported(packName(word, 0));
+  for (let n = 0; n < nameCount(memory.geometry.threads); n++) {
+    if (casName(memory, n, NO_NAME, name) === NO_NAME) return;
+  }
+  throw new Error('the table of names is full');
+}

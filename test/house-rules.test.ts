@@ -169,13 +169,30 @@ test('src: base/ and layout/ load nothing at all from outside', (t) => {
   t.deepEqual(foreign, []);
 });
 
-test('src: Atomics are in layout/ and sync/ only', (t) => {
-  const uses = src.filter(({ code }) => /\bAtomics\b/.test(code)).map(({ path }) => path);
+test('src: Atomics are in layout/ and sync/ only, and the global is looked at once', (t) => {
+  const uses = src.filter(({ code }) => /\batomics\b/.test(code)).map(({ path }) => path);
   t.true(uses.length > 0);
   t.deepEqual(
     uses.filter((path) => !['layout', 'sync'].includes(layerOf(path))),
     [],
   );
+  const ofGlobal = src.filter(({ code }) => /\bAtomics\b/.test(code)).map(({ path }) => path);
+  t.deepEqual(ofGlobal, ['src/layout/atomics.ts']);
+});
+
+/** What a program may put a double in the place of; the commands are programs themselves. */
+const REPLACED =
+  /\b(performance\.|Date\.|new Date|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask)/;
+
+/** Where they are taken, and the script of a page that runs in a browser. */
+const EXEMPT = ['src/base/originals.ts', 'src/pictures/page-script.ts'];
+
+test('src: clocks, timers and random are taken from base/originals.ts', (t) => {
+  const faults = src
+    .filter(({ path }) => layerOf(path) !== 'cli' && !EXEMPT.includes(path))
+    .filter(({ code }) => REPLACED.test(code))
+    .map(({ path }) => path);
+  t.deepEqual(faults, []);
 });
 
 test('workers, bench, examples: import the public entries, packages, Node modules and neighbours only', (t) => {

@@ -11,6 +11,7 @@ export * from './errors.js';
 export * from './kinds.js';
 export * from './not-cloned.js';
 export * from './options.js';
+export * from './originals.js';
 export * from './own-frames.js';
 export * from './printable.js';
 export * from './similar.js';

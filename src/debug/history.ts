@@ -5,7 +5,7 @@
  * no lock: layout/event-ring.ts.
  */
 
-import { type Address, hex } from '../base/index.js';
+import { type Address, hex, now, timeOrigin } from '../base/index.js';
 import {
   eventRing,
   getWritten,
@@ -79,10 +79,8 @@ export function readHistory(
   return filter.last === undefined ? found : found.slice(Math.max(0, found.length - filter.last));
 }
 
-const { timeOrigin } = performance;
-
 /** When an event is: milliseconds since 1970, the same clock in all threads. */
-export const timeNow = (): number => timeOrigin + performance.now();
+export const timeNow = (): number => timeOrigin + now();
 
 /** Events as lines, with times from the first one on, and the frames of their stacks below. */
 export function renderHistory(events: readonly HistoryEvent[]): string[] {

@@ -4,8 +4,15 @@
  * Used by debug-calls.ts. Owner thread only; the store itself is layout/stack-store.ts.
  */
 
-import { isOwnFrame, isStackOverflow, printable } from '../base/index.js';
+import { isOwnFrame, isStackOverflow, printable, random } from '../base/index.js';
 import { type DebugSettings, type HeapMemory, internStack } from '../layout/index.js';
+
+/**
+ * Error as it is now, and how it formats stacks: with source maps, say, where the program has seen to
+ * that before it loads this library. What a test puts there later changes no stack.
+ */
+const RealError = Error;
+const { captureStackTrace, prepareStackTrace: format } = Error;
 
 /** Frames of this package stand above the program's. */
 const OWN_FRAMES_MAX = 6;
@@ -71,16 +78,22 @@ export function createStacks(
 /** The engine's text of the stack above a function. */
 function captureStack(frames: number, above: (...of: never[]) => unknown): string {
   const holder: { stack?: unknown } = {};
-  // A program may have frozen Error, or format stacks in its own manner, or fail to.
+  const { stackTraceLimit, prepareStackTrace } = RealError;
+  // A program may have frozen Error, or have formatted stacks in its own manner before.
   try {
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = frames;
-    Error.captureStackTrace(holder, above);
-    Error.stackTraceLimit = limit;
+    RealError.stackTraceLimit = frames;
+    if (prepareStackTrace !== format) RealError.prepareStackTrace = format;
+    captureStackTrace(holder, above);
+    // The engine formats it when it is first asked for.
     return typeof holder.stack === 'string' ? holder.stack : NO_TEXT;
   } catch (error) {
     if (isStackOverflow(error)) throw error;
     return NO_TEXT;
+  } finally {
+    if (!Object.isFrozen(RealError)) {
+      RealError.stackTraceLimit = stackTraceLimit;
+      if (prepareStackTrace !== format) RealError.prepareStackTrace = prepareStackTrace;
+    }
   }
 }
 
@@ -106,7 +119,7 @@ function ownFolder(): string {
 
 /** Whole numbers from 0 to below a limit (xorshift, Marsaglia 2003). */
 function createRandom(): (limit: number) => number {
-  let x = (Math.random() * 2 ** 32) | 1;
+  let x = (random() * 2 ** 32) | 1;
   return (limit) => {
     x ^= x << 13;
     x ^= x >>> 17;

@@ -60,14 +60,15 @@ export function writeToStderr(text: string): void {
 
 function writeOut(file: number, text: string, waitMs: number): void {
   const bytes = Buffer.from(text);
-  const started = performance.now();
+  let waitedMs = 0;
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(file, bytes, at);
     } catch (error) {
       // A pipe that somebody has made non-blocking, as process.stdout does, is full.
-      if (codeOf(error) !== 'EAGAIN' || performance.now() - started > waitMs) throw error;
+      if (codeOf(error) !== 'EAGAIN' || waitedMs > waitMs) throw error;
       pause(BETWEEN_TRIES_MS);
+      waitedMs += BETWEEN_TRIES_MS;
     }
   }
 }

@@ -9,7 +9,9 @@
 
 import {
   type Address,
+  HeapCorruptionError,
   HeapError,
+  hex,
   probeStack,
   RESCUE_FRAMES,
   type SlotIndex,
@@ -23,6 +25,7 @@ import {
   NOBODY,
   PAGE_LOCK,
   slotRecord,
+  soloWordIndex,
   storeThreadId,
 } from '../layout/index.js';
 import {
@@ -30,13 +33,17 @@ import {
   claimSlot,
   createLocks,
   createObjectLocks,
-  currentThreadWord,
+  enterName,
   freeSlot,
   isPoisoned,
-  isThreadAlive,
   type Locks,
+  leaveName,
+  lockTimeout,
+  lookAtHolder,
+  NO_SUCH_THREAD,
   numberedWord,
   type ObjectLocks,
+  poison,
   reportDeath,
   type ThreadWord,
   throwIfPoisoned,
@@ -149,7 +156,7 @@ function createTools(
   by: Attacher,
   news: News,
 ): Tools {
-  const me = currentThreadWord(by.threadId);
+  const me = numberedWord(by.threadId);
   // The locks know of repair, and repair of the locks.
   const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
   const pageHeap = createPageHeap(memory, slot);
@@ -199,6 +206,8 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
     throwIfPoisoned(memory);
     // A slot that was claimed and then not used would be lost as long as this thread lives.
     probeStack(RESCUE_FRAMES);
+    // Before anything of the heap is in its name. Not even that where too many wait for a slot.
+    if (!enterName(memory, numberedWord(by.threadId))) throw noSlot(memory, by);
     if (claim.isOpen) endCut(memory, by, claim, news);
     claim.isOpen = true;
     const slotIndex = takeSlot(memory, by, claim, news);
@@ -210,6 +219,7 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
     }
   } catch (error) {
     claim.isOpen = false;
+    leaveName(memory, numberedWord(by.threadId));
     news.addFailure(error);
     news.start();
     throw error;
@@ -325,6 +335,7 @@ function openCore(
     if (loadOwner(memory.i32, memory.geometry.registry, slotIndex) === me) {
       freeSlot(memory, slotIndex);
     }
+    leaveName(memory, me);
     attached = false;
   }
 
@@ -338,12 +349,7 @@ function openCore(
   }
 
   function recoverThread(threadId: number): Recovered {
-    // Where no room is left for a report, recovery takes back those that stand.
-    const word = numberedWord(threadId);
-    if (!reportDeath(memory, word)) {
-      gates.recover(false);
-      reportDeath(memory, word);
-    }
+    reportDeath(memory, numberedWord(threadId));
     return gates.recover(false);
   }
 
@@ -403,9 +409,17 @@ function endCut(memory: HeapMemory, by: Attacher, claim: Claim, news: News): voi
   claim.slot = -1;
 }
 
+function noSlot(memory: HeapMemory, by: Attacher): Error {
+  return new HeapError(
+    'ERR_SHMALLOC_NO_SLOT',
+    `cannot attach thread ${by.threadId}: all ${memory.geometry.threads} thread slots of this ` +
+      'heap are taken; make the heap with more `threads`, or detach() threads that are done',
+  );
+}
+
 /** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
 function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): SlotIndex {
-  const me = currentThreadWord(by.threadId);
+  const me = numberedWord(by.threadId);
   // Tools of a thread without a slot are seldom needed, and not made before.
   const recover = (): Recovered => createTools(memory, NO_SLOT, by, news).recover();
   let slot = claimSlot(memory, me, claim);
@@ -414,13 +428,7 @@ function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): S
     recover();
     slot = claimSlot(memory, me, claim);
   }
-  if (slot === -1) {
-    throw new HeapError(
-      'ERR_SHMALLOC_NO_SLOT',
-      `cannot attach thread ${by.threadId}: all ${memory.geometry.threads} thread slots of this ` +
-        'heap are taken; make the heap with more `threads`, or detach() threads that are done',
-    );
-  }
+  if (slot === -1) throw noSlot(memory, by);
   try {
     awaitSolo(memory, by, recover);
   } catch (error) {
@@ -432,18 +440,23 @@ function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): S
 
 /** A thread that died in a solo section is recovered; of one that lives the end is waited for. */
 function awaitSolo(memory: HeapMemory, by: Attacher, recover: () => Recovered): void {
-  const started = performance.now();
-  for (;;) {
+  let waitedMs = 0;
+  for (let last = 0; ; ) {
     const owner = waitForSolo(memory, SOLO_WAIT_MS);
     if (owner === 0) return;
     throwIfPoisoned(memory);
-    const alive = isThreadAlive(memory, owner);
-    if (alive === false) recover();
-    if (alive !== undefined || performance.now() - started < by.lockTimeoutMs) continue;
-    throw new HeapError(
-      'ERR_SHMALLOC_LOCK_TIMEOUT',
-      `cannot attach thread ${by.threadId}: waited ${by.lockTimeoutMs} ms for the end of a call ` +
-        'without _ts, and nobody can tell whether its thread still lives',
-    );
+    const look = lookAtHolder(memory, owner, soloWordIndex(memory.geometry.header));
+    if (look === NO_SUCH_THREAD) {
+      const problem = `the solo word is in the name ${hex(owner)}, which no thread has (names I1)`;
+      poison(memory, problem);
+      throw new HeapCorruptionError(problem);
+    }
+    if (look.isAlive === false) recover();
+    // By the count of waits: a program may have stopped the clock.
+    if (look.isAlive === undefined && owner === last) waitedMs += SOLO_WAIT_MS;
+    last = owner;
+    if (waitedMs < by.lockTimeoutMs) continue;
+    const what = `cannot attach thread ${by.threadId} while a call without _ts is under way`;
+    throw lockTimeout(what, owner, look.why, by.lockTimeoutMs);
   }
 }

@@ -181,6 +181,7 @@ export function createGates(
       checkOpen();
       if (wasCut(nested)) mendCut();
       requireHeadroom();
+      locks.startCall();
       marks.section = true;
     },
     leave() {
@@ -201,6 +202,7 @@ export function createGates(
     look(work, nested = false) {
       if (wasCut(nested)) mendCut();
       requireHeadroom();
+      locks.startCall();
       marks.section = true;
       try {
         const seen = work();
@@ -215,6 +217,7 @@ export function createGates(
 
   function tryEnterSolo(): boolean {
     probeStack(SECTION_FRAMES);
+    locks.startCall();
     if (closed || !enterSolo(memory, me)) return false;
     locks.setSolo(true);
     return true;

@@ -14,6 +14,7 @@
  *     set): a look is due.
  */
 
+import { now, timeOrigin } from '../base/index.js';
 import { getNextLook, type HeapMemory, setNextLook } from '../layout/index.js';
 
 const LOOK_MS_MIN = 5;
@@ -24,12 +25,8 @@ const SHARE = 20;
 const TICKS = 8;
 const DUE = 0;
 
-// As it is when this module loads: what a program replaces later changes no look.
-const now = performance.now.bind(performance);
-const origin = performance.timeOrigin;
-
 const clock = (milliseconds: number): number =>
-  Math.floor((origin + milliseconds) * TICKS) >>> 0 || 1;
+  Math.floor((timeOrigin + milliseconds) * TICKS) >>> 0 || 1;
 
 /** Should the dead be looked for, before an allocation answers 0? */
 export function isLookDue({ u32, geometry }: HeapMemory): boolean {

@@ -31,7 +31,6 @@ import {
   LOCK_COUNT,
   type LockIndex,
   loadOwner,
-  loadReport,
   loadSolo,
   lockLine,
   PAGE_LOCK,
@@ -41,7 +40,6 @@ import {
   RECOVERED_RUNS,
   RECOVERED_SLOTS,
   RECOVERY_LOCK,
-  REPORTS,
   RESERVED_RUN,
   runKind,
   runOwner,
@@ -54,7 +52,6 @@ import {
   leaveSolo,
   type ThreadWord,
   WAITERS,
-  withdrawReport,
 } from '../sync/index.js';
 import type { Cache } from './cache.js';
 import { endObjects } from './end-objects.js';
@@ -112,7 +109,6 @@ export function recoverDead(
     return found;
   }
   const look = startLook(memory);
-  const reports = readReports();
   takeDeadLocks();
   if (isDead(loadSolo(i32, header))) endDeadSolo();
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
@@ -124,8 +120,6 @@ export function recoverDead(
     if (loadSolo(i32, header) === owner) endDeadSolo();
     recoverSlot(slot);
   }
-  // All that bore these threads' words is gone now. Not so for who was reported meanwhile.
-  for (const word of reports) withdrawReport(memory, word);
   look.end();
   locks.release(RECOVERY_LOCK);
   found.locks = locks.takeovers() - takeoversBefore;
@@ -176,11 +170,6 @@ export function recoverDead(
     // point: recover.slot
     freeSlot(memory, slot);
     addCounts(found, { slots: 1, locks: 0, blocks, runs, contexts: ended.contexts });
-  }
-
-  function readReports(): ThreadWord[] {
-    const words = Array.from({ length: REPORTS }, (_, n) => loadReport(i32, registry, threads, n));
-    return words.filter((word) => word !== 0) as ThreadWord[];
   }
 }
 

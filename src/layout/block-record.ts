@@ -30,6 +30,7 @@
  */
 
 import { GRANULE_SHIFT, type SlotIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { orderWrites } from './memory-order.js';
 
 /** A record, by its first word in the buffer. */
@@ -99,17 +100,17 @@ export const setState = (i32: Int32Array, r: BlockRecord, state: number): void =
  * when the block's tag is.
  */
 export const storeState = (i32: Int32Array, r: BlockRecord, state: number): void => {
-  Atomics.store(i32, r + STATE, state);
+  atomics.store(i32, r + STATE, state);
   orderWrites();
 };
 /** For a reader who has found the tag by loadTag, or reads the rest of the record after it. */
-export const loadState = (i32: Int32Array, r: BlockRecord): number => Atomics.load(i32, r + STATE);
+export const loadState = (i32: Int32Array, r: BlockRecord): number => atomics.load(i32, r + STATE);
 /** A block's tag, read before its record is. */
 export const loadTag = (tags: Uint8Array, address: number): number =>
-  Atomics.load(tags, address >>> GRANULE_SHIFT);
+  atomics.load(tags, address >>> GRANULE_SHIFT);
 /** Changes the state if it is still `from`; what it was. */
 export const casState = (i32: Int32Array, r: BlockRecord, from: number, to: number): number =>
-  Atomics.compareExchange(i32, r + STATE, from, to);
+  atomics.compareExchange(i32, r + STATE, from, to);
 
 export const getRequested = (u32: Uint32Array, r: BlockRecord): number => u32[r + REQUESTED];
 export const getTurn = (u32: Uint32Array, r: BlockRecord): number => u32[r + TURN];
@@ -160,7 +161,7 @@ export function writeFreed(
 
 /** The freed block is filled now, to its end. */
 export const storeScribbled = (i32: Int32Array, r: BlockRecord): void => {
-  Atomics.store(i32, r + SCRIBBLED, i32[r + TURN]);
+  atomics.store(i32, r + SCRIBBLED, i32[r + TURN]);
 };
 export const isScribbled = (i32: Int32Array, r: BlockRecord): boolean =>
-  Atomics.load(i32, r + SCRIBBLED) === i32[r + TURN];
+  atomics.load(i32, r + SCRIBBLED) === i32[r + TURN];

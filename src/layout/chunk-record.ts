@@ -19,6 +19,7 @@
  */
 
 import type { Address, WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import type { Geometry } from './geometry.js';
 import type { RecordTable } from './record-table.js';
 
@@ -76,35 +77,35 @@ export const isEndedChunk = (context: number): boolean => context > ENDED && con
 export const endedChunk = (context: number): number => context | ENDED;
 /** From now on whoever has the record's lock gives it back, or the next one to have it. */
 export const markChunkEnded = (i32: Int32Array, record: WordIndex): void => {
-  Atomics.or(i32, record, ENDED);
+  atomics.or(i32, record, ENDED);
 };
 /** Is it so? */
 export const isMarkedEnded = (i32: Int32Array, record: WordIndex): boolean =>
-  isEndedChunk(Atomics.load(i32, record));
+  isEndedChunk(atomics.load(i32, record));
 /** Bit 31 of a storage's lock: somebody waits. */
 const WAITING = 0x80000000 | 0;
 
 /** Failure: somebody has the lock, or `owner` has it already. */
 export const tryStorageLock = (i32: Int32Array, record: WordIndex, owner: number): boolean => {
   for (;;) {
-    const before = Atomics.compareExchange(i32, record + LOCK, 0, owner);
+    const before = atomics.compareExchange(i32, record + LOCK, 0, owner);
     if (before === 0 || (before & ~WAITING) === owner) return true;
     // Handed over to whoever waits: nobody has it.
     if (before !== WAITING) return false;
-    if (Atomics.compareExchange(i32, record + LOCK, WAITING, WAITING | owner) === WAITING)
+    if (atomics.compareExchange(i32, record + LOCK, WAITING, WAITING | owner) === WAITING)
       return true;
   }
 };
 /** Who has the lock, with bit 31 where somebody waits; 0 = nobody. */
 export const loadStorageLock = (i32: Int32Array, record: WordIndex): number =>
-  Atomics.load(i32, record + LOCK);
+  atomics.load(i32, record + LOCK);
 /** Failure: another thread has it now. */
 export const casStorageLock = (
   i32: Int32Array,
   record: WordIndex,
   from: number,
   to: number,
-): boolean => Atomics.compareExchange(i32, record + LOCK, from, to) === from;
+): boolean => atomics.compareExchange(i32, record + LOCK, from, to) === from;
 export const releaseStorageLock = (i32: Int32Array, record: WordIndex): void => {
-  if (Atomics.exchange(i32, record + LOCK, 0) < 0) Atomics.notify(i32, record + LOCK, 1);
+  if (atomics.exchange(i32, record + LOCK, 0) < 0) atomics.notify(i32, record + LOCK, 1);
 };

@@ -25,6 +25,7 @@ import {
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
+import { atomics } from './atomics.js';
 
 const PARTIAL = 0;
 const SPANS = PARTIAL + 1;
@@ -62,8 +63,8 @@ export const bumpReturns = (u32: Uint32Array, r: WordIndex): void => {
 export const getSparesKept = (u32: Uint32Array, r: WordIndex): number => u32[r + KEPT];
 /** The same before lists of spares are looked at without their locks: what is in them is no older. */
 export const loadSparesKept = (u32: Uint32Array, r: WordIndex): number =>
-  Atomics.load(u32, r + KEPT);
+  atomics.load(u32, r + KEPT);
 /** A span became a spare: a run, to whoever gives it back. After it is in its list, to all. */
 export const bumpSparesKept = (u32: Uint32Array, r: WordIndex): void => {
-  Atomics.add(u32, r + KEPT, 1);
+  atomics.add(u32, r + KEPT, 1);
 };

@@ -50,6 +50,7 @@ import {
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
+import { atomics } from './atomics.js';
 import type { Geometry } from './geometry.js';
 import { loadRecord, type RecordTable, recordAt } from './record-table.js';
 
@@ -152,9 +153,9 @@ export const setParent = setter(PARENT);
  * thread would see the one that is written last first (docs/memory-model.md).
  */
 export const loadParent = (u32: Uint32Array, record: WordIndex): ContextIndex =>
-  Atomics.load(u32, record + PARENT) as ContextIndex;
+  atomics.load(u32, record + PARENT) as ContextIndex;
 export const storeParent = (u32: Uint32Array, record: WordIndex, parent: number): void => {
-  Atomics.store(u32, record + PARENT, parent);
+  atomics.store(u32, record + PARENT, parent);
 };
 export const getFirstChild = getter<ContextIndex>(FIRST_CHILD);
 export const setFirstChild = setter(FIRST_CHILD);

@@ -22,6 +22,7 @@
  */
 
 import { LINE_WORDS, rangeError, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 
 /** What a bad free does. */
 export const ON_ERROR = ['throw', 'warn', 'ignore'] as const;
@@ -173,8 +174,8 @@ export const getSecret = (u32: Uint32Array, r: WordIndex): readonly [number, num
 
 /** The next number in the order of all traced events, from 1. */
 export const nextSequence = (i32: Int32Array, r: WordIndex): number =>
-  (Atomics.add(i32, r + SEQUENCE, 1) + 1) >>> 0;
+  (atomics.add(i32, r + SEQUENCE, 1) + 1) >>> 0;
 
 /** The number that the latest event has; 0 before the first. */
 export const loadSequence = (i32: Int32Array, r: WordIndex): number =>
-  Atomics.load(i32, r + SEQUENCE) >>> 0;
+  atomics.load(i32, r + SEQUENCE) >>> 0;

@@ -23,6 +23,7 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
 /** What can happen to a block. */
@@ -83,7 +84,7 @@ export function appendEvent(
 ): void {
   const n = getWritten(f64, ring);
   const e = eventWord(ring, events, n);
-  Atomics.store(u32, e + NUMBER, 0);
+  atomics.store(u32, e + NUMBER, 0);
   orderWrites();
   u32[e + OPERATION] = OPERATIONS.indexOf(event.operation);
   u32[e + THREAD] = threadId;
@@ -93,7 +94,7 @@ export function appendEvent(
   f64[(e + TIME) >>> 1] = time;
   f64[(e + REQUESTED) >>> 1] = event.requested;
   f64[(e + USABLE) >>> 1] = event.usable;
-  Atomics.store(u32, e + NUMBER, n + 1);
+  atomics.store(u32, e + NUMBER, n + 1);
   f64[(ring + WRITTEN) >>> 1] = n + 1;
 }
 
@@ -107,7 +108,7 @@ export function readEvent(
 ): RingEvent | null {
   const e = eventWord(ring, events, n);
   const number = (n + 1) >>> 0;
-  if (Atomics.load(u32, e + NUMBER) !== number) return null;
+  if (atomics.load(u32, e + NUMBER) !== number) return null;
   const event: RingEvent = {
     operation: OPERATIONS[u32[e + OPERATION]] ?? 'malloc',
     threadId: u32[e + THREAD],
@@ -119,5 +120,5 @@ export function readEvent(
     usable: f64[(e + USABLE) >>> 1],
   };
   orderReads();
-  return Atomics.load(u32, e + NUMBER) === number ? event : null;
+  return atomics.load(u32, e + NUMBER) === number ? event : null;
 }

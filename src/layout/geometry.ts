@@ -43,6 +43,7 @@ import {
 import { ringBytes } from './event-ring.js';
 import { HEADER_BYTES } from './header.js';
 import { LOCK_TABLE_BYTES } from './lock-table.js';
+import { namesBytes } from './names.js';
 import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
 import { tableWords } from './record-table.js';
@@ -91,6 +92,7 @@ export interface Geometry {
   readonly header: WordIndex;
   readonly debug: WordIndex;
   readonly registry: WordIndex;
+  readonly names: WordIndex;
   readonly pageHeap: WordIndex;
   readonly locks: WordIndex;
   readonly classes: WordIndex;
@@ -218,6 +220,7 @@ export function computeGeometry(
     header: place(HEADER_BYTES),
     debug: place(DEBUG_RECORD_BYTES),
     registry: place(registryBytes(threads)),
+    names: place(namesBytes(threads)),
     pageHeap: place(PAGE_HEAP_BYTES),
     locks: place(LOCK_TABLE_BYTES),
     classes: place(CLASS_TABLE_BYTES),

@@ -26,10 +26,11 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
 
 /** Counts up with every change of the memory layout. */
-export const LAYOUT_VERSION = 8;
+export const LAYOUT_VERSION = 9;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;
@@ -95,7 +96,7 @@ export function writeHeader(
   u32[h + LOCK_TIMEOUT] = fields.lockTimeoutMs;
   u32[h + CONTEXTS] = fields.contexts;
   u32[h + MAGIC + 1] = MAGIC_HIGH;
-  Atomics.store(u32, h + MAGIC, MAGIC_LOW);
+  atomics.store(u32, h + MAGIC, MAGIC_LOW);
 }
 
 /** From now on there is no heap here. */
@@ -106,7 +107,7 @@ export function eraseHeader(u32: Uint32Array, h: WordIndex): void {
 
 /** Reads the header, or null where there is none. */
 export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null {
-  if (Atomics.load(u32, h + MAGIC) !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;
+  if (atomics.load(u32, h + MAGIC) !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;
   const half = (word: number) => word.toString(16).padStart(8, '0');
   return {
     version: u32[h + VERSION],
@@ -130,11 +131,11 @@ export const noteOwned = (u32: Uint32Array, h: WordIndex): void => {
 
 /** The word that attaching threads wait on. */
 export const soloWordIndex = (h: WordIndex): number => h + SOLO;
-export const loadSolo = (i32: Int32Array, h: WordIndex): number => Atomics.load(i32, h + SOLO);
+export const loadSolo = (i32: Int32Array, h: WordIndex): number => atomics.load(i32, h + SOLO);
 export const casSolo = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
-  Atomics.compareExchange(i32, h + SOLO, from, to);
+  atomics.compareExchange(i32, h + SOLO, from, to);
 export const storeSolo = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
-  Atomics.store(i32, h + SOLO, threadWord);
+  atomics.store(i32, h + SOLO, threadWord);
 
 // ---- poison
 
@@ -146,11 +147,11 @@ export const POISONED = 2;
 /** A plain load: late by a moment at most, for slow paths that look at every passage. */
 export const peekPoison = (i32: Int32Array, h: WordIndex): number => i32[h + POISON];
 /** For who would read the text after it, or has written what a poisoner is to see before. */
-export const loadPoison = (i32: Int32Array, h: WordIndex): number => Atomics.load(i32, h + POISON);
+export const loadPoison = (i32: Int32Array, h: WordIndex): number => atomics.load(i32, h + POISON);
 /** The word that those wait on who would know why. */
 export const poisonWordIndex = (h: WordIndex): number => h + POISON;
 export const casPoison = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
-  Atomics.compareExchange(i32, h + POISON, from, to);
+  atomics.compareExchange(i32, h + POISON, from, to);
 
 /** Writes why the heap is poisoned, cut to what there is room for. Only who set BEING_POISONED. */
 export function writePoisonText(

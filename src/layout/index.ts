@@ -5,6 +5,7 @@
  * `get`/`set` are plain accesses (the caller says what protects them), `load`/`store`/`cas`/`swap`
  * are atomic. Records are named by the index of their first word.
  */
+export * from './atomics.js';
 export * from './baseline.js';
 export * from './block-record.js';
 export * from './chunk-record.js';
@@ -18,6 +19,7 @@ export * from './homes.js';
 export * from './lock-table.js';
 export * from './memory.js';
 export * from './memory-order.js';
+export * from './names.js';
 export * from './page-heap-record.js';
 export * from './page-record.js';
 export * from './record-table.js';

@@ -25,6 +25,7 @@ import {
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
+import { atomics } from './atomics.js';
 
 /** The n-th lock of the ranked list. */
 export type LockIndex = number & { readonly lock: 'LockIndex' };
@@ -59,7 +60,7 @@ export const lockOfWord = (table: WordIndex, word: number): LockIndex =>
   ((word - LOCK_WORD - table) / LOCK_WORDS) as LockIndex;
 export const peekLock = (i32: Int32Array, line: WordIndex): number => i32[line + LOCK_WORD];
 export const swapLock = (i32: Int32Array, line: WordIndex, to: number): number =>
-  Atomics.exchange(i32, line + LOCK_WORD, to);
+  atomics.exchange(i32, line + LOCK_WORD, to);
 
 export const getLockCounter = (f64: Float64Array, line: WordIndex, counter: number): number =>
   f64[((line + COUNTERS) >>> 1) + counter];

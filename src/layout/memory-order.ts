@@ -10,20 +10,22 @@
  * access of a word that nobody else has is what is missing. x64 needs none of it.
  */
 
+import { atomics } from './atomics.js';
+
 const own = new Int32Array(1);
 const isOrdered = globalThis.process?.arch === 'x64';
 
 /** Before an atomic load: what was read before is read before that. */
 export function orderReads(): void {
-  if (!isOrdered) Atomics.store(own, 0, 0);
+  if (!isOrdered) atomics.store(own, 0, 0);
 }
 
 /** After an atomic store or change: what is written from now on is not seen before that. */
 export function orderWrites(): void {
-  if (!isOrdered) Atomics.load(own, 0);
+  if (!isOrdered) atomics.load(own, 0);
 }
 
 /** Writes a word that others read without a lock: who sees it sees all that was written before. */
 export function publish(u32: Uint32Array, word: number, value: number): void {
-  Atomics.store(u32, word, value);
+  atomics.store(u32, word, value);
 }

@@ -16,6 +16,7 @@ export interface HeapMemory {
   readonly u8: Uint8Array<SharedArrayBuffer>;
   readonly i32: Int32Array<SharedArrayBuffer>;
   readonly u32: Uint32Array<SharedArrayBuffer>;
+  readonly i64: BigInt64Array<SharedArrayBuffer>;
   readonly f64: Float64Array<SharedArrayBuffer>;
   /** One byte per granule, indexed by `address >>> 4`; meaningful for data addresses only. */
   readonly tags: Uint8Array<SharedArrayBuffer>;
@@ -41,6 +42,7 @@ export function viewMemory(buffer: SharedArrayBuffer, geometry: Geometry): HeapM
     u8: new Uint8Array(buffer, 0, bytes),
     i32: new Int32Array(buffer, 0, bytes / 4),
     u32: new Uint32Array(buffer, 0, bytes / 4),
+    i64: new BigInt64Array(buffer, 0, bytes / 8),
     f64: new Float64Array(buffer, 0, bytes / 8),
     tags: new Uint8Array(buffer, tagsBias, granules),
     // The same holds for these: they stand behind the null page, and are fewer than tags.

@@ -11,6 +11,7 @@
  */
 
 import type { WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 
 /** Where a table stands, and how its records are cut. */
 export interface RecordTable {
@@ -32,17 +33,17 @@ export const recordAt = ({ start, recordWords }: RecordTable, index: number): Wo
 
 /** Word 0 of a record: whose it is. */
 export const loadRecord = (i32: Int32Array, record: WordIndex): number =>
-  Atomics.load(i32, record + OWNER);
+  atomics.load(i32, record + OWNER);
 /** Failure: another thread has it. No ABA: the word says whose a record is, now. */
 export const casRecord = (i32: Int32Array, record: WordIndex, from: number, to: number): boolean =>
-  Atomics.compareExchange(i32, record + OWNER, from, to) === from;
+  atomics.compareExchange(i32, record + OWNER, from, to) === from;
 export const storeRecord = (i32: Int32Array, record: WordIndex, owner: number): void => {
-  Atomics.store(i32, record + OWNER, owner);
+  atomics.store(i32, record + OWNER, owner);
 };
 
 /** The last record that was ever taken. */
 export const loadFrontier = (i32: Int32Array, { start }: RecordTable): number =>
-  Atomics.load(i32, start + FRONTIER);
+  atomics.load(i32, start + FRONTIER);
 /** The same for who scans the table: within it, whatever stands there. */
 export const lastRecord = (i32: Int32Array, table: RecordTable): number =>
   Math.max(0, Math.min(loadFrontier(i32, table), table.count));
@@ -52,4 +53,4 @@ export const casFrontier = (
   { start }: RecordTable,
   from: number,
   to: number,
-): boolean => Atomics.compareExchange(i32, start + FRONTIER, from, to) === from;
+): boolean => atomics.compareExchange(i32, start + FRONTIER, from, to) === from;

@@ -28,6 +28,7 @@ const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   ['header', (g) => g.header * WORD_BYTES],
   ['debug record', (g) => g.debug * WORD_BYTES],
   ['registry', (g) => g.registry * WORD_BYTES],
+  ['names', (g) => g.names * WORD_BYTES],
   ['page heap', (g) => g.pageHeap * WORD_BYTES],
   ['locks', (g) => g.locks * WORD_BYTES],
   ['size classes', (g) => g.classes * WORD_BYTES],

@@ -5,43 +5,20 @@
  * Claimed and given back by sync/threads.ts; read by any thread.
  *
  *     word n   atomic   thread word of slot n's owner, 0 = free
- *     then 16  atomic   reports: thread words of threads that were reported dead where there is no
- *                       /proc to look into; 0 = none
  *
  * I1  A slot is claimed by one compare-and-swap from 0, and freed by one store, the last of all.
  */
 
 import { LINE_BYTES, roundUp, type SlotIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 
 /** As many as a page's home can name (homes.ts). */
 export const THREADS_MAX = 255;
 
-/** Deaths that can be known at a time; whoever reports one recovers it at once. */
-export const REPORTS = 16;
-
-export const registryBytes = (threads: number): number =>
-  roundUp((threads + REPORTS) * WORD_BYTES, LINE_BYTES);
-
-/** A report's place: the n-th word behind the slots'. */
-const reportWord = (registry: WordIndex, threads: number, n: number): number =>
-  registry + threads + n;
-export const loadReport = (
-  i32: Int32Array,
-  registry: WordIndex,
-  threads: number,
-  n: number,
-): number => Atomics.load(i32, reportWord(registry, threads, n));
-export const casReport = (
-  i32: Int32Array,
-  registry: WordIndex,
-  threads: number,
-  n: number,
-  from: number,
-  to: number,
-): number => Atomics.compareExchange(i32, reportWord(registry, threads, n), from, to);
+export const registryBytes = (threads: number): number => roundUp(threads * WORD_BYTES, LINE_BYTES);
 
 export const loadOwner = (i32: Int32Array, registry: WordIndex, slot: SlotIndex): number =>
-  Atomics.load(i32, registry + slot);
+  atomics.load(i32, registry + slot);
 /** The same for a hint: may be a moment old. */
 export const peekOwner = (i32: Int32Array, registry: WordIndex, slot: number): number =>
   i32[registry + slot];
@@ -51,10 +28,10 @@ export const casOwner = (
   slot: SlotIndex,
   from: number,
   to: number,
-): number => Atomics.compareExchange(i32, registry + slot, from, to);
+): number => atomics.compareExchange(i32, registry + slot, from, to);
 export const storeOwner = (
   i32: Int32Array,
   registry: WordIndex,
   slot: SlotIndex,
   threadWord: number,
-): number => Atomics.store(i32, registry + slot, threadWord);
+): number => atomics.store(i32, registry + slot, threadWord);

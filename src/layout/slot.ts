@@ -61,6 +61,7 @@ import {
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { orderWrites } from './memory-order.js';
 import { FENCE_WORDS, type StackDepths } from './stack-depths.js';
 
@@ -293,7 +294,7 @@ export const setIntentOut = (u32: Uint32Array, slot: WordIndex, block: number): 
 export const getThreadId = (u32: Uint32Array, slot: WordIndex): number => u32[slot + THREAD] - 1;
 /** Says that the slot is used; what is read after that is read after it (poison I1). */
 export const storeThreadId = (u32: Uint32Array, slot: WordIndex, threadId: number): void => {
-  Atomics.store(u32, slot + THREAD, threadId + 1);
+  atomics.store(u32, slot + THREAD, threadId + 1);
   orderWrites();
 };
 

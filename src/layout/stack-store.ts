@@ -17,6 +17,7 @@
  */
 
 import { LINE_WORDS, roundUp, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { orderWrites } from './memory-order.js';
 
 const NEXT = 0;
@@ -40,7 +41,7 @@ export const initStackStore = (i32: Int32Array, s: WordIndex, storeBytes: number
 
 /** Stacks that found no room. */
 export const loadRefused = (i32: Int32Array, s: WordIndex): number =>
-  Atomics.load(i32, s + REFUSED);
+  atomics.load(i32, s + REFUSED);
 
 /** The number of a stack, the same for the same text; 0 when there is no room. */
 export function internStack(
@@ -55,12 +56,12 @@ export function internStack(
   let own = 0;
   for (let probe = 0; probe < entries; probe++) {
     const place = s + TABLE + ((hash + probe) & (entries - 1));
-    let found = Atomics.load(i32, place);
+    let found = atomics.load(i32, place);
     if (found === 0) {
       own ||= writeText(i32, u8, s, storeBytes, text, hash);
       if (own === 0) break;
       // Failure: another thread took this place just now, perhaps with the same text.
-      found = Atomics.compareExchange(i32, place, 0, own);
+      found = atomics.compareExchange(i32, place, 0, own);
       if (found === 0) {
         // Its number is written down plainly: nobody is to see that before the text.
         orderWrites();
@@ -69,7 +70,7 @@ export function internStack(
     }
     if (isText(i32, u8, s + found, text, hash)) return found;
   }
-  Atomics.add(i32, s + REFUSED, 1);
+  atomics.add(i32, s + REFUSED, 1);
   return 0;
 }
 
@@ -93,8 +94,8 @@ function writeText(
   const words = BYTES + roundUp(text.length, WORD_BYTES) / WORD_BYTES;
   const end = storeBytes / WORD_BYTES;
   // Looked at first: a full store must not count on until it wraps.
-  if (Atomics.load(i32, s + NEXT) + words > end) return 0;
-  const at = Atomics.add(i32, s + NEXT, words);
+  if (atomics.load(i32, s + NEXT) + words > end) return 0;
+  const at = atomics.add(i32, s + NEXT, words);
   if (at + words > end) return 0;
   u8.set(text, (s + at + BYTES) * WORD_BYTES);
   i32[s + at + LENGTH] = text.length;

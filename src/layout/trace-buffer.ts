@@ -33,6 +33,7 @@
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
 /** What was called, as trace files number it. alignedAlloc is a malloc to them. */
@@ -98,7 +99,7 @@ export const getTraceCount = (i32: Int32Array, b: WordIndex): number => i32[b + 
 /** A plain load: late by an event at most. */
 export const peekTraceState = (i32: Int32Array, b: WordIndex): number => i32[b + STATE];
 export const loadTraceState = (i32: Int32Array, b: WordIndex): number =>
-  Atomics.load(i32, b + STATE);
+  atomics.load(i32, b + STATE);
 
 export const getLost = (u32: Uint32Array, b: WordIndex): number => u32[b + LOST];
 export const addLost = (u32: Uint32Array, b: WordIndex): void => {
@@ -124,13 +125,13 @@ export function appendTrace(
   u32[e + ADDRESS] = event.address;
   u32[e + FROM] = event.from;
   f64[(e + SIZE) >>> 1] = event.bytes;
-  Atomics.store(i32, b + COUNT, count + 1);
+  atomics.store(i32, b + COUNT, count + 1);
 }
 
 /** Takes out all events, which are in the file by now. */
 export function emptyTrace(i32: Int32Array, b: WordIndex): void {
-  Atomics.store(i32, b + COUNT, 0);
-  Atomics.add(i32, b + EMPTIED, 1);
+  atomics.store(i32, b + COUNT, 0);
+  atomics.add(i32, b + EMPTIED, 1);
   orderWrites();
 }
 
@@ -140,7 +141,7 @@ export function emptyTrace(i32: Int32Array, b: WordIndex): void {
 export function endTrace(i32: Int32Array, buffers: WordIndex, slots: number): boolean {
   // Failure: another thread puts this trace together. The state never goes back.
   const first = buffers + STATE;
-  if (Atomics.compareExchange(i32, first, TRACE_RUNNING, TRACE_ENDED) !== TRACE_RUNNING) {
+  if (atomics.compareExchange(i32, first, TRACE_RUNNING, TRACE_ENDED) !== TRACE_RUNNING) {
     return false;
   }
   setTraceState(i32, buffers, slots, TRACE_ENDED);
@@ -153,7 +154,7 @@ export function setTraceState(
   slots: number,
   state: number,
 ): void {
-  for (let s = 0; s < slots; s++) Atomics.store(i32, traceBuffer(buffers, s) + STATE, state);
+  for (let s = 0; s < slots; s++) atomics.store(i32, traceBuffer(buffers, s) + STATE, state);
 }
 
 /** Copies a buffer's events into `target`, whoever owns the slot; how many these were. */
@@ -164,13 +165,13 @@ export function copyTrace(
   target: Uint32Array,
 ): number {
   for (let n = 0; n < COPY_ATTEMPTS_MAX; n++) {
-    const emptied = Atomics.load(i32, b + EMPTIED);
-    const count = Atomics.load(i32, b + COUNT);
+    const emptied = atomics.load(i32, b + EMPTIED);
+    const count = atomics.load(i32, b + COUNT);
     const first = b + EVENTS;
     target.set(u32.subarray(first, first + count * TRACE_EVENT_WORDS));
     orderReads();
     // Otherwise the owner wrote them to its file meanwhile, and began anew.
-    if (Atomics.load(i32, b + EMPTIED) === emptied) return count;
+    if (atomics.load(i32, b + EMPTIED) === emptied) return count;
   }
   return 0;
 }

@@ -37,6 +37,7 @@
  */
 
 import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
 import { orderWrites } from './memory-order.js';
 
 export const VECTOR_MAGIC = 0x76656374;
@@ -139,12 +140,12 @@ export const setVectorCapacity = (u32: Uint32Array, header: WordIndex, count: nu
 // ---- of a shared vector: its words, wherever they stand
 
 export const loadStorage = (i32: Int32Array, dataWord: WordIndex): Address =>
-  (Atomics.load(i32, dataWord) >>> 0) as Address;
+  (atomics.load(i32, dataWord) >>> 0) as Address;
 export const loadVersion = (i32: Int32Array, versionWord: WordIndex): number =>
-  Atomics.load(i32, versionWord);
+  atomics.load(i32, versionWord);
 /** Moves a version on: what is written after it is not seen before it. */
 export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number): void => {
-  Atomics.add(i32, versionWord, step);
+  atomics.add(i32, versionWord, step);
   orderWrites();
 };
 
@@ -164,14 +165,14 @@ const STORED_CAPACITY = REDO + 1;
 export const STORAGE_HEAD_BYTES = GRANULE_BYTES;
 
 export const loadStoredLength = (i32: Int32Array, storage: Address): number =>
-  Atomics.load(i32, storage >>> 2) >>> 0;
+  atomics.load(i32, storage >>> 2) >>> 0;
 export const storeStoredLength = (i32: Int32Array, storage: Address, length: number): void => {
-  Atomics.store(i32, storage >>> 2, length);
+  atomics.store(i32, storage >>> 2, length);
 };
 export const getRedo = (i32: Int32Array, storage: Address): number =>
   i32[(storage >>> 2) + REDO] >>> 0;
 export const storeRedo = (i32: Int32Array, storage: Address, redo: number): void => {
-  Atomics.store(i32, (storage >>> 2) + REDO, redo);
+  atomics.store(i32, (storage >>> 2) + REDO, redo);
 };
 export const getStoredCapacity = (u32: Uint32Array, storage: Address): number =>
   u32[(storage >>> 2) + STORED_CAPACITY];

@@ -19,7 +19,14 @@
  *     context, also to delete it: that its record has another serial says that it is gone.
  */
 
-import { type Address, HeapError, HeapExhaustedError, hex, type WordIndex } from '../base/index.js';
+import {
+  type Address,
+  HeapError,
+  HeapExhaustedError,
+  hex,
+  random,
+  type WordIndex,
+} from '../base/index.js';
 import type { Fill } from '../heap/index.js';
 import {
   CONTEXT_VECTOR,
@@ -229,7 +236,7 @@ export function makeInHeap(host: Host, type: number, stride: number): VectorHome
 }
 
 /** So that a vector's handle is not taken for one of another vector that is there later. */
-const serial = (): number => Math.floor(Math.random() * 0xffffffff) + 1;
+const serial = (): number => Math.floor(random() * 0xffffffff) + 1;
 
 function noHeader({ core }: Host): HeapExhaustedError {
   core.news.addExhausted(VECTOR_HEADER_BYTES);

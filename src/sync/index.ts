@@ -1,5 +1,7 @@
 /** sync: mutexes, thread words, slots, poison. With layout/, the only place for Atomics. */
+export { lockTimeout } from './lock-word.js';
 export * from './mutex.js';
+export * from './names.js';
 export * from './object-locks.js';
 export * from './pause.js';
 export * from './poison.js';

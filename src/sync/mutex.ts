@@ -13,14 +13,14 @@
  * I4  No user code runs under a lock.
  * I5  A wait ends (lock-word I2); a thread that is in no call holds no lock.
  * I6  When acquire throws, nothing has been done under the lock; whoever mends releases it where it
- *     was had. A takeover whose repair fails gives the word back to the dead owner, for the next
- *     waiter to try.
+ *     was had. A takeover whose repair fails leaves the word ABANDONED, for the next waiter to try.
  */
 
-import { HeapCorruptionError, isCorruption, type WordIndex } from '../base/index.js';
+import { HeapCorruptionError, isCorruption, now, type WordIndex } from '../base/index.js';
 import {
   ACQUISITIONS,
   addLockCounter,
+  atomics,
   CONTENTIONS,
   getLockCounter,
   type HeapMemory,
@@ -37,8 +37,10 @@ import {
   swapLock,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
-import { CHECKED, createLockWords } from './lock-word.js';
-import { type ThreadWord, WAITERS } from './thread-word.js';
+import { CHECKED, createLockWords, type Patience } from './lock-word.js';
+import { ABANDONED, type ThreadWord, WAITERS } from './thread-word.js';
+
+const { exchange, notify } = atomics;
 
 /** Puts right what a lock guards. The caller has the lock. */
 export type Repair = (lock: LockIndex) => void;
@@ -62,6 +64,8 @@ export interface Locks {
    * holds is released. Needs next to no stack: at its end is where that mostly happens.
    */
   dropRefused(error: unknown): boolean;
+  /** A call begins: what others before it have waited is not held against it. */
+  startCall(): void;
   /** How many locks this thread has taken over from dead owners. */
   takeovers(): number;
   /** A call of this thread was cut: what it says of its order is of no account. */
@@ -86,12 +90,15 @@ export function createLocks(
   let refusal: unknown = null;
   const ranks: LockIndex[] = [];
 
+  const patience: Patience = { limitMs: lockTimeoutMs, spentMs: 0 };
+
   const {
     take,
     wait,
     seize,
     release: giveBack,
-  } = createLockWords(memory, me, lockTimeoutMs, {
+  } = createLockWords(memory, me, patience, {
+    keepsNames: true,
     nameOf: (word) => `lock ${lockOfWord(table, word)}`,
     ownError: (word) =>
       new HeapCorruptionError(
@@ -124,9 +131,9 @@ export function createLocks(
   }
 
   function acquireContended(line: WordIndex): void {
-    const started = performance.now();
-    wait(lockWordIndex(line), started);
-    const waited = (performance.now() - started) * 1e6;
+    const started = now();
+    wait(lockWordIndex(line));
+    const waited = (now() - started) * 1e6;
     addLockCounter(f64, line, CONTENTIONS, 1);
     addLockCounter(f64, line, WAIT_NANOSECONDS, waited);
     const longest = getLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS);
@@ -141,11 +148,12 @@ export function createLocks(
     try {
       repair(lock);
     } catch (error) {
-      // With what the repair has taken: half done, it is the dead thread's as well.
+      // With what the repair has taken: half done, it is for the next one to repair as well.
       const page = lockLine(table, PAGE_LOCK);
+      const left = ABANDONED | WAITERS;
       if (CHECKED && ranks.at(-1) === PAGE_LOCK) ranks.pop();
-      if ((peekLock(i32, page) & ~WAITERS) === me) swapLock(i32, page, seen);
-      swapLock(i32, line, seen);
+      if ((peekLock(i32, page) & ~WAITERS) === me) swapLock(i32, page, left);
+      swapLock(i32, line, left);
       throw error;
     }
     addLockCounter(f64, line, OWNER_DEATHS, 1);
@@ -156,10 +164,10 @@ export function createLocks(
   function dropRefused(error: unknown): boolean {
     if (error !== refusal) return false;
     if (CHECKED) ranks.length = 0;
-    // No call but of Atomics: there may be no room for another frame. A line's first word is the lock.
+    // No call but of atomics: there may be no room for another frame. A line's first word is the lock.
     for (let word: number = table; word < tableEnd; word += LOCK_WORDS) {
       if ((i32[word] & ~WAITERS) !== me) continue;
-      if (Atomics.exchange(i32, word, 0) < 0) Atomics.notify(i32, word, 1);
+      if (exchange(i32, word, 0) < 0) notify(i32, word, 1);
     }
     return true;
   }
@@ -187,6 +195,9 @@ export function createLocks(
       solo = alone;
     },
     isSolo: () => solo,
+    startCall() {
+      patience.spentMs = 0;
+    },
     takeovers: () => takeovers,
     forgetRanks() {
       ranks.length = 0;

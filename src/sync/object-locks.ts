@@ -30,8 +30,9 @@ import { createProbe, HeapCorruptionError, HeapError, hex, RESCUE_FRAMES } from 
 import type { HeapMemory } from '../layout/index.js';
 import { CHECKED, createLockWords } from './lock-word.js';
 import type { Locks } from './mutex.js';
+import { hasSlot } from './names.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
-import { hasSlot, whileUnattached } from './threads.js';
+import { whileUnattached } from './threads.js';
 
 /** More stack than the release needs, interpreted too (10 ns; what a gate asks for costs 27). */
 const HEADROOM_FRAMES = 2;
@@ -71,16 +72,20 @@ export function createObjectLocks(
   mark: LockMark,
 ): ObjectLocks {
   const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
-  const words = createLockWords(memory, me, lockTimeoutMs, { nameOf, ownError, takeOver });
+  const patience = { limitMs: lockTimeoutMs, spentMs: 0 };
+  // Recovery settles what an owner has left, and forgets it, with the lock still in its name (I3).
+  const kind = { keepsNames: false, nameOf, ownError, takeOver };
+  const words = createLockWords(memory, me, patience, kind);
 
   function acquire(word: number): 'clean' | 'taken over' {
     checkOpen();
     if (CHECKED) checkOutermost(word);
     requireHeadroom();
     mark.lock = word;
+    patience.spentMs = 0;
     if (words.take(word)) return 'clean';
     try {
-      return words.wait(word, performance.now()) ? 'taken over' : 'clean';
+      return words.wait(word) ? 'taken over' : 'clean';
     } catch (error) {
       mark.lock = 0;
       throw error;

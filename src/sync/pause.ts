@@ -4,10 +4,12 @@
  * Used by face/. Any thread; nothing else runs in the thread meanwhile.
  */
 
+import { atomics } from '../layout/index.js';
+
 /** A word that nobody ever wakes. */
 const word = new Int32Array(new SharedArrayBuffer(4));
 
 /** Stops this thread for so many milliseconds. */
 export function pause(milliseconds: number): void {
-  Atomics.wait(word, 0, 0, milliseconds);
+  atomics.wait(word, 0, 0, milliseconds);
 }

@@ -14,6 +14,7 @@
 
 import { HeapCorruptionError } from '../base/index.js';
 import {
+  atomics,
   BEING_POISONED,
   casPoison,
   type HeapMemory,
@@ -55,11 +56,11 @@ export function poison(memory: HeapMemory, reason: string): void {
   casPoison(i32, header, BEING_POISONED, POISONED);
   // Before it is looked who is there (I1).
   orderWrites();
-  Atomics.notify(i32, poisonWordIndex(header));
+  atomics.notify(i32, poisonWordIndex(header));
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    Atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
+    atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
   }
-  Atomics.notify(i32, soloWordIndex(header));
+  atomics.notify(i32, soloWordIndex(header));
   for (let round = 0, quiet = 0; round < ROUNDS_MAX && quiet < QUIET_ROUNDS; round++) {
     if (parkAll(memory)) {
       quiet = 0;
@@ -67,7 +68,7 @@ export function poison(memory: HeapMemory, reason: string): void {
     }
     quiet++;
     // Nobody notifies: to sleep a moment is all that is wanted.
-    Atomics.wait(i32, header, i32[header], BETWEEN_ROUNDS_MS);
+    atomics.wait(i32, header, i32[header], BETWEEN_ROUNDS_MS);
   }
 }
 
@@ -88,7 +89,7 @@ export function poisonReason(memory: HeapMemory): string | null {
   if (!isPoisoned(memory)) return null;
   const { i32, u32, u8 } = memory;
   const { header } = memory.geometry;
-  Atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
+  atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
   return loadPoison(i32, header) === POISONED
     ? readPoisonText(u8, u32, header)
     : 'another thread has just found it broken';

@@ -1,67 +1,28 @@
 /**
- * Threads come and go: claiming a slot, giving it back, being alone, being dead.
+ * Threads come and go: claiming a slot, giving it back, being alone.
  *
- * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery, and by who
- * waits for a lock.
+ * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
  * I2  An unsafe call announces itself in `solo` before it looks whether it is alone, and a thread
  *     that attaches claims its slot before it looks at `solo`: one of the two sees the other.
- * I3  A report stands as long as the dead thread's word does in any lock of the table, slot or in
- *     `solo`. Locks in objects are not known: for those, object-locks I3.
  */
 
 import type { SlotIndex } from '../base/index.js';
 import {
+  atomics,
   casOwner,
-  casReport,
   casSolo,
   type HeapMemory,
   loadOwner,
-  loadReport,
   loadSolo,
-  REPORTS,
   soloWordIndex,
   storeOwner,
   storeSolo,
 } from '../layout/index.js';
-import { isAlive, type ThreadWord } from './thread-word.js';
-
-// ---- dead or alive
-
-/**
- * Does the thread with this word still run? undefined where nobody can tell: there is no /proc, and
- * nobody has reported its end.
- */
-export function isThreadAlive(memory: HeapMemory, word: ThreadWord): boolean | undefined {
-  const alive = isAlive(word);
-  if (alive !== undefined) return alive;
-  const { i32, geometry } = memory;
-  for (let n = 0; n < REPORTS; n++) {
-    if (loadReport(i32, geometry.registry, geometry.threads, n) === word) return false;
-  }
-  return undefined;
-}
-
-/** Makes a thread's end known to all; false when too many reports stand already. */
-export function reportDeath(memory: HeapMemory, word: ThreadWord): boolean {
-  return replaceReport(memory, 0, word);
-}
-
-/** Takes a report back: nothing bears the dead thread's word any more. */
-export function withdrawReport(memory: HeapMemory, word: ThreadWord): void {
-  replaceReport(memory, word, 0);
-}
-
-function replaceReport({ i32, geometry }: HeapMemory, from: number, to: number): boolean {
-  const { registry, threads } = geometry;
-  for (let n = 0; n < REPORTS; n++) {
-    // Failure: this place has another report, or was just taken. Try the next.
-    if (casReport(i32, registry, threads, n, from, to) === from) return true;
-  }
-  return false;
-}
+import { hasSlot, isThreadAlive } from './names.js';
+import type { ThreadWord } from './thread-word.js';
 
 // ---- slots
 
@@ -93,14 +54,6 @@ export function claimSlot(
 /** Gives a slot back. Its caches are empty, its transits closed: this is the last store of all. */
 export function freeSlot(memory: HeapMemory, slot: SlotIndex): void {
   storeOwner(memory.i32, memory.geometry.registry, slot, 0);
-}
-
-/** Is a slot this thread's? Others may be claimed and freed meanwhile. */
-export function hasSlot({ i32, geometry }: HeapMemory, word: ThreadWord): boolean {
-  for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
-    if (loadOwner(i32, geometry.registry, slot) === word) return true;
-  }
-  return false;
 }
 
 /** How many slots are claimed now. */
@@ -141,7 +94,7 @@ export function leaveSolo(memory: HeapMemory): void {
   const { i32, geometry } = memory;
   // point: solo.leave
   storeSolo(i32, geometry.header, 0);
-  Atomics.notify(i32, soloWordIndex(geometry.header));
+  atomics.notify(i32, soloWordIndex(geometry.header));
 }
 
 /**
@@ -170,6 +123,6 @@ export function whileUnattached(
 export function waitForSolo({ i32, geometry }: HeapMemory, limitMs: number): ThreadWord {
   const word = loadSolo(i32, geometry.header);
   if (word === 0) return 0 as ThreadWord;
-  Atomics.wait(i32, soloWordIndex(geometry.header), word, limitMs);
+  atomics.wait(i32, soloWordIndex(geometry.header), word, limitMs);
   return loadSolo(i32, geometry.header) as ThreadWord;
 }

@@ -15,7 +15,11 @@
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { format, parse } from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
+import { wallNow } from '../base/index.js';
 import { HEADER_BYTES, MAGIC, OPERATION_BYTES, operationWord } from './trace-format.js';
+
+// As it is now: a program may put a double in its place.
+const { uptime } = process;
 
 /** Operations that are compressed at a time. */
 const PIECE_OPERATIONS = 1 << 17;
@@ -119,7 +123,7 @@ function claimName(wanted: string): { path: string; file: number } {
 /** Is there a file, and was it written before this process began? */
 function isOfEarlierRun(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
-  const began = Date.now() - process.uptime() * 1000;
+  const began = wallNow() - uptime() * 1000;
   return found?.isFile() === true && found.mtimeMs < began;
 }
 

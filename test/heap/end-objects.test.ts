@@ -9,6 +9,7 @@ import { type Context, SharedHeap } from 'shmalloc';
 import type { SlotIndex, WordIndex } from '../../src/base/index.js';
 import { attachCore, type HeapCore } from '../../src/heap/index.js';
 import {
+  atomics,
   chunkTable,
   chunkWord,
   contextTable,
@@ -34,7 +35,7 @@ import {
   withPhase,
 } from '../../src/layout/index.js';
 import { type Contexts, createContexts } from '../../src/objects/index.js';
-import { memoryOf } from '../helpers.js';
+import { enterDead, memoryOf } from '../helpers.js';
 import { assertNothingLeft, assertSound, countRecords } from '../objects/contexts.js';
 import { ended, nextMessage } from '../workers.js';
 
@@ -82,7 +83,10 @@ function setStage(threads = 3): Stage {
     victim,
     contexts,
     at: (index) => recordAt(contextTable(geometry), index),
-    die: () => storeOwner(i32, geometry.registry, victim.slotIndex, dead),
+    die() {
+      enterDead(memory, dead);
+      storeOwner(i32, geometry.registry, victim.slotIndex, dead);
+    },
   };
 }
 
@@ -264,9 +268,9 @@ test('recover: a chunk that another thread has given back meanwhile is not taken
   // Somebody has its lock until it is marked: then it is given back, and claimed for a context that lives.
   using other = heap.createContext('other');
   const mine = heap.contextTree().find(({ name }) => name === 'other')?.id as number;
-  const or = Atomics.or;
+  const or = atomics.or;
   memory.i32[storageLockWord(record)] = loadOwner(memory.i32, memory.geometry.registry, 0 as never);
-  Atomics.or = ((array: Int32Array, index: number, value: number) => {
+  atomics.or = ((array: Int32Array, index: number, value: number) => {
     const before = or(array, index, value);
     if (index === record) {
       memory.i32[storageLockWord(record)] = 0;
@@ -278,7 +282,7 @@ test('recover: a chunk that another thread has given back meanwhile is not taken
     stage.die();
     heap.recover();
   } finally {
-    Atomics.or = or;
+    atomics.or = or;
   }
   t.is(loadRecord(memory.i32, record), mine, 'it is still that one');
   t.true(getChunkAddress(memory.u32, record) > 0);

@@ -4,7 +4,6 @@
  */
 
 Object.defineProperty(process, 'arch', { value: 'arm64' });
-const { SharedHeap, Vector } = await import('shmalloc');
 
 type Access = (array: Int32Array, index: number, ...values: number[]) => number;
 const ACCESSES = ['load', 'store', 'add', 'exchange', 'compareExchange'] as const;
@@ -21,6 +20,9 @@ for (const access of ACCESSES) {
   };
   Object.defineProperty(Atomics, access, { value: spied });
 }
+
+// Behind that: the library takes the functions as they are when it is loaded.
+const { SharedHeap, Vector } = await import('shmalloc');
 
 /** What was done atomically to the named words, and to the fences' own, in a step. */
 function step(name: string, words: Record<string, number>, work: () => void): void {

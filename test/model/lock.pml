@@ -13,8 +13,8 @@
  *   TIMED    a waiter wakes 0: when notified; 1: also after a limit, if the owner is dead;
  *            2: also after a limit, if the word has changed
  *   KEEPW    1: who has waited takes the lock with the waiters bit set; TAKEW: so does a takeover
- *   FAILS    so many takeovers may fail in their repair; the failed one puts the dead owner's word
- *            back (RETURNS 1), or leaves its own there (RETURNS 0)
+ *   FAILS    so many takeovers may fail in their repair; the failed one leaves the lock ABANDONED
+ *            (RETURNS 1), or its own word there (RETURNS 0)
  *   HANDS    1: a release that finds waiters may hand the lock over: no owner, waiters bit; only who
  *            has slept takes it. CALLS 1: where nobody sleeps it is opened for all; 2: and then one is
  *            woken that fell asleep in between
@@ -65,7 +65,9 @@
 
 byte lock = 0;
 byte slot[SLOTS];              /* thread that has the slot, 0 = none; threads count from 1 */
-bool dead[THREADS + 1];
+/* The owner of a lock that a failed takeover has left: a name of no thread, always dead. */
+#define ABANDONED (THREADS + 1)
+bool dead[THREADS + 2];
 bool asleep[THREADS + 1];
 bool woken[THREADS + 1];
 byte inside = 0;               /* living threads that have the lock */
@@ -224,7 +226,7 @@ again:
           fails++;
           broken = true;
           inside--;
-          if :: RETURNS -> lock = owner | WAITERS :: else fi
+          if :: RETURNS -> lock = ABANDONED | WAITERS :: else fi
         }
         goto next
      :: broken = false                          /* the repair is done */
@@ -285,6 +287,7 @@ gone:
 
 init {
   atomic {
+    dead[ABANDONED] = true;
     byte n = 1;
     do
     :: n <= THREADS -> run Thread(n); n++

@@ -6,8 +6,8 @@
  * for its own, repairs what the lock guards, and goes on.
  *
  * I1  A thread knows which locks it holds (`held`); after an error none of them stays behind.
- * I2  A takeover whose repair throws puts the dead owner's word back, also into a page lock that
- *     the repair had taken: the next who waits repeats all of it.
+ * I2  A takeover whose repair throws leaves the lock ABANDONED, a word of a thread that is always dead,
+ *     also a page lock that the repair had taken: the next who waits repeats all of it.
  * I3  Slots are not recovered here but when no lock is held: `due` says so.
  */
 
@@ -17,7 +17,15 @@ import { giveRun } from './pages.js';
 import { indexIn, isSpanOf, linkSpan, spanOf, unlinkSpan } from './partial-list.js';
 import type { Step } from './points.js';
 import type { Thread } from './thread.js';
-import { CLASS_COUNT, CLASSES, countBits, PAGE_LOCK, RECOVERY_LOCK, WAITERS } from './words.js';
+import {
+  ABANDONED,
+  CLASS_COUNT,
+  CLASSES,
+  countBits,
+  PAGE_LOCK,
+  RECOVERY_LOCK,
+  WAITERS,
+} from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
 export function* acquire(w: World, t: Thread, lock: number): Step<void> {
@@ -73,7 +81,9 @@ export function* acquire(w: World, t: Thread, lock: number): Step<void> {
 /** Whose word it is: the word itself, but for the mutants that write slot numbers into locks. */
 function* findOwner(w: World, word: number): Step<number> {
   const { rules } = w;
-  if (rules.owner === 'thread' || word === WAITERS) return word & ~WAITERS;
+  if (rules.owner === 'thread' || word === WAITERS || (word & ~WAITERS) === ABANDONED) {
+    return word & ~WAITERS;
+  }
   yield 'look.slot';
   const slot = (word & 0xff) - 1;
   const generation = (word & ~WAITERS) >> 8;
@@ -132,9 +142,10 @@ function* repairTaken(w: World, t: Thread, lock: number, owner: number): Step<vo
   }
 }
 
+/** Not in the dead owner's name, which would come back to where it was not any more. */
 function* giveBackToDead(w: World, lock: number, owner: number): Step<void> {
   yield 'lock.giveBack';
-  w.lock[lock] = owner | WAITERS;
+  w.lock[lock] = ABANDONED | WAITERS;
   w.lockOwner[lock] = owner;
 }
 

@@ -148,8 +148,8 @@ export const POINTS = [
 ] as const;
 
 /**
- * Points of the allocator where the model has a coarser step, or none: what vectors hold, and the
- * ending of objects, which the model writes as placements in the dead thread's name.
+ * Points of the allocator where the model has a coarser step, or none: the names of threads (names.pml
+ * has those), what vectors hold, and the ending of objects, which the model writes as placements in the dead thread's name.
  */
 export const SOURCE_ONLY: readonly string[] = [
   'context.epoch',
@@ -162,6 +162,11 @@ export const SOURCE_ONLY: readonly string[] = [
   'end.publish',
   'end.serial',
   'end.unlock',
+  'name.count',
+  'name.drop',
+  'name.enter',
+  'name.leave',
+  'name.start',
   'nursery.unmark',
   'settle.reserve',
   'settle.untag',

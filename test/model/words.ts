@@ -106,6 +106,9 @@ export const threadWord = (id: number, start: number): number => id | (start << 
 export const idOf = (word: number): number => word & ((1 << ID_BITS) - 1);
 export const startOf = (word: number): number => word >>> ID_BITS;
 
+/** The owner of a lock that a failed takeover has left: no thread has the id 0. */
+export const ABANDONED = threadWord(0, 1);
+
 // ---- stacks
 
 /** Index of a stack's first entry; the zero word stands below it. */

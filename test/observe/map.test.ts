@@ -66,6 +66,7 @@ test('map: a new heap is metadata and untouched reserve', (t) => {
         'header',
         'debug record',
         'registry',
+        'names',
         'page heap',
         'locks',
         'size classes',

@@ -2,8 +2,8 @@
  * A heap with simulated threads: all of them run on one real thread, one after the other, and any
  * of them can be cut at any point of the real code.
  *
- * The library is an instrumented copy in which sync/thread-word.ts is replaced by a double: a
- * thread's word is its number, and it lives until the simulation says that it died. A thread that
+ * The library is an instrumented copy in which sync/system-thread.ts is replaced by a double:
+ * a thread lives until the simulation says that it died. A thread that
  * is killed at a point is not stopped there: the heap's metadata is copied as it is at that moment
  * and the copy goes on without it, while the thread itself runs to its end in the original. So one
  * run of a program gives the heaps of all the deaths that it can die.
@@ -21,16 +21,19 @@ import type * as Objects from '../../src/objects/index.js';
 import type * as Observe from '../../src/observe/index.js';
 import { type Instrumented, instrument } from './instrument.js';
 
-const THREAD_WORD_DOUBLE = `
-export const WAITERS = 0x80000000 | 0;
-export const numberedWord = (threadId) => threadId + 1;
-export const currentThreadWord = (threadId) => threadId + 1;
-export const isAlive = (word) => !globalThis.shmallocDead.has(word);
+/** A thread's id is its number and one, and who attaches says which thread runs. */
+const SYSTEM_DOUBLE = `
+export const ALIVE = { isAlive: true, why: '' };
+export const DEAD = { isAlive: false, why: '' };
+export const ownSystemThread = () => ({ id: globalThis.shmallocThread + 1, start: 1 });
+export const lookAt = ({ id }) => globalThis.shmallocDead.has((1 << 30) | (id - 1)) ? DEAD : ALIVE;
 `;
 
 declare global {
   /** Thread words of the dead. */
   var shmallocDead: Set<number>;
+  /** The number of the thread that runs. */
+  var shmallocThread: number;
 }
 
 const HEAP_BYTES = 2 * 1024 * 1024;
@@ -60,7 +63,7 @@ export async function loadLibrary(change?: Change): Promise<Library> {
   globalThis.shmallocDead = new Set();
   // Nobody else runs meanwhile: to wait is to lose time.
   Atomics.wait = () => 'timed-out';
-  const copy = instrument({ 'sync/thread-word.js': THREAD_WORD_DOUBLE });
+  const copy = instrument({ 'sync/system-thread.js': SYSTEM_DOUBLE });
   if (change !== undefined) {
     const path = new URL(change.file, copy.url);
     const text = readFileSync(path, 'utf8');
@@ -103,6 +106,7 @@ export function makeHeap(
 
 /** A thread's attachment. Its number names it: a number that is in use must live. */
 export function attach(lib: Library, memory: HeapMemory, threadId: number): HeapCore {
+  globalThis.shmallocThread = threadId;
   const core = lib.heap.attachCore(memory, true, { threadId, lockTimeoutMs: 1000 });
   const settings = lib.layout.readDebugRecord(memory.u32, memory.geometry.debug);
   return lib.layout.isInstrumented(settings)
@@ -111,7 +115,7 @@ export function attach(lib: Library, memory: HeapMemory, threadId: number): Heap
 }
 
 export function die(threadId: number): void {
-  globalThis.shmallocDead.add(threadId + 1);
+  globalThis.shmallocDead.add((1 << 30) | threadId);
 }
 
 export function everybodyLives(): void {

@@ -16,7 +16,7 @@ import { SCENARIOS } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
 const CANNOT_THROW =
-  /^(pop|push|solo|attach|detach|debug|place|settle|context|chunk|end|nursery|vector|storage)\.|^large\.(count|tag|commit)$/;
+  /^(pop|push|solo|attach|detach|debug|place|settle|context|chunk|end|name|nursery|vector|storage)\.|^large\.(count|tag|commit)$/;
 
 class Injected extends Error {}
 

@@ -311,23 +311,6 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     core.detach();
     return { alive, dead, kept, outcomes, ...stateOf(heap) };
   },
-
-  /** More threads end than can be reported at a time: none is forgotten. */
-  async reports() {
-    const heap = makeHeap();
-    const { registry, threads } = geometryOf(heap);
-    const words = twoWords();
-    const worker = start(heap.handle, { hold: layout.classLock(classOf(BYTES)), words });
-    await arrived(words, 1);
-    for (let n = 0; n < layout.REPORTS; n++) {
-      layout.casReport(heap.i32, registry, threads, n, 0, numberedWord(1000 + n));
-    }
-    heap.watch(worker);
-    await worker.terminate();
-    await setTimeout(SETTLE_MS);
-    const held = heldIn(heap);
-    return { held, attached: countAttached(heap.stats()) };
-  },
 };
 
 const scenario = SCENARIOS[process.argv[2] ?? ''];

@@ -162,10 +162,6 @@ test('lockTimeoutMs: a worker waits longer, and goes on when the lock is free', 
   t.like(await play(t, 'patience'), { meanwhile: 'waits', said: 'done', held: [], problems: [] });
 });
 
-test('watch: a worker is recovered, with no room left to report its death', async (t) => {
-  t.deepEqual(await play(t, 'reports'), { held: [], attached: 1 });
-});
-
 // ---- options and arguments, on any system
 
 for (const bad of [0, -1, 0.5, NaN, Infinity, 2 ** 31, '300', null, 300n]) {

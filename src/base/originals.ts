@@ -1,0 +1,21 @@
+/**
+ * Globals as they were when this module was loaded. A test library puts doubles in their place (a
+ * clock that stands still, a seeded random), and a program may do so at any time: that must change no
+ * wait, no verdict and no file. (Those of Atomics are in layout/atomics.ts.)
+ *
+ * Any thread.
+ *
+ * I1  No wait ends by a clock alone: whoever waits also counts how often it has slept. So a double
+ *     that was there before this module is a wrong figure, and never a wait without end.
+ */
+
+const { performance, Date: RealDate } = globalThis;
+
+/** Milliseconds since the thread began; never goes back. */
+export const now = performance.now.bind(performance);
+/** Milliseconds since 1970. */
+export const wallNow = RealDate.now.bind(RealDate);
+/** The wall time at which `now` was 0. */
+export const timeOrigin: number = performance.timeOrigin;
+/** From 0 to below 1. */
+export const { random } = Math;

@@ -1,0 +1,97 @@
+/**
+ * Names: which thread of the system a thread word stands for. Behind the registry's words.
+ *
+ * Written and read by sync/names.ts. Any thread.
+ *
+ *     per entry, 16 bytes:
+ *     low half    atomic, 64 bits   bits 0..30   thread word, 0 = the entry is free
+ *                                   bits 32..61  the system's id of the thread, 0 = not known
+ *                                   bit 62       the thread's end was reported
+ *     high half   atomic, 64 bits   bits 0..29   low bits of the thread word that this belongs to
+ *                                   bits 30..63  start time in ticks (5 years of uptime), 0 = not known
+ *
+ * and before the first entry one word that counts the threads that have come.
+ *
+ * I1  Word and id come and go in one compare-and-swap: a thread that dies behind it can be looked
+ *     for. The start time says whose it is, so that one that an earlier thread has left is no news.
+ * I2  The free entries are not cleared: only the low half says whether there is a thread.
+ */
+
+import { LINE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { atomics } from './atomics.js';
+import type { HeapMemory } from './memory.js';
+
+/**
+ * Entries more than slots: threads that wait for a slot, or have died over that. Those that are
+ * free of any lock are taken back when a thread finds no other.
+ */
+const VISITORS = 32;
+const ENTRY_BYTES = 16;
+const ENTRY_HALVES = 2;
+const ENTRY_WORDS = ENTRY_BYTES / WORD_BYTES;
+
+const WORD_MASK = 0x7fffffffn;
+const ID_SHIFT = 32n;
+const ID_MASK = (1n << 30n) - 1n;
+const REPORTED = 1n << 62n;
+const OWNER_MASK = (1n << 30n) - 1n;
+const START_SHIFT = 30n;
+const START_MASK = (1n << 34n) - 1n;
+
+/** What an entry is while nobody has it. */
+export const NO_NAME = 0n;
+
+export const nameCount = (threads: number): number => threads + VISITORS;
+export const namesBytes = (threads: number): number =>
+  LINE_BYTES + nameCount(threads) * ENTRY_BYTES;
+
+/** The low half of an entry. `id` is the system's, 0 where it is not known. */
+export const packName = (word: number, id: number): bigint =>
+  BigInt(word) | (BigInt(id) << ID_SHIFT);
+export const nameWord = (name: bigint): number => Number(name & WORD_MASK);
+export const nameId = (name: bigint): number => Number((name >> ID_SHIFT) & ID_MASK);
+export const isReported = (name: bigint): boolean => (name & REPORTED) !== 0n;
+export const asReported = (name: bigint): bigint => name | REPORTED;
+
+/** An entry's place, in words of 64 bits. `names` is the first word of the region. */
+const half = (names: WordIndex, n: number): number =>
+  (names * WORD_BYTES + LINE_BYTES) / 8 + n * ENTRY_HALVES;
+
+/** The entry's thread word, for a search: to be confirmed by loadName. */
+export const peekNameWord = ({ i32, geometry }: HeapMemory, n: number): number =>
+  i32[geometry.names + LINE_BYTES / WORD_BYTES + n * ENTRY_WORDS];
+export const loadName = ({ i64, geometry }: HeapMemory, n: number): bigint =>
+  atomics.load(i64, half(geometry.names, n));
+export const casName = (
+  { i64, geometry }: HeapMemory,
+  n: number,
+  from: bigint,
+  to: bigint,
+): bigint => atomics.compareExchange(i64, half(geometry.names, n), from, to);
+
+/** When the thread with this word started; 0 where that is not known, or not written yet. */
+export function loadStart({ i64, geometry }: HeapMemory, n: number, word: number): number {
+  const start = atomics.load(i64, half(geometry.names, n) + 1);
+  return (start & OWNER_MASK) === (BigInt(word) & OWNER_MASK)
+    ? Number((start >> START_SHIFT) & START_MASK)
+    : 0;
+}
+export function storeStart(
+  { i64, geometry }: HeapMemory,
+  n: number,
+  word: number,
+  start: number,
+): void {
+  const packed = ((BigInt(start) & START_MASK) << START_SHIFT) | (BigInt(word) & OWNER_MASK);
+  atomics.store(i64, half(geometry.names, n) + 1, BigInt.asIntN(64, packed));
+}
+/** Two start times are one, as far as an entry can tell. */
+export const isSameStart = (kept: number, start: number): boolean =>
+  BigInt(kept) === (BigInt(start) & START_MASK);
+
+/** How many times a thread has come, modulo 2^32. */
+export const loadComings = ({ i32, geometry }: HeapMemory): number =>
+  atomics.load(i32, geometry.names);
+export const addComing = ({ i32, geometry }: HeapMemory): void => {
+  atomics.add(i32, geometry.names, 1);
+};

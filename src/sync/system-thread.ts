@@ -1,0 +1,143 @@
+/**
+ * Threads as the system knows them: which one the calling thread is, and whether another still runs.
+ *
+ * Used by names.ts. Any thread, with no help of the event loop.
+ *
+ * I1  Only what the system says of the thread itself is news of it. Whatever else a look can fail
+ *     with (no /proc, no permission, no file descriptor left, a file system that a test has put in
+ *     place of the real one) is neither its death nor its life, and is told as what it is.
+ */
+
+import { isSameStart } from '../layout/index.js';
+
+/** What one look at a thread has shown. */
+export interface Look {
+  /** undefined: nobody can tell. */
+  readonly isAlive: boolean | undefined;
+  /** Why nobody can tell, as the end of a sentence. */
+  readonly why: string;
+}
+
+/** A thread of this process, in the system's words. */
+export interface SystemThread {
+  /** 0 = not known. */
+  readonly id: number;
+  /** In clock ticks since the system was started; 0 = not known. */
+  readonly start: number;
+}
+
+export const ALIVE: Look = { isAlive: true, why: '' };
+export const DEAD: Look = { isAlive: false, why: '' };
+const unknown = (why: string): Look => ({ isAlive: undefined, why });
+
+/** As an entry of the table of names can have them. */
+const ID_MAX = 2 ** 30 - 1;
+/** Fields 9 and 22 of a stat line, counted behind the command name, which is field 2. */
+const FLAGS_FIELD = 9 - 3;
+const START_FIELD = 22 - 3;
+/** PF_EXITING of Linux: the thread runs no program any more, though /proc still shows it. */
+const EXITING = 4;
+const [SPACE, ZERO, NINE, CLOSING] = [0x20, 0x30, 0x39, 0x29];
+
+// Not a static import: in a browser there is no such module. Its functions as they are now, before a
+// program puts a file system of its own in their place.
+const { readFileSync, readlinkSync } = globalThis.process?.getBuiltinModule?.('node:fs') ?? {};
+
+let ownFault = '';
+/** Read as the module loads: half a millisecond that no attach has to wait for. */
+const own = readOwn();
+
+/** The calling thread. */
+export const ownSystemThread = (): SystemThread => own;
+
+/** Does a thread of this process still run? A joined one stands in /proc for a moment more, exiting. */
+export function lookAt({ id, start }: SystemThread): Look {
+  if (own.id === 0) return unknown(`this thread cannot look: ${ownFault}`);
+  if (id === 0) return unknown('it could not read its own id in /proc when it came');
+  const path = statPath(id);
+  let stat: Uint8Array;
+  try {
+    stat = readStat(path);
+  } catch (error) {
+    if (!isGone(error)) return unknown(`${path} cannot be read (${codeOf(error)})`);
+    // Not there, as everything is where /proc is out of reach by now?
+    return canSeeItself() ? DEAD : unknown(`this thread does not find itself in /proc any more`);
+  }
+  const started = fieldOf(stat, START_FIELD);
+  if (started < 0) return unknown(`${path} has no start time`);
+  if (start !== 0 && !isSameStart(start, started)) return DEAD;
+  return (fieldOf(stat, FLAGS_FIELD) & EXITING) === 0 ? ALIVE : DEAD;
+}
+
+function statPath(id: number): string {
+  return `/proc/self/task/${id}/stat`;
+}
+
+function canSeeItself(): boolean {
+  try {
+    return fieldOf(readStat(statPath(own.id)), START_FIELD) === own.start;
+  } catch {
+    return false;
+  }
+}
+
+function readOwn(): SystemThread {
+  const nobody = { id: 0, start: 0 };
+  if (readlinkSync === undefined) {
+    ownFault = 'there is no file system to read /proc from';
+    return nobody;
+  }
+  try {
+    // "1234/task/1240"
+    const link = readlinkSync('/proc/thread-self');
+    let id = 0;
+    for (let at = 0; at < link.length; at++) {
+      const digit = Number(link[at]);
+      id = link[at] === '/' ? 0 : id * 10 + (digit >= 0 ? digit : 0);
+    }
+    if (id === 0 || id > ID_MAX) throw new Error(link);
+    const start = fieldOf(readStat(statPath(id)), START_FIELD);
+    if (start < 0) throw new Error('no start time');
+    return { id, start };
+  } catch (error) {
+    ownFault = isGone(error) ? 'there is no /proc' : `/proc cannot be read (${codeOf(error)})`;
+    return nobody;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === 'ENOENT' || code === 'ESRCH';
+}
+
+function codeOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return `${code ?? message}`;
+}
+
+function readStat(path: string): Uint8Array {
+  if (readFileSync === undefined) throw new Error('no file system');
+  return readFileSync(path);
+}
+
+/**
+ * A field of a stat line, counted behind the command name, which may have anything in it; -1 where
+ * there is none. By bytes: no method that a program may have replaced stands in the way.
+ */
+function fieldOf(stat: Uint8Array, field: number): number {
+  let at = stat.length - 1;
+  while (at >= 0 && stat[at] !== CLOSING) at--;
+  if (at < 0) return -1;
+  // The first field follows one space.
+  for (let spaces = 0; spaces <= field; at++) {
+    if (at >= stat.length) return -1;
+    if (stat[at] === SPACE) spaces++;
+  }
+  let value = -1;
+  for (; at < stat.length; at++) {
+    const byte = stat[at] as number;
+    if (byte < ZERO || byte > NINE) break;
+    value = (value < 0 ? 0 : value * 10) + byte - ZERO;
+  }
+  return value;
+}

@@ -1,0 +1,69 @@
+/**
+ * Process of the tests of failing looks: from some moment on the system answers every look at a thread
+ * with the error code that is given. Prints what came of it as JSON.
+ */
+
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import * as layout from '../../src/layout/index.js';
+
+const [code = ''] = process.argv.slice(2);
+const readFileSync = fs.readFileSync;
+let fails = false;
+let looks = 0;
+fs.readFileSync = ((path: fs.PathOrFileDescriptor, options?: 'utf8') => {
+  if (String(path).startsWith('/proc/self/task/')) {
+    looks++;
+    if (fails) throw Object.assign(new Error('no'), { code });
+  }
+  return readFileSync(path, options);
+}) as typeof fs.readFileSync;
+syncBuiltinESMExports();
+
+// Behind that: the library takes its functions as they are when it is loaded.
+const { SharedHeap } = await import('shmalloc');
+const { numberedWord } = await import('../../src/sync/index.js');
+const { lockWordOf } = await import('../helpers.js');
+const { ended, nextMessage } = await import('../workers.js');
+
+const heap = SharedHeap.create({ size: '8MiB', threads: 4, lockTimeoutMs: 300 });
+const worker = new Worker(new URL('../face/guest.worker.js', import.meta.url), {
+  workerData: { handle: heap.handle, blocks: 4, end: 'stay' },
+});
+const word = numberedWord(worker.threadId);
+await nextMessage(worker);
+
+const attempts: object[] = [];
+function attempt(what: string, lock: layout.LockIndex, call: () => unknown): void {
+  const before = looks;
+  heap.i32[lockWordOf(heap, lock)] = word;
+  try {
+    call();
+    attempts.push({ what });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    // A look that finds nothing is followed by one at the looker itself.
+    const each = process.argv[2] === 'ENOENT' ? 2 : 1;
+    attempts.push({ what, code, message, looks: (looks - before) / each });
+  }
+  heap.i32[lockWordOf(heap, lock)] = 0;
+}
+fails = true;
+attempt('page lock', layout.PAGE_LOCK, () => heap.malloc_ts(300_000));
+attempt('recovery lock', layout.RECOVERY_LOCK, () => heap.recover());
+attempt('page lock, small', layout.PAGE_LOCK, () => heap.malloc_ts(40_000));
+
+heap.watch(worker);
+const end = ended(worker);
+heap.i32[lockWordOf(heap, layout.PAGE_LOCK)] = word;
+await worker.terminate();
+await end;
+let watched = 'went on';
+try {
+  heap.free_ts(heap.malloc_ts(300_000));
+} catch (error) {
+  watched = String(error);
+}
+console.log(JSON.stringify({ attempts, watched }));
+process.exit();

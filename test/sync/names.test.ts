@@ -1,0 +1,196 @@
+/**
+ * Names of threads: whose a lock is when the system gives a dead thread's id to another, when a look
+ * fails, when nobody can have the word that stands in it, and when the table is full.
+ *
+ * What the system would have to do, at the right moment, is written into the table by hand.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { type HeapHandle, SharedHeap } from 'shmalloc';
+import { classOf } from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import { numberedWord } from '../../src/sync/index.js';
+import { geometryOf, heldIn, lockWordOf, memoryOf } from '../helpers.js';
+import { ended, nextMessage } from '../workers.js';
+
+const BYTES = 1000;
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
+/** A thread that has attached and was terminated: its entry in the table of names, and its word. */
+async function deadName(heap: SharedHeap): Promise<{ n: number; word: number }> {
+  const guest = new URL('../face/guest.worker.js', import.meta.url);
+  const workerData = { handle: heap.handle satisfies HeapHandle, blocks: 4, end: 'stay' };
+  const worker = new Worker(guest, { workerData });
+  const word = numberedWord(worker.threadId);
+  await nextMessage(worker);
+  const end = ended(worker);
+  await worker.terminate();
+  await end;
+  const n = entryOf(heap, word);
+  return { n, word };
+}
+
+function entryOf(heap: SharedHeap, word: number): number {
+  const memory = memoryOf(heap);
+  const count = layout.nameCount(memory.geometry.threads);
+  for (let n = 0; n < count; n++) {
+    if (layout.nameWord(layout.loadName(memory, n)) === word) return n;
+  }
+  return -1;
+}
+
+const classLock = (heap: SharedHeap): number => lockWordOf(heap, layout.classLock(classOf(BYTES)));
+
+/** The id and the start of the thread that runs this. */
+function self(): { id: number; start: number } {
+  const stat = readFileSync('/proc/thread-self/stat', 'latin1');
+  const id = Number(readlinkSync('/proc/thread-self').split('/').pop());
+  return { id, start: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) };
+}
+
+for (const ticks of [1, 256, 2 ** 22, 2 ** 32]) {
+  onLinux(`names: a dead owner's id came again ${ticks} ticks later: taken over`, async (t) => {
+    using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+    const memory = memoryOf(heap);
+    const { n, word } = await deadName(heap);
+    const { id, start } = self();
+    layout.casName(memory, n, layout.loadName(memory, n), layout.packName(word, id));
+    layout.storeStart(memory, n, word, start + ticks);
+    heap.i32[classLock(heap)] = word;
+    heap.free_ts(heap.malloc_ts(BYTES));
+    t.is(heap.stats().locks.ownerDeaths, 1);
+    t.is(heap.stats().recovery.recoveries, 1);
+    t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  });
+}
+
+onLinux(
+  'names: an entry has the id and the start of its thread, and goes with its last slot',
+  (t) => {
+    const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+    const memory = memoryOf(heap);
+    const word = numberedWord(0x3fff_0000);
+    const me = layout.loadOwner(heap.i32, memory.geometry.registry, 0 as never);
+    const n = entryOf(heap, me);
+    const { id, start } = self();
+    t.is(layout.nameId(layout.loadName(memory, n)), id);
+    t.is(layout.loadStart(memory, n, me), start);
+    t.is(layout.loadStart(memory, n, word), 0, 'that of another thread is no news');
+    heap.detach();
+    t.is(entryOf(heap, me), -1);
+  },
+);
+
+for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
+  test(`mutex: 0x${word.toString(16)} in a lock, which no thread has, poisons the heap`, (t) => {
+    const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+    heap.i32[classLock(heap)] = word;
+    const error = t.throws(() => heap.malloc_ts(BYTES), { code: 'ERR_SHMALLOC_CORRUPTION' });
+    t.regex((error as Error).message, /which no thread has, dead or alive \(lock-word I4\)/);
+    t.throws(() => heap.malloc_ts(64), { code: 'ERR_SHMALLOC_CORRUPTION' });
+    heap.detach();
+  });
+}
+
+test('attach: a solo word that no thread has poisons the heap, and is not waited for', (t) => {
+  const first = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const { handle } = first;
+  first.detach();
+  layout.storeSolo(first.i32, geometryOf(first).header, 0x12345);
+  t.throws(() => SharedHeap.attach(handle), {
+    code: 'ERR_SHMALLOC_CORRUPTION',
+    message: /the solo word .* which no thread has/,
+  });
+});
+
+test('names: a full table: those of the dead make room, but for who holds a lock', (t) => {
+  const first = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const { handle } = first;
+  const memory = memoryOf(first);
+  first.detach();
+  const count = layout.nameCount(4);
+  const wordOf = (n: number) => numberedWord(0x1000_0000 + n);
+  for (let n = 0; n < count; n++) {
+    layout.casName(memory, n, layout.NO_NAME, layout.asReported(layout.packName(wordOf(n), 0)));
+  }
+  const holder = wordOf(7);
+  first.i32[classLock(first)] = holder;
+  using heap = SharedHeap.attach(handle);
+  t.is(entryOf(heap, holder), 7);
+  t.is(entryOf(heap, wordOf(8)), -1);
+  heap.free_ts(heap.malloc_ts(BYTES));
+  t.is(heap.stats().locks.ownerDeaths, 1);
+  t.deepEqual(heldIn(heap), []);
+});
+
+test('ERR_SHMALLOC_NO_SLOT: a table full of threads that may live, and nothing left behind', (t) => {
+  const first = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const { handle } = first;
+  const memory = memoryOf(first);
+  first.detach();
+  const names = Array.from({ length: layout.nameCount(4) }, (_, n) =>
+    layout.packName(numberedWord(0x1000_0000 + n), 0),
+  );
+  for (const [n, name] of names.entries()) layout.casName(memory, n, layout.NO_NAME, name);
+  t.throws(() => SharedHeap.attach(handle), { code: 'ERR_SHMALLOC_NO_SLOT' });
+  t.deepEqual(
+    names.map((_, n) => layout.loadName(memory, n)),
+    names,
+  );
+  layout.casName(memory, 3, names[3] as bigint, layout.NO_NAME);
+  SharedHeap.attach(handle).detach();
+  t.is(layout.loadName(memory, 3), layout.NO_NAME);
+});
+
+// ---- processes of their own
+
+const script = (name: string, ...given: string[]): unknown =>
+  JSON.parse(
+    execFileSync(
+      process.execPath,
+      [fileURLToPath(new URL(`./${name}.script.js`, import.meta.url)), ...given],
+      { encoding: 'utf8', timeout: 120_000, stdio: ['ignore', 'pipe', 'inherit'] },
+    ),
+  );
+
+const WHYS = {
+  EMFILE: /stat cannot be read \(EMFILE\)/,
+  EACCES: /stat cannot be read \(EACCES\)/,
+  ERR_ACCESS_DENIED: /stat cannot be read \(ERR_ACCESS_DENIED\)/,
+  ENOENT: /this thread does not find itself in \/proc any more/,
+};
+
+for (const [code, why] of Object.entries(WHYS)) {
+  onLinux(
+    `lockTimeoutMs: a look that fails with ${code} is no death, waited for once, told`,
+    (t) => {
+      const { attempts, watched } = script('failing-look', code) as {
+        attempts: { what: string; code: string; message: string; looks: number }[];
+        watched: string;
+      };
+      t.is(attempts.length, 3);
+      for (const { what, looks, ...error } of attempts) {
+        t.is(error.code, 'ERR_SHMALLOC_LOCK_TIMEOUT', what);
+        t.regex(error.message, why, what);
+        // 300 ms in sleeps of 5: twice as many where it is waited for twice.
+        t.true(looks > 0 && looks <= 62, `${what}: ${looks} looks`);
+      }
+      t.is(watched, 'went on', 'a reported end counts all the same');
+    },
+  );
+}
+
+test('globals that are replaced later change no wait, no verdict and no text', (t) => {
+  t.deepEqual(script('doubles'), {
+    ownerDeaths: 1,
+    recoveries: 1,
+    problems: [],
+    sameStack: true,
+    sameLimit: true,
+    times: true,
+  });
+});

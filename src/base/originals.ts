@@ -19,3 +19,5 @@ export const wallNow = RealDate.now.bind(RealDate);
 export const timeOrigin: number = performance.timeOrigin;
 /** From 0 to below 1. */
 export const { random } = Math;
+/** Runs a function when what runs now has ended. */
+export const laterThisTurn = globalThis.queueMicrotask.bind(globalThis);

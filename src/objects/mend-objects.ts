@@ -27,9 +27,9 @@ import {
   getChunkBytes,
   getKeeper,
   getNextChunk,
-  getParent,
   LIVE_CONTEXT,
   lastRecord,
+  loadParent,
   loadRecord,
   loadStorageLock,
   recordAt,
@@ -98,7 +98,7 @@ export function createMendObjects(
 
   function depthOf(index: ContextIndex): number {
     let depth = 0;
-    for (let at = index; at !== 0; at = getParent(u32, recordAt(contexts, at))) depth++;
+    for (let at = index; at !== 0; at = loadParent(u32, recordAt(contexts, at))) depth++;
     return depth;
   }
 
@@ -163,11 +163,11 @@ export function createMendObjects(
 
   function mendInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
     const parents = new Set(
-      [...own.keys()].map((index) => getParent(u32, recordAt(contexts, index))),
+      [...own.keys()].map((index) => loadParent(u32, recordAt(contexts, index))),
     );
     const byDepth = [...own].sort(([, a], [, b]) => a - b);
     for (const [index] of byDepth) {
-      const parent = byIndex.get(getParent(u32, recordAt(contexts, index))) ?? null;
+      const parent = byIndex.get(loadParent(u32, recordAt(contexts, index))) ?? null;
       const known = byIndex.get(index);
       if (known !== undefined) known.adoptedBy(parent);
       else if (parents.has(index) || named.has(index)) wrap(index, parent);

@@ -178,10 +178,9 @@ function hide(error: Error, key: string, value: unknown): void {
   Reflect.defineProperty(error, key, descriptor);
 }
 
-const isError = (value: object): value is Error =>
-  types.isNativeError(value) ||
-  value instanceof Error ||
-  Object.prototype.toString.call(value) === '[object DOMException]';
+/** Is it an error or a DOMException, of any realm? */
+export const isError = (value: unknown): value is Error =>
+  types.isNativeError(value) || Object.prototype.toString.call(value) === '[object DOMException]';
 
 function isPlain(value: object): boolean {
   const proto = Object.getPrototypeOf(value);

@@ -11,7 +11,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { show, typeError } from '../base/index.js';
+import { laterThisTurn, show, typeError } from '../base/index.js';
 import { type SharedHeap, workerDataWith } from '../face/index.js';
 import {
   type HeapPoolOptions,
@@ -92,7 +92,7 @@ export class HeapPool {
       // It may end before it is known to be ready, too.
       this.#watchWorkers();
       // Piscina starts another one, or not, right after this.
-      queueMicrotask(() => this.#onWorkerEnd());
+      laterThisTurn(() => this.#onWorkerEnd());
     });
     // A worker that fails while it has no task rejects nothing: piscina emits it, and an error that
     // nobody listens to would end the process.

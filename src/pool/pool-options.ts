@@ -197,9 +197,12 @@ export type PoolPlan = Omit<HeapPoolOptions, 'filename' | 'threads'> & {
   readonly maxThreads: number;
 };
 
+/** Is it a URL, of any realm? */
+const isUrl = (given: unknown): boolean => Object.prototype.toString.call(given) === '[object URL]';
+
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
 export function readPoolOptions(given: unknown): PoolPlan {
-  if (given === undefined || typeof given === 'string' || given instanceof URL) {
+  if (given === undefined || typeof given === 'string' || isUrl(given)) {
     throw invalid(
       'HeapPool: the second argument is an object with the filename of the workers: ' +
         "new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url) })",

@@ -6,7 +6,7 @@
 
 import { types } from 'node:util';
 import { HeapError, typeError } from '../base/index.js';
-import { isPacked, unpack } from './carried-errors.js';
+import { isError, isPacked, unpack } from './carried-errors.js';
 import { restoreError } from './error-classes.js';
 
 /** What piscina's own errors say, which have no code, and what they mean. */
@@ -53,7 +53,7 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown
   if (isPacked(thrown)) return unpack(thrown);
   if (isPoolEnded) return poolEnded();
   if (isNothing(thrown)) return uncaught(thrown);
-  if (!(thrown instanceof Error)) return thrown;
+  if (!isError(thrown)) return thrown;
   if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
   if (thrown.name === 'DataCloneError') return notCloneable('the task or its result', thrown);
   for (const [pattern, make] of PISCINA) {
@@ -65,9 +65,7 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown
 
 /** What to throw where no worker could be started. */
 export const explainStart = (thrown: unknown): unknown =>
-  thrown instanceof Error && thrown.name === 'DataCloneError'
-    ? notCloneable('workerData', thrown)
-    : thrown;
+  isError(thrown) && thrown.name === 'DataCloneError' ? notCloneable('workerData', thrown) : thrown;
 
 const notCloneable = (what: string, cause: Error): TypeError =>
   withCause(
@@ -96,7 +94,7 @@ const uncaught = (thrown: unknown): HeapError =>
       'HeapPool: the worker ended by an exception that cannot be told here: a DOMException, or a ' +
         'result that cannot be cloned',
     ),
-    thrown instanceof Error ? thrown : null,
+    isError(thrown) ? thrown : null,
   );
 
 /** The error, with a cause that is not null. */

@@ -5,6 +5,7 @@
  * where there is such a thing makes a clone to be sure; deeper in it is found too late.
  */
 
+import { types } from 'node:util';
 import { typeError } from '../base/index.js';
 
 /** Maximum values that are looked at: more would cost more than it helps. */
@@ -31,8 +32,7 @@ function isSuspect(result: unknown): boolean {
     const value = todo[n];
     if (typeof value === 'function' || typeof value === 'symbol') return true;
     if (typeof value !== 'object' || value === null) continue;
-    if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet)
-      return true;
+    if (types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value)) return true;
     // Elements of typed arrays and the like are numbers.
     if (ArrayBuffer.isView(value)) continue;
     for (const key of Object.keys(value).slice(0, VALUES_MAX)) {

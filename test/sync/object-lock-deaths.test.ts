@@ -69,10 +69,13 @@ function setDead(dead: readonly number[]): void {
 }
 
 /** Takes the lock, changes the object in two steps with calls of the heap between, gives it back. */
-function change({ objectLocks, memory: { i32 }, shared }: HeapCore, word: number): string {
+function change({ objectLocks, memory: { i32 }, shared, marks }: HeapCore, word: number): string {
   const outcome = objectLocks.acquire(word);
   i32[word + 1]++;
+  // A part of the change, as objects say it: else the lock is taken for that of a cut call.
+  marks.nested = true;
   shared.free(shared.malloc(SMALL));
+  marks.nested = false;
   i32[word + 2] = i32[word + 1];
   objectLocks.release(word);
   return outcome;

@@ -178,9 +178,18 @@ function hide(error: Error, key: string, value: unknown): void {
   Reflect.defineProperty(error, key, descriptor);
 }
 
-/** Is it an error or a DOMException, of any realm? */
-export const isError = (value: unknown): value is Error =>
-  types.isNativeError(value) || Object.prototype.toString.call(value) === '[object DOMException]';
+/** Is it an error or a DOMException, of any realm, or what Node makes of an error that ended a worker? */
+export function isError(value: unknown): value is Error {
+  if (typeof value !== 'object' || value === null) return false;
+  if (types.isNativeError(value)) return true;
+  if (Object.prototype.toString.call(value) === '[object DOMException]') return true;
+  // Node's is an object with an error's prototype, and none of an error's slots.
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
+    const isErrorPrototype = Object.hasOwn(at, 'name') && Object.hasOwn(at, 'message');
+    if (isErrorPrototype && /Error$/.test(at.constructor?.name)) return true;
+  }
+  return false;
+}
 
 function isPlain(value: object): boolean {
   const proto = Object.getPrototypeOf(value);

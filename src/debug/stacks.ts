@@ -14,8 +14,8 @@ import { type DebugSettings, type HeapMemory, internStack } from '../layout/inde
 const RealError = Error;
 const { captureStackTrace, prepareStackTrace: format } = Error;
 
-/** Frames of this package stand above the program's. */
-const OWN_FRAMES_MAX = 6;
+/** Maximum frames of this package above the program's. */
+const OWN_FRAMES_MAX = 10;
 /** Instead of a stack that cannot be had. */
 const NO_TEXT = '\n(no stack: Error is frozen, or Error.prepareStackTrace gives no text)';
 /** So many different stacks are remembered with their numbers. */

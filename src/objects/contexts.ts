@@ -134,6 +134,8 @@ export function createContexts(host: Host): Contexts {
   }
 
   function callBack(callback: () => void): void {
+    // One that is cut says nothing: that it has not ended is seen when the turn has.
+    resumeLater();
     callbacks++;
     try {
       callback();
@@ -143,6 +145,7 @@ export function createContexts(host: Host): Contexts {
   }
 
   const resumeLater = atEndOfTurn(() => {
+    if (callbacks === 0) return;
     callbacks = 0;
     resume();
   });

@@ -18,6 +18,7 @@ import type { SlotIndex, WordIndex } from '../../src/base/index.js';
 import type { Tracer } from '../../src/debug/tracer.js';
 import {
   appendTrace,
+  atomics,
   copyTrace,
   debugRecord,
   emptyTrace,
@@ -231,9 +232,9 @@ test('createTracer: a file that was made as the trace was finished does not stay
   const one = tracer(0);
   allocate(one, 0, TRACE_EVENTS);
   // Finished between the tracer's two looks at the state: at the moment when it empties the buffer.
-  const { add } = Atomics;
+  const { add } = atomics;
   let made = false;
-  Object.assign(Atomics, {
+  Object.assign(atomics, {
     add(words: Int32Array, at: number, by: number): number {
       made ||= existsSync(spool(0));
       setTraceState(i32, geometry.traceBuffers, geometry.threads, TRACE_WRITTEN);
@@ -243,7 +244,7 @@ test('createTracer: a file that was made as the trace was finished does not stay
   try {
     allocate(one, TRACE_EVENTS, 1);
   } finally {
-    Object.assign(Atomics, { add });
+    Object.assign(atomics, { add });
   }
   t.true(made);
   t.false(existsSync(spool(0)));

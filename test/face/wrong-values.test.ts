@@ -178,7 +178,7 @@ test.serial('options: each one of every call was tried with every value', (t) =>
     `heap.withContext: parent, ${context}`,
     'mem.mem_print_stats: write',
     'pictures.renderHtml: title',
-    'pictures.renderSvg: title',
+    'pictures.renderSvg: title, width',
     'pictures.renderText: color, width',
   ]);
 });

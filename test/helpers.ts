@@ -19,6 +19,7 @@ import {
   loadSolo,
   lockLine,
   lockWordIndex,
+  NEXT_LOOK,
   NO_NAME,
   nameCount,
   packName,
@@ -167,10 +168,12 @@ export function heldIn(heap: SharedHeap): string[] {
 /** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */
 export function metadataHash(heap: SharedHeap, geometry = geometryOf(heap)): number {
   const { i32 } = heap;
-  const { base, locks, classes, dataStart } = geometry;
+  const { base, header, locks, classes, dataStart } = geometry;
   let hash = 0x811c9dc5 | 0;
   for (let word = base / 4; word < dataStart / 4; word++) {
     if (word >= locks && word < classes) continue;
+    // A time, of the last look at the dead.
+    if (word === header + NEXT_LOOK) continue;
     hash = Math.imul(hash ^ i32[word], 0x01000193);
   }
   return hash;

@@ -72,9 +72,8 @@ import { readSlot, type SlotReading } from './slot-readings.js';
 import { sum } from './sum.js';
 
 /** Everything since the heap was made. */
-export function readCounters(memory: HeapMemory): HeapStats {
+export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapStats {
   const { u32, f64, geometry } = memory;
-  const seen = seenOf(memory);
   const totals = countContexts(memory);
   const largeReading = readLarge(memory, seen);
   const slots = usedSlots(u32, geometry.slots, geometry.threads).map((slot) =>

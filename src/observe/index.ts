@@ -8,5 +8,5 @@ export { type ListingSource, writeLines, writeListing } from './listing.js';
 export { isSpan, readMap } from './map.js';
 export type { MetricKind, MetricPoint, MetricUnit } from './metric.js';
 export * from './metrics.js';
-export { identityGap, readStats, readTotals, resetStats } from './stats.js';
+export { identityGap, readQuiet, readStats, readTotals, resetStats } from './stats.js';
 export * from './stats-table.js';

@@ -21,6 +21,7 @@ import {
 } from '../layout/index.js';
 import { readCounters } from './counters.js';
 import type { HeapStats } from './heap-stats.js';
+import { nothingSeen } from './seen.js';
 import { sum } from './sum.js';
 
 // Places in the baseline.
@@ -49,6 +50,11 @@ const SLOT_FLUSHES = 3;
 /** The heap's statistics since creation or the last resetStats(). */
 export function readStats(memory: HeapMemory): HeapStats {
   return sinceBaseline(memory, readNow(memory));
+}
+
+/** The figures of a heap whose threads are quiet, for a check: it may be broken, and later looks forget it. */
+export function readQuiet(memory: HeapMemory): HeapStats {
+  return readCounters(memory, nothingSeen(memory));
 }
 
 /** How many bytes the parts of a heap are short of the whole; 0 when threads are quiet. */

@@ -144,13 +144,21 @@ test.serial('death of the rescuer of a solo section, at every point', (t) => {
   t.log(`${verdicts.deaths} pairs of deaths`);
 });
 
+/** Points that take what is not here, and where they are shown. */
+const ELSEWHERE = new Set([
+  // A table full of the dead: names.test.ts, names.pml.
+  'name.drop',
+  // Another thread that sleeps, and a hand-over, of which there is one in 4 ms: kill.test.ts, lock.pml.
+  'lock.open',
+  'lock.accept',
+]);
+
 test.serial('all points have been died at', (t) => {
   for (const [point, deaths] of [...diedAt].sort()) {
     t.log(`${point.padEnd(18)}${String(deaths).padStart(7)} deaths   whole`);
   }
   t.deepEqual(
-    lib.copy.names.filter((name) => !diedAt.has(name)),
-    // Takes a table full of the dead: names.test.ts, names.pml.
-    ['name.drop'],
+    lib.copy.names.filter((name) => !diedAt.has(name) && !ELSEWHERE.has(name)),
+    [],
   );
 });

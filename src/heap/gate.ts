@@ -245,7 +245,8 @@ export function createGates(
   }
 
   function mendIfCut(): void {
-    if (wasCut(false) && !isPoisoned(memory)) mendCut();
+    // Of a thread that has left the slot may be another's.
+    if (!closed && wasCut(false) && !isPoisoned(memory)) mendCut();
   }
 
   function recoverAlone(isNested: boolean): Recovered {

@@ -229,6 +229,7 @@ export abstract class Context {
 
   /** The contexts right below this one. */
   get children(): Context[] {
+    this.#world.host.core.mendIfCut();
     return [...this.#children];
   }
 

@@ -328,7 +328,13 @@ export function createContexts(host: Host): Contexts {
     throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
   }
 
-  return { create, within, roots: () => [...roots], adopt, released, contextOf, close };
+  /** After a cut call they are not what the records say until that is mended. */
+  function listRoots(): Context[] {
+    host.core.mendIfCut();
+    return [...roots];
+  }
+
+  return { create, within, roots: listRoots, adopt, released, contextOf, close };
 }
 
 /** What was thrown; of what has several errors in it, these. */

@@ -9,16 +9,16 @@ import { Worker } from 'node:worker_threads';
 import * as layout from '../../src/layout/index.js';
 
 const [code = ''] = process.argv.slice(2);
-const readFileSync = fs.readFileSync;
+const { openSync } = fs;
 let fails = false;
 let looks = 0;
-fs.readFileSync = ((path: fs.PathOrFileDescriptor, options?: 'utf8') => {
+fs.openSync = (path, ...more) => {
   if (String(path).startsWith('/proc/self/task/')) {
     looks++;
     if (fails) throw Object.assign(new Error('no'), { code });
   }
-  return readFileSync(path, options);
-}) as typeof fs.readFileSync;
+  return openSync(path, ...more);
+};
 syncBuiltinESMExports();
 
 // Behind that: the library takes its functions as they are when it is loaded.

@@ -18,6 +18,9 @@ import { type Library, loadLibrary, withHook } from './simulation.js';
 const CANNOT_THROW =
   /^(pop|push|solo|attach|detach|debug|place|settle|context|chunk|end|name|nursery|vector|storage)\.|^large\.(count|tag|commit)$/;
 
+/** Where a thread hands a lock over to another that sleeps, and that takes it: there is one thread here. */
+const HANDING_OVER = /^lock\.(open|accept)$/;
+
 class Injected extends Error {}
 
 let lib: Library;
@@ -176,7 +179,9 @@ test.serial('all points where something can throw have thrown', (t) => {
     t.log(`${point.padEnd(18)}${String(errors).padStart(6)}${String(told).padStart(8)}   whole`);
   }
   t.deepEqual(
-    lib.copy.names.filter((name) => !CANNOT_THROW.test(name) && !thrownAt.has(name)),
+    lib.copy.names.filter(
+      (name) => ![CANNOT_THROW, HANDING_OVER].some((not) => not.test(name)) && !thrownAt.has(name),
+    ),
     [],
   );
 });

@@ -155,7 +155,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'a block is PENDING before it is committed',
     seenIn: 'instrumented malloc, calloc and alignedAlloc',
     file: 'debug/debug-calls',
-    from: /swapState\(i32, record, (blockState\(PENDING_BLOCK, slotIndex, front, block\))\);/,
+    from: /storeState\(i32, record, (blockState\(PENDING_BLOCK, slotIndex, front, block\))\);/,
     to: 'setState(i32, record, $1 & ~3);',
   },
   {

@@ -223,7 +223,7 @@ function slotsOf({ layout }: Library, { memory }: HeapCore, ids: readonly number
   const all = Array.from({ length: geometry.threads }, (_, slot) => slot as SlotIndex);
   return all.filter((slot) => {
     const owner = layout.loadOwner(i32, geometry.registry, slot);
-    return ids.some((id) => owner === id + 1);
+    return ids.some((id) => owner === ((1 << 30) | id));
   });
 }
 

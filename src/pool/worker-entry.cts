@@ -9,6 +9,9 @@
  * is meant, and which of its exports, stands in that name: see task-name.ts.
  */
 
+/** As it is before any module of the program is loaded. */
+const nextTurn = setImmediate;
+
 const exported = {
   // Then piscina looks names up in this object itself, not in a copy of it.
   __esModule: true,
@@ -20,8 +23,15 @@ module.exports = new Proxy(exported, {
 });
 
 async function load(name: string): Promise<unknown> {
-  // With it comes the heap: a module of the user's that is CommonJS finds it loaded when it
-  // requires it.
-  const { loadTask } = await import('./load-task.js');
-  return loadTask(name);
+  try {
+    // With it comes the heap: a module of the user's that is CommonJS finds it loaded when it
+    // requires it.
+    const { loadTask } = await import('./load-task.js');
+    return await loadTask(name);
+  } finally {
+    // To a worker that is terminated meanwhile Node 22 and 24 may show that as an import that has
+    // failed, and let it go on: piscina would have it wait for its first task, and nothing ever ends
+    // such a wait. Its event loop has ended: it comes no further than this.
+    await new Promise((resolve) => nextTurn(resolve));
+  }
 }

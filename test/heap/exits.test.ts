@@ -159,7 +159,8 @@ const ENDINGS: Ending[] = [
     what: 'a worker that runs out of memory',
     end: 'memory',
     code: 1,
-    options: { resourceLimits: { maxOldGenerationSizeMb: 12, maxYoungGenerationSizeMb: 2 } },
+    // Three times what it takes to load: memory ends while it works, not before.
+    options: { resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } },
   },
 ];
 
@@ -174,6 +175,7 @@ for (const { what, end, code, options } of ENDINGS) {
       const exit = new Promise<number>((resolve) => worker.once('exit', resolve));
       const recover = prepare(heap, worker);
       t.is(await exit, code);
+      t.true(isAt(task, WORKING), 'it ended before it had handed anything over');
       await assertGoesOn(t, heap, bystander);
       recover();
       await assertWhole(t, heap, bystander, task);

@@ -19,5 +19,9 @@ export const wallNow = RealDate.now.bind(RealDate);
 export const timeOrigin: number = performance.timeOrigin;
 /** From 0 to below 1. */
 export const { random } = Math;
-/** Runs a function when what runs now has ended. */
-export const laterThisTurn = globalThis.queueMicrotask.bind(globalThis);
+/**
+ * Runs a function when what runs now has ended. By a promise: test libraries have doubles for
+ * queueMicrotask, and for no promise.
+ */
+const settled = Promise.resolve();
+export const laterThisTurn: (work: () => void) => void = settled.then.bind(settled);

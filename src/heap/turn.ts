@@ -5,9 +5,7 @@
  * that is under way: after the turn it can. Owner thread only.
  */
 
-// Taken when the module loads: test libraries put clocks and queues of their own into globals.
-const resolved = Promise.resolve();
-const soon: (work: () => void) => void = resolved.then.bind(resolved);
+import { laterThisTurn } from '../base/index.js';
 
 /** A function that has `work` done at the end of this turn, once, however often it is called. */
 export function atEndOfTurn(work: () => void): () => void {
@@ -19,6 +17,6 @@ export function atEndOfTurn(work: () => void): () => void {
   return () => {
     if (isDue) return;
     isDue = true;
-    soon(run);
+    laterThisTurn(run);
   };
 }

@@ -83,8 +83,8 @@ test('Context: options, callbacks, promises and errors of another realm', async 
 
 test('HeapPool: workerData of another realm is a plain object', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  const options = { filename: new URL('nowhere.js', import.meta.url), threads: 1 };
-  const pool = new HeapPool(heap, { ...options, workerData: there('({ a: 1 })') });
-  await pool.destroy();
-  t.pass();
+  const filename = new URL('../pool/settings.worker.js', import.meta.url);
+  const workerData = there<Record<string, unknown>>("({ colour: 'blue' })");
+  await using pool = new HeapPool(heap, { filename, threads: 1, workerData });
+  t.is((await pool.run<{ colour: string }>({})).colour, 'blue');
 });

@@ -61,11 +61,23 @@ export function checkHandle(handle: HeapHandle): HeapHandle {
   return handle;
 }
 
+/** What to do about what is nearly one. */
+const ADVICE: Readonly<Record<string, string>> = {
+  '[object WebAssembly.Memory]':
+    ': give its memory.buffer, of a new WebAssembly.Memory({ initial, maximum, shared: true })',
+  '[object ArrayBuffer]':
+    ', which no other thread sees: that of a WebAssembly.Memory is shared if it was made with ' +
+    'shared: true',
+};
+const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
+
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
 export function requireFixedBuffer(call: string, buffer: unknown): void {
   const growable = isGrowable(buffer);
   if (isSharedBuffer(buffer) && !growable) return;
-  const got = growable ? 'a growable one: every access through it would be slow' : show(buffer);
+  const got = growable
+    ? 'a growable one: every access through it would be slow'
+    : `${show(buffer)}${ADVICE[tagOf(buffer)] ?? ''}`;
   throw typeError(
     'ERR_SHMALLOC_INVALID_OPTION',
     `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,
@@ -84,6 +96,9 @@ export function headerOfHandle({ buffer, byteOffset, id }: HeapHandle): HeaderFi
     `heap ${show(id)} is gone: another one, '${fields.id}', was made at its place in the buffer`,
   );
 }
+
+/** How many threads can be attached to the heap that a handle names. */
+export const slotsOf = (handle: HeapHandle): number => headerOfHandle(handle).threads;
 
 /**
  * The header of a heap at `base`, checked.

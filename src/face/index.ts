@@ -18,7 +18,7 @@ export {
   type HeapLifeEvent,
   type HeapRecoveredEvent,
 } from './events.js';
-export type { HeapHandle } from './heap-handle.js';
+export { type HeapHandle, slotsOf } from './heap-handle.js';
 export type { HeapOptions } from './heap-options.js';
 export type { HeapSummary } from './inspectable-heap.js';
 export { parseBytes } from './parse-bytes.js';

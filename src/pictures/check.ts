@@ -50,7 +50,12 @@ export const readTitle = (call: string, options: { title?: string }): string =>
 const [SVG_PX_MIN, SVG_PX_MAX] = [360, 1280];
 const SVG = {
   ...TITLE,
-  width: wholeFrom(`a whole number from ${SVG_PX_MIN} to ${SVG_PX_MAX}`, SVG_PX_MIN, SVG_PX_MAX),
+  width: wholeFrom(
+    `a whole number from ${SVG_PX_MIN} to ${SVG_PX_MAX} (an SVG scales to any size without loss: ` +
+      'give the width of its layout here, and the size to its <img>)',
+    SVG_PX_MIN,
+    SVG_PX_MAX,
+  ),
 };
 
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */

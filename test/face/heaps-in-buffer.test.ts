@@ -3,6 +3,7 @@
  * it; and that handles of what was overwritten say so.
  */
 
+import { runInThisContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { SharedHeap } from 'shmalloc';
@@ -134,4 +135,22 @@ test('SharedHeap.create: a heap of another memory layout is not overwritten unas
   t.throws(() => SharedHeap.create({ buffer, byteOffset: 2 * MIB }), { ...IN_USE, message });
   using next = SharedHeap.create({ buffer, overwrite: true });
   t.true(next.verify({ quiet: true }).ok);
+});
+
+test('SharedHeap.create: a memory in place of its buffer is refused, and the message says what is meant', (t) => {
+  const make = (options: string): { buffer: object } =>
+    runInThisContext(`new WebAssembly.Memory(${options})`);
+  const memory = make('{ initial: 64, maximum: 64, shared: true }');
+  const own = make('{ initial: 64 }');
+  for (const buffer of [memory, own]) {
+    t.throws(() => SharedHeap.create({ buffer: buffer as never }), {
+      instanceOf: TypeError,
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message: /got an object \(Memory\): give its memory\.buffer, .*shared: true/,
+    });
+  }
+  t.throws(() => SharedHeap.create({ buffer: own.buffer as never }), {
+    code: 'ERR_SHMALLOC_INVALID_OPTION',
+    message: /got an object \(ArrayBuffer\).*shared: true/,
+  });
 });

@@ -476,3 +476,12 @@ test('pictures: of a heap of 1 GiB full of small blocks stay small', (t) => {
     t.true(length < limit, `${name}: ${length}`);
   }
 });
+
+test('renderSvg: a width that is refused is refused with the reason', (t) => {
+  using heap = SharedHeap.create({ size: '2MiB', threads: 1 });
+  t.throws(() => renderSvg(heap.map(), { width: 2560 }), {
+    instanceOf: RangeError,
+    code: 'ERR_SHMALLOC_INVALID_OPTION',
+    message: /from 360 to 1280 \(an SVG scales .*\), got 2560/,
+  });
+});

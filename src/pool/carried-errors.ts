@@ -10,8 +10,9 @@
  */
 
 import { inspect, types } from 'node:util';
-import { typeError } from '../base/index.js';
+import { isPlainObject, typeError } from '../base/index.js';
 import { prototypeFor } from './error-classes.js';
+import { isTooDeep } from './nesting.js';
 
 /** Packed values: `packed` says what it was. Marked, since a program may throw such objects. */
 type Packed = { readonly [MARK]: true } & (
@@ -42,8 +43,17 @@ interface Own {
 const MARK = 'shmalloc:thrown';
 /** Maximum depth of objects in objects that are looked into for errors. */
 const DEPTH_MAX = 6;
+/** Maximum depth of errors in errors, as causes or members: of the last one what is in it is left out. */
+const ERRORS_DEPTH_MAX = 64;
 /** Maximum classes above each other that are told. */
 const CLASSES_MAX = 20;
+
+/** Stands for what is in an error that lies too deep in others. */
+const LEFT_OUT: Packed = {
+  [MARK]: true,
+  packed: 'text',
+  text: `HeapPool: left out, as it lies more than ${ERRORS_DEPTH_MAX} errors and arrays deep`,
+};
 
 /** What was thrown, as plain data. */
 export function pack(thrown: unknown): unknown {
@@ -75,7 +85,7 @@ function packValue(value: unknown, seen: Map<object, Packed>, depth: number): Pa
         for (const item of value) items.push(packValue(item, seen, depth + 1));
         return packed;
       }
-      if (depth < DEPTH_MAX && isPlain(value)) {
+      if (depth < DEPTH_MAX && isPlainObject(value)) {
         const own: Own[] = [];
         const packed: Packed = { [MARK]: true, packed: 'object', own };
         seen.set(value, packed);
@@ -83,6 +93,7 @@ function packValue(value: unknown, seen: Map<object, Packed>, depth: number): Pa
         return packed;
       }
     }
+    if (isTooDeep(value)) return { [MARK]: true, packed: 'text', text: textOf(value) };
     // Only by trying is known whether it can be cloned. What is shared stays shared.
     return { [MARK]: true, packed: 'value', value: structuredClone(value) };
   } catch {
@@ -106,7 +117,8 @@ function packError(error: Error, seen: Map<object, Packed>, depth: number): Pack
   };
   // Before its properties: a cause may be the error itself.
   seen.set(error, packed);
-  packOwn(error, own, seen, depth + 1);
+  if (depth < ERRORS_DEPTH_MAX) packOwn(error, own, seen, depth + 1);
+  else own.push({ key: 'cause', enumerable: false, value: LEFT_OUT });
   return packed;
 }
 
@@ -189,11 +201,6 @@ export function isError(value: unknown): value is Error {
     if (isErrorPrototype && /Error$/.test(at.constructor?.name)) return true;
   }
   return false;
-}
-
-function isPlain(value: object): boolean {
-  const proto = Object.getPrototypeOf(value);
-  return proto === null || Object.getPrototypeOf(proto) === null;
 }
 
 /** A text property; undefined where it is none, or its getter throws. */

@@ -12,12 +12,13 @@ import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { laterThisTurn, show, typeError } from '../base/index.js';
-import { type SharedHeap, workerDataWith } from '../face/index.js';
+import { type SharedHeap, slotsOf, workerDataWith } from '../face/index.js';
 import {
   type HeapPoolOptions,
   type HeapPoolRunOptions,
   type PoolLoadBalancer,
   type PoolPlan,
+  type Room,
   readPoolOptions,
   readRunOptions,
 } from './pool-options.js';
@@ -73,10 +74,13 @@ export class HeapPool {
   #lastError: Error | null = null;
   #end: Promise<void> | null = null;
 
-  /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_DETACHED */
+  /**
+   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_DETACHED,
+   *   ERR_SHMALLOC_NO_SLOT
+   */
   constructor(heap: SharedHeap, options: HeapPoolOptions) {
     checkHeap(heap);
-    this.#plan = readPoolOptions(options);
+    this.#plan = readPoolOptions(options, roomIn(heap));
     const { href, name, workerData = {}, loadBalancer, ...rest } = this.#plan;
     this.heap = heap;
     this.#piscina = start({
@@ -123,7 +127,7 @@ export class HeapPool {
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.add(reject);
       running
-        .then(resolve, (thrown) => reject(explainRejection(thrown, this.#end !== null)))
+        .then(resolve, (thrown) => reject(explainRejection(thrown, this.#end !== null, task)))
         .finally(() => this.#waiting.delete(reject));
     });
   }
@@ -251,6 +255,12 @@ function checkHeap(heap: unknown): void {
       : `HeapPool: the first argument is a heap, SharedHeap.create() say, got ${show(heap)}`,
   );
 }
+
+/** Slots of threads that have ended are free again: checkHeap. */
+const roomIn = (heap: SharedHeap): Room => ({
+  slots: slotsOf(heap.handle),
+  taken: heap.toJSON().threads,
+});
 
 /** Told by what it can do: it may come from another copy of this package. */
 function isHeap(value: unknown): value is SharedHeap {

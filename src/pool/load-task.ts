@@ -53,7 +53,7 @@ async function findTask(href: string, exported: string): Promise<Task> {
     const task = await found;
     if (typeof task === 'function') return task as Task;
   }
-  const there = Object.keys(module).filter((key) => key !== 'default' && key !== 'module.exports');
+  const there = Object.keys(module).filter((key) => key !== exported && key !== 'module.exports');
   const others = there.length === 0 ? 'exports nothing else' : `exports ${there.join(', ')}`;
   throw wrongModule(
     exported === 'default'

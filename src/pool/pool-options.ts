@@ -11,6 +11,8 @@ import {
   ANYTHING,
   callback,
   FLAG,
+  HeapError,
+  isPlainObject,
   type OptionValue,
   type OptionValues,
   oneOf,
@@ -28,7 +30,10 @@ export interface HeapPoolOptions {
   filename: string | URL;
   /** The export that is the task, where it is not the default one. */
   name?: string | undefined;
-  /** Workers, from the start to the end. Default: as many as there are processors. */
+  /**
+   * Workers, from the start to the end. Default: as many as there are
+   * processors, and as the heap has free slots for threads. More than it has slots are refused.
+   */
   threads?: number | undefined;
   /** In place of `threads`: fewest workers, at least 1; more are started while tasks wait. */
   minThreads?: number | undefined;
@@ -158,10 +163,7 @@ const VALUES: OptionValues<HeapPoolOptions> = {
     'an object of variables, or SHARE_ENV',
     (given) => isObject(given) || given === SHARE_ENV,
   ),
-  workerData: value(
-    "a plain object: the heap's handle is added to it",
-    (given) => isObject(given) && isPlain(given),
-  ),
+  workerData: value("a plain object: the heap's handle is added to it", isPlainObject),
   taskQueue: value(
     'an object with size, push(), shift() and remove()',
     (given) =>
@@ -200,8 +202,17 @@ export type PoolPlan = Omit<HeapPoolOptions, 'filename' | 'threads'> & {
 /** Is it a URL, of any realm? */
 const isUrl = (given: unknown): boolean => Object.prototype.toString.call(given) === '[object URL]';
 
-/** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
-export function readPoolOptions(given: unknown): PoolPlan {
+/** How many threads the pool's heap has room for. */
+export interface Room {
+  readonly slots: number;
+  /** Slots of threads that are attached now, the pool's owner too. */
+  readonly taken: number;
+}
+
+/**
+ * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_NO_SLOT
+ */
+export function readPoolOptions(given: unknown, room: Room): PoolPlan {
   if (given === undefined || typeof given === 'string' || isUrl(given)) {
     throw invalid(
       'HeapPool: the second argument is an object with the filename of the workers: ' +
@@ -221,7 +232,12 @@ export function readPoolOptions(given: unknown): PoolPlan {
     );
   }
   const href = hrefOf('HeapPool', filename);
-  return { ...options, href, name: options.name ?? 'default', ...readThreads(threads, options) };
+  return {
+    ...options,
+    href,
+    name: options.name ?? 'default',
+    ...readThreads(threads, options, room),
+  };
 }
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
@@ -230,15 +246,28 @@ export const readRunOptions = (given: unknown) => readOptions('HeapPool.run', gi
 function readThreads(
   threads: number | undefined,
   options: Partial<HeapPoolOptions>,
+  room: Room,
 ): { minThreads: number; maxThreads: number } {
   const { minThreads, maxThreads } = options;
+  const free = room.slots - room.taken;
+  const has =
+    `the heap has ${room.slots} ${room.slots === 1 ? 'slot' : 'slots'} for threads, ${room.taken} of them taken (this thread has ` +
+    'one): SharedHeap.create({ threads }) says how many';
+  if (free < 1)
+    throw new HeapError('ERR_SHMALLOC_NO_SLOT', `HeapPool: no worker can attach: ${has}`);
+  for (const [name, asked] of Object.entries({ threads, minThreads, maxThreads })) {
+    if (asked === undefined || asked <= free) continue;
+    const text = `HeapPool: ${name} must be ${free} at most, got ${asked}: ${has}`;
+    throw rangeError('ERR_SHMALLOC_INVALID_OPTION', text);
+  }
   if (threads !== undefined) {
     if (minThreads === undefined && maxThreads === undefined) {
       return { minThreads: threads, maxThreads: threads };
     }
     throw invalid('HeapPool: give threads, or minThreads and maxThreads, not both');
   }
-  const usual = availableParallelism();
+  // As many as fit, where nobody has said how many.
+  const usual = Math.min(availableParallelism(), free);
   const most = maxThreads ?? Math.max(usual, minThreads ?? 1);
   const least = minThreads ?? Math.min(usual, most);
   if (least <= most) return { minThreads: least, maxThreads: most };
@@ -249,9 +278,3 @@ function readThreads(
 }
 
 const invalid = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);
-
-/** An object of no class, of this realm or another. */
-function isPlain(value: object): boolean {
-  const proto = Object.getPrototypeOf(value);
-  return proto === null || (Object.getPrototypeOf(proto) === null && !Array.isArray(value));
-}

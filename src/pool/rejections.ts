@@ -8,6 +8,7 @@ import { types } from 'node:util';
 import { HeapError, typeError } from '../base/index.js';
 import { isError, isPacked, unpack } from './carried-errors.js';
 import { restoreError } from './error-classes.js';
+import { isTooDeep } from './nesting.js';
 
 /** What piscina's own errors say, which have no code, and what they mean. */
 const PISCINA: readonly [RegExp, (found: RegExpExecArray) => Error][] = [
@@ -49,13 +50,15 @@ export const cannotStart = (file: string, cause: Error | null): HeapError =>
   );
 
 /** What to reject with where a task was not done. */
-export function explainRejection(thrown: unknown, isPoolEnded: boolean): unknown {
+export function explainRejection(thrown: unknown, isPoolEnded: boolean, task: unknown): unknown {
   if (isPacked(thrown)) return unpack(thrown);
   if (isPoolEnded) return poolEnded();
   if (isNothing(thrown)) return uncaught(thrown);
   if (!isError(thrown)) return thrown;
   if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
-  if (thrown.name === 'DataCloneError') return notCloneable('the task or its result', thrown);
+  // Of a result: that ends the worker.
+  if (thrown.name === 'DataCloneError') return notCloneable('the task', thrown);
+  if (thrown.name === 'RangeError' && isTooDeep(task)) return notCloneable('the task', thrown);
   for (const [pattern, make] of PISCINA) {
     const found = pattern.exec(thrown.message);
     if (found !== null) return make(found);

@@ -7,12 +7,22 @@
 
 import { types } from 'node:util';
 import { typeError } from '../base/index.js';
+import { isTooDeep, LEVELS_MAX } from './nesting.js';
 
 /** Maximum values that are looked at: more would cost more than it helps. */
 const VALUES_MAX = 64;
+/** The same for how deep they lie: deep ones are met first. */
+const NESTED_MAX = 4096;
 
 /** @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE */
 export function checkResult(result: unknown): void {
+  if (isTooDeep(result, NESTED_MAX)) {
+    throw typeError(
+      'ERR_SHMALLOC_NOT_CLONEABLE',
+      'HeapPool: the result of the task cannot go to another thread: more than ' +
+        `${LEVELS_MAX} objects lie inside each other (a linked list?): return an array of its parts`,
+    );
+  }
   if (!isSuspect(result)) return;
   try {
     structuredClone(result);

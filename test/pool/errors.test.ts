@@ -92,6 +92,37 @@ test('HeapPool.run: cause, errors of an AggregateError and errors in properties 
   t.like(details.list[0], { message: 'deep', code: 'E_DEEP' });
 });
 
+test('HeapPool.run: of errors that lie deep in others the outer ones arrive, and a note', async (t) => {
+  const chain = await failure('deep-causes');
+  t.is(chain.message, 'link 5000');
+  let links = 0;
+  let last: unknown = chain;
+  for (; types.isNativeError(last); last = last.cause) links++;
+  t.true(links > 50 && links < 100, `${links}`);
+  t.regex(String(last), /left out, as it lies more than 64 errors .*deep/);
+  const several = (await failure('deep-members')) as unknown as AggregateError;
+  t.true(several instanceof AggregateError);
+  t.is(several.message, 'link 5000');
+  t.is(several.errors[0].message, 'link 4999');
+  t.is(several.errors[1], 5000);
+  const cycle = (await failure('cyclic-causes')) as never as { cause: { cause: AggregateError } };
+  t.is(cycle.cause.cause.errors[0], cycle);
+});
+
+test('HeapPool.run: what lies too deep for the thread that gets it is told, and no task waits for ever', async (t) => {
+  t.like(await failure('deep-details'), { message: 'with a list', code: 'E_LIST' });
+  for (const what of ['result-list', 'result-list-in-array']) {
+    const error = await failure(what);
+    t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE');
+    t.regex(error.message, /result of the task .* more than 1000 objects lie inside each other/);
+  }
+  let task: object = {};
+  for (let n = 0; n < 40_000; n++) task = { task };
+  const error = await t.throwsAsync(pool.run(task), { code: 'ERR_SHMALLOC_NOT_CLONEABLE' });
+  t.regex(error?.message ?? '', /^HeapPool: the task cannot go to another thread/);
+  t.is(await pool.run('ok'), 'ok');
+});
+
 test('HeapPool.run: values that cannot be cloned do not lose the error that has them', async (t) => {
   const error = await failure('unclonable');
   t.like(error, { message: 'with more', code: 'E_MORE', symbol: 'Symbol(s)' });
@@ -158,6 +189,7 @@ test('HeapPool.run: a task that cannot be cloned rejects with a code, and no wor
   const task = { list: [() => 5] };
   const error = await t.throwsAsync(pool.run(task), { code: 'ERR_SHMALLOC_NOT_CLONEABLE' });
   t.true(error instanceof TypeError);
-  await t.throwsAsync(pool.run({ heap }), { code: 'ERR_SHMALLOC_NOT_CLONEABLE' });
+  const message = /^HeapPool: the task cannot go .*post heap\.handle/;
+  await t.throwsAsync(pool.run({ heap }), { code: 'ERR_SHMALLOC_NOT_CLONEABLE', message });
   t.is(await pool.run('ok'), 'ok');
 });

@@ -77,6 +77,35 @@ test('HeapPool: a heap that this thread has detached from is refused', (t) => {
   t.throws(make, { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
 });
 
+test('HeapPool: more workers than the heap has slots are refused, and are no default', async (t) => {
+  using small = SharedHeap.create({ size: '2MiB', threads: 3 });
+  const filename = moduleOf(t, 'export default (task) => task');
+  for (const [name, count] of [
+    ['threads', 3],
+    ['minThreads', 3],
+    ['maxThreads', 300],
+  ] as const) {
+    const make = () => new HeapPool(small, { filename, [name]: count });
+    t.throws(make, {
+      instanceOf: RangeError,
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message: new RegExp(`${name} must be 2 at most, got ${count}: the heap has 3 slots`),
+    });
+  }
+  await using pool = new HeapPool(small, { filename, threads: 2 });
+  t.deepEqual(await Promise.all([1, 2, 3, 4].map((task) => pool.run(task))), [1, 2, 3, 4]);
+  using alone = SharedHeap.create({ size: '2MiB', threads: 1 });
+  t.throws(() => new HeapPool(alone, { filename }), {
+    instanceOf: HeapError,
+    code: 'ERR_SHMALLOC_NO_SLOT',
+    message: /no worker can attach: the heap has 1 slot/,
+  });
+  using pair = SharedHeap.create({ size: '2MiB', threads: 2 });
+  await using usual = new HeapPool(pair, { filename });
+  t.is(await usual.run(5), 5);
+  t.is(usual.stats().threads, 1);
+});
+
 test('HeapPool: workerData that cannot be cloned is refused, with a code', (t) => {
   const make = (workerData: Record<string, unknown>) =>
     new HeapPool(heap, { filename: 'x.js', workerData });
@@ -121,6 +150,14 @@ test('HeapPool.run: of a module without a default export, a message says what it
   const filename = moduleOf(t, 'export function f() {} export const g = 5;');
   await rejectsWith(t, { filename }, WRONG_MODULE, /no default export .*exports f, g.*name/);
   await rejectsWith(t, { filename, name: 'g' }, WRONG_MODULE, /no export 'g' that is a function/);
+  const text = 'export default () => 5; export const g = 5;';
+  const both = moduleOf(t, text, 'both.mjs');
+  await rejectsWith(
+    t,
+    { filename: both, name: 'nope' },
+    WRONG_MODULE,
+    /'nope' .*exports default, g/,
+  );
   await using pool = new HeapPool(heap, { filename, name: 'f', threads: 1 });
   t.is(await pool.run({}), undefined);
 });

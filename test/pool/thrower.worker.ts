@@ -16,6 +16,22 @@ class NamedError extends Error {
   }
 }
 
+/** An error in an error in an error. */
+function nest(count: number, around: (inner: Error, n: number) => Error): Error {
+  let error = new Error('innermost');
+  for (let n = 1; n <= count; n++) error = around(error, n);
+  return error;
+}
+
+interface Link {
+  next: Link | null;
+}
+function linkedList(length: number): Link | null {
+  let list: Link | null = null;
+  for (let n = 0; n < length; n++) list = { next: list };
+  return list;
+}
+
 function thrown(what: string): unknown {
   const heap = SharedHeap.current();
   switch (what) {
@@ -38,6 +54,18 @@ function thrown(what: string): unknown {
       error.cause = error;
       return error;
     }
+    case 'deep-causes':
+      return nest(5000, (inner, n) => new Error(`link ${n}`, { cause: inner }));
+    case 'deep-members':
+      return nest(5000, (inner, n) => new AggregateError([inner, n], `link ${n}`));
+    case 'cyclic-causes': {
+      const inner = new Error('inner');
+      const outer = new Error('outer', { cause: inner });
+      inner.cause = new AggregateError([outer], 'between');
+      return outer;
+    }
+    case 'deep-details':
+      return Object.assign(new Error('with a list'), { code: 'E_LIST', list: linkedList(2000) });
     case 'aggregate':
       return new AggregateError(
         [Object.assign(new Error('a'), { code: 'E_A' }), 'b', 5],
@@ -96,6 +124,12 @@ export default async function thrower(what: string): Promise<unknown> {
   if (what === 'ok') return what;
   if (what === 'result-function') return { list: [() => 5] };
   if (what === 'result-deep') return { map: new Map([['f', () => 5]]) };
+  if (what === 'result-list') return linkedList(2000);
+  if (what === 'result-list-in-array') {
+    const all: unknown[] = [];
+    for (let link = linkedList(2000); link !== null; link = link.next) all.push(link);
+    return all;
+  }
   if (what === 'uncaught-dom') {
     setTimeout(() => {
       throw new DOMException('late', 'AbortError');

@@ -123,6 +123,11 @@ export class InvalidAddressError extends CodedError {
 export class ThreadSafetyError extends CodedError {
   override readonly name = 'ThreadSafetyError';
   readonly code = 'ERR_SHMALLOC_THREAD_SAFETY' satisfies ErrorCode;
+
+  // Written out: Node 20 takes the arguments of one that is left out through the iterator of arrays.
+  constructor(message: string) {
+    super(message);
+  }
 }
 
 /**
@@ -132,6 +137,11 @@ export class ThreadSafetyError extends CodedError {
 export class HeapCorruptionError extends CodedError {
   override readonly name = 'HeapCorruptionError';
   readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;
+
+  // Written out: Node 20 takes the arguments of one that is left out through the iterator of arrays.
+  constructor(message: string) {
+    super(message);
+  }
 }
 
 /** How a program wrote where it must not. */

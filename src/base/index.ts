@@ -9,6 +9,7 @@
 export * from './bits.js';
 export * from './errors.js';
 export * from './kinds.js';
+export * from './lists.js';
 export * from './not-cloned.js';
 export * from './options.js';
 export * from './originals.js';

@@ -91,7 +91,9 @@ export function readOptions<Options>(
   checkOptions(call, given, Object.keys(values), within);
   let path = within;
   try {
-    for (const name of Object.keys(values)) {
+    const names = Object.keys(values);
+    for (let n = 0; n < names.length; n++) {
+      const name = names[n] as string;
       path = within === '' ? name : `${within}.${name}`;
       const said = (given as Record<string, unknown>)[name];
       if (said === undefined) continue;
@@ -122,14 +124,22 @@ export function checkOptions(
       const what = within === '' ? 'options are' : `${within} is`;
       throw invalid(`${call}: ${what} an object with ${listed(known, 'and')}, got ${show(given)}`);
     }
-    for (const name of Object.keys(given)) {
-      if (known.includes(name)) continue;
-      const has = within === '' ? 'there is' : `${within} has`;
-      throw invalid(`${call}: ${has} no option ${show(name)}; ${hint(name, known)}`);
+    const names = Object.keys(given);
+    for (let n = 0; n < names.length; n++) {
+      const name = names[n] as string;
+      if (has(known, name)) continue;
+      const there = within === '' ? 'there is' : `${within} has`;
+      throw invalid(`${call}: ${there} no option ${show(name)}; ${hint(name, known)}`);
     }
   } catch (error) {
     throw unreadable(call, within === '' ? 'the options' : `option ${within}`, error);
   }
+}
+
+function has(known: readonly string[], name: string): boolean {
+  let n = 0;
+  while (n < known.length && known[n] !== name) n++;
+  return n < known.length;
 }
 
 /** An option that cannot be what it was given. */

@@ -1,7 +1,8 @@
 /**
  * Globals as they were when this module was loaded. A test library puts doubles in their place (a
  * clock that stands still, a seeded random), and a program may do so at any time: that must change no
- * wait, no verdict and no file. (Those of Atomics are in layout/atomics.ts.)
+ * wait, no verdict and no file. (Those of Atomics are in layout/atomics.ts,
+ * lists, maps and sets in lists.ts.)
  *
  * Any thread.
  *
@@ -25,3 +26,14 @@ export const { random } = Math;
  */
 const settled = Promise.resolve();
 export const laterThisTurn: (work: () => void) => void = settled.then.bind(settled);
+
+// Methods, with what they are called on in front.
+
+const { call } = Function.prototype;
+type Words = Uint8Array | Uint32Array | Float64Array;
+/** `array.fill(value, start, end)`. */
+export const fillWords: (array: Words, value: number, start?: number, end?: number) => void =
+  call.bind(Uint8Array.prototype.fill);
+/** `bytes.copyWithin(to, start, end)`. */
+export const copyWithin: (bytes: Uint8Array, to: number, start: number, end: number) => void =
+  call.bind(Uint8Array.prototype.copyWithin);

@@ -4,6 +4,8 @@
  * Used by options.ts and by face/ for variables of the environment. Pure functions.
  */
 
+import { times } from './lists.js';
+
 /**
  * The name that takes the fewest changes to become, the first of several; undefined where more than
  * a third of the letters would have to change.
@@ -21,7 +23,7 @@ const NAME_CHARS_MAX = 100;
 
 /** How many letters must be put in, left out or changed to turn one text into the other. */
 export function editDistance(from: string, to: string): number {
-  let above = Array.from({ length: to.length + 1 }, (_, n) => n);
+  let above = times(to.length + 1, (n) => n);
   for (let i = 1; i <= from.length; i++) {
     const row = [i];
     for (let j = 1; j <= to.length; j++) {

@@ -4,6 +4,9 @@
  * Used wherever records of counts are added up. Pure.
  */
 
+// As it is now: recovery adds up what it finds.
+const { keys } = Object;
+
 type Counts<T> = { readonly [K in keyof T]: number };
 
 /** Adds each count of `counts` to that of the same name in `sum`. */
@@ -11,9 +14,16 @@ export function addCounts<T extends Counts<T>>(
   sum: { -readonly [K in keyof T]: number },
   counts: T,
 ) {
-  for (const name of Object.keys(counts) as (keyof T)[]) sum[name] += counts[name];
+  const names = keys(counts) as (keyof T)[];
+  for (let n = 0; n < names.length; n++) {
+    const name = names[n] as keyof T;
+    sum[name] += counts[name];
+  }
 }
 
 /** Are all counts 0? */
-export const isNothing = <T extends Counts<T>>(counts: T): boolean =>
-  Object.values(counts).every((count) => count === 0);
+export function isNothing<T extends Counts<T>>(counts: T): boolean {
+  const names = keys(counts) as (keyof T)[];
+  for (let n = 0; n < names.length; n++) if (counts[names[n] as keyof T] !== 0) return false;
+  return true;
+}

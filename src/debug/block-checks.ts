@@ -174,23 +174,21 @@ export function createBlockChecks(
     first: number,
     last: number,
   ): BlockDamagedError {
-    const lines = [what, ...biography(records, block)];
-    return new BlockDamagedError(lines.join('\n'), kind, user, first - user, last - user);
+    const text = `${what}${biography(records, block)}`;
+    return new BlockDamagedError(text, kind, user, first - user, last - user);
   }
 
   return { paint, find };
 }
 
-/** Lines for error messages: who allocated a block, and who freed it. */
-export function biography(records: Records, block: number): string[] {
+/** The last lines of error messages: who allocated a block, and who freed it. */
+export function biography(records: Records, block: number): string {
   const freer = records.freerOf(block);
-  return [
-    ...tell('allocated', records.allocatorOf(block)),
-    ...(freer === null ? [] : tell('freed', freer)),
-  ];
+  const freed = freer === null ? '' : tell('freed', freer);
+  return `${tell('allocated', records.allocatorOf(block))}${freed}`;
 }
 
-function tell(what: string, { threadId, stack }: BlockUser): string[] {
-  if (stack === '') return [`  ${what} by thread ${threadId}`];
-  return [`  ${what} by thread ${threadId}:`, ...stack.split('\n').map((line) => `    ${line}`)];
+function tell(what: string, { threadId, stack }: BlockUser): string {
+  const who = `\n  ${what} by thread ${threadId}`;
+  return stack === '' ? who : `${who}:\n    ${stack.split('\n').join('\n    ')}`;
 }

@@ -26,7 +26,9 @@
 import {
   type Address,
   COLD_FRAMES,
+  copyWithin,
   createProbe,
+  fillWords,
   GRANULE_BYTES,
   hex,
   NULL,
@@ -124,7 +126,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const block = make(alignment, size);
     if (block === 0) return full(size);
     const user = userOf(block);
-    if (operation === 'calloc') u8.fill(0, user, user + size);
+    if (operation === 'calloc') fillWords(u8, 0, user, user + size);
     note(operation, block, NULL, stack);
     publish(block, stack);
     return user;
@@ -153,7 +155,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     checks.paint(block, blockBytes);
     if (settings.preScribble) {
       const user = block + front;
-      u8.fill(PRE_SCRIBBLE, user, user + records.usableOf(block, blockBytes));
+      fillWords(u8, PRE_SCRIBBLE, user, user + records.usableOf(block, blockBytes));
     }
     inner.commit(block);
     return block;
@@ -258,7 +260,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const record = records.recordOf(block);
     writeFreed(u32, record, threadId, stack);
     if (settings.scribble) {
-      u8.fill(SCRIBBLE, user, user + records.usableOf(block, bytes));
+      fillWords(u8, SCRIBBLE, user, user + records.usableOf(block, bytes));
       storeScribbled(i32, record);
     }
     return quarantine.add(block, bytes, inner.free);
@@ -288,7 +290,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const block = make(GRANULE_BYTES, size);
     if (block === 0) return full(size);
     const kept = Math.min(size, usableOf(old));
-    u8.copyWithin(userOf(block), user, user + kept);
+    copyWithin(u8, userOf(block), user, user + kept);
     try {
       claim(old, user, refuse);
     } catch (error) {

@@ -5,7 +5,7 @@
  * other threads it reads without locks.
  */
 
-import { type Address, GRANULE_SHIFT, HeapError } from '../base/index.js';
+import { type Address, GRANULE_SHIFT, HeapError, List, OwnSet } from '../base/index.js';
 import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
 import {
   appendEvent,
@@ -62,7 +62,7 @@ export function createDebug(
   const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
 
   /** Messages of damage that the program was told of. */
-  const told = new Set<string>();
+  const told = new OwnSet<string>();
 
   function survey(quiet: boolean): VerifyReport {
     const report = core.verify(quiet);
@@ -72,12 +72,14 @@ export function createDebug(
 
   function verify(quiet: boolean): VerifyReport {
     const report = survey(quiet);
-    for (const { message } of report.problems) told.add(message);
+    const { problems } = report;
+    for (let n = 0; n < problems.length; n++)
+      told.add((problems[n] as { message: string }).message);
     return report;
   }
 
   /** What the next calls throw, or detach tells. */
-  const owed: Error[] = [];
+  const owed = new List<Error>();
   const checkWhenDue = createTicker(settings, threadId, told, () => survey(false));
 
   function begin(): void {
@@ -143,7 +145,7 @@ export function createDebug(
     core.marks.nested = true;
     try {
       const { blocks, errors } = drain();
-      owed.push(...errors);
+      for (let n = 0; n < errors.length; n++) owed.push(errors[n] as Error);
       return blocks > 0;
     } finally {
       core.marks.nested = false;
@@ -155,7 +157,8 @@ export function createDebug(
   /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
   function close(): void {
     if (isPoisoned(memory)) return;
-    owed.push(...drain().errors);
+    const { errors } = drain();
+    for (let n = 0; n < errors.length; n++) owed.push(errors[n] as Error);
   }
 
   return {

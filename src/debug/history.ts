@@ -5,7 +5,7 @@
  * no lock: layout/event-ring.ts.
  */
 
-import { type Address, hex, now, timeOrigin } from '../base/index.js';
+import { type Address, hex, List, now, timeOrigin } from '../base/index.js';
 import {
   eventRing,
   getWritten,
@@ -51,7 +51,7 @@ export function readHistory(
   filter: HistoryFilter = {},
 ): HistoryEvent[] {
   const { u32, f64, geometry } = memory;
-  const found: HistoryEvent[] = [];
+  const found = new List<HistoryEvent>();
   for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
     const ring = eventRing(geometry.eventRings, slot, events);
     const written = getWritten(f64, ring);
@@ -76,7 +76,9 @@ export function readHistory(
     }
   }
   found.sort((a, b) => a.time - b.time);
-  return filter.last === undefined ? found : found.slice(Math.max(0, found.length - filter.last));
+  return [
+    ...(filter.last === undefined ? found : found.slice(Math.max(0, found.length - filter.last))),
+  ];
 }
 
 /** When an event is: milliseconds since 1970, the same clock in all threads. */

@@ -12,7 +12,7 @@
  *     the next one. A broken heap is another matter.
  */
 
-import { type Address, isCorruption, isInvalidAddress } from '../base/index.js';
+import { type Address, isCorruption, isInvalidAddress, List, OwnSet } from '../base/index.js';
 
 export interface Quarantine {
   /**
@@ -37,7 +37,7 @@ export function createQuarantine(
   bytesMax: number,
   check: (block: Address) => Error | null,
 ): Quarantine {
-  let queue: Waiting[] = [];
+  let queue = new List<Waiting>();
   /** Entries before this one are gone: to shift each out would cost the queue's length. */
   let oldest = 0;
   let total = 0;
@@ -56,7 +56,7 @@ export function createQuarantine(
     oldest++;
     total -= bytes;
     if (oldest * 2 >= queue.length) {
-      queue = queue.slice(oldest);
+      queue = queue.slice(oldest) as List<Waiting>;
       oldest = 0;
     }
     return error;
@@ -79,7 +79,7 @@ export function createQuarantine(
     },
     drain(free) {
       const blocks = queue.length - oldest;
-      const errors: Error[] = [];
+      const errors = new List<Error>();
       while (oldest < queue.length) {
         const late = release(free);
         if (late !== null) errors.push(late);
@@ -87,10 +87,12 @@ export function createQuarantine(
       return { blocks, errors };
     },
     keepOnly(waits) {
-      queue = queue.slice(oldest).filter(({ block }) => waits(block));
+      queue = queue.slice(oldest).filter(({ block }) => waits(block)) as List<Waiting>;
       oldest = 0;
       total = queue.reduce((sum, { bytes }) => sum + bytes, 0);
-      return new Set(queue.map(({ block }) => block));
+      const kept = new OwnSet<Address>();
+      for (let n = 0; n < queue.length; n++) kept.add((queue[n] as Waiting).block);
+      return kept;
     },
   };
 }

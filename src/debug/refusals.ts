@@ -43,9 +43,9 @@ export function createRefusals(
     const user = start + stateFrontBytes(state);
     const bytes = getRequested(u32, records.recordOf(start));
     const block = `block at ${hex(user)}, ${bytes} bytes`;
-    const lines = biography(records, start);
+    const story = biography(records, start);
     const error = (reason: 'freed' | 'interior', text: string) =>
-      new InvalidAddressError(asked, address, reason, [text, ...lines].join('\n'));
+      new InvalidAddressError(asked, address, reason, `${text}${story}`);
     const gone = stateKind(state) === FREED_BLOCK || tags[start >>> GRANULE_SHIFT] === 0;
     if (address === user) {
       if (gone) return error('freed', `the ${block}, is freed already`);

@@ -9,7 +9,7 @@
  * I3  A thread that is terminated, or a process that is killed, runs none.
  */
 
-import { messageOf, threadState } from '../base/index.js';
+import { List, messageOf, threadState } from '../base/index.js';
 import type { VerifyReport } from '../heap/index.js';
 import { type DebugSettings, type HeapMemory, isInstrumented } from '../layout/index.js';
 import {
@@ -38,7 +38,7 @@ const open = threadState('endings', () => new Set<Ending>());
 const reports = threadState('reports', () => ({ count: 0 }));
 
 export function createEnding(): Ending {
-  const actions: { what: string; action: () => void }[] = [];
+  const actions = new List<{ what: string; action: () => void }>();
   const ending: Ending = {
     add(what, action) {
       actions.push({ what, action });

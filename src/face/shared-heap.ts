@@ -10,6 +10,7 @@ import { isMainThread, threadId, type Worker } from 'node:worker_threads';
 import {
   type Address,
   ANY_VERSION,
+  append,
   endOwnPackage,
   FLAG,
   HeapError,
@@ -528,7 +529,7 @@ export class SharedHeap extends ContextHeap {
     const gap = report.quiet ? identityGap(readQuiet(this.#core.memory)) : 0;
     if (gap !== 0) {
       const message = `the parts of the heap add up to ${gap} bytes less than there are`;
-      report.problems.push({ invariant: 'stats I1', address: 0, message });
+      append(report.problems, { invariant: 'stats I1', address: 0, message });
       report.ok = false;
     }
     return report;
@@ -579,7 +580,8 @@ const hidden = (values: object): PropertyDescriptorMap =>
   Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
-      { value, enumerable: false, writable: true, configurable: true },
+      // Whatever everything inherits: a getter of a property that is called `get`, say.
+      { __proto__: null, value, enumerable: false, writable: true, configurable: true },
     ]),
   );
 

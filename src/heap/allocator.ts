@@ -40,6 +40,7 @@ import {
   BLOCK_BYTES,
   CLASS_OF_GRANULES,
   classOf,
+  fillWords,
   GRANULE_BYTES,
   GRANULE_SHIFT,
   HeapCorruptionError,
@@ -156,7 +157,7 @@ export function createCalls(
   // Both are this attachment's own, and constants to the compiler; close() empties them, and every
   // fast path then ends at a gate that refuses. (A variable in their place costs a load, a test for
   // its initialisation and one for a small integer at every call.)
-  const classOfGranules = CLASS_OF_GRANULES.slice();
+  const classOfGranules = new Uint8Array(CLASS_OF_GRANULES);
   const own = new Uint32Array(OWN_LENGTH);
   own[LIMIT] = dataBytes;
   /** Of the block reserved last. */
@@ -604,8 +605,8 @@ export function createCalls(
 
   function close(): void {
     // Class 0's stack is empty for ever, and no address is below 0.
-    classOfGranules.fill(0);
-    own.fill(0);
+    fillWords(classOfGranules, 0);
+    fillWords(own, 0);
   }
 
   return {

@@ -12,6 +12,8 @@
 
 import {
   type Address,
+  copyWithin,
+  fillWords,
   GRANULE_BYTES,
   GRANULE_SHIFT,
   roundUp,
@@ -33,7 +35,7 @@ export function clearBytes(memory: HeapMemory, address: Address, bytes: number):
 
 /** The same for more than 64 KiB. */
 export function clearLarge({ f64 }: HeapMemory, address: Address, bytes: number): void {
-  f64.fill(0, address >>> 3, (address + roundUp(bytes, GRANULE_BYTES)) / 8);
+  fillWords(f64, 0, address >>> 3, (address + roundUp(bytes, GRANULE_BYTES)) / 8);
 }
 
 /** The same for up to 64 KiB. */
@@ -52,7 +54,7 @@ export function clearSmall({ f64 }: HeapMemory, address: Address, bytes: number)
 /** Copies `bytes` bytes between two blocks, rounded up to whole granules. They do not overlap. */
 export function copyBytes(memory: HeapMemory, to: Address, from: Address, bytes: number): void {
   if (bytes >= COPY_WITHIN_BYTES_MIN) {
-    memory.u8.copyWithin(to, from, from + bytes);
+    copyWithin(memory.u8, to, from, from + bytes);
     return;
   }
   const i32 = memory.i32;

@@ -238,7 +238,9 @@ export function createCache(
   function giveAll(c: SizeClass, dead: boolean, leaving: boolean): number {
     let given = 0;
     locks.acquire(classLock(c));
-    for (const stack of stacksOf(c)) {
+    const stacks = stacksOf(c);
+    for (let n = 0; n < stacks.length; n++) {
+      const stack = stacks[n];
       // Counted under the lock: a takeover may just have shortened the stack.
       const cached = stackedBlocks(u32, slot, stack);
       if (cached > 0) giveLocked(stack, 0, dead);
@@ -269,7 +271,7 @@ export function createCache(
 
   function giveOrphans(c: SizeClass, blocks: readonly Address[]): void {
     locks.acquire(classLock(c));
-    for (const block of blocks) takeOrphanLocked(c, block);
+    for (let n = 0; n < blocks.length; n++) takeOrphanLocked(c, blocks[n]);
     if (stackedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
     locks.release(classLock(c));
   }

@@ -16,7 +16,7 @@
  *     What a thread had that was recovered before it was marked has nobody to wait for.
  */
 
-import { type Address, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
+import { type Address, List, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
   casStorageLock,
   chunkTable,
@@ -120,7 +120,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
   }
 
   function climb(depths: Int32Array, from: number): void {
-    const path: number[] = [];
+    const path = new List<number>();
     let endless = false;
     let at = from;
     while (depths[at] === 0) {
@@ -200,9 +200,12 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
 
   /** Deepest first. */
   function endRecords(depths: Int32Array): void {
-    const own = [...depths.keys()].filter((index) => depths[index] > 0);
+    const own = new List<number>();
+    for (let index = 1; index < depths.length; index++) if (depths[index] > 0) own.push(index);
     own.sort((a, b) => depths[b] - depths[a]);
-    for (const index of own) freeContext(memory, slotIndex, recordAt(contexts, index));
+    for (let n = 0; n < own.length; n++) {
+      freeContext(memory, slotIndex, recordAt(contexts, own[n]));
+    }
     ended.contexts = own.length;
   }
 }

@@ -19,7 +19,13 @@
  *     is counted as come back.
  */
 
-import { CLASS_ENTRIES, SIZE_CLASS_COUNT, type SizeClass, type WordIndex } from '../base/index.js';
+import {
+  CLASS_ENTRIES,
+  fillWords,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type WordIndex,
+} from '../base/index.js';
 import {
   cachedBlocks,
   classRecord,
@@ -50,7 +56,8 @@ export interface Fullness {
 export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
   const { u32, f64, geometry } = memory;
   /** By class: what had come back by the search that failed, and what this thread had freed. */
-  const fullAt = new Float64Array(CLASS_ENTRIES).fill(NEVER);
+  const fullAt = new Float64Array(CLASS_ENTRIES);
+  fillWords(fullAt, NEVER);
   const freedAt = new Float64Array(CLASS_ENTRIES);
   /** The shortest run that was searched for in vain. */
   let noRun = { pages: 0, alignPages: 0, at: NEVER, freed: 0 };

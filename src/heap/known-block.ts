@@ -84,7 +84,7 @@ export const BLOCKS_AT_ONCE = 32_768;
 export function* eachBlock(eyes: Eyes): Generator<Block> {
   for (let from = 0; ; ) {
     const blocks = eyes.blocksFrom(from, BLOCKS_AT_ONCE);
-    const last = blocks.at(-1);
+    const last = blocks[blocks.length - 1];
     if (last === undefined) return;
     yield* blocks;
     from = last.address + 1;

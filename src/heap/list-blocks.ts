@@ -15,6 +15,7 @@ import {
   GRANULE_SHIFT,
   isOwnedTag,
   LARGE,
+  List,
   OWNED,
   OWNED_LARGE,
   PAGE_BYTES,
@@ -79,8 +80,8 @@ export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) 
 /** Live blocks from `from` on, at most `max`, by address. */
 function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: number): Block[] {
   const { tags } = memory;
-  const blocks: Block[] = [];
-  const owned: Block[] = [];
+  const blocks = new List<Block>();
+  const owned = new List<Block>();
   const add = (address: number, bytes: number): void => {
     const tag = tags[address >>> GRANULE_SHIFT];
     if (tag === 0) return;

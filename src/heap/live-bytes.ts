@@ -35,14 +35,14 @@ import {
 /** Blocks of a class that these slots took from spans, less those that they gave back. */
 export function sumHeld({ f64 }: HeapMemory, slots: readonly WordIndex[], c: SizeClass): number {
   let held = 0;
-  for (const slot of slots) held += getHeld(f64, slot, c);
+  for (let n = 0; n < slots.length; n++) held += getHeld(f64, slots[n], c);
   return held;
 }
 
 /** Blocks of a class in the caches of these slots. */
 export function sumCached({ u32 }: HeapMemory, slots: readonly WordIndex[], c: SizeClass): number {
   let cached = 0;
-  for (const slot of slots) cached += cachedBlocks(u32, slot, c);
+  for (let n = 0; n < slots.length; n++) cached += cachedBlocks(u32, slots[n], c);
   return cached;
 }
 

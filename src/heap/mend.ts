@@ -68,7 +68,8 @@ export function createMend(
       // First: who waits for these locks must not go on with them.
       poison(memory, messageOf(error));
     } finally {
-      for (const lock of locks.held()) locks.release(lock);
+      const held = locks.held();
+      for (let n = 0; n < held.length; n++) locks.release(held[n]);
     }
     return false;
   }
@@ -76,9 +77,10 @@ export function createMend(
   function repairHeld(): boolean {
     try {
       if (locks.isSolo()) repairs.allLocked();
-      for (const lock of locks.held()) {
-        repairs.lockLocked(lock);
-        locks.release(lock);
+      const held = locks.held();
+      for (let n = 0; n < held.length; n++) {
+        repairs.lockLocked(held[n]);
+        locks.release(held[n]);
       }
       return true;
     } catch (worse) {

@@ -17,6 +17,9 @@ import {
   GRANULE_SHIFT,
   isOwnedTag,
   LARGE,
+  List,
+  OwnMap,
+  OwnSet,
   PAGE_BYTES,
   type SizeClass,
   type SlotIndex,
@@ -44,7 +47,7 @@ import type { Cache } from './cache.js';
 import type { PageHeap } from './page-heap.js';
 import { walkRunsLocked } from './walk.js';
 
-const NONE: ReadonlySet<Address> = new Set();
+const NONE: ReadonlySet<Address> = new OwnSet();
 
 /**
  * Gives a dead slot's orphans back: small ones wholly, large ones as runs that are freed after. How
@@ -79,9 +82,9 @@ function findOrphans(
   locks: Locks,
   slot: SlotIndex,
   kept: ReadonlySet<Address>,
-): Map<number, Address[]> {
+): OwnMap<number, List<Address>> {
   const { i32, tags, geometry } = memory;
-  const found = new Map<number, Address[]>();
+  const found = new OwnMap<number, List<Address>>();
   const look = (c: number, block: number): void => {
     // In this order: the block may be another thread's, and just being handed out.
     const tag = loadTag(tags, block);
@@ -90,7 +93,7 @@ function findOrphans(
     const state = loadState(i32, blockRecord(geometry.blockRecords, block));
     const kind = stateKind(state);
     if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;
-    const blocks = found.get(c) ?? [];
+    const blocks = found.get(c) ?? new List<Address>();
     blocks.push(block as Address);
     found.set(c, blocks);
   };
@@ -114,7 +117,8 @@ function reserveRuns(
   slot: SlotIndex,
 ): void {
   locks.acquire(PAGE_LOCK);
-  for (const block of blocks) {
+  for (let n = 0; n < blocks.length; n++) {
+    const block = blocks[n];
     // point: orphan.reserve
     pageHeap.commitRun(pageOf(block), RESERVED_RUN, slot);
     // point: orphan.large

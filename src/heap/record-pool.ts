@@ -10,6 +10,7 @@
  * full.
  */
 
+import { List } from '../base/index.js';
 import {
   casFrontier,
   casRecord,
@@ -34,7 +35,7 @@ export interface RecordPool {
 }
 
 export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPool {
-  const given: number[] = [];
+  const given = new List<number>();
   let next = 1;
 
   const claim = (index: number, owner: number): boolean => {

@@ -21,6 +21,7 @@ import {
   GRANULE_SHIFT,
   HeapCorruptionError,
   hex,
+  List,
   PAGE_BYTES,
   type PageIndex,
   SIZE_CLASS_COUNT,
@@ -168,24 +169,22 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     locks.acquire(PAGE_LOCK);
     const open = closeTransitsLocked(c);
     const { held, empties } = rebuildClassLocked(c);
-    for (const { slot, stack } of open) {
+    for (let n = 0; n < open.length; n++) {
+      const { slot, stack } = open[n];
       // point: close.held
       setHeld(f64, slot, c, held - heldByOthers(c, slot));
       // point: close.transit
       closeTransit(u32, slot, stack, topOf(u32, slot, stack));
     }
-    for (const page of empties) pageHeap.giveRunLocked(page);
+    for (let n = 0; n < empties.length; n++) pageHeap.giveRunLocked(empties[n]);
     locks.release(PAGE_LOCK);
   }
 
   /** Gives the entries of open transits back to their spans; which transits these are. */
-  function closeTransitsLocked(c: SizeClass): OpenTransit[] {
-    const open = usedRecords().flatMap((slot) =>
-      stacksOf(c)
-        .filter((stack) => getTransit(u32, slot, stack) !== 0)
-        .map((stack) => ({ slot, stack })),
-    );
-    for (const { slot, stack } of open) {
+  function closeTransitsLocked(c: SizeClass): List<OpenTransit> {
+    const open = openTransits(c);
+    for (let n = 0; n < open.length; n++) {
+      const { slot, stack } = open[n];
       const transit = getTransit(u32, slot, stack);
       const top = topOf(u32, slot, stack);
       for (let entry = top; entry < transit; entry++) {
@@ -199,6 +198,19 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     }
     if (open.length > 1) {
       throw new HeapCorruptionError(`${open.length} open transits in class ${c} (slot I3)`);
+    }
+    return open;
+  }
+
+  function openTransits(c: SizeClass): List<OpenTransit> {
+    const open = new List<OpenTransit>();
+    const used = usedRecords();
+    const stacks = stacksOf(c);
+    for (let n = 0; n < used.length; n++) {
+      for (let m = 0; m < stacks.length; m++) {
+        const transit: OpenTransit = { slot: used[n], stack: stacks[m] };
+        if (getTransit(u32, transit.slot, transit.stack) !== 0) open.push(transit);
+      }
     }
     return open;
   }
@@ -221,18 +233,19 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
   }
 
   /** Free counts and partial lists anew, from the bitmaps. */
-  function rebuildClassLocked(c: SizeClass): { held: number; empties: PageIndex[] } {
+  function rebuildClassLocked(c: SizeClass): { held: number; empties: List<PageIndex> } {
     const list = classRecord(classes, c);
     const blocks = SPAN_BLOCKS[c];
-    const empties: PageIndex[] = [];
+    const empties = new List<PageIndex>();
+    const used = usedRecords();
     let held = 0;
     let spans = 0;
     // point: class.partial
     setPartial(i32, nobodysPartial(list), NONE);
     // point: class.partial
-    for (const slot of usedRecords()) setPartial(i32, partialOf(slot, c), NONE);
+    for (let n = 0; n < used.length; n++) setPartial(i32, partialOf(used[n], c), NONE);
     // point: class.partial
-    for (const slot of usedRecords()) setPartial(i32, sparesOf(slot, c), NONE);
+    for (let n = 0; n < used.length; n++) setPartial(i32, sparesOf(used[n], c), NONE);
     walkRunsLocked(memory, (head, word, record) => {
       if (!isSpanOf(word, c)) return;
       const free = countFree(record, c);
@@ -260,13 +273,14 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
 
   function heldByOthers(c: SizeClass, slot: WordIndex): number {
     let held = 0;
-    for (const other of usedRecords()) {
-      if (other !== slot) held += getHeld(f64, other, c);
+    const used = usedRecords();
+    for (let n = 0; n < used.length; n++) {
+      if (used[n] !== slot) held += getHeld(f64, used[n], c);
     }
     return held;
   }
 
-  const usedRecords = (): WordIndex[] => usedSlotRecords(u32, geometry.slots, geometry.threads);
+  const usedRecords = (): List<WordIndex> => usedSlotRecords(u32, geometry.slots, geometry.threads);
 
   return { lockLocked, allLocked };
 }

@@ -94,7 +94,9 @@ export function createSettling(
 
   function isOnStack(c: SizeClass, block: Address): boolean {
     const bottom = stackBottom(u32, slot, c);
-    return u32.subarray(bottom, bottom + stackedBlocks(u32, slot, c)).includes(block);
+    const end = bottom + stackedBlocks(u32, slot, c);
+    for (let entry = bottom; entry < end; entry++) if (u32[entry] === block) return true;
+    return false;
   }
 
   function putAway(block: Address): void {

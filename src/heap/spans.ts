@@ -23,6 +23,7 @@ import {
   GRANULE_SHIFT,
   HeapCorruptionError,
   hex,
+  List,
   PAGE_SHIFT,
   type PageIndex,
   type SizeClass,
@@ -95,7 +96,7 @@ export function createSpans(
   const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
   /** Spans that came wholly free since the last release, newest last. */
-  let empties: PageIndex[] = [];
+  let empties = new List<PageIndex>();
 
   // ---- taking blocks
 
@@ -128,9 +129,11 @@ export function createSpans(
   }
 
   function stealLocked(c: SizeClass): PageIndex {
-    for (const slot of usedSlots(u32, slots, threads)) {
-      if (homeOf(slot) === home) continue;
-      const page = takeInLocked(c, listOf(c, homeOf(slot)));
+    const used = usedSlots(u32, slots, threads);
+    for (let n = 0; n < used.length; n++) {
+      const other = homeOf(used[n]);
+      if (other === home) continue;
+      const page = takeInLocked(c, listOf(c, other));
       if (page !== NONE) return page;
     }
     return NONE;
@@ -248,7 +251,7 @@ export function createSpans(
 
   function putBackLocked(c: SizeClass, from: number, to: number): void {
     // Some are left only where a section threw before it came to release them: repaired by now.
-    if (empties.length > 0) empties = [];
+    if (empties.length > 0) empties = new List();
     const spanBytes = SPAN_PAGES[c] << PAGE_SHIFT;
     const multiplier = DIVIDE_MULTIPLIER[c];
     const shift = DIVIDE_SHIFT[c];
@@ -315,7 +318,7 @@ export function createSpans(
     if (empties.length === 0) return;
     // Forgotten first: should the page lock throw, they are spans like others by the next time.
     const pages = empties;
-    empties = [];
+    empties = new List();
     spares.keepOrGiveLocked(c, pages);
   }
 

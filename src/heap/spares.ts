@@ -16,6 +16,7 @@
 
 import {
   HeapCorruptionError,
+  List,
   type PageIndex,
   SIZE_CLASS_COUNT,
   type SizeClass,
@@ -97,9 +98,9 @@ export function createSpares(
   }
 
   function keepOrGiveLocked(c: SizeClass, pages: readonly PageIndex[]): void {
-    const rest: PageIndex[] = [];
-    for (const page of pages) {
-      if (!keepLocked(c, page)) rest.push(page);
+    const rest = new List<PageIndex>();
+    for (let n = 0; n < pages.length; n++) {
+      if (!keepLocked(c, pages[n])) rest.push(pages[n]);
     }
     if (rest.length > 0) giveSpansLocked(c, rest, (page) => listOf(c, getHome(homes, page)));
   }
@@ -119,9 +120,9 @@ export function createSpares(
     listAt: (page: PageIndex) => WordIndex,
   ): void {
     locks.acquire(PAGE_LOCK);
-    for (const page of pages) {
-      unlinkLocked(listAt(page), page);
-      pageHeap.giveRunLocked(page);
+    for (let n = 0; n < pages.length; n++) {
+      unlinkLocked(listAt(pages[n]), pages[n]);
+      pageHeap.giveRunLocked(pages[n]);
     }
     locks.release(PAGE_LOCK);
     // point: release.spans
@@ -130,20 +131,23 @@ export function createSpares(
 
   function give(): boolean {
     if (!hasAny()) return false;
-    giveOf([home]);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) giveOf(c, home);
     pagesKept = 0;
     return true;
   }
 
-  const giveAll = (): boolean => giveOf(usedSlots(u32, slots, threads).map(homeOf));
-
-  function giveOf(threads: readonly number[]): boolean {
+  function giveAll(): boolean {
+    const used = usedSlots(u32, slots, threads);
     let given = false;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      for (const one of threads) {
-        while (giveSome(c, sparesAt(c, one))) given = true;
-      }
+      for (let n = 0; n < used.length; n++) given = giveOf(c, homeOf(used[n])) || given;
     }
+    return given;
+  }
+
+  function giveOf(c: SizeClass, one: number): boolean {
+    let given = false;
+    while (giveSome(c, sparesAt(c, one))) given = true;
     return given;
   }
 
@@ -158,7 +162,7 @@ export function createSpares(
 
   /** Gives the first spares of a list back; false where there were none. */
   function giveSomeLocked(c: SizeClass, list: WordIndex): boolean {
-    const pages: PageIndex[] = [];
+    const pages = new List<PageIndex>();
     let page = getPartial(i32, list);
     for (; page !== NONE && pages.length < GIVEN_AT_ONCE; page = getNext(i32, recordOf(page))) {
       checkFree(c, page);

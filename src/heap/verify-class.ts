@@ -10,6 +10,7 @@ import {
   GRANULE_SHIFT,
   hex,
   OWNED,
+  OwnSet,
   PAGE_BYTES,
   PAGE_SHIFT,
   type PageIndex,
@@ -65,8 +66,8 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
   const slots = usedSlotRecords(u32, geometry.slots, geometry.threads);
 
-  const cached = quiet ? collectCached() : new Set<number>();
-  const heads = new Set<PageIndex>();
+  const cached = quiet ? collectCached() : new OwnSet<number>();
+  const heads = new OwnSet<PageIndex>();
   let taken = 0;
   let live = 0;
   walkRunsLocked(memory, (head, word, record) => {
@@ -199,9 +200,10 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
 
   /** All cached blocks of the class; checks the stacks on the way. */
   function collectCached(): Set<number> {
-    const found = new Set<number>();
+    const found = new OwnSet<number>();
     for (const slot of slots) {
-      for (const stack of stacksOf(c)) collectStack(slot, stack, found);
+      const stacks = stacksOf(c);
+      for (let n = 0; n < stacks.length; n++) collectStack(slot, stacks[n], found);
     }
     return found;
   }

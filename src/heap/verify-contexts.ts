@@ -4,7 +4,7 @@
  * Called by verify-objects.ts, whose remark on other threads holds here too.
  */
 
-import { GRANULE_SHIFT, hex, type SlotIndex, type WordIndex } from '../base/index.js';
+import { GRANULE_SHIFT, hex, List, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
   chunkTable,
   contextOwner,
@@ -127,7 +127,7 @@ export function checkContexts(
 
   /** Does the way up end? It is remembered on the way. */
   function climbs(from: number): boolean {
-    const path: number[] = [];
+    const path = new List<number>();
     for (let index = from; index !== 0 && ends[index] === 0; ) {
       if (path.push(index) > table.count) return false;
       const parent = stateOf(index) === 0 ? 0 : loadParent(u32, at(index));
@@ -252,11 +252,9 @@ export function checkContexts(
   /** start <= cursor <= limit, and all of them in one chunk. */
   function checkCursor(index: number): void {
     const record = at(index);
-    const [start, cursor, limit] = [
-      getChunkStart(u32, record),
-      getCursor(u32, record),
-      getChunkEnd(u32, record),
-    ];
+    const start = getChunkStart(u32, record);
+    const cursor = getCursor(u32, record);
+    const limit = getChunkEnd(u32, record);
     const isNone = start === 0 && cursor === 0 && limit === 0;
     if (isNone || (start <= cursor && cursor <= limit && isInChunk(index, start, limit))) return;
     const says = `objects of context ${index} go to ${cursor}, from ${start} to ${limit}`;

@@ -12,6 +12,9 @@ import {
   GRANULE_BYTES,
   hex,
   isOwnedTag,
+  List,
+  OwnMap,
+  OwnSet,
   WORD_SHIFT,
   type WordIndex,
 } from '../base/index.js';
@@ -56,7 +59,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
   const contextFrontier = checkFrontier(contexts, 'contexts');
   const chunkFrontier = checkFrontier(chunks, 'chunks');
   /** Which record names a block. */
-  const names = new Map<number, WordIndex>();
+  const names = new OwnMap<number, WordIndex>();
   for (let index = 1; index <= chunkFrontier; index++) checkChunk(recordAt(chunks, index), index);
   checkContexts(memory, findings, contextFrontier, chunkFrontier);
   if (!report.quiet) return;
@@ -124,10 +127,10 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
 
   /** Each owned block is a chunk, or a vector's header, or the storage that one of those names. */
   function checkOwned(): void {
-    const others = new Set([...owned.keys()].filter((block) => !names.has(block)));
-    const headers = [...others].filter(isHeader);
+    const others = List.from(owned.keys()).filter((block) => !names.has(block));
+    const headers = others.filter(isHeader);
     const storageOf = (header: number): number => u32[vectorDataWord(wordOf(header))];
-    const storages = new Map<number, number>();
+    const storages = new OwnMap<number, number>();
     for (const header of headers) {
       const storage = storageOf(header);
       if (storage !== 0) storages.set(storage, (storages.get(storage) ?? 0) + 1);
@@ -143,7 +146,10 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
         problem('chunk-record I1', header, `${is}, which something else has too`);
       }
     }
-    const known = new Set([...headers, ...storages.keys(), ...onTheirWay()]);
+    const known = new OwnSet<number>();
+    for (const block of headers) known.add(block);
+    for (const block of storages.keys()) known.add(block);
+    for (const block of onTheirWay()) known.add(block);
     for (const block of others) {
       if (known.has(block)) continue;
       const what = `the owned block at ${hex(block)} is no chunk and no vector's: lost`;
@@ -159,13 +165,15 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
   }
 
   /** Blocks of placements that an error has left to a thread's next one. */
-  function onTheirWay(): number[] {
-    return usedSlots(u32, geometry.slots, geometry.threads).flatMap((index) => {
+  function onTheirWay(): List<number> {
+    const blocks = new List<number>();
+    for (const index of usedSlots(u32, geometry.slots, geometry.threads)) {
       const slot = slotRecord(geometry.slots, index);
       if (getIntentWord(u32, slot) === 0 || loadOwner(i32, geometry.registry, index) === 0)
-        return [];
-      return [getIntentIn(u32, slot), getIntentOut(u32, slot)];
-    });
+        continue;
+      blocks.push(getIntentIn(u32, slot), getIntentOut(u32, slot));
+    }
+    return blocks;
   }
 
   /** What is half done is for its thread to end, by its next call; or for recovery. */

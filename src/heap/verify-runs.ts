@@ -9,6 +9,7 @@ import {
   hex,
   LARGE,
   OWNED_LARGE,
+  OwnSet,
   PAGE_BYTES,
   PAGE_SHIFT,
   type PageIndex,
@@ -49,7 +50,7 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
   const { problem, report } = findings;
   const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
 
-  const free = new Set<PageIndex>();
+  const free = new OwnSet<PageIndex>();
   let untouched = 0;
   let mappedPages = 0;
   let mappedRuns = 0;

@@ -12,7 +12,14 @@
  * caches, tags of blocks in use, reserved runs, locks, counters, chains and trees of contexts.
  */
 
-import { isCorruption, PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass } from '../base/index.js';
+import {
+  append,
+  isCorruption,
+  OwnMap,
+  PAGE_BYTES,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+} from '../base/index.js';
 import {
   classLock,
   type HeapMemory,
@@ -131,7 +138,7 @@ function createFindings(quiet: boolean): Findings {
   };
   return {
     report,
-    owned: new Map(),
+    owned: new OwnMap(),
     problem(invariant, address, message) {
       addProblem(report, invariant, address, message);
     },
@@ -147,7 +154,7 @@ export function addProblem(
 ): void {
   report.ok = false;
   if (report.problems.length < PROBLEMS_MAX) {
-    report.problems.push({ invariant, address, message });
+    append(report.problems, { invariant, address, message });
   } else report.problemsLeftOut++;
 }
 

@@ -5,7 +5,7 @@
  * hands meanwhile this may be a moment old.
  */
 
-import { type Address, printable } from '../base/index.js';
+import { type Address, OwnMap, printable } from '../base/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -37,7 +37,7 @@ export interface Ownership {
 /** Says of owned blocks whose they are, as of the moment when it is asked for the first one. */
 export function createOwnerships(memory: HeapMemory): (block: number) => Ownership {
   let chunks: Map<number, ContextIndex> | undefined;
-  const known = new Map<ContextIndex, Ownership>();
+  const known = new OwnMap<ContextIndex, Ownership>();
 
   return (block) => {
     chunks ??= readChunks(memory);
@@ -55,7 +55,7 @@ export function createOwnerships(memory: HeapMemory): (block: number) => Ownersh
 /** Every chunk that there is, and whose it is. */
 function readChunks({ i32, u32, geometry }: HeapMemory): Map<number, ContextIndex> {
   const table = chunkTable(geometry);
-  const contexts = new Map<Address, ContextIndex>();
+  const contexts = new OwnMap<Address, ContextIndex>();
   const frontier = lastRecord(i32, table);
   for (let index = 1; index <= frontier; index++) {
     const record = recordAt(table, index);

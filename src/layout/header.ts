@@ -163,14 +163,17 @@ export function writePoisonText(
   // Not into shared memory, which browsers refuse; and never half a character.
   const bytes = new Uint8Array(TEXT_BYTES_MAX);
   const { written } = new TextEncoder().encodeInto(text, bytes);
-  u8.set(bytes.subarray(0, written), (h + TEXT) * WORD_BYTES);
+  const start = (h + TEXT) * WORD_BYTES;
+  for (let n = 0; n < written; n++) u8[start + n] = bytes[n];
   u32[h + TEXT_LENGTH] = written;
 }
 
 /** Copied first: browsers refuse to decode shared memory. */
 export function readPoisonText(u8: Uint8Array, u32: Uint32Array, h: WordIndex): string {
   const start = (h + TEXT) * WORD_BYTES;
-  return new TextDecoder().decode(u8.slice(start, start + u32[h + TEXT_LENGTH]));
+  const bytes = new Uint8Array(Math.min(u32[h + TEXT_LENGTH], TEXT_BYTES_MAX));
+  for (let n = 0; n < bytes.length; n++) bytes[n] = u8[start + n];
+  return new TextDecoder().decode(bytes);
 }
 
 // ---- recovery totals

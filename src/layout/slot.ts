@@ -53,6 +53,7 @@ import {
   AWAY,
   CLASS_ENTRIES,
   LINE_WORDS,
+  List,
   roundUp,
   type SizeClass,
   type SlotIndex,
@@ -299,8 +300,8 @@ export const storeThreadId = (u32: Uint32Array, slot: WordIndex, threadId: numbe
 };
 
 /** The slots that some thread has had: the others were never written. */
-export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): SlotIndex[] {
-  const used: SlotIndex[] = [];
+export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): List<SlotIndex> {
+  const used = new List<SlotIndex>();
   for (let s = 0 as SlotIndex; s < threads; s++) {
     if (getThreadId(u32, slotRecord(slots, s)) >= 0) used.push(s);
   }
@@ -308,8 +309,18 @@ export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): 
 }
 
 /** The records of those. */
-export const usedSlotRecords = (u32: Uint32Array, slots: WordIndex, threads: number): WordIndex[] =>
-  usedSlots(u32, slots, threads).map((slot) => slotRecord(slots, slot));
+export function usedSlotRecords(
+  u32: Uint32Array,
+  slots: WordIndex,
+  threads: number,
+): List<WordIndex> {
+  const used = new List<WordIndex>();
+  for (let s = 0 as SlotIndex; s < threads; s++) {
+    const slot = slotRecord(slots, s);
+    if (getThreadId(u32, slot) >= 0) used.push(slot);
+  }
+  return used;
+}
 
 /**
  * Says where a slot's stacks begin, and that none is open: malloc finds them empty, free full, and what

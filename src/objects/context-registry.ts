@@ -9,7 +9,7 @@
  *     whenever a context is released.
  */
 
-import type { SlotIndex, WordIndex } from '../base/index.js';
+import { List, type SlotIndex, type WordIndex } from '../base/index.js';
 import { createRecordPool, freeContext } from '../heap/index.js';
 import {
   BUMP_KIND,
@@ -188,7 +188,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
   }
 
   function childrenOf(index: ContextIndex): ContextIndex[] {
-    const children: ContextIndex[] = [];
+    const children = new List<ContextIndex>();
     for (let child = getFirstChild(u32, at(index)); child !== 0; ) {
       children.push(child);
       child = getNextSibling(u32, at(child));

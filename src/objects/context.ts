@@ -18,6 +18,7 @@ import {
   HeapError,
   HeapExhaustedError,
   isKindOf,
+  List,
   lookAt,
   markKind,
   NULL,
@@ -100,7 +101,7 @@ export abstract class Context {
   #life: Life = 'live';
   #parent: Context | null;
   readonly #children = new Set<Context>();
-  #callbacks: (() => void)[] = [];
+  #callbacks = new List<() => void>();
 
   /** Its record; see I3. */
   protected at: WordIndex;
@@ -284,7 +285,7 @@ export abstract class Context {
 
   /** This context and all below it, children before their parents. */
   #subtree(): Context[] {
-    const found: Context[] = [this];
+    const found = List.of<Context>(this);
     // Grows while it is walked: each brings its children.
     for (const context of found) for (const child of context.#children) found.push(child);
     return found.reverse();
@@ -331,7 +332,7 @@ export abstract class Context {
   /** Resets the children, with all below them. @throws as reset */
   resetChildren(): void {
     this.requireLive('resetChildren');
-    const errors: unknown[] = [];
+    const errors = new List<unknown>();
     for (const child of this.children) {
       // A callback of another one may have ended it, or given it away.
       if (child.#life !== 'live') continue;
@@ -370,7 +371,7 @@ export abstract class Context {
 
   /** Ends some contexts, in this order, then empties one that stays. */
   #end(call: string, ending: readonly Context[], staying: Context | null): void {
-    const errors: unknown[] = [];
+    const errors = new List<unknown>();
     const all = staying === null ? ending : [...ending, staying];
     const busy = all.find((context) => context.#life === 'ending');
     if (busy !== undefined) throw busy.error(call, WHAT_ENDED.ending);
@@ -455,7 +456,7 @@ export abstract class Context {
   #report(call: string, errors: readonly unknown[]): void {
     if (errors.length === 0) return;
     const some = errors.length === 1 ? 'a callback' : `${errors.length} callbacks`;
-    throw new AggregateError(errors, `${call}: ${some} of context ${show(this.name)} threw`);
+    throw new AggregateError([...errors], `${call}: ${some} of context ${show(this.name)} threw`);
   }
 
   // ---- from thread to thread

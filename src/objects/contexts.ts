@@ -11,6 +11,7 @@ import {
   createProbe,
   errorsIn,
   HeapError,
+  List,
   type Probe,
   RESCUE_FRAMES,
   SECTION_FRAMES,
@@ -277,7 +278,7 @@ export function createContexts(host: Host): Contexts {
 
   function released(): ContextHandle[] {
     requireOpen('releasedContexts');
-    const handles: ContextHandle[] = [];
+    const handles = new List<ContextHandle>();
     for (let index = 1 as ContextIndex; index <= lastRecord(i32, table); index++) {
       const record = registry.at(index);
       const state = loadRecord(i32, record);
@@ -289,7 +290,7 @@ export function createContexts(host: Host): Contexts {
       if (loadRecord(i32, record) !== state) continue;
       handles.push(makeContextHandle(host.heapId, index, generation, hands, names));
     }
-    return handles;
+    return [...handles];
   }
 
   function contextOf(address: Address): Context | undefined {
@@ -298,7 +299,7 @@ export function createContexts(host: Host): Contexts {
   }
 
   function close(): void {
-    const errors: unknown[] = [];
+    const errors = new List<unknown>();
     endRoots(errors);
     // Callbacks may have made new ones. What they make from now on would have no end.
     closed = true;

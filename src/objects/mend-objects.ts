@@ -12,7 +12,7 @@
  *     emptied; where the record is free already, so is the instance.
  */
 
-import type { WordIndex } from '../base/index.js';
+import { List, type WordIndex } from '../base/index.js';
 import { freeContext } from '../heap/index.js';
 import {
   type ContextIndex,
@@ -107,7 +107,7 @@ export function createMendObjects(
     for (let chunk = 1; chunk <= lastRecord(i32, chunks); chunk++) {
       const context = loadRecord(i32, chunkAt(chunk));
       if (context === 0) continue;
-      const list = named.get(context) ?? [];
+      const list = named.get(context) ?? new List<number>();
       named.set(context, list);
       list.push(chunk);
     }
@@ -118,7 +118,7 @@ export function createMendObjects(
   function mendChains(index: ContextIndex, named: readonly number[]): void {
     const record = recordAt(contexts, index);
     const left = new Set(named);
-    const chain: number[] = [];
+    const chain = new List<number>();
     for (let chunk = getChunk(u32, record); left.has(chunk); ) {
       if (getChunkAddress(u32, chunkAt(chunk)) !== 0) {
         left.delete(chunk);

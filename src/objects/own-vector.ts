@@ -8,7 +8,7 @@
  *     it died in the middle of insert or remove. A new storage comes by placement, or it does not.
  */
 
-import type { Address, WordIndex } from '../base/index.js';
+import { type Address, List, type WordIndex } from '../base/index.js';
 import { copyBytes, type HeapCore } from '../heap/index.js';
 import {
   getVectorCapacity,
@@ -215,10 +215,10 @@ export class OwnVector<T> implements Engine<T> {
   toArray(): T[] {
     this.#check('toArray');
     const data = getVectorData(this.#u32, this.#header);
-    const values: T[] = [];
+    const values = new List<T>();
     const length = getVectorLength(this.#u32, this.#header);
     for (let n = 0; n < length; n++) values.push(this.#elements.read(data, n));
-    return values;
+    return [...values];
   }
 
   view(): ArrayBufferView {

@@ -22,7 +22,7 @@
  * I7  A change that V8 has cut is mended by the thread's next call (heap/marks.ts), as a dead owner's is.
  */
 
-import type { Address, WordIndex } from '../base/index.js';
+import { type Address, List, type WordIndex } from '../base/index.js';
 import type { Changing, HeapCore } from '../heap/index.js';
 import {
   addVersion,
@@ -173,10 +173,10 @@ export class SharedVector<T> implements Engine<T>, Changing {
 
   toArray(): T[] {
     return this.#consistent('toArray', WHOLE_READS_MAX, (data, length) => {
-      const values: T[] = [];
+      const values = new List<T>();
       const start = data + this.#head;
       for (let n = 0; n < length; n++) values.push(this.#elements.read(start, n));
-      return values;
+      return [...values];
     });
   }
 

@@ -12,7 +12,7 @@
  *     room for.
  */
 
-import type { Address, WordIndex } from '../base/index.js';
+import { type Address, List, type WordIndex } from '../base/index.js';
 import { type ContextLabel, eachBlock, readLabel } from '../heap/index.js';
 import {
   CONTEXT_VECTOR,
@@ -84,7 +84,7 @@ export function listVectors({ core, heapId }: Host): VectorEntry[] {
   if (!hadOwned(memory.u32, memory.geometry.header)) return [];
   const isAttached = createRoll(memory);
   const blocks = new Map<number, number>();
-  const candidates: Address[] = [];
+  const candidates = new List<Address>();
   for (const { address, bytes, owned } of eachBlock(core.eyes)) {
     if (owned !== undefined) blocks.set(address, bytes);
     if (owned === 'vector' && bytes >= VECTOR_HEADER_BYTES) candidates.push(address);
@@ -106,7 +106,7 @@ export function listVectors({ core, heapId }: Host): VectorEntry[] {
 
 function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[] {
   const { u32, geometry } = memory;
-  const found: Found[] = [];
+  const found = new List<Found>();
   for (const address of candidates) {
     const header = (address >>> 2) as WordIndex;
     const fields = readVectorHeader(u32, header);
@@ -125,7 +125,7 @@ function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[]
 
 function findInContexts({ i32, u32, geometry }: HeapMemory): Found[] {
   const table = chunkTable(geometry);
-  const found: Found[] = [];
+  const found = new List<Found>();
   const frontier = lastRecord(i32, table);
   for (let chunk = 1; chunk <= frontier; chunk++) {
     const record = recordAt(table, chunk);

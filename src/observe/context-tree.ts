@@ -9,7 +9,7 @@
  *     cut to what can be.
  */
 
-import { addCounts, printable } from '../base/index.js';
+import { addCounts, List, printable } from '../base/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -94,19 +94,22 @@ export function readContextTree(memory: HeapMemory): ContextNode[] {
     const parent = (states[parents[id]] ?? 0) === 0 ? 0 : parents[id];
     parents[id] = parent;
     const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [id]);
+    if (siblings === undefined) children.set(parent, List.of(id));
     else siblings.push(id);
   }
-  const nodes: ContextNode[] = [];
+  const nodes = new List<ContextNode>();
   const seen = new Uint8Array(frontier + 1);
   for (const root of children.get(0) ?? []) addTree(root);
   // Moved about while it was read, a tree may hang below itself.
   for (let id = 1; id <= frontier; id++) if (states[id] !== 0 && seen[id] === 0) addTree(id);
-  return nodes;
+  return [...nodes];
 
   /** A context and all below it. Not by calls: it may lie deeper than a stack. */
   function addTree(root: number): void {
-    const open: { id: number; above: ContextNode | undefined }[] = [{ id: root, above: undefined }];
+    const open = List.of<{ id: number; above: ContextNode | undefined }>({
+      id: root,
+      above: undefined,
+    });
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { id, above } = next;
       if (seen[id] === 1) continue;
@@ -203,7 +206,7 @@ function sumContexts(nodes: readonly ContextNode[]): ContextSums {
  * line for the others with what they and all below them come to; the grand total.
  */
 export function renderContextTree(nodes: readonly ContextNode[]): string {
-  const lines: string[] = [];
+  const lines = new List<string>();
   renderLevel(nodes, 0, nodes.length, lines);
   const { bytes, chunks, freeBytes, usedBytes } = sumContexts(nodes);
   const blocks = `${bytes} bytes in ${chunks} chunks`;

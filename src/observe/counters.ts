@@ -22,6 +22,7 @@ import {
   type SizeClass,
   SPAN_BLOCKS,
   SPAN_TAIL_BYTES,
+  times,
 } from '../base/index.js';
 import {
   ACQUISITIONS,
@@ -80,7 +81,7 @@ export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapSta
     readSlot(memory, seen, slot),
   );
   const pages = readPages(memory, seen);
-  const sizeClasses = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) =>
+  const sizeClasses = times(SIZE_CLASS_COUNT, (i) =>
     describeClass(memory, slots, pages, (i + 1) as SizeClass),
   );
   const large = describeLarge(memory, slots, pages, largeReading);
@@ -201,7 +202,8 @@ function cutContexts(
   inUseBytes: number,
 ): ContextTotals {
   const blocks = sum(sizeClasses, (c) => c.blocksInUse) + large.blocksInUse;
-  const [chunks, bytes] = [Math.min(totals.chunks, blocks), Math.min(totals.bytes, inUseBytes)];
+  const chunks = Math.min(totals.chunks, blocks);
+  const bytes = Math.min(totals.bytes, inUseBytes);
   return { ...totals, chunks, bytes };
 }
 

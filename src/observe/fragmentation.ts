@@ -38,7 +38,7 @@ export function describeFragmentation(memory: HeapMemory, stats: Counted): Fragm
   const { f64, geometry } = memory;
   const { sizeClasses, large, inUseBytes, footprintBytes, freeRunBytes, untouchedBytes } = stats;
   let internalBytes = large.internalBytes;
-  for (const c of sizeClasses) internalBytes += c.internalBytes;
+  for (let n = 0; n < sizeClasses.length; n++) internalBytes += sizeClasses[n].internalBytes;
   const freePages = freeRunBytes / PAGE_BYTES;
   const largestPages = Math.min(findLargestFreeRun(memory), freePages);
   const largestFreeRunRatio = freePages > 0 ? largestPages / freePages : 1;

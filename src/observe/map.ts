@@ -15,6 +15,7 @@ import {
   BLOCK_BYTES,
   countBits,
   GRANULE_SHIFT,
+  List,
   OWNED,
   OWNED_LARGE,
   PAGE_BYTES,
@@ -74,7 +75,7 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
     // Where there are none, the look at all tags would be half of the cost.
     owned: hadOwned(memory.u32, geometry.header),
   };
-  const list: MapRun[] = [];
+  const list = new List<MapRun>();
   for (let i = 0; i < runs.length; i += 2) {
     list.push(readRun(memory, runs[i], runs[i + 1], counted));
   }
@@ -89,7 +90,7 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
     brk,
     mapFrontier: brk + (untouched?.bytes ?? 0),
     metadata,
-    runs: list,
+    runs: [...list],
     zones: sumUp(geometry, metadata.length, list),
   };
 }

@@ -11,7 +11,7 @@
  *     was counted in and out under the page lock, and what is there, are of one moment.
  */
 
-import { PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass, SPAN_PAGES } from '../base/index.js';
+import { PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass, SPAN_PAGES, times } from '../base/index.js';
 import {
   ACQUISITIONS,
   classRecord,
@@ -90,7 +90,7 @@ export function readPages(memory: HeapMemory, seen: Seen): PageReading {
 }
 
 function readSpans({ i32, geometry }: HeapMemory): number[] {
-  const spans = [0];
+  const spans = times(SIZE_CLASS_COUNT + 1, () => 0);
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
     spans[c] = getSpanCount(i32, classRecord(geometry.classes, c));
   }
@@ -188,7 +188,7 @@ function readSections({ i32, f64, geometry }: HeapMemory): number {
 
 /** A counter of each slot, by slot. */
 function readCounter({ u32, f64, geometry }: HeapMemory, counter: number): number[] {
-  const counts = new Array<number>(geometry.threads).fill(0);
+  const counts = times(geometry.threads, () => 0);
   for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
     counts[slot] = getSlotCounter(f64, slotRecord(geometry.slots, slot), counter);
   }

@@ -53,16 +53,20 @@ export interface SlotReading {
 
 export function readSlot(memory: HeapMemory, seen: Seen, index: SlotIndex): SlotReading {
   const record = slotRecord(memory.geometry.slots, index);
-  const first = index * CLASS_ENTRIES;
   const reading: SlotReading = {
     index,
     record,
     mallocs: new Float64Array(CLASS_ENTRIES),
-    frees: seen.frees.subarray(first, first + CLASS_ENTRIES),
+    frees: new Float64Array(CLASS_ENTRIES),
     cached: new Float64Array(CLASS_ENTRIES),
   };
-  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) readClass(memory, reading, c);
-  return { ...reading, frees: reading.frees.slice() };
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    const known = index * CLASS_ENTRIES + c;
+    reading.frees[c] = seen.frees[known];
+    readClass(memory, reading, c);
+    seen.frees[known] = reading.frees[c];
+  }
+  return reading;
 }
 
 function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void {

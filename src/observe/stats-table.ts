@@ -4,6 +4,7 @@
  * Used by printStats() and the command line. Pure text.
  */
 
+import { List } from '../base/index.js';
 import type { HeapStats } from './heap-stats.js';
 
 /** The table: sizes, counts, then the classes and threads that have something to tell. */
@@ -140,7 +141,7 @@ function formatShare(ratio: number): string {
 
 /** Rows as lines: columns padded to equal width, numbers to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
+  const widths = new List<number>();
   for (const row of rows) {
     row.forEach((cell, i) => {
       widths[i] = Math.max(widths[i] ?? 0, cell.length);

@@ -9,7 +9,7 @@
  *     all of them.
  */
 
-import { PAGE_BYTES, rangeError, roundDown } from '../base/index.js';
+import { List, PAGE_BYTES, rangeError, roundDown } from '../base/index.js';
 import { formatBytes, type HeapMap } from '../observe/index.js';
 import { fullness } from './figures.js';
 import { FILL_LEVELS, INKS, type Ink, inkOf, inkOfRun, levelOf } from './inks.js';
@@ -137,7 +137,7 @@ function foldRows(
     });
   const same = (a: number, b: number) =>
     maps.every((cells) => cells[a * columns] === cells[b * columns]);
-  const lines: [number, number][] = [];
+  const lines = new List<[number, number]>();
   for (let row = 0; row < rows; ) {
     let next = row + 1;
     if (alike(row)) while (next < rows && same(row, next) && alike(next)) next++;

@@ -7,6 +7,7 @@
  * The parts of a bar are in proportion to its own length: how much of the class is live.
  */
 
+import { times } from '../base/index.js';
 import { formatBytes, formatCount } from '../observe/index.js';
 import {
   BAR_BYTES_MIN,
@@ -60,7 +61,7 @@ export function classesPanel({ classes, contextBytes }: Figures, width: number):
     return `<g>${told}${row(c, texts[i] as string, x, top + (i % perColumn) * ROW_PX, scale)}</g>`;
   });
   const bottom = top + perColumn * ROW_PX;
-  const axes = Array.from({ length: Math.min(columns, classes.length) }, (_, n) =>
+  const axes = times(Math.min(columns, classes.length), (n) =>
     axis(n * (columnPx + COLUMN_SPACE_PX), top, bottom, scale),
   );
   return {

@@ -6,6 +6,7 @@
  * Okabe and Ito); how full a span is, by the shade: the more live blocks, the stronger.
  */
 
+import { times } from '../base/index.js';
 import { type HeapMap, isSpan, type MapRun, type RunZone } from '../observe/index.js';
 
 /** What a picture tells apart. `context`: a run whose live blocks are mostly chunks of contexts. */
@@ -43,7 +44,7 @@ function shades(
   { light, dark }: Shades,
   terminal: number,
 ): Ink[] {
-  return Array.from({ length: FILL_LEVELS + 1 }, (_, level) => ({
+  return times(FILL_LEVELS + 1, (level) => ({
     zone,
     level,
     light: mix(light, level / FILL_LEVELS),

@@ -5,7 +5,7 @@
  * Used by panels.ts, svg.ts and html.ts. Pure text.
  */
 
-import { printable } from '../base/index.js';
+import { List, printable } from '../base/index.js';
 import { INKS } from './inks.js';
 
 /** Text for an element or an attribute. */
@@ -43,7 +43,7 @@ export const SMALL_LETTER_PX = 7;
 /** A text as lines that fit a width, parted at blanks. */
 export function wrapText(text: string, width: number, letterPx = LETTER_PX): string[] {
   const room = width / letterPx;
-  const lines: string[] = [];
+  const lines = new List<string>();
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
     if (last === undefined || last.length + 1 + word.length > room) lines.push(word);

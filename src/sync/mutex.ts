@@ -16,7 +16,7 @@
  *     was had. A takeover whose repair fails leaves the word ABANDONED, for the next waiter to try.
  */
 
-import { HeapCorruptionError, isCorruption, now, type WordIndex } from '../base/index.js';
+import { HeapCorruptionError, isCorruption, List, now, type WordIndex } from '../base/index.js';
 import {
   ACQUISITIONS,
   addLockCounter,
@@ -88,7 +88,7 @@ export function createLocks(
   let solo = false;
   let takeovers = 0;
   let refusal: unknown = null;
-  const ranks: LockIndex[] = [];
+  const ranks = new List<LockIndex>();
 
   const patience: Patience = { limitMs: lockTimeoutMs, spentMs: 0 };
 
@@ -173,7 +173,7 @@ export function createLocks(
   }
 
   function held(): LockIndex[] {
-    const locks: LockIndex[] = [];
+    const locks = new List<LockIndex>();
     for (let lock = (LOCK_COUNT - 1) as LockIndex; lock >= 0; lock--) {
       if ((peekLock(i32, lockLine(table, lock)) & ~WAITERS) === me) locks.push(lock);
     }

@@ -75,9 +75,8 @@ export function poison(memory: HeapMemory, reason: string): void {
 /** Moves the tops of every slot that was ever used; false where all had been moved before. */
 function parkAll({ u32, geometry }: HeapMemory): boolean {
   let moved = false;
-  for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
-    if (parkTops(u32, slot)) moved = true;
-  }
+  const used = usedSlotRecords(u32, geometry.slots, geometry.threads);
+  for (let n = 0; n < used.length; n++) if (parkTops(u32, used[n])) moved = true;
   return moved;
 }
 

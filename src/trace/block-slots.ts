@@ -8,7 +8,7 @@
  * blocks, and hashes each address.
  */
 
-import { GRANULE_SHIFT } from '../base/index.js';
+import { GRANULE_SHIFT, List } from '../base/index.js';
 
 const PAGE_SHIFT = 16;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
@@ -17,8 +17,8 @@ export const NO_SLOT = -1;
 
 export class BlockSlots {
   /** Slot + 1 by granule, 0 = no live block begins there. */
-  readonly #pages: Uint32Array[] = [];
-  readonly #free: number[] = [];
+  readonly #pages = new List<Uint32Array>();
+  readonly #free = new List<number>();
   #count = 0;
 
   /** How many slots were needed so far. */

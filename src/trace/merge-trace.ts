@@ -13,7 +13,7 @@
  */
 
 import { rmSync, writeSync } from 'node:fs';
-import { printable } from '../base/index.js';
+import { List, printable, times } from '../base/index.js';
 import {
   debugRecord,
   endTrace,
@@ -79,8 +79,8 @@ export function finishTrace(
   if (path === '' || !endTrace(i32, traceBuffers, threads)) return null;
   const last = loadSequence(i32, debugRecord(header));
   const { id } = readHeader(u32, header) as HeaderFields;
-  const slots = Array.from({ length: threads }, (_, slot) => slot);
-  const streams: EventStream[] = [];
+  const slots = times(threads, (slot) => slot);
+  const streams = new List<EventStream>();
   let writer: TraceWriter | undefined;
   try {
     for (const slot of slots) streams.push(new EventStream(memory, path, id, slot));
@@ -186,7 +186,7 @@ function merge(
 /** What its user should know of a trace. */
 function complaints(summary: TraceSummary, limits: TraceLimits): string[] {
   const { path, dropped, repaired, lost, truncated } = summary;
-  const found: string[] = [];
+  const found = new List<string>();
   if (truncated) {
     found.push(
       `the trace ${path} ends early: it can hold ${limits.slots} live blocks and ` +

@@ -121,7 +121,7 @@ export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapSta
     recovery: readRecovery(memory),
     contexts: cutContexts(totals, sizeClasses, large, inUseBytes),
     sizeClasses,
-    threads: slots.map((slot) => describeThread(memory, slot, largeReading)),
+    threads: times(slots.length, (n) => describeThread(memory, slots[n], largeReading)),
   };
 }
 

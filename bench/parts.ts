@@ -2,6 +2,7 @@
 
 import { contention } from './contention.js';
 import { contexts } from './contexts.js';
+import { crowd } from './crowd.js';
 import { options } from './debug-options.js';
 import { calls } from './measure-calls.js';
 import { growth } from './measure-growth.js';
@@ -16,6 +17,7 @@ export const PARTS: readonly Part[] = [
   traces,
   workloads,
   contention,
+  crowd,
   handOver,
   growth,
   startup,

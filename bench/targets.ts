@@ -207,6 +207,14 @@ const TARGETS: readonly Target[] = [
     traceScaling(MIMALLOC),
   ),
 
+  row('malloc of a full heap, microseconds', greatestFigure('malloc of a full heap'), 'at most', 2),
+  row(
+    '64 threads at one lock: most calls to least',
+    figure('most to least of 64 threads'),
+    'at most',
+    1000,
+  ),
+
   row('hand-over: times faster than structured clone', figure('hand-over'), 'at least', 20),
   // Of random blocks cache misses grow, on any allocator.
   row('growth with live blocks, side by side', figure('growth of near'), 'at most', 1.15),

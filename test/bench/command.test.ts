@@ -1,11 +1,12 @@
 /** Proves the benchmark's command: what it prints, what it writes, and how it ends. */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import anyOrder, { type ExecutionContext } from 'ava';
 import { OURS, type Section } from '../../bench/section.js';
+import { short } from '../../bench/tables.js';
 import type { Verdict } from '../../bench/targets.js';
 import { ROOT, run } from '../workers.js';
 
@@ -65,6 +66,28 @@ test('bench larson --smoke --node: measures ours alone, and writes it down', asy
   t.true(plots.length > 0);
   const files = readdirSync(output);
   for (const file of plots) t.true(files.includes(file), file);
+});
+
+test('bench crowd --smoke: a full heap, fairness and rescue, each with threads per core', async (t) => {
+  const output = folder(t);
+  const { code, stdout, stderr } = await bench('crowd', '--smoke', '--node', '--output', output);
+  t.is(code, 0, stderr);
+  const path = stdout.trim().split('\n').at(-1) as string;
+  const { sections } = JSON.parse(readFileSync(path, 'utf8')) as Written;
+  const cores = availableParallelism();
+  const [, full, fair, rescue] = sections as readonly Section[];
+  for (const section of [full, fair, rescue]) {
+    t.true(section?.title.endsWith(`${cores} cores`), section?.title);
+  }
+  t.true((full?.figures?.['malloc of a full heap, 1 idle'] as number) > 0);
+  for (const section of [fair, rescue]) {
+    t.deepEqual(
+      section?.rows.map(([threads]) => threads),
+      ['3'],
+    );
+    t.is(section?.columns[1], 'per core');
+    t.is(section?.rows[0]?.[1], short(3 / cores));
+  }
 });
 
 test('bench: a wrong call ends with code 2 and a line that says what is wrong', async (t) => {

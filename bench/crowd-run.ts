@@ -1,0 +1,123 @@
+/**
+ * Many threads in one heap, in a process of its own.
+ *
+ *     node dist/bench/crowd-run.js full IDLE CALLS              prints JSON
+ *     node dist/bench/crowd-run.js evict THREADS MILLISECONDS
+ *     node dist/bench/crowd-run.js fair THREADS MILLISECONDS
+ *     node dist/bench/crowd-run.js rescue THREADS KILLS MIB
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SharedHeap } from 'shmalloc';
+import { CALLS, clockMs, EVICTED_BYTES, FAILED, FAILED_MS, INSIDE } from './crowd-board.js';
+import { Crowd } from './crowd-threads.js';
+
+/** A heap that is soon full. */
+const FULL_HEAP = { size: '8MiB', threads: 64 } as const;
+const HEAP = { size: '256MiB', threads: 128 } as const;
+/** Live blocks of one size: the victim's check of 64 MiB takes tens of milliseconds under two locks. */
+const CHECKED_BYTES = 64;
+const LOOK_EVERY_MS = 5;
+/** Looks in a row at which no survivor has had a call return: all wait for the victim. */
+const STANDSTILL_LOOKS = 4;
+/** Between two kills. */
+const PAUSE_MS = 200;
+const RESCUE_MS_MAX = 120_000;
+
+/** A full heap: calls of malloc that answered 0. */
+export interface FullResult {
+  /** A call, on average; of several threads, the slowest one's average; null where none failed. */
+  readonly microseconds: number | null;
+}
+
+export interface FairResult {
+  /** Of all threads together. */
+  readonly callsPerSecond: number;
+  /** Calls of the thread that had the least, and the most. */
+  readonly least: number;
+  readonly most: number;
+}
+
+export interface RescueResult {
+  /** From the order to die to the return of the last survivor's next call, for each kill. */
+  readonly milliseconds: readonly number[];
+}
+
+/** Beside threads that do nothing. */
+async function full(idle: number, calls: number): Promise<FullResult> {
+  using heap = SharedHeap.create(FULL_HEAP);
+  await using crowd = new Crowd(heap, Array(idle).fill('idle'));
+  await crowd.attached();
+  while (heap.malloc_ts(EVICTED_BYTES) !== 0);
+  const started = clockMs();
+  for (let n = 0; n < calls; n++) heap.malloc_ts(EVICTED_BYTES);
+  return { microseconds: ((clockMs() - started) / calls) * 1000 };
+}
+
+/** Threads that free a block of their own whenever malloc answers 0. */
+async function evict(threads: number, milliseconds: number): Promise<FullResult> {
+  using heap = SharedHeap.create(FULL_HEAP);
+  await using crowd = new Crowd(heap, Array(threads).fill('evict'));
+  await crowd.attached();
+  crowd.start();
+  await sleep(milliseconds);
+  const calls = crowd.all(FAILED);
+  const means = crowd.all(FAILED_MS).map((ms, n) => (ms / (calls[n] || 1)) * 1000);
+  return { microseconds: Math.max(...means) || null };
+}
+
+/** Threads that all need the page lock at each call. */
+async function fair(threads: number, milliseconds: number): Promise<FairResult> {
+  using heap = SharedHeap.create(HEAP);
+  await using crowd = new Crowd(heap, Array(threads).fill('trade'));
+  await crowd.attached();
+  crowd.start();
+  const started = clockMs();
+  await sleep(milliseconds);
+  const calls = crowd.all(CALLS);
+  const seconds = (clockMs() - started) / 1000;
+  const callsPerSecond = calls.reduce((sum, one) => sum + one, 0) / seconds;
+  return { callsPerSecond, least: Math.min(...calls), most: Math.max(...calls) };
+}
+
+/** Threads that all need the page lock, and one more that is killed while it has it. */
+async function rescue(threads: number, kills: number, mib: number): Promise<RescueResult> {
+  using heap = SharedHeap.create(HEAP);
+  for (let n = 0; n < (mib * 2 ** 20) / CHECKED_BYTES; n++) heap.malloc_ts(CHECKED_BYTES);
+  await using crowd = new Crowd(heap, [
+    ...Array(threads).fill('trade'),
+    ...Array(kills).fill('victim'),
+  ]);
+  await crowd.attached();
+  crowd.start();
+  const milliseconds: number[] = [];
+  for (let victim = threads; victim < threads + kills; victim++) {
+    await sleep(PAUSE_MS);
+    crowd.startVictim(victim);
+    await standstill(crowd, threads, victim);
+    const { ownerDeaths } = heap.stats().locks;
+    const started = clockMs();
+    await crowd.kill(victim);
+    const ended = await crowd.allWentOn(threads, started + RESCUE_MS_MAX);
+    if (heap.stats().locks.ownerDeaths > ownerDeaths) milliseconds.push(ended - started);
+  }
+  return { milliseconds };
+}
+
+/** Until the victim is in its call, and all others wait for it. */
+async function standstill(crowd: Crowd, threads: number, victim: number): Promise<void> {
+  let last = -1;
+  for (let looks = 0; looks < STANDSTILL_LOOKS; ) {
+    await sleep(LOOK_EVERY_MS);
+    const calls = crowd.all(CALLS).slice(0, threads);
+    const sum = calls.reduce((total, one) => total + one, 0);
+    looks = sum === last && crowd.figure(victim, INSIDE) === 1 ? looks + 1 : 0;
+    last = sum;
+  }
+}
+
+const KINDS = { full, evict, fair, rescue };
+
+const [kind = '', ...numbers] = process.argv.slice(2);
+const [threads = 0, amount = 0, mib = 0] = numbers.map(Number);
+console.log(JSON.stringify(await KINDS[kind as keyof typeof KINDS](threads, amount, mib)));

@@ -39,7 +39,9 @@ export interface FairResult {
 }
 
 export interface RescueResult {
-  /** From the order to die to the return of the last survivor's next call, for each kill. */
+  /** Of each kill: from the order to die until the thread had ended, as the main thread heard. */
+  readonly dying: readonly number[];
+  /** From the order until the last survivor had a call return. */
   readonly milliseconds: readonly number[];
 }
 
@@ -90,6 +92,7 @@ async function rescue(threads: number, kills: number, mib: number): Promise<Resc
   ]);
   await crowd.attached();
   crowd.start();
+  const dying: number[] = [];
   const milliseconds: number[] = [];
   for (let victim = threads; victim < threads + kills; victim++) {
     await sleep(PAUSE_MS);
@@ -98,10 +101,13 @@ async function rescue(threads: number, kills: number, mib: number): Promise<Resc
     const { ownerDeaths } = heap.stats().locks;
     const started = clockMs();
     await crowd.kill(victim);
-    const ended = await crowd.allWentOn(threads, started + RESCUE_MS_MAX);
-    if (heap.stats().locks.ownerDeaths > ownerDeaths) milliseconds.push(ended - started);
+    const ended = clockMs();
+    const last = await crowd.allWentOn(threads, started + RESCUE_MS_MAX);
+    if (heap.stats().locks.ownerDeaths === ownerDeaths) continue;
+    dying.push(ended - started);
+    milliseconds.push(last - started);
   }
-  return { milliseconds };
+  return { dying, milliseconds };
 }
 
 /** Until the victim is in its call, and all others wait for it. */

@@ -66,13 +66,20 @@ export function* heapsInUse(
 export function eraseHeaps(buffer: SharedArrayBuffer, wanted: Extent): void {
   for (const { base } of heapsBelow(buffer, wanted, [])) {
     // Below it is what is the caller's.
-    if (base >= wanted.base)
-      eraseHeader(
-        new Uint32Array(buffer, 0, reachableBytes(buffer) / WORD_BYTES),
-        headerWord(base),
-      );
+    if (base >= wanted.base) eraseHeap(buffer, base);
   }
 }
+
+export function eraseHeap(buffer: SharedArrayBuffer, base: number): void {
+  eraseHeader(wordsOf(buffer), headerWord(base));
+}
+
+/** Is it this heap that begins there? */
+export const isHeapAt = (buffer: SharedArrayBuffer, base: number, id: string): boolean =>
+  readHeader(wordsOf(buffer), headerWord(base))?.id === id;
+
+const wordsOf = (buffer: SharedArrayBuffer): Uint32Array =>
+  new Uint32Array(buffer, 0, reachableBytes(buffer) / WORD_BYTES);
 
 /** All that looks like a heap and has a byte in common with a new one. */
 function* heapsBelow(
@@ -80,7 +87,7 @@ function* heapsBelow(
   wanted: Extent,
   known: Iterable<number>,
 ): Generator<HeaderFields> {
-  const u32 = new Uint32Array(buffer, 0, reachableBytes(buffer) / WORD_BYTES);
+  const u32 = wordsOf(buffer);
   const end = wanted.base + wanted.bytes;
   for (const base of placesIn(end, [wanted.base, 0, ...known])) {
     if (headerWord(base) + PAGE_BYTES / WORD_BYTES > u32.length) continue;

@@ -72,7 +72,7 @@ import {
   makeHandle,
 } from './heap-handle.js';
 import { type HeapOptions, type ResolvedOptions, resolveOptions } from './heap-options.js';
-import { eraseHeaps, heapsInUse, inUse } from './heaps-in-buffer.js';
+import { eraseHeap, eraseHeaps, heapsInUse, inUse, isHeapAt } from './heaps-in-buffer.js';
 import { atThreadEnd } from './thread-end.js';
 import { type ShowOptions, writerOf, writeToStderr } from './write-out.js';
 
@@ -93,22 +93,54 @@ export interface WatchedWorker {
   once(event: 'exit', listener: (exitCode: number) => void): unknown;
 }
 
+/** An attachment, as far as a cut can leave it half done. */
+interface Life {
+  isAttached(): boolean;
+  /** Was its detach cut? */
+  isLeaving(): boolean;
+  /** Tells what there is to tell. As often as you like. */
+  start(): void;
+}
+
+/** Where a heap is made. */
+interface Made {
+  readonly buffer: SharedArrayBuffer;
+  readonly base: number;
+}
+
 /** Says that a heap is made by create or attach. */
 const INSIDE = Symbol('create or attach');
 
 /** This thread's attachments, by heap id, whichever copy of this package has made them. */
 const attached = threadState('attached', () => new Map<string, SharedHeap>());
-/** Is the thread still attached by one of them? Not so where V8 has cut its detach at the end. */
-const attachedBy = threadState('attachedBy', () => new WeakMap<SharedHeap, () => boolean>());
+/** What copies ask each other's attachments, since V8 may have cut what made them, or ends them. */
+const lives = threadState('lives', () => new WeakMap<SharedHeap, Life>());
 /** Those that it is about to make: V8 may cut an attach, and the next one finds what that has left. */
 const claims = threadState('claims', () => new Map<string, Claim>());
-/** The same for copies of other versions: by which version the thread is attached. */
+/** Heaps that it is making, by id: nobody knows of one that is in here. */
+const creations = threadState('creations', () => new Map<string, Made>());
+/** The attachments for copies of other versions: by which version the thread is attached. */
 const versions = threadState('attached', () => new Map<string, string>(), ANY_VERSION);
 
 function claimOf(heapId: string): Claim {
   const claim = claims.get(heapId) ?? { isOpen: false, slot: -1 };
   claims.set(heapId, claim);
   return claim;
+}
+
+/** A `create` of this thread that V8 has cut has made no heap: nobody was given it. */
+function endCutCreations(): void {
+  for (const [id, { buffer, base }] of [...creations]) {
+    // Unless the buffer is used for something else by now.
+    if (isHeapAt(buffer, base, id)) {
+      attached.get(id)?.detach();
+      eraseHeap(buffer, base);
+    }
+    attached.delete(id);
+    versions.delete(id);
+    claims.delete(id);
+    creations.delete(id);
+  }
 }
 
 /** A worker that ends in order gives its slots back. One that is terminated cannot. */
@@ -254,10 +286,11 @@ export class SharedHeap extends ContextHeap {
         u64: new BigUint64Array(buffer, 0, bytes / 8),
       }),
     );
-    attachedBy.set(this, () => this.#core.isAttached());
+    const { isAttached, isLeaving, news } = core;
+    lives.set(this, { isAttached, isLeaving, start: news.start });
+    versions.set(fields.id, VERSION);
     attached.set(fields.id, this);
     claims.delete(fields.id);
-    versions.set(fields.id, VERSION);
     if (!isMainThread) atThreadEnd('attachments', detachAll);
   }
 
@@ -279,13 +312,27 @@ export class SharedHeap extends ContextHeap {
    */
   static create(options?: HeapOptions): SharedHeap {
     const resolved = resolveOptions(options);
-    const { buffer: given, base, bytes, threads, contexts, lockTimeoutMs, debug } = resolved;
+    const { buffer: given, base, bytes, threads, contexts, debug } = resolved;
     // Before the buffer: a map that does not fit should cost nothing.
     computeGeometry(base, bytes, threads, debug, contexts);
+    endCutCreations();
     if (given !== undefined) makeRoom(given, resolved);
     const buffer = given ?? new SharedArrayBuffer(bytes);
     const id = randomBytes(8).toString('hex');
-    const pristine = given === undefined;
+    creations.set(id, { buffer, base });
+    let heap: SharedHeap;
+    try {
+      heap = SharedHeap.#make(resolved, buffer, id);
+    } finally {
+      creations.delete(id);
+    }
+    heap.#announce(true);
+    return heap;
+  }
+
+  /** Runs none of the program's code. */
+  static #make(options: ResolvedOptions, buffer: SharedArrayBuffer, id: string): SharedHeap {
+    const { base, bytes, threads, contexts, lockTimeoutMs, debug } = options;
     const memory = createHeap({
       buffer,
       base,
@@ -293,7 +340,7 @@ export class SharedHeap extends ContextHeap {
       threads,
       contexts,
       id,
-      pristine,
+      pristine: options.buffer === undefined,
       lockTimeoutMs,
       debug,
       secret: [randomWord(), randomWord()],
@@ -307,7 +354,6 @@ export class SharedHeap extends ContextHeap {
       usage: () => readUsage(memory),
       stats: () => heap.stats(),
     });
-    heap.#announce(true);
     return heap;
   }
 
@@ -324,9 +370,16 @@ export class SharedHeap extends ContextHeap {
       return { buffer: checked.buffer, fields: headerOfHandle(checked) };
     });
     const known = attached.get(fields.id);
-    if (known !== undefined && attachedBy.get(known)?.() === true) return known;
-    const version = known === undefined ? versions.get(fields.id) : undefined;
-    if (version !== undefined) {
+    const life = known && lives.get(known);
+    if (life?.isLeaving()) known?.detach();
+    if (known !== undefined && life?.isAttached()) {
+      // Its own attach may have been cut before it came to that.
+      life.start();
+      return known;
+    }
+    const version = versions.get(fields.id);
+    // Of this version it is what a cut has left.
+    if (version !== undefined && version !== VERSION) {
       throw new HeapError(
         'ERR_SHMALLOC_TWO_VERSIONS',
         `cannot attach: this thread is attached already, and ${otherVersion(version)}`,
@@ -553,8 +606,8 @@ export class SharedHeap extends ContextHeap {
   #leave(): void {
     this.#core.detach();
     if (attached.get(this.#id) !== this) return;
+    if (versions.get(this.#id) === VERSION) versions.delete(this.#id);
     attached.delete(this.#id);
-    versions.delete(this.#id);
     this.#core.news.tell();
     publishLife('detached', this, this.#id, this.#core.memory.geometry.bytes);
   }
@@ -569,7 +622,8 @@ function makeRoom(buffer: SharedArrayBuffer, wanted: ResolvedOptions): void {
   const known = [...attached.values()].map(({ handle }) => handle.byteOffset);
   for (const found of heapsInUse(buffer, wanted, known)) {
     const own = attached.get(found.id);
-    if (!wanted.overwrite) throw inUse(wanted, found, own !== undefined);
+    const isLeft = own !== undefined && found.threads === 1 && lives.get(own)?.isLeaving();
+    if (!wanted.overwrite && !isLeft) throw inUse(wanted, found, own !== undefined);
     // Those of other threads are lost, as the caller wants it.
     own?.detach();
   }

@@ -118,6 +118,8 @@ export interface HeapCore {
   runs(): Int32Array;
   /** Has this thread not detached? */
   isAttached(): boolean;
+  /** Was its detach cut, so that it is to be called again? It runs none of the program's code. */
+  isLeaving(): boolean;
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
   /** What is to be told; nothing is before it is started, when attaching is done. */
@@ -307,6 +309,7 @@ function openCore(
   // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
   let solo: Calls | undefined;
   let attached = true;
+  let isLeaving = false;
   let isEmptied = false;
 
   /** Gives back the lock of an object whose change was cut: others wait for it. The object is whole then. */
@@ -324,19 +327,32 @@ function openCore(
 
   function detach(): void {
     if (!attached) return;
+    isLeaving = true;
     // A broken heap keeps what it has: its slot is all that it gets back.
     if (!isPoisoned(memory) && !isEmptied) gates.shared.look(giveAll);
-    // Should this be cut, the next detach goes on from here (I2).
-    isEmptied = true;
     gates.close();
     shared.close();
     solo?.close();
+    // Should this be cut, the next detach goes on from here (I2); from above where a stack was still open.
+    isEmptied = true;
     // point: detach.slot
     if (loadOwner(memory.i32, memory.geometry.registry, slotIndex) === me) {
       freeSlot(memory, slotIndex);
     }
     leaveName(memory, me);
     attached = false;
+    isLeaving = false;
+  }
+
+  /** After an error it is still attached. What is found on the way is told when it has left. */
+  function tryToDetach(): void {
+    try {
+      news.quietly(detach);
+    } catch (error) {
+      isLeaving = false;
+      news.tell();
+      throw error;
+    }
   }
 
   /** What recovery does for the dead. */
@@ -388,7 +404,8 @@ function openCore(
     inspect: (address) => look((looker) => inspect(memory, looker, address)),
     runs: () => look(copyRuns),
     isAttached: () => attached,
-    detach,
+    isLeaving: () => isLeaving,
+    detach: tryToDetach,
     news,
     marks,
     whenCut: gates.whenCut,

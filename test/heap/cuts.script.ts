@@ -143,8 +143,7 @@ for (let n = 0; n < Number(cuts); n++) {
     if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
   }
   if (kind === 'attach') {
-    // It may have left, be about to come, or be in the middle of leaving: that is to be done again.
-    SharedHeap.attach(handle).detach();
+    // It may have left, be about to come, or be in the middle of leaving.
     heap = SharedHeap.attach(handle);
     Object.assign(globalThis, { heap });
   } else {

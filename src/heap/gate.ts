@@ -137,6 +137,8 @@ export function createGates(
   /** Puts right what it left. Cut itself, or where it throws, the marks stay for the next call. */
   function mendCut(): void {
     probeStack(RESCUE_FRAMES);
+    // What was found may be an intent alone, which is settled before this takes its last lock.
+    marks.section = true;
     mend.cut(cause);
     cause = undefined;
     marks.section = false;

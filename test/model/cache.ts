@@ -50,9 +50,9 @@ export function* refill(w: World, t: Thread, c: number): Step<boolean> {
     yield 'refill.entry';
     stack[--entry] = address;
   }
-  if (w.rules.transitFirst) yield* openRefill(slot, c, end);
+  if (w.rules.transitFirst) yield* openRefill(w, slot, c, end);
   yield* takeBlocks(w, c, blocks);
-  if (!w.rules.transitFirst) yield* openRefill(slot, c, end);
+  if (!w.rules.transitFirst) yield* openRefill(w, slot, c, end);
   if (w.rules.heldRecount) yield* addRefilled(slot, c, blocks.length);
   yield 'refill.top';
   yield* closeTransit(slot, c, end);
@@ -62,17 +62,17 @@ export function* refill(w: World, t: Thread, c: number): Step<boolean> {
   return true;
 }
 
-function* openRefill(slot: Slot, c: number, end: number): Step<void> {
+function* openRefill(w: World, slot: Slot, c: number, end: number): Step<void> {
   yield 'refill.transit';
-  yield* openTransit(slot, c, BOTTOM, end);
+  yield* openTransit(w, slot, c, BOTTOM, end);
 }
 
-function* openTransit(slot: Slot, c: number, from: number, end: number): Step<void> {
+function* openTransit(w: World, slot: Slot, c: number, from: number, end: number): Step<void> {
   slot.from[c] = from;
   yield 'transit.end';
   slot.transit[c] = end;
   yield 'transit.park';
-  slot.top[c] = PARKED;
+  if (w.rules.parkTransit) slot.top[c] = PARKED;
 }
 
 /** Ends a transit; the stack has this top from now on. */
@@ -128,7 +128,7 @@ export function* giveBackLocked(
   const top = slot.top[c];
   const from = BOTTOM + keep;
   yield 'flush.transit';
-  yield* openTransit(slot, c, from, top);
+  yield* openTransit(w, slot, c, from, top);
   const addresses = Array.from(slot.stacks[c].subarray(from, top));
   for (const address of addresses) {
     if (dead && w.rules.clearTags) {

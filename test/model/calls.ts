@@ -184,6 +184,7 @@ function* takeReserved(
 ): Step<Taken | null> {
   yield* acquire(w, t, PAGE_LOCK);
   const taken = yield* takeRun(w, t, pages, align, place);
+  t.marks.run = taken !== null;
   if (taken !== null && !w.rules.largeCommitLast) yield* commitLarge(w, t, taken.page);
   yield* release(w, t, PAGE_LOCK);
   return taken;
@@ -196,4 +197,5 @@ export function* commitLarge(w: World, t: Thread, page: number): Step<void> {
   w.tags[page * PAGE_GRANULES] = LARGE_TAG;
   yield 'large.commit';
   w.run[page] = runWord(LARGE, 0, pagesOf(w.run[page]));
+  t.marks.run = false;
 }

@@ -16,7 +16,7 @@ import { ownedSize, replace } from './placement.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';
-import { lockWord, unlockWord } from './word-locks.js';
+import { lockWord, unlockOwn } from './word-locks.js';
 import {
   chunkGeneration,
   chunkKind,
@@ -144,7 +144,7 @@ function* dropShared(w: World, t: Thread, chunk: number): Step<void> {
   try {
     yield* drop(w, t, chunk);
   } finally {
-    yield* unlockWord(w.chunkLock, chunk);
+    yield* unlockOwn(t, w.chunkLock, chunk);
   }
 }
 
@@ -181,7 +181,7 @@ export function* growShared(
     if (grown) noteGrown(w, chunk);
     return grown;
   } finally {
-    yield* unlockWord(w.chunkLock, chunk);
+    yield* unlockOwn(t, w.chunkLock, chunk);
   }
 }
 

@@ -5,7 +5,7 @@
  * States are copied at every cut instead of being run up to again. Where two cuts lead to the same
  * words, what follows is the same, and is run once.
  *
- *     level 1   victim killed, or thrown into and left to go on
+ *     level 1   victim killed, or thrown into and left to go on, or its call cut by V8
  *     level 2   then the rescuer killed, or the victim after the error; one in ERROR_STRIDE of the
  *               rescuer's steps thrown into
  *     level 3   all of the rescuer's steps thrown into
@@ -27,6 +27,8 @@ const ERROR_STRIDE = 7;
 export interface Cut {
   readonly victim: number;
   readonly victimThrows?: boolean;
+  /** Its call is cut, and it goes on: with the next one, or with quick ones before. */
+  readonly victimLives?: 'on' | 'quick';
   /** With an error in the victim: its steps after that, before it is killed. */
   readonly later?: number;
   readonly rescuer?: number;
@@ -55,6 +57,8 @@ export interface ExploreOptions {
   readonly scenarios: readonly Scenario[];
   readonly kills: boolean;
   readonly errors: boolean;
+  /** Calls of a victim that lives on are cut. */
+  readonly living?: boolean;
   /** Ends at the first violation. */
   readonly first?: boolean;
 }
@@ -65,6 +69,7 @@ export function explore(rules: Rules, options: ExploreOptions): Exploration {
     const explorer = new Explorer(rules, scenario, options.level, result);
     if (options.kills) explorer.exploreKills();
     if (options.errors && !(options.first && result.found.size > 0)) explorer.exploreErrors();
+    if (options.living && !(options.first && result.found.size > 0)) explorer.exploreLiving();
     if (options.first && result.found.size > 0) break;
   }
   return result;
@@ -192,13 +197,46 @@ class Explorer {
     }
   }
 
+  // ---- calls that are cut, in a thread that lives on
+
+  exploreLiving(): void {
+    const { first } = this;
+    for (let step = 0; ; step++) {
+      // By turns: both at every step would take twice as long.
+      const quick = step % 2 === 1;
+      first.copyFrom(this.stage.start);
+      const victim = this.stage.resumeCut(first, quick);
+      for (let n = 0; n < step && !victim.over; n++) victim.step();
+      if (victim.over) return;
+      if (!victim.canCut) continue;
+      this.result.cuts++;
+      this.goOnLiving(victim, { victim: step, victimLives: quick ? 'quick' : 'on' });
+    }
+  }
+
+  private goOnLiving(victim: Thread, cut: Cut): void {
+    const isCut = this.attempt(victim, cut, () => {
+      this.log(`   CUT of ${victim.own} at ${victim.last}`);
+      victim.cut();
+    });
+    if (isCut && this.tryRun(victim, cut)) this.finish(victim.world, cut);
+  }
+
   // ---- one cut
 
   runCut(cut: Cut): void {
     const { first } = this;
     first.copyFrom(this.stage.start);
-    const victim = this.stage.resumeVictim(first);
+    const { victimLives } = cut;
+    const victim =
+      victimLives === undefined
+        ? this.stage.resumeVictim(first)
+        : this.stage.resumeCut(first, victimLives === 'quick');
     for (let n = 0; n < cut.victim && !victim.over; n++) if (!this.tryStep(victim, cut)) return;
+    if (victimLives !== undefined) {
+      this.goOnLiving(victim, cut);
+      return;
+    }
     if (cut.victimThrows) {
       if (!this.tryThrow(victim, cut)) return;
       const steps = cut.later ?? STEPS_MAX;

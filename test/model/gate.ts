@@ -10,6 +10,7 @@
  * I3  The solo word is given up before the block is committed.
  */
 
+import { mendIfCut } from './cuts.js';
 import { acquire, release, repairHeld } from './locks.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
@@ -17,11 +18,16 @@ import type { Thread } from './thread.js';
 import { kindOf, ownerOf, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK, RESERVED } from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
-/** Runs `body` as a section, or as part of the one that the thread is in. */
-export function* section<R>(w: World, t: Thread, body: () => Step<R>): Step<R> {
+/**
+ * Runs `body` as a section, or as part of the one that the thread is in.
+ * @param nested in the middle of a change of an object
+ */
+export function* section<R>(w: World, t: Thread, body: () => Step<R>, nested = false): Step<R> {
   if (t.sections > 0) return yield* body();
+  yield* mendIfCut(w, t, nested);
   if (w.rules.headroom) yield 'probe';
   t.sections++;
+  t.marks.section = true;
   let result: R;
   try {
     if (t.unsafe) yield* enterSolo(w, t);
@@ -34,10 +40,13 @@ export function* section<R>(w: World, t: Thread, body: () => Step<R>): Step<R> {
       if (t.alone) yield* leaveSolo(w, t);
     }
     t.sections--;
+    t.marks.section = false;
+    t.marks.run = false;
     throw error;
   }
   if (t.alone) yield* leaveSolo(w, t);
   t.sections--;
+  t.marks.section = false;
   return result;
 }
 
@@ -106,7 +115,7 @@ function* enterSolo(w: World, t: Thread): Step<void> {
   else yield* leaveSolo(w, t);
 }
 
-function* leaveSolo(w: World, t: Thread): Step<void> {
+export function* leaveSolo(w: World, t: Thread): Step<void> {
   t.alone = false;
   if (!w.rules.soloMark) return;
   t.handling++;

@@ -26,13 +26,14 @@ const USAGE = `usage: node dist/test/model/main.js <way> [options]
 
   --from SEED         random: the first seed (default 1)
   --set KEY=VALUE     random: what the seed would choose: pages, slots, workers, calls, mainCalls,
-                      kills, throws, anywhere, reuseIds, lateMain, unsafe, churn, limitStart,
+                      kills, throws, anywhere, cuts, reuseIds, lateMain, unsafe, churn, limitStart,
                       limitMax, quarantine, objects; again for more
   --rule NAME=VALUE   another value for a rule (see rules.ts); again for more
   --level 1|2|3       exhaustive: how deep (default 2)
   --only TEXT         exhaustive, mutants: only those with TEXT in their names
   --at V[,R]          exhaustive, with --only: one cut, before the victim's step V (and the
-                      rescuer's R); with --error an error in the place of the last kill
+                      rescuer's R); with --error an error in the place of the last kill; with
+                      --cut the victim's call is cut, and it lives on
   --trace [LINES]     the last steps of the first violation, or of the one seed or cut asked for`;
 
 const SEEDS = 5000;
@@ -41,6 +42,9 @@ const TRACE_LINES = 80;
 const REPORTED_MAX = 8;
 /** Every so many seeds of a plain random run has errors in its sections. */
 const ERROR_SEEDS = 4;
+/** Of as many, one has calls that are cut. */
+const CUT_SEED = 2;
+const CUTS: Options = { cuts: 0.01 };
 const ERRORS: Options = { throws: 0.02, anywhere: true };
 /** Of every so many, one seed has an instrumented heap; a prime, so that all kinds have errors. */
 const RECORD_SEEDS = 3;
@@ -50,7 +54,8 @@ const QUARANTINES = [0, 1, 2, 4];
 
 /** What a seed of a plain run is like. */
 function kindOf(seed: number): Options {
-  const plain = seed % ERROR_SEEDS === 0 ? ERRORS : {};
+  const kind = seed % ERROR_SEEDS;
+  const plain = kind === 0 ? ERRORS : kind === CUT_SEED ? CUTS : {};
   const objects = seed % RECORD_SEEDS === 1 || seed % OBJECT_SEEDS === 0;
   const errors = { ...plain, objects };
   if (seed % RECORD_SEEDS !== 0) return errors;
@@ -69,6 +74,7 @@ interface Arguments {
   readonly only: string;
   readonly at: readonly number[] | null;
   readonly error: boolean;
+  readonly cut: boolean;
   readonly trace: number | null;
 }
 
@@ -86,7 +92,8 @@ function readArguments(words: readonly string[]): Arguments {
       continue;
     }
     const next = words[n + 1];
-    const hasValue = word !== '--error' && next !== undefined && !next.startsWith('--');
+    const hasValue =
+      word !== '--error' && word !== '--cut' && next !== undefined && !next.startsWith('--');
     flags.set(word, [...(flags.get(word) ?? []), hasValue ? next : '']);
     if (hasValue) n++;
   }
@@ -94,7 +101,7 @@ function readArguments(words: readonly string[]): Arguments {
   const traced = last('--trace');
   const level = Number(last('--level') ?? 2);
   if (level !== 1 && level !== 2 && level !== 3) throw new UsageError('levels are 1, 2 and 3');
-  const known = '--from --set --rule --level --only --at --error --trace'.split(' ');
+  const known = '--from --set --rule --level --only --at --error --cut --trace'.split(' ');
   const unknown = [...flags.keys()].find((flag) => !known.includes(flag));
   if (unknown !== undefined) throw new UsageError(`there is no option ${unknown}`);
   const [way = '', count] = plain;
@@ -108,6 +115,7 @@ function readArguments(words: readonly string[]): Arguments {
     only: last('--only') ?? '',
     at: last('--at')?.split(',').map(readNumber) ?? null,
     error: flags.has('--error'),
+    cut: flags.has('--cut'),
     trace: traced === undefined ? null : readNumber(traced || String(TRACE_LINES)),
   };
 }
@@ -153,8 +161,10 @@ function runRandom({ count, from, options, rules, trace }: Arguments): boolean {
     failures.set(kind, { failure: shortest, count: (known?.count ?? 0) + 1 });
   }
   console.log(`seeds ${from} to ${from + seeds - 1}: ${violations} violations`);
-  const { operations, steps, kills, throws, takeovers, recovered, unfreed } = totals;
-  console.log(`${operations} calls, ${steps} steps, ${kills} kills, ${throws} errors`);
+  const { operations, steps, kills, throws, cuts, takeovers, recovered, unfreed } = totals;
+  console.log(
+    `${operations} calls, ${steps} steps, ${kills} kills, ${throws} errors, ${cuts} cuts`,
+  );
   console.log(`${takeovers} takeovers, ${recovered} slots recovered, ${unfreed} frees cut off`);
   const sorted = [...failures.values()].sort((a, b) => b.count - a.count);
   for (const { failure, count: times } of sorted.slice(0, REPORTED_MAX)) {
@@ -171,7 +181,15 @@ function runRandom({ count, from, options, rules, trace }: Arguments): boolean {
 }
 
 function newTotals() {
-  const stats = { operations: 0, kills: 0, throws: 0, takeovers: 0, recovered: 0, unfreed: 0 };
+  const stats = {
+    operations: 0,
+    kills: 0,
+    throws: 0,
+    cuts: 0,
+    takeovers: 0,
+    recovered: 0,
+    unfreed: 0,
+  };
   return { runs: 0, steps: 0, ...stats };
 }
 
@@ -180,7 +198,13 @@ function runExhaustive(args: Arguments): boolean {
   const scenarios = SCENARIOS.filter(({ name }) => name.includes(only));
   if (scenarios.length === 0) throw new UsageError(`no scenario has ${only} in its name`);
   if (at !== null) return runOneCut(args);
-  const { cuts, states, found } = explore(rules, { level, scenarios, kills: true, errors: true });
+  const { cuts, states, found } = explore(rules, {
+    level,
+    scenarios,
+    kills: true,
+    errors: true,
+    living: true,
+  });
   console.log(`${scenarios.length} scenarios, ${cuts} cuts, ${states} states run to the end`);
   const sorted = [...found.values()].sort((a, b) => b.count - a.count);
   console.log(`${sorted.reduce((sum, one) => sum + one.count, 0)} violations`);
@@ -193,7 +217,7 @@ function runExhaustive(args: Arguments): boolean {
   return found.size === 0;
 }
 
-function runOneCut({ rules, only, at, error, trace }: Arguments): boolean {
+function runOneCut({ rules, only, at, error, cut: lives, trace }: Arguments): boolean {
   const scenario =
     SCENARIOS.find(({ name }) => name === only) ??
     SCENARIOS.find(({ name }) => name.includes(only));
@@ -201,7 +225,7 @@ function runOneCut({ rules, only, at, error, trace }: Arguments): boolean {
   const [victim, rescuer] = at;
   const cut: Cut =
     rescuer === undefined
-      ? { victim, victimThrows: error }
+      ? { victim, victimThrows: error, ...(lives ? { victimLives: 'on' } : {}) }
       : { victim, rescuer, rescuerThrows: error };
   const lines: string[] = [];
   const message = replay(rules, scenario, cut, lines);

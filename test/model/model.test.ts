@@ -33,7 +33,8 @@ test('random schedules, with errors, of instrumented heaps, of contexts: no viol
   for (let seed = SEED; seed < SEED + SEEDS; seed++) {
     const errors = seed % 2 === 0 ? ERRORS : {};
     const objects = seed % 3 === 1 || seed % 5 === 0;
-    const plain = { ...errors, objects };
+    const cuts = seed % 4 === 1 ? 0.01 : 0;
+    const plain = { ...errors, cuts, objects };
     const options = seed % 3 === 0 ? { ...plain, quarantine: seed % 4 } : plain;
     const failure = runSeed(RULES_ON, seed, options, { coverage });
     if (failure !== null) t.fail(`seed ${seed}: ${failure.message}\n${failure.state}`);
@@ -49,7 +50,13 @@ test('random schedules, with errors, of instrumented heaps, of contexts: no viol
 });
 
 test('exhaustive cuts, level 1: no violation', (t) => {
-  const options = { level: 1, scenarios: SCENARIOS, kills: true, errors: true } as const;
+  const options = {
+    level: 1,
+    scenarios: SCENARIOS,
+    kills: true,
+    errors: true,
+    living: true,
+  } as const;
   const { states, found } = explore(RULES_ON, options);
   t.deepEqual([...found.keys()], []);
   t.true(states > 5000, `${states} states run to the end`);
@@ -74,6 +81,7 @@ test('mutants: those with a witness or in cuts of level 1, and some others, are 
     'two threads free',
     'the sweep',
     'an orphan',
+    'cut',
   ];
   const chosen = MUTANTS.filter(
     ({ name, witness, cuts }) =>

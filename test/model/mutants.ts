@@ -36,6 +36,9 @@ const FENCES: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, lim
 const ERRORS_AND_KILLS: Options = { throws: 0.02, anywhere: true, kills: 3 };
 /** Errors where a stack overflow can strike. */
 const OVERFLOWS: Options = { throws: 0.02, kills: 0 };
+/** Calls that are cut, and nobody dies. */
+const CUTS: Options = { cuts: 0.02, kills: 0 };
+const OBJECTS_AND_CUTS: Options = { ...CUTS, objects: true };
 /** Instrumented heaps, with and without something held back, and threads that die. */
 const RECORDS: Options = { quarantine: 2, kills: 3 };
 const NO_QUARANTINE: Options = { quarantine: 0, kills: 3 };
@@ -170,6 +173,16 @@ export const MUTANTS: readonly Mutant[] = [
     { pageLockReturns: false },
     ERRORS_AND_KILLS,
   ),
+
+  // ---- calls of living threads that are cut
+  mutant('a cut: its section has no mark', { mendSection: false }, CUTS),
+  mutant('a cut: a run that is to be committed has no mark', { mendRun: false }, CUTS),
+  mutant('a cut: mending has no mark of its own', { markMending: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: the lock of an object stays', { mendLock: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: contexts and chunks stay half made', { mendTables: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: an intent stands', { mendIntent: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: blocks on their way stay', { mendOpen: false }, { ...CUTS, quarantine: 1 }),
+  mutant('a cut: a stack in transit is not parked', { parkTransit: false }, CUTS),
   ...OBJECT_MUTANTS,
 ];
 
@@ -180,6 +193,7 @@ export const HARMLESS: readonly Mutant[] = [
   mutant('a large free commits before it asks for the page lock', { reserveUnderLock: false }),
   mutant('bits of a dead transit are set before the page lock', { bitsUnderPageLock: false }),
   mutant('no stack is probed, and self repair has stack', { headroom: false }, OVERFLOWS),
+  mutant('a cut: no room is made to settle an intent', { roomToMend: false }, OBJECTS_AND_CUTS),
   mutant('a record is not made NONE first', { noneFirst: false }, RECORDS),
 ];
 
@@ -241,7 +255,8 @@ function findByCuts(subject: Mutant, rules: Rules): Verdict {
   const { only, level } = subject.cuts ?? { only: '', level: 1 };
   const errors = subject.cuts !== undefined || (subject.options.throws ?? 0) > 0;
   const scenarios = SCENARIOS.filter(({ name }) => name.includes(only));
-  const options = { level, scenarios, kills: true, errors, first: true };
+  const living = (subject.options.cuts ?? 0) > 0;
+  const options = { level, scenarios, kills: !living, errors, living, first: true };
   for (const { scenario, cut, message } of explore(rules, options).found.values()) {
     const withRules = replay(RULES_ON, scenario, cut, []);
     return { mutant: subject, where: `${scenario.name}, ${describeCut(cut)}`, message, withRules };

@@ -18,6 +18,7 @@ import {
   setParent,
   takeChunk,
 } from './contexts.js';
+import { changing, mendIfCut } from './cuts.js';
 import { finishIntent, ownedSize, replace } from './placement.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
@@ -40,8 +41,16 @@ const DOOMED_VECTOR = 2;
 
 // ---- contexts
 
+/** A context whose end was cut has ended once that is mended; calls on it are refused. */
+function* isGone(w: World, t: Thread, c: number): Step<boolean> {
+  if (!t.mayBeCut) return false;
+  yield* mendIfCut(w, t, false);
+  return w.contextHolder[c] !== t.own;
+}
+
 export function* doCreate(w: World, t: Thread, parent = 0): Step<number> {
-  const c = yield* createContext(w, t, parent);
+  if (parent !== 0 && (yield* isGone(w, t, parent))) return 0;
+  const c = yield* changing(w, t, () => createContext(w, t, parent));
   if (c === 0) return 0;
   const holder = w.contextHolder[c];
   if (holder !== 0 && w.isRunning(holder)) w.fail(`context ${c} of ${holder} is made again`);
@@ -57,7 +66,8 @@ export function* doChunk(
   wanted: Wanted,
   shared = false,
 ): Step<number> {
-  const chunk = yield* takeChunk(w, t, c, wanted, shared);
+  if (yield* isGone(w, t, c)) return 0;
+  const chunk = yield* changing(w, t, () => takeChunk(w, t, c, wanted, shared));
   if (chunk === 0) return 0;
   const address = w.load(w.chunkWord(chunk));
   w.chunkContent[chunk] = w.nextContent();
@@ -82,28 +92,32 @@ export function* doShare(w: World, t: Thread, chunk: number, wanted: Wanted): St
 }
 
 export function* doDrop(w: World, t: Thread, chunk: number): Step<void> {
+  if (yield* isGone(w, t, w.chunkContext[chunk])) return;
   checkChunk(w, chunk);
-  yield* dropChunk(w, t, chunk);
+  yield* changing(w, t, () => dropChunk(w, t, chunk));
 }
 
 export function* doReset(w: World, t: Thread, c: number): Step<void> {
+  if (yield* isGone(w, t, c)) return;
   for (const chunk of chunksOf(w, c)) checkChunk(w, chunk);
-  yield* resetContext(w, t, c);
+  yield* changing(w, t, () => resetContext(w, t, c));
 }
 
 export function* doEnd(w: World, t: Thread, c: number): Step<void> {
-  yield* endContext(w, t, c);
+  if (yield* isGone(w, t, c)) return;
+  yield* changing(w, t, () => endContext(w, t, c));
 }
 
 export function* doRelease(w: World, t: Thread, c: number): Step<void> {
-  yield* releaseContext(w, t, c);
+  if (yield* isGone(w, t, c)) return;
+  yield* changing(w, t, () => releaseContext(w, t, c));
   setHolders(w, c, 0);
 }
 
 export function* doAdopt(w: World, t: Thread, c: number): Step<boolean> {
   const name = w.contextName[c];
   const generation = contextGeneration(w.contextState[c]);
-  if (!(yield* adoptContext(w, t, c, generation))) return false;
+  if (!(yield* changing(w, t, () => adoptContext(w, t, c, generation)))) return false;
   const holder = w.contextHolder[c];
   if (holder !== 0 && w.isRunning(holder)) w.fail(`context ${c} has two owners`);
   if (w.contextName[c] !== name) w.fail(`context ${c} is not the one that was to be adopted`);
@@ -111,7 +125,11 @@ export function* doAdopt(w: World, t: Thread, c: number): Step<boolean> {
   return true;
 }
 
-export const doReparent = setParent;
+export function* doReparent(w: World, t: Thread, c: number, parent: number): Step<void> {
+  if (yield* isGone(w, t, c)) return;
+  if (parent !== 0 && (yield* isGone(w, t, parent))) return;
+  yield* changing(w, t, () => setParent(w, t, c, parent));
+}
 
 /** Of a tree: all contexts whose parents lead to `root`. */
 function setHolders(w: World, root: number, holder: number): void {
@@ -145,6 +163,7 @@ export function checkChunk(w: World, chunk: number): void {
 // ---- vectors and plain words
 
 export function* doMakeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
+  yield* mendIfCut(w, t, false);
   const header = yield* makeVector(w, t, wanted);
   if (header !== 0) w.vector[header] = KNOWN_VECTOR;
   return header;
@@ -185,7 +204,8 @@ export function* doPlace(w: World, t: Thread, root: number, wanted: Wanted | nul
 
 /** Ends what is the thread's own, and detaches. After an error it is still attached. */
 export function* leaveAll(w: World, t: Thread): Step<void> {
-  for (const c of rootsOf(w, t)) yield* endContext(w, t, c);
+  yield* mendIfCut(w, t, false);
+  for (const c of rootsOf(w, t)) yield* changing(w, t, () => endContext(w, t, c));
   yield* emptyNursery(w, t);
   yield* finishIntent(w, t);
   yield* leave(w, t);

@@ -35,9 +35,14 @@ import {
 import type { Slot, World } from './world.js';
 
 /** Gives all orphans of a dead slot back. Holds no lock but that of recovery. */
-export function* freeOrphans(w: World, t: Thread, s: number): Step<void> {
+export function* freeOrphans(
+  w: World,
+  t: Thread,
+  s: number,
+  kept: ReadonlySet<number> = new Set(),
+): Step<void> {
   if (!w.isInstrumented) return;
-  const orphans = yield* findOrphans(w, t, s);
+  const orphans = yield* findOrphans(w, t, s, kept);
   for (const [c, blocks] of orphans) {
     if (c === LARGE_TAG) yield* reserveOrphans(w, t, blocks, s);
     else yield* giveOrphans(w, t, c, blocks, s);
@@ -45,7 +50,12 @@ export function* freeOrphans(w: World, t: Thread, s: number): Step<void> {
 }
 
 /** By class; those of LARGE_TAG are runs of their own. */
-function* findOrphans(w: World, t: Thread, s: number): Step<Map<number, number[]>> {
+function* findOrphans(
+  w: World,
+  t: Thread,
+  s: number,
+  kept: ReadonlySet<number>,
+): Step<Map<number, number[]>> {
   const found = new Map<number, number[]>();
   yield* acquire(w, t, PAGE_LOCK);
   for (const head of w.walk()) {
@@ -55,7 +65,8 @@ function* findOrphans(w: World, t: Thread, s: number): Step<Map<number, number[]
     for (let index = 0; index < blocks; index++) {
       const address = kind === LARGE ? head * PAGE_GRANULES : addressOf(head, index, c);
       if (w.tags[address] !== 0) yield 'orphan.look';
-      if (isOrphan(w, address, s)) found.set(c, [...(found.get(c) ?? []), address]);
+      if (isOrphan(w, address, s) && !kept.has(address))
+        found.set(c, [...(found.get(c) ?? []), address]);
     }
   }
   yield* release(w, t, PAGE_LOCK);

@@ -16,6 +16,7 @@
 import { copy, slotOf } from './blocks.js';
 import { flush, isFull, newest } from './cache.js';
 import { fill, reserve } from './calls.js';
+import { settleOwn } from './cuts.js';
 import { section } from './gate.js';
 import { acquire, release } from './locks.js';
 import { giveRun } from './pages.js';
@@ -41,7 +42,7 @@ import { INTERRUPT, type World } from './world.js';
 
 /** Places a new block into a word, or none, and gives back the old one; false = the heap is full. */
 export function* replace(w: World, t: Thread, word: number, wanted: Wanted | null): Step<boolean> {
-  const block = yield* section(w, t, () => prepare(w, t, word, wanted));
+  const block = yield* section(w, t, () => prepare(w, t, word, wanted), true);
   if (block === null) return false;
   const old = w.load(word);
   if (wanted !== null) yield* fillBlock(w, block, old, wanted);
@@ -58,7 +59,10 @@ export function* replace(w: World, t: Thread, word: number, wanted: Wanted | nul
 
 /** A block that nobody has yet, 0 where none is wanted, null when the heap is full. In a section. */
 function* prepare(w: World, t: Thread, word: number, wanted: Wanted | null): Step<number | null> {
-  if (w.intentWord[t.slot] !== 0) yield* giveRetracted(w, t, w.intentOut[t.slot]);
+  if (w.intentWord[t.slot] !== 0) {
+    if (t.mayBeCut && w.rules.mendIntent) yield* settleOwn(w, t);
+    else yield* giveRetracted(w, t, w.intentOut[t.slot]);
+  }
   const old = w.load(word);
   if (w.rules.roomFirst && w.tags[old] === OWNED_TAG) {
     const c = classAt(w, old);
@@ -137,6 +141,7 @@ function* commit(w: World, t: Thread, block: number, wanted: Wanted): Step<void>
     w.tags[block] = OWNED_LARGE_TAG;
     yield 'large.commit';
     w.run[page] = runWord(LARGE, 0, pagesOf(w.run[page]));
+    t.marks.run = false;
     return;
   }
   const { c } = wanted;
@@ -164,7 +169,7 @@ function* retireSmall(w: World, t: Thread, old: number): Step<void> {
     const c = classAt(w, old);
     const full = isFull(slotOf(w, t), c);
     yield* pushOwned(w, t.slot, c, old);
-    if (full) yield* section(w, t, () => flush(w, t, c));
+    if (full) yield* section(w, t, () => flush(w, t, c), true);
   }
   yield* closeIntent(w, t.slot);
 }
@@ -187,7 +192,7 @@ export function* pushOwned(w: World, s: number, c: number, old: number): Step<vo
 function* retireLarge(w: World, t: Thread, old: number): Step<void> {
   yield* detachIntent(w, t.slot);
   try {
-    yield* section(w, t, () => giveRetracted(w, t, old));
+    yield* section(w, t, () => giveRetracted(w, t, old), true);
   } catch (error) {
     if (error !== INTERRUPT || !w.rules.quietPlacement) throw error;
   }
@@ -217,5 +222,9 @@ export function* retract(w: World, s: number, page: number): Step<void> {
 /** Gives up what is placed in a word; before a thread detaches, all its intents. */
 export function* finishIntent(w: World, t: Thread): Step<void> {
   if (w.intentWord[t.slot] === 0) return;
-  yield* section(w, t, () => giveRetracted(w, t, w.intentOut[t.slot]));
+  if (t.mayBeCut && w.rules.mendIntent) {
+    yield* section(w, t, () => settleOwn(w, t), true);
+    return;
+  }
+  yield* section(w, t, () => giveRetracted(w, t, w.intentOut[t.slot]), true);
 }

@@ -229,5 +229,23 @@ export const MUTANT_ONLY: readonly PointName[] = [
 
 export type PointName = (typeof POINTS)[number] | (typeof MODEL_ONLY)[number];
 
+/**
+ * Stores with neither a call nor a loop before them since the last one: V8 cuts nothing there
+ * (heap/marks.ts).
+ */
+const STRAIGHT =
+  /^(pop\.(count|top)|push\.(top|untag)|transit\..*|place\.(own|top|untag|done)|orphan\.untag|fence\.(limit|old))$/;
+
+const straight = new Map<string, boolean>();
+
+export function isStraight(name: string): boolean {
+  let is = straight.get(name);
+  if (is === undefined) {
+    is = STRAIGHT.test(name);
+    straight.set(name, is);
+  }
+  return is;
+}
+
 /** What every function of the model is that writes shared words: it yields before each of them. */
 export type Step<R> = Generator<PointName, R, undefined>;

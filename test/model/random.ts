@@ -46,6 +46,8 @@ export interface Options {
   readonly throws?: number;
   /** Errors strike anywhere in a section, not only at the stack probe. */
   readonly anywhere?: boolean;
+  /** Probability that a call is cut at a point where one can be. */
+  readonly cuts?: number;
   /** New threads always get the OS thread id of one that ended. */
   readonly reuseIds?: boolean;
   /** The main thread attaches after a while, or after another has ended. */
@@ -77,6 +79,7 @@ export function complete(random: Random, options: Options): Required<Options> {
     kills: solo ? 1 : random.below(4),
     throws: 0,
     anywhere: false,
+    cuts: 0,
     reuseIds: kind === 3,
     lateMain: solo,
     unsafe: solo,

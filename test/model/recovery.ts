@@ -14,6 +14,7 @@
 
 import { cachedBlocks, flushAll, resetStacks } from './cache.js';
 import { clearNursery, endContexts } from './context-recovery.js';
+import { mendIfCut } from './cuts.js';
 import { freeReserved, section } from './gate.js';
 import { acquire, release, repairClass } from './locks.js';
 import { freeOrphans } from './orphans.js';
@@ -156,6 +157,8 @@ function* rollNoteForward(w: World, s: number): Step<void> {
 
 /** Claims a slot, recovering and waiting for one if need be, and makes it ready. */
 export function* attach(w: World, t: Thread): Step<void> {
+  // An attach of its own that was cut.
+  yield* mendIfCut(w, t, false);
   while (t.slot < 0) {
     yield* claimSlot(w, t);
     if (t.slot >= 0) break;

@@ -165,6 +165,27 @@ export interface Rules extends ObjectRules {
   selfFree: boolean;
   /** ... but not the one that realloc will commit next. Off: that one too. */
   keepTarget: boolean;
+  // ---- living threads whose call is cut
+
+  /** A section has a mark, and who finds its own mends. Off: it goes on as if nothing were. */
+  mendSection: boolean;
+  /** So has mending itself. Off: it has the marks that it has found. */
+  markMending: boolean;
+  /** So has a run that is to be committed. Off: it has none. */
+  mendRun: boolean;
+  /** So has the lock of an object. Off: it stays locked. */
+  mendLock: boolean;
+  /** So has a change of contexts or chunks. Off: what is half made stays. */
+  mendTables: boolean;
+  /** So has a call of an instrumented heap. Off: blocks on their way stay where they are. */
+  mendOpen: boolean;
+  /** An intent of one's own is settled as a dead one's. Off: it stands. */
+  mendIntent: boolean;
+  /** Room is made for that. Off: what was freed since the cut may have taken it. */
+  roomToMend: boolean;
+  /** A stack is parked while entries are in transit. Off: its owner's fast paths see it as it is. */
+  parkTransit: boolean;
+
   /** What fails after a free's commit is repaired and not thrown. Off: thrown. */
   silentAfterCommit: boolean;
   /** A takeover whose repair throws gives the lock word back to the dead. Off: keeps it. */
@@ -236,6 +257,15 @@ export const RULES_ON: Readonly<Rules> = {
   flushOnTheWay: true,
   orphanReserved: true,
   headroom: true,
+  mendSection: true,
+  markMending: true,
+  mendRun: true,
+  mendLock: true,
+  mendTables: true,
+  mendOpen: true,
+  mendIntent: true,
+  roomToMend: true,
+  parkTransit: true,
   selfRepair: true,
   selfFree: true,
   keepTarget: true,

@@ -6,12 +6,12 @@
  */
 
 import { checkQuiet, describe } from './checks.js';
+import { guarded } from './cuts.js';
 import { section } from './gate.js';
 import { callObjects } from './object-calls.js';
 import type { PointName, Step } from './points.js';
 import {
   blocksOf,
-  caught,
   doDetach,
   doFree,
   doLarge,
@@ -96,6 +96,7 @@ class Schedule {
     this.world.coverage = tools.coverage ?? null;
     this.killsLeft = kills;
     this.main = new Thread(this.world, this.nextId++, (t) => this.mainProgram(t));
+    this.main.mayBeCut = this.options.cuts > 0;
     this.threads.push(this.main);
     if (!lateMain) while (!this.main.attached) this.main.step();
     for (let n = 0; n < workers; n++) this.spawn();
@@ -118,6 +119,9 @@ class Schedule {
       } else if (strikes && thread.canThrow(options.anywhere) && random.chance(options.throws)) {
         this.log(`   ERROR in ${thread.own} at ${thread.last}`);
         thread.throwInto();
+      } else if (!this.quiet && options.cuts > 0 && thread.canCut && random.chance(options.cuts)) {
+        this.log(`   CUT of ${thread.own} at ${thread.last}`);
+        thread.cut();
       } else {
         this.log(`${thread.own}:${thread.last}`);
         thread.step();
@@ -134,6 +138,7 @@ class Schedule {
     totals.operations += stats.operations;
     totals.kills += stats.kills;
     totals.throws += stats.throws;
+    totals.cuts += stats.cuts;
     totals.takeovers += stats.takeovers;
     totals.recovered += stats.recovered;
     totals.unfreed += stats.unfreed;
@@ -191,6 +196,7 @@ class Schedule {
     const reuse = (options.reuseIds || random.chance(0.2)) && this.freeIds.length > 0;
     const id = reuse ? this.freeIds.splice(random.below(this.freeIds.length), 1)[0] : this.nextId++;
     const thread = new Thread(world, id, (t) => this.workerProgram(t, stays));
+    thread.mayBeCut = options.cuts > 0;
     thread.unsafe = options.unsafe && this.spawned === 1;
     if (stays) this.stayers.add(thread);
     this.threads.push(thread);
@@ -198,8 +204,9 @@ class Schedule {
 
   private *workerProgram(t: Thread, stays: boolean): Step<void> {
     const { world, options, random } = this;
-    while (!(yield* caught(attach(world, t)))) {}
+    while (!t.attached) yield* guarded(world, t, attach(world, t));
     for (let n = 0; n < options.calls; n++) yield* this.callCaught(t);
+    yield* this.mendAll(t);
     if (stays) yield* waitUntil(t, 'program.wait', () => this.mayEnd);
     // The others end without a word: recovery will find them.
     if (stays || random.chance(0.5)) yield* doDetach(world, t);
@@ -214,8 +221,9 @@ class Schedule {
       const isTime = (): boolean => this.steps >= comesAt || this.threads.some(atEnd);
       yield* waitUntil(t, 'program.wait', isTime);
     }
-    while (!(yield* caught(attach(world, t)))) {}
+    while (!t.attached) yield* guarded(world, t, attach(world, t));
     for (let n = 0; n < options.mainCalls; n++) yield* this.callCaught(t);
+    yield* this.mendAll(t);
     yield* waitUntil(t, 'program.wait', () => this.threads.filter(isOther).every(atEnd));
     this.quiet = true;
     yield* section(world, t, () => recover(world, t));
@@ -227,9 +235,24 @@ class Schedule {
   }
 
   private *callCaught(t: Thread): Step<void> {
-    yield* caught(this.call(t));
+    const { world: w } = this;
+    yield* guarded(w, t, this.call(t));
     // detach and attach: an error may have struck between the two.
-    while (!t.attached) yield* caught(attach(this.world, t));
+    while (!t.attached) yield* guarded(w, t, attach(w, t));
+  }
+
+  /** A program that is to wait, or to end, and whose calls may have been cut: others wait for its locks. */
+  private *mendAll(t: Thread): Step<void> {
+    const { world: w } = this;
+    if (!t.mayBeCut) return;
+    while (
+      !(yield* guarded(
+        w,
+        t,
+        section(w, t, () => recover(w, t)),
+      ))
+    ) {}
+    t.mayBeCut = false;
   }
 
   /** One random call of a program. */

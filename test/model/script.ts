@@ -5,6 +5,7 @@
  * left out.
  */
 
+import { guarded } from './cuts.js';
 import { section } from './gate.js';
 import { runObjectCall } from './object-script.js';
 import type { PointName, Step } from './points.js';
@@ -82,10 +83,10 @@ export type Blocks = Map<string, number>;
 
 /** Runs a script; errors that are thrown into its calls are caught by it. */
 export function* runScript(w: World, t: Thread, script: Script, blocks: Blocks): Step<void> {
-  for (const call of script) yield* caught(runCall(w, t, call, blocks));
+  for (const call of script) yield* guarded(w, t, runCall(w, t, call, blocks));
 }
 
-function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
+export function* runCall(w: World, t: Thread, call: Call, blocks: Blocks): Step<void> {
   switch (call.call) {
     case 'malloc':
       note(blocks, call.as, yield* doMalloc(w, t, call.c, call.zero));

@@ -5,13 +5,14 @@
  */
 
 import { checkQuiet } from './checks.js';
+import { guarded } from './cuts.js';
 import { section } from './gate.js';
 import type { Step } from './points.js';
 import { caught, doDetach, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
 import { attachesLate, type Scenario } from './scenarios.js';
-import { type Blocks, runCasualty, runScript } from './script.js';
+import { type Blocks, runCall, runCasualty, runScript, type Script } from './script.js';
 import { type Identity, Thread } from './thread.js';
 import type { World } from './world.js';
 
@@ -19,6 +20,14 @@ const MAIN_ID = 1;
 const VICTIM_ID = 2;
 const RESCUER_ID = 3;
 const CASUALTY_ID = 9;
+
+/** Mostly straight stores: what is cached, and one block more on each stack. */
+const QUICK: Script = [
+  { call: 'malloc', c: 1, as: 'quick1' },
+  { call: 'malloc', c: 2, as: 'quick2' },
+  { call: 'free', block: 'quick1' },
+  { call: 'free', block: 'quick2' },
+];
 
 export class Stage {
   readonly scenario: Scenario;
@@ -56,6 +65,22 @@ export class Stage {
     victim.unsafe = scenario.unsafe;
     while (victim.last !== 'program.wait') victim.step();
     return victim.identity;
+  }
+
+  /** One whose call is to be cut goes on with a few calls that pass no gate, if it has `quick` ones. */
+  resumeCut(world: World, quick: boolean): Thread {
+    const { scenario } = this;
+    const blocks = new Map(this.blocks);
+    const victim = new Thread(world, this.victim, function* program(t) {
+      for (const call of scenario.victim) {
+        if (yield* guarded(world, t, runCall(world, t, call, blocks))) continue;
+        while (!t.attached) yield* guarded(world, t, attach(world, t));
+        if (quick) yield* runScript(world, t, QUICK, blocks);
+      }
+      while (t.attached && !(yield* guarded(world, t, doDetach(world, t)))) {}
+    });
+    victim.mayBeCut = true;
+    return victim;
   }
 
   resumeVictim(world: World): Thread {

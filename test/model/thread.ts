@@ -5,9 +5,9 @@
  * I2  An error is thrown into a thread only where one can arise: see canThrow.
  */
 
-import type { PointName, Step } from './points.js';
+import { isStraight, type PointName, type Step } from './points.js';
 import { WAITERS } from './words.js';
-import { INTERRUPT, type World } from './world.js';
+import { CUT, INTERRUPT, type World } from './world.js';
 
 /** Either a lock word to change, or a condition that some other thread brings about. */
 export type Wait =
@@ -25,6 +25,20 @@ const STRAIGHT: ReadonlySet<PointName> = new Set<PointName>([
   'push.top',
   'push.untag',
 ]);
+
+/** What a thread is in the middle of: plain fields of its own, as heap/marks.ts. */
+export interface Marks {
+  /** A section is open. */
+  section: boolean;
+  /** A run is RESERVED, for the commit that follows its section. */
+  run: boolean;
+  /** The lock of an object that it has, or is about to have. */
+  lock: { readonly words: Int32Array; readonly at: number } | null;
+  /** Contexts or chunks are being changed. */
+  tables: boolean;
+  /** A call of an instrumented heap is under way. */
+  open: boolean;
+}
 
 /** What of a thread outlives a copy of the world, while it is in no section. */
 export interface Identity {
@@ -60,6 +74,10 @@ export class Thread {
   keep = 0;
   /** Blocks that it has freed and holds back, oldest first. Lost when it dies. */
   quarantine: number[] = [];
+  readonly marks: Marks = { section: false, run: false, lock: null, tables: false, open: false };
+  /** Ghost: its calls are such that they can be cut, and it is in one of them. */
+  mayBeCut = false;
+  isCalling = false;
   /** Ghost: has it left a dead slot for another recovery? */
   postponed = false;
   /** Ghost: the vector that it is growing, 0 = none. */
@@ -118,6 +136,21 @@ export class Thread {
     this.world.stats.throws++;
     this.wait = null;
     this.after(this.steps.throw(INTERRUPT));
+  }
+
+  /** Its call ends here, and its program goes on with the next one. */
+  cut(): void {
+    this.world.stats.cuts++;
+    this.wait = null;
+    this.sections = 0;
+    this.handling = 0;
+    this.keep = 0;
+    this.using = 0;
+    this.after(this.steps.throw(CUT));
+  }
+
+  get canCut(): boolean {
+    return this.isCalling && !isStraight(this.last);
   }
 
   kill(): void {

@@ -14,7 +14,7 @@ import { replace } from './placement.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';
-import { lockWord, unlockWord } from './word-locks.js';
+import { lockWord, unlockOwn } from './word-locks.js';
 import { HEADER_CLASS, headerData, headerLock } from './words.js';
 import type { World } from './world.js';
 
@@ -47,6 +47,8 @@ export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   w.store(w.nurseryWord(t.slot), header);
   w.vector[header] = 0;
   yield* emptyNursery(w, t);
+  // It has gone with the header.
+  t.marks.lock = null;
 }
 
 /** Deletes what is in the nursery: storage, then header. What fails stays there for the next time. */
@@ -66,6 +68,6 @@ export function* growVector(w: World, t: Thread, header: number, wanted: Wanted)
   try {
     return yield* replace(w, t, headerData(header), wanted);
   } finally {
-    yield* unlockWord(w.data, headerLock(header));
+    yield* unlockOwn(t, w.data, headerLock(header));
   }
 }

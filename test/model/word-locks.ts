@@ -8,6 +8,7 @@
  * I2  Recovery never waits for one: who has it may itself wait for recovery.
  */
 
+import { mendIfCut } from './cuts.js';
 import { section } from './gate.js';
 import type { Step } from './points.js';
 import { recover } from './recovery.js';
@@ -16,6 +17,8 @@ import type { World } from './world.js';
 
 /** `words[at]` is the lock. */
 export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): Step<void> {
+  yield* mendIfCut(w, t, t.marks.lock === null);
+  t.marks.lock = { words, at };
   for (;;) {
     yield 'word.lock';
     const owner = words[at];
@@ -27,7 +30,7 @@ export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): S
     if (words[at] !== owner) continue;
     yield 'look.alive';
     if (w.exists(owner)) continue;
-    if (w.rules.recoverBeforeTakeover) yield* section(w, t, () => recover(w, t));
+    if (w.rules.recoverBeforeTakeover) yield* section(w, t, () => recover(w, t), true);
     yield 'word.takeover';
     // Failure: another has taken it over.
     if (words[at] !== owner) continue;
@@ -39,4 +42,10 @@ export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): S
 export function* unlockWord(words: Int32Array, at: number): Step<void> {
   yield 'word.unlock';
   words[at] = 0;
+}
+
+/** Of a lock that this thread has. */
+export function* unlockOwn(t: Thread, words: Int32Array, at: number): Step<void> {
+  yield* unlockWord(words, at);
+  t.marks.lock = null;
 }

@@ -32,6 +32,8 @@ import {
 /** The model's way to say that a rule was broken. */
 export class Violation extends Error {}
 
+/** Stands for V8, which cuts a call. */
+export const CUT = Symbol('cut');
 /** An error thrown into a section: a stack overflow, or any other. */
 export const INTERRUPT = new Error('thrown into a section');
 
@@ -69,6 +71,7 @@ export interface Stats {
   operations: number;
   kills: number;
   throws: number;
+  cuts: number;
   takeovers: number;
   recovered: number;
   /** Blocks whose free was cut off by a kill before its commit. */
@@ -169,6 +172,7 @@ export class World {
     operations: 0,
     kills: 0,
     throws: 0,
+    cuts: 0,
     takeovers: 0,
     recovered: 0,
     unfreed: 0,

@@ -12,14 +12,11 @@ import test from 'ava';
 import type { Address } from 'shmalloc';
 import type { VectorHandle } from '../../src/objects/index.js';
 import { Random, seedOf } from '../helpers.js';
+import { isStraight } from '../model/points.js';
 import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
 import { PAGES, type Program, type Scenario, SMALL, TINY } from './program.js';
 import { SCENARIOS } from './scenarios.js';
 import { type Change, type Library, loadLibrary, withHook } from './simulation.js';
-
-/** Stores with neither a call nor a loop before them since the last one. */
-const STRAIGHT =
-  /^(pop\.(count|top)|push\.(top|untag)|transit\..*|place\.(own|top|untag|done)|orphan\.untag|fence\.(limit|old))$/;
 
 /** Of the rescue of a rescuer: see deaths.test.ts. */
 const SECOND = /^(end\.mark|solo\.clear)$/;
@@ -83,11 +80,10 @@ function useVectors({ lib: { objects }, home }: Program, handles: readonly Vecto
 /** It passed fewer points than when they were counted: a full heap looks for the dead by the clock. */
 const NOT_REACHED = 'was not cut';
 
-/** Cuts what a scenario does at its n-th point, and goes on: what is wrong then. */
-function cut(library: Library, scenario: Scenario, n: number, first: number): string[] {
-  const { memory, victim, blocks, dead } = setStage(library, scenario);
-  globalThis.shmallocAct = () => scenario.act(victim, blocks);
-  let point = '';
+/** Has V8 cut a call at its n-th point: the point. */
+function interrupt(n: number, act: () => void): string {
+  globalThis.shmallocAct = act;
+  let point = NOT_REACHED;
   const stopAt = (name: string, i: number): void => {
     if (i !== n) return;
     point = name;
@@ -96,9 +92,23 @@ function cut(library: Library, scenario: Scenario, n: number, first: number): st
   };
   try {
     withHook(stopAt, () => runInThisContext('shmallocAct()', { breakOnSigint: true }));
-    return [NOT_REACHED];
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw error;
+  }
+  return point;
+}
+
+/**
+ * Cuts what a scenario does at its n-th point, and goes on: what is wrong then.
+ * @param again the point at which the mending of that is cut too; -1: it is not
+ */
+function cut(library: Library, scenario: Scenario, n: number, first: number, again = -1): string[] {
+  const { memory, victim, blocks, dead } = setStage(library, scenario);
+  const point = interrupt(n, () => scenario.act(victim, blocks));
+  if (point === NOT_REACHED) return [NOT_REACHED];
+  if (again >= 0) {
+    const mending = interrupt(again, () => victim.core.recover());
+    if (mending === NOT_REACHED) return [NOT_REACHED];
   }
   // What the call had done by then is for the program to find out: here by a look.
   const { address } = victim.inFlight ?? {};
@@ -128,6 +138,34 @@ function pointsOf(library: Library, scenario: Scenario): string[] {
   return names;
 }
 
+const MENDED = [
+  'a vector in the heap is made, grows and is deleted',
+  'a context grows chunk by chunk',
+  'brk growth, then a direct map down to its end',
+];
+
+for (const title of MENDED) {
+  test.serial(`mending that is cut is begun anew: ${title}`, (t) => {
+    const scenario = SCENARIOS.find(({ name }) => name === title) as Scenario;
+    const faults: string[] = [];
+    let cuts = 0;
+    const seen = new Map<string, number>();
+    pointsOf(lib, scenario).forEach((name, n) => {
+      const times = seen.get(name) ?? 0;
+      seen.set(name, times + 1);
+      if (!/^(place|large|chunk|nursery)\./.test(name) || isStraight(name) || times > 2) return;
+      for (let again = 0; ; again++) {
+        const [fault] = cut(lib, scenario, n, 0, again);
+        if (fault === NOT_REACHED) return;
+        cuts++;
+        if (fault !== undefined) faults.push(`at ${name} (${n}), then ${again}: ${fault}`);
+      }
+    });
+    t.true(cuts > 0);
+    t.deepEqual(faults.slice(0, 5), []);
+  });
+}
+
 /** A thread that has left, or is only about to come, makes no calls after. */
 const goesOn = ({ name }: Scenario): boolean => !/attach|detach/.test(name);
 
@@ -142,7 +180,7 @@ for (const scenario of SCENARIOS.filter(goesOn)) {
     let cuts = 0;
     let missed = 0;
     pointsOf(lib, scenario).forEach((name, n) => {
-      if (STRAIGHT.test(name) || (!ALL && seen.has(name) && random.below(SAMPLE) !== 0)) return;
+      if (isStraight(name) || (!ALL && seen.has(name) && random.below(SAMPLE) !== 0)) return;
       seen.add(name);
       cutAt.set(name, (cutAt.get(name) ?? 0) + 1);
       const first = random.below(FIRST.length);
@@ -167,7 +205,8 @@ test.serial('all points where V8 can cut have been cut at', (t) => {
   t.deepEqual(
     lib.copy.names.filter(
       (name) =>
-        ![STRAIGHT, LEAVING, SECOND, HANDING_OVER].some((not) => not.test(name)) &&
+        !isStraight(name) &&
+        ![LEAVING, SECOND, HANDING_OVER].some((not) => not.test(name)) &&
         !cutAt.has(name),
     ),
     [],

@@ -55,7 +55,6 @@ test('exhaustive cuts, level 1: no violation', (t) => {
     scenarios: SCENARIOS,
     kills: true,
     errors: true,
-    living: true,
   } as const;
   const { states, found } = explore(RULES_ON, options);
   t.deepEqual([...found.keys()], []);

@@ -145,6 +145,8 @@ function* mendSlot(w: World, t: Thread, slot: number): Step<void> {
     yield* settleIntent(w, t, slot);
   }
   if (!t.marks.open || !w.rules.mendOpen) return;
+  // First: a block whose run is RESERVED is in no queue any more.
+  yield* freeOwn(w, t);
   yield* keepOnly(w, t);
   yield* freeOrphans(w, t, slot, new Set(t.quarantine));
 }

@@ -74,6 +74,8 @@ export class Stage {
     const victim = new Thread(world, this.victim, function* program(t) {
       for (const call of scenario.victim) {
         if (yield* guarded(world, t, runCall(world, t, call, blocks))) continue;
+        // What was given to a free or a realloc that was cut may be gone: it is to be left alone.
+        if ('block' in call) blocks.delete(call.block);
         while (!t.attached) yield* guarded(world, t, attach(world, t));
         if (quick) yield* runScript(world, t, QUICK, blocks);
       }

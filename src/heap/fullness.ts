@@ -9,12 +9,16 @@
  * back. Whatever comes back is counted, under the lock that it came back under: blocks of a class
  * (class-record.ts), spans kept as spares (there too), free runs (page-heap-record.ts). What this
  * thread frees lies on its own stacks, uncounted; but blocks cached, held and handed out add up to
- * how many it has freed.
+ * how many it has freed. Where its stacks are empty, what it has freed is handed out again, or counted.
+ *
+ * Threads that evict bring blocks of a class back all the time, and take them again. Where only such
+ * blocks came back since the search, the lists of their spans say whether one is left.
  *
  * I1  The counters are read before the search that fails: what comes back meanwhile is news. A lock
  *     that the search takes orders that (its release comes after the reads); lists of spares are
  *     looked at without one, so their counts are read and written by Atomics.
- * I2  Counters of others are read without a lock: they may be late by a moment, as the block may be.
+ * I2  Counters and lists of others are read without a lock: they may be late by a moment, as the block
+ *     may be. So lists that are empty are an answer for one call, and never kept for the next.
  * I3  What dead threads had is counted when recovery gives it back (recover.ts); what a repair finds
  *     is counted as come back.
  */
@@ -24,6 +28,7 @@ import {
   fillWords,
   SIZE_CLASS_COUNT,
   type SizeClass,
+  type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
@@ -31,11 +36,15 @@ import {
   classRecord,
   getHeld,
   getMallocs,
+  getPartial,
   getReturns,
   getRunReturns,
   getSparesKept,
   type HeapMemory,
   loadSparesKept,
+  nobodysPartial,
+  partialOf,
+  slotRecord,
 } from '../layout/index.js';
 
 /** In place of a count, where no search has failed. */
@@ -54,10 +63,15 @@ export interface Fullness {
 }
 
 export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
-  const { u32, f64, geometry } = memory;
-  /** By class: what had come back by the search that failed, and what this thread had freed. */
-  const fullAt = new Float64Array(CLASS_ENTRIES);
-  fillWords(fullAt, NEVER);
+  const { i32, u32, f64, geometry } = memory;
+  const { classes, slots, threads } = geometry;
+  /**
+   * By class, of the search that failed: runs that had come back, blocks that had, and what this thread
+   * had freed.
+   */
+  const runsAt = new Float64Array(CLASS_ENTRIES);
+  fillWords(runsAt, NEVER);
+  const blocksAt = new Float64Array(CLASS_ENTRIES);
   const freedAt = new Float64Array(CLASS_ENTRIES);
   /** The shortest run that was searched for in vain. */
   let noRun = { pages: 0, alignPages: 0, at: NEVER, freed: 0 };
@@ -66,7 +80,7 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
   let freed = 0;
   const blocks = new Float64Array(CLASS_ENTRIES);
 
-  const returnsOf = (c: SizeClass): number => getReturns(u32, classRecord(geometry.classes, c));
+  const returnsOf = (c: SizeClass): number => getReturns(u32, classRecord(classes, c));
 
   /** Runs that came back, and spans that came to be spares: what can serve any class. */
   function countRuns(kept: typeof getSparesKept): number {
@@ -86,17 +100,37 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
     return count;
   }
 
+  function hasCached(): boolean {
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      if (cachedBlocks(u32, slot, c) > 0) return true;
+    }
+    return false;
+  }
+
+  /** Does this thread have nothing that could come back, but what it had by a search that failed? */
+  const hasNoneSince = (freedThen: number): boolean => freedThen === countFreed() || !hasCached();
+
+  /** Does a list have a span of this class with a free block? */
+  function isAnyListed(c: SizeClass): boolean {
+    if (getPartial(i32, nobodysPartial(classRecord(classes, c))) !== 0) return true;
+    for (let n = 0; n < threads; n++) {
+      if (getPartial(i32, partialOf(slotRecord(slots, n as SlotIndex), c)) !== 0) return true;
+    }
+    return false;
+  }
+
   function isFullFor(c: SizeClass): boolean {
-    if (fullAt[c] === NEVER) return false;
-    if (fullAt[c] === returnsOf(c) + countRuns(getSparesKept) && freedAt[c] === countFreed())
-      return true;
-    fullAt[c] = NEVER;
+    if (runsAt[c] === NEVER) return false;
+    if (runsAt[c] === countRuns(getSparesKept) && hasNoneSince(freedAt[c])) {
+      if (blocksAt[c] === returnsOf(c) || !isAnyListed(c)) return true;
+    }
+    runsAt[c] = NEVER;
     return false;
   }
 
   function hasNoRun(pages: number, alignPages: number): boolean {
     if (noRun.at === NEVER || pages < noRun.pages || alignPages < noRun.alignPages) return false;
-    if (noRun.at === countRuns(getSparesKept) && noRun.freed === countFreed()) return true;
+    if (noRun.at === countRuns(getSparesKept) && hasNoneSince(noRun.freed)) return true;
     noRun.at = NEVER;
     return false;
   }
@@ -108,7 +142,8 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
   }
 
   function noteFull(c: SizeClass): void {
-    fullAt[c] = blocks[c] + runs;
+    runsAt[c] = runs;
+    blocksAt[c] = blocks[c];
     freedAt[c] = freed;
   }
 

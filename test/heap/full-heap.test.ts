@@ -82,6 +82,49 @@ test('realloc_ts: in a full heap takes no lock but for its own block, which stay
   t.true(heap.usableSize(block) >= 1000);
 });
 
+test('malloc_ts: where it evicts until it succeeds, neither a call that fails nor one that succeeds takes a lock', (t) => {
+  using heap = SharedHeap.create({ size: 4 * MIB, threads: 4 });
+  const blocks = fillWhole(heap, 1000);
+  for (let n = 0; n < 3; n++) t.is(heap.malloc_ts(1000), NONE);
+  const before = locksTaken(heap);
+  const EVICTED = 5000;
+  for (let n = 0; n < EVICTED; n++) {
+    const at = n % blocks.length;
+    heap.free_ts(blocks[at]);
+    blocks[at] = heap.malloc_ts(1000);
+    if (blocks[at] === 0 || heap.malloc_ts(1000) !== 0) t.fail();
+  }
+  t.true(locksTaken(heap) - before < EVICTED / 10, `${locksTaken(heap) - before}`);
+});
+
+test('malloc_ts: what others evict and take again costs a call that fails no lock', (t) => {
+  using heap = SharedHeap.create({ size: 4 * MIB, threads: 4 });
+  const other = attachTo(heap.handle);
+  const { u32, geometry } = memoryOf(heap);
+  const blocks = fillWhole(heap, 1000);
+  const failing = () => {
+    // No look at the dead meanwhile, where the machine is not held up: it is due in 90 ms.
+    const time = performance.timeOrigin + performance.now() + 90;
+    setNextLook(u32, geometry.header, Math.floor(time * 8) >>> 0);
+    const before = locksTaken(heap);
+    t.is(heap.malloc_ts(1000), NONE);
+    return locksTaken(heap) - before;
+  };
+  for (let n = 0; n < 3; n++) failing();
+  let locks = 0;
+  const EVICTED = 500;
+  for (let n = 0; n < EVICTED; n++) {
+    // Of a span at home with the first thread, or by now with the other one.
+    const at = (n * 7) % blocks.length;
+    other.shared.free(blocks[at]);
+    blocks[at] = other.shared.malloc(1000);
+    t.not(blocks[at], NONE);
+    locks += failing();
+  }
+  t.true(locks < EVICTED / 50, `${locks}`);
+  other.detach();
+});
+
 // ---- what comes back is found
 
 /** Something that makes room, for a heap that has said three times that it is full. */

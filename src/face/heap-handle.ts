@@ -4,15 +4,7 @@
  * Used by SharedHeap. A foreign, truncated or newer heap is a clear error.
  */
 
-import {
-  HeapError,
-  isGrowable,
-  isSharedBuffer,
-  KIB,
-  PAGE_BYTES,
-  show,
-  typeError,
-} from '../base/index.js';
+import { HeapError, isSharedBuffer, KIB, PAGE_BYTES, show, typeError } from '../base/index.js';
 import {
   HEAP_BYTES_MIN,
   type HeaderFields,
@@ -21,6 +13,7 @@ import {
   reachableBytes,
   readHeader,
 } from '../layout/index.js';
+import { requireFixedBuffer } from './fixed-buffer.js';
 
 const HANDLE_KIND = 'shmalloc heap';
 
@@ -60,30 +53,6 @@ export function checkHandle(handle: HeapHandle): HeapHandle {
   requireFixedBuffer('attach', buffer);
   return handle;
 }
-
-/** What to do about what is nearly one. */
-const ADVICE: Readonly<Record<string, string>> = {
-  '[object WebAssembly.Memory]':
-    ': give its memory.buffer, of a new WebAssembly.Memory({ initial, maximum, shared: true })',
-  '[object ArrayBuffer]':
-    ', which no other thread sees: that of a WebAssembly.Memory is shared if it was made with ' +
-    'shared: true',
-};
-const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
-
-/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
-export function requireFixedBuffer(call: string, buffer: unknown): void {
-  const growable = isGrowable(buffer);
-  if (isSharedBuffer(buffer) && !growable) return;
-  const got = growable
-    ? 'a growable one: every access through it would be slow'
-    : `${show(buffer)}${ADVICE[tagOf(buffer)] ?? ''}`;
-  throw typeError(
-    'ERR_SHMALLOC_INVALID_OPTION',
-    `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,
-  );
-}
-
 /**
  * The header of the heap that a handle names, checked.
  * @throws HeapError as headerOf

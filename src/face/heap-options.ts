@@ -28,7 +28,7 @@ import {
   THREADS_MAX,
 } from '../layout/index.js';
 import { type DebugOptions, resolveDebug } from './debug-options.js';
-import { requireFixedBuffer } from './heap-handle.js';
+import { requireFixedBuffer } from './fixed-buffer.js';
 import { parseBytes } from './parse-bytes.js';
 
 const BYTES_DEFAULT = '1GiB';

@@ -19,6 +19,7 @@ export {
 export { largePages, notePeakLive, restartPeakLive, samplePeakLive } from './live-bytes.js';
 export type { Changing, Marks } from './marks.js';
 export type { HeapListener, News } from './news.js';
+export { clearNursery, nurseryOf } from './nursery.js';
 export type { Fill, Placement } from './placement.js';
 export { createRecordPool, type RecordPool } from './record-pool.js';
 export type { Recovered } from './recover.js';

@@ -13,7 +13,7 @@
  */
 
 import { List, type WordIndex } from '../base/index.js';
-import { freeContext } from '../heap/index.js';
+import { clearNursery, freeContext } from '../heap/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -46,7 +46,6 @@ import {
 } from '../layout/index.js';
 import type { Context } from './context.js';
 import type { ContextWorld } from './contexts.js';
-import { clearNursery } from './vector-home.js';
 
 /**
  * @param wrap makes the instance of a context that is this thread's and has none
@@ -176,7 +175,7 @@ export function createMendObjects(
   }
 
   return () => {
-    clearNursery(host);
+    clearNursery(host.core);
     if (marks.tables) mendContexts();
     world.resume();
   };

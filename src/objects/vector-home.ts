@@ -27,7 +27,7 @@ import {
   random,
   type WordIndex,
 } from '../base/index.js';
-import type { Fill } from '../heap/index.js';
+import { clearNursery, type Fill, nurseryOf } from '../heap/index.js';
 import {
   CONTEXT_VECTOR,
   chunkTable,
@@ -39,13 +39,11 @@ import {
   generationWord,
   getVectorData,
   isMarkedEnded,
-  nurseryWord,
   orderWrites,
   recordAt,
   SHARED_VECTOR,
   setStorageHeader,
   setVectorData,
-  slotRecord,
   storageLockWord,
   storageSerialWord,
   storageVersionWord,
@@ -184,42 +182,25 @@ class HeapHome extends VectorHome {
   override settle(): void {
     const { u32 } = this.host.core.memory;
     // point: nursery.clear
-    u32[nurseryOf(this.host)] = 0;
+    u32[nurseryOf(this.host.core)] = 0;
   }
 
   override unmake(): void {
-    clearNursery(this.host);
+    clearNursery(this.host.core);
   }
 
   end(): void {
     const { memory } = this.host.core;
-    clearNursery(this.host);
+    clearNursery(this.host.core);
     // point: nursery.set
-    memory.u32[nurseryOf(this.host)] = this.address;
+    memory.u32[nurseryOf(this.host.core)] = this.address;
     // point: nursery.unmark
     clearVector(memory.u32, this.header);
     this.unlock();
-    clearNursery(this.host);
+    clearNursery(this.host.core);
     // Who reads sees that it has ended before its memory is another's, this thread's own also.
     orderWrites();
   }
-}
-
-/** The word of this thread's slot that has what it makes or deletes. */
-function nurseryOf({ core }: Host): WordIndex {
-  return nurseryWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
-}
-
-/** Deletes what is there: what was left there too, by an error, or by a call that was cut. */
-export function clearNursery(host: Host): void {
-  const { memory, placement } = host.core;
-  const word = nurseryOf(host);
-  const address = memory.u32[word];
-  if (address === 0) return;
-  const header = (address >>> 2) as WordIndex;
-  clearVector(memory.u32, header);
-  placement.remove(vectorDataWord(header));
-  placement.remove(word);
 }
 
 /** A new vector in the heap, without a storage; until it is settled it is in the nursery. */
@@ -227,8 +208,8 @@ export function makeInHeap(host: Host, type: number, stride: number): VectorHome
   const { memory, placement } = host.core;
   const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
   const fields = { type, stride, ...nowhere, serial: serial(), threadId: host.threadId };
-  clearNursery(host);
-  const address = placement.replace(nurseryOf(host), VECTOR_HEADER_BYTES, (block) => {
+  clearNursery(host.core);
+  const address = placement.replace(nurseryOf(host.core), VECTOR_HEADER_BYTES, (block) => {
     writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
   });
   if (address === 0) throw noHeader(host);

@@ -37,7 +37,6 @@ import {
   SET_KIND,
   slotRecord,
 } from '../layout/index.js';
-import type { ContextTotals } from './heap-stats.js';
 
 /** So many of a context's children are shown, and so many levels; the others are summed up. */
 const CHILDREN_MAX = 100;
@@ -157,23 +156,6 @@ function ownerOf(u32: Uint32Array, geometry: HeapMemory['geometry'], state: numb
   if (contextPhase(state) !== LIVE_CONTEXT) return null;
   const slot = Math.min(contextSlot(state), geometry.threads - 1);
   return getThreadId(u32, slotRecord(geometry.slots, slot));
-}
-
-/** How many contexts there are and what they have, without a tree of them: for statistics. */
-export function countContexts({ i32, u32, geometry }: HeapMemory): ContextTotals {
-  const table = contextTable(geometry);
-  const frontier = lastRecord(i32, table);
-  const stats: ContextTotals = { live: 0, released: 0, chunks: 0, bytes: 0 };
-  for (let id = 1; id <= frontier; id++) {
-    const record = recordAt(table, id);
-    const phase = contextPhase(loadRecord(i32, record));
-    if (phase !== LIVE_CONTEXT && phase !== RELEASED_CONTEXT) continue;
-    stats.live++;
-    if (phase === RELEASED_CONTEXT) stats.released++;
-    stats.chunks += getChunkCount(u32, record);
-    stats.bytes += getContextBytes(u32, record);
-  }
-  return stats;
 }
 
 /** What several contexts come to. */

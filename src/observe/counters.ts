@@ -56,7 +56,7 @@ import {
   usedSlots,
   WAIT_NANOSECONDS,
 } from '../layout/index.js';
-import { countContexts } from './context-tree.js';
+import { countContexts } from './context-totals.js';
 import { describeFragmentation } from './fragmentation.js';
 import type {
   ContextTotals,

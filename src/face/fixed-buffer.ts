@@ -1,0 +1,31 @@
+/**
+ * The buffer that a heap is made in or attached in: shared, and of fixed length.
+ *
+ * Used by SharedHeap.create and SharedHeap.attach. Pure.
+ */
+
+import { isGrowable, isSharedBuffer, show, typeError } from '../base/index.js';
+
+const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
+
+/** What to do about what is nearly one. */
+const ADVICE: Readonly<Record<string, string>> = {
+  '[object WebAssembly.Memory]':
+    ': give its memory.buffer, of a new WebAssembly.Memory({ initial, maximum, shared: true })',
+  '[object ArrayBuffer]':
+    ', which no other thread sees: that of a WebAssembly.Memory is shared if it was made with ' +
+    'shared: true',
+};
+
+/** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
+export function requireFixedBuffer(call: string, buffer: unknown): void {
+  const growable = isGrowable(buffer);
+  if (isSharedBuffer(buffer) && !growable) return;
+  const got = growable
+    ? 'a growable one: every access through it would be slow'
+    : `${show(buffer)}${ADVICE[tagOf(buffer)] ?? ''}`;
+  throw typeError(
+    'ERR_SHMALLOC_INVALID_OPTION',
+    `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,
+  );
+}

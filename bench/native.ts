@@ -12,9 +12,10 @@ import { fileURLToPath } from 'node:url';
 import { ROOT, runJson } from './processes.js';
 import { BASELINE } from './section.js';
 
-// For the parts that run both kinds of process.
 export { ROOT, runNode } from './processes.js';
 export { BASELINE } from './section.js';
+
+// For the parts that run both kinds of process.
 
 const SOURCES = fileURLToPath(new URL('bench/native/', ROOT));
 const BUILD = fileURLToPath(new URL('bench/native/build/', ROOT));

@@ -1,4 +1,17 @@
 /** The package's main entry: the heap. Loads nothing but Node's own modules. */
+
+export {
+  HEAP_CHANNELS,
+  type HeapCorruptedEvent,
+  type HeapEvent,
+  type HeapExhaustedEvent,
+  type HeapHandle,
+  type HeapLifeEvent,
+  type HeapRecoveredEvent,
+  type HeapSummary,
+  SharedHeap,
+  type WatchedWorker,
+} from './api/index.js';
 export {
   type Address,
   type BlockDamage,
@@ -13,37 +26,9 @@ export {
   NULL,
   ThreadSafetyError,
 } from './base/index.js';
-export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
-export {
-  type Block,
-  type BlockUser,
-  type ContextLabel,
-  type DebugOptions,
-  HEAP_CHANNELS,
-  type HeapCorruptedEvent,
-  type HeapEvent,
-  type HeapExhaustedEvent,
-  type HeapHandle,
-  type HeapLifeEvent,
-  type HeapOptions,
-  type HeapRecoveredEvent,
-  type HeapSummary,
-  type Recovered,
-  SharedHeap,
-  type ShowOptions,
-  type VerifyOptions,
-  type VerifyProblem,
-  type VerifyReport,
-  type WatchedWorker,
-} from './face/index.js';
-export type { Operation } from './layout/index.js';
+export type { Block, BlockUser, ContextLabel } from './blocks/index.js';
 export {
   type AnyElement,
-  Context,
-  type ContextHandle,
-  type ContextOptions,
-  type ContextStats,
-  type ContextType,
   type ElementOf,
   type ElementType,
   Vector,
@@ -51,34 +36,48 @@ export {
   type VectorHandle,
   type VectorHandleOf,
   type VectorOptions,
-  type ViewConstructor,
   type ViewOf,
-} from './objects/index.js';
+} from './collections/index.js';
+export {
+  Context,
+  type ContextHandle,
+  type ContextOptions,
+  type ContextStats,
+  type ContextType,
+  type ViewConstructor,
+} from './contexts/index.js';
+export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
 export type {
   ContextNode,
-  ContextTotals,
-  FragmentationStats,
   HeapMap,
-  HeapStats,
   HexdumpOptions,
-  LargeStats,
   LeakedContext,
   LeakGroup,
   Leaks,
-  LockStats,
   MapPlainRun,
   MapRegion,
   MapRun,
   MapSpan,
-  MetricKind,
-  MetricLabels,
-  MetricPoint,
-  MetricUnit,
-  OtelMetric,
-  RecoveryStats,
   RunZone,
-  SizeClassStats,
-  ThreadStats,
   ZoneTotals,
-} from './observe/index.js';
-export { PROMETHEUS_CONTENT_TYPE } from './observe/index.js';
+} from './inspect/index.js';
+export type { Operation } from './layout/index.js';
+export type { DebugOptions, HeapOptions, ShowOptions } from './options/index.js';
+export type { Recovered } from './recovery/index.js';
+export {
+  type ContextTotals,
+  type FragmentationStats,
+  type HeapStats,
+  type LargeStats,
+  type LockStats,
+  type MetricKind,
+  type MetricLabels,
+  type MetricPoint,
+  type MetricUnit,
+  type OtelMetric,
+  PROMETHEUS_CONTENT_TYPE,
+  type RecoveryStats,
+  type SizeClassStats,
+  type ThreadStats,
+} from './stats/index.js';
+export type { VerifyOptions, VerifyProblem, VerifyReport } from './verify/index.js';

@@ -1,12 +1,13 @@
 /**
- * Contexts and vectors for tests of what looks at them: records and blocks as objects/ has them,
+ * Contexts and vectors for tests of what looks at them: records and blocks as the heap has them,
  * with every field where the test wants it.
  */
 
 import { SharedHeap } from 'shmalloc';
 import type { Address, SlotIndex, WordIndex } from '../src/base/index.js';
-import { attachCore, createRecordPool, type HeapCore } from '../src/heap/index.js';
+import { attachCore, type HeapCore } from '../src/heap/index.js';
 import * as layout from '../src/layout/index.js';
+import { createRecordPool } from '../src/pages/index.js';
 import { memoryOf } from './helpers.js';
 
 const encode = (text: string) => new TextEncoder().encode(text);

@@ -1,7 +1,7 @@
 /**
  * Bit tricks that more than one layer needs.
  *
- * Used by layout/ and heap/. Pure arithmetic, any thread.
+ * Used by layout/ and pages/. Pure arithmetic, any thread.
  */
 
 /** `value` rounded up to a multiple of `step` (a power of two). Safe up to 2^53. */

@@ -17,7 +17,7 @@ export * from './own-frames.js';
 export * from './printable.js';
 export * from './similar.js';
 export * from './size-classes.js';
-export * from './stack.js';
+export * from './stack-headroom.js';
 export * from './sums.js';
 export * from './thread-state.js';
 export * from './units.js';

@@ -1,7 +1,7 @@
 /**
  * Similar names: which one somebody meant who mistyped it.
  *
- * Used by options.ts and by face/ for variables of the environment. Pure functions.
+ * Used by options.ts and by options/ for variables of the environment. Pure functions.
  */
 
 import { times } from './lists.js';

@@ -1,7 +1,7 @@
 /**
  * Size classes: which block sizes exist, and everything that follows from a block's size alone.
  *
- * Used by layout/ (how deep a cache stack is), heap/ and observe/. Constant tables, any thread.
+ * Used by layout/ (how deep a cache stack is), pages/ and stats/. Constant tables, any thread.
  * Classes as in jemalloc and tcmalloc: every 16 bytes up to 128, then four per doubling, so that
  * rounding wastes at most a fifth of a block. The largest is 64 KiB: programs ask for just over
  * 32 KiB often enough to pay (figures: docs/performance.md).

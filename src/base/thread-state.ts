@@ -4,7 +4,7 @@
  * must know of each other, since to a heap they are one thread: it has one slot, and one name that
  * its locks bear.
  *
- * Used by objects/ and face/. Any thread: nothing of it is shared between threads.
+ * Used by contexts/ and api/. Any thread: nothing of it is shared between threads.
  *
  * I1  State is shared between copies of one version only, which agree on what is in it. What
  *     versions tell each other (`ANY_VERSION`) keeps its shape.

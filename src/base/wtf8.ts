@@ -3,7 +3,7 @@
  * has no place for. They take three bytes each, as if they were characters: WTF-8
  * (https://simonsapin.github.io/wtf-8). A text without any, and that is nearly every one, is UTF-8.
  *
- * Used by objects/strings.ts. Pure functions; of bytes that are not shared.
+ * Used by contexts/strings.ts. Pure functions; of bytes that are not shared.
  */
 
 /** Half a character. With the flag `u` two halves that make one are none. */

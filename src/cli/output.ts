@@ -6,7 +6,7 @@
  */
 
 import { printableLines } from '../base/index.js';
-import { writeToStderr, writeToStdout } from '../face/index.js';
+import { writeToStderr, writeToStdout } from '../options/index.js';
 import { UsageError } from './usage.js';
 
 /**

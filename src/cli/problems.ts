@@ -6,7 +6,7 @@
 
 import { remark } from './output.js';
 
-/** A broken invariant: that of verify() in face/. */
+/** A broken invariant: that of verify() in api/. */
 export interface Problem {
   readonly invariant: string;
   readonly address: number;

@@ -5,8 +5,9 @@
  * The main thread reads shared counters; no worker is asked anything.
  */
 
-import { type SharedHeap, writeToStderr } from '../face/index.js';
-import { formatBytes, formatCount, type ThreadStats } from '../observe/index.js';
+import type { SharedHeap } from '../api/index.js';
+import { writeToStderr } from '../options/index.js';
+import { formatBytes, formatCount, type ThreadStats } from '../stats/index.js';
 
 const BAR_CELLS = 24;
 const TERMINAL_PERIOD_MS = 100;

@@ -11,10 +11,11 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import type { MapTaken, MapWanted } from '../../workers/replay-camera.js';
 import type { ReplayResult } from '../../workers/replay-worker.js';
+import type { SharedHeap } from '../api/index.js';
 import { printable } from '../base/index.js';
-import type { SharedHeap } from '../face/index.js';
-import { formatCount, type HeapMap } from '../observe/index.js';
-import { type MapFrame, renderHtml, renderSvg, renderText } from '../pictures/index.js';
+import type { HeapMap } from '../inspect/index.js';
+import { type MapFrame, renderHtml, renderSvg, renderText } from '../render/index.js';
+import { formatCount } from '../stats/index.js';
 import type { Trace } from '../trace/index.js';
 import { print } from './output.js';
 import { UsageError, wholeNumber } from './usage.js';

@@ -9,10 +9,10 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Corruption, ReplayResult, ReplayTask } from '../../workers/replay-worker.js';
+import { SharedHeap } from '../api/index.js';
 import { printable } from '../base/index.js';
-import { SharedHeap } from '../face/index.js';
-import { formatCount, type HeapStats, renderStats, table } from '../observe/index.js';
 import { HeapPool } from '../pool/index.js';
+import { formatCount, type HeapStats, renderStats, table } from '../stats/index.js';
 import { readTrace, type Trace } from '../trace/index.js';
 import { print, remark } from './output.js';
 import { complainOfProblems, type Verification } from './problems.js';

@@ -12,7 +12,7 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { StressJob, StressSetting } from '../../workers/stress-worker.js';
-import type { SharedHeap } from '../face/index.js';
+import type { SharedHeap } from '../api/index.js';
 import type { Below } from './random.js';
 
 const WORKER = new URL('../../workers/stress-worker.js', import.meta.url);

@@ -4,7 +4,7 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { formatCount, table } from '../observe/index.js';
+import { formatCount, table } from '../stats/index.js';
 import { print, remark } from './output.js';
 import { complainOfProblems, type Problem, type Verification } from './problems.js';
 import { runStress, type StressOutcome, type StressPlan } from './stress-run.js';

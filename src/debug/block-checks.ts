@@ -17,7 +17,7 @@ import {
   LARGE,
   PAGE_BYTES,
 } from '../base/index.js';
-import type { BlockUser } from '../heap/index.js';
+import type { BlockUser } from '../blocks/index.js';
 import {
   type BlockRecord,
   type DebugSettings,

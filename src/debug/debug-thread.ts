@@ -1,12 +1,13 @@
 /**
  * A thread's part in a heap with debug options: puts the files of this folder together.
  *
- * Made by face/ once per attachment of an instrumented heap. Owner thread only; what it reads of
+ * Made by api/ once per attachment of an instrumented heap. Owner thread only; what it reads of
  * other threads it reads without locks.
  */
 
 import { type Address, GRANULE_SHIFT, HeapError, List, OwnSet } from '../base/index.js';
-import { type Calls, eachBlock, type HeapCore, type VerifyReport } from '../heap/index.js';
+import { eachBlock } from '../blocks/index.js';
+import type { Calls, HeapCore } from '../heap/index.js';
 import {
   appendEvent,
   blockRecord,
@@ -22,16 +23,17 @@ import {
   TRACE_MALLOC,
 } from '../layout/index.js';
 import { isPoisoned } from '../sync/index.js';
+import type { VerifyReport } from '../verify/index.js';
 import { createBlockChecks } from './block-checks.js';
-import { complaints } from './complaints.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
-import { type Allocation, createDebugEyes } from './debug-eyes.js';
+import { type Allocation, createDebugEyes } from './debug-inspector.js';
+import { complaints } from './error-policy.js';
+import { createRefusals } from './explain-address.js';
 import { createFindBlock } from './find-block.js';
 import { freeingBy } from './freeing-by.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
 import { createQuarantine } from './quarantine.js';
 import { createRecords } from './records.js';
-import { createRefusals } from './refusals.js';
 import { createStacks } from './stacks.js';
 import { createTracer, type Tracer } from './tracer.js';
 import { verifyBlocks } from './verify-blocks.js';

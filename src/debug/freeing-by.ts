@@ -1,7 +1,7 @@
 /**
  * Placement of a heap whose frees are more than the allocator's: with debug options, or forgiving.
  *
- * Put in the place of the plain one by debug-thread.ts and complaints.ts. Owner thread only.
+ * Put in the place of the plain one by debug-thread.ts and error-policy.ts. Owner thread only.
  */
 
 import type { Address } from '../base/index.js';

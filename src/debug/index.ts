@@ -3,7 +3,7 @@
  * call stacks, checks, traces. Heaps without such options go past it.
  */
 export { SCRIBBLE } from './block-checks.js';
-export { softenFrees } from './complaints.js';
-export type { Allocation } from './debug-eyes.js';
+export type { Allocation } from './debug-inspector.js';
 export { createDebug, type Debug, optionOff } from './debug-thread.js';
+export { softenFrees } from './error-policy.js';
 export { type HistoryEvent, type HistoryFilter, renderHistory } from './history.js';

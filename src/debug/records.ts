@@ -16,7 +16,8 @@ import {
   NULL,
   roundUp,
 } from '../base/index.js';
-import { ALIGNMENT_MAX, type BlockUser } from '../heap/index.js';
+import type { BlockUser } from '../blocks/index.js';
+import { ALIGNMENT_MAX } from '../heap/index.js';
 import {
   type BlockRecord,
   blockRecord,

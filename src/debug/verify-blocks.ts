@@ -6,7 +6,7 @@
  * is at work on it, is told apart by block-checks.ts.
  */
 
-import { addProblem, type Block, type VerifyReport } from '../heap/index.js';
+import type { Block } from '../blocks/index.js';
 import {
   type HeapMemory,
   LIVE_BLOCK,
@@ -15,6 +15,7 @@ import {
   stateKind,
   stateSlot,
 } from '../layout/index.js';
+import { addProblem, type VerifyReport } from '../verify/index.js';
 import type { BlockChecks } from './block-checks.js';
 import type { Records } from './records.js';
 

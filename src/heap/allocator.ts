@@ -6,9 +6,9 @@
  *
  * The ladder of an allocation, from the fastest step down:
  *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
- *   2. empty stack: refill it from the class's spans, class lock        cache.ts, once a batch
+ *   2. empty stack: refill it from the class's spans, class lock        thread-cache.ts, once a batch
  *   3. no span with a free block: a spare one, or a new one cut from a
- *      run, page lock                                                   spares.ts, spans.ts
+ *      run, page lock                                                   retired-spans.ts, spans.ts
  *   4. no free run that fits: give the other spares back, then take
  *      pages from the untouched reserve                                 page-heap.ts
  *   5. heap full: give back what this thread has cached, all threads' spares, then what dead threads
@@ -16,9 +16,9 @@
  * and of a free:
  *   1. push on the stack of the block's class, by its tag, or on that
  *      of blocks at home with another thread                            free, about 3 ns
- *   2. full stack: give half or all of it back to the spans' bitmaps    cache.ts, once a batch
+ *   2. full stack: give half or all of it back to the spans' bitmaps    thread-cache.ts, once a batch
  *   3. spans that came wholly free: keep them as spares, or give their
- *      runs back, merge                                                 spares.ts, page-heap.ts
+ *      runs back, merge                                                 retired-spans.ts, page-heap.ts
  * Over 64 KiB a block is a run of its own: large.ts.
  *
  * I1  Commit last: tag, count, and only then the pop. A thread that dies before the pop leaves the
@@ -57,6 +57,7 @@ import {
   type StackIndex,
   type WordIndex,
 } from '../base/index.js';
+import type { Diagnose } from '../blocks/index.js';
 import {
   FENCE,
   type HeapMemory,
@@ -66,16 +67,14 @@ import {
   mallocsOf,
   topsOf,
 } from '../layout/index.js';
+import type { Cache, Samples } from '../pages/index.js';
+import type { Mend } from '../recovery/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall, copyBytes } from './block-bytes.js';
-import type { Cache } from './cache.js';
-import type { Diagnose } from './diagnose.js';
+import type { News } from './event-queue.js';
 import type { Fullness } from './fullness.js';
-import type { Gate } from './gate.js';
 import type { LargeBlocks } from './large.js';
-import type { Mend } from './mend.js';
-import type { News } from './news.js';
-import type { Samples } from './samples.js';
+import type { Gate } from './section.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const blockBytes = BLOCK_BYTES;
@@ -95,7 +94,7 @@ const OWN_LENGTH = 32;
 const LIMIT = 0;
 const LAST = 16;
 
-/** One thread's calls on one heap. The contract of each is in face/shared-heap.ts. */
+/** One thread's calls on one heap. The contract of each is in api/shared-heap.ts. */
 export interface Calls {
   malloc(size: number): Address;
   free(address: Address): void;
@@ -114,7 +113,7 @@ export interface Calls {
   commit(address: Address): void;
   /**
    * The same, to an object of the heap and not to the program: into a word that has `old` so far
-   * (placement.ts). The intent stands from before.
+   * (owned-blocks.ts). The intent stands from before.
    */
   commitOwned(address: Address, word: WordIndex, old: Address): void;
   /** Throws where the gate would let nobody in. */

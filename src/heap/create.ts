@@ -1,7 +1,7 @@
 /**
  * Making a heap: writes the metadata of an empty one into a buffer.
  *
- * Called by face/ in the thread that creates the heap, before any other knows of it. No lock.
+ * Called by api/ in the thread that creates the heap, before any other knows of it. No lock.
  *
  * I1  The header's magic is written last.
  * I2  Metadata is zero where nothing is written: a new buffer is, a given one is made so.

@@ -35,12 +35,16 @@ import {
   runOwner,
   runPages,
 } from '../layout/index.js';
+import {
+  DIRECT_PAGES_MIN,
+  headOfLocked,
+  type PageHeap,
+  type Placement,
+  type Spares,
+} from '../pages/index.js';
+import type { Mend } from '../recovery/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Marks } from './marks.js';
-import type { Mend } from './mend.js';
-import { DIRECT_PAGES_MIN, type PageHeap, type Placement } from './page-heap.js';
-import type { Spares } from './spares.js';
-import { headOfLocked } from './walk.js';
 
 export interface LargeBlocks {
   /**
@@ -117,7 +121,7 @@ export function createLargeBlocks(
     // point: large.reserve
     pageHeap.commitRun(page, RESERVED_RUN, slotIndex);
     retracted?.();
-    // Under the lock: who finds it free finds this counted, or the thread dead (observe/page-readings.ts).
+    // Under the lock: who finds it free finds this counted, or the thread dead (stats/page-readings.ts).
     addSlotCounter(f64, slot, LARGE_FREES, 1);
     addSlotCounter(f64, slot, LARGE_FREED_BYTES, bytesOf(address));
     try {

@@ -1,8 +1,8 @@
 /**
  * Marks: what a thread is in the middle of, so that it notices when that never ended.
  *
- * One set per attachment; written by gate.ts, large.ts, sync/object-locks.ts and objects/, read by
- * gate.ts. Owner thread only: these are plain fields of its own, and cost a store each.
+ * One set per attachment; written by section.ts, large.ts, sync/object-locks.ts and contexts/, read by
+ * section.ts. Owner thread only: these are plain fields of its own, and cost a store each.
  *
  * V8 can cut a call of a thread that lives on: `vm` with `timeout` or `breakOnSigint`, Ctrl-C at the
  * REPL. No catch runs and no finally. What is cut is left as a death would leave it, since both strike at

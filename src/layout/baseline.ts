@@ -2,7 +2,7 @@
  * The baseline: the values that counters had at the last resetStats(). Counters themselves are
  * never set back, since only their owners write them.
  *
- * Written and read by observe/stats.ts. A thread that dies in the middle of a reset leaves some
+ * Written and read by stats/stats.ts. A thread that dies in the middle of a reset leaves some
  * counts older than others, and nothing worse.
  *
  *     Float64   field      meaning

@@ -1,7 +1,7 @@
 /**
  * Size-class records: one 64-byte line per class.
  *
- * Read and written by heap/spans.ts under the class lock; read by observe/ at any time, the last two
+ * Read and written by pages/spans.ts under the class lock; read by stats/ at any time, the last two
  * words by heap/fullness.ts.
  *
  *     word   field      meaning (index: rebuilt by a walk)
@@ -10,7 +10,7 @@
  *     2      returns    how often blocks came back to its spans: a count that goes round
  *     3      kept       how often a span of it became a spare: likewise
  *
- * Each thread has lists of its own, too: of the spans that are at home with it (slot.ts, homes.ts), and
+ * Each thread has lists of its own, too: of the spans that are at home with it (slot.ts, page-owners.ts), and
  * of those among them that are wholly free and kept, its spares.
  *
  * I1  The lists hold exactly the class's spans whose freeCount is not 0, each in one of its home's.

@@ -43,13 +43,13 @@ import {
 import { ringBytes } from './event-ring.js';
 import { HEADER_BYTES } from './header.js';
 import { LOCK_TABLE_BYTES } from './lock-table.js';
+import { depthsFor, STACK_BYTES_MIN, type StackDepths } from './magazine-sizes.js';
 import { namesBytes } from './names.js';
 import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
 import { tableWords } from './record-table.js';
 import { registryBytes, THREADS_MAX } from './registry.js';
 import { SLOT_BYTES, SLOT_WORDS } from './slot.js';
-import { depthsFor, STACK_BYTES_MIN, type StackDepths } from './stack-depths.js';
 import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
 
 /** The smallest heap that can be made. */

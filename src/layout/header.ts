@@ -18,7 +18,7 @@
  *     16     solo          atomic   thread word of a thread in an unsafe call's slow path, or 0
  *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
  *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the recovery lock
- *     40     nextLook      plain    when a full heap's dead are looked for next (heap/looks.ts); 0 = now
+ *     40     nextLook      plain    when a full heap's dead are looked for next (pages/looks.ts); 0 = now
  *     48     textLength    plain    bytes of the text that follows: which invariant is broken
  *     49..   text          plain    UTF-8; written before poison becomes 2
  *

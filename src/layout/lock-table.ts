@@ -2,7 +2,7 @@
  * Locks: one 64-byte line each, in the order in which they may be taken.
  *
  * Taken and released by sync/mutex.ts, the word itself by sync/lock-word.ts; recovery, verification
- * and poison look at the words, repair and observe/ have to do with the counters.
+ * and poison look at the words, repair and stats/ have to do with the counters.
  *
  *     word   field          access   meaning
  *     0      lock word      atomic   0 = free, else the owner's thread word; bit 31 = waiters

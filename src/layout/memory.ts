@@ -20,7 +20,7 @@ export interface HeapMemory {
   readonly f64: Float64Array<SharedArrayBuffer>;
   /** One byte per granule, indexed by `address >>> 4`; meaningful for data addresses only. */
   readonly tags: Uint8Array<SharedArrayBuffer>;
-  /** One byte per page, indexed by page; meaningful for pages of spans only (homes.ts). */
+  /** One byte per page, indexed by page; meaningful for pages of spans only (page-owners.ts). */
   readonly homes: Uint8Array<SharedArrayBuffer>;
 }
 

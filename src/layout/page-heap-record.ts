@@ -1,7 +1,7 @@
 /**
  * The page heap's own words: bins of free runs with their two-level bitmap, frontiers, counters.
  *
- * Read and written by heap/page-heap.ts under the page lock; read by observe/ at any time.
+ * Read and written by pages/page-heap.ts under the page lock; read by stats/ at any time.
  *
  *     word      field          meaning (all of it index or statistics: rebuilt by a walk)
  *     0         untouched      head page of the UNTOUCHED run, 0 when the reserve is used up

@@ -2,7 +2,7 @@
  * Page records: one fixed record per page of the data region. The head page of a run says what the
  * run is; the head page of a span also holds which of its blocks are free.
  *
- * Read and written by heap/ (page heap, spans) and observe/. Runs: under the page lock, but for the
+ * Read and written by pages/, read by stats/ and inspect/. Runs: under the page lock, but for the
  * one-store changes between RESERVED and LARGE or SPAN by their owner. Spans: under the class lock.
  *
  *     word   field      written under  meaning

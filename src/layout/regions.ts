@@ -1,7 +1,7 @@
 /**
  * Regions: what the metadata of a heap consists of, by name and place.
  *
- * Used by observe/, for the map. Pure arithmetic from the geometry.
+ * Used by inspect/, for the map. Pure arithmetic from the geometry.
  *
  * I1  Regions tile all that lies below the data: each reaches to where the next one begins, so that
  *     what alignment leaves over belongs to the region before it.

@@ -21,7 +21,7 @@
  *     [class] partial    index: first of the spans at home here that have a free block, but for spares, by
  *                        page; under the class lock, by any thread (class-record.ts)
  *     [class] spares     index: the same of those that are wholly free and kept
- *     [stack] bottom     where the stack begins: word index of its first entry (stack-depths.ts)
+ *     [stack] bottom     where the stack begins: word index of its first entry (magazine-sizes.ts)
  *     parked             a stack without room: a zero word, two fence words
  *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
  *     [class] sampledRequests  Float64: how many such calls; both only ever grow
@@ -30,17 +30,17 @@
  *                    ^ bottom        ^ top   ^ bottom + limit
  *
  * A class has two stacks. Its home stack is what malloc pops; on its away stack lie blocks of spans that
- * are at home with other threads, on their way back there (page homes: homes.ts).
+ * are at home with other threads, on their way back there (page homes: page-owners.ts).
  *
  * I1  The word below bottom is 0 and the words at bottom + limit and above it are FENCE, so that
  *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
  * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
  * I3  A transit is open only under the class lock, and on one of the class's stacks. The stack is parked
  *     meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches it before
- *     the transit is closed (heap/gate.ts I6).
+ *     the transit is closed (heap/section.ts I6).
  * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked stack, whose only word
  *     is a fence: a bad free and a large free need no test of their own. So have stacks that were not
- *     used yet, until cache.ts opens them: theirs is the last store of that.
+ *     used yet, until thread-cache.ts opens them: theirs is the last store of that.
  * I5  A cached block has no tag (for a moment of a malloc or a free it has).
  * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
  *     than what is cached. Blocks in use, held less cached, were all counted by mallocs.
@@ -63,8 +63,8 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import { atomics } from './atomics.js';
+import { FENCE_WORDS, type StackDepths } from './magazine-sizes.js';
 import { orderWrites } from './memory-order.js';
-import { FENCE_WORDS, type StackDepths } from './stack-depths.js';
 
 /** Marks the end of a cache stack. No address: it is no multiple of 16. */
 export const FENCE = -1;
@@ -267,7 +267,7 @@ export const addSample = (
   f64[((slot + SAMPLED_REQUESTS) >>> 1) + c] += 1;
 };
 
-// ---- placement (heap/placement.ts)
+// ---- placement (heap/owned-blocks.ts)
 
 /** The word that a vector's header is placed into while it is no program's. */
 export const nurseryWord = (slot: WordIndex): WordIndex => (slot + NURSERY) as WordIndex;

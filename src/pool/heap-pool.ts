@@ -11,8 +11,8 @@
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { type SharedHeap, slotsOf, workerDataWith } from '../api/index.js';
 import { laterThisTurn, show, typeError } from '../base/index.js';
-import { type SharedHeap, slotsOf, workerDataWith } from '../face/index.js';
 import {
   type HeapPoolOptions,
   type HeapPoolRunOptions,

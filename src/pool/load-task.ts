@@ -9,12 +9,12 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeapError } from '../base/index.js';
-// The user's module wants the heap: it is there before that module is evaluated.
-import '../face/index.js';
 import { pack } from './carried-errors.js';
 import { withCause } from './rejections.js';
 import { checkResult } from './results.js';
 import { fileOf, readTaskName, WAKE_UP } from './task-name.js';
+// The user's module wants the heap: it is there before that module is evaluated.
+import '../api/index.js';
 
 type Task = (task: unknown) => unknown;
 

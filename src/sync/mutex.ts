@@ -1,7 +1,7 @@
 /**
  * Mutexes: the heap's ranked locks, that outlive their owners.
  *
- * Called by heap/ from the slow paths. Any thread; a thread's own cache needs none of them.
+ * Called by heap/ and recovery/ from the slow paths. Any thread; a thread's own cache needs none of them.
  *
  * How a lock's word is taken, waited for and given back: lock-word.ts. A dead owner's lock is taken
  * over: the word becomes the waiter's, and what the lock guards is repaired before anything else is

@@ -1,7 +1,7 @@
 /**
  * Waiting for a while, for what no lock and no event can tell.
  *
- * Used by face/. Any thread; nothing else runs in the thread meanwhile.
+ * Used by options/sync-output.ts. Any thread; nothing else runs in the thread meanwhile.
  */
 
 import { atomics } from '../layout/index.js';

@@ -1,7 +1,7 @@
 /**
  * Poison: a heap whose structures contradict each other refuses all further work, in every thread.
  *
- * Called by heap/ when a HeapCorruptionError passes a gate, and by everything that waits. Any
+ * Called by heap/ and recovery/ when a HeapCorruptionError passes a gate, and by everything that waits. Any
  * thread, no lock: who finds the heap broken can trust none.
  *
  * Slow paths look at the poison word. Fast paths look at nothing that they would not load anyway, so

@@ -1,7 +1,7 @@
 /**
  * Thread words: the number by which locks, slots and the solo word name a thread.
  *
- * Used by sync/ and heap/core.ts. Computed once per thread and heap.
+ * Used by sync/ and heap/thread-heap.ts. Computed once per thread and heap.
  *
  *     bits 0..29   the thread's number in worker_threads      bit 30   always set
  *

@@ -1,7 +1,7 @@
 /**
  * Threads come and go: claiming a slot, giving it back, being alone.
  *
- * Called by heap/ at attach and detach, in the unsafe calls' slow path and in recovery.
+ * Called by heap/ and recovery/ at attach and detach, in the unsafe calls' slow path and in recovery.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.

@@ -1,7 +1,7 @@
 /**
  * Makes the trace file of a heap, from what all its threads traced (debug/tracer.ts).
  *
- * Called by face/ in the thread that made the heap, when it detaches or ends. Other threads may
+ * Called by api/ in the thread that made the heap, when it detaches or ends. Other threads may
  * still run, or may have been killed at any moment; from here on they are not traced.
  *
  * I1  The trace is what all threads had done up to one moment: if an event is in it, so is every

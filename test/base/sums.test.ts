@@ -4,7 +4,7 @@
 
 import test from 'ava';
 import { addCounts, isNothing } from '../../src/base/index.js';
-import { nothingRecovered } from '../../src/heap/recover.js';
+import { nothingRecovered } from '../../src/recovery/recover.js';
 
 test('addCounts: adds every field, those of a recovery too', (t) => {
   const sum: Record<string, number> = { ...nothingRecovered() };

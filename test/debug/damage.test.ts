@@ -6,7 +6,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type BlockDamage, BlockDamagedError, SharedHeap } from 'shmalloc';
-import { type Calls, FACES } from '../heap/faces.js';
+import { type Calls, FACES } from '../heap/call-sets.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -4,7 +4,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type DebugOptions, type HistoryEvent, SharedHeap } from 'shmalloc';
-import { type Calls, FACES } from '../heap/faces.js';
+import { type Calls, FACES } from '../heap/call-sets.js';
 
 const KIB = 1024;
 

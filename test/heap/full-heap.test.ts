@@ -246,7 +246,7 @@ test('malloc_ts: answers 0 only where a thread that has just attached gets 0 as 
 
 /** A thread that has blocks cached, not watched, and dies. */
 async function startGuest(handle: HeapHandle): Promise<Worker> {
-  const guest = new URL('../face/guest.worker.js', import.meta.url);
+  const guest = new URL('../api/guest.worker.js', import.meta.url);
   const worker = new Worker(guest, { workerData: { handle, blocks: 4, end: 'stay' } });
   await nextMessage(worker);
   return worker;

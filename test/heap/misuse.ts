@@ -6,7 +6,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Address, InvalidAddressError, type InvalidAddressReason, SharedHeap } from 'shmalloc';
 import { assertIdentity } from '../helpers.js';
-import { type Calls, FACES, snapshot } from './faces.js';
+import { type Calls, FACES, snapshot } from './call-sets.js';
 
 export const KIB = 1024;
 const SIZES: Record<string, number> = { '8 B': 8, '4 KiB': 4 * KIB, '256 KiB': 256 * KIB };

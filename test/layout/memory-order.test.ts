@@ -47,9 +47,9 @@ test("a context's parent is read plainly by its owner only, and its state never"
     (file) =>
       file.endsWith('.ts') && /\b[gs]etParent\(u32/.test(readFileSync(new URL(file, SRC), 'utf8')),
   );
-  t.deepEqual(plain, ['objects/context-registry.ts']);
+  t.deepEqual(plain, ['contexts/context-registry.ts']);
   // The owner writes it plainly once: before the context is LIVE.
-  const registry = readFileSync(new URL('objects/context-registry.ts', SRC), 'utf8');
+  const registry = readFileSync(new URL('contexts/context-registry.ts', SRC), 'utf8');
   t.is([...registry.matchAll(/\bsetParent\(u32/g)].length, 1);
   t.regex(registry, /setParent\(u32, record, parent\);[\s\S]{1,200}LIVE_CONTEXT/);
 });

@@ -1,5 +1,5 @@
 /**
- * Caches: a thread's stacks of free blocks, their fences, refill and flush. As heap/cache.ts.
+ * Caches: a thread's stacks of free blocks, their fences, refill and flush. As pages/thread-cache.ts.
  *
  * Owner thread only; giveBack also by recovery, for a slot whose thread is dead.
  *

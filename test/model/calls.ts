@@ -12,11 +12,11 @@
 
 import { clear, pop, push, slotOf } from './blocks.js';
 import { flush, flushAll, isFull, isOver, newest, refill } from './cache.js';
-import { afterCommit, section } from './gate.js';
 import { acquire, release } from './locks.js';
 import { giveRun, type Placement, type Taken, takeRun } from './pages.js';
 import type { Step } from './points.js';
 import { recover, recoverIfDue } from './recovery.js';
+import { afterCommit, section } from './section.js';
 import type { Thread } from './thread.js';
 import {
   CLASSES,

@@ -1,5 +1,5 @@
 /**
- * What recovery makes of a dead slot's contexts and nursery. As heap/context-recovery.ts.
+ * What recovery makes of a dead slot's contexts and nursery. As recovery/reclaim-objects.ts.
  *
  * Run by recovery.ts, under the recovery lock, after the slot's intent is settled. A rescuer may die
  * at any step of it: all is found anew from the records.
@@ -13,7 +13,7 @@
 
 import { chunksOf, freeChunk, freeRecord } from './contexts.js';
 import type { Step } from './points.js';
-import { settleIntent, takeOut } from './settle.js';
+import { settleIntent, takeOut } from './resolve-intent.js';
 import type { Thread } from './thread.js';
 import { unlockWord } from './word-locks.js';
 import { contextSlot, headerData, isShared, LIVE_CONTEXT, phaseOf, UNSETTLED } from './words.js';

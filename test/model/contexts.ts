@@ -1,6 +1,6 @@
 /**
  * Contexts: records of contexts and of their chunks, taken by compare-and-swap, out of line. As
- * objects/context.ts. Owner thread only, but for adopt.
+ * contexts/context.ts. Owner thread only, but for adopt.
  *
  * The owner of a context is the slot in its state while that is UNSETTLED, or LIVE without a parent;
  * of any other the owner of its root; of a RELEASED root nobody. What recovery does is in
@@ -12,7 +12,7 @@
  * I4  What may fail comes before the record is UNSETTLED: a context that did not end is LIVE.
  */
 
-import { ownedSize, replace } from './placement.js';
+import { ownedSize, replace } from './owned-blocks.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';

@@ -1,7 +1,7 @@
 /**
  * Cuts: a call of a thread that lives on ends at any point, with no catch and no finally, as V8 ends one for
- * `vm` with a timeout. The thread's next calls find its marks and mend. As heap/marks.ts, heap/mend.ts,
- * the end of debug/debug-thread.ts, and objects/mend-objects.ts.
+ * `vm` with a timeout. The thread's next calls find its marks and mend. As heap/marks.ts, recovery/self-repair.ts,
+ * the end of debug/debug-thread.ts, and contexts/repair-objects.ts.
  *
  * A call that may be cut is stepped from here and not delegated to, so that it can be dropped where it
  * stands: none of its code runs any more.
@@ -15,11 +15,11 @@
 import { cachedBlocks } from './cache.js';
 import { clearNursery } from './context-recovery.js';
 import { freeChunk, freeRecord } from './contexts.js';
-import { freeReserved, leaveSolo } from './gate.js';
 import { acquire, release, repairHeld } from './locks.js';
-import { freeOrphans } from './orphans.js';
 import type { Step } from './points.js';
-import { flushDead, settleIntent } from './settle.js';
+import { freeOrphans } from './reclaim-instrumented.js';
+import { flushDead, settleIntent } from './resolve-intent.js';
+import { freeReserved, leaveSolo } from './section.js';
 import type { Thread } from './thread.js';
 import { unlockWord } from './word-locks.js';
 import {

@@ -8,12 +8,12 @@
  */
 
 import { checkQuiet } from './checks.js';
-import { section } from './gate.js';
 import { PART_SETS, type Part, type PartSet } from './interleave-parts.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
 import { type Blocks, runCasualty, runScript, type Script } from './script.js';
+import { section } from './section.js';
 import { type Identity, Thread } from './thread.js';
 import { type Shape, Violation, type World } from './world.js';
 

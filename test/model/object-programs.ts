@@ -19,7 +19,7 @@ import {
   takeChunk,
 } from './contexts.js';
 import { changing, mendIfCut } from './cuts.js';
-import { finishIntent, ownedSize, replace } from './placement.js';
+import { finishIntent, ownedSize, replace } from './owned-blocks.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import { leave } from './records.js';

@@ -1,5 +1,5 @@
 /**
- * The page heap: takes, gives back and resizes runs. Needs the page lock. As heap/page-heap.ts.
+ * The page heap: takes, gives back and resizes runs. Needs the page lock. As pages/page-heap.ts.
  *
  * I1  Runs tile the heap: each head's length leads to the next head.
  * I2  A change is one store of a head; new heads inside the run and all new tails are written

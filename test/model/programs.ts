@@ -13,12 +13,12 @@
 import { sizeOf } from './blocks.js';
 import { free, type LargeOptions, malloc, mallocLarge } from './calls.js';
 import { checkEmptied, checkLocked, checkQuiet, checkStacks } from './checks.js';
-import { section } from './gate.js';
 import { acquire, release } from './locks.js';
 import { emptyObjects, leaveAll } from './object-programs.js';
 import type { Step } from './points.js';
 import { realloc, type Wanted } from './realloc.js';
 import { debugFree, debugMalloc, debugRealloc } from './records.js';
+import { section } from './section.js';
 import type { Thread } from './thread.js';
 import {
   CLASS_COUNT,

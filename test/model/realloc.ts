@@ -10,11 +10,11 @@
 import { copy, pop, push, sizeOf, slotOf } from './blocks.js';
 import { flush, isFull, newest } from './cache.js';
 import { commitLarge, fill, free, freeLarge, give, malloc, mallocLarge, reserve } from './calls.js';
-import { afterCommit, section } from './gate.js';
 import { acquire, release } from './locks.js';
 import { finishResize, resizeRun } from './pages.js';
 import type { Step } from './points.js';
 import { recoverIfDue } from './recovery.js';
+import { afterCommit, section } from './section.js';
 import type { Thread } from './thread.js';
 import { CLASSES, LARGE_TAG, PAGE_GRANULES, PAGE_LOCK, pagesOf } from './words.js';
 import type { World } from './world.js';

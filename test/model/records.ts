@@ -1,6 +1,6 @@
 /**
  * Records: the calls of an instrumented heap, where every block has a record that says whose it is.
- * As debug/debug-calls.ts and debug/quarantine.ts; what recovery makes of records is in orphans.ts.
+ * As debug/debug-calls.ts and debug/quarantine.ts; what recovery makes of records is in reclaim-instrumented.ts.
  *
  * I1  A block that has a tag has a record of its own: PENDING before the commit, LIVE by the last
  *     store of the call that returns it.
@@ -14,10 +14,10 @@
 import { clear, copy, pop, sizeOf, slotOf } from './blocks.js';
 import { newest } from './cache.js';
 import { commitLarge, fill, free, type LargeOptions, reserve } from './calls.js';
-import { section } from './gate.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import { detach } from './recovery.js';
+import { section } from './section.js';
 import type { Thread } from './thread.js';
 import {
   blockState,

@@ -15,14 +15,14 @@
 import { cachedBlocks, flushAll, resetStacks } from './cache.js';
 import { clearNursery, endContexts } from './context-recovery.js';
 import { mendIfCut } from './cuts.js';
-import { freeReserved, section } from './gate.js';
 import { acquire, release, repairClass } from './locks.js';
-import { freeOrphans } from './orphans.js';
 import { repairPages } from './page-repair.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
+import { freeOrphans } from './reclaim-instrumented.js';
+import { flushDead, settleIntent } from './resolve-intent.js';
 import type { Rules } from './rules.js';
-import { flushDead, settleIntent } from './settle.js';
+import { freeReserved, section } from './section.js';
 import { type Thread, waitUntil } from './thread.js';
 import { CLASS_COUNT, kindOf, LARGE, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK } from './words.js';
 import { type Shape, World } from './world.js';

@@ -7,7 +7,6 @@
 
 import { checkQuiet, describe } from './checks.js';
 import { guarded } from './cuts.js';
-import { section } from './gate.js';
 import { callObjects } from './object-calls.js';
 import type { PointName, Step } from './points.js';
 import {
@@ -24,6 +23,7 @@ import {
 import { complete, type Options, Random } from './random.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
+import { section } from './section.js';
 import { Thread, waitUntil } from './thread.js';
 import { CLASS_COUNT, idOf } from './words.js';
 import { type Stats, Violation, type World } from './world.js';

@@ -6,7 +6,6 @@
  */
 
 import { guarded } from './cuts.js';
-import { section } from './gate.js';
 import { runObjectCall } from './object-script.js';
 import type { PointName, Step } from './points.js';
 import {
@@ -20,6 +19,7 @@ import {
   doVerify,
 } from './programs.js';
 import { attach, recover } from './recovery.js';
+import { section } from './section.js';
 import { Thread } from './thread.js';
 import { pagesOf } from './words.js';
 import type { World } from './world.js';

@@ -1,6 +1,6 @@
 /**
  * Spans: runs cut into blocks of one class, and which of their blocks are free. Needs the class
- * lock; the page lock is taken inside. As heap/spans.ts.
+ * lock; the page lock is taken inside. As pages/spans.ts.
  *
  * I1  A bit set = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and back links.

@@ -6,13 +6,13 @@
 
 import { checkQuiet } from './checks.js';
 import { guarded } from './cuts.js';
-import { section } from './gate.js';
 import type { Step } from './points.js';
 import { caught, doDetach, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
 import { attachesLate, type Scenario } from './scenarios.js';
 import { type Blocks, runCall, runCasualty, runScript, type Script } from './script.js';
+import { section } from './section.js';
 import { type Identity, Thread } from './thread.js';
 import type { World } from './world.js';
 

@@ -1,6 +1,6 @@
 /**
  * Vectors of the heap: a header, and storage that is placed into the header's data word. As
- * objects/vector.ts.
+ * collections/vector.ts.
  *
  * A header that is being made or deleted stands in its thread's nursery word, which is a word like
  * any other to place blocks into. Any thread may grow a
@@ -10,7 +10,7 @@
  *     what deletes it.
  */
 
-import { replace } from './placement.js';
+import { replace } from './owned-blocks.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';

@@ -5,13 +5,13 @@
  */
 
 import { checkQuiet } from './checks.js';
-import { section } from './gate.js';
 import { OBJECT_WITNESSES } from './object-witnesses.js';
 import type { PointName } from './points.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
 import { type Call, runScript, type Script } from './script.js';
+import { section } from './section.js';
 import { Thread } from './thread.js';
 import { SHAPE, type Shape, Violation, type World } from './world.js';
 

@@ -1,5 +1,5 @@
 /**
- * Locks of objects: a word with its owner's thread word, whoever that is. As objects/word-lock.ts.
+ * Locks of objects: a word with its owner's thread word, whoever that is. As sync/object-locks.ts.
  *
  * Any thread, in no section: these locks are outside of all those of the heap.
  *
@@ -9,9 +9,9 @@
  */
 
 import { mendIfCut } from './cuts.js';
-import { section } from './gate.js';
 import type { Step } from './points.js';
 import { recover } from './recovery.js';
+import { section } from './section.js';
 import { type Thread, waitUntil } from './thread.js';
 import type { World } from './world.js';
 

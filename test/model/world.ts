@@ -2,7 +2,7 @@
  * The world: every shared word of the tiny heap, and beside them what only an onlooker knows.
  *
  * All of it lies in one array, so that a state can be copied, compared and gone back to. Who may
- * write which word when is said where it is written; see pages.ts, spans.ts, cache.ts, locks.ts.
+ * write which word when is said where it is written; see pages.ts, spans.ts, thread-cache.ts, locks.ts.
  *
  * I1  Whatever a schedule can depend on is in `words`, or in the threads of the schedule.
  * I2  Ghost words are read by checks and by programs (which know their own blocks), never by the

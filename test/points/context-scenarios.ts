@@ -2,7 +2,7 @@
  * Scenarios of memory contexts: chained, reset, ended, released, adopted, moved.
  */
 
-import type { Context } from '../../src/objects/index.js';
+import type { Context } from '../../src/contexts/index.js';
 import { HELD_BACK, PAGES, type Program, type Scenario, SMALL } from './program.js';
 
 const KIB = 1024;

@@ -10,7 +10,7 @@
 import { runInThisContext } from 'node:vm';
 import test from 'ava';
 import type { Address } from 'shmalloc';
-import type { VectorHandle } from '../../src/objects/index.js';
+import type { VectorHandle } from '../../src/collections/index.js';
 import { Random, seedOf } from '../helpers.js';
 import { isStraight } from '../model/points.js';
 import { faultsOf, faultsOfEmptying, setStage } from './deaths.js';
@@ -59,16 +59,19 @@ function useObjects(p: Program): void {
   const context = p.context();
   context.malloc(1000);
   context.delete();
-  const vector = p.lib.objects.Vector.create(p.home, Float64Array, { shared: true });
+  const vector = p.lib.collections.Vector.create(p.home, Float64Array, { shared: true });
   for (let n = 0; n < 10; n++) vector.push(n);
   vector.delete();
 }
 
 /** Takes the lock of each vector that there was before, if it is there still. */
-function useVectors({ lib: { objects }, home }: Program, handles: readonly VectorHandle[]): void {
+function useVectors(
+  { lib: { collections }, home }: Program,
+  handles: readonly VectorHandle[],
+): void {
   for (const handle of handles) {
     try {
-      const vector = objects.Vector.attach(home, handle);
+      const vector = collections.Vector.attach(home, handle);
       vector.reserve(vector.capacity + 1);
     } catch (error) {
       if (/was deleted|went with its context/.test(String(error))) continue;
@@ -234,32 +237,36 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'a section has a mark',
-    change: { file: 'heap/gate.js', from: /if \(marks\.section \|\|/, to: 'if (' },
+    change: { file: 'heap/section.js', from: /if \(marks\.section \|\|/, to: 'if (' },
     scenario: 'free into the cache, then flush',
     at: /^flush\.bit$/,
   },
   {
     rule: 'a run that is to be committed has a mark',
-    change: { file: 'heap/gate.js', from: /marks\.section \|\| marks\.run/, to: 'marks.section' },
+    change: {
+      file: 'heap/section.js',
+      from: /marks\.section \|\| marks\.run/,
+      to: 'marks.section',
+    },
     scenario: 'brk growth, then a direct map down to its end',
     at: /^large\.commit$/,
   },
   {
     rule: 'an intent is settled',
-    change: { file: 'heap/core.js', from: /if \(settling\.settle\(\)\)/, to: 'if (false)' },
+    change: { file: 'heap/thread-heap.js', from: /if \(settling\.settle\(\)\)/, to: 'if (false)' },
     scenario: 'a vector in the heap is made, grows and is deleted',
     at: /^place\.publish$/,
   },
   {
     rule: 'the lock of an object is given back',
-    change: { file: 'heap/gate.js', from: /news\.quietly\(mendLock\);/, to: 'marks.lock = 0;' },
+    change: { file: 'heap/section.js', from: /news\.quietly\(mendLock\);/, to: 'marks.lock = 0;' },
     scenario: 'a shared vector in the heap is changed',
     at: /^vector\.(push|append)$/,
   },
   {
     rule: 'contexts that are half made go back',
     change: {
-      file: 'objects/mend-objects.js',
+      file: 'contexts/repair-objects.js',
       from: /if \(marks\.tables\)\s*mendContexts\(\);/,
       to: '',
     },

@@ -75,9 +75,8 @@ function vectorBlocks({ layout }: Library, { memory }: HeapCore, owned: Set<numb
 /** Ends what nobody has, as somebody who was told of it would. */
 export function endReleased(lib: Library, core: HeapCore): void {
   endVectors(lib, core);
-  const { objects } = lib;
   const host = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
-  const contexts = objects.createContexts(host);
+  const contexts = lib.contexts.createContexts(host);
   for (const handle of contexts.released()) contexts.adopt(handle).delete();
 }
 

@@ -5,15 +5,15 @@
  */
 
 import type { Address } from 'shmalloc';
-import type { DebugSettings } from '../../src/layout/index.js';
+import type { VectorHandle } from '../../src/collections/index.js';
 import type {
   Context,
   ContextHandle,
   ContextOptions,
   Contexts,
   Host,
-  VectorHandle,
-} from '../../src/objects/index.js';
+} from '../../src/contexts/index.js';
+import type { DebugSettings } from '../../src/layout/index.js';
 import type { HeapCore, Library } from './simulation.js';
 
 /** Blocks of this size come in batches of few, so that few stores repeat. */
@@ -49,7 +49,7 @@ export class Program {
     this.lib = lib;
     this.core = core;
     this.books = books;
-    lib.objects.addHost(this.home, this.#host);
+    lib.contexts.addHost(this.home, this.#host);
   }
 
   get #host(): Host {
@@ -58,7 +58,7 @@ export class Program {
   }
 
   get contexts(): Contexts {
-    this.#contexts ??= this.lib.objects.createContexts(this.#host);
+    this.#contexts ??= this.lib.contexts.createContexts(this.#host);
     return this.#contexts;
   }
 

@@ -14,11 +14,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Address } from 'shmalloc';
 import type * as Base from '../../src/base/index.js';
+import type * as Collections from '../../src/collections/index.js';
+import type * as Contexts from '../../src/contexts/index.js';
 import type * as Debug from '../../src/debug/index.js';
 import type * as Heap from '../../src/heap/index.js';
 import type * as Layout from '../../src/layout/index.js';
-import type * as Objects from '../../src/objects/index.js';
-import type * as Observe from '../../src/observe/index.js';
+import type * as Stats from '../../src/stats/index.js';
 import { type Instrumented, instrument } from './instrument.js';
 
 /** A thread's id is its number and one, and who attaches says which thread runs. */
@@ -48,8 +49,9 @@ export interface Library {
   readonly layout: typeof Layout;
   readonly base: typeof Base;
   readonly debug: typeof Debug;
-  readonly objects: typeof Objects;
-  readonly observe: typeof Observe;
+  readonly contexts: typeof Contexts;
+  readonly collections: typeof Collections;
+  readonly stats: typeof Stats;
 }
 
 /** A change of one built file: what stands there, and what is to. */
@@ -78,8 +80,9 @@ export async function loadLibrary(change?: Change): Promise<Library> {
     layout: await load('layout/index.js'),
     base: await load('base/index.js'),
     debug: await load('debug/index.js'),
-    objects: await load('objects/index.js'),
-    observe: await load('observe/index.js'),
+    contexts: await load('contexts/index.js'),
+    collections: await load('collections/index.js'),
+    stats: await load('stats/index.js'),
   };
 }
 

@@ -2,20 +2,19 @@
  * Scenarios of vectors: made, grown, changed, deleted, in the heap and in contexts, alone and shared.
  */
 
-import type { Vector as AVector } from '../../src/objects/index.js';
-import type { Blocks, Program, Scenario } from './program.js';
-import { SMALL } from './program.js';
+import type { Vector as AVector } from '../../src/collections/index.js';
+import { type Blocks, type Program, type Scenario, SMALL } from './program.js';
 
 const KIB = 1024;
 
 /** A vector of numbers, in the heap or in a context of this program. */
 function make(program: Program, place: object = program.home, shared = false): AVector<number> {
-  return program.lib.objects.Vector.create(place, Float64Array, { capacity: 4, shared });
+  return program.lib.collections.Vector.create(place, Float64Array, { capacity: 4, shared });
 }
 
 /** The vector that the setup has left. */
 const found = (program: Program, { vectors: [handle] }: Blocks): AVector<number> =>
-  program.lib.objects.Vector.attach(program.home, handle as NonNullable<typeof handle>);
+  program.lib.collections.Vector.attach(program.home, handle as NonNullable<typeof handle>);
 
 function push(vector: AVector<number>, count: number): void {
   for (let n = 0; n < count; n++) vector.push(n);
@@ -77,12 +76,12 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'records of a shared vector are set',
     prepare(p, blocks) {
-      const vector = p.lib.objects.Vector.create(p.home, { bytes: 40 }, { shared: true });
+      const vector = p.lib.collections.Vector.create(p.home, { bytes: 40 }, { shared: true });
       vector.push(new Uint8Array(40));
       blocks.vectors = [vector.handle];
     },
     act(p, blocks) {
-      const vector = p.lib.objects.Vector.attach<Uint8Array>(
+      const vector = p.lib.collections.Vector.attach<Uint8Array>(
         p.home,
         blocks.vectors[0] as NonNullable<Blocks['vectors'][0]>,
       );
@@ -98,7 +97,7 @@ const SCENARIOS: readonly Scenario[] = [
       },
       act(p, { list }) {
         for (const address of list) {
-          const vector = p.lib.objects.Vector.create(p.home, 'address', { shared });
+          const vector = p.lib.collections.Vector.create(p.home, 'address', { shared });
           vector.push(address);
           p.freeBy(address, () => vector.freeAll());
         }

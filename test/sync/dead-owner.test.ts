@@ -17,7 +17,7 @@ const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 };
 
 /** Attaches a thread, and gives the word that named it in the registry; the thread is dead then. */
 async function deadThread(handle: HeapHandle): Promise<number> {
-  const guest = new URL('../face/guest.worker.js', import.meta.url);
+  const guest = new URL('../api/guest.worker.js', import.meta.url);
   const worker = new Worker(guest, { workerData: { handle, blocks: 4, end: 'stay' } });
   await nextMessage(worker);
   const heap = SharedHeap.attach(handle);

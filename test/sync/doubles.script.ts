@@ -15,7 +15,7 @@ const heap = SharedHeap.create({
   threads: 4,
   debug: { history: 64, stacks: 8, guard: 16 },
 });
-const worker = new Worker(new URL('../face/guest.worker.js', import.meta.url), {
+const worker = new Worker(new URL('../api/guest.worker.js', import.meta.url), {
   workerData: { handle: heap.handle, blocks: 4, end: 'stay' },
 });
 const word = numberedWord(worker.threadId);

@@ -28,7 +28,7 @@ const { lockWordOf } = await import('../helpers.js');
 const { ended, nextMessage } = await import('../workers.js');
 
 const heap = SharedHeap.create({ size: '8MiB', threads: 4, lockTimeoutMs: 300 });
-const worker = new Worker(new URL('../face/guest.worker.js', import.meta.url), {
+const worker = new Worker(new URL('../api/guest.worker.js', import.meta.url), {
   workerData: { handle: heap.handle, blocks: 4, end: 'stay' },
 });
 const word = numberedWord(worker.threadId);

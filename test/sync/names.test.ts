@@ -22,7 +22,7 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 
 /** A thread that has attached and was terminated: its entry in the table of names, and its word. */
 async function deadName(heap: SharedHeap): Promise<{ n: number; word: number }> {
-  const guest = new URL('../face/guest.worker.js', import.meta.url);
+  const guest = new URL('../api/guest.worker.js', import.meta.url);
   const workerData = { handle: heap.handle satisfies HeapHandle, blocks: 4, end: 'stay' };
   const worker = new Worker(guest, { workerData });
   const word = numberedWord(worker.threadId);

@@ -4,8 +4,7 @@
  */
 
 import { parentPort, threadId, workerData } from 'node:worker_threads';
-import type { Geometry } from '../../src/layout/index.js';
-import { viewMemory } from '../../src/layout/index.js';
+import { type Geometry, viewMemory } from '../../src/layout/index.js';
 import { CallLog, TracedThread } from './traced-heap.js';
 
 export interface TracingTask {

@@ -1,0 +1,20 @@
+/** blocks: which block an address lies in, who owns it, and lists of blocks. */
+
+export {
+  type Block,
+  type BlockDetails,
+  type BlockRegion,
+  type BlockUser,
+  type Eyes,
+  eachBlock,
+} from './block-info.js';
+export {
+  type ContextLabel,
+  describeContext,
+  describeOwner,
+  nameContext,
+  readLabel,
+} from './block-owner.js';
+export { createDiagnose, type Diagnose } from './explain-address.js';
+export { createEyes } from './list-blocks.js';
+export { inspect, type Place } from './locate.js';

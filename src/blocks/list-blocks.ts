@@ -1,0 +1,129 @@
+/**
+ * Listing blocks: what a plain heap knows of its live blocks, some at a time.
+ *
+ * Made by thread-heap.ts. Owner thread only; each call takes the page lock for a walk over the runs, so a
+ * long list holds nobody up for the whole of it. Changes nothing.
+ *
+ * I1  A list goes up: blocks that live from before the first call to after the last one are in it,
+ *     each once, whatever other threads do meanwhile.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  blockIndex,
+  GRANULE_SHIFT,
+  isOwnedTag,
+  LARGE,
+  List,
+  OWNED,
+  OWNED_LARGE,
+  PAGE_BYTES,
+  roundDown,
+  type SizeClass,
+  SPAN_BLOCKS,
+} from '../base/index.js';
+import {
+  getSpanHead,
+  type HeapMemory,
+  isDataAddress,
+  LARGE_RUN,
+  PAGE_LOCK,
+  pageOf,
+  pageRecord,
+  runKind,
+  runOwner,
+  runPages,
+  SPAN_RUN,
+} from '../layout/index.js';
+import { findRunLocked, type Looker, walkAsFar } from '../pages/index.js';
+import { spanClass } from '../recovery/index.js';
+import type { Block, BlockDetails, BlockRegion, Eyes } from './block-info.js';
+import { createOwnerships } from './block-owner.js';
+import { createDiagnose } from './explain-address.js';
+import { inspect } from './locate.js';
+
+/** @param look looks at what threads share */
+export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) => T) => T): Eyes {
+  return {
+    blocksFrom(address, max) {
+      return look((looker) => listBlocks(memory, looker, address, max));
+    },
+    regionOf(address) {
+      return regionOf(memory, address);
+    },
+    details(address, asked) {
+      const found = look((looker) =>
+        isDataAddress(memory.geometry, address) ? detailsOf(address, looker) : undefined,
+      );
+      if (found !== undefined) return found;
+      throw look((looker) => createDiagnose(memory, looker)(asked, address));
+    },
+    historyOf: () => [],
+  };
+
+  function detailsOf(address: number, looker: Looker): BlockDetails | undefined {
+    const place = inspect(memory, looker, address);
+    if (place.is !== 'block' || (place.start !== address && !place.owned)) return undefined;
+    const { start, bytes, sizeClass, live, owned } = place;
+    return {
+      address: start,
+      bytes,
+      sizeClass,
+      state: live ? 'live' : 'free',
+      ...(owned && { ownership: createOwnerships(memory)(start), inside: address as Address }),
+    };
+  }
+}
+
+/** Live blocks from `from` on, at most `max`, by address. */
+function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: number): Block[] {
+  const { tags } = memory;
+  const blocks = new List<Block>();
+  const owned = new List<Block>();
+  const add = (address: number, bytes: number): void => {
+    const tag = tags[address >>> GRANULE_SHIFT];
+    if (tag === 0) return;
+    const block: Block = { address: address as Address, bytes };
+    blocks.push(block);
+    if (isOwnedTag(tag)) owned.push(block);
+  };
+  looker.acquire(PAGE_LOCK);
+  walkAsFar(looker, () => {
+    findRunLocked(memory, (head, word) => {
+      const start = head * PAGE_BYTES;
+      if (start + runPages(word) * PAGE_BYTES <= from) return false;
+      if (runKind(word) === LARGE_RUN && start >= from) add(start, runPages(word) * PAGE_BYTES);
+      if (runKind(word) === SPAN_RUN) {
+        const c = runOwner(word) as SizeClass;
+        for (let n = firstBlock(c, from - start); n < SPAN_BLOCKS[c] && blocks.length < max; n++) {
+          add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
+        }
+      }
+      return blocks.length >= max;
+    });
+  });
+  looker.release(PAGE_LOCK);
+  const whose = createOwnerships(memory);
+  for (const block of owned) Object.assign(block, whose(block.address));
+  return blocks;
+}
+
+/** The first block of a span that begins at this offset or behind it. */
+function firstBlock(sizeClass: SizeClass, offset: number): number {
+  return offset <= 0 ? 0 : blockIndex(sizeClass, offset + BLOCK_BYTES[sizeClass] - 1);
+}
+
+/** No lock: the span of a live block stays where it is. */
+function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): BlockRegion {
+  const tag = tags[address >>> GRANULE_SHIFT];
+  if (tag === LARGE || tag === OWNED_LARGE || tag === 0) {
+    return {
+      start: roundDown(address, PAGE_BYTES) as Address,
+      blockBytes: Number.POSITIVE_INFINITY,
+    };
+  }
+  const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(address)));
+  const c = tag === OWNED ? spanClass(i32, geometry, address) : tag;
+  return { start: (head * PAGE_BYTES) as Address, blockBytes: BLOCK_BYTES[c] };
+}

@@ -1,0 +1,92 @@
+/**
+ * What lies at an address of the data region: which block, or which pages that are none.
+ *
+ * Used by explain-address.ts and, through thread-heap.ts, by the debug layer and hexdump. Any thread; takes the
+ * page lock for the walk over the runs. Changes nothing.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  blockIndex,
+  GRANULE_SHIFT,
+  isOwnedTag,
+  LARGE,
+  PAGE_BYTES,
+  type SizeClass,
+  SPAN_BLOCKS,
+} from '../base/index.js';
+import {
+  getRun,
+  type HeapMemory,
+  LARGE_RUN,
+  PAGE_LOCK,
+  pageOf,
+  pageRecord,
+  RUN_KIND_NAMES,
+  runKind,
+  runOwner,
+  runPages,
+  SPAN_RUN,
+} from '../layout/index.js';
+import { headOfLocked, type Looker } from '../pages/index.js';
+
+/** A block, as the allocator knows it. */
+export interface BlockPlace {
+  readonly is: 'block';
+  /** Where the block begins. */
+  readonly start: Address;
+  readonly bytes: number;
+  /** LARGE for a run of its own. */
+  readonly sizeClass: SizeClass;
+  /** It has a tag: allocated, and not freed. */
+  readonly live: boolean;
+  /** It belongs to an object of the heap, not to the program. */
+  readonly owned: boolean;
+}
+
+/** Pages that hold no block there. */
+export interface RunPlace {
+  /** `span end`: too short for a block. */
+  readonly is: 'span end' | 'free' | 'untouched' | 'reserved' | 'invalid';
+  /** Where the run begins. */
+  readonly start: Address;
+  readonly bytes: number;
+  /** Of a span's end; else 0. */
+  readonly sizeClass: SizeClass;
+}
+
+export type Place = BlockPlace | RunPlace;
+
+/** What is at an address between the heap's dataStart and its end. */
+export function inspect(memory: HeapMemory, looker: Looker, address: number): Place {
+  const { i32, tags, geometry } = memory;
+  const stateOf = (block: number): Pick<BlockPlace, 'live' | 'owned'> => {
+    const tag = tags[block >>> GRANULE_SHIFT];
+    return { live: tag !== 0, owned: isOwnedTag(tag) };
+  };
+  looker.acquire(PAGE_LOCK);
+  const head = headOfLocked(memory, pageOf(address));
+  const word = getRun(i32, pageRecord(geometry.pageTable, head));
+  looker.release(PAGE_LOCK);
+  const start = (head * PAGE_BYTES) as Address;
+  const bytes = runPages(word) * PAGE_BYTES;
+  const kind = runKind(word);
+  if (kind === LARGE_RUN) {
+    return { is: 'block', start, bytes, sizeClass: LARGE, ...stateOf(start) };
+  }
+  if (kind !== SPAN_RUN) {
+    return { is: RUN_KIND_NAMES[kind] as RunPlace['is'], start, bytes, sizeClass: 0 as SizeClass };
+  }
+  const sizeClass = runOwner(word) as SizeClass;
+  const index = blockIndex(sizeClass, address - start);
+  if (index >= SPAN_BLOCKS[sizeClass]) return { is: 'span end', start, bytes, sizeClass };
+  const block = (start + index * BLOCK_BYTES[sizeClass]) as Address;
+  return {
+    is: 'block',
+    start: block,
+    bytes: BLOCK_BYTES[sizeClass],
+    sizeClass,
+    ...stateOf(block),
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * The list of vectors: which there are in the heap, whoever made them, so that none is lost with a
+ * handle, or with the thread that had it.
+ *
+ * Called by api/. Any attached thread; takes the page lock for the walk over the blocks.
+ *
+ * I1  Listed are vectors in the heap, found by their headers, which are blocks of their own; and shared
+ *     ones in contexts, found by the records of their storages. One that is in no record, of one thread
+ *     in a context, ends with that.
+ * I2  One that is just being made or deleted is not listed: it stands in a nursery (vector-storage I1).
+ * I3  Vectors change while they are read: a figure is of about one moment, and never more than there is
+ *     room for.
+ */
+
+import { type Address, List, type WordIndex } from '../base/index.js';
+import { type ContextLabel, eachBlock, readLabel } from '../blocks/index.js';
+import type { Host } from '../contexts/index.js';
+import {
+  CONTEXT_VECTOR,
+  type ContextIndex,
+  chunkTable,
+  chunkWord,
+  getStorageHeader,
+  getStoredCapacity,
+  getThreadId,
+  getVectorCapacity,
+  getVectorLength,
+  type HeapMemory,
+  hadOwned,
+  isDataAddress,
+  lastRecord,
+  loadOwner,
+  loadRecord,
+  loadStorage,
+  loadStoredLength,
+  nurseryWord,
+  readVectorHeader,
+  recordAt,
+  SHARED_VECTOR,
+  slotRecord,
+  storageSerialWord,
+  usedSlots,
+  VECTOR_HEADER_BYTES,
+  VECTOR_KIND_MASK,
+  type VectorFields,
+  vectorDataWord,
+} from '../layout/index.js';
+import { isThreadAlive, type ThreadWord } from '../sync/index.js';
+import { isKind } from './vector-elements.js';
+import { makeVectorHandle, type VectorHandle } from './vector-handle.js';
+
+/** A vector of the heap, as it was a moment ago. Plain data. */
+export interface VectorEntry {
+  /** What `Vector.attach` takes: to look into the vector, or to `delete()` it. */
+  handle: VectorHandle;
+  /** `Float64Array`, `address`, `24 bytes`. */
+  elements: string;
+  /** May any thread use it at any time? */
+  shared: boolean;
+  /** Elements, and how many there is room for. */
+  length: number;
+  capacity: number;
+  /** Usable bytes of its blocks; of one in a context of its storage alone. */
+  bytes: number;
+  /** `threadId` of the thread that made it. */
+  threadId: number;
+  /** Is that thread attached to the heap? Not one that has ended, nor one that has detached. */
+  attached: boolean;
+  /** The context that it ends with; null = it stays until it is deleted. */
+  context: ContextLabel | null;
+}
+
+/** A vector that was found. */
+interface Found {
+  readonly address: Address;
+  readonly fields: VectorFields;
+  readonly dataWord: WordIndex;
+}
+
+/** All vectors, by address; those in contexts behind the others. */
+export function listVectors({ core, heapId }: Host): VectorEntry[] {
+  const { memory } = core;
+  // Where there was no object yet there is nothing to walk for.
+  if (!hadOwned(memory.u32, memory.geometry.header)) return [];
+  const isAttached = createRoll(memory);
+  const blocks = new Map<number, number>();
+  const candidates = new List<Address>();
+  for (const { address, bytes, owned } of eachBlock(core.eyes)) {
+    if (owned !== undefined) blocks.set(address, bytes);
+    if (owned === 'vector' && bytes >= VECTOR_HEADER_BYTES) candidates.push(address);
+  }
+  const inHeap = findInHeap(memory, candidates);
+  return [...inHeap, ...findInContexts(memory)].flatMap((found) => {
+    const { address, fields } = found;
+    const read = readLengths(memory, found, blocks);
+    if (read === undefined) return [];
+    const handle = makeVectorHandle(heapId, address, fields);
+    const context = fields.context === 0 ? null : readLabel(memory, fields.context as ContextIndex);
+    const { elements, shared } = handle;
+    const { threadId } = fields;
+    return [
+      { handle, elements, shared, ...read, threadId, attached: isAttached(threadId), context },
+    ];
+  });
+}
+
+function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[] {
+  const { u32, geometry } = memory;
+  const found = new List<Found>();
+  for (const address of candidates) {
+    const header = (address >>> 2) as WordIndex;
+    const fields = readVectorHeader(u32, header);
+    if (fields === null || !isVector(fields) || (fields.type & CONTEXT_VECTOR) !== 0) continue;
+    found.push({ address, fields, dataWord: vectorDataWord(header) });
+  }
+  // Elements may be such as a header is made of: the storage of another one is none.
+  const storages = new Set(found.map(({ dataWord }) => u32[dataWord]));
+  const unsettled = new Set(
+    usedSlots(u32, geometry.slots, geometry.threads).map(
+      (slot) => u32[nurseryWord(slotRecord(geometry.slots, slot))],
+    ),
+  );
+  return found.filter(({ address }) => !storages.has(address) && !unsettled.has(address));
+}
+
+function findInContexts({ i32, u32, geometry }: HeapMemory): Found[] {
+  const table = chunkTable(geometry);
+  const found = new List<Found>();
+  const frontier = lastRecord(i32, table);
+  for (let chunk = 1; chunk <= frontier; chunk++) {
+    const record = recordAt(table, chunk);
+    const serial = u32[storageSerialWord(record)];
+    const address = getStorageHeader(u32, record);
+    const context = loadRecord(i32, record);
+    if (serial === 0 || context === 0 || !isDataAddress(geometry, address)) continue;
+    const fields = readVectorHeader(u32, (address >>> 2) as WordIndex);
+    const isIts = fields?.chunk === chunk && fields.serial === serial && fields.context === context;
+    if (isIts && isVector(fields)) found.push({ address, fields, dataWord: chunkWord(record) });
+  }
+  return found;
+}
+
+const isVector = ({ type, stride, serial }: VectorFields): boolean =>
+  serial !== 0 && isKind({ kind: type & VECTOR_KIND_MASK, stride });
+
+/** What a vector has in it; undefined where it has ended meanwhile. */
+function readLengths(
+  { i32, u32 }: HeapMemory,
+  { address, fields, dataWord }: Found,
+  blocks: ReadonlyMap<number, number>,
+): Pick<VectorEntry, 'length' | 'capacity' | 'bytes'> | undefined {
+  const header = (address >>> 2) as WordIndex;
+  const data = loadStorage(i32, dataWord);
+  const shared = (fields.type & SHARED_VECTOR) !== 0;
+  const room = blocks.get(data) ?? 0;
+  const capacityMax = Math.floor(room / fields.stride);
+  // In a block that was not there before anything may stand.
+  const stored = shared && room > 0;
+  const capacity = shared
+    ? stored
+      ? getStoredCapacity(u32, data)
+      : 0
+    : getVectorCapacity(u32, header);
+  const length = shared ? (stored ? loadStoredLength(i32, data) : 0) : getVectorLength(u32, header);
+  if (readVectorHeader(u32, header)?.serial !== fields.serial) return undefined;
+  const cut = Math.min(capacity, capacityMax);
+  return {
+    length: Math.min(length, cut),
+    capacity: cut,
+    bytes: room + (fields.context === 0 ? (blocks.get(address) ?? 0) : 0),
+  };
+}
+
+/** Says which threads are attached, and live; each is looked for once. */
+function createRoll(memory: HeapMemory): (threadId: number) => boolean {
+  const { i32, u32, geometry } = memory;
+  const known = new Map<number, boolean>();
+  const look = (threadId: number): boolean =>
+    usedSlots(u32, geometry.slots, geometry.threads).some((slot) => {
+      if (getThreadId(u32, slotRecord(geometry.slots, slot)) !== threadId) return false;
+      const owner = loadOwner(i32, geometry.registry, slot);
+      return owner !== 0 && isThreadAlive(memory, owner as ThreadWord) !== false;
+    });
+  return (threadId) => {
+    let attached = known.get(threadId);
+    if (attached === undefined) {
+      attached = look(threadId);
+      known.set(threadId, attached);
+    }
+    return attached;
+  };
+}

@@ -1,0 +1,405 @@
+/**
+ * Vector: the public class. A growing array in the heap, or in a memory context.
+ *
+ * One instance per vector and thread that uses it. What it does is local-vector.ts, or shared-vector.ts
+ * where threads share it; where it lives, vector-storage.ts.
+ */
+
+import {
+  ANYTHING,
+  FLAG,
+  notCloned,
+  type OptionValues,
+  rangeError,
+  readOptions,
+  show,
+  typeError,
+} from '../base/index.js';
+import { hostOf } from '../contexts/index.js';
+import { CONTEXT_VECTOR, SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
+import { OwnVector } from './local-vector.js';
+import { SharedVector } from './shared-vector.js';
+import {
+  type AnyElement,
+  type ElementOf,
+  type ElementType,
+  elementsOf,
+  isAddressKind,
+  kindOf,
+  showKind,
+  type ViewOf,
+} from './vector-elements.js';
+import { badIndex, CAPACITY_FIRST, type Engine, LENGTH_MAX } from './vector-engine.js';
+import { findVector, makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
+import {
+  homeOf,
+  makeInContext,
+  makeInHeap,
+  VectorHome,
+  vectorContextOf,
+} from './vector-storage.js';
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+/** How a vector is to be. */
+export interface VectorOptions {
+  /** Elements that there is room for at once, a whole number. Default 8. */
+  capacity?: number;
+  /** Any thread may use it, at any time. Default: one thread at a time. */
+  shared?: boolean;
+}
+
+/**
+ * A growing array in the heap: of numbers of any kind, of addresses, or of records of bytes.
+ *
+ * In the heap it lives until `delete()`, or the end of a `using`; in a context as long as that. One
+ * thread uses it at a time, unless it is made with `{ shared: true }`: then any thread may do anything
+ * at any moment, and readers never wait for who writes. Another thread gets at it by its handle.
+ *
+ * Where the thread that has a shared vector's lock dies, the next one takes over: what was pushed is
+ * there, and what was half done is done or was never begun. A shared vector is not to be used any more
+ * once another thread has deleted it, or has ended its context.
+ *
+ * After `heap.detach()` a vector is not to be used. That is an error where a call takes a lock or calls
+ * the heap; the short calls of one that is not shared do not look, and go on within its capacity.
+ *
+ * @example
+ * ```ts
+ * import { SharedHeap, Vector } from 'shmalloc';
+ *
+ * using heap = SharedHeap.create({ size: '64MiB' });
+ * using samples = Vector.create(heap, Float64Array);
+ * samples.push(1.5);
+ * console.log(samples.at(-1)); // 1.5
+ * ```
+ */
+export class Vector<T extends AnyElement = number, V = ArrayBufferView> implements Iterable<T> {
+  /**
+   * Structured clone refuses a vector for it.
+   * @internal
+   */
+  readonly notCloned = notCloned(
+    'a Vector',
+    'post vector.handle, and call Vector.attach(heap, handle) there',
+  );
+  readonly #engine: Engine<T>;
+  readonly #home: VectorHome;
+
+  private constructor(home: VectorHome) {
+    if (!VectorHome.is(home)) {
+      throw typeError(
+        'ERR_SHMALLOC_VECTOR',
+        'new Vector: a vector is made by Vector.create(heap, Float64Array), and found by its handle ' +
+          'with Vector.attach(heap, handle)',
+      );
+    }
+    const { type, stride } = home.fields;
+    const kind = type & VECTOR_KIND_MASK;
+    const elements = elementsOf(home.host.core.memory, { kind, stride });
+    const isShared = (type & SHARED_VECTOR) !== 0;
+    const engine = isShared ? new SharedVector(home, elements) : new OwnVector(home, elements);
+    this.#home = home;
+    this.#engine = engine as unknown as Engine<T>;
+  }
+
+  /**
+   * Makes a vector with no elements.
+   * @param place a SharedHeap, or a context of this thread
+   * @param elements a typed array constructor (elements are numbers, or bigints, as in such an array);
+   *   `'address'` (of blocks of this heap, or 0); or `{ bytes: n }` (records: Uint8Arrays of n bytes,
+   *   copied in and out)
+   * @throws TypeError ERR_SHMALLOC_NOT_A_HEAP; TypeError, RangeError ERR_SHMALLOC_VECTOR,
+   *   ERR_SHMALLOC_INVALID_OPTION; HeapExhaustedError
+   *
+   * Threads: any. Cost: two allocations, about 0.5 microseconds.
+   */
+  static create<E extends ElementType>(
+    place: object,
+    elements: E,
+    options?: VectorOptions,
+  ): Vector<ElementOf<E>, ViewOf<E>> {
+    const context = vectorContextOf(place);
+    const host = context?.host ?? hostOf('Vector.create', place);
+    host.core.mendIfCut();
+    const { kind, stride } = kindOf('Vector.create', elements);
+    const { capacity, shared } = readVectorOptions(options);
+    const type = kind | (shared ? SHARED_VECTOR : 0);
+    // Who is told news may make vectors too: not before this one is done.
+    return host.core.news.telling(() => {
+      const home =
+        context === undefined
+          ? makeInHeap(host, type, stride)
+          : makeInContext(context, type, stride);
+      try {
+        const vector = new Vector<ElementOf<E>, ViewOf<E>>(home);
+        vector.#engine.reserve(Math.max(1, capacity));
+        home.settle();
+        return vector;
+      } catch (error) {
+        home.unmake();
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * The vector that a handle names, for this thread. One that is not shared may then be used by this
+   * thread and no other.
+   * @param place this thread's SharedHeap; for a vector in a context that is not shared, the context:
+   *   it could not grow otherwise
+   * @param handle in TypeScript the elements are those of the vector whose handle it is; where that is
+   *   not known any more, as in a message, say which they are: `Vector.attach<bigint>(heap, handle)`
+   * @throws TypeError, HeapError ERR_SHMALLOC_VECTOR for what is no handle, is of another heap, or of
+   *   a vector that is gone; ERR_SHMALLOC_CONTEXT_ENDED where its context has ended or was reset
+   *
+   * Threads: any. Cost: about a microsecond.
+   */
+  static attach<T extends AnyElement = number, V = ArrayBufferView>(
+    place: object,
+    handle: VectorHandleOf<T, V>,
+  ): Vector<T, V> {
+    const context = vectorContextOf(place);
+    const host = context?.host ?? hostOf('Vector.attach', place);
+    const { header, fields } = findVector(host.core.memory, host.heapId, handle);
+    const home = homeOf(host, header, fields, context);
+    if (!home.isLive()) throw home.ended('attach');
+    return new Vector<T, V>(home);
+  }
+
+  /** What another thread needs to attach: structured clone takes it. */
+  get handle(): VectorHandleOf<T, V> {
+    const { host, address, fields } = this.#home;
+    return makeVectorHandle(host.heapId, address, fields);
+  }
+
+  /** Elements that it has. Threads: any if shared. Cost: 2 ns; shared, about 10. */
+  get length(): number {
+    return this.#engine.length();
+  }
+
+  /** Elements that there is room for. */
+  get capacity(): number {
+    return this.#engine.capacity();
+  }
+
+  /**
+   * The element at an index.
+   * @throws RangeError ERR_SHMALLOC_VECTOR when there is none, with the numbers
+   *
+   * Threads: any if shared. Cost: 3 ns; shared, about 10, and no lock.
+   */
+  get(index: number): T {
+    return this.#engine.get(index);
+  }
+
+  /**
+   * The element at an index; from -1 on downwards counted from the end.
+   * @throws RangeError as get
+   *
+   * Threads: any if shared. Cost: as get; another 2 ns, or 10, from the end.
+   */
+  at(index: number): T {
+    if (typeof index === 'number' && index < 0 && Number.isInteger(index)) {
+      return this.#engine.fromEnd(index);
+    }
+    const value = this.#engine.peek(index);
+    if (value === undefined) throw badIndex('at', index, this.length);
+    return value;
+  }
+
+  /**
+   * Puts another value in an element's place. Numbers are converted as typed arrays do.
+   * @throws RangeError as get; TypeError ERR_SHMALLOC_VECTOR for what is no such element
+   *
+   * Threads: any if shared. Cost: 3 ns; shared, about 30, for the lock.
+   */
+  set(index: number, value: T): void {
+    this.#engine.set(index, value);
+  }
+
+  /**
+   * Puts a value at the end. Where there is no room left for it, there is room for twice as many
+   * after: in a heap that is nearly full, for fewer.
+   * @returns the new length
+   * @throws HeapExhaustedError when there is no room for one more: nothing has changed; TypeError
+   *   ERR_SHMALLOC_VECTOR
+   *
+   * Threads: any if shared. Cost: 4 ns; shared, about 30; a copy of all when it grows.
+   */
+  push(value: T): number {
+    return this.#engine.push(value);
+  }
+
+  /**
+   * Takes the last element away.
+   * @returns it, or undefined when there is none
+   *
+   * Threads: any if shared. Cost: as push.
+   */
+  pop(): T | undefined {
+    return this.#engine.pop();
+  }
+
+  /**
+   * Puts a value before the element at an index, or at the end.
+   * @returns the new length
+   * @throws as push; RangeError as get
+   *
+   * Threads: any if shared. Cost: moves what is behind it; shared, an allocation and a copy of all.
+   */
+  insert(index: number, value: T): number {
+    return this.#engine.insert(index, value);
+  }
+
+  /**
+   * Takes the element at an index away: those behind it move up.
+   * @returns it
+   * @throws RangeError as get; HeapExhaustedError, of a shared vector only
+   *
+   * Threads: any if shared. Cost: as insert.
+   */
+  remove(index: number): T {
+    return this.#engine.remove(index);
+  }
+
+  /** Takes all elements away. What addresses point to stays: see freeAll. The room for them stays. */
+  clear(): void {
+    this.#engine.clear();
+  }
+
+  /**
+   * Makes sure that there is room for so many elements.
+   * @throws HeapExhaustedError: nothing has changed; RangeError ERR_SHMALLOC_VECTOR
+   *
+   * Threads: any if shared. Cost: an allocation and a copy of all, where there is not.
+   */
+  reserve(capacity: number): void {
+    this.#engine.reserve(checkCapacity('Vector.reserve', capacity));
+  }
+
+  /** Gives room back that no element needs, as far as block sizes go. */
+  shrink(): void {
+    this.#engine.shrink();
+  }
+
+  /**
+   * Calls `visit` for each element, the first first. It may change the vector: what is behind is
+   * visited as it is then. No lock is held meanwhile.
+   */
+  forEach(visit: (value: T, index: number, vector: this) => void): void {
+    if (typeof visit !== 'function') {
+      throw typeError(
+        'ERR_SHMALLOC_VECTOR',
+        `Vector.forEach: give it a function, got ${show(visit)}`,
+      );
+    }
+    let index = 0;
+    for (const value of this) visit(value, index++, this);
+  }
+
+  /** The elements, one after the other, each as it is when its turn comes. */
+  *[Symbol.iterator](): IterableIterator<T> {
+    for (let index = 0; ; index++) {
+      const value = this.#engine.peek(index);
+      if (value === undefined) return;
+      yield value;
+    }
+  }
+
+  /**
+   * All elements; of a shared vector, as they are at one moment.
+   *
+   * Threads: any if shared. Cost: a copy; where it is changed again and again meanwhile, under the lock.
+   */
+  toArray(): T[] {
+    return this.#engine.toArray();
+  }
+
+  /**
+   * A typed array over the elements: `{ bytes }` as bytes, addresses as a Uint32Array. It is of this
+   * moment: good until the vector grows, or an element is inserted or removed (by any thread), and for
+   * as many elements as there are now.
+   */
+  view(): V {
+    return this.#engine.view() as V;
+  }
+
+  /**
+   * Frees the blocks that the elements of a vector of addresses point to, the last first, and takes
+   * the elements away, each with its block: should the thread die in the middle, the rest is still
+   * there. (With debug options that concern frees a block may be lost then.)
+   * @returns how many blocks were freed
+   * @throws InvalidAddressError where an element is the address of no live block: it is the last one
+   *   then; TypeError ERR_SHMALLOC_VECTOR where elements are no addresses
+   *
+   * Threads: any if shared. Cost: about 20 ns a block.
+   */
+  freeAll(): number {
+    const { type, stride } = this.#home.fields;
+    const kind = type & VECTOR_KIND_MASK;
+    if (isAddressKind(kind)) return this.#engine.freeAll();
+    throw typeError(
+      'ERR_SHMALLOC_VECTOR',
+      `Vector.freeAll: the elements of this vector are ${showKind({ kind, stride })}, not addresses`,
+    );
+  }
+
+  /**
+   * Ends the vector, and gives back what it has. What its elements point to stays: see freeAll. A
+   * second time, as every other call after it, is an error.
+   * @throws HeapError ERR_SHMALLOC_VECTOR, ERR_SHMALLOC_CONTEXT_ENDED
+   *
+   * Threads: any if shared, when no other uses it any more. Cost: two frees.
+   */
+  delete(): void {
+    this.#engine.delete();
+  }
+
+  /** What JSON.stringify shows; for the elements, toArray(). A vector that is gone has no length. */
+  toJSON(): { vector: string; shared: boolean; length: number | null } {
+    const { elements, shared } = this.handle;
+    return { vector: elements, shared, length: this.#home.isLive() ? this.length : null };
+  }
+
+  /** What a text shows that it is put into. */
+  toString(): string {
+    return this[INSPECT]();
+  }
+
+  /** What console.log shows. */
+  [INSPECT](): string {
+    const { elements, shared } = this.handle;
+    const what = `Vector of ${elements}${shared ? ', shared' : ''}`;
+    return this.#home.isLive() ? `${what}: ${this.length} elements` : `${what}, gone`;
+  }
+
+  /**
+   * Ends a vector in the heap, if it has not ended, for all threads: `using` is for who made it. One
+   * in a context goes with the context.
+   */
+  [Symbol.dispose](): void {
+    const isInContext = (this.#home.fields.type & CONTEXT_VECTOR) !== 0;
+    if (!isInContext && this.#home.isLive()) this.delete();
+  }
+}
+
+const VALUES: OptionValues<VectorOptions> = { capacity: ANYTHING, shared: FLAG };
+
+function readVectorOptions(options?: VectorOptions): { capacity: number; shared: boolean } {
+  const { capacity = CAPACITY_FIRST, shared = false } = readOptions(
+    'Vector.create',
+    options,
+    VALUES,
+  );
+  return { capacity: checkCapacity('Vector.create', capacity), shared };
+}
+
+function checkCapacity(asked: string, capacity: unknown): number {
+  const isOne = typeof capacity === 'number' && Number.isInteger(capacity);
+  if (isOne && capacity >= 0 && capacity <= LENGTH_MAX) return capacity;
+  throw rangeError(
+    'ERR_SHMALLOC_VECTOR',
+    `${asked}: a capacity is a whole number of elements from 0 to ${LENGTH_MAX}, ` +
+      `got ${show(capacity)}`,
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * Mending objects: what this thread had half done of contexts, chunks and vectors when V8 cut its call.
+ *
+ * Called by heap/section.ts for the thread's next call, when the heap itself is mended (heap/marks.ts): no
+ * lock of the heap is held, and no placement is under way. Owner thread only. The same for the dead, who
+ * go on with nothing, is in recovery/reclaim-objects.ts.
+ *
+ * I1  Records are the truth: which context is whose, which chunk record names which context. Links,
+ *     chains, counts and instances follow from them.
+ * I2  Every step can be repeated: this may be cut as well.
+ * I3  A context that was being made, and holds nothing yet, ends. What another call had begun to end stays,
+ *     emptied; where the record is free already, so is the instance.
+ */
+
+import { List, type WordIndex } from '../base/index.js';
+import { clearNursery } from '../heap/index.js';
+import {
+  type ContextIndex,
+  chunkTable,
+  chunkWord,
+  contextOwner,
+  contextPhase,
+  contextSlot,
+  contextTable,
+  getChunk,
+  getChunkAddress,
+  getChunkBytes,
+  getKeeper,
+  getNextChunk,
+  LIVE_CONTEXT,
+  lastRecord,
+  loadParent,
+  loadRecord,
+  loadStorageLock,
+  recordAt,
+  setChunk,
+  setChunkCount,
+  setContextBytes,
+  setKeeper,
+  setNextChunk,
+  setPrevChunk,
+  setStorages,
+  storageSerialWord,
+  storeRecord,
+  UNSETTLED_CONTEXT,
+} from '../layout/index.js';
+import { freeContext } from '../recovery/index.js';
+import type { Context } from './context.js';
+import type { ContextWorld } from './contexts.js';
+
+/**
+ * @param wrap makes the instance of a context that is this thread's and has none
+ * @param whileCalling is a callback of a context called just now, as far as is known?
+ */
+export function createMendObjects(
+  world: ContextWorld,
+  wrap: (index: ContextIndex, parent: Context | null) => Context,
+): () => void {
+  const { memory, host, registry, byIndex } = world;
+  const { core } = host;
+  const { placement, slotIndex, marks } = core;
+  const { i32, u32, geometry } = memory;
+  const contexts = contextTable(geometry);
+  const chunks = chunkTable(geometry);
+  const chunkAt = (chunk: number): WordIndex => recordAt(chunks, chunk);
+
+  function mendContexts(): void {
+    endUnsettled();
+    const own = findOwn();
+    for (const [index, context] of [...byIndex]) if (!own.has(index)) context.forget();
+    const named = chunksByContext();
+    for (const index of own.keys()) mendChains(index, named.get(index) ?? []);
+    world.chunks.forget();
+    registry.relink([...own.keys()]);
+    mendInstances(own, named);
+  }
+
+  /** Contexts that were being made, or whose end was all but done. */
+  function endUnsettled(): void {
+    for (let index = 1 as ContextIndex; index <= lastRecord(i32, contexts); index++) {
+      const record = recordAt(contexts, index);
+      const state = loadRecord(i32, record);
+      if (contextPhase(state) !== UNSETTLED_CONTEXT || contextSlot(state) !== slotIndex) continue;
+      byIndex.get(index)?.forget();
+      freeContext(memory, slotIndex, record);
+    }
+  }
+
+  /** This thread's contexts, and how deep in its tree each lies. */
+  function findOwn(): Map<ContextIndex, number> {
+    const own = new Map<ContextIndex, number>();
+    for (let index = 1 as ContextIndex; index <= lastRecord(i32, contexts); index++) {
+      if (contextPhase(loadRecord(i32, recordAt(contexts, index))) !== LIVE_CONTEXT) continue;
+      if (contextOwner(i32, u32, contexts, index) === slotIndex) own.set(index, depthOf(index));
+    }
+    return own;
+  }
+
+  function depthOf(index: ContextIndex): number {
+    let depth = 0;
+    for (let at = index; at !== 0; at = loadParent(u32, recordAt(contexts, at))) depth++;
+    return depth;
+  }
+
+  function chunksByContext(): Map<number, number[]> {
+    const named = new Map<number, number[]>();
+    for (let chunk = 1; chunk <= lastRecord(i32, chunks); chunk++) {
+      const context = loadRecord(i32, chunkAt(chunk));
+      if (context === 0) continue;
+      const list = named.get(context) ?? new List<number>();
+      named.set(context, list);
+      list.push(chunk);
+    }
+    return named;
+  }
+
+  /** Chain and storages anew. `next` is right at every moment of a change; a record without a block is none. */
+  function mendChains(index: ContextIndex, named: readonly number[]): void {
+    const record = recordAt(contexts, index);
+    const left = new Set(named);
+    const chain = new List<number>();
+    for (let chunk = getChunk(u32, record); left.has(chunk); ) {
+      if (getChunkAddress(u32, chunkAt(chunk)) !== 0) {
+        left.delete(chunk);
+        chain.push(chunk);
+      } else if (chain.length > named.length) break;
+      const next = getNextChunk(u32, chunkAt(chunk));
+      chunk = next === chunk ? 0 : next;
+    }
+    const storages = [...left].filter(isStorage);
+    for (const chunk of storages) left.delete(chunk);
+    for (const chunk of left) {
+      placement.remove(chunkWord(chunkAt(chunk)));
+      storeRecord(i32, chunkAt(chunk), 0);
+    }
+    setStorages(u32, record, linkAll(storages));
+    setChunk(u32, record, linkAll(chain));
+    setChunkCount(u32, record, chain.length);
+    const bytes = chain.reduce((sum, chunk) => sum + getChunkBytes(u32, chunkAt(chunk)), 0);
+    setContextBytes(u32, record, bytes);
+    if (!chain.includes(getKeeper(u32, record))) setKeeper(u32, record, 0);
+  }
+
+  /** Of a shared vector: its record has no bytes, and is another thread's to touch while that has its lock. */
+  function isStorage(chunk: number): boolean {
+    const record = chunkAt(chunk);
+    if (getChunkBytes(u32, record) !== 0) return false;
+    return (
+      u32[storageSerialWord(record)] !== 0 ||
+      getChunkAddress(u32, record) !== 0 ||
+      loadStorageLock(i32, record) !== 0
+    );
+  }
+
+  /** Links records in this order; the first, 0 = none. */
+  function linkAll(list: readonly number[]): number {
+    list.forEach((chunk, n) => {
+      setPrevChunk(u32, chunkAt(chunk), list[n - 1] ?? 0);
+      setNextChunk(u32, chunkAt(chunk), list[n + 1] ?? 0);
+    });
+    return list[0] ?? 0;
+  }
+
+  function mendInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
+    const parents = new Set(
+      [...own.keys()].map((index) => loadParent(u32, recordAt(contexts, index))),
+    );
+    const byDepth = [...own].sort(([, a], [, b]) => a - b);
+    for (const [index] of byDepth) {
+      const parent = byIndex.get(loadParent(u32, recordAt(contexts, index))) ?? null;
+      const known = byIndex.get(index);
+      if (known !== undefined) known.adoptedBy(parent);
+      else if (parents.has(index) || named.has(index)) wrap(index, parent);
+      else registry.end(index);
+    }
+  }
+
+  return () => {
+    clearNursery(host.core);
+    if (marks.tables) mendContexts();
+    world.resume();
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * What is wrong with an address that a program gave to an instrumented call: as blocks/explain-address.ts,
+ * but in terms of the blocks that the program knows, with who allocated and who freed them.
+ *
+ * Used by debug-calls.ts. Any thread; takes the page lock for a moment.
+ */
+
+import {
+  type Address,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  hex,
+  InvalidAddressError,
+  NULL,
+} from '../base/index.js';
+import type { HeapCore } from '../heap/index.js';
+import {
+  FREED_BLOCK,
+  getRequested,
+  getState,
+  stateFrontBytes,
+  stateKind,
+} from '../layout/index.js';
+import { biography } from './block-checks.js';
+import type { FindBlock } from './find-block.js';
+import type { Records } from './records.js';
+
+export function createRefusals(
+  core: HeapCore,
+  records: Records,
+  findBlock: FindBlock,
+): (asked: string, address: unknown) => Error {
+  const { i32, u32, tags } = core.memory;
+
+  return (asked, address) => {
+    const aligned = typeof address === 'number' && address % GRANULE_BYTES === 0;
+    const start = aligned ? findBlock(address) : NULL;
+    if (start === 0) return core.diagnose(asked, address);
+    return refuse(asked, address as Address, start, getState(i32, records.recordOf(start)));
+  };
+
+  function refuse(asked: string, address: Address, start: Address, state: number): Error {
+    const user = start + stateFrontBytes(state);
+    const bytes = getRequested(u32, records.recordOf(start));
+    const block = `block at ${hex(user)}, ${bytes} bytes`;
+    const story = biography(records, start);
+    const error = (reason: 'freed' | 'interior', text: string) =>
+      new InvalidAddressError(asked, address, reason, `${text}${story}`);
+    const gone = stateKind(state) === FREED_BLOCK || tags[start >>> GRANULE_SHIFT] === 0;
+    if (address === user) {
+      if (gone) return error('freed', `the ${block}, is freed already`);
+      return error('freed', `the ${block}, is live now, and was not a moment ago`);
+    }
+    if (gone) return error('freed', `inside the freed ${block}`);
+    if (address < user) return error('interior', `in the red zone before the ${block}`);
+    const inside = address < user + Math.max(bytes, 1);
+    return error(
+      'interior',
+      inside ? `inside the ${block}` : `in the red zone behind the ${block}`,
+    );
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * Placement: how a block gets from the heap into a shared word, or from there back, so that a thread
+ * that dies on the way loses nothing. What contexts and vectors are built on.
+ *
+ * Called by contexts/ and collections/. Owner thread only. Passes the gate.
+ *
+ * malloc hands a block to a program, and what the program does not get to write down is lost with it.
+ * Here it is written down before: the slot says, as long as that is under way, which word is to have
+ * which block (an intent, layout/slot.ts). It stays true at every store what became of the two:
+ *
+ * I1  While an intent stands, each of its blocks is named by the shared word, or is on this slot's
+ *     stack or RESERVED by it, or is nobody's and goes back (resolve-intent.ts). One of the two at most is
+ *     nobody's.
+ * I2  While it stands this thread does nothing else in the heap, and its stack has room: nothing is
+ *     flushed, so what was on the stack is there still. A large block's intent ends before its pages
+ *     are given back. What stands after an error names no word that others might change.
+ *     Of a call that V8 has cut, neither is on the stack: what moves a block between it and the intent is
+ *     straight stores.
+ * I3  What follows the store into the word may fail; the call does not. The intent stands then, and
+ *     the next call ends it.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  GRANULE_BYTES,
+  GRANULE_SHIFT,
+  LARGE,
+  NULL,
+  OWNED_LARGE,
+  PAGE_BYTES,
+  type SizeClass,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  getLimit,
+  getRun,
+  type HeapMemory,
+  intentOf,
+  noteOwned,
+  nowhereWord,
+  pageOf,
+  pageRecord,
+  publish,
+  runPages,
+  setIntentIn,
+  setIntentOut,
+  setIntentWord,
+  stackedBlocks,
+  topsOf,
+} from '../layout/index.js';
+import type { Cache } from '../pages/index.js';
+import { spanClass } from '../recovery/index.js';
+import type { Calls } from './allocator.js';
+import type { News } from './event-queue.js';
+import type { LargeBlocks } from './large.js';
+import type { Gate } from './section.js';
+
+/** Writes into a new block, which nobody has yet, what is to be in it. `old`: the word's block so far. */
+export type Fill = (block: Address, blockBytes: number, old: Address) => void;
+
+export interface Placement {
+  /**
+   * Makes a new block of at least `bytes` bytes the content of a shared word, and frees the one that
+   * it had. The word is this thread's to change.
+   * @returns the block; 0 when the heap is full, and nothing has changed
+   */
+  replace(word: WordIndex, bytes: number, fill?: Fill): Address;
+  /** Frees the block that a shared word has, and makes that 0. */
+  remove(word: WordIndex): void;
+  /**
+   * Frees the program's block whose address a shared word has, and makes that 0: never only one of
+   * both. Of a word that is 0: false, and nothing is done.
+   * @throws InvalidAddressError
+   */
+  free(word: WordIndex): boolean;
+  /** Usable bytes of a block that was placed. */
+  bytesOf(block: Address): number;
+  /** From now on `makeRoom` is asked where the heap is full; true = it has given something back. */
+  whenFull(makeRoom: () => boolean): void;
+}
+
+/** @param settleOwn ends the intent of this slot, where an error has left one (resolve-intent.ts) */
+export function createPlacement(
+  memory: HeapMemory,
+  slot: WordIndex,
+  gate: Gate,
+  calls: Calls,
+  cache: Cache,
+  large: LargeBlocks,
+  news: News,
+  settleOwn: () => void,
+): Placement {
+  const { i32, u32, tags, geometry } = memory;
+  const tops = topsOf(slot);
+  const intent = intentOf(slot);
+  let makeRoom = (): boolean => false;
+
+  /** The class of an owned block; OWNED_LARGE for a run of its own. */
+  function classOfOwned(block: Address): SizeClass {
+    if (tags[block >>> GRANULE_SHIFT] === OWNED_LARGE) return OWNED_LARGE;
+    return spanClass(i32, geometry, block);
+  }
+
+  function bytesOf(block: Address): number {
+    const c = classOfOwned(block);
+    if (c !== OWNED_LARGE) return BLOCK_BYTES[c];
+    return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
+  }
+
+  /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
+  function prepare(c: SizeClass): void {
+    gate.enter(true);
+    try {
+      settleOwn();
+      const small = c !== 0 && c !== OWNED_LARGE;
+      if (small && stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
+    } catch (error) {
+      throw gate.abandon(error);
+    }
+    gate.leave();
+  }
+
+  function replace(word: WordIndex, bytes: number, fill?: Fill): Address {
+    const old = u32[word] as Address;
+    const c = old === 0 ? (0 as SizeClass) : classOfOwned(old);
+    prepare(c);
+    let block = calls.reserve(GRANULE_BYTES, bytes, false);
+    if (block === 0 && makeRoom()) {
+      // What was given back may lie on the stack that the old block is to go to.
+      prepare(c);
+      block = calls.reserve(GRANULE_BYTES, bytes, false);
+    }
+    // To tell that is for the caller: it may do with less.
+    if (block === 0) return NULL;
+    const blockBytes = calls.reservedBytes(block);
+    noteOwned(u32, geometry.header);
+    fill?.(block, blockBytes, old);
+    calls.commitOwned(block, word, old);
+    // point: place.publish
+    publish(u32, word, block);
+    give(old, c);
+    news.tell();
+    return block;
+  }
+
+  function remove(word: WordIndex): void {
+    const old = u32[word] as Address;
+    if (old === 0) return;
+    take(word, old, classOfOwned(old));
+  }
+
+  /** Takes a block from a word that has it. */
+  function take(word: WordIndex, old: Address, c: SizeClass): void {
+    prepare(c);
+    // point: place.in
+    setIntentIn(u32, slot, NULL);
+    // point: place.out
+    setIntentOut(u32, slot, old);
+    // point: place.intent
+    setIntentWord(u32, slot, word);
+    // point: place.publish
+    publish(u32, word, NULL);
+    give(old, c);
+    news.tell();
+  }
+
+  function free(word: WordIndex): boolean {
+    const block = u32[word] as Address;
+    if (block === 0) return false;
+    // Throws where no block of the program begins.
+    calls.usableSize(block, 'free');
+    const tag = tags[block >>> GRANULE_SHIFT] as SizeClass;
+    take(word, block, tag === LARGE ? OWNED_LARGE : tag);
+    return true;
+  }
+
+  /** Gives the block back that the word had, and ends the intent. */
+  function give(old: Address, c: SizeClass): void {
+    if (c === OWNED_LARGE) {
+      giveLarge(old);
+      return;
+    }
+    const top = u32[tops + c];
+    if (old !== 0) {
+      // Straight stores, the intent's too.
+      // point: place.entry
+      u32[top] = old;
+      // point: place.top
+      u32[tops + c] = top + 1;
+      // point: place.untag
+      tags[old >>> GRANULE_SHIFT] = 0;
+    }
+    // point: place.done
+    u32[intent] = 0;
+  }
+
+  function endIntent(): void {
+    // point: place.done
+    setIntentWord(u32, slot, 0);
+  }
+
+  function giveLarge(old: Address): void {
+    // Should the page lock not be had, the intent stands while others go on with the word.
+    // point: place.settled
+    setIntentIn(u32, slot, NULL);
+    // point: place.nowhere
+    setIntentWord(u32, slot, nowhereWord(geometry));
+    try {
+      gate.enter(true);
+      try {
+        large.free(old, endIntent);
+      } catch (error) {
+        throw gate.abandon(error);
+      }
+      gate.leave();
+    } catch {
+      // The word has its new content. Where the old block could not be given back the intent stands,
+      // and the next call tries again; a broken heap refuses that one.
+    }
+  }
+
+  return {
+    replace,
+    remove,
+    free,
+    bytesOf,
+    whenFull(room) {
+      makeRoom = room;
+    },
+  };
+}

@@ -1,0 +1,332 @@
+/**
+ * Gates: what every slow path passes before it may touch what threads share, and after.
+ *
+ * Used by allocator.ts: the `_ts` calls go through the shared gate and take locks inside, the
+ * unsafe calls go through the solo gate and take none. Owner thread only.
+ *
+ *     gate.enter();
+ *     try { ... } catch (error) { throw gate.abandon(error); }
+ *     gate.leave();
+ *     ... the store that commits
+ *
+ * I1  Behind a gate there is stack left for the whole section: an overflow strikes at the gate,
+ *     where nothing is half done, and not between two stores (base/stack-headroom.ts).
+ * I2  Behind the solo gate this thread is the only one attached, and stays it until it leaves.
+ * I3  A thread that has detached passes no gate, and nobody that of a poisoned heap.
+ * I4  Where the stack ends while a section is mended, its locks (or being alone) are kept, and its mark:
+ *     the thread's next call, whatever it is, mends it first.
+ * I5  Leaving comes before a commit: should the thread die in there, the block is not committed and
+ *     comes back. It throws only when the heap is broken.
+ * I6  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is mended
+ *     as for a death, before anything else is done. Fast paths pass no gate, and find nothing of it: a
+ *     stack that is changed is parked, an intent is straight stores with the pop or push that it is for.
+ */
+
+import {
+  createProbe,
+  HeapError,
+  isCorruption,
+  probeStack,
+  RESCUE_FRAMES,
+  SECTION_FRAMES,
+  ThreadSafetyError,
+  type WordIndex,
+} from '../base/index.js';
+import { getIntentWord, type HeapMemory, nurseryWord } from '../layout/index.js';
+import type { Mend, Recovered } from '../recovery/index.js';
+import {
+  countAttached,
+  enterSolo,
+  isPoisoned,
+  type Locks,
+  leaveSolo,
+  type ThreadWord,
+  throwIfPoisoned,
+} from '../sync/index.js';
+import type { News } from './event-queue.js';
+import type { Marks } from './marks.js';
+
+export interface Gate {
+  /** Throws when this thread has detached, or the heap is poisoned. */
+  checkOpen(): void;
+  /**
+   * Lets the thread in, or throws with nothing changed.
+   * @param nested in the middle of a change of an object
+   */
+  enter(nested?: boolean): void;
+  /** Lets it out, and recovers what it found dead on its way. */
+  leave(): void;
+  /** Lets it out of a section that has thrown, with nothing left half done; gives the error back. */
+  abandon(error: unknown): unknown;
+  /** Looks at what threads share: alone where it can be, else under locks. */
+  look<T>(work: () => T, nested?: boolean): T;
+}
+
+export interface Gates {
+  readonly shared: Gate;
+  readonly solo: Gate;
+  /** Throws when this thread has detached. */
+  checkAttached(): void;
+  /** On the way to an object's lock: mends what was cut (I6). @throws as checkOpen */
+  checkObject(): void;
+  /** The same where nothing of an object is under way, and whether the heap is open does not matter. */
+  mendIfCut(): void;
+  /** Recovery as a section of its own: asked for by the program, or on the way to an object's lock. */
+  recover(isNested: boolean): Recovered;
+  /** From now on `mendObjects` puts objects right after a cut, when the heap itself is. */
+  whenCut(mendObjects: () => void): void;
+  /** This thread has detached: from now on every enter refuses. */
+  close(): void;
+}
+
+export function createGates(
+  memory: HeapMemory,
+  me: ThreadWord,
+  slot: WordIndex,
+  locks: Locks,
+  mend: Mend,
+  recover: () => Recovered,
+  news: News,
+  marks: Marks,
+  mendLock: () => void,
+): Gates {
+  const { u32 } = memory;
+  const nursery = nurseryWord(slot);
+  let closed = false;
+  let takeoversSeen = 0;
+  let mendObjects = (): void => {};
+  const requireHeadroom = createProbe(SECTION_FRAMES, RESCUE_FRAMES);
+  /**
+   * What the last call was abandoned for, with no stack left to mend what it had half done: its marks
+   * stand as those of a call that was cut.
+   */
+  let cause: unknown;
+
+  function checkAttached(): void {
+    if (!closed) return;
+    throw new HeapError(
+      'ERR_SHMALLOC_DETACHED',
+      'this thread has detached from the heap: attach again to allocate or free',
+    );
+  }
+
+  function checkOpen(): void {
+    checkAttached();
+    try {
+      throwIfPoisoned(memory);
+    } catch (error) {
+      throw tellOf(error);
+    }
+  }
+
+  /** A call is about to throw this, with nothing left half done, unless it is behind a gate. */
+  function tellOf(error: unknown): unknown {
+    news.addFailure(error);
+    if (!marks.section) news.tell();
+    return error;
+  }
+
+  /** Was the last call of this thread cut? Such a call never ended, and no other is under way (I6). */
+  function wasCut(nested: boolean): boolean {
+    if (marks.section || marks.run) return true;
+    if (nested || marks.nested) return false;
+    return marks.lock !== 0 || marks.tables || getIntentWord(u32, slot) !== 0 || u32[nursery] !== 0;
+  }
+
+  /** Puts right what it left. Cut itself, or where it throws, the marks stay for the next call. */
+  function mendCut(): void {
+    probeStack(RESCUE_FRAMES);
+    // What was found may be an intent alone, which is settled before this takes its last lock.
+    marks.section = true;
+    mend.cut(cause);
+    cause = undefined;
+    marks.section = false;
+    marks.run = false;
+    news.quietly(mendLock);
+    news.quietly(mendObjects);
+    marks.tables = false;
+    marks.nested = false;
+    // What it had found dead on its way is still to be recovered.
+    takeoversSeen = -1;
+  }
+
+  /** Who took over a dead thread's lock has its slot recovered too, now that no lock is held. */
+  function recoverDue(): void {
+    const takeovers = locks.takeovers();
+    if (takeovers === takeoversSeen) return;
+    try {
+      recover();
+      // Not those of the recovery itself: a thread may have died behind its back.
+      takeoversSeen = takeovers;
+    } catch (error) {
+      // Not this call's business, and to be tried again after the next: all but a broken heap.
+      if (isCorruption(error)) throw error;
+    }
+  }
+
+  function mendAbandoned(error: unknown): void {
+    cause = error;
+    mend.call(error);
+    cause = undefined;
+    marks.run = false;
+  }
+
+  function mendSolo(error: unknown): void {
+    mendAbandoned(error);
+    solo.leave();
+  }
+
+  const shared: Gate = {
+    checkOpen,
+    enter(nested = false) {
+      checkOpen();
+      if (wasCut(nested)) mendCut();
+      requireHeadroom();
+      locks.startCall();
+      marks.section = true;
+    },
+    leave() {
+      try {
+        recoverDue();
+      } catch (error) {
+        marks.section = false;
+        throw tellOf(error);
+      }
+      marks.section = false;
+    },
+    abandon(error) {
+      locks.dropRefused(error);
+      mendAbandoned(error);
+      marks.section = false;
+      return tellOf(error);
+    },
+    look(work, nested = false) {
+      if (wasCut(nested)) mendCut();
+      requireHeadroom();
+      locks.startCall();
+      marks.section = true;
+      try {
+        const seen = work();
+        recoverDue();
+        marks.section = false;
+        return seen;
+      } catch (error) {
+        throw shared.abandon(error);
+      }
+    },
+  };
+
+  function tryEnterSolo(): boolean {
+    probeStack(SECTION_FRAMES);
+    locks.startCall();
+    if (closed || !enterSolo(memory, me)) return false;
+    locks.setSolo(true);
+    return true;
+  }
+
+  function beAlone(): boolean {
+    let isAlone = false;
+    try {
+      isAlone = tryEnterSolo();
+      if (!isAlone) {
+        // A dead thread is no company.
+        recover();
+        isAlone = tryEnterSolo();
+      }
+    } finally {
+      if (!isAlone) marks.section = false;
+    }
+    return isAlone;
+  }
+
+  function checkObject(): void {
+    checkOpen();
+    // The context that the object is in may be ending, or a vector being made.
+    if (wasCut(true) || marks.lock !== 0) mendCut();
+  }
+
+  function mendIfCut(): void {
+    // Of a thread that has left the slot may be another's.
+    if (!closed && wasCut(false) && !isPoisoned(memory)) mendCut();
+  }
+
+  function recoverAlone(isNested: boolean): Recovered {
+    if (closed) return recover();
+    if (isNested ? wasCut(true) : isAnyMarked()) mendCut();
+    marks.section = true;
+    try {
+      return recover();
+    } finally {
+      marks.section = false;
+    }
+  }
+
+  /** The same for who is asked by the program itself, which is in the middle of nothing. */
+  function isAnyMarked(): boolean {
+    marks.nested = false;
+    return wasCut(false);
+  }
+
+  const solo: Gate = {
+    checkOpen,
+    enter(nested = false) {
+      checkOpen();
+      if (wasCut(nested)) mendCut();
+      marks.section = true;
+      if (beAlone()) return;
+      marks.section = false;
+      news.tell();
+      const attached = countAttached(memory);
+      throw new ThreadSafetyError(
+        (attached > 1
+          ? `${attached} threads are attached to this heap: `
+          : 'another thread was in a call without _ts: ') +
+          'calls without _ts are for a heap with one; use malloc_ts, free_ts and the like',
+      );
+    },
+    leave() {
+      locks.setSolo(false);
+      leaveSolo(memory);
+      marks.section = false;
+    },
+    abandon(error) {
+      mendSolo(error);
+      return tellOf(error);
+    },
+    look(work, nested = false) {
+      if (wasCut(nested)) mendCut();
+      marks.section = true;
+      let isAlone = false;
+      try {
+        isAlone = tryEnterSolo();
+      } finally {
+        if (!isAlone) marks.section = false;
+      }
+      if (!isAlone) return shared.look(work, nested);
+      let seen: ReturnType<typeof work>;
+      try {
+        seen = work();
+      } catch (error) {
+        mendSolo(error);
+        throw error;
+      }
+      solo.leave();
+      return seen;
+    },
+  };
+
+  return {
+    shared,
+    solo,
+    checkAttached,
+    checkObject,
+    mendIfCut,
+    recover: recoverAlone,
+    whenCut(work) {
+      mendObjects = work;
+    },
+    close() {
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * The tree of memory contexts: what each has and how much of it is used, read from the tables alone,
+ * and as text in the manner of PostgreSQL's MemoryContextTotals.
+ *
+ * Called by api/, counters.ts and leaks.ts. Any thread; takes no lock and stops nobody.
+ *
+ * I1  Contexts are read one after the other while their owners go on: each one is in the tree once,
+ *     below a parent that is in it too, or a root; its figures are those of about one moment, and are
+ *     cut to what can be.
+ */
+
+import { addCounts, List, printable } from '../base/index.js';
+import {
+  type ContextIndex,
+  chunkTable,
+  contextKind,
+  contextPhase,
+  contextSlot,
+  contextTable,
+  getChunkCount,
+  getChunkStart,
+  getContextBytes,
+  getCursor,
+  getFreedBytes,
+  getObjects,
+  getThreadId,
+  getUsedBefore,
+  type HeapMemory,
+  LIVE_CONTEXT,
+  lastRecord,
+  loadParent,
+  loadRecord,
+  RELEASED_CONTEXT,
+  readIdent,
+  readName,
+  recordAt,
+  SET_KIND,
+  slotRecord,
+} from '../layout/index.js';
+
+/** So many of a context's children are shown, and so many levels; the others are summed up. */
+const CHILDREN_MAX = 100;
+const LEVELS_MAX = 100;
+
+/** A memory context as it was a moment ago. Plain data. */
+export interface ContextNode {
+  /** Its number in the heap: another context has it when this one has ended. */
+  id: number;
+  name: string;
+  /** Which one of its name; often empty. */
+  ident: string;
+  kind: 'bump' | 'set';
+  /** `threadId` of the thread that owns it; null = released, and not adopted yet. */
+  owner: number | null;
+  /** 1 = a root. */
+  level: number;
+  /** Ids from its root down to itself; of one that lies deeper, the first hundred. */
+  path: number[];
+  /** Id of its parent; 0 = a root. */
+  parent: number;
+  /** Blocks that it has of the heap, and their bytes: used + free. */
+  chunks: number;
+  bytes: number;
+  usedBytes: number;
+  freeBytes: number;
+  /** Live ones. */
+  objects: number;
+}
+
+/** All contexts of a heap, each before its children; roots and siblings in the order of their ids. */
+export function readContextTree(memory: HeapMemory): ContextNode[] {
+  const { i32, u32, geometry } = memory;
+  const table = contextTable(geometry);
+  const frontier = lastRecord(i32, table);
+  /** By id: what its state was, 0 = it is none. */
+  const states = new Int32Array(frontier + 1);
+  const parents = new Uint32Array(frontier + 1);
+  for (let id = 1; id <= frontier; id++) {
+    const record = recordAt(table, id);
+    // In this order: of a context that becomes a root the slot is written first.
+    const parent = loadParent(u32, record);
+    const state = loadRecord(i32, record);
+    const phase = contextPhase(state);
+    // What is just being made has nothing yet, and what is just ending has nothing left.
+    if (phase !== LIVE_CONTEXT && phase !== RELEASED_CONTEXT) continue;
+    states[id] = state;
+    parents[id] = parent;
+  }
+  const children = new Map<number, number[]>();
+  for (let id = 1; id <= frontier; id++) {
+    if (states[id] === 0) continue;
+    // Of one whose parent has ended meanwhile the new place is not known: it stands by itself.
+    const parent = (states[parents[id]] ?? 0) === 0 ? 0 : parents[id];
+    parents[id] = parent;
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, List.of(id));
+    else siblings.push(id);
+  }
+  const nodes = new List<ContextNode>();
+  const seen = new Uint8Array(frontier + 1);
+  for (const root of children.get(0) ?? []) addTree(root);
+  // Moved about while it was read, a tree may hang below itself.
+  for (let id = 1; id <= frontier; id++) if (states[id] !== 0 && seen[id] === 0) addTree(id);
+  return [...nodes];
+
+  /** A context and all below it. Not by calls: it may lie deeper than a stack. */
+  function addTree(root: number): void {
+    const open = List.of<{ id: number; above: ContextNode | undefined }>({
+      id: root,
+      above: undefined,
+    });
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { id, above } = next;
+      if (seen[id] === 1) continue;
+      seen[id] = 1;
+      const node = readNode(memory, id as ContextIndex, states[id], above);
+      nodes.push(node);
+      const below = children.get(id) ?? [];
+      for (let n = below.length - 1; n >= 0; n--) open.push({ id: below[n], above: node });
+    }
+  }
+}
+
+function readNode(
+  { u32, u8, geometry }: HeapMemory,
+  id: ContextIndex,
+  state: number,
+  above: ContextNode | undefined,
+): ContextNode {
+  const record = recordAt(contextTable(geometry), id);
+  const chunks = Math.min(getChunkCount(u32, record), chunkTable(geometry).count);
+  const bytes = Math.min(getContextBytes(u32, record), geometry.dataBytes);
+  const inCurrent = getCursor(u32, record) - getChunkStart(u32, record);
+  const used = getUsedBefore(u32, record) + inCurrent - getFreedBytes(u32, record);
+  const usedBytes = Math.min(bytes, Math.max(0, used));
+  const root = above === undefined;
+  return {
+    id,
+    name: readName(u8, record),
+    ident: readIdent(u8, record),
+    kind: contextKind(state) === SET_KIND ? 'set' : 'bump',
+    // Below a root the state may still name who had the tree before.
+    owner: root ? ownerOf(u32, geometry, state) : above.owner,
+    level: root ? 1 : above.level + 1,
+    path: root ? [id] : above.level < LEVELS_MAX ? [...above.path, id] : above.path,
+    parent: root ? 0 : above.id,
+    chunks,
+    bytes,
+    usedBytes,
+    freeBytes: bytes - usedBytes,
+    objects: getObjects(u32, record),
+  };
+}
+
+function ownerOf(u32: Uint32Array, geometry: HeapMemory['geometry'], state: number): number | null {
+  if (contextPhase(state) !== LIVE_CONTEXT) return null;
+  const slot = Math.min(contextSlot(state), geometry.threads - 1);
+  return getThreadId(u32, slotRecord(geometry.slots, slot));
+}
+
+/** What several contexts come to. */
+interface ContextSums {
+  contexts: number;
+  chunks: number;
+  bytes: number;
+  freeBytes: number;
+  usedBytes: number;
+  objects: number;
+}
+
+function sumContexts(nodes: readonly ContextNode[]): ContextSums {
+  const sums: ContextSums = {
+    contexts: 0,
+    chunks: 0,
+    bytes: 0,
+    freeBytes: 0,
+    usedBytes: 0,
+    objects: 0,
+  };
+  for (const { chunks, bytes, freeBytes, usedBytes, objects } of nodes) {
+    addCounts(sums, { contexts: 1, chunks, bytes, freeBytes, usedBytes, objects });
+  }
+  return sums;
+}
+
+/**
+ * The tree as text: a line each, below its parent; of more than a hundred children, or levels, one
+ * line for the others with what they and all below them come to; the grand total.
+ */
+export function renderContextTree(nodes: readonly ContextNode[]): string {
+  const lines = new List<string>();
+  renderLevel(nodes, 0, nodes.length, lines);
+  const { bytes, chunks, freeBytes, usedBytes } = sumContexts(nodes);
+  const blocks = `${bytes} bytes in ${chunks} chunks`;
+  lines.push(`Grand total: ${blocks}; ${freeBytes} free; ${usedBytes} used`);
+  return lines.join('\n');
+}
+
+/** The trees from one place in the list to another. Calls itself no more often than LEVELS_MAX. */
+function renderLevel(
+  nodes: readonly ContextNode[],
+  from: number,
+  to: number,
+  lines: string[],
+  level = 1,
+): void {
+  const indent = '  '.repeat(level - 1);
+  let shown = 0;
+  for (let at = from; at < to; shown++) {
+    if (shown === CHILDREN_MAX || level > LEVELS_MAX) {
+      const what = level > LEVELS_MAX ? 'deeper' : 'more';
+      lines.push(`${indent}${renderSums(sumContexts(nodes.slice(at, to)), what)}`);
+      return;
+    }
+    const node = nodes[at];
+    lines.push(`${indent}${renderNode(node)}`);
+    let end = at + 1;
+    while (end < to && nodes[end].level > node.level) end++;
+    renderLevel(nodes, at + 1, end, lines, level + 1);
+    at = end;
+  }
+}
+
+function renderNode({ owner, kind, level, ...node }: ContextNode): string {
+  const whose = owner === null ? 'released' : `thread ${owner}`;
+  const about = [...(kind === 'set' ? ['set'] : []), ...(level === 1 ? [whose] : [])];
+  const note = about.length === 0 ? '' : `, ${about.join(', ')}`;
+  const ident = node.ident === '' ? '' : ` (${printable(node.ident)})`;
+  return (
+    `${printable(node.name)}${ident}${note}: ${node.bytes} bytes in ` +
+    `${node.chunks} chunks; ${node.freeBytes} free; ${node.usedBytes} used; ${node.objects} objects`
+  );
+}
+
+const renderSums = (sums: ContextSums, what: string): string =>
+  `${sums.contexts} ${what} contexts: ${sums.bytes} bytes in ${sums.chunks} chunks; ` +
+  `${sums.freeBytes} free; ${sums.usedBytes} used; ${sums.objects} objects`;

@@ -1,0 +1,145 @@
+/**
+ * Hexdumps: the bytes of a block as text, as `hexdump -C` prints them.
+ *
+ * Called by api/. Pure text from bytes that others may write meanwhile.
+ */
+
+import {
+  ANYTHING,
+  hex,
+  KIB,
+  LARGE,
+  MIB,
+  type OptionValues,
+  rangeError,
+  readOptions,
+  show,
+} from '../base/index.js';
+import { type BlockDetails, describeOwner } from '../blocks/index.js';
+
+const ROW_BYTES = 16;
+const GROUP_BYTES = 8;
+const ADDRESS_DIGITS = 8;
+/** `00 ` for each byte, a space between the two groups, none at the end. */
+const HEX_WIDTH = ROW_BYTES * 3;
+
+/** Without a length a dump ends here: a block can have 4 GiB. */
+const LENGTH_DEFAULT_MAX = 64 * KIB;
+/** A text cannot be much longer than what this makes. */
+const LENGTH_MAX = 64 * MIB;
+
+/** What part of the memory at a block a dump shows. */
+export interface HexdumpOptions {
+  /**
+   * Bytes. Default: to the block's end, of a large block 64 KiB. A greater length goes past the
+   * block, and ends at the heap's end. At most 64 MiB.
+   */
+  length?: number;
+  /**
+   * Where it begins: bytes from the block's address. Default 0; below 0 is before the block, as far
+   * down as the heap's data go: `-16` shows a red zone. Past the block with a `length` only.
+   */
+  offset?: number;
+}
+
+/** What they may be depends on the block. */
+const VALUES: OptionValues<HexdumpOptions> = { length: ANYTHING, offset: ANYTHING };
+
+/** Where a dump may lie: first byte, and first byte after the last. */
+export interface HexdumpBounds {
+  readonly dataStart: number;
+  readonly end: number;
+}
+
+/**
+ * A header and the rows.
+ * @throws RangeError ERR_SHMALLOC_INVALID_SIZE for an offset or a length that cannot be; TypeError
+ *   ERR_SHMALLOC_INVALID_OPTION for an option that there is not
+ */
+export function renderHexdump(
+  u8: Uint8Array,
+  { dataStart, end }: HexdumpBounds,
+  details: BlockDetails,
+  options: HexdumpOptions,
+): string {
+  const { length, offset = 0 } = readOptions('hexdump', options, VALUES);
+  const { inside: start = details.address } = details;
+  const bytes = details.address + details.bytes - start;
+  const [offsetMax, why] =
+    length === undefined
+      ? [bytes, "the block's end; a length reaches past it"]
+      : [end - start, "the heap's end"];
+  requireWhole('offset', offset, dataStart - start, offsetMax, why);
+  if (length !== undefined) requireWhole('length', length, 0, LENGTH_MAX, '64 MiB');
+  const from = start + offset;
+  const shown = length ?? Math.min(bytes - offset, LENGTH_DEFAULT_MAX);
+  const to = Math.min(from + shown, end);
+  const left = length === undefined ? bytes - offset - shown : 0;
+  return [
+    describeBlock(details),
+    ...hexRows(u8, from, to),
+    ...(left > 0 ? [`... and ${left} bytes more: ask for a length`] : []),
+  ].join('\n');
+}
+
+function requireWhole(what: string, got: number, min: number, max: number, why: string): void {
+  if (Number.isInteger(got) && got >= min && got <= max) return;
+  throw rangeError(
+    'ERR_SHMALLOC_INVALID_SIZE',
+    `hexdump: ${what} must be a whole number of bytes from ${min} to ${max} (${why}), ` +
+      `got ${show(got)}`,
+  );
+}
+
+/**
+ * Who the block is: `block at 0x10000: class 3, 48 bytes usable, thread 0, live`. One that is no
+ * program's: `chunk of context 'request' (42), 4096 bytes, at 0x10000`, and where in it one looks.
+ */
+export function describeBlock(details: BlockDetails): string {
+  const { ownership, inside = details.address } = details;
+  if (ownership !== undefined) {
+    const into = inside - details.address;
+    const where = into === 0 ? '' : `; ${hex(inside)} is ${into} bytes into it`;
+    return `${describeOwner(ownership)}, ${details.bytes} bytes, at ${hex(details.address)}${where}`;
+  }
+  const { address, bytes, sizeClass, state, requested, allocatedBy, freedBy } = details;
+  const kind = sizeClass === LARGE ? 'large' : `class ${sizeClass}`;
+  const asked = requested === undefined ? '' : ` (${requested} asked for)`;
+  const thread = allocatedBy === undefined ? 'unknown' : allocatedBy.threadId;
+  const by = freedBy === undefined ? '' : `, freed by thread ${freedBy.threadId}`;
+  const end = state === 'quarantined' ? 'free (in quarantine)' : state;
+  return `block at ${hex(address)}: ${kind}, ${bytes} bytes usable${asked}, thread ${thread}, ${end}${by}`;
+}
+
+/**
+ * The bytes from `from` to before `to`, 16 a row with their addresses and as ASCII. Of four equal
+ * rows and more only the first and the last are shown, with a `*` between them.
+ */
+export function* hexRows(u8: Uint8Array, from: number, to: number): Generator<string> {
+  for (let at = from; at < to; at += ROW_BYTES) {
+    yield hexRow(u8, at, Math.min(ROW_BYTES, to - at));
+    let last = at;
+    while (last + 2 * ROW_BYTES <= to && equalRows(u8, at, last + ROW_BYTES)) last += ROW_BYTES;
+    if (last - at <= 2 * ROW_BYTES) continue;
+    yield '*';
+    at = last - ROW_BYTES;
+  }
+}
+
+function equalRows(u8: Uint8Array, a: number, b: number): boolean {
+  for (let n = 0; n < ROW_BYTES; n++) if (u8[a + n] !== u8[b + n]) return false;
+  return true;
+}
+
+function hexRow(u8: Uint8Array, at: number, bytes: number): string {
+  let codes = '';
+  let text = '';
+  for (let n = 0; n < bytes; n++) {
+    const byte = u8[at + n] as number;
+    if (n === GROUP_BYTES) codes += ' ';
+    codes += `${byte.toString(16).padStart(2, '0')} `;
+    text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
+  }
+  const address = at.toString(16).padStart(ADDRESS_DIGITS, '0');
+  return `${address}  ${codes.padEnd(HEX_WIDTH + 1)} |${text}|`;
+}

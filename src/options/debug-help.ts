@@ -1,0 +1,72 @@
+/**
+ * The table of debug options, for SHMALLOC_HELP=1 and for the documentation.
+ *
+ * Used by debug-options.ts. Pure text, but for printHelp.
+ */
+
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { table } from '../stats/index.js';
+import type { OptionKind } from './option-kinds.js';
+import { writeToStderr } from './sync-output.js';
+
+/** What the table says of an option. */
+interface Described {
+  readonly kind: OptionKind<unknown>;
+  readonly variable: string;
+  readonly older: string;
+  readonly meaning: string;
+}
+
+/** In the environment data, which threads get from those that start them: help was printed. */
+const PRINTED = 'shmalloc:help';
+
+/** Prints the table to stderr, if neither this thread nor one above it has. */
+export function printHelp(
+  options: readonly (readonly [name: string, option: Described])[],
+  others: readonly Described[],
+): void {
+  if (getEnvironmentData(PRINTED) === true) return;
+  setEnvironmentData(PRINTED, true);
+  writeToStderr(renderHelp(options, others));
+}
+
+/** Two lines an option, so that no line is longer than a page is wide. */
+export function renderHelp(
+  options: readonly (readonly [name: string, option: Described])[],
+  others: readonly Described[],
+): string {
+  const all = [...options, ...others.map((option) => ['', option] as const)];
+  const [heading = '', ...heads] = table([
+    ['variable', 'option', 'elsewhere'],
+    ...all.map(([name, { variable, kind, older }]) => [`${variable}=${kind.sample}`, name, older]),
+  ]);
+  const told = ({ kind, meaning }: Described): string =>
+    kind.limit === '' ? meaning : `${meaning}; ${kind.limit}`;
+  return [
+    'Debug options of shmalloc: variables, or SharedHeap.create({ debug: { option: value } }).',
+    'Variables have the last word; what they say when a heap is made holds for all its threads.',
+    'On: 1, true, on, yes. Off: 0, false, off, no, or empty.',
+    '',
+    heading,
+    ...heads.flatMap((head, i) => [head, `      ${told(all[i][1])}`]),
+    '',
+  ].join('\n');
+}
+
+/** The same as a table in Markdown. */
+export function renderMarkdown(
+  options: readonly (readonly [name: string, option: Described])[],
+  others: readonly Described[],
+): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|');
+  const code = (text: string): string => (text === '' ? '' : `\`${cell(text)}\``);
+  const row = (name: string, { variable, kind, older, meaning }: Described): string =>
+    `| ${code(name)} | ${code(`${variable}=${kind.sample}`)} | ${cell(older)} | ${cell(meaning)} |`;
+  return [
+    '| option | variable | elsewhere | meaning |',
+    '|---|---|---|---|',
+    ...options.map(([name, option]) => row(name, option)),
+    ...others.map((option) => row('', option)),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,291 @@
+/**
+ * A thread's caches: two stacks of free blocks per size class, refilled from spans and flushed back.
+ *
+ * Called by allocator.ts when a stack is empty or full, and at detach. Owner thread only. The fast
+ * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts. A home stack
+ * is refilled from spans at home with this thread, and gives its newest half back when it is full; what
+ * lies on an away stack only goes, all of it, back to the spans of others.
+ *
+ * Transit: while blocks move between a stack and the spans, the words `from` and `transit` say which
+ * entries belong to the spans: [from, transit). Setting their bits again does no harm, so whoever finds
+ * the class lock's owner dead can finish either direction by setting them all. The stack itself is
+ * parked (empty and full at once) from the beginning of a transit to its end.
+ *
+ * I1  Refill: entries, transit, parked, bits cleared, held, top, transit = 0. Flush: transit, parked,
+ *     bits set, held, top, transit = 0. In this order, under the class lock.
+ * I2  Empty spans are given back only after the transit is closed.
+ * I3  A stack's limit changes only while the stack is shorter than the old and the new one.
+ */
+
+import {
+  type Address,
+  AWAY,
+  BATCH_BLOCKS,
+  BLOCK_BYTES,
+  GRANULE_SHIFT,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type StackIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  addHeld,
+  addSlotCounter,
+  cachedBlocks,
+  classLock,
+  classOfStack,
+  closeTransit,
+  FLUSHES,
+  getLimit,
+  getPartial,
+  getTop,
+  type HeapMemory,
+  isParked,
+  moveFence,
+  openStack,
+  openTransit,
+  partialOf,
+  REFILLS,
+  resetStacks,
+  setTop,
+  sparesOf,
+  stackBottom,
+  stackedBlocks,
+  stacksOf,
+  stacksOfSlot,
+} from '../layout/index.js';
+import type { Locks } from '../sync/index.js';
+import type { Spares } from './retired-spans.js';
+import type { Spans } from './spans.js';
+
+/** A stack starts with room for this many blocks or bytes, and doubles with every refill. */
+const START_BLOCKS = 32;
+const START_BYTES = 8 * 1024;
+/** A flush gives the lock back after so many blocks, some microseconds: others wait for it. */
+const PORTION_BLOCKS = 256;
+
+export interface Cache {
+  /** Makes all stacks empty, and none open. At attach, before anything else. */
+  reset(): void;
+  /** Sees to it that a stack can be pushed on, if it is not full. */
+  open(stack: StackIndex): void;
+  /** Fills an empty stack from the spans; false when the heap has no block to give. */
+  refill(c: SizeClass): boolean;
+  /**
+   * Gives a full stack back, of a home stack the newest half: the entry over the fence included. One that
+   * is not open yet is opened.
+   */
+  flush(stack: StackIndex): void;
+  /** Is there an entry over the fence? So after a flush that failed. */
+  isOver(stack: StackIndex): boolean;
+  /** Gives everything back, and the spare spans of all threads; was there anything? */
+  flushAll(): boolean;
+  /** Gives all that the thread has back; the spans at home here are nobody's after. At detach. */
+  leave(): number;
+  /**
+   * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
+   * follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
+   */
+  flushDead(): number;
+  /**
+   * Puts a block that is nobody's on the home stack, and leaves it there. Flushes before where that
+   * is full. The thread is the stack's own, or the rescuer of who had it.
+   */
+  takeOrphan(c: SizeClass, block: Address): void;
+  /** The same with many, which go on to their spans: see reclaim-instrumented.ts. */
+  giveOrphans(c: SizeClass, blocks: readonly Address[]): void;
+}
+
+export function createCache(
+  memory: HeapMemory,
+  slot: WordIndex,
+  locks: Locks,
+  spans: Spans,
+  spares: Spares,
+): Cache {
+  const { i32, u32, f64, tags } = memory;
+  const { depths } = memory.geometry;
+  const stacksAt = stacksOfSlot(memory.geometry, slot);
+
+  function startLimit(stack: StackIndex): number {
+    const bytes = BLOCK_BYTES[classOfStack(stack)];
+    const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / bytes));
+    return Math.min(depths.limits[stack], Math.max(2, blocks));
+  }
+
+  function reset(): void {
+    resetStacks(u32, slot, stacksAt, depths);
+  }
+
+  /** A stack that is used for the first time. */
+  function open(stack: StackIndex): void {
+    if (isParked(u32, slot, stack)) openStack(u32, slot, stack, startLimit(stack));
+  }
+
+  function refill(c: SizeClass): boolean {
+    open(c);
+    const limit = getLimit(u32, slot, c);
+    const wanted = Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]);
+    // What this thread keeps for other classes goes before the heap grows.
+    if (!take(c, wanted) && !(spares.give() && take(c, wanted))) return false;
+    addSlotCounter(f64, slot, REFILLS, 1);
+    const most = depths.limits[c];
+    if (limit < most) moveFence(u32, slot, c, Math.min(limit * 2, most));
+    return true;
+  }
+
+  /** Moves free blocks from the spans to an empty stack; false when there are none. */
+  function take(c: SizeClass, wanted: number): boolean {
+    locks.acquire(classLock(c));
+    const count = spans.availableLocked(c, wanted);
+    if (count > 0) takeLocked(c, count);
+    locks.release(classLock(c));
+    return count > 0;
+  }
+
+  function takeLocked(c: SizeClass, count: number): void {
+    const bottom = stackBottom(u32, slot, c);
+    spans.listFreeLocked(c, count, bottom + count);
+    // point: refill.transit
+    openTransit(u32, slot, c, bottom, bottom + count);
+    spans.takeListedLocked(c, count);
+    // point: refill.held
+    addHeld(f64, slot, c, count);
+    // point: refill.top
+    closeTransit(u32, slot, c, bottom + count);
+  }
+
+  function isOver(stack: StackIndex): boolean {
+    return getTop(u32, slot, stack) > stackBottom(u32, slot, stack) + getLimit(u32, slot, stack);
+  }
+
+  function flush(stack: StackIndex): void {
+    if (isParked(u32, slot, stack)) {
+      open(stack);
+      return;
+    }
+    const limit = getLimit(u32, slot, stack);
+    // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
+    const half = (Math.min(limit, stackedBlocks(u32, slot, stack)) + 1) >>> 1;
+    const keep = stack < AWAY ? half : 0;
+    while (givePortion(stack, keep));
+    addSlotCounter(f64, slot, FLUSHES, 1);
+    moveFence(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
+  }
+
+  /** Gives the newest blocks of a stack back, until it has `keep`; is there more to give? */
+  function givePortion(stack: StackIndex, keep: number): boolean {
+    const c = classOfStack(stack);
+    locks.acquire(classLock(c));
+    // Counted under the lock: in a poisoned heap the stack is parked meanwhile.
+    const stacked = stackedBlocks(u32, slot, stack);
+    const rest = Math.max(keep, stacked - PORTION_BLOCKS);
+    if (stacked > rest) giveLocked(stack, rest, false);
+    locks.release(classLock(c));
+    return rest > keep;
+  }
+
+  /** Gives all but the oldest `keep` blocks of a stack back. */
+  function giveLocked(stack: StackIndex, keep: number, dead: boolean): void {
+    const c = classOfStack(stack);
+    const top = getTop(u32, slot, stack);
+    const from = stackBottom(u32, slot, stack) + keep;
+    // point: flush.transit
+    openTransit(u32, slot, stack, from, top);
+    if (dead) {
+      for (let entry = from; entry < top; entry++) {
+        // point: flush.tag
+        tags[u32[entry] >>> GRANULE_SHIFT] = 0;
+      }
+    }
+    spans.putBackLocked(c, from, top);
+    // point: flush.held
+    addHeld(f64, slot, c, from - top);
+    // point: flush.top
+    closeTransit(u32, slot, stack, from);
+    spans.releaseEmptiesLocked(c);
+  }
+
+  function flushAll(): boolean {
+    let blocks = 0;
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
+      if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, false);
+    }
+    return spares.giveAll() || blocks > 0;
+  }
+
+  function leave(): number {
+    let blocks = 0;
+    // Before all else: what this thread finds dead on its way may make spans of its own wholly free.
+    spares.stop();
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+      // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
+      // finds them there, and who finds the heap full.
+      const listed = getPartial(i32, partialOf(slot, c)) || getPartial(i32, sparesOf(slot, c));
+      if (listed !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
+    }
+    return blocks;
+  }
+
+  function flushDead(): number {
+    let blocks = 0;
+    // Also where nothing is cached: to take the lock is to close what the dead thread left open.
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true, true);
+    return blocks;
+  }
+
+  function giveAll(c: SizeClass, dead: boolean, leaving: boolean): number {
+    let given = 0;
+    locks.acquire(classLock(c));
+    const stacks = stacksOf(c);
+    for (let n = 0; n < stacks.length; n++) {
+      const stack = stacks[n];
+      // Counted under the lock: a takeover may just have shortened the stack.
+      const cached = stackedBlocks(u32, slot, stack);
+      if (cached > 0) giveLocked(stack, 0, dead);
+      given += cached;
+    }
+    if (leaving) spans.disownLocked(c, slot);
+    locks.release(classLock(c));
+    return given;
+  }
+
+  function takeOrphanLocked(c: SizeClass, block: Address): void {
+    open(c);
+    if (stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) giveLocked(c, 0, true);
+    const top = getTop(u32, slot, c);
+    // point: orphan.entry
+    u32[top] = block;
+    // point: orphan.top
+    setTop(u32, slot, c, top + 1);
+    // point: orphan.untag
+    tags[block >>> GRANULE_SHIFT] = 0;
+  }
+
+  function takeOrphan(c: SizeClass, block: Address): void {
+    locks.acquire(classLock(c));
+    takeOrphanLocked(c, block);
+    locks.release(classLock(c));
+  }
+
+  function giveOrphans(c: SizeClass, blocks: readonly Address[]): void {
+    locks.acquire(classLock(c));
+    for (let n = 0; n < blocks.length; n++) takeOrphanLocked(c, blocks[n]);
+    if (stackedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
+    locks.release(classLock(c));
+  }
+
+  return {
+    reset,
+    open,
+    refill,
+    flush,
+    isOver,
+    flushAll,
+    leave,
+    flushDead,
+    takeOrphan,
+    giveOrphans,
+  };
+}

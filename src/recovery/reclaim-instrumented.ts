@@ -1,0 +1,126 @@
+/**
+ * Orphans: blocks of instrumented heaps that were a thread's own when it died, neither cached nor in
+ * the program's hands: in its quarantine, in the middle of a free, or of an allocation that has not
+ * returned. Their records say so (layout/block-record.ts I2).
+ *
+ * Called by thread-heap.ts for a thread that lives on after a cut (marks.ts), and by recover.ts, under the recovery lock, once the dead slot's caches are empty: whatever of
+ * these has a tag then is on no stack.
+ *
+ * I1  A small orphan goes over the dead slot's own stack: pushed, then untagged, then flushed. A
+ *     rescuer that dies leaves it on that stack, or tagged: the next one finds it either way.
+ * I2  A large one becomes a run that the dead slot has RESERVED; those are freed after.
+ */
+
+import {
+  type Address,
+  BLOCK_BYTES,
+  GRANULE_SHIFT,
+  isOwnedTag,
+  LARGE,
+  List,
+  OwnMap,
+  OwnSet,
+  PAGE_BYTES,
+  type SizeClass,
+  type SlotIndex,
+  SPAN_BLOCKS,
+} from '../base/index.js';
+import {
+  blockRecord,
+  FREED_BLOCK,
+  type HeapMemory,
+  LARGE_RUN,
+  loadState,
+  loadTag,
+  PAGE_LOCK,
+  PENDING_BLOCK,
+  pageOf,
+  RESERVED_RUN,
+  runKind,
+  runOwner,
+  SPAN_RUN,
+  stateKind,
+  stateSlot,
+} from '../layout/index.js';
+import { type Cache, type PageHeap, walkRunsLocked } from '../pages/index.js';
+import type { Locks } from '../sync/index.js';
+
+const NONE: ReadonlySet<Address> = new OwnSet();
+
+/**
+ * Gives a dead slot's orphans back: small ones wholly, large ones as runs that are freed after. How
+ * many small ones there were.
+ * @param kept of a thread that lives, and had a call cut: those that it holds back
+ */
+export function freeOrphans(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  cache: Cache,
+  slot: SlotIndex,
+  kept: ReadonlySet<Address> = NONE,
+): number {
+  if (memory.geometry.blockRecordsStart === 0) return 0;
+  const orphans = findOrphans(memory, locks, slot, kept);
+  let given = 0;
+  orphans.forEach((blocks, c) => {
+    if (c === LARGE) {
+      reserveRuns(memory, locks, pageHeap, blocks, slot);
+      return;
+    }
+    cache.giveOrphans(c as SizeClass, blocks);
+    given += blocks.length;
+  });
+  return given;
+}
+
+/** By class; LARGE for runs of their own. */
+function findOrphans(
+  memory: HeapMemory,
+  locks: Locks,
+  slot: SlotIndex,
+  kept: ReadonlySet<Address>,
+): OwnMap<number, List<Address>> {
+  const { i32, tags, geometry } = memory;
+  const found = new OwnMap<number, List<Address>>();
+  const look = (c: number, block: number): void => {
+    // In this order: the block may be another thread's, and just being handed out.
+    const tag = loadTag(tags, block);
+    // What its record says of an owned block is older than that.
+    if (tag === 0 || isOwnedTag(tag) || kept.has(block as Address)) return;
+    const state = loadState(i32, blockRecord(geometry.blockRecords, block));
+    const kind = stateKind(state);
+    if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;
+    const blocks = found.get(c) ?? new List<Address>();
+    blocks.push(block as Address);
+    found.set(c, blocks);
+  };
+  locks.acquire(PAGE_LOCK);
+  walkRunsLocked(memory, (head, word) => {
+    const start = head * PAGE_BYTES;
+    if (runKind(word) === LARGE_RUN) look(LARGE, start);
+    if (runKind(word) !== SPAN_RUN) return;
+    const c = runOwner(word);
+    for (let n = 0; n < SPAN_BLOCKS[c]; n++) look(c, start + n * BLOCK_BYTES[c]);
+  });
+  locks.release(PAGE_LOCK);
+  return found;
+}
+
+function reserveRuns(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  blocks: readonly Address[],
+  slot: SlotIndex,
+): void {
+  locks.acquire(PAGE_LOCK);
+  for (let n = 0; n < blocks.length; n++) {
+    const block = blocks[n];
+    // point: orphan.reserve
+    pageHeap.commitRun(pageOf(block), RESERVED_RUN, slot);
+    // point: orphan.large
+    memory.tags[block >>> GRANULE_SHIFT] = 0;
+  }
+  locks.release(PAGE_LOCK);
+}

@@ -1,0 +1,195 @@
+/**
+ * Recovery: takes back what threads left behind that ended without detaching, at whatever moment.
+ *
+ * Called by thread-heap.ts: when the program asks, when a watched worker ends, at attach when all slots are
+ * taken, after a lock was taken over, and before malloc answers 0. Any thread, attached or not; it
+ * holds no other lock when it begins.
+ *
+ * Blocks that a dead thread had handed to its program stay live: others may hold their addresses.
+ *
+ * I1  A slot's owner is looked at, then whether it lives, then the owner again: a thread may
+ *     detach, and another take the slot, in between.
+ * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die too, and
+ *     the next one begins anew.
+ * I3  No slot is freed with a lock, a transit or a solo section still in its thread's name.
+ */
+
+import {
+  addCounts,
+  GRANULE_SHIFT,
+  PAGE_BYTES,
+  type PageIndex,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  type SlotIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  addRecovered,
+  classLock,
+  type HeapMemory,
+  LOCK_COUNT,
+  type LockIndex,
+  loadOwner,
+  loadSolo,
+  lockLine,
+  PAGE_LOCK,
+  peekLock,
+  RECOVERED_BLOCKS,
+  RECOVERED_CONTEXTS,
+  RECOVERED_RUNS,
+  RECOVERED_SLOTS,
+  RECOVERY_LOCK,
+  RESERVED_RUN,
+  runKind,
+  runOwner,
+  slotRecord,
+} from '../layout/index.js';
+import { type Cache, findRunLocked, isLookDue, type PageHeap, startLook } from '../pages/index.js';
+import {
+  freeSlot,
+  isThreadAlive,
+  type Locks,
+  leaveSolo,
+  type ThreadWord,
+  WAITERS,
+} from '../sync/index.js';
+import { freeOrphans } from './reclaim-instrumented.js';
+import { endObjects } from './reclaim-objects.js';
+import type { Repairs } from './repair.js';
+import { createSettling } from './resolve-intent.js';
+
+/** What a recovery found. */
+export interface Recovered {
+  /** Slots of dead threads, free again. */
+  slots: number;
+  /** Locks that dead threads held: what they guard was repaired. */
+  locks: number;
+  /** Blocks that dead threads had cached. */
+  blocks: number;
+  /** Runs that they were allocating or freeing. */
+  runs: number;
+  /** Memory contexts that they had. */
+  contexts: number;
+}
+
+export const nothingRecovered = (): Recovered => ({
+  slots: 0,
+  locks: 0,
+  blocks: 0,
+  runs: 0,
+  contexts: 0,
+});
+
+/**
+ * @param leftover a slot in this thread's own name that it does not use: its attach was cut
+ * @param onlyIfDue not where another thread has looked just now (looks.ts)
+ */
+export function recoverDead(
+  memory: HeapMemory,
+  me: ThreadWord,
+  locks: Locks,
+  repairs: Repairs,
+  pageHeap: PageHeap,
+  cacheOf: (slot: WordIndex) => Cache,
+  leftover = -1,
+  onlyIfDue = false,
+): Recovered {
+  const { i32, f64, geometry } = memory;
+  const { registry, header, threads } = geometry;
+  const takeoversBefore = locks.takeovers();
+  const found: Recovered = nothingRecovered();
+
+  locks.acquire(RECOVERY_LOCK);
+  if (onlyIfDue && !isLookDue(memory)) {
+    locks.release(RECOVERY_LOCK);
+    return found;
+  }
+  const look = startLook(memory);
+  takeDeadLocks();
+  if (isDead(loadSolo(i32, header))) endDeadSolo();
+  for (let slot = 0 as SlotIndex; slot < threads; slot++) {
+    // point: recover.look
+    const owner = loadOwner(i32, registry, slot);
+    const isLeft = slot === leftover && owner === me;
+    if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
+    // It may have died in its solo section since that was looked at.
+    if (loadSolo(i32, header) === owner) endDeadSolo();
+    recoverSlot(slot);
+  }
+  look.end();
+  locks.release(RECOVERY_LOCK);
+  found.locks = locks.takeovers() - takeoversBefore;
+  return found;
+
+  function isDead(word: number): boolean {
+    if (word === 0 || word === me || isThreadAlive(memory, word as ThreadWord) !== false)
+      return false;
+    look.found();
+    return true;
+  }
+
+  /** Not all of them belong to a slot: a thread may die while it waits for one. */
+  function takeDeadLocks(): void {
+    for (let lock = (RECOVERY_LOCK + 1) as LockIndex; lock < LOCK_COUNT; lock++) {
+      if (!isDead(peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS)) continue;
+      locks.acquire(lock);
+      locks.release(lock);
+    }
+  }
+
+  /** A thread that died in a solo section held no lock, and counts as having held all of them. */
+  function endDeadSolo(): void {
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.acquire(classLock(c));
+    locks.acquire(PAGE_LOCK);
+    repairs.lockLocked(PAGE_LOCK);
+    locks.release(PAGE_LOCK);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairs.lockLocked(classLock(c));
+    // point: solo.clear
+    leaveSolo(memory);
+    for (let c = SIZE_CLASS_COUNT as SizeClass; c >= 1; c--) locks.release(classLock(c));
+  }
+
+  function recoverSlot(slot: SlotIndex): void {
+    const cache = cacheOf(slotRecord(geometry.slots, slot));
+    const settling = createSettling(memory, locks, pageHeap, cache, slot);
+    // First: what is on its stacks now may be anybody's when they are empty.
+    settling.settle();
+    let blocks = cache.flushDead() + freeOrphans(memory, locks, pageHeap, cache, slot);
+    const ended = endObjects(memory, settling, slot);
+    if (ended.blocks > 0) blocks += cache.flushDead();
+    const runs = freeReserved(memory, locks, pageHeap, slot);
+    // Written before the slot is free: of a rescuer that dies here it is counted twice, nothing worse.
+    addRecovered(f64, header, RECOVERED_SLOTS, 1);
+    addRecovered(f64, header, RECOVERED_BLOCKS, blocks);
+    addRecovered(f64, header, RECOVERED_RUNS, runs);
+    addRecovered(f64, header, RECOVERED_CONTEXTS, ended.contexts);
+    // point: recover.slot
+    freeSlot(memory, slot);
+    addCounts(found, { slots: 1, locks: 0, blocks, runs, contexts: ended.contexts });
+  }
+}
+
+/**
+ * Frees the runs that a slot has reserved and not committed; how many these were. Their tags may
+ * have been set already.
+ */
+export function freeReserved(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  slot: number,
+): number {
+  const reserved = (): PageIndex =>
+    findRunLocked(memory, (_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === slot);
+  let runs = 0;
+  locks.acquire(PAGE_LOCK);
+  for (let page = reserved(); page !== 0; page = reserved()) {
+    // point: recover.tag
+    memory.tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
+    pageHeap.giveRunLocked(page);
+    runs++;
+  }
+  locks.release(PAGE_LOCK);
+  return runs;
+}

@@ -1,0 +1,288 @@
+/**
+ * Repair: puts right what a lock guards, from the truth, whatever a thread had half done there.
+ *
+ * Called by sync/mutex.ts when a lock is taken over from a dead owner, by self-repair.ts when a living one
+ * throws, and by recover.ts for a thread that died in a solo section. The caller has the lock that
+ * it names; for a class the page lock is taken inside, before anything is changed.
+ *
+ * Truth are the run words at the heads of runs, span bitmaps and cache stacks; the rest is index
+ * (layout/page-record.ts, layout/page-heap-record.ts) and is rebuilt by one walk.
+ *
+ * I1  Every step can be repeated: whoever repairs may die too, and the next one begins anew.
+ * I2  Only the domain of that one lock is touched.
+ * I3  A transit is closed by a recount, last of all: blocks of the class that are not free in a span
+ *     are held by somebody, and what the others hold is known.
+ */
+
+import {
+  BLOCK_BYTES,
+  blockIndex,
+  countBits,
+  GRANULE_SHIFT,
+  HeapCorruptionError,
+  hex,
+  List,
+  PAGE_BYTES,
+  type PageIndex,
+  SIZE_CLASS_COUNT,
+  type SizeClass,
+  SPAN_BLOCKS,
+  type StackIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  addLockCounter,
+  bumpReturns,
+  bumpRunReturns,
+  CLOSED_BLOCKS,
+  classLock,
+  classRecord,
+  clearBins,
+  closeTransit,
+  FREE_RUN,
+  getBitmap,
+  getBrk,
+  getHeld,
+  getRun,
+  getSpanHead,
+  getTransit,
+  type HeapMemory,
+  isSpanOf,
+  type LockIndex,
+  lockLine,
+  nobodysPartial,
+  PAGE_LOCK,
+  type PageRecord,
+  pageOf,
+  pageRecord,
+  partialOf,
+  RECOVERY_LOCK,
+  runKind,
+  runPages,
+  runWord,
+  setBitmap,
+  setBrk,
+  setFreeCount,
+  setHeld,
+  setMapped,
+  setPartial,
+  setRun,
+  setSpanCount,
+  setTail,
+  setUntouched,
+  sparesOf,
+  stacksOf,
+  topOf,
+  UNTOUCHED_RUN,
+  usedSlotRecords,
+} from '../layout/index.js';
+import {
+  createPartialLists,
+  createRunBins,
+  type PageHeap,
+  walkRunsLocked,
+} from '../pages/index.js';
+import type { Locks } from '../sync/index.js';
+
+const NONE = 0 as PageIndex;
+
+interface OpenTransit {
+  readonly slot: WordIndex;
+  readonly stack: StackIndex;
+}
+
+export interface Repairs {
+  /** Repairs the domain of one lock, which the caller has. */
+  lockLocked(lock: LockIndex): void;
+  /** Repairs everything: for who is alone, or has every lock. */
+  allLocked(): void;
+}
+
+export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Repairs {
+  const { i32, u32, f64, tags, geometry } = memory;
+  const { pageTable, classes } = geometry;
+  const bins = createRunBins(memory);
+  const partial = createPartialLists(memory);
+  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+
+  function lockLocked(lock: LockIndex): void {
+    // Recovery itself keeps nothing of its own: who takes its lock over begins anew.
+    if (lock === RECOVERY_LOCK) return;
+    if (lock === PAGE_LOCK) repairPagesLocked();
+    else repairClassLocked(lock as number as SizeClass);
+  }
+
+  function allLocked(): void {
+    repairPagesLocked();
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairClassLocked(c);
+  }
+
+  // ---- the page lock's domain
+
+  function repairPagesLocked(): void {
+    // point: pages.bins
+    clearBins(i32, geometry.pageHeap);
+    joinFreeLocked();
+    let untouched = NONE;
+    let mapped = 0;
+    let runs = 0;
+    walkRunsLocked(memory, (head, word) => {
+      const kind = runKind(word);
+      const pages = runPages(word);
+      // point: pages.tail
+      setTail(i32, recordOf(head + pages - 1), kind === FREE_RUN ? pages : 0);
+      if (kind === FREE_RUN) {
+        bins.linkLocked(head, pages);
+      } else if (kind === UNTOUCHED_RUN) {
+        untouched = head;
+      } else {
+        mapped += pages;
+        runs++;
+      }
+    });
+    // point: pages.index
+    setUntouched(i32, geometry.pageHeap, untouched);
+    // Where the reserve is used up, the brk stays where it was seen last.
+    setBrk(i32, geometry.pageHeap, untouched || getBrk(i32, geometry.pageHeap));
+    setMapped(i32, geometry.pageHeap, mapped, runs);
+    bumpRunReturns(u32, geometry.pageHeap);
+  }
+
+  /** Joins FREE runs that touch: a split or a merge may have stopped half-way. */
+  function joinFreeLocked(): void {
+    let below = NONE;
+    let end = 0;
+    walkRunsLocked(memory, (head, word) => {
+      if (runKind(word) !== FREE_RUN) return;
+      if (below === NONE || end !== head) {
+        below = head;
+      } else {
+        // point: pages.join
+        setRun(i32, recordOf(below), runWord(FREE_RUN, 0, head + runPages(word) - below));
+      }
+      end = head + runPages(word);
+    });
+  }
+
+  // ---- a class lock's domain
+
+  function repairClassLocked(c: SizeClass): void {
+    // Before anything is changed: should this throw, the lock goes back as it was found.
+    locks.acquire(PAGE_LOCK);
+    const open = closeTransitsLocked(c);
+    const { held, empties } = rebuildClassLocked(c);
+    for (let n = 0; n < open.length; n++) {
+      const { slot, stack } = open[n];
+      // point: close.held
+      setHeld(f64, slot, c, held - heldByOthers(c, slot));
+      // point: close.transit
+      closeTransit(u32, slot, stack, topOf(u32, slot, stack));
+    }
+    for (let n = 0; n < empties.length; n++) pageHeap.giveRunLocked(empties[n]);
+    locks.release(PAGE_LOCK);
+  }
+
+  /** Gives the entries of open transits back to their spans; which transits these are. */
+  function closeTransitsLocked(c: SizeClass): List<OpenTransit> {
+    const open = openTransits(c);
+    for (let n = 0; n < open.length; n++) {
+      const { slot, stack } = open[n];
+      const transit = getTransit(u32, slot, stack);
+      const top = topOf(u32, slot, stack);
+      for (let entry = top; entry < transit; entry++) {
+        // point: close.tag
+        tags[u32[entry] >>> GRANULE_SHIFT] = 0;
+        setBitLocked(c, u32[entry]);
+      }
+      if (transit > top) {
+        addLockCounter(f64, lockLine(geometry.locks, classLock(c)), CLOSED_BLOCKS, transit - top);
+      }
+    }
+    if (open.length > 1) {
+      throw new HeapCorruptionError(`${open.length} open transits in class ${c} (slot I3)`);
+    }
+    return open;
+  }
+
+  function openTransits(c: SizeClass): List<OpenTransit> {
+    const open = new List<OpenTransit>();
+    const used = usedRecords();
+    const stacks = stacksOf(c);
+    for (let n = 0; n < used.length; n++) {
+      for (let m = 0; m < stacks.length; m++) {
+        const transit: OpenTransit = { slot: used[n], stack: stacks[m] };
+        if (getTransit(u32, transit.slot, transit.stack) !== 0) open.push(transit);
+      }
+    }
+    return open;
+  }
+
+  function setBitLocked(c: SizeClass, address: number): void {
+    const head = getSpanHead(i32, recordOf(pageOf(address)));
+    const word = getRun(i32, recordOf(head));
+    const index = blockIndex(c, address - head * PAGE_BYTES);
+    const isBlock =
+      index < SPAN_BLOCKS[c] && head * PAGE_BYTES + index * BLOCK_BYTES[c] === address;
+    if (!isSpanOf(word, c) || !isBlock) {
+      throw new HeapCorruptionError(
+        `the block at ${hex(address)}, on its way between a cache and a span of class ${c}, ` +
+          'lies in no such span (spans I2)',
+      );
+    }
+    const n = index >>> 5;
+    // point: close.bit
+    setBitmap(i32, recordOf(head), n, getBitmap(i32, recordOf(head), n) | (1 << index));
+  }
+
+  /** Free counts and partial lists anew, from the bitmaps. */
+  function rebuildClassLocked(c: SizeClass): { held: number; empties: List<PageIndex> } {
+    const list = classRecord(classes, c);
+    const blocks = SPAN_BLOCKS[c];
+    const empties = new List<PageIndex>();
+    const used = usedRecords();
+    let held = 0;
+    let spans = 0;
+    // point: class.partial
+    setPartial(i32, nobodysPartial(list), NONE);
+    // point: class.partial
+    for (let n = 0; n < used.length; n++) setPartial(i32, partialOf(used[n], c), NONE);
+    // point: class.partial
+    for (let n = 0; n < used.length; n++) setPartial(i32, sparesOf(used[n], c), NONE);
+    walkRunsLocked(memory, (head, word, record) => {
+      if (!isSpanOf(word, c)) return;
+      const free = countFree(record, c);
+      held += blocks - free;
+      // point: class.count
+      setFreeCount(i32, record, free);
+      if (free === blocks) {
+        empties.push(head);
+        return;
+      }
+      if (free > 0) partial.linkLocked(c, head);
+      spans++;
+    });
+    // point: class.spans
+    setSpanCount(i32, list, spans);
+    bumpReturns(u32, list);
+    return { held, empties };
+  }
+
+  function countFree(record: PageRecord, c: SizeClass): number {
+    let free = 0;
+    for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) free += countBits(getBitmap(i32, record, n));
+    return free;
+  }
+
+  function heldByOthers(c: SizeClass, slot: WordIndex): number {
+    let held = 0;
+    const used = usedRecords();
+    for (let n = 0; n < used.length; n++) {
+      if (used[n] !== slot) held += getHeld(f64, used[n], c);
+    }
+    return held;
+  }
+
+  const usedRecords = (): List<WordIndex> => usedSlotRecords(u32, geometry.slots, geometry.threads);
+
+  return { lockLocked, allLocked };
+}

@@ -1,0 +1,135 @@
+/**
+ * Settling: what becomes of the blocks of a placement that was cut short (owned-blocks.ts I1).
+ *
+ * Called by recover.ts for a dead thread's slot, before anything of that slot is given back: after
+ * that a block that was on its stack could be anybody's. By owned-blocks.ts for a thread's own slot,
+ * where an error has left an intent standing. The caller is the only one to touch the slot.
+ *
+ * I1  One block after the other: found to be where it belongs, or put on the slot's stack (a large one
+ *     made RESERVED by the slot), and then struck from the intent. Who settles may die at each store.
+ */
+
+import {
+  type Address,
+  GRANULE_SHIFT,
+  LARGE,
+  NULL,
+  OWNED_LARGE,
+  type SizeClass,
+  type SlotIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  type Geometry,
+  getIntentIn,
+  getIntentOut,
+  getIntentWord,
+  getRun,
+  getSpanHead,
+  type HeapMemory,
+  nowhereWord,
+  PAGE_LOCK,
+  type PageRecord,
+  pageOf,
+  pageRecord,
+  RESERVED_RUN,
+  runKind,
+  runOwner,
+  setIntentIn,
+  setIntentOut,
+  setIntentWord,
+  slotRecord,
+  stackBottom,
+  stackedBlocks,
+} from '../layout/index.js';
+import type { Cache, PageHeap } from '../pages/index.js';
+import type { Locks } from '../sync/index.js';
+
+export interface Settling {
+  /** Ends the slot's intent; false if it has none. Its large blocks are RESERVED by the slot after. */
+  settle(): boolean;
+  /** Takes a block that is nobody's: on the slot's stack, or RESERVED by it. */
+  putAway(block: Address): void;
+}
+
+/** @param cache that of the slot, whoever's thread this is */
+export function createSettling(
+  memory: HeapMemory,
+  locks: Locks,
+  pageHeap: PageHeap,
+  cache: Cache,
+  slotIndex: SlotIndex,
+): Settling {
+  const { i32, u32, tags, geometry } = memory;
+  const slot = slotRecord(geometry.slots, slotIndex);
+  const recordOf = (block: Address): PageRecord => pageRecord(geometry.pageTable, pageOf(block));
+
+  function settle(): boolean {
+    const word = getIntentWord(u32, slot);
+    if (word === 0) return false;
+    settleBlock(word, getIntentIn(u32, slot));
+    // point: settle.in
+    setIntentIn(u32, slot, NULL);
+    settleBlock(word, getIntentOut(u32, slot));
+    // point: settle.out
+    setIntentOut(u32, slot, NULL);
+    // point: settle.done
+    setIntentWord(u32, slot, 0);
+    return true;
+  }
+
+  function settleBlock(word: WordIndex, block: Address): void {
+    if (block === 0 || u32[word] === block) return;
+    const tag = tags[block >>> GRANULE_SHIFT];
+    if (isLargeTag(tag)) {
+      // RESERVED by the slot: it is given back with all such runs.
+      if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
+    } else if (tag !== 0) {
+      if (isOnStack(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
+      else putAway(block);
+    }
+    // Without a tag it is on the stack, or RESERVED.
+  }
+
+  function isOnStack(c: SizeClass, block: Address): boolean {
+    const bottom = stackBottom(u32, slot, c);
+    const end = bottom + stackedBlocks(u32, slot, c);
+    for (let entry = bottom; entry < end; entry++) if (u32[entry] === block) return true;
+    return false;
+  }
+
+  function putAway(block: Address): void {
+    if (!isLargeTag(tags[block >>> GRANULE_SHIFT])) {
+      cache.takeOrphan(spanClass(i32, geometry, block), block);
+      return;
+    }
+    locks.acquire(PAGE_LOCK);
+    // point: settle.reserve
+    pageHeap.commitRun(pageOf(block), RESERVED_RUN, slotIndex);
+    // point: settle.untag
+    tags[block >>> GRANULE_SHIFT] = 0;
+    locks.release(PAGE_LOCK);
+  }
+
+  return { settle, putAway };
+}
+
+/** A run of its own: an object's, or the program's, which an object frees for it. */
+const isLargeTag = (tag: number): boolean => tag === OWNED_LARGE || tag === LARGE;
+
+/**
+ * Before the runs go back that a slot has RESERVED: ends an intent for one of them. After it could be
+ * anybody's.
+ */
+export function forgetRetracted({ i32, u32, geometry }: HeapMemory, slotIndex: SlotIndex): void {
+  const slot = slotRecord(geometry.slots, slotIndex);
+  if (getIntentWord(u32, slot) !== nowhereWord(geometry)) return;
+  const run = getRun(i32, pageRecord(geometry.pageTable, pageOf(getIntentOut(u32, slot))));
+  if (runKind(run) === RESERVED_RUN) setIntentWord(u32, slot, 0);
+}
+
+/** The size class of a span that a live block lies in. */
+export function spanClass(i32: Int32Array, geometry: Geometry, block: Address): SizeClass {
+  const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(block)));
+  return runOwner(getRun(i32, pageRecord(geometry.pageTable, head))) as SizeClass;
+}

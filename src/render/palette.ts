@@ -1,0 +1,159 @@
+/**
+ * Inks: what a cell of a picture can show, and how each kind of picture shows it.
+ *
+ * Used by all pictures. A cell holds the index of its ink. Zones are told apart by colours that
+ * colour-blind people can tell apart too (blue, orange, a dark green and a reddish purple, after
+ * Okabe and Ito); how full a span is, by the shade: the more live blocks, the stronger.
+ */
+
+import { times } from '../base/index.js';
+import { type HeapMap, isSpan, type MapRun, type RunZone } from '../inspect/index.js';
+
+/** What a picture tells apart. `context`: a run whose live blocks are mostly chunks of contexts. */
+export type DrawnZone = RunZone | 'metadata' | 'context';
+
+/** How a cell looks. */
+export interface Ink {
+  /** `outside`: no part of the heap. */
+  readonly zone: DrawnZone | 'outside';
+  /** Of spans how full: 0 = no live block, FILL_LEVELS = all live. */
+  readonly level: number;
+  /** Colours on a light and on a dark background. */
+  readonly light: string;
+  readonly dark: string;
+  /** On a terminal with colours: a character, in a colour of the 256. */
+  readonly glyph: string;
+  readonly terminal: number;
+  /** On one without. */
+  readonly letter: string;
+}
+
+/** Shades of a span that has live blocks. */
+export const FILL_LEVELS = 8;
+
+const GLYPHS = '·░░▒▒▓▓▓█';
+
+interface Shades {
+  readonly light: readonly [pale: number, full: number];
+  readonly dark: readonly [pale: number, full: number];
+}
+
+/** Inks of a span from no live block to all live. */
+function shades(
+  zone: 'tiny' | 'small' | 'context',
+  { light, dark }: Shades,
+  terminal: number,
+): Ink[] {
+  return times(FILL_LEVELS + 1, (level) => ({
+    zone,
+    level,
+    light: mix(light, level / FILL_LEVELS),
+    dark: mix(dark, level / FILL_LEVELS),
+    glyph: GLYPHS[level],
+    terminal,
+    letter: 2 * level < FILL_LEVELS ? zone[0] : zone[0].toUpperCase(),
+  }));
+}
+
+/** The colour so far on the way from one to the other, as `#rrggbb`. */
+function mix([from, to]: readonly [number, number], part: number): string {
+  const channel = (shift: number) => {
+    const start = (from >>> shift) & 0xff;
+    const value = Math.round(start + (((to >>> shift) & 0xff) - start) * part);
+    return value.toString(16).padStart(2, '0');
+  };
+  return `#${channel(16)}${channel(8)}${channel(0)}`;
+}
+
+const plain = (
+  zone: Ink['zone'],
+  light: string,
+  dark: string,
+  glyph: string,
+  terminal: number,
+  letter: string,
+): Ink => ({ zone, level: 0, light, dark, glyph, terminal, letter });
+
+/** All inks; a cell names one by its index. */
+export const INKS: readonly Ink[] = [
+  plain('outside', 'none', 'none', ' ', 0, ' '),
+  plain('metadata', '#7d8594', '#68707f', '▒', 103, 'm'),
+  ...shades('tiny', { light: [0xd3e6f7, 0x0a5a9e], dark: [0x1d4468, 0x5ab0f5] }, 33),
+  ...shades('small', { light: [0xfbe3bf, 0xd07300], dark: [0x55391c, 0xffa63d] }, 214),
+  ...shades('context', { light: [0xf3d8e7, 0xa3216f], dark: [0x4d2440, 0xee86c0] }, 170),
+  plain('large', '#00745a', '#27b48e', '█', 36, 'L'),
+  plain('free', '#e9ebef', '#2a2f37', '-', 247, '-'),
+  plain('untouched', '#f7f8fa', '#1b1f26', '·', 240, '.'),
+  plain('reserved', '#e0b800', '#f4dc5a', '?', 226, '?'),
+];
+
+const firstOf = new Map(INKS.map((ink, i) => [ink.zone, i] as const).reverse());
+
+/** The ink of a zone; of spans by their level. */
+export const inkOf = (zone: Ink['zone'], level = 0): number =>
+  (firstOf.get(zone) as number) + level;
+
+/** The shade of a span of which this part is live: weakest and strongest mean none and all. */
+export function levelOf(live: number, whole: number): number {
+  if (live <= 0) return 0;
+  if (live >= whole) return FILL_LEVELS;
+  return Math.min(FILL_LEVELS - 1, Math.max(1, Math.round((FILL_LEVELS * live) / whole)));
+}
+
+/** Does a zone have shades? */
+export const isShaded = (zone: Ink['zone']): boolean =>
+  zone === 'tiny' || zone === 'small' || zone === 'context';
+
+/** What a run is drawn as. */
+export function zoneOfRun(run: MapRun): RunZone | 'context' {
+  if (isSpan(run)) return run.contexts > 0 && 2 * run.contexts >= run.live ? 'context' : run.zone;
+  return run.owned === 'context' ? 'context' : run.zone;
+}
+
+/** How a run looks. */
+export function inkOfRun(run: MapRun): number {
+  const zone = zoneOfRun(run);
+  if (isSpan(run)) return inkOf(zone, levelOf(run.live, run.blocks));
+  return inkOf(zone, zone === 'context' ? FILL_LEVELS : 0);
+}
+
+const ZONE_NAMES: readonly (readonly [zone: DrawnZone, name: string])[] = [
+  ['tiny', 'tiny: blocks to 512 B'],
+  ['small', 'small: blocks to 64 KiB'],
+  ['large', 'large: a block of its own'],
+  ['context', 'chunks of memory contexts'],
+  ['free', 'free run'],
+  ['untouched', 'untouched reserve'],
+  ['metadata', 'metadata'],
+  ['reserved', 'on its way'],
+];
+
+/** What is drawn in the inks of a zone. */
+export interface Drawn {
+  readonly zone: DrawnZone;
+  readonly name: string;
+  bytes: number;
+  /** Runs; of metadata, its regions. */
+  runs: number;
+}
+
+/** Zones in the order in which legends have them. Those that are rare only if there are any. */
+export function drawnZones(map: HeapMap): Drawn[] {
+  const { bytes, runs } = map.zones.metadata;
+  const drawn = ZONE_NAMES.map(
+    ([zone, name]): Drawn => ({
+      zone,
+      name,
+      bytes: 0,
+      runs: 0,
+      ...(zone === 'metadata' && { bytes, runs }),
+    }),
+  );
+  const byZone = new Map(drawn.map((one) => [one.zone, one]));
+  for (const run of map.runs) {
+    const one = byZone.get(zoneOfRun(run)) as Drawn;
+    one.bytes += run.bytes;
+    one.runs++;
+  }
+  return drawn.filter(({ zone, runs }) => (zone !== 'reserved' && zone !== 'context') || runs > 0);
+}

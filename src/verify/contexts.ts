@@ -1,0 +1,291 @@
+/**
+ * Verification of the context records: what each says of itself, the tree, and chains and counts.
+ *
+ * Called by objects.ts, whose remark on other threads holds here too.
+ */
+
+import { GRANULE_SHIFT, hex, List, type SlotIndex, type WordIndex } from '../base/index.js';
+import {
+  chunkTable,
+  contextOwner,
+  contextPhase,
+  contextSlot,
+  contextTable,
+  FREE_LISTS_MAX,
+  freeListWord,
+  getChunk,
+  getChunkAddress,
+  getChunkBytes,
+  getChunkCount,
+  getChunkEnd,
+  getChunkStart,
+  getContextBytes,
+  getCursor,
+  getFirstChild,
+  getFreedBytes,
+  getKeeper,
+  getNextChunk,
+  getNextSibling,
+  getPrevChunk,
+  getPrevSibling,
+  getStorages,
+  getUsedBefore,
+  type HeapMemory,
+  isEndedChunk,
+  LIVE_CONTEXT,
+  loadOwner,
+  loadParent,
+  loadRecord,
+  RELEASED_CONTEXT,
+  recordAt,
+  UNSETTLED_CONTEXT,
+} from '../layout/index.js';
+import { stays } from '../pages/index.js';
+import type { Findings } from './verify.js';
+
+/** Frontiers: the last record of each table that may be in use. */
+export function checkContexts(
+  memory: HeapMemory,
+  findings: Findings,
+  frontier: number,
+  chunkFrontier: number,
+): void {
+  const { i32, u32, geometry } = memory;
+  const { problem, report, owned } = findings;
+  const table = contextTable(geometry);
+  const chunks = chunkTable(geometry);
+  const at = (index: number): WordIndex => recordAt(table, index);
+  const stateOf = (index: number): number => loadRecord(i32, at(index));
+  const inUse = (index: number): boolean =>
+    index > 0 && index <= table.count && stateOf(index) !== 0;
+
+  if (table.count === 0) return;
+  checkNone();
+  /** From these the way up is known to end. */
+  const ends = new Uint8Array(table.count + 1);
+  for (let index = 1; index <= frontier; index++) {
+    if (stateOf(index) === 0) continue;
+    report.contexts++;
+    checkState(index);
+    checkParent(index);
+  }
+  if (!report.quiet) return;
+  /** Which context's chain or storages a chunk record hangs on. */
+  const hangs = new Uint32Array(chunkFrontier + 1);
+  const listed = new Uint8Array(frontier + 1);
+  for (let index = 1; index <= frontier; index++) {
+    if (stateOf(index) === 0) continue;
+    checkOwner(index);
+    checkChildren(index);
+    checkChains(index);
+    checkCursor(index);
+    checkTaken(index);
+  }
+  checkListed();
+  checkHanging();
+
+  /** Where record 0 has room, an allocation in no context would find some. */
+  function checkNone(): void {
+    const none = at(0);
+    if (getCursor(u32, none) === 0 && getChunkEnd(u32, none) === 0) return;
+    problem('context-record I3', none * 4, 'record 0 is no context, and has room for objects');
+  }
+
+  function checkState(index: number): void {
+    const place = at(index) * 4;
+    if (stays(() => stateOf(index) !== 0 && !isState(stateOf(index)))) {
+      const state = `0x${(stateOf(index) >>> 0).toString(16)}`;
+      problem('context-record I1', place, `context ${index} is in state ${state}, which is none`);
+      return;
+    }
+    const released = () => contextPhase(stateOf(index)) === RELEASED_CONTEXT;
+    if (stays(() => released() && loadParent(u32, at(index)) !== 0)) {
+      problem('context-record I1', place, `context ${index} is nobody's, and is no root`);
+    }
+  }
+
+  function isState(state: number): boolean {
+    const phase = contextPhase(state);
+    // A released one has no slot.
+    return phase !== 0 && (phase === RELEASED_CONTEXT || contextSlot(state) < geometry.threads);
+  }
+
+  function checkParent(index: number): void {
+    const place = at(index) * 4;
+    const parentOf = (context: number) => loadParent(u32, at(context));
+    if (stays(() => stateOf(index) !== 0 && parentOf(index) !== 0 && !inUse(parentOf(index)))) {
+      const is = `context ${index} is below context ${parentOf(index)}, which is none`;
+      problem('context-record I2', place, is);
+      return;
+    }
+    // The parents' own parents are looked at in their turn.
+    if (!stays(() => !climbs(index))) return;
+    problem('context-record I2', place, `the way up from context ${index} does not end`);
+    // Whoever leads there is told of this one.
+    for (let at = index; ends[at] === 0; at = parentOf(at)) ends[at] = 1;
+  }
+
+  /** Does the way up end? It is remembered on the way. */
+  function climbs(from: number): boolean {
+    const path = new List<number>();
+    for (let index = from; index !== 0 && ends[index] === 0; ) {
+      if (path.push(index) > table.count) return false;
+      const parent = stateOf(index) === 0 ? 0 : loadParent(u32, at(index));
+      index = parent > table.count ? 0 : parent;
+    }
+    for (const index of path) ends[index] = 1;
+    return true;
+  }
+
+  // ---- only when threads are quiet
+
+  function checkOwner(index: number): void {
+    const place = at(index) * 4;
+    const state = stateOf(index);
+    if (contextPhase(state) === UNSETTLED_CONTEXT) {
+      const by = `slot ${contextSlot(state)}`;
+      problem('context-record I1', place, `context ${index} was left half made or ended by ${by}`);
+    }
+    if (loadParent(u32, at(index)) !== 0 || contextPhase(state) !== LIVE_CONTEXT) return;
+    const slot = contextOwner(i32, u32, table, index) as SlotIndex;
+    if (slot >= geometry.threads || loadOwner(i32, geometry.registry, slot) !== 0) return;
+    problem('context-record I1', place, `context ${index} is of slot ${slot}, which nobody has`);
+  }
+
+  function checkChildren(index: number): void {
+    let prev = 0;
+    for (let child: number = getFirstChild(u32, at(index)); child !== 0; ) {
+      const wrong =
+        !inUse(child) || child > frontier
+          ? 'is none'
+          : loadParent(u32, at(child)) !== index
+            ? `is below context ${loadParent(u32, at(child))}`
+            : listed[child] !== 0
+              ? 'is so twice'
+              : getPrevSibling(u32, at(child)) !== prev
+                ? 'has a wrong link back'
+                : '';
+      if (wrong !== '') {
+        const says = `context ${index} has context ${child} as a child, which ${wrong}`;
+        problem('context-record I2', at(index) * 4, says);
+      }
+      // A list that is wrong leads anywhere; one with a wrong link back only leads on.
+      if (wrong !== '' && wrong !== 'has a wrong link back') return;
+      listed[child] = 1;
+      prev = child;
+      child = getNextSibling(u32, at(child));
+    }
+  }
+
+  function checkListed(): void {
+    for (let index = 1; index <= frontier; index++) {
+      if (stateOf(index) === 0 || listed[index] === 1) continue;
+      const parent = loadParent(u32, at(index));
+      if (!inUse(parent)) continue;
+      const is = `context ${index} is below context ${parent}, which does not list it`;
+      problem('context-record I2', at(index) * 4, is);
+    }
+  }
+
+  function checkChains(index: number): void {
+    const record = at(index);
+    const keeper = getKeeper(u32, record);
+    let keeps = keeper === 0;
+    let count = 0;
+    let bytes = 0;
+    let after = 0;
+    hang(index, getChunk(u32, record), (chunk, n) => {
+      if (getPrevChunk(u32, chunk) !== after) {
+        problem(
+          'context-record I4',
+          chunk * 4,
+          `chunk ${n} of context ${index}: a wrong link back`,
+        );
+      }
+      after = n;
+      keeps ||= n === keeper;
+      count++;
+      bytes += getChunkBytes(u32, chunk);
+      const usable = owned.get(getChunkAddress(u32, chunk));
+      if (usable === undefined || usable === getChunkBytes(u32, chunk)) return;
+      const is = `a chunk of context ${index} has ${getChunkBytes(u32, chunk)} bytes, its block`;
+      problem('context-record I4', chunk * 4, `${is} ${usable}`);
+    });
+    hang(index, getStorages(u32, record), () => {});
+    if (!keeps) {
+      const has = `context ${index} is to keep chunk ${keeper}, which is not in its chain`;
+      problem('context-record I4', record * 4, has);
+    }
+    const counted = [getChunkCount(u32, record), getContextBytes(u32, record)];
+    if (counted[0] === count && counted[1] === bytes) return;
+    const says = `context ${index} counts ${counted[0]} chunks, ${counted[1]} bytes; it has`;
+    problem('context-record I4', record * 4, `${says} ${count}, ${bytes}`);
+  }
+
+  /** Goes along a chain of chunk records, as far as it is one. */
+  function hang(index: number, first: number, visit: (chunk: WordIndex, n: number) => void): void {
+    for (let chunk = first; chunk !== 0; ) {
+      const inside = chunk <= chunkFrontier;
+      const record = recordAt(chunks, inside ? chunk : 0);
+      if (!inside || loadRecord(i32, record) !== index || hangs[chunk] !== 0) {
+        const what = inside && hangs[chunk] !== 0 ? 'twice' : 'which is not its own';
+        const has = `the chain of context ${index} has chunk ${chunk}, ${what}`;
+        problem('context-record I4', at(index) * 4, has);
+        return;
+      }
+      hangs[chunk] = index;
+      visit(record, chunk);
+      chunk = getNextChunk(u32, record);
+    }
+  }
+
+  function checkHanging(): void {
+    for (let chunk = 1; chunk <= chunkFrontier; chunk++) {
+      const record = recordAt(chunks, chunk);
+      const context = loadRecord(i32, record);
+      if (context === 0 || isEndedChunk(context) || hangs[chunk] !== 0) continue;
+      const is = `chunk ${chunk} is of context ${context}, and not in its chain`;
+      problem('context-record I4', record * 4, is);
+    }
+  }
+
+  /** start <= cursor <= limit, and all of them in one chunk. */
+  function checkCursor(index: number): void {
+    const record = at(index);
+    const start = getChunkStart(u32, record);
+    const cursor = getCursor(u32, record);
+    const limit = getChunkEnd(u32, record);
+    const isNone = start === 0 && cursor === 0 && limit === 0;
+    if (isNone || (start <= cursor && cursor <= limit && isInChunk(index, start, limit))) return;
+    const says = `objects of context ${index} go to ${cursor}, from ${start} to ${limit}`;
+    problem('context-record I4', record * 4, `${says}: not inside one of its chunks`);
+  }
+
+  /** What objects take, and what was freed of it. */
+  function checkTaken(index: number): void {
+    const record = at(index);
+    const current = getCursor(u32, record) - getChunkStart(u32, record);
+    const used = getUsedBefore(u32, record) + current - getFreedBytes(u32, record);
+    if (used < 0 || used > getContextBytes(u32, record)) {
+      const says = `objects of context ${index} take ${used} of ${getContextBytes(u32, record)} bytes`;
+      problem('context-record I4', record * 4, says);
+    }
+    for (let log = GRANULE_SHIFT; log < GRANULE_SHIFT + FREE_LISTS_MAX; log++) {
+      const address = u32[freeListWord(record, log)];
+      if (address === 0 || isInChunk(index, address, address + 2 ** log)) continue;
+      const has = `context ${index} has a freed object at ${hex(address)}: not inside its chunks`;
+      problem('context-record I4', record * 4, has);
+    }
+  }
+
+  function isInChunk(index: number, start: number, limit: number): boolean {
+    let chunk = getChunk(u32, at(index));
+    for (let n = 0; chunk !== 0 && chunk <= chunkFrontier && n <= chunkFrontier; n++) {
+      const record = recordAt(chunks, chunk);
+      const address = getChunkAddress(u32, record);
+      if (address <= start && limit <= address + getChunkBytes(u32, record)) return true;
+      chunk = getNextChunk(u32, record);
+    }
+    return false;
+  }
+}

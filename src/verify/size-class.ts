@@ -1,0 +1,269 @@
+/**
+ * Verification of one size class: its spans block by block, its partial list, its caches.
+ *
+ * Called by verify.ts, which has the lock of the class and the page lock.
+ */
+
+import {
+  BLOCK_BYTES,
+  countBits,
+  GRANULE_SHIFT,
+  hex,
+  OWNED,
+  OwnSet,
+  PAGE_BYTES,
+  PAGE_SHIFT,
+  type PageIndex,
+  type SizeClass,
+  SPAN_BLOCKS,
+  SPAN_PAGES,
+  type StackIndex,
+  type WordIndex,
+} from '../base/index.js';
+import {
+  classRecord,
+  FENCE,
+  getBitmap,
+  getFreeCount,
+  getHome,
+  getLimit,
+  getMallocs,
+  getNext,
+  getPartial,
+  getPrev,
+  getSpanCount,
+  getSpanHead,
+  getTop,
+  getTransit,
+  type HeapMemory,
+  homeOf,
+  isParked,
+  isSpanOf,
+  NOBODY,
+  nobodysPartial,
+  type PageRecord,
+  pageRecord,
+  partialOf,
+  runPages,
+  slotRecord,
+  sparesOf,
+  stackBottom,
+  stacksOf,
+  usedSlotRecords,
+  usedSlots,
+} from '../layout/index.js';
+import { sumCached, sumHeld, walkRunsLocked } from '../pages/index.js';
+import type { Findings } from './verify.js';
+
+export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Findings): void {
+  const { i32, u32, f64, tags, homes, geometry } = memory;
+  const { problem, report, owned } = findings;
+  const { quiet } = report;
+  const blockBytes = BLOCK_BYTES[c];
+  const blocks = SPAN_BLOCKS[c];
+  const list = classRecord(geometry.classes, c);
+  const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
+  const slots = usedSlotRecords(u32, geometry.slots, geometry.threads);
+
+  const cached = quiet ? collectCached() : new OwnSet<number>();
+  const heads = new OwnSet<PageIndex>();
+  let taken = 0;
+  let live = 0;
+  walkRunsLocked(memory, (head, word, record) => {
+    if (!isSpanOf(word, c)) return;
+    heads.add(head);
+    if (runPages(word) !== SPAN_PAGES[c]) {
+      const pages = `${runPages(word)} pages, not ${SPAN_PAGES[c]}`;
+      problem('spans I2', head * PAGE_BYTES, `a span of class ${c} has ${pages}`);
+    }
+    checkSpan(head, record);
+  });
+  // What is left was in a cache and in no span.
+  for (const address of cached) {
+    problem('spans I5', address, `${hex(address)} is cached as class ${c} and is no block of it`);
+  }
+  if (getSpanCount(i32, list) !== heads.size) {
+    problem(
+      'class-record I2',
+      list * 4,
+      `class ${c} counts ${getSpanCount(i32, list)} spans, the walk ${heads.size}`,
+    );
+  }
+  // Takes the spans that it meets out of the set: last.
+  checkPartialLists();
+  countClass();
+
+  function checkSpan(head: PageIndex, record: PageRecord): void {
+    const start = head * PAGE_BYTES;
+    for (let n = 0; n < SPAN_PAGES[c]; n++) {
+      const back = getSpanHead(i32, recordOf(head + n));
+      if (back === head) continue;
+      problem('spans I2', start, `page ${head + n} says that its span begins at page ${back}`);
+    }
+    let free = 0;
+    for (let n = 0; n << 5 < blocks; n++) {
+      const bits = getBitmap(i32, record, n);
+      free += countBits(bits);
+      const rest = blocks - (n << 5);
+      if (rest < 32 && bits >>> rest !== 0) {
+        problem('spans I3', start, `bits are set past the span's last block (word ${n})`);
+      }
+    }
+    if (getFreeCount(i32, record) !== free) {
+      problem('spans I3', start, `free count ${getFreeCount(i32, record)}, bits set ${free}`);
+    }
+    taken += blocks - free;
+    for (let n = 0; n < blocks; n++) {
+      checkBlock(
+        start + n * blockBytes,
+        ((getBitmap(i32, record, n >>> 5) >>> (n & 31)) & 1) === 1,
+      );
+    }
+    checkTagsBetween(start);
+    report.spans++;
+  }
+
+  function checkBlock(address: number, free: boolean): void {
+    const tag = tags[address >>> GRANULE_SHIFT];
+    const inCache = cached.delete(address);
+    const is = `the block at ${hex(address)} of class ${c}`;
+    if (tag === OWNED) owned.set(address, blockBytes);
+    if (tag !== 0 && tag !== c && tag !== OWNED)
+      problem('spans I1', address, `${is} has tag ${tag}`);
+    if (free && tag !== 0) problem('spans I1', address, `${is} is free in its span, and has a tag`);
+    if (!quiet) return;
+    if (free && inCache) problem('spans I1', address, `${is} is in a cache and free in its span`);
+    if (inCache && tag !== 0) problem('slot I5', address, `${is} is in a cache, and has a tag`);
+    if (free || inCache) return;
+    if (tag === 0) problem('spans I5', address, `${is} is neither live, cached nor free: lost`);
+    live++;
+  }
+
+  /** Tags stand at the starts of blocks only. */
+  function checkTagsBetween(start: number): void {
+    const end = start + (SPAN_PAGES[c] << PAGE_SHIFT);
+    for (let address = start; address < end; address += 1 << GRANULE_SHIFT) {
+      if (tags[address >>> GRANULE_SHIFT] === 0) continue;
+      const offset = address - start;
+      if (offset % blockBytes === 0 && offset / blockBytes < blocks) continue;
+      problem('spans I1', address, `a tag at ${hex(address)}, where no block of class ${c} begins`);
+    }
+  }
+
+  function checkPartialLists(): void {
+    checkPartialList(nobodysPartial(list), NOBODY, 1);
+    for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
+      const record = slotRecord(geometry.slots, slot);
+      checkPartialList(partialOf(record, c), homeOf(slot), 1);
+      checkPartialList(sparesOf(record, c), homeOf(slot), blocks);
+    }
+    for (const head of heads) {
+      if (getFreeCount(i32, recordOf(head)) === 0) continue;
+      problem(
+        'class-record I1',
+        head * PAGE_BYTES,
+        `a span of class ${c} with free blocks is in no list`,
+      );
+    }
+  }
+
+  /** @param freeMin how many blocks of its spans are free at least */
+  function checkPartialList(first: WordIndex, home: number, freeMin: number): void {
+    let prev = 0 as PageIndex;
+    for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, recordOf(page))) {
+      const at = page * PAGE_BYTES;
+      if (!heads.delete(page)) {
+        problem(
+          'class-record I1',
+          at,
+          `the partial list of class ${c} has page ${page}, no span of it`,
+        );
+        return;
+      }
+      if (getPrev(i32, recordOf(page)) !== prev) {
+        problem('class-record I1', at, `the partial list of class ${c} has a wrong link back`);
+      }
+      const free = getFreeCount(i32, recordOf(page));
+      if (free < freeMin) {
+        const what = free === 0 ? 'a full span' : `a span with ${free} of ${blocks} blocks free`;
+        const where = freeMin === 1 ? 'the partial list' : 'the spares';
+        problem('class-record I1', at, `${what} is in ${where} of class ${c}`);
+      }
+      if (getHome(homes, page) !== home) {
+        const whose = `home ${getHome(homes, page)}`;
+        problem('class-record I1', at, `a span of ${whose} is in the partial list of home ${home}`);
+      }
+      prev = page;
+    }
+  }
+
+  /** All cached blocks of the class; checks the stacks on the way. */
+  function collectCached(): Set<number> {
+    const found = new OwnSet<number>();
+    for (const slot of slots) {
+      const stacks = stacksOf(c);
+      for (let n = 0; n < stacks.length; n++) collectStack(slot, stacks[n], found);
+    }
+    return found;
+  }
+
+  function collectStack(slot: WordIndex, stack: StackIndex, found: Set<number>): void {
+    const bottom = stackBottom(u32, slot, stack);
+    const top = getTop(u32, slot, stack);
+    if (getTransit(u32, slot, stack) !== 0) {
+      problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
+    }
+    if (isParked(u32, slot, stack)) return;
+    if (!isBounded(bottom, top, bottom + getLimit(u32, slot, stack))) {
+      problem('slot I1', slot * 4, `a stack of class ${c} is not between its zero and its fence`);
+      return;
+    }
+    for (let entry = bottom; entry < top; entry++) {
+      const address = u32[entry];
+      if (found.has(address)) {
+        problem('spans I5', address, `the block at ${hex(address)} is cached twice`);
+      }
+      found.add(address);
+    }
+  }
+
+  /** Over the fence, at `end`, stands one block at most, or stood: after a flush that failed. */
+  function isBounded(bottom: number, top: number, end: number): boolean {
+    const address = u32[end] % (1 << GRANULE_SHIFT) === 0 && u32[end] >= geometry.dataStart;
+    return (
+      u32[bottom - 1] === 0 &&
+      bottom <= top &&
+      top <= end + 1 &&
+      (i32[end] === FENCE || address) &&
+      i32[end + 1] === FENCE
+    );
+  }
+
+  function countClass(): void {
+    const held = sumHeld(memory, slots, c);
+    const mallocs = slots.reduce((total, slot) => total + getMallocs(f64, slot, c), 0);
+    const inCaches = sumCached(memory, slots, c);
+    const inUse = quiet ? live : Math.max(0, held - inCaches);
+    report.liveBlocks += inUse;
+    report.liveBytes += inUse * blockBytes;
+    report.cachedBlocks += inCaches;
+    report.cachedBytes += inCaches * blockBytes;
+    const free = getSpanCount(i32, list) * blocks - taken;
+    report.freeBlocks += free;
+    report.freeBlockBytes += free * blockBytes;
+    if (held !== taken) {
+      problem(
+        'slot I6',
+        list * 4,
+        `class ${c}: ${held} blocks held by counters, ${taken} by bitmaps`,
+      );
+    }
+    if (quiet && held - inCaches > mallocs) {
+      problem(
+        'slot I6',
+        list * 4,
+        `class ${c}: more blocks in use than were ever allocated (${mallocs})`,
+      );
+    }
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * Placement: a block goes from the heap into a shared word, or back, and a death in between loses
+ * nothing. As heap/owned-blocks.ts. Owner thread only; recovery retires blocks in a dead slot's name.
+ *
+ * THE RULE: while a slot's intent stands, either of its two blocks that the word holds is published.
+ * Else, if it is on the slot's stack, or a run RESERVED by it, it is on its way back. Else it is
+ * nobody's, and whoever settles the intent gives it back.
+ *
+ * I1  One intent at a time, and no stack is flushed and no RESERVED run freed while it stands.
+ * I2  Who may change a word is settled by others (owner of a context, lock of a vector): nobody else
+ *     changes it while the intent names it.
+ * I3  Nothing is thrown from the intent to the publish, nor out of what follows it.
+ * I4  An intent that stands after an error names no word that another may change: see detachIntent.
+ */
+
+import { copy, slotOf } from './blocks.js';
+import { flush, isFull, newest } from './cache.js';
+import { fill, reserve } from './calls.js';
+import { settleOwn } from './cuts.js';
+import { acquire, release } from './locks.js';
+import { giveRun } from './pages.js';
+import { classAt } from './partial-list.js';
+import type { Step } from './points.js';
+import type { Wanted } from './realloc.js';
+import { recoverIfDue } from './recovery.js';
+import { section } from './section.js';
+import type { Thread } from './thread.js';
+import {
+  CLASSES,
+  kindOf,
+  LARGE,
+  NOWHERE,
+  OWNED_LARGE_TAG,
+  OWNED_TAG,
+  PAGE_GRANULES,
+  PAGE_LOCK,
+  pagesOf,
+  RESERVED,
+  runWord,
+} from './words.js';
+import { INTERRUPT, type World } from './world.js';
+
+/** Places a new block into a word, or none, and gives back the old one; false = the heap is full. */
+export function* replace(w: World, t: Thread, word: number, wanted: Wanted | null): Step<boolean> {
+  const block = yield* section(w, t, () => prepare(w, t, word, wanted), true);
+  if (block === null) return false;
+  const old = w.load(word);
+  if (wanted !== null) yield* fillBlock(w, block, old, wanted);
+  if (w.rules.intentFirst) yield* openIntent(w, t.slot, word, block, old);
+  if (w.rules.publishLast && wanted !== null) yield* commit(w, t, block, wanted);
+  if (!w.rules.intentFirst) yield* openIntent(w, t.slot, word, block, old);
+  if (w.rules.publishInIntent) yield* publish(w, word, block);
+  if (!w.rules.publishLast && wanted !== null) yield* commit(w, t, block, wanted);
+  if (w.tags[old] === OWNED_LARGE_TAG) yield* retireLarge(w, t, old);
+  else yield* retireSmall(w, t, old);
+  if (!w.rules.publishInIntent) yield* publish(w, word, block);
+  return true;
+}
+
+/** A block that nobody has yet, 0 where none is wanted, null when the heap is full. In a section. */
+function* prepare(w: World, t: Thread, word: number, wanted: Wanted | null): Step<number | null> {
+  if (w.intentWord[t.slot] !== 0) {
+    if (t.mayBeCut && w.rules.mendIntent) yield* settleOwn(w, t);
+    else yield* giveRetracted(w, t, w.intentOut[t.slot]);
+  }
+  const old = w.load(word);
+  if (w.rules.roomFirst && w.tags[old] === OWNED_TAG) {
+    const c = classAt(w, old);
+    if (isFull(slotOf(w, t), c)) yield* flush(w, t, c);
+  }
+  if (wanted === null) {
+    yield* recoverIfDue(w, t);
+    return 0;
+  }
+  if ('c' in wanted) {
+    if (!(yield* fill(w, t, wanted.c))) return null;
+    return newest(slotOf(w, t), wanted.c);
+  }
+  const taken = yield* reserve(w, t, wanted.pages, 1, 'bottom');
+  return taken === null ? null : taken.page * PAGE_GRANULES;
+}
+
+/** Zero, and what the old block has. */
+function* fillBlock(w: World, block: number, old: number, wanted: Wanted): Step<void> {
+  const size = 'c' in wanted ? CLASSES[wanted.c].granules : wanted.pages * PAGE_GRANULES;
+  yield 'clear';
+  w.data.fill(0, block, block + size);
+  if (old !== 0) yield* copy(w, block, old, ownedSize(w, old), size);
+}
+
+/** Granules of an owned block. */
+export function ownedSize(w: World, address: number): number {
+  if (w.tags[address] !== OWNED_LARGE_TAG) return CLASSES[classAt(w, address)].granules;
+  return pagesOf(w.run[address / PAGE_GRANULES]) * PAGE_GRANULES;
+}
+
+// ---- the intent
+
+/** `s`: the slot in whose name it is, a dead one's in recovery. */
+export function* openIntent(
+  w: World,
+  s: number,
+  word: number,
+  block: number,
+  old: number,
+): Step<void> {
+  yield 'place.in';
+  w.intentIn[s] = block;
+  yield 'place.out';
+  w.intentOut[s] = old;
+  yield 'place.intent';
+  w.intentWord[s] = word;
+}
+
+export function* closeIntent(w: World, s: number): Step<void> {
+  yield 'place.done';
+  w.intentWord[s] = 0;
+}
+
+/**
+ * The publish is done, and what follows may fail: from here on others may change the word, and give
+ * back what this thread has placed there. So the intent must speak of the old block alone.
+ */
+function* detachIntent(w: World, s: number): Step<void> {
+  if (!w.rules.detachIntent) return;
+  yield 'place.settled';
+  w.intentIn[s] = 0;
+  yield 'place.nowhere';
+  w.intentWord[s] = NOWHERE;
+}
+
+// ---- the new block
+
+/** Straight stores: the tag says OWNED before the block can be taken for a program's. */
+function* commit(w: World, t: Thread, block: number, wanted: Wanted): Step<void> {
+  if (!('c' in wanted)) {
+    const page = block / PAGE_GRANULES;
+    yield 'large.count';
+    w.largeMallocs[t.slot]++;
+    yield 'place.own';
+    w.tags[block] = OWNED_LARGE_TAG;
+    yield 'large.commit';
+    w.run[page] = runWord(LARGE, 0, pagesOf(w.run[page]));
+    t.marks.run = false;
+    return;
+  }
+  const { c } = wanted;
+  const slot = slotOf(w, t);
+  yield 'place.own';
+  w.tags[block] = w.rules.ownedAtOnce ? OWNED_TAG : c;
+  yield 'pop.count';
+  slot.mallocs[c]++;
+  yield 'pop.top';
+  slot.top[c]--;
+  if (w.rules.ownedAtOnce) return;
+  yield 'place.own';
+  w.tags[block] = OWNED_TAG;
+}
+
+export function* publish(w: World, word: number, block: number): Step<void> {
+  yield 'place.publish';
+  w.store(word, block);
+}
+
+// ---- the old block
+
+function* retireSmall(w: World, t: Thread, old: number): Step<void> {
+  if (old !== 0) {
+    const c = classAt(w, old);
+    const full = isFull(slotOf(w, t), c);
+    yield* pushOwned(w, t.slot, c, old);
+    if (full) yield* section(w, t, () => flush(w, t, c), true);
+  }
+  yield* closeIntent(w, t.slot);
+}
+
+/** Straight stores: over a stack that has room, so nothing is flushed while the intent stands. */
+export function* pushOwned(w: World, s: number, c: number, old: number): Step<void> {
+  const slot = w.slots[s];
+  const top = slot.top[c];
+  if (slot.stacks[c].subarray(1, top).includes(old)) w.fail(`block ${old} is pushed twice`);
+  if (top >= slot.stacks[c].length) w.fail(`a placement leaves the stack of class ${c}`);
+  yield 'place.entry';
+  slot.stacks[c][top] = old;
+  yield 'place.top';
+  slot.top[c] = top + 1;
+  yield 'place.untag';
+  w.tags[old] = 0;
+}
+
+/** Gives a run back. What fails leaves an intent that stands: the next placement finishes it. */
+function* retireLarge(w: World, t: Thread, old: number): Step<void> {
+  yield* detachIntent(w, t.slot);
+  try {
+    yield* section(w, t, () => giveRetracted(w, t, old), true);
+  } catch (error) {
+    if (error !== INTERRUPT || !w.rules.quietPlacement) throw error;
+  }
+}
+
+/** Finishes an intent whose word is settled. In a section. */
+function* giveRetracted(w: World, t: Thread, old: number): Step<void> {
+  const page = old / PAGE_GRANULES;
+  yield* acquire(w, t, PAGE_LOCK);
+  if (w.rules.retractFirst) yield* retract(w, t.slot, page);
+  if (w.rules.retractFirst) yield* closeIntent(w, t.slot);
+  yield 'place.untag';
+  w.tags[old] = 0;
+  yield* giveRun(w, page);
+  if (!w.rules.retractFirst) yield* closeIntent(w, t.slot);
+  yield* release(w, t, PAGE_LOCK);
+  yield* recoverIfDue(w, t);
+}
+
+/** Needs the page lock. */
+export function* retract(w: World, s: number, page: number): Step<void> {
+  if (kindOf(w.run[page]) !== LARGE) w.fail(`a placement retracts page ${page}, no large block`);
+  yield 'place.retract';
+  w.run[page] = runWord(RESERVED, s, pagesOf(w.run[page]));
+}
+
+/** Gives up what is placed in a word; before a thread detaches, all its intents. */
+export function* finishIntent(w: World, t: Thread): Step<void> {
+  if (w.intentWord[t.slot] === 0) return;
+  if (t.mayBeCut && w.rules.mendIntent) {
+    yield* section(w, t, () => settleOwn(w, t), true);
+    return;
+  }
+  yield* section(w, t, () => giveRetracted(w, t, w.intentOut[t.slot]), true);
+}

@@ -1,0 +1,323 @@
+/**
+ * Proves that debug options can be chosen in code and by the environment, which has the last word;
+ * that all threads obey what the heap was made with; and that nothing wrong is passed over.
+ */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { type DebugOptions, SharedHeap } from 'shmalloc';
+import { type DebugSettings, NO_DEBUG } from '../../src/layout/index.js';
+import { renderHelp, renderMarkdown } from '../../src/options/debug-help.js';
+import { OPTIONS, OTHER_VARIABLES, resolveDebug } from '../../src/options/debug-options.js';
+import { type Finished, ROOT, run } from '../workers.js';
+import type { SettingsSeen } from './debug-options.script.js';
+
+const SCRIPT = fileURLToPath(new URL('./debug-options.script.js', import.meta.url));
+
+/** What an environment without these would be. */
+const QUIET: Record<string, string | undefined> = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => name.startsWith('SHMALLOC_'))
+    .map((name) => [name, undefined]),
+);
+
+interface Ran {
+  readonly seen: SettingsSeen;
+  readonly finished: Finished;
+  /** What was warned of, without its code. */
+  readonly warnings: string[];
+}
+
+async function runWith(
+  t: ExecutionContext,
+  variables: Record<string, string>,
+  debug: DebugOptions = {},
+  cwd?: string,
+): Promise<Ran> {
+  const finished = await run(process.execPath, [SCRIPT, JSON.stringify(debug)], {
+    env: { ...(QUIET as Record<string, string>), ...variables },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  t.is(finished.code, 0, finished.stderr);
+  const warnings = [...finished.stderr.matchAll(/\[SHMALLOC_DEBUG_OPTION\] Warning: (.*)/g)];
+  return {
+    seen: JSON.parse(finished.stdout) as SettingsSeen,
+    finished,
+    warnings: warnings.map(([, text]) => text as string),
+  };
+}
+
+// ---- values
+
+/** An option: what code says, what the environment says, what comes of it. */
+const GOOD: [DebugOptions, Record<string, string>, Partial<DebugSettings>][] = [
+  [{ scribble: true }, { SHMALLOC_SCRIBBLE: '1' }, { scribble: true }],
+  [{ preScribble: true }, { SHMALLOC_PRESCRIBBLE: 'true' }, { preScribble: true }],
+  [{ strict: true }, { SHMALLOC_STRICT: 'on' }, { strict: true }],
+  [{ direct: true }, { SHMALLOC_DIRECT: 'YES' }, { direct: true }],
+  [{ leaks: true }, { SHMALLOC_LEAKS: ' 1 ' }, { leaks: true }],
+  [{ stats: true }, { SHMALLOC_STATS: 'True' }, { stats: true }],
+  [{ guard: 0 }, { SHMALLOC_GUARD: '0' }, {}],
+  [{ guard: 1 }, { SHMALLOC_GUARD: '1' }, { guardBytes: 1 }],
+  [{ guard: 4096 }, { SHMALLOC_GUARD: '4096' }, { guardBytes: 4096 }],
+  [{ guard: '1KiB' }, { SHMALLOC_GUARD: '1KiB' }, { guardBytes: 1024 }],
+  [{ guard: '64' }, { SHMALLOC_GUARD: '64 B' }, { guardBytes: 64 }],
+  [{ quarantine: 65_536 }, { SHMALLOC_QUARANTINE: '65536' }, { quarantineBytes: 65_536 }],
+  [{ quarantine: '1.5MiB' }, { SHMALLOC_QUARANTINE: '1.5MiB' }, { quarantineBytes: 1_572_864 }],
+  [
+    { quarantine: 2 ** 32 - 1 },
+    { SHMALLOC_QUARANTINE: '4294967295' },
+    { quarantineBytes: 2 ** 32 - 1 },
+  ],
+  [{ checkStart: 100 }, { SHMALLOC_CHECK_START: '100' }, { checkStart: 100 }],
+  [{ checkEach: 50 }, { SHMALLOC_CHECK_EACH: '50' }, { checkStart: 50, checkEach: 50 }],
+  [
+    { checkStart: 7, checkEach: 50 },
+    { SHMALLOC_CHECK_START: '7', SHMALLOC_CHECK_EACH: '50' },
+    { checkStart: 7, checkEach: 50 },
+  ],
+  [{ onError: 'warn' }, { SHMALLOC_ON_ERROR: 'warn' }, { onError: 'warn' }],
+  [{ onError: 'ignore' }, { SHMALLOC_ON_ERROR: 'Ignore' }, { onError: 'ignore' }],
+  [{ onError: 'throw' }, { SHMALLOC_ON_ERROR: 'throw' }, {}],
+  [{ history: 1_000_000 }, { SHMALLOC_HISTORY: '1000000' }, { historyEvents: 1_000_000 }],
+  [{ stacks: 64 }, { SHMALLOC_STACKS: '64' }, { stackDepth: 64 }],
+  [{ stacks: { depth: 16 } }, { SHMALLOC_STACKS: '16' }, { stackDepth: 16 }],
+  [
+    { stacks: { depth: 16, every: 100 } },
+    { SHMALLOC_STACKS: '16,100' },
+    { stackDepth: 16, stackEvery: 100 },
+  ],
+  [{ trace: '/tmp/a trace' }, { SHMALLOC_TRACE: '/tmp/a trace' }, { tracePath: '/tmp/a trace' }],
+  [
+    { trace: 'logs/../trace' },
+    { SHMALLOC_TRACE: 'trace' },
+    { tracePath: join(process.cwd(), 'trace') },
+  ],
+  [
+    { scribble: true, guard: 32, stacks: 8, onError: 'warn' },
+    {
+      SHMALLOC_SCRIBBLE: '1',
+      SHMALLOC_GUARD: '32',
+      SHMALLOC_STACKS: '8',
+      SHMALLOC_ON_ERROR: 'warn',
+    },
+    { scribble: true, guardBytes: 32, stackDepth: 8, onError: 'warn' },
+  ],
+];
+
+for (const [options, variables, expected] of GOOD) {
+  test(`resolveDebug: ${JSON.stringify(options)} is ${JSON.stringify(variables)}`, (t) => {
+    t.deepEqual(resolveDebug(options, {}), { ...NO_DEBUG, ...expected });
+    t.deepEqual(resolveDebug({}, variables), { ...NO_DEBUG, ...expected });
+    // Empty is off, in front of whatever code says.
+    const emptied = Object.fromEntries(Object.keys(variables).map((name) => [name, '']));
+    t.deepEqual(resolveDebug(options, emptied), NO_DEBUG);
+  });
+}
+
+test('resolveDebug: nothing given is a heap with nothing on', (t) => {
+  t.deepEqual(resolveDebug(), NO_DEBUG);
+  t.deepEqual(resolveDebug({}, {}), NO_DEBUG);
+  const open = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, undefined]));
+  t.deepEqual(resolveDebug(open as DebugOptions, {}), NO_DEBUG);
+});
+
+test('resolveDebug: the environment has the last word, option by option', (t) => {
+  const options: DebugOptions = { scribble: true, guard: 64, checkStart: 9, onError: 'warn' };
+  const settings = resolveDebug(options, {
+    SHMALLOC_SCRIBBLE: 'no',
+    SHMALLOC_GUARD: '128',
+    SHMALLOC_CHECK_EACH: '5',
+    SHMALLOC_STRICT: '1',
+  });
+  t.deepEqual(settings, {
+    ...NO_DEBUG,
+    guardBytes: 128,
+    checkStart: 9,
+    checkEach: 5,
+    strict: true,
+    onError: 'warn',
+  });
+});
+
+for (const off of ['0', 'false', 'off', 'no', 'OFF', '', '  ']) {
+  test(`resolveDebug: a variable that says '${off}' puts an option off`, (t) => {
+    t.false(resolveDebug({ scribble: true }, { SHMALLOC_SCRIBBLE: off }).scribble);
+  });
+}
+
+// ---- mistakes in code
+
+for (const [options, message] of [
+  [{ scribble: 1 }, /debug\.scribble must be true or false.*, got 1$/],
+  [{ strict: 'yes' }, /debug\.strict must be true or false.*, got 'yes'$/],
+  [{ help: null }, /debug\.help must be true or false.*, got null$/],
+  [
+    { guard: 4097 },
+    /debug\.guard must be a size from 0 to 4,096 bytes: a whole number, or a text like '1KiB', got 4097$/,
+  ],
+  [{ guard: -1 }, /debug\.guard .*got -1$/],
+  [{ guard: 1.5 }, /debug\.guard .*got 1\.5$/],
+  [{ guard: '8KiB' }, /debug\.guard .*got '8KiB'$/],
+  [{ guard: 'wide' }, /debug\.guard .*got 'wide'$/],
+  [{ guard: [64] }, /debug\.guard .*got \[ 64 \]$/],
+  [{ guard: Number.NaN }, /debug\.guard .*got NaN$/],
+  [{ quarantine: 2 ** 32 }, /debug\.quarantine must be a size below 4 GiB.*got 4294967296$/],
+  [{ quarantine: '4GiB' }, /debug\.quarantine .*got '4GiB'$/],
+  [{ quarantine: 'lots' }, /debug\.quarantine .*got 'lots'$/],
+  [{ quarantine: true }, /debug\.quarantine .*got true$/],
+  [{ checkStart: -5 }, /debug\.checkStart .*got -5$/],
+  [{ checkEach: 2 ** 32 }, /debug\.checkEach .*got 4294967296$/],
+  [{ onError: 'panic' }, /debug\.onError must be throw, warn or ignore, got 'panic'$/],
+  [{ history: 1_000_001 }, /debug\.history .* 1,000,000, got 1000001$/],
+  [{ stacks: 65 }, /debug\.stacks must be 0 to 64 frames.*got 65$/],
+  [{ stacks: '16' }, /debug\.stacks .*got '16'$/],
+  [{ stacks: {} }, /debug\.stacks .*got \{\}$/],
+  [{ stacks: { depth: 16, every: 0 } }, /debug\.stacks .*got \{ depth: 16, every: 0 \}$/],
+  [
+    { stacks: { depth: 3, evry: 2 } },
+    /debug\.stacks must be .*: \{ depth, every \} in code.*, got \{ depth: 3, evry: 2 \}$/,
+  ],
+  [{ stacks: { depth: 'x'.repeat(500) } }, /debug\.stacks .*got \{ depth: 'x+\.\.\.$/],
+  [{ stacks: [16, 100] }, /debug\.stacks .*got \[ 16, 100 \]$/],
+  [{ stacks: null }, /debug\.stacks .*got null$/],
+  [{ trace: 5 }, /debug\.trace must be a path of at most \d+ bytes, got 5$/],
+  [{ trace: 'x'.repeat(5000) }, /debug\.trace must be a path of at most \d+ bytes/],
+  [{ gard: 5 }, /debug has no option 'gard'; the nearest is 'guard'$/],
+  [{ onerror: 'warn' }, /debug has no option 'onerror'; the nearest is 'onError'$/],
+  [
+    { toString: true },
+    /debug has no option 'toString'; it takes 'scribble', 'preScribble', .* and 'help'$/,
+  ],
+] as const) {
+  test(`SharedHeap.create: debug ${JSON.stringify(options).slice(0, 60)} says what is wrong`, (t) => {
+    t.throws(() => SharedHeap.create({ size: '2MiB', debug: options as DebugOptions }), {
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message,
+    });
+  });
+}
+
+test('SharedHeap.create: debug that is no object is refused', (t) => {
+  for (const debug of [null, 5, 'scribble', true, [], ['scribble']]) {
+    t.throws(() => SharedHeap.create({ size: '2MiB', debug: debug as never }), {
+      code: 'ERR_SHMALLOC_INVALID_OPTION',
+      message: /debug must be an object of options, as in \{ guard: 64 \}, got /,
+    });
+  }
+});
+
+// ---- processes
+
+test('environment: all threads obey what the heap was made with, without a word', async (t) => {
+  const { seen, finished } = await runWith(
+    t,
+    { SHMALLOC_GUARD: '48', SHMALLOC_SCRIBBLE: '0', SHMALLOC_TEST_ANYTHING: 'x' },
+    { scribble: true, history: 100 },
+  );
+  const expected = { ...NO_DEBUG, guardBytes: 48, historyEvents: 100 };
+  t.deepEqual(seen.main, expected);
+  t.deepEqual(seen.worker, expected, 'a worker reads the header, not its own environment');
+  t.deepEqual(seen.workersOwn, { ...NO_DEBUG, guardBytes: 4096 }, 'which it reads for its own');
+  t.is(finished.stderr, '');
+});
+
+test('environment: unknown variables and bad values are warned of once, and ignored', async (t) => {
+  const { seen, warnings } = await runWith(t, {
+    SHMALLOC_GARD: '64',
+    SHMALLOC_SCRIBBLE: 'maybe',
+    SHMALLOC_ON_ERROR: 'wran',
+    SHMALLOC_QUARANTINE: '5GiB',
+    SHMALLOC_STACKS: '16;100',
+    SHMALLOC_HISTORY: '1e3',
+    SHMALLOC_CHECK_EACH: '-1',
+    SHMALLOC_CHECKED: 'true',
+    SHMALLOC_TRACE: 'x'.repeat(5000),
+    SHMALLOC_SEED: '5',
+  });
+  t.deepEqual(seen.main, NO_DEBUG);
+  // The worker warns too: its own heap is made by what its own environment says.
+  const once = [...new Set(warnings)].sort();
+  t.deepEqual(
+    once.map((text) => text.replace(/x{100,}/, 'x...')),
+    [
+      "SHMALLOC_CHECKED must be 1 or 0, got 'true': it is ignored",
+      "SHMALLOC_CHECK_EACH must be a whole number from 0 to 4,294,967,295, got '-1': it is ignored",
+      'SHMALLOC_GARD is no variable of shmalloc: the nearest is SHMALLOC_GUARD',
+      "SHMALLOC_HISTORY must be a whole number from 0 to 1,000,000, got '1e3': it is ignored",
+      "SHMALLOC_ON_ERROR must be throw, warn or ignore, got 'wran': it is ignored",
+      "SHMALLOC_QUARANTINE must be a size below 4 GiB: a number of bytes, or a text like '16MiB', got '5GiB': it is ignored",
+      'SHMALLOC_SCRIBBLE must be true or false (1 or 0, on or off, yes or no in the environment), ' +
+        "got 'maybe': it is ignored",
+      'SHMALLOC_SEED is no variable of shmalloc: SHMALLOC_HELP=1 lists all of them',
+      'SHMALLOC_STACKS must be 0 to 64 frames; for every n-th event only: { depth, every } in code, ' +
+        "as in '16,100' in the environment, got '16;100': it is ignored",
+      "SHMALLOC_TRACE must be a path of at most 1024 bytes, got 'x......': it is ignored",
+    ],
+  );
+  t.is(warnings.length, 2 * once.length, 'once in each of two threads, for three heaps');
+});
+
+test('environment: what it says wrong leaves what code said', async (t) => {
+  const { seen } = await runWith(t, { SHMALLOC_GUARD: '64K' }, { guard: 16 });
+  t.is(seen.main.guardBytes, 16);
+});
+
+test('environment: the lock check is known, and no option of a heap', async (t) => {
+  const { seen, finished } = await runWith(t, { SHMALLOC_CHECKED: '1' });
+  t.deepEqual(seen.main, NO_DEBUG);
+  t.is(finished.stderr, '');
+});
+
+test('environment: a relative trace path begins where the creating thread is', async (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'shmalloc-trace-'));
+  t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
+  const { seen } = await runWith(t, { SHMALLOC_TRACE: 'logs/calls.trace' }, {}, cwd);
+  t.is(seen.main.tracePath, join(cwd, 'logs/calls.trace'));
+  t.is(seen.worker.tracePath, seen.main.tracePath);
+});
+
+for (const [how, variables, debug] of [
+  ['SHMALLOC_HELP=1', { SHMALLOC_HELP: '1' }, {}],
+  ['debug.help', {}, { help: true }],
+] as const) {
+  test(`help: ${how} prints the table to stderr, once in a process`, async (t) => {
+    const { finished, seen } = await runWith(t, variables, debug);
+    t.is(finished.stderr, renderHelp(Object.entries(OPTIONS), OTHER_VARIABLES));
+    t.deepEqual(seen.main, NO_DEBUG);
+  });
+}
+
+// ---- texts made from the table
+
+test('renderHelp: every option and variable has its line, and one with its meaning and limit', (t) => {
+  const help = renderHelp(Object.entries(OPTIONS), OTHER_VARIABLES).split('\n');
+  for (const [name, { kind, variable, meaning, older }] of Object.entries(OPTIONS)) {
+    const at = help.findIndex((one) => one.startsWith(`  ${variable}=`));
+    t.true(
+      [name, older].every((text) => help[at]?.includes(text)),
+      variable,
+    );
+    t.is(help[at + 1]?.trim(), kind.limit === '' ? meaning : `${meaning}; ${kind.limit}`);
+  }
+  for (const limit of [
+    'red zones before and after each block; at most 4,096 bytes',
+    'keep so many last events of each thread; at most 1,000,000',
+    'as in 16,100; at most 64 frames',
+  ]) {
+    t.true(help.join('\n').includes(limit), limit);
+  }
+  t.deepEqual(
+    help.filter((line) => line.length > 100),
+    [],
+  );
+  t.true(help.includes('  SHMALLOC_CHECKED=1'));
+});
+
+test('docs/debugging.md: has the table that the code makes', (t) => {
+  const page = readFileSync(new URL('docs/debugging.md', ROOT), 'utf8');
+  t.true(page.includes(renderMarkdown(Object.entries(OPTIONS), OTHER_VARIABLES)));
+});

@@ -1,0 +1,91 @@
+/**
+ * Proves that what is printed is out when the call returns: a slow reader gets all of it though the
+ * process exits at once, none of it waits in memory, and a reader that has gone does no harm.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { SharedHeap, type ShowOptions } from 'shmalloc';
+
+const SCRIPT = fileURLToPath(new URL('./sync-output.script.js', import.meta.url));
+const SLOW_MS = 1500;
+
+interface Printed {
+  readonly code: number | null;
+  readonly lines: string[];
+  readonly stderr: string;
+}
+
+/** Runs the script with a reader that begins late, or that reads a little and goes. */
+async function print(what: string, reader: 'slow' | 'gone'): Promise<Printed> {
+  const child = spawn(process.execPath, [SCRIPT, what], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdout.setEncoding('utf8');
+  if (reader === 'gone') child.stdout.once('data', () => child.stdout.destroy());
+  else {
+    setTimeout(() => {
+      child.stdout.on('data', (text: string) => {
+        stdout += text;
+      });
+    }, SLOW_MS);
+  }
+  const [code] = await once(child, reader === 'gone' ? 'exit' : 'close');
+  return { code: code as number | null, lines: stdout.split('\n'), stderr };
+}
+
+test('showAllocMem: a slow reader gets all of it, and it never waits in memory', async (t) => {
+  const { code, lines, stderr } = await print('listing', 'slow');
+  t.is(code, 7, stderr);
+  t.is(lines[0], 'first');
+  t.is(lines.length, 1_000_000 + 4);
+  t.is(lines.at(-2), 'Total : 16000000 bytes');
+  // Garbage of the text's making, about 60 MiB; with all of it kept 290.
+  const { grown } = JSON.parse(stderr) as { grown: number };
+  t.log(`${(grown / 2 ** 20).toFixed(0)} MiB more in memory, of text ${lines.join('\n').length}`);
+  t.true(grown < 130 * 2 ** 20, `${grown} bytes more in memory`);
+});
+
+test('showAllocMem: in a worker that ends at once, a slow reader gets all of it', async (t) => {
+  const { lines, stderr } = await print('worker', 'slow');
+  t.is(lines.length, 1_000_000 + 4, stderr);
+  t.is(lines.at(-2), 'Total : 16000000 bytes');
+});
+
+test('printHistory: a slow reader gets all of it', async (t) => {
+  const { code, lines, stderr } = await print('history', 'slow');
+  t.is(code, 7, stderr);
+  t.is(lines.length, 100_000 + 2);
+});
+
+test('showAllocMem: a reader that has gone is no error', async (t) => {
+  const { code, stderr } = await print('listing', 'gone');
+  t.is(code, 7, stderr);
+});
+
+test('showAllocMem, showAllocMemEx, printHistory: a wrong write is refused', (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug: { history: 10 } });
+  for (const call of ['showAllocMem', 'showAllocMemEx', 'printHistory'] as const) {
+    for (const [options, message] of [
+      [{ write: 'x' }, `${call}: write must be a function that gets the text, got 'x'`],
+      [{ wirte: () => 0 }, `${call}: there is no option 'wirte'; the nearest is 'write'`],
+      [() => 0, `${call}: options are an object with 'write', got a function`],
+    ] as const) {
+      const given = options as unknown as ShowOptions;
+      const print = {
+        showAllocMem: () => heap.showAllocMem(given),
+        showAllocMemEx: () => heap.showAllocMemEx(given),
+        printHistory: () => heap.printHistory({}, given),
+      };
+      t.throws(print[call], {
+        instanceOf: TypeError,
+        code: 'ERR_SHMALLOC_INVALID_OPTION',
+        message,
+      });
+    }
+  }
+});

@@ -1,0 +1,327 @@
+/**
+ * Proves that recovery finds what a dead thread's contexts had, and no other thread's, by the truth
+ * in the tables alone: whatever the links say, and at whatever moment of a call it died.
+ */
+
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { type Context, SharedHeap } from 'shmalloc';
+import type { SlotIndex, WordIndex } from '../../src/base/index.js';
+import { type Contexts, createContexts } from '../../src/contexts/index.js';
+import { attachCore, type HeapCore } from '../../src/heap/index.js';
+import {
+  atomics,
+  chunkTable,
+  chunkWord,
+  contextTable,
+  getChunkAddress,
+  getGeneration,
+  getParent,
+  type HeapMemory,
+  LIVE_CONTEXT,
+  loadOwner,
+  loadRecord,
+  RELEASED_CONTEXT,
+  recordAt,
+  setChunk,
+  setFirstChild,
+  setGeneration,
+  setNextChunk,
+  setNextSibling,
+  setParent,
+  storageLockWord,
+  storeOwner,
+  storeRecord,
+  UNSETTLED_CONTEXT,
+  withPhase,
+} from '../../src/layout/index.js';
+import { assertNothingLeft, assertSound, countRecords } from '../contexts/audit.js';
+import { enterDead, memoryOf } from '../helpers.js';
+import { ended, nextMessage } from '../workers.js';
+
+/** The word of a thread that was attached to some heap, and has ended since. */
+let dead = 0;
+
+test.before(async () => {
+  const heap = SharedHeap.create({ size: '4MiB', threads: 2 });
+  const guest = new URL('../api/guest.worker.js', import.meta.url);
+  const workerData = { handle: heap.handle, blocks: 1, end: 'stay' };
+  const worker = new Worker(guest, { workerData });
+  await nextMessage(worker);
+  const { i32, geometry } = memoryOf(heap);
+  dead = loadOwner(i32, geometry.registry, 1 as SlotIndex);
+  const end = ended(worker);
+  await worker.terminate();
+  await end;
+});
+
+interface Stage {
+  readonly heap: SharedHeap;
+  readonly memory: HeapMemory;
+  readonly victim: HeapCore;
+  readonly contexts: Contexts;
+  at(index: number): WordIndex;
+  die(): void;
+}
+
+/** A heap with a second attachment, which can be made to look as if its thread had died. */
+function setStage(threads = 3): Stage {
+  const heap = SharedHeap.create({ size: '16MiB', threads, contexts: 100 });
+  const memory = memoryOf(heap);
+  const victim = attachCore(memory, true, { threadId: 0, lockTimeoutMs: 1000 });
+  const { i32, geometry } = memory;
+  const contexts = createContexts({
+    core: victim,
+    heapId: heap.handle.id,
+    threadId: 0,
+    scribble: false,
+    describe: () => '',
+  });
+  return {
+    heap,
+    memory,
+    victim,
+    contexts,
+    at: (index) => recordAt(contextTable(geometry), index),
+    die() {
+      enterDead(memory, dead);
+      storeOwner(i32, geometry.registry, victim.slotIndex, dead);
+    },
+  };
+}
+
+/** A root with a child and a grandchild, with small, large and own chunks: records 1, 2, 3. */
+function family({ contexts }: Stage): Context[] {
+  const root = contexts.create('root');
+  const child = root.createContext('child', { kind: 'set' });
+  const grandchild = child.createContext('grandchild');
+  for (const context of [root, child, grandchild]) {
+    for (const size of [100, 5000, 100_000, 2_200_000]) context.malloc(size);
+  }
+  return [root, child, grandchild];
+}
+
+test("recover: a dead thread's contexts end, deepest first; those of others stay", (t) => {
+  const stage = setStage();
+  const { heap } = stage;
+  const mine = heap.createContext('mine', { kind: 'set' });
+  const below = mine.createContext('below');
+  for (const context of [mine, below]) context.malloc(5000);
+  const stats = [mine.stats(), below.stats()];
+  const inUse = heap.stats().inUseBytes;
+  family(stage);
+  assertSound(t, heap);
+  stage.die();
+  const found = heap.recover();
+  t.is(found.slots, 1);
+  t.is(found.contexts, 3);
+  t.true(found.runs > 0 && found.blocks > 0);
+  assertSound(t, heap);
+  t.deepEqual(countRecords(heap), { contexts: 2, chunks: 2 });
+  t.deepEqual([mine.stats(), below.stats()], stats);
+  t.is(heap.stats().inUseBytes, inUse);
+  t.is(heap.recover().contexts, 0);
+  mine.delete();
+  assertNothingLeft(t, heap);
+  heap.detach();
+});
+
+test('recover: what was released stays, with all below it, whoever made them', (t) => {
+  const stage = setStage();
+  const { heap, contexts } = stage;
+  const [root] = family(stage) as [Context];
+  const handle = root.release();
+  const other = contexts.create('not released');
+  other.malloc(100);
+  // One of this thread's, taken over by the victim, and one the other way round.
+  const taken = contexts.adopt(heap.createContext('taken').release());
+  taken.malloc(100);
+  const given = contexts.create('given');
+  given.createContext('child of the given').malloc(100);
+  const kept = heap.adoptContext(given.release());
+  stage.die();
+  t.is(heap.recover().contexts, 2, 'the one not released, and the one taken over');
+  assertSound(t, heap);
+  t.is(countRecords(heap).contexts, 5);
+  kept.children[0]?.malloc(10);
+  kept.delete();
+  heap.adoptContext(handle).delete();
+  assertNothingLeft(t, heap);
+  heap.detach();
+});
+
+/** What a death in the middle of a call leaves, by hand. Whose records: 1 root, 2 child, 3 grandchild. */
+const MOMENTS: Record<string, (stage: Stage) => void> = {
+  'create: claimed, and nothing more'({ memory, at, victim }) {
+    storeRecord(memory.i32, at(4), withPhase(0, UNSETTLED_CONTEXT, victim.slotIndex));
+  },
+  'create: linked to its parent, not live'({ memory, at, victim }) {
+    storeRecord(memory.i32, at(4), withPhase(0, UNSETTLED_CONTEXT, victim.slotIndex));
+    setParent(memory.u32, at(4), 3);
+    setFirstChild(memory.u32, at(3), 4);
+  },
+  'end: dying'({ memory, at, victim }) {
+    const state = loadRecord(memory.i32, at(3));
+    storeRecord(memory.i32, at(3), withPhase(state, UNSETTLED_CONTEXT, victim.slotIndex));
+  },
+  'end: without a parent'({ memory, at, victim }) {
+    const state = loadRecord(memory.i32, at(3));
+    storeRecord(memory.i32, at(3), withPhase(state, UNSETTLED_CONTEXT, victim.slotIndex));
+    setParent(memory.u32, at(3), 0);
+  },
+  'end: of the next generation'({ memory, at, victim }) {
+    const state = loadRecord(memory.i32, at(3));
+    storeRecord(memory.i32, at(3), withPhase(state, UNSETTLED_CONTEXT, victim.slotIndex));
+    setParent(memory.u32, at(3), 0);
+    setGeneration(memory.u32, at(3), getGeneration(memory.u32, at(3)) + 1);
+  },
+  'setParent: its own slot stands in it, its parent is the old one'({ memory, at, victim }) {
+    const state = loadRecord(memory.i32, at(3));
+    storeRecord(memory.i32, at(3), withPhase(state, LIVE_CONTEXT, victim.slotIndex));
+  },
+  'setParent: a root of its own'({ memory, at, victim }) {
+    const state = loadRecord(memory.i32, at(2));
+    storeRecord(memory.i32, at(2), withPhase(state, LIVE_CONTEXT, victim.slotIndex));
+    setParent(memory.u32, at(2), 0);
+  },
+  'a chunk that is claimed and has no block'({ memory }) {
+    const table = chunkTable(memory.geometry);
+    storeRecord(memory.i32, recordAt(table, 90), 2);
+    // The frontier is behind it.
+    memory.i32[table.start + 1] = 100;
+  },
+  'a chunk that is in no chain'({ memory, victim }) {
+    const table = chunkTable(memory.geometry);
+    storeRecord(memory.i32, recordAt(table, 90), 2);
+    memory.i32[table.start + 1] = 100;
+    victim.placement.replace(chunkWord(recordAt(table, 90)), 5000);
+  },
+  'links that lead nowhere: they are not what is followed'({ memory, at }) {
+    const { u32, geometry } = memory;
+    for (const index of [1, 2, 3]) {
+      setChunk(u32, at(index), 1);
+      setFirstChild(u32, at(index), index);
+      setNextSibling(u32, at(index), index);
+    }
+    for (let n = 1; n < 12; n++) setNextChunk(u32, recordAt(chunkTable(geometry), n), n);
+  },
+};
+
+for (const [moment, prepare] of Object.entries(MOMENTS)) {
+  for (const how of ['recover', 'detach'] as const) {
+    test(`${how}: all of it goes (${moment})`, (t) => {
+      const stage = setStage();
+      const { heap, memory } = stage;
+      family(stage);
+      const table = contextTable(memory.geometry);
+      // Behind the frontier nothing was ever taken.
+      if (moment.startsWith('create')) memory.i32[table.start + 1] = 4;
+      prepare(stage);
+      if (how === 'recover') {
+        stage.die();
+        t.true(heap.recover().contexts >= 3);
+      } else stage.victim.detach();
+      for (const index of [1, 2, 3, 4]) {
+        t.is(loadRecord(memory.i32, stage.at(index)), 0);
+        t.is(getParent(memory.u32, stage.at(index)), 0 as never);
+      }
+      assertNothingLeft(t, heap);
+      heap.detach();
+    });
+  }
+}
+
+test('recover: a stale handle of what recovery has ended is refused', (t) => {
+  const stage = setStage();
+  const { heap, contexts, memory, at } = stage;
+  const handle = contexts.create('c').release();
+  contexts.adopt(handle).malloc(100);
+  stage.die();
+  heap.recover();
+  t.throws(() => heap.adoptContext(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
+  using same = heap.createContext('in its record');
+  t.is(loadRecord(memory.i32, at(1)) !== 0, true);
+  t.throws(() => heap.adoptContext(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
+  same.delete();
+  assertNothingLeft(t, heap);
+  heap.detach();
+});
+
+test('recover: parents that lead in a circle, as those that a living thread moves, are left alone', (t) => {
+  const stage = setStage();
+  const { heap, memory, at } = stage;
+  family(stage);
+  setParent(memory.u32, at(1), 3);
+  stage.die();
+  t.is(heap.recover().contexts, 0);
+  t.true(heap.verify().problems.some(({ invariant }) => invariant === 'context-record I2'));
+});
+
+test('recover: a chunk that another thread has given back meanwhile is not taken from who has its record now', (t) => {
+  const stage = setStage();
+  const { heap, memory } = stage;
+  family(stage);
+  const table = chunkTable(memory.geometry);
+  const record = recordAt(table, 1);
+  const context = loadRecord(memory.i32, record);
+  t.true(context > 0);
+  // Somebody has its lock until it is marked: then it is given back, and claimed for a context that lives.
+  using other = heap.createContext('other');
+  const mine = heap.contextTree().find(({ name }) => name === 'other')?.id as number;
+  const or = atomics.or;
+  memory.i32[storageLockWord(record)] = loadOwner(memory.i32, memory.geometry.registry, 0 as never);
+  atomics.or = ((array: Int32Array, index: number, value: number) => {
+    const before = or(array, index, value);
+    if (index === record) {
+      memory.i32[storageLockWord(record)] = 0;
+      storeRecord(memory.i32, record, mine);
+    }
+    return before;
+  }) as typeof or;
+  try {
+    stage.die();
+    heap.recover();
+  } finally {
+    atomics.or = or;
+  }
+  t.is(loadRecord(memory.i32, record), mine, 'it is still that one');
+  t.true(getChunkAddress(memory.u32, record) > 0);
+  t.is(other.stats().chunks, 0);
+});
+
+test('recover: contexts of other threads are looked at while these change them, and left alone', (t) => {
+  const stage = setStage();
+  const { heap, memory, at } = stage;
+  family(stage);
+  const states = [UNSETTLED_CONTEXT, LIVE_CONTEXT, RELEASED_CONTEXT];
+  const table = contextTable(memory.geometry);
+  memory.i32[table.start + 1] = 20;
+  // Of a slot that another living thread has: slot 2.
+  for (const [n, phase] of states.entries()) {
+    storeRecord(memory.i32, at(10 + n), withPhase(0, phase as never, 2));
+    setParent(memory.u32, at(10 + n), [0, 19, 0][n] as number);
+  }
+  const before = [10, 11, 12].map((index) => loadRecord(memory.i32, at(index)));
+  stage.die();
+  t.is(heap.recover().contexts, 3);
+  t.deepEqual(
+    [10, 11, 12].map((index) => loadRecord(memory.i32, at(index))),
+    before,
+  );
+});
+
+test('detach and recover of a thread without contexts touch no table', (t) => {
+  const stage = setStage();
+  const { heap, memory } = stage;
+  using mine = heap.createContext('mine');
+  mine.malloc(100);
+  const tables = () => {
+    const { contexts, chunks, chunkCount } = memory.geometry;
+    return memory.u32.slice(contexts, chunks + (chunkCount + 1) * 8);
+  };
+  const before = tables();
+  stage.die();
+  t.is(heap.recover().contexts, 0);
+  t.deepEqual(tables(), before);
+  heap.detach();
+});

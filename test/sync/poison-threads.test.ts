@@ -1,0 +1,155 @@
+/**
+ * Proves that a heap found broken by one thread refuses all work in the others too: those that have
+ * all they need in their own caches, those in the middle of a call, those that wait. And that such
+ * threads end in order.
+ */
+
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import { HeapCorruptionError, SharedHeap } from 'shmalloc';
+import { HeapPool } from 'shmalloc/pool';
+import { classOf, type SlotIndex } from '../../src/base/index.js';
+import * as layout from '../../src/layout/index.js';
+import { poison } from '../../src/sync/index.js';
+import { geometryOf, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
+import type { BlocksTask } from '../pool/blocks.worker.js';
+import { LARGE_PAGES, makeScene } from '../verify/broken.js';
+import { countAttached, ended } from '../workers.js';
+import type { PoisonAnswer, PoisonOrder } from './poison.worker.js';
+
+const REASON = 'said by a test (spans I1)';
+/** From the poisoning to the refusal; the machine may be busy. */
+const WAKE_MS_MAX = 3000;
+
+const NO_ANSWER = ['no answer at all'];
+const CLEAN = { code: 0, errors: [] };
+
+/** A worker that does what it is told, and is gone when its test is over. */
+class Guest {
+  readonly #worker = new Worker(new URL('./poison.worker.js', import.meta.url));
+  #words = new Int32Array(new SharedArrayBuffer(8));
+  #answer: Promise<PoisonAnswer> | undefined;
+
+  constructor(t: ExecutionContext) {
+    t.teardown(() => this.#worker.terminate());
+  }
+
+  /** Gives an order, and comes back when the worker is at it. */
+  async send(
+    heap: SharedHeap,
+    act: PoisonOrder['act'],
+    { size = 64, reason = REASON } = {},
+  ): Promise<void> {
+    this.#words = new Int32Array(new SharedArrayBuffer(8));
+    this.#answer = once(this.#worker, 'message').then(([answer]) => answer as PoisonAnswer);
+    const order: PoisonOrder = { handle: heap.handle, act, words: this.#words, size, reason };
+    this.#worker.postMessage(order);
+    while (Atomics.load(this.#words, 0) === 0) await setTimeout(1);
+  }
+
+  /** The heap is poisoned: what the worker could still do then, in the time that it has. */
+  async wrong(): Promise<readonly string[]> {
+    Atomics.store(this.#words, 1, 1);
+    Atomics.notify(this.#words, 1);
+    const late = setTimeout(WAKE_MS_MAX, NO_ANSWER, { ref: false });
+    return Promise.race([late, this.#answer?.then(({ wrong }) => wrong) ?? NO_ANSWER]);
+  }
+
+  /** Ends it in order; gives what it ended with. */
+  async end(): Promise<{ code: number; errors: unknown[] }> {
+    const errors: unknown[] = [];
+    this.#worker.on('error', (error) => errors.push(error));
+    const exit = ended(this.#worker);
+    this.#worker.postMessage('end');
+    return { code: await exit, errors };
+  }
+}
+
+/** A thread word of a thread that lives and is not going to give anything back: main's. */
+function mainsWord(heap: SharedHeap): number {
+  return layout.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
+}
+
+test('poison: every call in every other thread refuses, with warm caches or none', async (t) => {
+  const { heap, memory, record, freed, large } = makeScene();
+  const guests = [new Guest(t), new Guest(t)];
+  const reason = '(page-heap I4)';
+  for (const guest of guests) await guest.send(heap, 'try', { reason });
+  layout.setTail(memory.i32, record(freed[0] + LARGE_PAGES - 1), 4);
+  t.throws(() => heap.free_ts(large[1]), { instanceOf: HeapCorruptionError });
+  for (const guest of guests) t.deepEqual(await guest.wrong(), []);
+  const late = new Guest(t);
+  await late.send(heap, 'attach', { reason });
+  t.deepEqual(await late.wrong(), []);
+  for (const guest of [...guests, late]) t.deepEqual(await guest.end(), CLEAN);
+  t.is(countAttached(heap.stats()), 1, 'they gave their slots back');
+  heap.detach();
+});
+
+test('poison: threads that live from their caches alone are stopped too', async (t) => {
+  const random = new Random(seedOf(t));
+  const guest = new Guest(t);
+  for (let round = 0; round < 50; round++) {
+    const heap = SharedHeap.create({ size: '2MiB', threads: 2 });
+    await guest.send(heap, 'loop');
+    await setTimeout(random.below(8));
+    poison(memoryOf(heap), REASON);
+    t.deepEqual(await guest.wrong(), [], `round ${round}`);
+    heap.detach();
+  }
+  t.deepEqual(await guest.end(), CLEAN);
+});
+
+test('poison: a thread that waits for a lock wakes, though the lock stays held', async (t) => {
+  const heap = SharedHeap.create({ size: '4MiB' });
+  const lock = lockWordOf(heap, layout.classLock(classOf(64)));
+  heap.i32[lock] = mainsWord(heap);
+  const guest = new Guest(t);
+  await guest.send(heap, 'wait');
+  await setTimeout(30);
+  poison(memoryOf(heap), REASON);
+  t.deepEqual(await guest.wrong(), []);
+  heap.i32[lock] = 0;
+  t.deepEqual(await guest.end(), CLEAN);
+  heap.detach();
+});
+
+test('poison: a thread that waits for the lock of who finds the heap broken refuses', async (t) => {
+  const heap = SharedHeap.create({ size: '4MiB' });
+  // Main has the lock; to ask for it again is what it finds wrong.
+  heap.i32[lockWordOf(heap, layout.classLock(classOf(3000)))] = mainsWord(heap);
+  const guest = new Guest(t);
+  await guest.send(heap, 'wait', { size: 3000, reason: '(mutex I1)' });
+  await setTimeout(30);
+  t.throws(() => heap.malloc_ts(3000), { message: /\(mutex I1\)/ });
+  t.deepEqual(await guest.wrong(), []);
+  t.deepEqual(await guest.end(), CLEAN);
+  heap.detach();
+});
+
+test('poison: a thread that waits to attach wakes, though a solo section is open', async (t) => {
+  const heap = SharedHeap.create({ size: '4MiB' });
+  layout.storeSolo(heap.i32, geometryOf(heap).header, mainsWord(heap));
+  const guest = new Guest(t);
+  await guest.send(heap, 'attach');
+  await setTimeout(30);
+  poison(memoryOf(heap), REASON);
+  t.deepEqual(await guest.wrong(), []);
+  t.is(countAttached(heap.stats()), 1, 'the slot that it had claimed is free again');
+  t.deepEqual(await guest.end(), CLEAN);
+  heap.detach();
+});
+
+test('poison: a pool over a heap that was found broken ends in order', async (t) => {
+  const heap = SharedHeap.create({ size: '4MiB' });
+  const filename = new URL('../pool/blocks.worker.js', import.meta.url);
+  const pool = new HeapPool(heap, { filename, threads: 1 });
+  await pool.run({ count: 10 } satisfies BlocksTask);
+  poison(memoryOf(heap), REASON);
+  const refused = pool.run({ count: 10 } satisfies BlocksTask);
+  await t.throwsAsync(refused, { message: /refuses all work/ });
+  await t.notThrowsAsync(pool.destroy());
+  t.notThrows(() => heap.detach());
+});

@@ -62,7 +62,7 @@ export type {
   ZoneTotals,
 } from './inspect/index.js';
 export type { Operation } from './layout/index.js';
-export type { DebugOptions, HeapOptions, ShowOptions } from './options/index.js';
+export type { DebugOptions, HeapOptions, PrintOptions } from './options/index.js';
 export type { Recovered } from './recovery/index.js';
 export {
   type ContextTotals,

@@ -74,7 +74,7 @@ export class ContextMaker {
     const { u32 } = this.core.memory;
     const chunk = this.#chunks.take(index);
     const block = this.#place(chunk, bytes);
-    const usable = this.core.placement.bytesOf(block);
+    const usable = this.core.ownedBlocks.bytesOf(block);
     layout.setNextChunk(u32, this.chunkRecord(chunk), layout.getChunk(u32, record));
     const last = layout.getChunk(u32, record);
     if (last !== 0) layout.setPrevChunk(u32, this.chunkRecord(last), chunk);
@@ -105,23 +105,25 @@ export class ContextMaker {
   #place(chunk: number, bytes: number): Address {
     const { u32 } = this.core.memory;
     const word = layout.chunkWord(this.chunkRecord(chunk));
-    const block = this.core.placement.replace(word, bytes);
-    layout.setChunkBytes(u32, this.chunkRecord(chunk), this.core.placement.bytesOf(block));
+    const block = this.core.ownedBlocks.replace(word, bytes);
+    layout.setChunkBytes(u32, this.chunkRecord(chunk), this.core.ownedBlocks.bytesOf(block));
     return block;
   }
 
   /** A vector of the heap: its header; storage where `bytes` is not 0. */
   addVector(bytes: number): Address {
     const { u32 } = this.core.memory;
-    const nursery = layout.nurseryWord(this.slot);
+    const inFlightHeader = layout.inFlightHeaderWord(this.slot);
     const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
     const fields = { type: 1, stride: 4, ...nowhere, serial: 1, threadId: 0 };
-    const header = this.core.placement.replace(nursery, layout.VECTOR_HEADER_BYTES, (block) =>
-      layout.writeVectorHeader(u32, (block >>> 2) as WordIndex, fields),
+    const header = this.core.ownedBlocks.replace(
+      inFlightHeader,
+      layout.VECTOR_HEADER_BYTES,
+      (block) => layout.writeVectorHeader(u32, (block >>> 2) as WordIndex, fields),
     );
     const word = layout.vectorDataWord((header >>> 2) as WordIndex);
-    if (bytes > 0) this.core.placement.replace(word, bytes);
-    u32[nursery] = 0;
+    if (bytes > 0) this.core.ownedBlocks.replace(word, bytes);
+    u32[inFlightHeader] = 0;
     return header;
   }
 

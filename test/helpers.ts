@@ -16,7 +16,7 @@ import {
   headerWord,
   LOCK_COUNT,
   type LockIndex,
-  loadSolo,
+  loadExclusive,
   lockLine,
   lockWordIndex,
   NEXT_LOOK,
@@ -153,7 +153,7 @@ export function lockWordOf(heap: SharedHeap, lock: LockIndex): number {
   return lockWordIndex(lockLine(geometryOf(heap).locks, lock));
 }
 
-/** Every lock that somebody holds, and the solo section if one is open; empty when all is quiet. */
+/** Every lock that somebody holds, and the exclusive section if one is open; empty when all is quiet. */
 export function heldIn(heap: SharedHeap): string[] {
   const { locks, header } = geometryOf(heap);
   const held: string[] = [];
@@ -161,8 +161,8 @@ export function heldIn(heap: SharedHeap): string[] {
     const word = peekLock(heap.i32, lockLine(locks, lock));
     if (word !== 0) held.push(`lock ${lock}: ${word}`);
   }
-  const solo = loadSolo(heap.i32, header);
-  return solo === 0 ? held : [...held, `solo: ${solo}`];
+  const exclusive = loadExclusive(heap.i32, header);
+  return exclusive === 0 ? held : [...held, `solo: ${exclusive}`];
 }
 
 /** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */

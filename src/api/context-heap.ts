@@ -19,7 +19,7 @@ import {
 import type { Debug } from '../debug/index.js';
 import type { HeapCore } from '../heap/index.js';
 import { type ContextNode, readContextTree, renderContextTree } from '../inspect/index.js';
-import { type ShowOptions, writerOf } from '../options/index.js';
+import { type PrintOptions, writerOf } from '../options/index.js';
 import { InspectableHeap } from './inspectable-heap.js';
 
 /** Who this attachment is, for objects that are handed from thread to thread. */
@@ -109,7 +109,7 @@ export abstract class ContextHeap extends InspectableHeap {
    * Prints contextTree(): a line for each context, below its parent; of more than a hundred children
    * one line for the others; a grand total.
    */
-  printContexts(options?: ShowOptions): void {
+  printContexts(options?: PrintOptions): void {
     const write = writerOf('printContexts', options);
     write(`${renderContextTree(this.contextTree())}\n`);
   }

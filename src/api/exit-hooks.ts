@@ -19,7 +19,7 @@ import type { VerifyReport } from '../verify/index.js';
 import { atThreadEnd } from './thread-end.js';
 
 /** The end of one attachment. */
-export interface Ending {
+export interface ExitHooks {
   /** Another thing to be done; after those that were added before. `what` names it in a failure. */
   add(what: string, action: () => void): void;
   /** Does all that was added, once. */
@@ -27,13 +27,13 @@ export interface Ending {
 }
 
 /** Endings of this thread that have something to do, by whichever copy of this package. */
-const open = threadState('endings', () => new Set<Ending>());
+const open = threadState('endings', () => new Set<ExitHooks>());
 /** Heaps of this thread that report their leaks. */
 const reports = threadState('reports', () => ({ count: 0 }));
 
-export function createEnding(): Ending {
+export function createExitHooks(): ExitHooks {
   const actions = new List<{ what: string; action: () => void }>();
-  const ending: Ending = {
+  const ending: ExitHooks = {
     add(what, action) {
       actions.push({ what, action });
       open.add(ending);
@@ -68,7 +68,7 @@ export interface Reported {
 }
 
 /** The reports that the heap's options ask for, to stderr, and its trace. */
-export function reportAtEnd(ending: Ending, settings: DebugSettings, heap: Reported): void {
+export function reportAtEnd(ending: ExitHooks, settings: DebugSettings, heap: Reported): void {
   const { leaks, stats, tracePath } = settings;
   if (isInstrumented(settings) && settings.onError !== 'ignore') {
     ending.add('last check', () => tellProblems(heap.verify()));

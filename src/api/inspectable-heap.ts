@@ -28,7 +28,7 @@ import {
   writeLines,
   writeListing,
 } from '../inspect/index.js';
-import { readFilter, type ShowOptions, writerOf } from '../options/index.js';
+import { type PrintOptions, readFilter, writerOf } from '../options/index.js';
 import { formatBytes, readStats } from '../stats/index.js';
 import { isPoisoned } from '../sync/index.js';
 
@@ -77,7 +77,7 @@ export abstract class InspectableHeap {
    * Threads: any. Cost: a walk of all there is, and an object for each block.
    */
   blocks(): Block[] {
-    return [...eachBlock(this.#core.eyes)];
+    return [...eachBlock(this.#core.inspector)];
   }
 
   /**
@@ -119,7 +119,7 @@ export abstract class InspectableHeap {
    * ```
    */
   hexdump(address: Address, options: HexdumpOptions = {}): string {
-    const details = this.#core.eyes.details(address, 'hexdump');
+    const details = this.#core.inspector.details(address, 'hexdump');
     const { u8, geometry } = this.#core.memory;
     return renderHexdump(u8, geometry, details, options);
   }
@@ -132,7 +132,7 @@ export abstract class InspectableHeap {
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
-  showAllocMem(options?: ShowOptions): void {
+  showAllocMem(options?: PrintOptions): void {
     this.#show(writerOf('showAllocMem', options));
   }
 
@@ -142,7 +142,7 @@ export abstract class InspectableHeap {
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
-  showAllocMemEx(options?: ShowOptions): void {
+  showAllocMemEx(options?: PrintOptions): void {
     this.#show(writerOf('showAllocMemEx', options), (block) => this.#lookInto(block));
   }
 
@@ -155,10 +155,10 @@ export abstract class InspectableHeap {
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */
   leaks(): Leaks {
-    const { eyes } = this.#core;
+    const { inspector } = this.#core;
     const isLarge = (address: Address) =>
-      eyes.regionOf(address).blockBytes === Number.POSITIVE_INFINITY;
-    return findLeaks(eachBlock(eyes), readContextTree(this.#core.memory), isLarge);
+      inspector.regionOf(address).blockBytes === Number.POSITIVE_INFINITY;
+    return findLeaks(eachBlock(inspector), readContextTree(this.#core.memory), isLarge);
   }
 
   /**
@@ -174,7 +174,7 @@ export abstract class InspectableHeap {
   }
 
   /** Prints the history, a line an event and one for each frame of its call stack. */
-  printHistory(filter?: HistoryFilter, options?: ShowOptions): void {
+  printHistory(filter?: HistoryFilter, options?: PrintOptions): void {
     const write = writerOf('printHistory', options);
     writeLines(renderHistory(this.#history('printHistory', filter)), write);
   }
@@ -222,15 +222,15 @@ export abstract class InspectableHeap {
 
   #show(write: (text: string) => void, detailsOf?: ListingSource['detailsOf']): void {
     const source: ListingSource = {
-      blocks: eachBlock(this.#core.eyes),
-      regionOf: (address) => this.#core.eyes.regionOf(address),
+      blocks: eachBlock(this.#core.inspector),
+      regionOf: (address) => this.#core.inspector.regionOf(address),
       ...(detailsOf === undefined ? {} : { detailsOf }),
     };
     writeListing(source, write);
   }
 
   #lookInto({ address, bytes }: Block): Iterable<string> {
-    const history = this.#core.eyes.historyOf(address);
+    const history = this.#core.inspector.historyOf(address);
     if (history.length > 0) return history;
     return hexRows(this.#core.memory.u8, address, address + Math.min(bytes, PEEK_BYTES));
   }

@@ -27,7 +27,7 @@ import {
   VERSION,
 } from '../base/index.js';
 import { elementBytesOf, HEAP_KIND, type ViewConstructor, viewOf } from '../contexts/index.js';
-import { createDebug, softenFrees } from '../debug/index.js';
+import { applyErrorPolicy, createDebug } from '../debug/index.js';
 import { attachCore, createHeap, type HeapCore } from '../heap/index.js';
 import { readUsage } from '../inspect/index.js';
 import {
@@ -40,9 +40,9 @@ import {
 } from '../layout/index.js';
 import {
   type HeapOptions,
+  type PrintOptions,
   type ResolvedOptions,
   resolveOptions,
-  type ShowOptions,
   writerOf,
   writeToStderr,
 } from '../options/index.js';
@@ -66,7 +66,7 @@ import type { VerifyOptions, VerifyReport } from '../verify/index.js';
 import { ContextHeap } from './context-heap.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
 import { createListener, publishLife } from './events.js';
-import { createEnding, type Ending, reportAtEnd } from './exit-hooks.js';
+import { createExitHooks, type ExitHooks, reportAtEnd } from './exit-hooks.js';
 import {
   checkHandle,
   type HeapHandle,
@@ -175,7 +175,7 @@ export class SharedHeap extends ContextHeap {
   readonly #core: HeapCore;
   readonly #id: string;
   /** What is to be done before this attachment ends. */
-  readonly #ending: Ending = createEnding();
+  readonly #ending: ExitHooks = createExitHooks();
 
   /** The whole buffer, as each kind of number. An address is a byte offset: `i32[p >>> 2]`. */
   declare readonly u8: Uint8Array<SharedArrayBuffer>;
@@ -259,7 +259,7 @@ export class SharedHeap extends ContextHeap {
     const debug = isInstrumented(fields.debug)
       ? createDebug(plain, fields.debug, threadId, writeToStderr)
       : null;
-    const core = debug?.core ?? softenFrees(plain, fields.debug);
+    const core = debug?.core ?? applyErrorPolicy(plain, fields.debug);
     super(core, debug, { heapId: fields.id, threadId, scribble: fields.debug.scribble });
     const { buffer } = memory;
     const bytes = reachableBytes(buffer);
@@ -287,8 +287,8 @@ export class SharedHeap extends ContextHeap {
         u64: new BigUint64Array(buffer, 0, bytes / 8),
       }),
     );
-    const { isAttached, isLeaving, news } = core;
-    lives.set(this, { isAttached, isLeaving, start: news.start });
+    const { isAttached, isLeaving, events } = core;
+    lives.set(this, { isAttached, isLeaving, start: events.start });
     versions.set(fields.id, VERSION);
     attached.set(fields.id, this);
     claims.delete(fields.id);
@@ -300,7 +300,7 @@ export class SharedHeap extends ContextHeap {
     const { bytes } = this.#core.memory.geometry;
     if (isNew) publishLife('created', this, this.#id, bytes);
     publishLife('attached', this, this.#id, bytes);
-    this.#core.news.start();
+    this.#core.events.start();
   }
 
   /**
@@ -416,27 +416,27 @@ export class SharedHeap extends ContextHeap {
    * @throws ThreadSafetyError where it would touch what threads share and another is attached
    */
   malloc(size: number): Address {
-    return this.#core.solo().malloc(size);
+    return this.#core.exclusive().malloc(size);
   }
 
   /** free_ts without locks: see malloc. */
   free(address: Address): void {
-    this.#core.solo().free(address);
+    this.#core.exclusive().free(address);
   }
 
   /** calloc_ts without locks: see malloc. */
   calloc(count: number, size: number): Address {
-    return this.#core.solo().calloc(count, size);
+    return this.#core.exclusive().calloc(count, size);
   }
 
   /** realloc_ts without locks: see malloc. */
   realloc(address: Address, size: number): Address {
-    return this.#core.solo().realloc(address, size);
+    return this.#core.exclusive().realloc(address, size);
   }
 
   /** alignedAlloc_ts without locks: see malloc. */
   alignedAlloc(alignment: number, size: number): Address {
-    return this.#core.solo().alignedAlloc(alignment, size);
+    return this.#core.exclusive().alignedAlloc(alignment, size);
   }
 
   /**
@@ -496,7 +496,7 @@ export class SharedHeap extends ContextHeap {
   }
 
   /** Prints stats() as a table. */
-  printStats(options?: ShowOptions): void {
+  printStats(options?: PrintOptions): void {
     writerOf('printStats', options)(`${renderStats(this.stats())}\n`);
   }
 
@@ -609,7 +609,7 @@ export class SharedHeap extends ContextHeap {
     if (attached.get(this.#id) !== this) return;
     if (versions.get(this.#id) === VERSION) versions.delete(this.#id);
     attached.delete(this.#id);
-    this.#core.news.tell();
+    this.#core.events.flush();
     publishLife('detached', this, this.#id, this.#core.memory.geometry.bytes);
   }
 

@@ -56,7 +56,7 @@ export const OWNED_LARGE = (LARGE + 2) as SizeClass;
 export const isOwnedTag = (tag: number): boolean => tag > LARGE;
 /** Arrays indexed by class or tag have this many entries: a whole number of cache lines. */
 export const CLASS_ENTRIES = roundUp(OWNED_LARGE + 1, 16);
-/** A class's away stack has the class's number plus this. */
+/** A class's remote stack has the class's number plus this. */
 export const AWAY = CLASS_ENTRIES;
 /** Arrays indexed by stack have this many. */
 export const STACK_ENTRIES = AWAY + CLASS_ENTRIES;

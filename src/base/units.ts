@@ -20,7 +20,7 @@ export type Address = Branded<'Address'>;
 export type PageIndex = Branded<'PageIndex'>;
 /** The n-th size class, from 1; 0 is "no block here". */
 export type SizeClass = Branded<'SizeClass'>;
-/** One of a thread's stacks of free blocks: a class's home stack, which has its number, or its away stack. */
+/** One of a thread's stacks of free blocks: a class's local stack, which has its number, or its remote stack. */
 export type StackIndex = SizeClass | Branded<'AwayStack'>;
 /** The n-th thread slot of a heap, from 0. */
 export type SlotIndex = Branded<'SlotIndex'>;

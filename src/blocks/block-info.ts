@@ -1,7 +1,7 @@
 /**
- * What is known about blocks, and who can be asked: the eyes of an attachment.
+ * What is known about blocks, and who can be asked: the inspector of an attachment.
  *
- * Used by api/ for listings, hexdumps and leaks. Plain heaps have the eyes of list-blocks.ts, which
+ * Used by api/ for listings, hexdumps and leaks. Plain heaps have the inspector of list-blocks.ts, which
  * know a block by its tag and its run; instrumented heaps put the debug layer's in front of them,
  * which know more, and whose addresses lie behind the red zone of a block.
  */
@@ -59,8 +59,8 @@ export interface BlockRegion {
   readonly blockBytes: number;
 }
 
-/** Who sees the blocks of a heap. Owner thread only; all calls but historyOf pass the gate. */
-export interface Eyes {
+/** Who sees the blocks of a heap. Owner thread only; all calls but historyOf pass the section. */
+export interface BlockInspector {
   /**
    * Live blocks from `address` on, in rising order: at most `max`, which is 1 at least. None = there
    * are no more. The next ones are those from behind the last one's address.
@@ -81,9 +81,9 @@ export interface Eyes {
 export const BLOCKS_AT_ONCE = 32_768;
 
 /** All live blocks, by address, never more than BLOCKS_AT_ONCE of them in memory. */
-export function* eachBlock(eyes: Eyes): Generator<Block> {
+export function* eachBlock(inspector: BlockInspector): Generator<Block> {
   for (let from = 0; ; ) {
-    const blocks = eyes.blocksFrom(from, BLOCKS_AT_ONCE);
+    const blocks = inspector.blocksFrom(from, BLOCKS_AT_ONCE);
     const last = blocks[blocks.length - 1];
     if (last === undefined) return;
     yield* blocks;

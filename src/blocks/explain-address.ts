@@ -2,7 +2,7 @@
  * What is wrong with an address: finds out what lies there, and says so.
  *
  * Called by allocator.ts and api/ when an address is not the start of a live block, and by
- * error messages, behind a gate. Any thread; takes the page lock for the walk over the runs.
+ * error messages, in a section. Any thread; takes the page lock for the walk over the runs.
  * Changes nothing.
  */
 
@@ -15,7 +15,7 @@ import {
   show,
 } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
-import type { Looker } from '../pages/index.js';
+import type { HeapAccess } from '../pages/index.js';
 import { createOwnerships, describeOwner } from './block-owner.js';
 import { type BlockPlace, inspect } from './locate.js';
 
@@ -27,7 +27,7 @@ interface Finding {
 /** Makes the error for an address that cannot be freed, reallocated, measured or viewed. */
 export type Diagnose = (asked: string, address: unknown) => InvalidAddressError;
 
-export function createDiagnose(memory: HeapMemory, looker: Looker): Diagnose {
+export function createDiagnose(memory: HeapMemory, access: HeapAccess): Diagnose {
   const { geometry } = memory;
 
   return function diagnose(asked, address) {
@@ -67,7 +67,7 @@ export function createDiagnose(memory: HeapMemory, looker: Looker): Diagnose {
   }
 
   function findInData(address: number): Finding {
-    const place = inspect(memory, looker, address);
+    const place = inspect(memory, access, address);
     if (place.is === 'block') return findInBlock(address, place);
     if (place.is === 'span end') {
       return {

@@ -3,9 +3,9 @@
 export {
   type Block,
   type BlockDetails,
+  type BlockInspector,
   type BlockRegion,
   type BlockUser,
-  type Eyes,
   eachBlock,
 } from './block-info.js';
 export {
@@ -16,5 +16,5 @@ export {
   readLabel,
 } from './block-owner.js';
 export { createDiagnose, type Diagnose } from './explain-address.js';
-export { createEyes } from './list-blocks.js';
+export { createBlockInspector } from './list-blocks.js';
 export { inspect, type Place } from './locate.js';

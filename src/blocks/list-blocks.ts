@@ -36,34 +36,37 @@ import {
   runPages,
   SPAN_RUN,
 } from '../layout/index.js';
-import { findRunLocked, type Looker, walkAsFar } from '../pages/index.js';
+import { findRunLocked, type HeapAccess, walkAsFar } from '../pages/index.js';
 import { spanClass } from '../recovery/index.js';
-import type { Block, BlockDetails, BlockRegion, Eyes } from './block-info.js';
+import type { Block, BlockDetails, BlockInspector, BlockRegion } from './block-info.js';
 import { createOwnerships } from './block-owner.js';
 import { createDiagnose } from './explain-address.js';
 import { inspect } from './locate.js';
 
 /** @param look looks at what threads share */
-export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) => T) => T): Eyes {
+export function createBlockInspector(
+  memory: HeapMemory,
+  look: <T>(work: (access: HeapAccess) => T) => T,
+): BlockInspector {
   return {
     blocksFrom(address, max) {
-      return look((looker) => listBlocks(memory, looker, address, max));
+      return look((access) => listBlocks(memory, access, address, max));
     },
     regionOf(address) {
       return regionOf(memory, address);
     },
     details(address, asked) {
-      const found = look((looker) =>
-        isDataAddress(memory.geometry, address) ? detailsOf(address, looker) : undefined,
+      const found = look((access) =>
+        isDataAddress(memory.geometry, address) ? detailsOf(address, access) : undefined,
       );
       if (found !== undefined) return found;
-      throw look((looker) => createDiagnose(memory, looker)(asked, address));
+      throw look((access) => createDiagnose(memory, access)(asked, address));
     },
     historyOf: () => [],
   };
 
-  function detailsOf(address: number, looker: Looker): BlockDetails | undefined {
-    const place = inspect(memory, looker, address);
+  function detailsOf(address: number, access: HeapAccess): BlockDetails | undefined {
+    const place = inspect(memory, access, address);
     if (place.is !== 'block' || (place.start !== address && !place.owned)) return undefined;
     const { start, bytes, sizeClass, live, owned } = place;
     return {
@@ -77,7 +80,7 @@ export function createEyes(memory: HeapMemory, look: <T>(work: (looker: Looker) 
 }
 
 /** Live blocks from `from` on, at most `max`, by address. */
-function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: number): Block[] {
+function listBlocks(memory: HeapMemory, access: HeapAccess, from: number, max: number): Block[] {
   const { tags } = memory;
   const blocks = new List<Block>();
   const owned = new List<Block>();
@@ -88,8 +91,8 @@ function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: numbe
     blocks.push(block);
     if (isOwnedTag(tag)) owned.push(block);
   };
-  looker.acquire(PAGE_LOCK);
-  walkAsFar(looker, () => {
+  access.acquire(PAGE_LOCK);
+  walkAsFar(access, () => {
     findRunLocked(memory, (head, word) => {
       const start = head * PAGE_BYTES;
       if (start + runPages(word) * PAGE_BYTES <= from) return false;
@@ -103,7 +106,7 @@ function listBlocks(memory: HeapMemory, looker: Looker, from: number, max: numbe
       return blocks.length >= max;
     });
   });
-  looker.release(PAGE_LOCK);
+  access.release(PAGE_LOCK);
   const whose = createOwnerships(memory);
   for (const block of owned) Object.assign(block, whose(block.address));
   return blocks;

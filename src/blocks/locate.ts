@@ -29,7 +29,7 @@ import {
   runPages,
   SPAN_RUN,
 } from '../layout/index.js';
-import { headOfLocked, type Looker } from '../pages/index.js';
+import { type HeapAccess, headOfLocked } from '../pages/index.js';
 
 /** A block, as the allocator knows it. */
 export interface BlockPlace {
@@ -59,16 +59,16 @@ export interface RunPlace {
 export type Place = BlockPlace | RunPlace;
 
 /** What is at an address between the heap's dataStart and its end. */
-export function inspect(memory: HeapMemory, looker: Looker, address: number): Place {
+export function inspect(memory: HeapMemory, access: HeapAccess, address: number): Place {
   const { i32, tags, geometry } = memory;
   const stateOf = (block: number): Pick<BlockPlace, 'live' | 'owned'> => {
     const tag = tags[block >>> GRANULE_SHIFT];
     return { live: tag !== 0, owned: isOwnedTag(tag) };
   };
-  looker.acquire(PAGE_LOCK);
+  access.acquire(PAGE_LOCK);
   const head = headOfLocked(memory, pageOf(address));
   const word = getRun(i32, pageRecord(geometry.pageTable, head));
-  looker.release(PAGE_LOCK);
+  access.release(PAGE_LOCK);
   const start = (head * PAGE_BYTES) as Address;
   const bytes = runPages(word) * PAGE_BYTES;
   const kind = runKind(word);

@@ -19,10 +19,10 @@ import {
 } from '../layout/index.js';
 import type { Elements } from './vector-elements.js';
 import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
-import type { VectorHome } from './vector-storage.js';
+import type { VectorStorage } from './vector-storage.js';
 
-export class OwnVector<T> implements Engine<T> {
-  readonly #home: VectorHome;
+export class LocalVector<T> implements Engine<T> {
+  readonly #home: VectorStorage;
   readonly #elements: Elements<T>;
   readonly #core: HeapCore;
   readonly #header: WordIndex;
@@ -35,7 +35,7 @@ export class OwnVector<T> implements Engine<T> {
   readonly #shift: number;
   readonly #isAnyNumber: boolean;
 
-  constructor(home: VectorHome, elements: Elements<T>) {
+  constructor(home: VectorStorage, elements: Elements<T>) {
     this.#home = home;
     this.#elements = elements;
     this.#core = home.host.core;
@@ -145,8 +145,8 @@ export class OwnVector<T> implements Engine<T> {
     const length = getVectorLength(this.#u32, this.#header);
     // It may be a view of the storage that goes.
     const kept = this.#elements.keep(value);
-    // News is told when the element is in: who hears it may push as well.
-    return this.#core.news.telling(() => {
+    // Events are flushed when the element is in: who hears it may push as well.
+    return this.#core.events.deferring(() => {
       this.#grow('push', length + 1);
       this.#write(getVectorData(this.#u32, this.#header), length, kept);
       setVectorLength(this.#u32, this.#header, length + 1);
@@ -164,7 +164,7 @@ export class OwnVector<T> implements Engine<T> {
     if (index === length) return this.push(value);
     // It may be a view of what is moved.
     const kept = this.#elements.keep(value);
-    return this.#core.news.telling(() => this.#insertBefore(index, kept, length));
+    return this.#core.events.deferring(() => this.#insertBefore(index, kept, length));
   }
 
   #insertBefore(index: number, value: T, length: number): number {
@@ -199,8 +199,8 @@ export class OwnVector<T> implements Engine<T> {
   reserve(capacity: number): void {
     this.#check('reserve');
     if (capacity <= getVectorCapacity(this.#u32, this.#header)) return;
-    const isDone = this.#core.news.telling(() => this.#resize(capacity));
-    if (!isDone) throw exhausted(this.#core.news, 'reserve', capacity, this.#bytesOf(capacity));
+    const isDone = this.#core.events.deferring(() => this.#resize(capacity));
+    if (!isDone) throw exhausted(this.#core.events, 'reserve', capacity, this.#bytesOf(capacity));
   }
 
   shrink(): void {
@@ -208,7 +208,7 @@ export class OwnVector<T> implements Engine<T> {
     const length = getVectorLength(this.#u32, this.#header);
     // Where there is no room for a smaller one, it keeps the one that it has.
     if (length < getVectorCapacity(this.#u32, this.#header)) {
-      this.#core.news.telling(() => this.#resize(length));
+      this.#core.events.deferring(() => this.#resize(length));
     }
   }
 
@@ -232,12 +232,12 @@ export class OwnVector<T> implements Engine<T> {
     this.#check('freeAll');
     const u32 = this.#u32;
     const header = this.#header;
-    const { placement, news } = this.#core;
+    const { ownedBlocks, events } = this.#core;
     let freed = 0;
-    return news.telling(() => {
+    return events.deferring(() => {
       for (let length = getVectorLength(u32, header); length > 0; length--) {
         const word = (getVectorData(u32, header) >>> 2) + length - 1;
-        if (placement.free(word as WordIndex)) freed++;
+        if (ownedBlocks.free(word as WordIndex)) freed++;
         setVectorLength(u32, header, length - 1);
       }
       return freed;
@@ -246,8 +246,8 @@ export class OwnVector<T> implements Engine<T> {
 
   delete(): void {
     this.#check('delete');
-    this.#core.mendIfCut();
-    this.#core.news.telling(() => this.#home.end());
+    this.#core.repairIfCut();
+    this.#core.events.deferring(() => this.#home.end());
   }
 
   #check(asked: string): void {
@@ -261,7 +261,7 @@ export class OwnVector<T> implements Engine<T> {
   #grow(asked: string, needed: number): void {
     const capacity = getVectorCapacity(this.#u32, this.#header);
     grow(
-      this.#core.news,
+      this.#core.events,
       asked,
       capacity,
       needed,

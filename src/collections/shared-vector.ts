@@ -13,13 +13,13 @@
  *     what was published. A push moves nothing, and leaves the version as it is.
  * I3  Numbers are written by one store. A record of bytes goes into the spare element first, and redo
  *     says where to: who dies in the middle of the copy has it finished by the next owner.
- * I4  Nothing of the program runs under the lock, and no news is told (heap/event-queue.ts I1).
+ * I4  Nothing of the program runs under the lock, and no events are flushed (heap/event-queue.ts I1).
  * I5  A vector that has ended is touched no more, its lock included: its memory may be another's. Who
  *     wants the lock looks before, and again when it has it; who reads looks when it has the address of
  *     the storage, before it believes a length, and when it has read.
  * I6  A version that is odd, or a redo, is repaired by whoever has the lock next, however it got it: a
  *     dead owner's lock may have been taken over by somebody who has nothing to do with the vector.
- * I7  A change that V8 has cut is mended by the thread's next call (heap/marks.ts), as a dead owner's is.
+ * I7  A change that V8 has cut is repaired by the thread's next call (heap/marks.ts), as a dead owner's is.
  */
 
 import { type Address, List, type WordIndex } from '../base/index.js';
@@ -40,7 +40,7 @@ import {
 } from '../layout/index.js';
 import type { Elements } from './vector-elements.js';
 import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
-import type { VectorHome } from './vector-storage.js';
+import type { VectorStorage } from './vector-storage.js';
 
 /** A reader that has found the vector moving so many times waits for the lock. */
 const READS_MAX = 1000;
@@ -53,7 +53,7 @@ const FREES_AT_ONCE = 256;
 type Arrange = (to: number, from: number) => void;
 
 export class SharedVector<T> implements Engine<T>, Changing {
-  readonly #home: VectorHome;
+  readonly #home: VectorStorage;
   readonly #elements: Elements<T>;
   readonly #core: HeapCore;
   readonly #i32: Int32Array;
@@ -65,7 +65,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
   /** Bytes in front of the first element. */
   readonly #head: number;
 
-  constructor(home: VectorHome, elements: Elements<T>) {
+  constructor(home: VectorStorage, elements: Elements<T>) {
     const { core } = home.host;
     this.#home = home;
     this.#elements = elements;
@@ -193,8 +193,8 @@ export class SharedVector<T> implements Engine<T>, Changing {
     // I5: where it is not, there may be no lock any more.
     if (!this.#home.isLive()) throw this.#home.ended(asked);
     const { marks } = this.#core;
-    // A lock that is marked was this thread's in a call that was cut: not to be mended as this vector's.
-    if (marks.lock !== 0) this.#core.mendIfCut();
+    // A lock that is marked was this thread's in a call that was cut: not to be repaired as this vector's.
+    if (marks.lock !== 0) this.#core.repairIfCut();
     marks.changing = this;
     const isTakenOver = this.#core.objectLocks.acquire(this.#lockWord) === 'taken over';
     let isEntered = false;
@@ -223,11 +223,11 @@ export class SharedVector<T> implements Engine<T>, Changing {
   }
 
   /** A change of this thread was cut: as for a dead owner. */
-  mendLocked(): void {
+  repairLocked(): void {
     if (this.#home.isLive()) this.#repair(loadStorage(this.#i32, this.#dataWord));
   }
 
-  mended(): void {
+  repaired(): void {
     this.#home.released();
   }
 
@@ -247,7 +247,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
 
   /** A change that may call the heap. */
   #change<R>(asked: string, work: (data: Address) => R): R {
-    return this.#core.news.telling(() => {
+    return this.#core.events.deferring(() => {
       const data = this.#enter(asked);
       try {
         return work(data);
@@ -415,7 +415,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
       const length = data === 0 ? 0 : loadStoredLength(this.#i32, data);
       if (data !== 0 && capacity <= getStoredCapacity(this.#u32, data)) return;
       if (this.#rebuild(capacity, length, this.#copyOf(length))) return;
-      throw exhausted(this.#core.news, 'reserve', capacity, this.#bytesOf(capacity));
+      throw exhausted(this.#core.events, 'reserve', capacity, this.#bytesOf(capacity));
     });
   }
 
@@ -439,7 +439,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
     needed: number,
     attempt: (count: number) => boolean,
   ): void {
-    grow(this.#core.news, asked, capacity, needed, (count) => this.#bytesOf(count), attempt);
+    grow(this.#core.events, asked, capacity, needed, (count) => this.#bytesOf(count), attempt);
   }
 
   #copyOf(length: number): Arrange {
@@ -484,14 +484,14 @@ export class SharedVector<T> implements Engine<T>, Changing {
 
   /** Frees what the last elements are addresses of, the last first, each with its element. */
   #freeLast(data: Address, count: number): number {
-    const { placement } = this.#core;
+    const { ownedBlocks } = this.#core;
     let freed = 0;
     addVersion(this.#i32, this.#versionWord, 1);
     try {
       let length = loadStoredLength(this.#i32, data);
       for (let n = 0; n < count && length > 0; n++) {
         const word = ((data + this.#head) >>> 2) + length - 1;
-        if (placement.free(word as WordIndex)) freed++;
+        if (ownedBlocks.free(word as WordIndex)) freed++;
         length--;
         // point: vector.freed
         storeStoredLength(this.#i32, data, length);
@@ -503,7 +503,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
   }
 
   delete(): void {
-    this.#core.news.telling(() => {
+    this.#core.events.deferring(() => {
       this.#enter('delete');
       try {
         this.#home.end();

@@ -6,7 +6,7 @@
  */
 
 import { HeapExhaustedError, rangeError, show, typeError } from '../base/index.js';
-import type { News } from '../heap/index.js';
+import type { EventQueue } from '../heap/index.js';
 
 export interface Engine<T> {
   length(): number;
@@ -43,12 +43,12 @@ const EXTRA_SHARE_MIN = 16;
 
 /**
  * Room for `needed` elements: twice as many as there was room for; less, where the heap is too full.
- * @param news tells who subscribes that the heap was too full
+ * @param events tells who subscribes that the heap was too full
  * @param attempt makes room for so many; false where there is none
  * @throws HeapExhaustedError; RangeError
  */
 export function grow(
-  news: News,
+  events: EventQueue,
   asked: string,
   capacity: number,
   needed: number,
@@ -60,19 +60,19 @@ export function grow(
   }
   let extra = Math.max(needed, 2 * capacity, CAPACITY_FIRST) - needed;
   while (!attempt(needed + extra)) {
-    if (extra === 0) throw exhausted(news, asked, needed, bytesOf(needed));
+    if (extra === 0) throw exhausted(events, asked, needed, bytesOf(needed));
     extra = extra > needed / EXTRA_SHARE_MIN ? extra >>> 2 : 0;
   }
 }
 
 /** The error for so many elements; it is told to who subscribes when the call is over. */
 export function exhausted(
-  news: News,
+  events: EventQueue,
   asked: string,
   elements: number,
   bytes: number,
 ): HeapExhaustedError {
-  news.addExhausted(bytes);
+  events.addExhausted(bytes);
   return new HeapExhaustedError(
     `Vector.${asked}: the heap has no ${bytes} bytes left in one piece, for ${elements} elements`,
     bytes,

@@ -7,7 +7,7 @@
  * I1  Listed are vectors in the heap, found by their headers, which are blocks of their own; and shared
  *     ones in contexts, found by the records of their storages. One that is in no record, of one thread
  *     in a context, ends with that.
- * I2  One that is just being made or deleted is not listed: it stands in a nursery (vector-storage I1).
+ * I2  One that is just being made or deleted is not listed: it stands in a in-flight header (vector-storage I1).
  * I3  Vectors change while they are read: a figure is of about one moment, and never more than there is
  *     room for.
  */
@@ -27,13 +27,13 @@ import {
   getVectorLength,
   type HeapMemory,
   hadOwned,
+  inFlightHeaderWord,
   isDataAddress,
   lastRecord,
   loadOwner,
   loadRecord,
   loadStorage,
   loadStoredLength,
-  nurseryWord,
   readVectorHeader,
   recordAt,
   SHARED_VECTOR,
@@ -85,7 +85,7 @@ export function listVectors({ core, heapId }: Host): VectorEntry[] {
   const isAttached = createRoll(memory);
   const blocks = new Map<number, number>();
   const candidates = new List<Address>();
-  for (const { address, bytes, owned } of eachBlock(core.eyes)) {
+  for (const { address, bytes, owned } of eachBlock(core.inspector)) {
     if (owned !== undefined) blocks.set(address, bytes);
     if (owned === 'vector' && bytes >= VECTOR_HEADER_BYTES) candidates.push(address);
   }
@@ -117,7 +117,7 @@ function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[]
   const storages = new Set(found.map(({ dataWord }) => u32[dataWord]));
   const unsettled = new Set(
     usedSlots(u32, geometry.slots, geometry.threads).map(
-      (slot) => u32[nurseryWord(slotRecord(geometry.slots, slot))],
+      (slot) => u32[inFlightHeaderWord(slotRecord(geometry.slots, slot))],
     ),
   );
   return found.filter(({ address }) => !storages.has(address) && !unsettled.has(address));

@@ -7,7 +7,7 @@
  *     in a context            header and storage: the context's memory, of its owner thread
  *     in a context, shared    header: the context's memory  storage: placed into a chunk record
  *
- * I1  A header that is made or deleted stands in the slot's nursery meanwhile (layout/slot.ts): should
+ * I1  A header that is made or deleted stands in the slot's in-flight header meanwhile (layout/slot.ts): should
  *     the thread die, recovery deletes it. What stands there is ended before anything else is put there.
  * I2  A vector is live as long as its serial, and its context's generation and epoch, are where they
  *     were. Whatever is done with it looks there first.
@@ -36,7 +36,7 @@ import {
   takeStorage,
   type VectorContext,
 } from '../contexts/index.js';
-import { clearNursery, type Fill, nurseryOf } from '../heap/index.js';
+import { clearInFlightHeader, type Fill, inFlightHeaderOf } from '../heap/index.js';
 import {
   CONTEXT_VECTOR,
   chunkTable,
@@ -70,7 +70,7 @@ export const vectorContextOf = (value: unknown): VectorContext | undefined =>
   Context.is(value) ? value.forVectors() : undefined;
 
 /** A vector's place in memory. */
-export abstract class VectorHome {
+export abstract class VectorStorage {
   readonly host: Host;
   readonly header: WordIndex;
   readonly fields: VectorFields;
@@ -113,7 +113,7 @@ export abstract class VectorHome {
   }
 
   /** Is it one? Asks nothing of the value, which may be a proxy that throws. */
-  static is(value: unknown): value is VectorHome {
+  static is(value: unknown): value is VectorStorage {
     return typeof value === 'object' && value !== null && #words in value;
   }
 
@@ -149,7 +149,7 @@ export abstract class VectorHome {
    * @returns 0 when the heap is full: nothing has changed
    */
   replace(bytes: number, fill: Fill): Address {
-    return this.host.core.placement.replace(this.dataWord, bytes, fill);
+    return this.host.core.ownedBlocks.replace(this.dataWord, bytes, fill);
   }
 
   /** The vector is done: from now on it lives. */
@@ -170,7 +170,7 @@ export abstract class VectorHome {
 
 // ---- in the heap
 
-class HeapHome extends VectorHome {
+class HeapStorage extends VectorStorage {
   constructor(host: Host, header: WordIndex, fields: VectorFields) {
     const serial = vectorSerialWord(header);
     super(
@@ -185,46 +185,46 @@ class HeapHome extends VectorHome {
 
   override settle(): void {
     const { u32 } = this.host.core.memory;
-    // point: nursery.clear
-    u32[nurseryOf(this.host.core)] = 0;
+    // point: inflight.clear
+    u32[inFlightHeaderOf(this.host.core)] = 0;
   }
 
   override unmake(): void {
-    clearNursery(this.host.core);
+    clearInFlightHeader(this.host.core);
   }
 
   end(): void {
     const { memory } = this.host.core;
-    clearNursery(this.host.core);
-    // point: nursery.set
-    memory.u32[nurseryOf(this.host.core)] = this.address;
-    // point: nursery.unmark
+    clearInFlightHeader(this.host.core);
+    // point: inflight.set
+    memory.u32[inFlightHeaderOf(this.host.core)] = this.address;
+    // point: inflight.unmark
     clearVector(memory.u32, this.header);
     this.unlock();
-    clearNursery(this.host.core);
+    clearInFlightHeader(this.host.core);
     // Who reads sees that it has ended before its memory is another's, this thread's own also.
     orderWrites();
   }
 }
 
-/** A new vector in the heap, without a storage; until it is settled it is in the nursery. */
-export function makeInHeap(host: Host, type: number, stride: number): VectorHome {
-  const { memory, placement } = host.core;
+/** A new vector in the heap, without a storage; until it is settled it is in the in-flight header. */
+export function makeInHeap(host: Host, type: number, stride: number): VectorStorage {
+  const { memory, ownedBlocks } = host.core;
   const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
   const fields = { type, stride, ...nowhere, serial: serial(), threadId: host.threadId };
-  clearNursery(host.core);
-  const address = placement.replace(nurseryOf(host.core), VECTOR_HEADER_BYTES, (block) => {
+  clearInFlightHeader(host.core);
+  const address = ownedBlocks.replace(inFlightHeaderOf(host.core), VECTOR_HEADER_BYTES, (block) => {
     writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
   });
   if (address === 0) throw noHeader(host);
-  return new HeapHome(host, (address >>> 2) as WordIndex, fields);
+  return new HeapStorage(host, (address >>> 2) as WordIndex, fields);
 }
 
 /** So that a vector's handle is not taken for one of another vector that is there later. */
 const serial = (): number => Math.floor(random() * 0xffffffff) + 1;
 
 function noHeader({ core }: Host): HeapExhaustedError {
-  core.news.addExhausted(VECTOR_HEADER_BYTES);
+  core.events.addExhausted(VECTOR_HEADER_BYTES);
   return new HeapExhaustedError(
     `Vector.create: the heap has no ${VECTOR_HEADER_BYTES} bytes left for its header`,
     VECTOR_HEADER_BYTES,
@@ -233,7 +233,7 @@ function noHeader({ core }: Host): HeapExhaustedError {
 
 // ---- in a context, one thread's
 
-class ContextHome extends VectorHome {
+class ContextStorage extends VectorStorage {
   readonly #context: VectorContext | undefined;
 
   constructor(
@@ -284,7 +284,7 @@ class ContextHome extends VectorHome {
 
 // ---- in a context, shared
 
-class StorageHome extends VectorHome {
+class ChunkStorage extends VectorStorage {
   readonly #record: WordIndex;
   readonly #context: VectorContext | undefined;
 
@@ -352,7 +352,7 @@ class StorageHome extends VectorHome {
 }
 
 /** A new vector in a context, without a storage. */
-export function makeInContext(context: VectorContext, type: number, stride: number): VectorHome {
+export function makeInContext(context: VectorContext, type: number, stride: number): VectorStorage {
   const { host, index, generation } = context;
   const { memory } = host.core;
   const address = context.malloc(VECTOR_HEADER_BYTES);
@@ -381,23 +381,23 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
     threadId: host.threadId,
   };
   writeVectorHeader(memory.u32, header, fields);
-  if (chunk === 0) return new ContextHome(host, header, fields, context);
+  if (chunk === 0) return new ContextStorage(host, header, fields, context);
   const record = recordAt(chunkTable(memory.geometry), chunk);
   setStorageHeader(memory.u32, record, address);
   memory.u32[storageSerialWord(record)] = fields.serial;
-  return new StorageHome(host, header, fields, context);
+  return new ChunkStorage(host, header, fields, context);
 }
 
 /** The home of a vector that is there already. */
-export function homeOf(
+export function vectorStorageOf(
   host: Host,
   header: WordIndex,
   fields: VectorFields,
   context: VectorContext | undefined,
-): VectorHome {
-  if ((fields.type & CONTEXT_VECTOR) === 0) return new HeapHome(host, header, fields);
+): VectorStorage {
+  if ((fields.type & CONTEXT_VECTOR) === 0) return new HeapStorage(host, header, fields);
   const inIt = context?.index === fields.context ? context : undefined;
   return fields.chunk === 0
-    ? new ContextHome(host, header, fields, inIt)
-    : new StorageHome(host, header, fields, inIt);
+    ? new ContextStorage(host, header, fields, inIt)
+    : new ChunkStorage(host, header, fields, inIt);
 }

@@ -17,7 +17,7 @@ import {
 } from '../base/index.js';
 import { hostOf } from '../contexts/index.js';
 import { CONTEXT_VECTOR, SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
-import { OwnVector } from './local-vector.js';
+import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';
 import {
   type AnyElement,
@@ -32,11 +32,11 @@ import {
 import { badIndex, CAPACITY_FIRST, type Engine, LENGTH_MAX } from './vector-engine.js';
 import { findVector, makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
 import {
-  homeOf,
   makeInContext,
   makeInHeap,
-  VectorHome,
+  VectorStorage,
   vectorContextOf,
+  vectorStorageOf,
 } from './vector-storage.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -83,10 +83,10 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     'post vector.handle, and call Vector.attach(heap, handle) there',
   );
   readonly #engine: Engine<T>;
-  readonly #home: VectorHome;
+  readonly #home: VectorStorage;
 
-  private constructor(home: VectorHome) {
-    if (!VectorHome.is(home)) {
+  private constructor(home: VectorStorage) {
+    if (!VectorStorage.is(home)) {
       throw typeError(
         'ERR_SHMALLOC_VECTOR',
         'new Vector: a vector is made by Vector.create(heap, Float64Array), and found by its handle ' +
@@ -97,7 +97,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     const kind = type & VECTOR_KIND_MASK;
     const elements = elementsOf(home.host.core.memory, { kind, stride });
     const isShared = (type & SHARED_VECTOR) !== 0;
-    const engine = isShared ? new SharedVector(home, elements) : new OwnVector(home, elements);
+    const engine = isShared ? new SharedVector(home, elements) : new LocalVector(home, elements);
     this.#home = home;
     this.#engine = engine as unknown as Engine<T>;
   }
@@ -120,12 +120,12 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
   ): Vector<ElementOf<E>, ViewOf<E>> {
     const context = vectorContextOf(place);
     const host = context?.host ?? hostOf('Vector.create', place);
-    host.core.mendIfCut();
+    host.core.repairIfCut();
     const { kind, stride } = kindOf('Vector.create', elements);
     const { capacity, shared } = readVectorOptions(options);
     const type = kind | (shared ? SHARED_VECTOR : 0);
-    // Who is told news may make vectors too: not before this one is done.
-    return host.core.news.telling(() => {
+    // Who is told of an event may make vectors too: not before this one is done.
+    return host.core.events.deferring(() => {
       const home =
         context === undefined
           ? makeInHeap(host, type, stride)
@@ -161,7 +161,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     const context = vectorContextOf(place);
     const host = context?.host ?? hostOf('Vector.attach', place);
     const { header, fields } = findVector(host.core.memory, host.heapId, handle);
-    const home = homeOf(host, header, fields, context);
+    const home = vectorStorageOf(host, header, fields, context);
     if (!home.isLive()) throw home.ended('attach');
     return new Vector<T, V>(home);
   }

@@ -24,7 +24,7 @@ const GRANULE_LESS_ONE = GRANULE_BYTES - 1;
 
 export class BumpContext extends Context {
   readonly kind = 'bump';
-  readonly #u32: Uint32Array = this.world.memory.u32;
+  readonly #u32: Uint32Array = this.runtime.memory.u32;
 
   malloc(size: number): Address {
     if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK)) {
@@ -44,7 +44,7 @@ export class BumpContext extends Context {
   }
 
   protected make(size: number): Address {
-    const { chunks } = this.world;
+    const { chunks } = this.runtime;
     const u32 = this.#u32;
     const at = this.at;
     const bytes = Math.max(GRANULE_BYTES, roundUp(size, GRANULE_BYTES));

@@ -27,7 +27,7 @@ export function clearStorage({ core }: Host, record: WordIndex): void {
   u32[storageSerialWord(record)] = 0;
   // Readers look again, and find the serial gone.
   settleVersion(i32, storageVersionWord(record));
-  core.placement.remove(chunkWord(record));
+  core.ownedBlocks.remove(chunkWord(record));
 }
 
 /**
@@ -39,10 +39,10 @@ export function clearStorage({ core }: Host, record: WordIndex): void {
  */
 export function endStorage(host: Host, chunk: number, left = false): void {
   const { core } = host;
-  const { memory, objectLocks, news } = core;
+  const { memory, objectLocks, events } = core;
   const record = recordAt(chunkTable(memory.geometry), chunk);
   const lock = storageLockWord(record);
-  news.telling(() => {
+  events.deferring(() => {
     core.marks.changing = null;
     objectLocks.acquire(lock);
     try {

@@ -6,7 +6,7 @@
  * layout/chunk-record.ts and layout/context-record.ts.
  *
  * I1  Objects never move, and never lie across two chunks.
- * I2  Each of these calls stands under the mark `tables` (heap/marks.ts): what V8 has cut of one is mended
+ * I2  Each of these calls stands under the mark `tables` (heap/marks.ts): what V8 has cut of one is repaired
  *     before the next (repair-objects.ts).
  * I3  The keeper, the first chunk that is not one object's own, stays until the context ends.
  */
@@ -69,7 +69,7 @@ export interface Chunks {
 
 export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   const { core, scribble } = host;
-  const { memory, placement, marks } = core;
+  const { memory, ownedBlocks, marks } = core;
   const { i32, u32, u8, geometry } = memory;
   const table = chunkTable(geometry);
   const pool = createRecordPool(i32, table);
@@ -81,9 +81,9 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   /** A record that is in no chain: the stack may end before it is, and it stays so until the next call. */
   let loose = 0;
 
-  function giveLoose(): void {
+  function releaseLoose(): void {
     if (loose === 0) return;
-    placement.remove(chunkWord(at(loose)));
+    ownedBlocks.remove(chunkWord(at(loose)));
     // point: chunk.free
     storeRecord(i32, at(loose), 0);
     const chunk = loose;
@@ -94,19 +94,19 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   /** A block of at least `bytes` bytes with a record, loose; 0 = there is no room for either. */
   function take(context: ContextIndex, bytes: number): number {
     requireHeadroom();
-    giveLoose();
+    releaseLoose();
     // point: chunk.claim
     loose = pool.take(context);
     if (loose === 0) return 0;
     setChunkBytes(u32, at(loose), bytes);
     let block: Address = NULL;
     try {
-      block = placement.replace(chunkWord(at(loose)), bytes);
+      block = ownedBlocks.replace(chunkWord(at(loose)), bytes);
     } finally {
-      if (block === 0) giveLoose();
+      if (block === 0) releaseLoose();
     }
     if (block === 0) return 0;
-    setChunkBytes(u32, at(loose), placement.bytesOf(block));
+    setChunkBytes(u32, at(loose), ownedBlocks.bytesOf(block));
     return loose;
   }
 
@@ -140,17 +140,17 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   /** Gives a chunk's block and record back. Its block first: should that throw, all is as it was. */
   function drop(record: WordIndex, chunk: number): void {
     requireHeadroom();
-    giveLoose();
+    releaseLoose();
     paint(chunk);
-    placement.remove(chunkWord(at(chunk)));
+    ownedBlocks.remove(chunkWord(at(chunk)));
     unlink(record, chunk);
     loose = chunk;
-    giveLoose();
+    releaseLoose();
   }
 
   function dropStorage(record: WordIndex, chunk: number): void {
     requireHeadroom();
-    giveLoose();
+    releaseLoose();
     const next = getNextChunk(u32, at(chunk));
     const owner = loadRecord(i32, at(chunk));
     try {
@@ -207,7 +207,7 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
 
   function addStorage(context: ContextIndex, record: WordIndex): number {
     requireHeadroom();
-    giveLoose();
+    releaseLoose();
     // point: chunk.claim
     const chunk = pool.take(context);
     if (chunk === 0) return 0;
@@ -222,7 +222,7 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   function clear(record: WordIndex, keep: boolean): void {
     // First: should a chunk not go back, nothing is allocated in one that did.
     emptyContext(u32, record);
-    giveLoose();
+    releaseLoose();
     const keeper = keep ? getKeeper(u32, record) : 0;
     for (let chunk = getStorages(u32, record); chunk !== 0; chunk = getStorages(u32, record)) {
       dropStorage(record, chunk);
@@ -242,7 +242,7 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
   }
 
   function change<T>(work: () => T): T {
-    core.mendIfCut();
+    core.repairIfCut();
     marks.tables = true;
     try {
       return work();

@@ -16,7 +16,7 @@ export interface ContextHandle {
   readonly index: number;
   readonly generation: number;
   /** How often it had been adopted when it was released: a handle is good for once. */
-  readonly hands: number;
+  readonly adoptions: number;
   readonly name: string;
   readonly ident: string;
 }
@@ -25,10 +25,10 @@ export function makeContextHandle(
   heapId: string,
   index: number,
   generation: number,
-  hands: number,
+  adoptions: number,
   { name, ident }: Pick<ContextHandle, 'name' | 'ident'>,
 ): ContextHandle {
-  return { kind: HANDLE_KIND, heapId, index, generation, hands, name, ident };
+  return { kind: HANDLE_KIND, heapId, index, generation, adoptions, name, ident };
 }
 
 /**

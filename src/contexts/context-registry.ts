@@ -19,9 +19,9 @@ import {
   contextState,
   contextTable,
   emptyContext,
+  getAdoptions,
   getFirstChild,
   getGeneration,
-  getHands,
   getNextSibling,
   getParent,
   getPrevSibling,
@@ -31,11 +31,11 @@ import {
   RELEASED_CONTEXT,
   recordAt,
   SET_KIND,
+  setAdoptions,
   setChunk,
   setChunkCount,
   setContextBytes,
   setFirstChild,
-  setHands,
   setInitialBytes,
   setKeeper,
   setMaxBytes,
@@ -67,7 +67,7 @@ export interface ContextRegistry {
   /** Gives a root away: it is nobody's then. */
   release(index: ContextIndex): void;
   /** Takes a root that is nobody's; false when it is somebody's, or gone, or another one. */
-  adopt(index: ContextIndex, generation: number, hands: number): boolean;
+  adopt(index: ContextIndex, generation: number, adoptions: number): boolean;
   kindOf(index: ContextIndex): ContextType;
   /** Links these anew, which are all contexts of this thread (I1). */
   relink(indexes: readonly ContextIndex[]): void;
@@ -76,7 +76,7 @@ export interface ContextRegistry {
 }
 
 const NONE = 0 as ContextIndex;
-const HANDS_MASK = 0x1ff;
+const ADOPTIONS_MASK = 0x1ff;
 const encoder = new TextEncoder();
 
 export function createContextRegistry({ core }: Host): ContextRegistry {
@@ -160,13 +160,14 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
   }
 
   /** Of a released context in the place of the slot, which it has none of. */
-  const handBits = (record: WordIndex): number => getHands(u32, record) & HANDS_MASK;
+  const handBits = (record: WordIndex): number => getAdoptions(u32, record) & ADOPTIONS_MASK;
 
-  function adopt(index: ContextIndex, generation: number, hands: number): boolean {
+  function adopt(index: ContextIndex, generation: number, adoptions: number): boolean {
     const record = at(index);
     const state = loadRecord(i32, record);
     if (contextPhase(state) !== RELEASED_CONTEXT) return false;
-    if (getGeneration(u32, record) !== generation || getHands(u32, record) !== hands) return false;
+    if (getGeneration(u32, record) !== generation || getAdoptions(u32, record) !== adoptions)
+      return false;
     // Failure: another thread has adopted it. ABA: the state has low bits of the generation and of
     // the hands, which would have to come round between these lines.
     // point: context.adopt
@@ -175,7 +176,7 @@ export function createContextRegistry({ core }: Host): ContextRegistry {
     }
     // Who lists what is nobody's must not see the next hand of a context that seems to be released.
     orderWrites();
-    setHands(u32, record, hands + 1);
+    setAdoptions(u32, record, adoptions + 1);
     return true;
   }
 

@@ -31,6 +31,7 @@ import { describeContext, nameContext } from '../blocks/index.js';
 import { clearBytes, requireSize } from '../heap/index.js';
 import {
   type ContextIndex,
+  getAdoptions,
   getChunkCount,
   getChunkStart,
   getContextBytes,
@@ -38,14 +39,13 @@ import {
   getEpoch,
   getFreedBytes,
   getGeneration,
-  getHands,
   getMaxBytes,
   getObjects,
   getUsedBefore,
 } from '../layout/index.js';
 import { type ContextHandle, makeContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
-import type { ContextWorld } from './contexts.js';
+import type { ContextRuntime } from './contexts.js';
 import { writeString } from './strings.js';
 import type { VectorContext } from './vector-context.js';
 import { elementBytesOf, type ViewConstructor, viewOf } from './view.js';
@@ -96,7 +96,7 @@ export abstract class Context {
     'a context',
     'post what context.release() returns, and give that to heap.adoptContext() there',
   );
-  readonly #world: ContextWorld;
+  readonly #runtime: ContextRuntime;
   readonly #index: ContextIndex;
   readonly #generation: number;
   #life: Life = 'live';
@@ -118,24 +118,24 @@ export abstract class Context {
    * @internal
    */
   constructor(
-    world: ContextWorld,
+    runtime: ContextRuntime,
     index: ContextIndex,
     parent: Context | null,
     name: string,
     ident: string,
   ) {
     // In a class that was made by somebody else there is no world.
-    if (!lookAt('new Context', 'its world', () => typeof world?.requireHeadroom === 'function')) {
+    if (!lookAt('new Context', 'its world', () => typeof runtime?.requireHeadroom === 'function')) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
         'new Context: a context is made by heap.createContext(name), and below another one by ' +
           'context.createContext(name)',
       );
     }
-    this.#world = world;
+    this.#runtime = runtime;
     this.#index = index;
-    this.at = world.registry.at(index);
-    this.#generation = getGeneration(world.memory.u32, this.at);
+    this.at = runtime.registry.at(index);
+    this.#generation = getGeneration(runtime.memory.u32, this.at);
     this.#parent = parent;
     this.name = name;
     this.ident = ident;
@@ -147,11 +147,11 @@ export abstract class Context {
    */
   enlist(): void {
     this.#enlistBelow(this.#parent);
-    this.#world.byIndex.set(this.#index, this);
+    this.#runtime.byIndex.set(this.#index, this);
   }
 
   #enlistBelow(parent: Context | null): void {
-    if (parent === null) this.#world.roots.add(this);
+    if (parent === null) this.#runtime.roots.add(this);
     else parent.#children.add(this);
   }
 
@@ -196,7 +196,7 @@ export abstract class Context {
     requireSize('calloc', size);
     return this.telling(() => {
       const address = this.malloc(count * size);
-      clearBytes(this.#world.memory, address, count * size);
+      clearBytes(this.#runtime.memory, address, count * size);
       return address;
     });
   }
@@ -210,7 +210,7 @@ export abstract class Context {
     const elementBytes = elementBytesOf('alloc', ArrayType);
     requireSize('alloc', length);
     const address = this.calloc(length, elementBytes);
-    return viewOf(this.#world.memory, ArrayType, address, length);
+    return viewOf(this.#runtime.memory, ArrayType, address, length);
   }
 
   /**
@@ -219,7 +219,7 @@ export abstract class Context {
    * @throws as malloc; TypeError ERR_SHMALLOC_INVALID_OPTION for what is no text
    */
   allocString(text: string): Address {
-    const { memory } = this.#world;
+    const { memory } = this.#runtime;
     return this.telling(() => writeString(memory, text, (bytes) => this.malloc(bytes)));
   }
 
@@ -231,13 +231,13 @@ export abstract class Context {
 
   /** The contexts right below this one. */
   get children(): Context[] {
-    this.#world.host.core.mendIfCut();
+    this.#runtime.host.core.repairIfCut();
     return [...this.#children];
   }
 
   /** Makes a context that ends with this one, at the latest. */
   createContext(name: string, options?: Omit<ContextOptions, 'parent'>): Context {
-    return this.#world.create(name, options, this);
+    return this.#runtime.create(name, options, this);
   }
 
   /**
@@ -253,7 +253,7 @@ export abstract class Context {
       );
     }
     if (parent !== null) {
-      Context.indexOf('setParent', parent, this.#world);
+      Context.indexOf('setParent', parent, this.#runtime);
       for (let at: Context | null = parent; at !== null; at = at.#parent) {
         if (at === this) {
           const other =
@@ -262,9 +262,12 @@ export abstract class Context {
         }
       }
     }
-    this.#world.requireHeadroom();
-    this.#world.change(() => {
-      this.#world.registry.move(this.#index, parent === null ? (0 as ContextIndex) : parent.#index);
+    this.#runtime.requireHeadroom();
+    this.#runtime.change(() => {
+      this.#runtime.registry.move(
+        this.#index,
+        parent === null ? (0 as ContextIndex) : parent.#index,
+      );
       this.adoptedBy(parent);
     });
   }
@@ -280,7 +283,7 @@ export abstract class Context {
   }
 
   #leaveParent(): void {
-    this.#world.roots.delete(this);
+    this.#runtime.roots.delete(this);
     if (this.#parent !== null) this.#parent.#children.delete(this);
   }
 
@@ -376,7 +379,7 @@ export abstract class Context {
     const all = staying === null ? ending : [...ending, staying];
     const busy = all.find((context) => context.#life === 'ending');
     if (busy !== undefined) throw busy.error(call, WHAT_ENDED.ending);
-    if (ending.length > 0) this.#world.requireHeadroom();
+    if (ending.length > 0) this.#runtime.requireHeadroom();
     try {
       // Nothing new may come below them from now on.
       for (let n = 0; n < all.length; n++) (all[n] as Context).#life = 'ending';
@@ -385,7 +388,7 @@ export abstract class Context {
           context.#runCallbacks(errors);
           // A callback that has made the thread leave the heap has ended it already.
           if (context.#life !== 'ending') continue;
-          if (context === staying) this.#world.chunks.clear(this.at, true);
+          if (context === staying) this.#runtime.chunks.clear(this.at, true);
           else context.#close();
         }
       });
@@ -403,7 +406,7 @@ export abstract class Context {
     // Taken out before it is called: one that throws is not called again.
     for (let call = this.#callbacks.pop(); call !== undefined; call = this.#callbacks.pop()) {
       try {
-        this.#world.callBack(call);
+        this.#runtime.callBack(call);
       } catch (error) {
         errors.push(error);
       }
@@ -411,9 +414,9 @@ export abstract class Context {
   }
 
   #close(): void {
-    const { chunks, registry } = this.#world;
+    const { chunks, registry } = this.#runtime;
     chunks.clear(this.at, false);
-    this.#world.change(() => {
+    this.#runtime.change(() => {
       registry.end(this.#index);
       this.#leave('ended');
     });
@@ -440,7 +443,7 @@ export abstract class Context {
    * are, and then this is no context any more.
    * @internal
    */
-  abandon(errors: unknown[]): void {
+  abort(errors: unknown[]): void {
     this.#runCallbacks(errors);
     if (this.#life === 'live' || this.#life === 'ending') this.#leave('ended');
   }
@@ -450,8 +453,8 @@ export abstract class Context {
     this.#life = life;
     this.#leaveParent();
     this.#parent = null;
-    this.#world.byIndex.delete(this.#index);
-    this.at = this.#world.nullRecord;
+    this.#runtime.byIndex.delete(this.#index);
+    this.at = this.#runtime.nullRecord;
   }
 
   #report(call: string, errors: readonly unknown[]): void {
@@ -476,14 +479,20 @@ export abstract class Context {
       if (context.#callbacks.length === 0) continue;
       throw context.error('release', 'callbacks are registered, which another thread cannot call');
     }
-    this.#world.requireHeadroom();
+    this.#runtime.requireHeadroom();
     if (this.#parent !== null) this.setParent(null);
-    const hands = getHands(this.#world.memory.u32, this.at);
-    this.#world.change(() => {
-      this.#world.registry.release(this.#index);
+    const adoptions = getAdoptions(this.#runtime.memory.u32, this.at);
+    this.#runtime.change(() => {
+      this.#runtime.registry.release(this.#index);
       for (const context of subtree) context.#leave('released');
     });
-    return makeContextHandle(this.#world.host.heapId, this.#index, this.#generation, hands, this);
+    return makeContextHandle(
+      this.#runtime.host.heapId,
+      this.#index,
+      this.#generation,
+      adoptions,
+      this,
+    );
   }
 
   // ---- looking
@@ -491,7 +500,7 @@ export abstract class Context {
   /** What it holds, without its children. Cost: a few ns. */
   stats(): ContextStats {
     this.requireLive('measure');
-    const { u32 } = this.#world.memory;
+    const { u32 } = this.#runtime.memory;
     const bytes = getContextBytes(u32, this.at);
     const used =
       getUsedBefore(u32, this.at) + getCursor(u32, this.at) - getChunkStart(u32, this.at);
@@ -506,7 +515,7 @@ export abstract class Context {
   /** What JSON.stringify shows. */
   toJSON(): { context: string; ident: string; kind: ContextType; objects: number; bytes: number } {
     const { name, ident, kind } = this;
-    const { u32 } = this.#world.memory;
+    const { u32 } = this.#runtime.memory;
     const [objects, bytes] = [getObjects(u32, this.at), getContextBytes(u32, this.at)];
     return { context: name, ident, kind, objects, bytes };
   }
@@ -520,7 +529,7 @@ export abstract class Context {
   [INSPECT](): string {
     const what = `Context ${nameContext(this)}`;
     if (this.#life === 'ended' || this.#life === 'released') return `${what}, ${this.#life}`;
-    const { memory } = this.#world;
+    const { memory } = this.#runtime;
     const objects = getObjects(memory.u32, this.at);
     const bytes = getContextBytes(memory.u32, this.at);
     return `${what}, ${this.kind}: ${objects} objects in ${bytes} bytes`;
@@ -533,7 +542,7 @@ export abstract class Context {
    * @internal
    */
   forVectors(): VectorContext {
-    const { host, chunks, memory } = this.#world;
+    const { host, chunks, memory } = this.#runtime;
     return {
       host,
       index: this.#index,
@@ -555,16 +564,16 @@ export abstract class Context {
   }
 
   static {
-    markKind(CONTEXT_KIND, Context, (value) => #world in value);
+    markKind(CONTEXT_KIND, Context, (value) => #runtime in value);
   }
 
   /**
    * The record of a context of this world that may get children.
    * @internal
    */
-  static indexOf(call: string, context: Context, world: ContextWorld): ContextIndex {
+  static indexOf(call: string, context: Context, runtime: ContextRuntime): ContextIndex {
     // Of another copy of this package it has other private fields: then it is in another heap.
-    if (#world in context && context.#world === world) {
+    if (#runtime in context && context.#runtime === runtime) {
       context.requireLive(call);
       return context.#index;
     }
@@ -579,14 +588,14 @@ export abstract class Context {
     return this.#index;
   }
 
-  protected get world(): ContextWorld {
-    return this.#world;
+  protected get runtime(): ContextRuntime {
+    return this.#runtime;
   }
 
   /** @throws HeapError ERR_SHMALLOC_CONTEXT_ENDED, ERR_SHMALLOC_CONTEXT */
   protected requireLive(call: string): void {
     // It may be ending since a call was cut: where no callback is under way it is not any more.
-    if (this.#life === 'ending') this.#world.resume();
+    if (this.#life === 'ending') this.#runtime.resume();
     if (this.#isLive()) return;
     const code = this.#life === 'ending' ? 'ERR_SHMALLOC_CONTEXT' : 'ERR_SHMALLOC_CONTEXT_ENDED';
     throw this.error(call, WHAT_ENDED[this.#life as Exclude<Life, 'live'>], code);
@@ -614,7 +623,7 @@ export abstract class Context {
    * end this very context.
    */
   protected telling<T>(work: () => T): T {
-    return this.#world.host.core.news.telling(work);
+    return this.#runtime.host.core.events.deferring(work);
   }
 
   /** malloc, whatever the size and however full; `quietly`: 0 where there is no room, not an error. */
@@ -624,8 +633,8 @@ export abstract class Context {
       this.requireOpen('allocate in');
       const address = this.make(size);
       if (address !== 0) return address;
-      const { core, describe } = this.#world.host;
-      core.news.addExhausted(size);
+      const { core, describe } = this.#runtime.host;
+      core.events.addExhausted(size);
       if (quietly) return NULL;
       throw new HeapExhaustedError(
         `malloc: no room for ${size} bytes in ${describeContext(this)}\n${describe()}`,
@@ -639,6 +648,6 @@ export abstract class Context {
 
   /** Is an object, with all that belongs to it, so long that it gets a chunk of its own? */
   protected needsOwn(bytes: number): boolean {
-    return bytes > getMaxBytes(this.#world.memory.u32, this.at) / OWN_SHARE;
+    return bytes > getMaxBytes(this.#runtime.memory.u32, this.at) / OWN_SHARE;
   }
 }

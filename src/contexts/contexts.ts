@@ -25,8 +25,8 @@ import {
   contextOwner,
   contextPhase,
   contextTable,
+  getAdoptions,
   getGeneration,
-  getHands,
   getThreadId,
   type HeapMemory,
   lastRecord,
@@ -46,11 +46,11 @@ import { type ContextOptions, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
 import type { Host } from './host.js';
 import { createObjectHeaders, LIVE, type ObjectHeaders } from './object-header.js';
-import { createMendObjects } from './repair-objects.js';
+import { createRepairObjects } from './repair-objects.js';
 import { SetContext } from './set-context.js';
 
 /** What the contexts of one attachment have in common. */
-export interface ContextWorld {
+export interface ContextRuntime {
   readonly memory: HeapMemory;
   readonly host: Host;
   readonly registry: ContextRegistry;
@@ -62,7 +62,7 @@ export interface ContextWorld {
   readonly nullRecord: WordIndex;
   /** Throws where a call would come to the stack's end with a record claimed or let go. */
   readonly requireHeadroom: Probe;
-  /** Changes records and instances together: what V8 cuts of that is mended as one (repair-objects.ts). */
+  /** Changes records and instances together: what V8 cuts of that is repaired as one (repair-objects.ts). */
   change<T>(work: () => T): T;
   /** Calls a callback of the program in the middle of the end of contexts. */
   callBack(callback: () => void): void;
@@ -87,7 +87,7 @@ export interface Contexts {
 
 const NONE = 0 as ContextIndex;
 
-/** The way to the heap's gate, and what its sections need. The gate itself probes when that is too late. */
+/** The way to the heap's section, and what its sections need. The section itself probes when that is too late. */
 const CALL_FRAMES = 2 * SECTION_FRAMES;
 /** The first ones may run the heap's functions for the first time as well, which probes for those. */
 const COLD_CALL_FRAMES = 2 * RESCUE_FRAMES;
@@ -106,7 +106,7 @@ export function createContexts(host: Host): Contexts {
   let closed = false;
   /** Callbacks that are under way, one in the other; cut ones count until the turn ends. */
   let callbacks = 0;
-  const world: ContextWorld = {
+  const runtime: ContextRuntime = {
     memory,
     host,
     registry,
@@ -121,11 +121,11 @@ export function createContexts(host: Host): Contexts {
     resume,
     create,
   };
-  host.core.whenCut(createMendObjects(world, wrapStored));
+  host.core.whenCut(createRepairObjects(runtime, wrapStored));
 
   function change<T>(work: () => T): T {
     const { core } = host;
-    core.mendIfCut();
+    core.repairIfCut();
     core.marks.tables = true;
     try {
       return work();
@@ -166,8 +166,8 @@ export function createContexts(host: Host): Contexts {
     requireOpen(call);
     const parent = resolved.parent ?? null;
     const parentIndex =
-      parent === null ? NONE : Context.indexOf('create a context in', parent, world);
-    const context = world.change(() => {
+      parent === null ? NONE : Context.indexOf('create a context in', parent, runtime);
+    const context = runtime.change(() => {
       const index = registry.create(name, parentIndex, resolved);
       return index === 0 ? null : wrap(index, parent, name, resolved.ident);
     });
@@ -185,7 +185,7 @@ export function createContexts(host: Host): Contexts {
 
   function wrap(index: ContextIndex, parent: Context | null, name: string, ident: string): Context {
     const Kind = registry.kindOf(index) === 'set' ? SetContext : BumpContext;
-    const context = new Kind(world, index, parent, name, ident);
+    const context = new Kind(runtime, index, parent, name, ident);
     context.enlist();
     return context;
   }
@@ -238,8 +238,8 @@ export function createContexts(host: Host): Contexts {
     const handle = checkContextHandle(given, host.heapId, table.count);
     requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
-    const adopted = world.change(() => {
-      if (!registry.adopt(index, handle.generation, handle.hands)) return null;
+    const adopted = runtime.change(() => {
+      if (!registry.adopt(index, handle.generation, handle.adoptions)) return null;
       const root = wrapStored(index, null);
       // Grows while it is walked.
       const found = [{ index, context: root }];
@@ -283,12 +283,12 @@ export function createContexts(host: Host): Contexts {
       const record = registry.at(index);
       const state = loadRecord(i32, record);
       if (contextPhase(state) !== RELEASED_CONTEXT) continue;
-      const [generation, hands] = [getGeneration(u32, record), getHands(u32, record)];
+      const [generation, adoptions] = [getGeneration(u32, record), getAdoptions(u32, record)];
       const names = { name: readName(u8, record), ident: readIdent(u8, record) };
       orderReads();
       // Otherwise it was adopted meanwhile, and what was read may be of another context.
       if (loadRecord(i32, record) !== state) continue;
-      handles.push(makeContextHandle(host.heapId, index, generation, hands, names));
+      handles.push(makeContextHandle(host.heapId, index, generation, adoptions, names));
     }
     return [...handles];
   }
@@ -305,7 +305,7 @@ export function createContexts(host: Host): Contexts {
     closed = true;
     endRoots(errors);
     // Left are those that could not end, or are just being ended: a callback of theirs detaches.
-    for (const context of [...byIndex.values()].reverse()) context.abandon(errors);
+    for (const context of [...byIndex.values()].reverse()) context.abort(errors);
     if (errors.length > 0) {
       const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
       throw new AggregateError(errors, `detach: ${what} as contexts ended`);
@@ -329,9 +329,9 @@ export function createContexts(host: Host): Contexts {
     throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
   }
 
-  /** After a cut call they are not what the records say until that is mended. */
+  /** After a cut call they are not what the records say until that is repaired. */
   function listRoots(): Context[] {
-    host.core.mendIfCut();
+    host.core.repairIfCut();
     return [...roots];
   }
 

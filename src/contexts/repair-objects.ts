@@ -1,7 +1,7 @@
 /**
  * Mending objects: what this thread had half done of contexts, chunks and vectors when V8 cut its call.
  *
- * Called by heap/section.ts for the thread's next call, when the heap itself is mended (heap/marks.ts): no
+ * Called by heap/section.ts for the thread's next call, when the heap itself is repaired (heap/marks.ts): no
  * lock of the heap is held, and no placement is under way. Owner thread only. The same for the dead, who
  * go on with nothing, is in recovery/reclaim-objects.ts.
  *
@@ -13,7 +13,7 @@
  */
 
 import { List, type WordIndex } from '../base/index.js';
-import { clearNursery } from '../heap/index.js';
+import { clearInFlightHeader } from '../heap/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -46,33 +46,33 @@ import {
 } from '../layout/index.js';
 import { freeContext } from '../recovery/index.js';
 import type { Context } from './context.js';
-import type { ContextWorld } from './contexts.js';
+import type { ContextRuntime } from './contexts.js';
 
 /**
  * @param wrap makes the instance of a context that is this thread's and has none
  * @param whileCalling is a callback of a context called just now, as far as is known?
  */
-export function createMendObjects(
-  world: ContextWorld,
+export function createRepairObjects(
+  runtime: ContextRuntime,
   wrap: (index: ContextIndex, parent: Context | null) => Context,
 ): () => void {
-  const { memory, host, registry, byIndex } = world;
+  const { memory, host, registry, byIndex } = runtime;
   const { core } = host;
-  const { placement, slotIndex, marks } = core;
+  const { ownedBlocks, slotIndex, marks } = core;
   const { i32, u32, geometry } = memory;
   const contexts = contextTable(geometry);
   const chunks = chunkTable(geometry);
   const chunkAt = (chunk: number): WordIndex => recordAt(chunks, chunk);
 
-  function mendContexts(): void {
+  function repairContexts(): void {
     endUnsettled();
     const own = findOwn();
     for (const [index, context] of [...byIndex]) if (!own.has(index)) context.forget();
     const named = chunksByContext();
-    for (const index of own.keys()) mendChains(index, named.get(index) ?? []);
-    world.chunks.forget();
+    for (const index of own.keys()) repairChains(index, named.get(index) ?? []);
+    runtime.chunks.forget();
     registry.relink([...own.keys()]);
-    mendInstances(own, named);
+    repairInstances(own, named);
   }
 
   /** Contexts that were being made, or whose end was all but done. */
@@ -115,7 +115,7 @@ export function createMendObjects(
   }
 
   /** Chain and storages anew. `next` is right at every moment of a change; a record without a block is none. */
-  function mendChains(index: ContextIndex, named: readonly number[]): void {
+  function repairChains(index: ContextIndex, named: readonly number[]): void {
     const record = recordAt(contexts, index);
     const left = new Set(named);
     const chain = new List<number>();
@@ -130,7 +130,7 @@ export function createMendObjects(
     const storages = [...left].filter(isStorage);
     for (const chunk of storages) left.delete(chunk);
     for (const chunk of left) {
-      placement.remove(chunkWord(chunkAt(chunk)));
+      ownedBlocks.remove(chunkWord(chunkAt(chunk)));
       storeRecord(i32, chunkAt(chunk), 0);
     }
     setStorages(u32, record, linkAll(storages));
@@ -161,7 +161,7 @@ export function createMendObjects(
     return list[0] ?? 0;
   }
 
-  function mendInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
+  function repairInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
     const parents = new Set(
       [...own.keys()].map((index) => loadParent(u32, recordAt(contexts, index))),
     );
@@ -176,8 +176,8 @@ export function createMendObjects(
   }
 
   return () => {
-    clearNursery(host.core);
-    if (marks.tables) mendContexts();
-    world.resume();
+    clearInFlightHeader(host.core);
+    if (marks.tables) repairContexts();
+    runtime.resume();
   };
 }

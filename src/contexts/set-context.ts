@@ -55,8 +55,8 @@ const ownBytes = (request: number): number => roundUp(HEADER + Math.max(request,
 
 export class SetContext extends Context {
   readonly kind = 'set';
-  readonly #u32: Uint32Array = this.world.memory.u32;
-  readonly #headers: ObjectHeaders = this.world.headers;
+  readonly #u32: Uint32Array = this.runtime.memory.u32;
+  readonly #headers: ObjectHeaders = this.runtime.headers;
 
   malloc(size: number): Address {
     if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK)) {
@@ -97,7 +97,7 @@ export class SetContext extends Context {
     const address = this.#take(size, logOf(size));
     if (address !== 0) return address;
     this.#carve();
-    const { chunks } = this.world;
+    const { chunks } = this.runtime;
     return chunks.grow(this.index, this.at, bytes) ? this.#take(size, logOf(size)) : NULL;
   }
 
@@ -128,7 +128,7 @@ export class SetContext extends Context {
   }
 
   #makeOwn(size: number): Address {
-    const { chunks } = this.world;
+    const { chunks } = this.runtime;
     const chunk = chunks.addOwn(this.index, this.at, ownBytes(size));
     if (chunk === 0) return NULL;
     const address = (chunks.addressOf(chunk) + HEADER) as Address;
@@ -152,7 +152,7 @@ export class SetContext extends Context {
     // Before its memory is the heap's: what stays behind there must not look like a live object.
     this.#headers.write(address, this.index, extent, request, FREED);
     try {
-      this.world.chunks.dropOwn(this.at, extent - OWN_CHUNK, ownBytes(request));
+      this.runtime.chunks.dropOwn(this.at, extent - OWN_CHUNK, ownBytes(request));
     } catch (error) {
       this.#headers.write(address, this.index, extent, request, LIVE);
       throw error;
@@ -175,7 +175,7 @@ export class SetContext extends Context {
     }
     return this.telling(() => {
       const moved = this.malloc(size);
-      copyBytes(this.world.memory, moved, address, Math.min(size, request));
+      copyBytes(this.runtime.memory, moved, address, Math.min(size, request));
       this.free(address);
       return moved;
     });
@@ -184,7 +184,7 @@ export class SetContext extends Context {
   usableSize(address: Address): number {
     const { extent } = this.#look('measure', address);
     if (extent < OWN_CHUNK) return bytesOf(extent);
-    return this.world.chunks.bytesOf(extent - OWN_CHUNK) - HEADER;
+    return this.runtime.chunks.bytesOf(extent - OWN_CHUNK) - HEADER;
   }
 
   /** The header of a live object of this context. */
@@ -196,7 +196,7 @@ export class SetContext extends Context {
   }
 
   #diagnose(call: string, address: unknown, header: ObjectHeader | null): Error {
-    const { memory, host, byIndex } = this.world;
+    const { memory, host, byIndex } = this.runtime;
     const inData = isDataAddress(memory.geometry, address) && address % GRANULE_BYTES === 0;
     if (!inData) return host.core.diagnose(call, address);
     const own = show(this.name);

@@ -174,7 +174,7 @@ export function createBlockChecks(
     first: number,
     last: number,
   ): BlockDamagedError {
-    const text = `${what}${biography(records, block)}`;
+    const text = `${what}${provenance(records, block)}`;
     return new BlockDamagedError(text, kind, user, first - user, last - user);
   }
 
@@ -182,7 +182,7 @@ export function createBlockChecks(
 }
 
 /** The last lines of error messages: who allocated a block, and who freed it. */
-export function biography(records: Records, block: number): string {
+export function provenance(records: Records, block: number): string {
   const freer = records.freerOf(block);
   const freed = freer === null ? '' : tell('freed', freer);
   return `${tell('allocated', records.allocatorOf(block))}${freed}`;

@@ -34,7 +34,7 @@ import {
   NULL,
   SECTION_FRAMES,
 } from '../base/index.js';
-import { type Calls, type News, requireAlignment, requireSize } from '../heap/index.js';
+import { type Calls, type EventQueue, requireAlignment, requireSize } from '../heap/index.js';
 import {
   blockState,
   casState,
@@ -72,18 +72,18 @@ export interface DebugThread {
   readonly slotIndex: number;
   readonly threadId: number;
   /** Held back until a call is over: a listener must not come upon a block that is half made. */
-  readonly news: News;
+  readonly events: EventQueue;
   readonly records: Records;
   readonly checks: BlockChecks;
   readonly quarantine: Quarantine;
   /** A call is under way, or was cut. */
   isOpen: boolean;
-  /** Mends what a call left that was cut. */
-  mend(): void;
+  /** Repairs what a call left that was cut. */
+  selfRepair(): void;
   /** Before every call: tells what is owed, makes room for notes, verifies the heap when that is due. */
   begin(): void;
   /** An error for a later call to throw: this one has another, or a block to return. */
-  owe(error: Error): void;
+  deferError(error: Error): void;
   /** The call stack to keep with this call, or 0. */
   takeStack(): number;
   /** The call goes into history and trace. A free and a move come before the block is given up. */
@@ -105,7 +105,7 @@ export interface Noted {
 }
 
 export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
-  const { memory, settings, slotIndex, threadId, news, records, checks, quarantine } = thread;
+  const { memory, settings, slotIndex, threadId, events, records, checks, quarantine } = thread;
   const { i32, u32, u8 } = memory;
   const { guardBytes, direct, strict } = settings;
 
@@ -134,7 +134,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
 
   /** The answer where there is no room for so many bytes. */
   function full(size: number): typeof NULL {
-    news.addExhausted(size);
+    events.addExhausted(size);
     return NULL;
   }
 
@@ -165,7 +165,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   function makeRoom(): boolean {
     const { blocks, errors } = quarantine.drain(inner.free);
     const [first, ...others] = errors;
-    for (const error of others) thread.owe(error);
+    for (const error of others) thread.deferError(error);
     if (first !== undefined) thread.complain(first);
     return blocks > 0;
   }
@@ -308,7 +308,7 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
       try {
         complainLate(late, user);
       } catch (error) {
-        thread.owe(error as Error);
+        thread.deferError(error as Error);
       }
     }
     return moved;
@@ -318,8 +318,8 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
 
   /** One call of the program. */
   function call<T>(work: () => T): T {
-    return news.telling(() => {
-      if (thread.isOpen) thread.mend();
+    return events.deferring(() => {
+      if (thread.isOpen) thread.selfRepair();
       thread.isOpen = true;
       try {
         return work();

@@ -1,13 +1,13 @@
 /**
- * The eyes of an instrumented heap: blocks as the program knows them, with who allocated and who
+ * The inspector of an instrumented heap: blocks as the program knows them, with who allocated and who
  * freed them.
  *
- * Put by debug-thread.ts in front of the plain heap's eyes (blocks/list-blocks.ts). Owner thread only;
+ * Put by debug-thread.ts in front of the plain heap's inspector (blocks/list-blocks.ts). Owner thread only;
  * what is read of records is read without a lock.
  */
 
 import type { Address } from '../base/index.js';
-import type { Block, BlockDetails, BlockUser, Eyes } from '../blocks/index.js';
+import type { Block, BlockDetails, BlockInspector, BlockUser } from '../blocks/index.js';
 import type { HeapCore } from '../heap/index.js';
 import {
   type DebugSettings,
@@ -40,18 +40,18 @@ export interface Allocation {
   freedBy?: BlockUser;
 }
 
-export interface DebugEyes extends Eyes {
+export interface DebugInspector extends BlockInspector {
   /** Who allocated the block around an address, live or freed; undefined = nobody ever did. */
   whoAllocated(address: number): Allocation | undefined;
 }
 
-export function createDebugEyes(
-  { memory, eyes, inspect }: HeapCore,
+export function createDebugInspector(
+  { memory, inspector, inspect }: HeapCore,
   { historyEvents }: DebugSettings,
   records: Records,
   findBlock: FindBlock,
   bad: (asked: string, address: unknown) => Error,
-): DebugEyes {
+): DebugInspector {
   const { i32, u32, geometry } = memory;
 
   const stateOf = (block: number): number => loadState(i32, records.recordOf(block));
@@ -72,7 +72,7 @@ export function createDebugEyes(
   /** A program's address lies in its block: the blocks behind it are those that begin behind it. */
   function blocksFrom(address: number, max: number): Block[] {
     for (let from = address; ; ) {
-      const blocks = eyes.blocksFrom(from, max);
+      const blocks = inspector.blocksFrom(from, max);
       const live = blocks.filter(
         ({ address, owned }) => owned || stateKind(stateOf(address)) === LIVE_BLOCK,
       );
@@ -86,7 +86,7 @@ export function createDebugEyes(
 
   function details(address: unknown, asked: string): BlockDetails {
     const block = findBlock(address);
-    if (block === 0 && isOwned(address)) return eyes.details(address, asked);
+    if (block === 0 && isOwned(address)) return inspector.details(address, asked);
     const place = block === 0 ? undefined : inspect(block);
     // Where a large block was, there may be anything now.
     if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
@@ -138,7 +138,7 @@ export function createDebugEyes(
 
   return {
     blocksFrom,
-    regionOf: (address) => eyes.regionOf(records.find(address) || address),
+    regionOf: (address) => inspector.regionOf(records.find(address) || address),
     details,
     historyOf,
     whoAllocated,

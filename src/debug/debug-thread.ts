@@ -26,8 +26,8 @@ import { isPoisoned } from '../sync/index.js';
 import type { VerifyReport } from '../verify/index.js';
 import { createBlockChecks } from './block-checks.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
-import { type Allocation, createDebugEyes } from './debug-inspector.js';
-import { complaints } from './error-policy.js';
+import { type Allocation, createDebugInspector } from './debug-inspector.js';
+import { errorPolicy } from './error-policy.js';
 import { createRefusals } from './explain-address.js';
 import { createFindBlock } from './find-block.js';
 import { freeingBy } from './freeing-by.js';
@@ -68,7 +68,7 @@ export function createDebug(
 
   function survey(quiet: boolean): VerifyReport {
     const report = core.verify(quiet);
-    verifyBlocks(memory, eachBlock(core.eyes), records, checks, report);
+    verifyBlocks(memory, eachBlock(core.inspector), records, checks, report);
     return report;
   }
 
@@ -107,42 +107,42 @@ export function createDebug(
   }
 
   /** What the records say is this thread's own is in its quarantine, or goes back. */
-  function mend(): void {
-    core.mendIfCut();
+  function selfRepair(): void {
+    core.repairIfCut();
     const { i32, tags, geometry } = memory;
     const waits = (block: Address): boolean => {
       const state = getState(i32, blockRecord(geometry.blockRecords, block));
       const isFreed = stateKind(state) === FREED_BLOCK && stateSlot(state) === slotIndex;
       return tags[block >>> GRANULE_SHIFT] !== 0 && isFreed && isStateOf(state, block);
     };
-    core.freeOrphans(quarantine.keepOnly(waits));
+    core.reclaimInstrumented(quarantine.keepOnly(waits));
     thread.isOpen = false;
   }
 
-  function mendIfCut(): void {
-    if (thread.isOpen && !isPoisoned(memory)) mend();
+  function repairIfCut(): void {
+    if (thread.isOpen && !isPoisoned(memory)) selfRepair();
   }
 
   const thread = {
     isOpen: false,
-    mend,
+    selfRepair,
     memory,
     settings,
     slotIndex,
     threadId,
-    news: core.news,
+    events: core.events,
     records,
     checks,
     quarantine,
     begin,
-    owe: (error: Error) => void owed.push(error),
+    deferError: (error: Error) => void owed.push(error),
     takeStack: createStacks(memory, settings, threadId),
     note,
-    complain: complaints(settings),
+    complain: errorPolicy(settings),
     bad: createRefusals(core, records, findBlock),
   };
   const shared = createDebugCalls(core.shared, thread);
-  core.placement.whenFull(() => {
+  core.ownedBlocks.whenFull(() => {
     // By the program's calls, but in the middle of a change of an object.
     core.marks.nested = true;
     try {
@@ -153,8 +153,8 @@ export function createDebug(
       core.marks.nested = false;
     }
   });
-  const eyes = createDebugEyes(core, settings, records, findBlock, thread.bad);
-  let solo: Calls | undefined;
+  const inspector = createDebugInspector(core, settings, records, findBlock, thread.bad);
+  let exclusive: Calls | undefined;
 
   /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
   function close(): void {
@@ -167,23 +167,23 @@ export function createDebug(
     core: {
       ...core,
       shared,
-      placement: freeingBy(core, shared),
-      solo() {
-        solo ??= createDebugCalls(core.solo(), thread);
-        return solo;
+      ownedBlocks: freeingBy(core, shared),
+      exclusive() {
+        exclusive ??= createDebugCalls(core.exclusive(), thread);
+        return exclusive;
       },
-      eyes,
+      inspector,
       verify(quiet) {
-        mendIfCut();
+        repairIfCut();
         return verify(quiet);
       },
       recover() {
-        mendIfCut();
+        repairIfCut();
         return core.recover();
       },
       detach() {
-        mendIfCut();
-        core.news.telling(() => {
+        repairIfCut();
+        core.events.deferring(() => {
           // Where this throws the thread stays attached: without its slot, what it holds back would
           // be nobody's.
           close();
@@ -201,7 +201,7 @@ export function createDebug(
       if (historyEvents > 0) return readHistory(memory, historyEvents, filter);
       throw optionOff(call, 'history');
     },
-    whoAllocated: eyes.whoAllocated,
+    whoAllocated: inspector.whoAllocated,
   };
 }
 

@@ -11,7 +11,7 @@ import type { DebugSettings } from '../layout/index.js';
 import { freeingBy } from './freeing-by.js';
 
 /** Does with an error what the options say. */
-export function complaints({ onError }: DebugSettings): (error: Error) => void {
+export function errorPolicy({ onError }: DebugSettings): (error: Error) => void {
   return (error) => {
     if (onError === 'throw') throw error;
     if (onError === 'ignore') return;
@@ -21,9 +21,9 @@ export function complaints({ onError }: DebugSettings): (error: Error) => void {
 }
 
 /** The same attachment, with bad frees treated as the options say. */
-export function softenFrees(core: HeapCore, settings: DebugSettings): HeapCore {
+export function applyErrorPolicy(core: HeapCore, settings: DebugSettings): HeapCore {
   if (settings.onError === 'throw') return core;
-  const complain = complaints(settings);
+  const complain = errorPolicy(settings);
   const soften = (calls: Calls): Calls => ({
     ...calls,
     free(address) {
@@ -35,15 +35,15 @@ export function softenFrees(core: HeapCore, settings: DebugSettings): HeapCore {
       }
     },
   });
-  let solo: Calls | undefined;
+  let exclusive: Calls | undefined;
   const shared = soften(core.shared);
   return {
     ...core,
     shared,
-    placement: freeingBy(core, shared),
-    solo() {
-      solo ??= soften(core.solo());
-      return solo;
+    ownedBlocks: freeingBy(core, shared),
+    exclusive() {
+      exclusive ??= soften(core.exclusive());
+      return exclusive;
     },
   };
 }

@@ -21,7 +21,7 @@ import {
   stateFrontBytes,
   stateKind,
 } from '../layout/index.js';
-import { biography } from './block-checks.js';
+import { provenance } from './block-checks.js';
 import type { FindBlock } from './find-block.js';
 import type { Records } from './records.js';
 
@@ -43,7 +43,7 @@ export function createRefusals(
     const user = start + stateFrontBytes(state);
     const bytes = getRequested(u32, records.recordOf(start));
     const block = `block at ${hex(user)}, ${bytes} bytes`;
-    const story = biography(records, start);
+    const story = provenance(records, start);
     const error = (reason: 'freed' | 'interior', text: string) =>
       new InvalidAddressError(asked, address, reason, `${text}${story}`);
     const gone = stateKind(state) === FREED_BLOCK || tags[start >>> GRANULE_SHIFT] === 0;

@@ -5,13 +5,13 @@
  */
 
 import type { Address } from '../base/index.js';
-import type { Calls, HeapCore, Placement } from '../heap/index.js';
+import type { Calls, HeapCore, OwnedBlocks } from '../heap/index.js';
 
 /** The same placement, but that what it frees for the program goes through these calls. */
-export function freeingBy({ memory, placement, marks }: HeapCore, { free }: Calls): Placement {
+export function freeingBy({ memory, ownedBlocks, marks }: HeapCore, { free }: Calls): OwnedBlocks {
   const { u32 } = memory;
   return {
-    ...placement,
+    ...ownedBlocks,
     free(word) {
       const block = u32[word] as Address;
       if (block === 0) return false;

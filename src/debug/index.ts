@@ -5,5 +5,5 @@
 export { SCRIBBLE } from './block-checks.js';
 export type { Allocation } from './debug-inspector.js';
 export { createDebug, type Debug, optionOff } from './debug-thread.js';
-export { softenFrees } from './error-policy.js';
+export { applyErrorPolicy } from './error-policy.js';
 export { type HistoryEvent, type HistoryFilter, renderHistory } from './history.js';

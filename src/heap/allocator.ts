@@ -1,34 +1,34 @@
 /**
  * The allocator: malloc, free, calloc, realloc, alignedAlloc. Overview of the whole heap.
  *
- * Made once per thread and gate: behind the shared gate these are the `_ts` calls, behind the solo
- * gate the unsafe ones. The fast paths are the same, since a thread's own cache needs no lock.
+ * Made once per thread and section: behind a shared section these are the `_ts` calls, behind the exclusive
+ * section the unsafe ones. The fast paths are the same, since a thread's own cache needs no lock.
  *
  * The ladder of an allocation, from the fastest step down:
  *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
  *   2. empty stack: refill it from the class's spans, class lock        thread-cache.ts, once a batch
- *   3. no span with a free block: a spare one, or a new one cut from a
+ *   3. no span with a free block: a retired span one, or a new one cut from a
  *      run, page lock                                                   retired-spans.ts, spans.ts
- *   4. no free run that fits: give the other spares back, then take
+ *   4. no free run that fits: give the other retired spans back, then take
  *      pages from the untouched reserve                                 page-heap.ts
- *   5. heap full: give back what this thread has cached, all threads' spares, then what dead threads
+ *   5. heap full: give back what this thread has cached, all threads' retired spans, then what dead threads
  *      had; then 0, at once as long as nothing comes back           fullness.ts, looks.ts
  * and of a free:
  *   1. push on the stack of the block's class, by its tag, or on that
- *      of blocks at home with another thread                            free, about 3 ns
+ *      of blocks owned by another thread                            free, about 3 ns
  *   2. full stack: give half or all of it back to the spans' bitmaps    thread-cache.ts, once a batch
- *   3. spans that came wholly free: keep them as spares, or give their
+ *   3. spans that came wholly free: keep them as retired spans, or give their
  *      runs back, merge                                                 retired-spans.ts, page-heap.ts
  * Over 64 KiB a block is a run of its own: large.ts.
  *
  * I1  Commit last: tag, count, and only then the pop. A thread that dies before the pop leaves the
  *     block on its stack, for recovery to take back; its tag is cleared then.
- * I2  Free first: push, and only then the tag. With a full stack the push goes over the fence.
+ * I2  Free first: push, and only then the tag. With a full stack the push goes over the sentinel.
  * I3  Everything that can fail or throw is before the first of these stores.
  * I4  No call and no loop stands between the stores of a fast path: a caught stack overflow could strike
  *     there, and V8 cut the call of a thread that lives on (marks.ts).
  * I5  What follows a commit (a flush after a push) may fail; the call that it belongs to does not. Nothing
- *     is called between a commit and the return, where there is no news: V8 could cut it there.
+ *     is called between a commit and the return, where there are no events: V8 could cut it there.
  *
  * Comments `point: name` mark the stores at which tests kill a thread on purpose (test/points).
  */
@@ -59,29 +59,29 @@ import {
 } from '../base/index.js';
 import type { Diagnose } from '../blocks/index.js';
 import {
-  FENCE,
   type HeapMemory,
-  homeOf,
   intentOf,
   MALLOC_STEP,
   mallocsOf,
+  ownerCodeOf,
+  SENTINEL,
   topsOf,
 } from '../layout/index.js';
 import type { Cache, Samples } from '../pages/index.js';
-import type { Mend } from '../recovery/index.js';
+import type { SelfRepair } from '../recovery/index.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall, copyBytes } from './block-bytes.js';
-import type { News } from './event-queue.js';
+import type { EventQueue } from './event-queue.js';
 import type { Fullness } from './fullness.js';
 import type { LargeBlocks } from './large.js';
-import type { Gate } from './section.js';
+import type { Section } from './section.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const blockBytes = BLOCK_BYTES;
-const FENCE_WORD = FENCE;
+const SENTINEL_WORD = SENTINEL;
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
-const AWAY_STACKS = AWAY;
+const REMOTE_STACKS = AWAY;
 const STEP = MALLOC_STEP;
 /** From an address's granule to its page. */
 const PAGE_GRANULES_SHIFT = PAGE_SHIFT - GRANULE_SHIFT;
@@ -116,7 +116,7 @@ export interface Calls {
    * (owned-blocks.ts). The intent stands from before.
    */
   commitOwned(address: Address, word: WordIndex, old: Address): void;
-  /** Throws where the gate would let nobody in. */
+  /** Throws where the section would let nobody in. */
   pass(): void;
   /** The thread detaches: no call of these may touch its slot again. */
   close(): void;
@@ -135,26 +135,26 @@ export function createCalls(
   memory: HeapMemory,
   slotIndex: SlotIndex,
   slot: WordIndex,
-  gate: Gate,
+  section: Section,
   cache: Cache,
   large: LargeBlocks,
   diagnose: Diagnose,
-  mend: Mend,
+  selfRepair: SelfRepair,
   fullness: Fullness,
   recoverIfDue: () => boolean,
   samples: Samples,
-  news: News,
+  events: EventQueue,
 ): FreshCalls {
   const { i32, u32, f64, tags, homes } = memory;
-  const told = news.state;
+  const told = events.state;
   const { dataStart, dataBytes } = memory.geometry;
   const dataPages = dataBytes / PAGE_BYTES;
   const tops = topsOf(slot);
   const mallocs = mallocsOf(slot);
-  const home = homeOf(slotIndex);
+  const owner = ownerCodeOf(slotIndex);
   const intent = intentOf(slot);
   // Both are this attachment's own, and constants to the compiler; close() empties them, and every
-  // fast path then ends at a gate that refuses. (A variable in their place costs a load, a test for
+  // fast path then ends at a section that refuses. (A variable in their place costs a load, a test for
   // its initialisation and one for a small integer at every call.)
   const classOfGranules = new Uint8Array(CLASS_OF_GRANULES);
   const own = new Uint32Array(OWN_LENGTH);
@@ -190,9 +190,9 @@ export function createCalls(
     let c = own[LAST];
     const tag = tags[granule];
     if (tag !== c) c = tag;
-    const stack = homes[granule >>> PAGE_GRANULES_SHIFT] === home ? c : c + AWAY_STACKS;
+    const stack = homes[granule >>> PAGE_GRANULES_SHIFT] === owner ? c : c + REMOTE_STACKS;
     const top = u32[tops + stack];
-    if (i32[top] === FENCE_WORD) {
+    if (i32[top] === SENTINEL_WORD) {
       freeSlow(address, c as SizeClass);
       return;
     }
@@ -205,7 +205,7 @@ export function createCalls(
 
   function mallocOther(size: number): Address {
     requireSize('malloc', size);
-    gate.checkOpen();
+    section.checkOpen();
     if (size <= SMALL_BYTES_MAX) return allocateSmall(classOf(size), size);
     return allocateLarge(size, 1, false);
   }
@@ -214,7 +214,7 @@ export function createCalls(
     requireSize('calloc', count);
     requireSize('calloc', size);
     // Of a poisoned heap the stacks look empty: only a detached thread must not get that far.
-    if (own[LIMIT] === 0) gate.checkOpen();
+    if (own[LIMIT] === 0) section.checkOpen();
     const bytes = count * size;
     if (bytes > SMALL_BYTES_MAX) return allocateLarge(bytes, 1, true);
     const c = classOf(bytes);
@@ -228,7 +228,7 @@ export function createCalls(
   function alignedAlloc(alignment: number, size: number): Address {
     requireAlignment(alignment);
     requireSize('alignedAlloc', size);
-    gate.checkOpen();
+    section.checkOpen();
     const c = alignedClassOf(alignment, size);
     if (c !== 0) return allocateSmall(c, size);
     return allocateLarge(Math.max(size, 1), Math.max(1, alignment / PAGE_BYTES), false);
@@ -245,22 +245,22 @@ export function createCalls(
     return pop(c);
   }
 
-  /** The end of an allocation that found the heap full, or has news to tell after its commit. */
+  /** The end of an allocation that found the heap full, or has events to flush after its commit. */
   function endSmall(c: SizeClass, bytes: number, zeroBytes: number): Address {
     if (newest(c) === 0) {
-      gate.checkOpen();
+      section.checkOpen();
       return refuse(bytes);
     }
     if (zeroBytes > 0) clearSmall(memory, uncommitted(c), zeroBytes);
     const address = pop(c);
-    if (told.isDue) news.tell();
+    if (told.hasPending) events.flush();
     return address;
   }
 
   /** The answer of an allocation for which there is no room. */
   function refuse(bytes: number): typeof NULL {
-    news.addExhausted(bytes);
-    news.tell();
+    events.addExhausted(bytes);
+    events.flush();
     return NULL;
   }
 
@@ -273,7 +273,7 @@ export function createCalls(
   function uncommitted(c: SizeClass): Address {
     const address = newest(c);
     if (address !== 0) return address;
-    gate.checkOpen();
+    section.checkOpen();
     throw new HeapCorruptionError(`the stack of class ${c} was filled, and is empty (slot I1)`);
   }
 
@@ -283,18 +283,18 @@ export function createCalls(
    */
   function fillGated(c: SizeClass, bytes: number, nested = false): boolean {
     let filled: boolean;
-    gate.enter(nested);
+    section.enter(nested);
     try {
       filled = fill(c);
     } catch (error) {
-      throw gate.abandon(error);
+      throw section.abort(error);
     }
-    gate.leave();
+    section.leave();
     if (filled) samples.small(c, bytes);
-    return filled && !told.isDue;
+    return filled && !told.hasPending;
   }
 
-  /** Makes sure that a stack has a block; false when the heap is full. Behind the gate. */
+  /** Makes sure that a stack has a block; false when the heap is full. In a section. */
   function fill(c: SizeClass): boolean {
     if (newest(c) !== 0) return true;
     const isKnownFull = fullness.isFullFor(c);
@@ -303,7 +303,7 @@ export function createCalls(
     return recoverIfDue() && search(c);
   }
 
-  /** Refills a stack with whatever the heap has, down to what this thread and all as spares keep. */
+  /** Refills a stack with whatever the heap has, down to what this thread and all as retired spans keep. */
   function search(c: SizeClass): boolean {
     fullness.begin();
     cache.flushAll();
@@ -330,25 +330,25 @@ export function createCalls(
     if (address === 0) return refuse(bytes);
     if (zero && !large.wasFresh()) clearLarge(memory, address, bytes);
     large.commit(address);
-    if (told.isDue) news.tell();
+    if (told.hasPending) events.flush();
     return address;
   }
 
   function reserveGated(bytes: number, alignPages: number, nested = false): Address {
     let address: Address;
-    gate.enter(nested);
+    section.enter(nested);
     try {
       address = reserve(bytes, alignPages, false);
       // In here, where an end of the stack gives the run back.
       if (address !== 0) samples.large(bytes);
     } catch (error) {
-      throw gate.abandon(error);
+      throw section.abort(error);
     }
-    gate.leave();
+    section.leave();
     return address;
   }
 
-  /** Reserves a run for a large block; 0 when the heap is full. Behind the gate. */
+  /** Reserves a run for a large block; 0 when the heap is full. In a section. */
   function reserve(bytes: number, alignPages: number, growing: boolean): Address {
     const pages = pagesOf(bytes);
     // Refused here, so that no larger number ever gets near a run word.
@@ -373,7 +373,7 @@ export function createCalls(
   // ---- in two halves, for who has something to write into a block before anybody has it
 
   function reserveBlock(alignment: number, bytes: number, apart: boolean): Address {
-    gate.checkOpen();
+    section.checkOpen();
     const c = apart ? 0 : alignedClassOf(alignment, bytes);
     reservedClass = c === 0 ? LARGE_TAG : c;
     if (c === 0) return reserveGated(Math.max(bytes, 1), Math.max(1, alignment / PAGE_BYTES), true);
@@ -411,15 +411,15 @@ export function createCalls(
   }
 
   function pass(): void {
-    gate.enter();
-    gate.leave();
+    section.enter();
+    section.leave();
   }
 
   // ---- free, slow
 
   function freeOther(address: Address): void {
     if (address === 0) return;
-    gate.checkOpen();
+    section.checkOpen();
     throw invalid('free', address);
   }
 
@@ -433,17 +433,17 @@ export function createCalls(
   function freeSlow(address: Address, c: SizeClass): void {
     if (rehearsing) return;
     if (c === 0 || c > LARGE_TAG) throw invalid('free', address);
-    gate.enter();
+    section.enter();
     try {
       give(address, c);
     } catch (error) {
-      throw gate.abandon(error);
+      throw section.abort(error);
     }
-    gate.leave();
-    news.tell();
+    section.leave();
+    events.flush();
   }
 
-  /** Frees a live block of class `c`, or LARGE. Behind the gate. */
+  /** Frees a live block of class `c`, or LARGE. In a section. */
   function give(address: Address, c: SizeClass): void {
     if (c === LARGE_TAG) {
       large.free(address);
@@ -465,7 +465,7 @@ export function createCalls(
     try {
       cache.flush(stack);
     } catch (error) {
-      if (!mend.locks(error)) throw error;
+      if (!selfRepair.locks(error)) throw error;
     }
   }
 
@@ -473,7 +473,7 @@ export function createCalls(
 
   function realloc(address: Address, size: number): Address {
     requireSize('realloc', size);
-    gate.checkOpen();
+    section.checkOpen();
     if (address === 0) return malloc(size);
     const c = tagOf(address, 'realloc');
     if (size === 0) {
@@ -483,7 +483,7 @@ export function createCalls(
     if (c !== LARGE_TAG && size <= SMALL_BYTES_MAX) {
       const target = classOf(size);
       if (target === c) return address;
-      // Between two stacks of this thread, neither empty nor full: no gate, no lock.
+      // Between two stacks of this thread, neither empty nor full: no section, no lock.
       if (newest(target) !== 0 && !isFull(stackFor(address, c))) {
         return moveSmall(address, c, target, size);
       }
@@ -515,27 +515,27 @@ export function createCalls(
 
   function moveToLarge(address: Address, c: SizeClass, size: number): Address {
     let target: Address;
-    gate.enter();
+    section.enter();
     try {
       target = relocate(address, c, size);
     } catch (error) {
-      throw gate.abandon(error);
+      throw section.abort(error);
     }
-    gate.leave();
+    section.leave();
     if (target === 0) return refuse(size);
     if (target !== address) large.commit(target);
-    if (told.isDue) news.tell();
+    if (told.hasPending) events.flush();
     return target;
   }
 
   /** The same block resized, or another one that is reserved, with the old one freed; 0 = full. */
   function relocate(address: Address, c: SizeClass, size: number): Address {
-    const stays = c === LARGE_TAG && large.resize(address, pagesOf(size));
-    const target = stays ? address : reserve(size, 1, true);
+    const isStable = c === LARGE_TAG && large.resize(address, pagesOf(size));
+    const target = isStable ? address : reserve(size, 1, true);
     if (target === 0) return NULL;
     // Before the old block is freed: should the stack end in there, it is there still.
     samples.large(size);
-    if (stays) return address;
+    if (isStable) return address;
     copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
     give(address, c);
     return target;
@@ -544,7 +544,7 @@ export function createCalls(
   function moveToSmall(address: Address, c: SizeClass, size: number): Address {
     const target = classOf(size);
     const refilled = newest(target) === 0;
-    gate.enter();
+    section.enter();
     let filled: boolean;
     try {
       filled = fill(target);
@@ -556,28 +556,28 @@ export function createCalls(
         cache.flush(stackFor(address, c));
       }
     } catch (error) {
-      throw gate.abandon(error);
+      throw section.abort(error);
     }
-    gate.leave();
+    section.leave();
     if (!filled) return refuse(size);
     const moved = c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
-    if (told.isDue) news.tell();
+    if (told.hasPending) events.flush();
     return moved;
   }
 
   function isFull(stack: StackIndex): boolean {
-    return i32[u32[tops + stack]] === FENCE_WORD;
+    return i32[u32[tops + stack]] === SENTINEL_WORD;
   }
 
-  /** The stack that a block goes to when it is freed: where it is at home with another thread, away. */
+  /** The stack that a block goes to when it is freed: where it is owned by another thread, away. */
   function stackFor(address: Address, c: SizeClass): StackIndex {
-    return (homes[address >>> PAGE_SHIFT] === home ? c : c + AWAY_STACKS) as StackIndex;
+    return (homes[address >>> PAGE_SHIFT] === owner ? c : c + REMOTE_STACKS) as StackIndex;
   }
 
   // ---- looking
 
   function usableSize(address: Address, asked = 'measure'): number {
-    gate.checkOpen();
+    section.checkOpen();
     return usableBytes(address, tagOf(address, asked));
   }
 
@@ -597,9 +597,9 @@ export function createCalls(
   }
 
   function invalid(asked: string, address: unknown): Error {
-    gate.checkOpen();
+    section.checkOpen();
     // In the middle of a change of an object, perhaps: a vector frees what its elements point to.
-    return news.telling(() => gate.look(() => diagnose(asked, address), true));
+    return events.deferring(() => section.read(() => diagnose(asked, address), true));
   }
 
   function close(): void {

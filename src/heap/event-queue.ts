@@ -1,11 +1,11 @@
 /**
- * News: what a thread has found in the heap, kept until it can be told.
+ * Event queue: what a thread has found in the heap, kept until it can be told.
  *
  * Filled by section.ts, thread-heap.ts and allocator.ts wherever something is found; told by them at the end
  * of a call, to the listener that api/ gave. Owner thread only.
  *
  * A listener runs user code, which may call the heap again, free all it has, or detach. So:
- * I1  News is told when this thread holds no lock, is behind no gate, has nothing half done, and
+ * I1  Events are flushed when this thread holds no lock, is in no section, has nothing half done, and
  *     all that is left of the call is to return or to throw.
  * I2  A listener is not told of a full heap by a call that it makes itself: it would never end.
  * I3  What a listener throws does not reach the call.
@@ -29,7 +29,7 @@ export interface HeapListener {
   exhausted(bytes: number): void;
 }
 
-export interface News {
+export interface EventQueue {
   /** Something was recovered, perhaps nothing. */
   addRecovered(found: Recovered): void;
   /** A call is about to throw this. */
@@ -37,19 +37,22 @@ export interface News {
   /** An allocation is about to answer 0. */
   addExhausted(bytes: number): void;
   /** Is there something to tell? Read where a call would be one too many: V8 can cut one (marks.ts). */
-  readonly state: { readonly isDue: boolean };
+  readonly state: { readonly hasPending: boolean };
   /** Tells what there is, if there is something. The call ends after that: see I1. */
-  tell(): void;
+  flush(): void;
   /** Does something, and tells what came of it at its end, and nothing before. */
-  telling<T>(work: () => T): T;
+  deferring<T>(work: () => T): T;
   /** Does something, and tells nothing meanwhile: the call goes on after it. */
   quietly(work: () => void): void;
-  /** From now on news is told; what came before too. */
+  /** From now on events are flushed; what came before too. */
   start(): void;
 }
 
-export function createNews(memory: HeapMemory, listener: HeapListener | undefined): News {
-  const state = { isDue: false };
+export function createEventQueue(
+  memory: HeapMemory,
+  listener: HeapListener | undefined,
+): EventQueue {
+  const state = { hasPending: false };
   /** Until its thread is attached. */
   let started = false;
   /** While a listener is told something. */
@@ -64,41 +67,41 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     if (isNothing(found)) return;
     recovered ??= nothingRecovered();
     addCounts(recovered, found);
-    state.isDue = true;
+    state.hasPending = true;
   }
 
   function addFailure(error: unknown): void {
     if (!isCorruption(error)) return;
     failure = error;
-    state.isDue = true;
+    state.hasPending = true;
   }
 
   /** Of what is held back by a call that was cut: I4. */
-  const tellLater = atEndOfTurn(() => {
+  const flushLater = atEndOfTurn(() => {
     telling = false;
     holds = 0;
-    tell();
+    flush();
   });
 
   function addExhausted(bytes: number): void {
     if (telling) {
-      tellLater();
+      flushLater();
       return;
     }
     exhausted = bytes;
-    state.isDue = true;
+    state.hasPending = true;
   }
 
-  function tell(): void {
-    if (!state.isDue || !started) return;
+  function flush(): void {
+    if (!state.hasPending || !started) return;
     if (telling || holds > 0) {
-      tellLater();
+      flushLater();
       return;
     }
     telling = true;
     try {
       // What a listener's own calls find is told after it.
-      while (state.isDue) tellOnce();
+      while (state.hasPending) flushOnce();
     } catch {
       // No stack left for a listener: the call that it would hear of goes its way.
     } finally {
@@ -106,11 +109,11 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     }
   }
 
-  function tellOnce(): void {
+  function flushOnce(): void {
     const found = recovered;
     const broken = failure;
     const bytes = exhausted;
-    state.isDue = false;
+    state.hasPending = false;
     recovered = undefined;
     failure = undefined;
     exhausted = -1;
@@ -125,8 +128,8 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     addFailure,
     addExhausted,
     state,
-    tell,
-    telling(work) {
+    flush,
+    deferring(work) {
       holds++;
       try {
         return work();
@@ -136,7 +139,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
       } finally {
         holds--;
         // No call after a block was handed out: nobody would have it, were that cut.
-        if (state.isDue) tell();
+        if (state.hasPending) flush();
       }
     },
     quietly(work) {
@@ -149,7 +152,7 @@ export function createNews(memory: HeapMemory, listener: HeapListener | undefine
     },
     start() {
       started = true;
-      tell();
+      flush();
     },
   };
 }

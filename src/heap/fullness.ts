@@ -2,12 +2,12 @@
  * Fullness: what a thread knows of a heap that had no room for it, so that the next call that asks in
  * vain answers after a look at some counters, and not after a search.
  *
- * Used by allocator.ts, behind the gate. Owner thread only; one for both gates.
+ * Used by allocator.ts, in a section. Owner thread only; one for both sections.
  *
- * A search has failed when this thread's stacks and all threads' spares were given back and still no
+ * A search has failed when this thread's stacks and all threads' retired spans were given back and still no
  * span had a free block and no free run was long enough. It would fail again until something comes
  * back. Whatever comes back is counted, under the lock that it came back under: blocks of a class
- * (class-record.ts), spans kept as spares (there too), free runs (page-heap-record.ts). What this
+ * (class-record.ts), spans kept as retired spans (there too), free runs (page-heap-record.ts). What this
  * thread frees lies on its own stacks, uncounted; but blocks cached, held and handed out add up to
  * how many it has freed. Where its stacks are empty, what it has freed is handed out again, or counted.
  *
@@ -15,7 +15,7 @@
  * blocks came back since the search, the lists of their spans say whether one is left.
  *
  * I1  The counters are read before the search that fails: what comes back meanwhile is news. A lock
- *     that the search takes orders that (its release comes after the reads); lists of spares are
+ *     that the search takes orders that (its release comes after the reads); lists of retired spans are
  *     looked at without one, so their counts are read and written by Atomics.
  * I2  Counters and lists of others are read without a lock: they may be late by a moment, as the block
  *     may be. So lists that are empty are an answer for one call, and never kept for the next.
@@ -37,14 +37,14 @@ import {
   getHeld,
   getMallocs,
   getPartial,
+  getRetiredKept,
   getReturns,
   getRunReturns,
-  getSparesKept,
   type HeapMemory,
-  loadSparesKept,
-  nobodysPartial,
+  loadRetiredKept,
   partialOf,
   slotRecord,
+  unownedPartial,
 } from '../layout/index.js';
 
 /** In place of a count, where no search has failed. */
@@ -82,8 +82,8 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
 
   const returnsOf = (c: SizeClass): number => getReturns(u32, classRecord(classes, c));
 
-  /** Runs that came back, and spans that came to be spares: what can serve any class. */
-  function countRuns(kept: typeof getSparesKept): number {
+  /** Runs that came back, and spans that came to be retired spans: what can serve any class. */
+  function countRuns(kept: typeof getRetiredKept): number {
     let count = getRunReturns(u32, geometry.pageHeap);
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       count += kept(u32, classRecord(geometry.classes, c));
@@ -112,7 +112,7 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
 
   /** Does a list have a span of this class with a free block? */
   function isAnyListed(c: SizeClass): boolean {
-    if (getPartial(i32, nobodysPartial(classRecord(classes, c))) !== 0) return true;
+    if (getPartial(i32, unownedPartial(classRecord(classes, c))) !== 0) return true;
     for (let n = 0; n < threads; n++) {
       if (getPartial(i32, partialOf(slotRecord(slots, n as SlotIndex), c)) !== 0) return true;
     }
@@ -121,7 +121,7 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
 
   function isFullFor(c: SizeClass): boolean {
     if (runsAt[c] === NEVER) return false;
-    if (runsAt[c] === countRuns(getSparesKept) && hasNoneSince(freedAt[c])) {
+    if (runsAt[c] === countRuns(getRetiredKept) && hasNoneSince(freedAt[c])) {
       if (blocksAt[c] === returnsOf(c) || !isAnyListed(c)) return true;
     }
     runsAt[c] = NEVER;
@@ -130,13 +130,13 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
 
   function hasNoRun(pages: number, alignPages: number): boolean {
     if (noRun.at === NEVER || pages < noRun.pages || alignPages < noRun.alignPages) return false;
-    if (noRun.at === countRuns(getSparesKept) && hasNoneSince(noRun.freed)) return true;
+    if (noRun.at === countRuns(getRetiredKept) && hasNoneSince(noRun.freed)) return true;
     noRun.at = NEVER;
     return false;
   }
 
   function begin(): void {
-    runs = countRuns(loadSparesKept);
+    runs = countRuns(loadRetiredKept);
     freed = countFreed();
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks[c] = returnsOf(c);
   }

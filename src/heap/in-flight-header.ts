@@ -6,22 +6,22 @@
  */
 
 import type { WordIndex } from '../base/index.js';
-import { clearVector, nurseryWord, slotRecord, vectorDataWord } from '../layout/index.js';
+import { clearVector, inFlightHeaderWord, slotRecord, vectorDataWord } from '../layout/index.js';
 import type { HeapCore } from './thread-heap.js';
 
 /** The word of this thread's slot that has what it makes or deletes. */
-export function nurseryOf(core: HeapCore): WordIndex {
-  return nurseryWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
+export function inFlightHeaderOf(core: HeapCore): WordIndex {
+  return inFlightHeaderWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
 }
 
 /** Deletes what is there: what was left there too, by an error, or by a call that was cut. */
-export function clearNursery(core: HeapCore): void {
-  const { memory, placement } = core;
-  const word = nurseryOf(core);
+export function clearInFlightHeader(core: HeapCore): void {
+  const { memory, ownedBlocks } = core;
+  const word = inFlightHeaderOf(core);
   const address = memory.u32[word];
   if (address === 0) return;
   const header = (address >>> 2) as WordIndex;
   clearVector(memory.u32, header);
-  placement.remove(vectorDataWord(header));
-  placement.remove(word);
+  ownedBlocks.remove(vectorDataWord(header));
+  ownedBlocks.remove(word);
 }

@@ -39,10 +39,10 @@ import {
   DIRECT_PAGES_MIN,
   headOfLocked,
   type PageHeap,
-  type Placement,
-  type Spares,
+  type RetiredSpans,
+  type RunFit,
 } from '../pages/index.js';
-import type { Mend } from '../recovery/index.js';
+import type { SelfRepair } from '../recovery/index.js';
 import type { Locks } from '../sync/index.js';
 import type { Marks } from './marks.js';
 
@@ -73,8 +73,8 @@ export function createLargeBlocks(
   slot: WordIndex,
   locks: Locks,
   pageHeap: PageHeap,
-  spares: Spares,
-  mend: Mend,
+  retired: RetiredSpans,
+  selfRepair: SelfRepair,
   marks: Marks,
   reserveIsZero: boolean,
 ): LargeBlocks {
@@ -82,22 +82,17 @@ export function createLargeBlocks(
   let fresh = false;
 
   function reserve(pages: number, alignPages: number, growing: boolean): Address {
-    const placement = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
-    let address = reserveRun(pages, alignPages, placement, !spares.hasAny());
-    if (address === 0 && spares.give()) address = reserveRun(pages, alignPages, placement, true);
-    // Behind the gate still, whose own mark is there until after this one.
+    const fit = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
+    let address = reserveRun(pages, alignPages, fit, !retired.hasAny());
+    if (address === 0 && retired.give()) address = reserveRun(pages, alignPages, fit, true);
+    // In a section still, whose own mark is there until after this one.
     marks.run = address !== 0;
     return address;
   }
 
-  function reserveRun(
-    pages: number,
-    alignPages: number,
-    placement: Placement,
-    grow: boolean,
-  ): Address {
+  function reserveRun(pages: number, alignPages: number, fit: RunFit, grow: boolean): Address {
     locks.acquire(PAGE_LOCK);
-    const run = pageHeap.takeRunLocked(pages, alignPages, placement, grow);
+    const run = pageHeap.takeRunLocked(pages, alignPages, fit, grow);
     fresh = run.fresh && reserveIsZero;
     locks.release(PAGE_LOCK);
     return (run.page * PAGE_BYTES) as Address;
@@ -127,10 +122,10 @@ export function createLargeBlocks(
     try {
       // point: large.untag
       tags[address >>> 4] = 0;
-      pageHeap.giveRunLocked(page);
+      pageHeap.releaseRunLocked(page);
       locks.release(PAGE_LOCK);
     } catch (error) {
-      if (!mend.locks(error)) throw error;
+      if (!selfRepair.locks(error)) throw error;
       giveAgain(page);
     }
   }
@@ -142,7 +137,7 @@ export function createLargeBlocks(
     const isHead = headOfLocked(memory, page) === page;
     if (isHead && runKind(word) === RESERVED_RUN && runOwner(word) === slotIndex) {
       tags[(page * PAGE_BYTES) >>> 4] = 0;
-      pageHeap.giveRunLocked(page);
+      pageHeap.releaseRunLocked(page);
     }
     locks.release(PAGE_LOCK);
   }
@@ -168,7 +163,7 @@ export function createLargeBlocks(
       return done;
     } catch (error) {
       // Where the new length is committed the block has been resized, whatever failed after.
-      if (!mend.locks(error) || pagesAt(page) !== pages) throw error;
+      if (!selfRepair.locks(error) || pagesAt(page) !== pages) throw error;
       return true;
     }
   }

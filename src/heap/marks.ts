@@ -15,7 +15,7 @@
  */
 
 export interface Marks {
-  /** A section is open: this thread may hold locks, a transit, a solo section. */
+  /** A section is open: this thread may hold locks, a transit, an exclusive section. */
   section: boolean;
   /** A run is RESERVED, for the commit that follows its section. */
   run: boolean;
@@ -32,9 +32,9 @@ export interface Marks {
 /** An object that is changed under an object lock. */
 export interface Changing {
   /** Its change was cut: makes it whole. The lock is still held. */
-  mendLocked(): void;
+  repairLocked(): void;
   /** The lock is given back. */
-  mended(): void;
+  repaired(): void;
 }
 
 export const noMarks = (): Marks => ({

@@ -2,7 +2,7 @@
  * Placement: how a block gets from the heap into a shared word, or from there back, so that a thread
  * that dies on the way loses nothing. What contexts and vectors are built on.
  *
- * Called by contexts/ and collections/. Owner thread only. Passes the gate.
+ * Called by contexts/ and collections/. Owner thread only. Enters a section.
  *
  * malloc hands a block to a program, and what the program does not get to write down is lost with it.
  * Here it is written down before: the slot says, as long as that is under way, which word is to have
@@ -52,14 +52,14 @@ import {
 import type { Cache } from '../pages/index.js';
 import { spanClass } from '../recovery/index.js';
 import type { Calls } from './allocator.js';
-import type { News } from './event-queue.js';
+import type { EventQueue } from './event-queue.js';
 import type { LargeBlocks } from './large.js';
-import type { Gate } from './section.js';
+import type { Section } from './section.js';
 
 /** Writes into a new block, which nobody has yet, what is to be in it. `old`: the word's block so far. */
 export type Fill = (block: Address, blockBytes: number, old: Address) => void;
 
-export interface Placement {
+export interface OwnedBlocks {
   /**
    * Makes a new block of at least `bytes` bytes the content of a shared word, and frees the one that
    * it had. The word is this thread's to change.
@@ -80,17 +80,17 @@ export interface Placement {
   whenFull(makeRoom: () => boolean): void;
 }
 
-/** @param settleOwn ends the intent of this slot, where an error has left one (resolve-intent.ts) */
-export function createPlacement(
+/** @param resolveOwn ends the intent of this slot, where an error has left one (resolve-intent.ts) */
+export function createOwnedBlocks(
   memory: HeapMemory,
   slot: WordIndex,
-  gate: Gate,
+  section: Section,
   calls: Calls,
   cache: Cache,
   large: LargeBlocks,
-  news: News,
-  settleOwn: () => void,
-): Placement {
+  events: EventQueue,
+  resolveOwn: () => void,
+): OwnedBlocks {
   const { i32, u32, tags, geometry } = memory;
   const tops = topsOf(slot);
   const intent = intentOf(slot);
@@ -110,15 +110,15 @@ export function createPlacement(
 
   /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
   function prepare(c: SizeClass): void {
-    gate.enter(true);
+    section.enter(true);
     try {
-      settleOwn();
+      resolveOwn();
       const small = c !== 0 && c !== OWNED_LARGE;
       if (small && stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
     } catch (error) {
-      throw gate.abandon(error);
+      throw section.abort(error);
     }
-    gate.leave();
+    section.leave();
   }
 
   function replace(word: WordIndex, bytes: number, fill?: Fill): Address {
@@ -140,7 +140,7 @@ export function createPlacement(
     // point: place.publish
     publish(u32, word, block);
     give(old, c);
-    news.tell();
+    events.flush();
     return block;
   }
 
@@ -162,7 +162,7 @@ export function createPlacement(
     // point: place.publish
     publish(u32, word, NULL);
     give(old, c);
-    news.tell();
+    events.flush();
   }
 
   function free(word: WordIndex): boolean {
@@ -178,7 +178,7 @@ export function createPlacement(
   /** Gives the block back that the word had, and ends the intent. */
   function give(old: Address, c: SizeClass): void {
     if (c === OWNED_LARGE) {
-      giveLarge(old);
+      releaseLarge(old);
       return;
     }
     const top = u32[tops + c];
@@ -200,20 +200,20 @@ export function createPlacement(
     setIntentWord(u32, slot, 0);
   }
 
-  function giveLarge(old: Address): void {
+  function releaseLarge(old: Address): void {
     // Should the page lock not be had, the intent stands while others go on with the word.
     // point: place.settled
     setIntentIn(u32, slot, NULL);
     // point: place.nowhere
     setIntentWord(u32, slot, nowhereWord(geometry));
     try {
-      gate.enter(true);
+      section.enter(true);
       try {
         large.free(old, endIntent);
       } catch (error) {
-        throw gate.abandon(error);
+        throw section.abort(error);
       }
-      gate.leave();
+      section.leave();
     } catch {
       // The word has its new content. Where the old block could not be given back the intent stands,
       // and the next call tries again; a broken heap refuses that one.

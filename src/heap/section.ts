@@ -1,24 +1,24 @@
 /**
- * Gates: what every slow path passes before it may touch what threads share, and after.
+ * Sections: what every slow path passes before it may touch what threads share, and after.
  *
- * Used by allocator.ts: the `_ts` calls go through the shared gate and take locks inside, the
- * unsafe calls go through the solo gate and take none. Owner thread only.
+ * Used by allocator.ts: the `_ts` calls go through a shared section and take locks inside, the
+ * unsafe calls go through an exclusive section and take none. Owner thread only.
  *
- *     gate.enter();
- *     try { ... } catch (error) { throw gate.abandon(error); }
- *     gate.leave();
+ *     section.enter();
+ *     try { ... } catch (error) { throw section.abort(error); }
+ *     section.leave();
  *     ... the store that commits
  *
- * I1  Behind a gate there is stack left for the whole section: an overflow strikes at the gate,
+ * I1  In a section there is stack left for the whole section: an overflow strikes on entry,
  *     where nothing is half done, and not between two stores (base/stack-headroom.ts).
- * I2  Behind the solo gate this thread is the only one attached, and stays it until it leaves.
- * I3  A thread that has detached passes no gate, and nobody that of a poisoned heap.
- * I4  Where the stack ends while a section is mended, its locks (or being alone) are kept, and its mark:
- *     the thread's next call, whatever it is, mends it first.
+ * I2  In an exclusive section this thread is the only one attached, and stays it until it leaves.
+ * I3  A thread that has detached enters no section, and nobody that of a poisoned heap.
+ * I4  Where the stack ends while a section is repaired, its locks (or being alone) are kept, and its mark:
+ *     the thread's next call, whatever it is, repairs it first.
  * I5  Leaving comes before a commit: should the thread die in there, the block is not committed and
  *     comes back. It throws only when the heap is broken.
- * I6  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is mended
- *     as for a death, before anything else is done. Fast paths pass no gate, and find nothing of it: a
+ * I6  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is repaired
+ *     as for a death, before anything else is done. Fast paths enter no section, and find nothing of it: a
  *     stack that is changed is parked, an intent is straight stores with the pop or push that it is for.
  */
 
@@ -32,21 +32,21 @@ import {
   ThreadSafetyError,
   type WordIndex,
 } from '../base/index.js';
-import { getIntentWord, type HeapMemory, nurseryWord } from '../layout/index.js';
-import type { Mend, Recovered } from '../recovery/index.js';
+import { getIntentWord, type HeapMemory, inFlightHeaderWord } from '../layout/index.js';
+import type { Recovered, SelfRepair } from '../recovery/index.js';
 import {
   countAttached,
-  enterSolo,
+  enterExclusive,
   isPoisoned,
   type Locks,
-  leaveSolo,
+  leaveExclusive,
   type ThreadWord,
   throwIfPoisoned,
 } from '../sync/index.js';
-import type { News } from './event-queue.js';
+import type { EventQueue } from './event-queue.js';
 import type { Marks } from './marks.js';
 
-export interface Gate {
+export interface Section {
   /** Throws when this thread has detached, or the heap is poisoned. */
   checkOpen(): void;
   /**
@@ -57,47 +57,47 @@ export interface Gate {
   /** Lets it out, and recovers what it found dead on its way. */
   leave(): void;
   /** Lets it out of a section that has thrown, with nothing left half done; gives the error back. */
-  abandon(error: unknown): unknown;
+  abort(error: unknown): unknown;
   /** Looks at what threads share: alone where it can be, else under locks. */
-  look<T>(work: () => T, nested?: boolean): T;
+  read<T>(work: () => T, nested?: boolean): T;
 }
 
-export interface Gates {
-  readonly shared: Gate;
-  readonly solo: Gate;
+export interface Sections {
+  readonly shared: Section;
+  readonly exclusive: Section;
   /** Throws when this thread has detached. */
   checkAttached(): void;
-  /** On the way to an object's lock: mends what was cut (I6). @throws as checkOpen */
+  /** On the way to an object's lock: repairs what was cut (I6). @throws as checkOpen */
   checkObject(): void;
   /** The same where nothing of an object is under way, and whether the heap is open does not matter. */
-  mendIfCut(): void;
+  repairIfCut(): void;
   /** Recovery as a section of its own: asked for by the program, or on the way to an object's lock. */
   recover(isNested: boolean): Recovered;
-  /** From now on `mendObjects` puts objects right after a cut, when the heap itself is. */
-  whenCut(mendObjects: () => void): void;
+  /** From now on `repairObjects` puts objects right after a cut, when the heap itself is. */
+  whenCut(repairObjects: () => void): void;
   /** This thread has detached: from now on every enter refuses. */
   close(): void;
 }
 
-export function createGates(
+export function createSections(
   memory: HeapMemory,
   me: ThreadWord,
   slot: WordIndex,
   locks: Locks,
-  mend: Mend,
+  selfRepair: SelfRepair,
   recover: () => Recovered,
-  news: News,
+  events: EventQueue,
   marks: Marks,
-  mendLock: () => void,
-): Gates {
+  repairLock: () => void,
+): Sections {
   const { u32 } = memory;
-  const nursery = nurseryWord(slot);
+  const inFlightHeader = inFlightHeaderWord(slot);
   let closed = false;
   let takeoversSeen = 0;
-  let mendObjects = (): void => {};
+  let repairObjects = (): void => {};
   const requireHeadroom = createProbe(SECTION_FRAMES, RESCUE_FRAMES);
   /**
-   * What the last call was abandoned for, with no stack left to mend what it had half done: its marks
+   * What the last call was abandoned for, with no stack left to repair what it had half done: its marks
    * stand as those of a call that was cut.
    */
   let cause: unknown;
@@ -119,10 +119,10 @@ export function createGates(
     }
   }
 
-  /** A call is about to throw this, with nothing left half done, unless it is behind a gate. */
+  /** A call is about to throw this, with nothing left half done, unless it is in a section. */
   function tellOf(error: unknown): unknown {
-    news.addFailure(error);
-    if (!marks.section) news.tell();
+    events.addFailure(error);
+    if (!marks.section) events.flush();
     return error;
   }
 
@@ -130,20 +130,25 @@ export function createGates(
   function wasCut(nested: boolean): boolean {
     if (marks.section || marks.run) return true;
     if (nested || marks.nested) return false;
-    return marks.lock !== 0 || marks.tables || getIntentWord(u32, slot) !== 0 || u32[nursery] !== 0;
+    return (
+      marks.lock !== 0 ||
+      marks.tables ||
+      getIntentWord(u32, slot) !== 0 ||
+      u32[inFlightHeader] !== 0
+    );
   }
 
   /** Puts right what it left. Cut itself, or where it throws, the marks stay for the next call. */
-  function mendCut(): void {
+  function repairCut(): void {
     probeStack(RESCUE_FRAMES);
     // What was found may be an intent alone, which is settled before this takes its last lock.
     marks.section = true;
-    mend.cut(cause);
+    selfRepair.cut(cause);
     cause = undefined;
     marks.section = false;
     marks.run = false;
-    news.quietly(mendLock);
-    news.quietly(mendObjects);
+    events.quietly(repairLock);
+    events.quietly(repairObjects);
     marks.tables = false;
     marks.nested = false;
     // What it had found dead on its way is still to be recovered.
@@ -164,23 +169,23 @@ export function createGates(
     }
   }
 
-  function mendAbandoned(error: unknown): void {
+  function repairAborted(error: unknown): void {
     cause = error;
-    mend.call(error);
+    selfRepair.call(error);
     cause = undefined;
     marks.run = false;
   }
 
-  function mendSolo(error: unknown): void {
-    mendAbandoned(error);
-    solo.leave();
+  function repairExclusive(error: unknown): void {
+    repairAborted(error);
+    exclusive.leave();
   }
 
-  const shared: Gate = {
+  const shared: Section = {
     checkOpen,
     enter(nested = false) {
       checkOpen();
-      if (wasCut(nested)) mendCut();
+      if (wasCut(nested)) repairCut();
       requireHeadroom();
       locks.startCall();
       marks.section = true;
@@ -194,14 +199,14 @@ export function createGates(
       }
       marks.section = false;
     },
-    abandon(error) {
+    abort(error) {
       locks.dropRefused(error);
-      mendAbandoned(error);
+      repairAborted(error);
       marks.section = false;
       return tellOf(error);
     },
-    look(work, nested = false) {
-      if (wasCut(nested)) mendCut();
+    read(work, nested = false) {
+      if (wasCut(nested)) repairCut();
       requireHeadroom();
       locks.startCall();
       marks.section = true;
@@ -211,27 +216,27 @@ export function createGates(
         marks.section = false;
         return seen;
       } catch (error) {
-        throw shared.abandon(error);
+        throw shared.abort(error);
       }
     },
   };
 
-  function tryEnterSolo(): boolean {
+  function tryEnterExclusive(): boolean {
     probeStack(SECTION_FRAMES);
     locks.startCall();
-    if (closed || !enterSolo(memory, me)) return false;
-    locks.setSolo(true);
+    if (closed || !enterExclusive(memory, me)) return false;
+    locks.setExclusive(true);
     return true;
   }
 
   function beAlone(): boolean {
     let isAlone = false;
     try {
-      isAlone = tryEnterSolo();
+      isAlone = tryEnterExclusive();
       if (!isAlone) {
         // A dead thread is no company.
         recover();
-        isAlone = tryEnterSolo();
+        isAlone = tryEnterExclusive();
       }
     } finally {
       if (!isAlone) marks.section = false;
@@ -242,17 +247,17 @@ export function createGates(
   function checkObject(): void {
     checkOpen();
     // The context that the object is in may be ending, or a vector being made.
-    if (wasCut(true) || marks.lock !== 0) mendCut();
+    if (wasCut(true) || marks.lock !== 0) repairCut();
   }
 
-  function mendIfCut(): void {
+  function repairIfCut(): void {
     // Of a thread that has left the slot may be another's.
-    if (!closed && wasCut(false) && !isPoisoned(memory)) mendCut();
+    if (!closed && wasCut(false) && !isPoisoned(memory)) repairCut();
   }
 
   function recoverAlone(isNested: boolean): Recovered {
     if (closed) return recover();
-    if (isNested ? wasCut(true) : isAnyMarked()) mendCut();
+    if (isNested ? wasCut(true) : isAnyMarked()) repairCut();
     marks.section = true;
     try {
       return recover();
@@ -267,15 +272,15 @@ export function createGates(
     return wasCut(false);
   }
 
-  const solo: Gate = {
+  const exclusive: Section = {
     checkOpen,
     enter(nested = false) {
       checkOpen();
-      if (wasCut(nested)) mendCut();
+      if (wasCut(nested)) repairCut();
       marks.section = true;
       if (beAlone()) return;
       marks.section = false;
-      news.tell();
+      events.flush();
       const attached = countAttached(memory);
       throw new ThreadSafetyError(
         (attached > 1
@@ -285,45 +290,45 @@ export function createGates(
       );
     },
     leave() {
-      locks.setSolo(false);
-      leaveSolo(memory);
+      locks.setExclusive(false);
+      leaveExclusive(memory);
       marks.section = false;
     },
-    abandon(error) {
-      mendSolo(error);
+    abort(error) {
+      repairExclusive(error);
       return tellOf(error);
     },
-    look(work, nested = false) {
-      if (wasCut(nested)) mendCut();
+    read(work, nested = false) {
+      if (wasCut(nested)) repairCut();
       marks.section = true;
       let isAlone = false;
       try {
-        isAlone = tryEnterSolo();
+        isAlone = tryEnterExclusive();
       } finally {
         if (!isAlone) marks.section = false;
       }
-      if (!isAlone) return shared.look(work, nested);
+      if (!isAlone) return shared.read(work, nested);
       let seen: ReturnType<typeof work>;
       try {
         seen = work();
       } catch (error) {
-        mendSolo(error);
+        repairExclusive(error);
         throw error;
       }
-      solo.leave();
+      exclusive.leave();
       return seen;
     },
   };
 
   return {
     shared,
-    solo,
+    exclusive,
     checkAttached,
     checkObject,
-    mendIfCut,
+    repairIfCut,
     recover: recoverAlone,
     whenCut(work) {
-      mendObjects = work;
+      repairObjects = work;
     },
     close() {
       closed = true;

@@ -18,51 +18,51 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
+  type BlockInspector,
+  createBlockInspector,
   createDiagnose,
-  createEyes,
   type Diagnose,
-  type Eyes,
   inspect,
   type Place,
 } from '../blocks/index.js';
 import {
+  exclusiveWordIndex,
   getIntentWord,
   type HeapMemory,
-  homeOf,
   loadOwner,
-  NOBODY,
+  ownerCodeOf,
   PAGE_LOCK,
   slotRecord,
-  soloWordIndex,
   storeThreadId,
+  UNOWNED,
 } from '../layout/index.js';
 import {
   type Cache,
   copyRunsLocked,
   createCache,
   createPageHeap,
+  createRetiredSpans,
   createSamples,
   createSpans,
-  createSpares,
+  type HeapAccess,
   isLookDue,
-  type Looker,
   type PageHeap,
   POST_MORTEM,
-  type Spares,
+  type RetiredSpans,
 } from '../pages/index.js';
 import {
-  createMend,
+  createIntentResolver,
   createRepairs,
-  createSettling,
-  endObjects,
-  freeOrphans,
+  createSelfRepair,
   freeReserved,
-  type Mend,
   nothingRecovered,
   REHEARSAL,
   type Recovered,
   type Repairs,
+  reclaimInstrumented,
+  reclaimObjects,
   recoverDead,
+  type SelfRepair,
 } from '../recovery/index.js';
 import {
   type Claim,
@@ -83,23 +83,23 @@ import {
   reportDeath,
   type ThreadWord,
   throwIfPoisoned,
-  waitForSolo,
+  waitForExclusive,
 } from '../sync/index.js';
 import { type VerifyReport, verifyHeap } from '../verify/index.js';
 import { type Calls, createCalls, type FreshCalls } from './allocator.js';
-import { createNews, type HeapListener, type News } from './event-queue.js';
+import { createEventQueue, type EventQueue, type HeapListener } from './event-queue.js';
 import { createFullness } from './fullness.js';
 import { createLargeBlocks } from './large.js';
 import { type Marks, noMarks } from './marks.js';
-import { createPlacement, type Placement } from './owned-blocks.js';
-import { createGates, type Gate } from './section.js';
+import { createOwnedBlocks, type OwnedBlocks } from './owned-blocks.js';
+import { createSections, type Section } from './section.js';
 
-const SOLO_WAIT_MS = 5;
+const EXCLUSIVE_WAIT_MS = 5;
 /** Recovery belongs to no slot: it gives runs back and reserves none. */
 const NO_SLOT = -1;
 
 /** What a thread is to the heap that it attaches to. */
-export interface Attacher {
+export interface ThreadIdentity {
   /** Its number in worker_threads. */
   readonly threadId: number;
   /** It waits no longer than this for a lock whose owner cannot be looked for. */
@@ -116,10 +116,10 @@ export interface HeapCore {
   /** The calls for any number of threads. */
   readonly shared: Calls;
   /** The calls for a heap with one thread; made when first asked for. */
-  solo(): Calls;
+  exclusive(): Calls;
   /** How objects get and lose their blocks. */
-  readonly placement: Placement;
-  /** Locks that stand in objects. What is done under one is done in `news.telling`: event-queue I1. */
+  readonly ownedBlocks: OwnedBlocks;
+  /** Locks that stand in objects. What is done under one is done in `events.deferring`: event-queue I1. */
   readonly objectLocks: ObjectLocks;
   /** The error for an address that is no live block. */
   readonly diagnose: Diagnose;
@@ -129,7 +129,7 @@ export interface HeapCore {
   recoverThread(threadId: number): Recovered;
   verify(quiet: boolean): VerifyReport;
   /** Who sees the blocks. */
-  readonly eyes: Eyes;
+  readonly inspector: BlockInspector;
   /** What lies at an address of the data region. */
   inspect(address: number): Place;
   /** All runs at one moment, by address: head page and run word, in turn. */
@@ -141,18 +141,18 @@ export interface HeapCore {
   /** Gives this thread's caches and slot back. A second call does nothing. */
   detach(): void;
   /** What is to be told; nothing is before it is started, when attaching is done. */
-  readonly news: News;
+  readonly events: EventQueue;
   /** What this thread is in the middle of. */
   readonly marks: Marks;
-  /** From now on `mendObjects` puts objects right after a call of this thread that was cut. */
-  whenCut(mendObjects: () => void): void;
-  /** Mends what a call left that was cut. While no object of this thread is being changed. */
-  mendIfCut(): void;
+  /** From now on `repairObjects` puts objects right after a call of this thread that was cut. */
+  whenCut(repairObjects: () => void): void;
+  /** Repairs what a call left that was cut. While no object of this thread is being changed. */
+  repairIfCut(): void;
   /**
    * Of an instrumented heap: gives back what is in this thread's name in the blocks' records, and neither
    * in the program's hands nor `kept`. After a call that was cut.
    */
-  freeOrphans(kept: ReadonlySet<Address>): void;
+  reclaimInstrumented(kept: ReadonlySet<Address>): void;
 }
 
 /** A thread's tools for what all threads share: it needs no slot to use them. */
@@ -161,10 +161,10 @@ interface Tools {
   readonly locks: Locks;
   readonly repairs: Repairs;
   readonly pageHeap: PageHeap;
-  readonly spares: Spares;
-  readonly mend: Mend;
-  /** Ends what was left half done of a placement. Behind the gate. */
-  settleOwn(): void;
+  readonly retired: RetiredSpans;
+  readonly selfRepair: SelfRepair;
+  /** Ends what was left half done of a placement. In a section. */
+  resolveOwn(): void;
   cacheOf(slot: WordIndex): Cache;
   /** Recovery that leaves nothing half done, whatever happens in it. */
   recover(leftover?: number, onlyIfDue?: boolean): Recovered;
@@ -173,54 +173,58 @@ interface Tools {
 function createTools(
   memory: HeapMemory,
   slot: SlotIndex | typeof NO_SLOT,
-  by: Attacher,
-  news: News,
+  by: ThreadIdentity,
+  events: EventQueue,
 ): Tools {
   const me = numberedWord(by.threadId);
   // The locks know of repair, and repair of the locks.
   const locks = createLocks(memory, me, by.lockTimeoutMs, (lock) => repairs.lockLocked(lock));
   const pageHeap = createPageHeap(memory, slot);
-  const home = slot === NO_SLOT ? NOBODY : homeOf(slot);
-  const spares = createSpares(memory, locks, pageHeap, home);
-  const spans = createSpans(memory, locks, pageHeap, spares, home);
+  const owner = slot === NO_SLOT ? UNOWNED : ownerCodeOf(slot);
+  const retired = createRetiredSpans(memory, locks, pageHeap, owner);
+  const spans = createSpans(memory, locks, pageHeap, retired, owner);
   const repairs = createRepairs(memory, locks, pageHeap);
-  const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans, spares);
-  const settleOwn = (): void => {
+  const cacheOf = (of: WordIndex): Cache => createCache(memory, of, locks, spans, retired);
+  const resolveOwn = (): void => {
     if (slot === NO_SLOT) return;
     const record = slotRecord(memory.geometry.slots, slot);
     // Mostly so: what follows is made only where it is needed.
     if (getIntentWord(memory.u32, record) === 0) return;
     const cache = cacheOf(record);
-    const settling = createSettling(memory, locks, pageHeap, cache, slot);
-    if (settling.settle()) freeReserved(memory, locks, pageHeap, slot);
+    const resolver = createIntentResolver(memory, locks, pageHeap, cache, slot);
+    if (resolver.resolve()) freeReserved(memory, locks, pageHeap, slot);
   };
-  const mend = createMend(memory, slot, locks, me, repairs, pageHeap, settleOwn);
+  const selfRepair = createSelfRepair(memory, slot, locks, me, repairs, pageHeap, resolveOwn);
 
   function recover(leftover = -1, onlyIfDue = false): Recovered {
     throwIfPoisoned(memory);
     // Who is alone has nobody to recover, and takes no lock.
-    if (locks.isSolo()) return nothingRecovered();
+    if (locks.isExclusive()) return nothingRecovered();
     probeStack(RESCUE_FRAMES);
     try {
       const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf, leftover, onlyIfDue);
-      news.addRecovered(found);
+      events.addRecovered(found);
       return found;
     } catch (error) {
       // Only its locks: a call on whose way this is may have a run reserved.
-      mend.locks(error);
+      selfRepair.locks(error);
       throw error;
     }
   }
 
-  return { me, locks, repairs, pageHeap, spares, mend, settleOwn, cacheOf, recover };
+  return { me, locks, repairs, pageHeap, retired, selfRepair, resolveOwn, cacheOf, recover };
 }
 
 /**
  * Attaches the calling thread.
  * @throws HeapError ERR_SHMALLOC_NO_SLOT when all slots are taken; HeapCorruptionError
  */
-export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attacher): HeapCore {
-  const news = createNews(memory, by.listener);
+export function attachCore(
+  memory: HeapMemory,
+  reserveIsZero: boolean,
+  by: ThreadIdentity,
+): HeapCore {
+  const events = createEventQueue(memory, by.listener);
   const claim = by.claim ?? { isOpen: false, slot: -1 };
   try {
     throwIfPoisoned(memory);
@@ -228,11 +232,11 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
     probeStack(RESCUE_FRAMES);
     // Before anything of the heap is in its name. Not even that where too many wait for a slot.
     if (!enterName(memory, numberedWord(by.threadId))) throw noSlot(memory, by);
-    if (claim.isOpen) endCut(memory, by, claim, news);
+    if (claim.isOpen) endCut(memory, by, claim, events);
     claim.isOpen = true;
-    const slotIndex = takeSlot(memory, by, claim, news);
+    const slotIndex = takeSlot(memory, by, claim, events);
     try {
-      return openCore(memory, slotIndex, reserveIsZero, by, news);
+      return openCore(memory, slotIndex, reserveIsZero, by, events);
     } catch (error) {
       freeSlot(memory, slotIndex);
       throw error;
@@ -240,8 +244,8 @@ export function attachCore(memory: HeapMemory, reserveIsZero: boolean, by: Attac
   } catch (error) {
     claim.isOpen = false;
     leaveName(memory, numberedWord(by.threadId));
-    news.addFailure(error);
-    news.start();
+    events.addFailure(error);
+    events.start();
     throw error;
   }
 }
@@ -250,12 +254,12 @@ function openCore(
   memory: HeapMemory,
   slotIndex: SlotIndex,
   reserveIsZero: boolean,
-  by: Attacher,
-  news: News,
+  by: ThreadIdentity,
+  events: EventQueue,
 ): HeapCore {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
-  const tools = createTools(memory, slotIndex, by, news);
-  const { me, locks, pageHeap, spares, mend, settleOwn, recover } = tools;
+  const tools = createTools(memory, slotIndex, by, events);
+  const { me, locks, pageHeap, retired, selfRepair, resolveOwn, recover } = tools;
   const cache = tools.cacheOf(slot);
   const marks = noMarks();
   const large = createLargeBlocks(
@@ -264,19 +268,29 @@ function openCore(
     slot,
     locks,
     pageHeap,
-    spares,
-    mend,
+    retired,
+    selfRepair,
     marks,
     reserveIsZero,
   );
-  const sound: Looker = { acquire: locks.acquire, release: locks.release, broken: false };
+  const sound: HeapAccess = { acquire: locks.acquire, release: locks.release, broken: false };
   const diagnose = createDiagnose(memory, sound);
-  const gates = createGates(memory, me, slot, locks, mend, recover, news, marks, mendLock);
+  const sections = createSections(
+    memory,
+    me,
+    slot,
+    locks,
+    selfRepair,
+    recover,
+    events,
+    marks,
+    repairLock,
+  );
   const samples = createSamples(memory, slot);
   const fullness = createFullness(memory, slot);
   const recoverIfDue = (): boolean => {
     // Who is alone has nobody to recover.
-    if (locks.isSolo() || !isLookDue(memory)) return false;
+    if (locks.isExclusive() || !isLookDue(memory)) return false;
     recover(-1, true);
     return true;
   };
@@ -285,27 +299,27 @@ function openCore(
     me,
     by.lockTimeoutMs,
     locks,
-    gates.checkObject,
-    () => gates.recover(true),
+    sections.checkObject,
+    () => sections.recover(true),
     marks,
   );
-  gates.shared.abandon(REHEARSAL);
-  const callsBehind = (gate: Gate): FreshCalls =>
+  sections.shared.abort(REHEARSAL);
+  const callsBehind = (section: Section): FreshCalls =>
     createCalls(
       memory,
       slotIndex,
       slot,
-      gate,
+      section,
       cache,
       large,
       diagnose,
-      mend,
+      selfRepair,
       fullness,
       recoverIfDue,
       samples,
-      news,
+      events,
     );
-  const shared = callsBehind(gates.shared);
+  const shared = callsBehind(sections.shared);
   // point: attach.reset
   cache.reset();
   shared.rehearse();
@@ -313,33 +327,33 @@ function openCore(
   // Poisoned meanwhile, its tops may not be where poison would have them.
   throwIfPoisoned(memory);
 
-  const settling = createSettling(memory, locks, pageHeap, cache, slotIndex);
-  const placement = createPlacement(
+  const resolver = createIntentResolver(memory, locks, pageHeap, cache, slotIndex);
+  const ownedBlocks = createOwnedBlocks(
     memory,
     slot,
-    gates.shared,
+    sections.shared,
     shared,
     cache,
     large,
-    news,
-    settleOwn,
+    events,
+    resolveOwn,
   );
   // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
-  let solo: Calls | undefined;
+  let exclusive: Calls | undefined;
   let attached = true;
   let isLeaving = false;
   let isEmptied = false;
 
   /** Gives back the lock of an object whose change was cut: others wait for it. The object is whole then. */
-  function mendLock(): void {
+  function repairLock(): void {
     const { lock, changing } = marks;
     if (lock === 0) return;
     if (objectLocks.isMine(lock)) {
-      changing?.mendLocked();
+      changing?.repairLocked();
       objectLocks.release(lock);
     }
     marks.lock = 0;
-    changing?.mended();
+    changing?.repaired();
     marks.changing = null;
   }
 
@@ -347,10 +361,10 @@ function openCore(
     if (!attached) return;
     isLeaving = true;
     // A broken heap keeps what it has: its slot is all that it gets back.
-    if (!isPoisoned(memory) && !isEmptied) gates.shared.look(giveAll);
-    gates.close();
+    if (!isPoisoned(memory) && !isEmptied) sections.shared.read(releaseAll);
+    sections.close();
     shared.close();
-    solo?.close();
+    exclusive?.close();
     // Should this be cut, the next detach goes on from here (I2); from above where a stack was still open.
     isEmptied = true;
     // point: detach.slot
@@ -365,18 +379,18 @@ function openCore(
   /** After an error it is still attached. What is found on the way is told when it has left. */
   function tryToDetach(): void {
     try {
-      news.quietly(detach);
+      events.quietly(detach);
     } catch (error) {
       isLeaving = false;
-      news.tell();
+      events.flush();
       throw error;
     }
   }
 
   /** What recovery does for the dead. */
-  function giveAll(): void {
-    settleOwn();
-    if (endObjects(memory, settling, slotIndex).blocks > 0) {
+  function releaseAll(): void {
+    resolveOwn();
+    if (reclaimObjects(memory, resolver, slotIndex).blocks > 0) {
       freeReserved(memory, locks, pageHeap, slotIndex);
     }
     cache.leave();
@@ -384,67 +398,67 @@ function openCore(
 
   function recoverThread(threadId: number): Recovered {
     reportDeath(memory, numberedWord(threadId));
-    return gates.recover(false);
+    return sections.recover(false);
   }
 
-  function copyRuns(looker: Looker): Int32Array {
-    looker.acquire(PAGE_LOCK);
-    const runs = copyRunsLocked(memory, looker);
-    looker.release(PAGE_LOCK);
+  function copyRuns(access: HeapAccess): Int32Array {
+    access.acquire(PAGE_LOCK);
+    const runs = copyRunsLocked(memory, access);
+    access.release(PAGE_LOCK);
     return runs;
   }
 
   /** Looks at what threads share; at what is left of it, where the heap is poisoned. */
-  function look<T>(work: (looker: Looker) => T): T {
-    gates.checkAttached();
+  function look<T>(work: (access: HeapAccess) => T): T {
+    sections.checkAttached();
     if (isPoisoned(memory)) return work(POST_MORTEM);
-    return news.telling(() => gates.shared.look(() => work(sound)));
+    return events.deferring(() => sections.shared.read(() => work(sound)));
   }
 
   return {
     memory,
     slotIndex,
     shared,
-    placement,
-    solo() {
-      if (solo === undefined) {
-        solo = callsBehind(gates.solo);
-        if (isEmptied) solo.close();
+    ownedBlocks,
+    exclusive() {
+      if (exclusive === undefined) {
+        exclusive = callsBehind(sections.exclusive);
+        if (isEmptied) exclusive.close();
       }
-      return solo;
+      return exclusive;
     },
     objectLocks,
-    diagnose: (asked, address) => look((looker) => createDiagnose(memory, looker)(asked, address)),
-    recover: () => news.telling(() => gates.recover(false)),
-    recoverThread: (threadId) => news.telling(() => recoverThread(threadId)),
-    verify: (quiet) => look((looker) => verifyHeap(memory, looker, quiet)),
-    eyes: createEyes(memory, look),
-    inspect: (address) => look((looker) => inspect(memory, looker, address)),
+    diagnose: (asked, address) => look((access) => createDiagnose(memory, access)(asked, address)),
+    recover: () => events.deferring(() => sections.recover(false)),
+    recoverThread: (threadId) => events.deferring(() => recoverThread(threadId)),
+    verify: (quiet) => look((access) => verifyHeap(memory, access, quiet)),
+    inspector: createBlockInspector(memory, look),
+    inspect: (address) => look((access) => inspect(memory, access, address)),
     runs: () => look(copyRuns),
     isAttached: () => attached,
     isLeaving: () => isLeaving,
     detach: tryToDetach,
-    news,
+    events,
     marks,
-    whenCut: gates.whenCut,
-    mendIfCut: gates.mendIfCut,
-    freeOrphans: (kept) =>
-      gates.shared.look(() => {
-        freeOrphans(memory, locks, pageHeap, cache, slotIndex, kept);
+    whenCut: sections.whenCut,
+    repairIfCut: sections.repairIfCut,
+    reclaimInstrumented: (kept) =>
+      sections.shared.read(() => {
+        reclaimInstrumented(memory, locks, pageHeap, cache, slotIndex, kept);
         freeReserved(memory, locks, pageHeap, slotIndex);
       }, true),
   };
 }
 
 /** Ends what an attach of this thread left that was cut: locks, and a slot that nobody uses. */
-function endCut(memory: HeapMemory, by: Attacher, claim: Claim, news: News): void {
-  const tools = createTools(memory, NO_SLOT, by, news);
-  tools.mend.cut(undefined);
+function endCut(memory: HeapMemory, by: ThreadIdentity, claim: Claim, events: EventQueue): void {
+  const tools = createTools(memory, NO_SLOT, by, events);
+  tools.selfRepair.cut(undefined);
   tools.recover(claim.slot);
   claim.slot = -1;
 }
 
-function noSlot(memory: HeapMemory, by: Attacher): Error {
+function noSlot(memory: HeapMemory, by: ThreadIdentity): Error {
   return new HeapError(
     'ERR_SHMALLOC_NO_SLOT',
     `cannot attach thread ${by.threadId}: all ${memory.geometry.threads} thread slots of this ` +
@@ -453,10 +467,15 @@ function noSlot(memory: HeapMemory, by: Attacher): Error {
 }
 
 /** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
-function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): SlotIndex {
+function takeSlot(
+  memory: HeapMemory,
+  by: ThreadIdentity,
+  claim: Claim,
+  events: EventQueue,
+): SlotIndex {
   const me = numberedWord(by.threadId);
   // Tools of a thread without a slot are seldom needed, and not made before.
-  const recover = (): Recovered => createTools(memory, NO_SLOT, by, news).recover();
+  const recover = (): Recovered => createTools(memory, NO_SLOT, by, events).recover();
   let slot = claimSlot(memory, me, claim);
   if (slot === -1) {
     // Whatever it finds: another thread may have recovered the dead meanwhile.
@@ -465,7 +484,7 @@ function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): S
   }
   if (slot === -1) throw noSlot(memory, by);
   try {
-    awaitSolo(memory, by, recover);
+    awaitExclusive(memory, by, recover);
   } catch (error) {
     freeSlot(memory, slot);
     throw error;
@@ -473,22 +492,22 @@ function takeSlot(memory: HeapMemory, by: Attacher, claim: Claim, news: News): S
   return slot;
 }
 
-/** A thread that died in a solo section is recovered; of one that lives the end is waited for. */
-function awaitSolo(memory: HeapMemory, by: Attacher, recover: () => Recovered): void {
+/** A thread that died in an exclusive section is recovered; of one that lives the end is waited for. */
+function awaitExclusive(memory: HeapMemory, by: ThreadIdentity, recover: () => Recovered): void {
   let waitedMs = 0;
   for (let last = 0; ; ) {
-    const owner = waitForSolo(memory, SOLO_WAIT_MS);
+    const owner = waitForExclusive(memory, EXCLUSIVE_WAIT_MS);
     if (owner === 0) return;
     throwIfPoisoned(memory);
-    const look = lookAtHolder(memory, owner, soloWordIndex(memory.geometry.header));
+    const look = lookAtHolder(memory, owner, exclusiveWordIndex(memory.geometry.header));
     if (look === NO_SUCH_THREAD) {
-      const problem = `the solo word is in the name ${hex(owner)}, which no thread has (names I1)`;
+      const problem = `the exclusive word is in the name ${hex(owner)}, which no thread has (names I1)`;
       poison(memory, problem);
       throw new HeapCorruptionError(problem);
     }
     if (look.isAlive === false) recover();
     // By the count of waits: a program may have stopped the clock.
-    if (look.isAlive === undefined && owner === last) waitedMs += SOLO_WAIT_MS;
+    if (look.isAlive === undefined && owner === last) waitedMs += EXCLUSIVE_WAIT_MS;
     last = owner;
     if (waitedMs < by.lockTimeoutMs) continue;
     const what = `cannot attach thread ${by.threadId} while a call without _ts is under way`;

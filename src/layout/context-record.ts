@@ -78,13 +78,13 @@ const NEXT_BYTES = MAX_BYTES + 1;
 const STORAGES = NEXT_BYTES + 1;
 const KEEPER = STORAGES + 1;
 const FREE_LISTS = KEEPER + 1;
-const HANDS = 43;
-const NAME = HANDS + 1;
+const ADOPTIONS = 43;
+const NAME = ADOPTIONS + 1;
 const IDENT = 54;
 export const CONTEXT_RECORD_WORDS = 64;
 
 /** A set's objects have a power of two of bytes, this many lists: from one granule on. */
-export const FREE_LISTS_MAX = HANDS - FREE_LISTS;
+export const FREE_LISTS_MAX = ADOPTIONS - FREE_LISTS;
 /** The longest object that a list can hold. */
 export const LISTED_BYTES_MAX = 2 ** (GRANULE_SHIFT + FREE_LISTS_MAX - 1);
 
@@ -194,8 +194,8 @@ export const getNextBytes = getter(NEXT_BYTES);
 export const setNextBytes = setter(NEXT_BYTES);
 export const getStorages = getter(STORAGES);
 export const setStorages = setter(STORAGES);
-export const getHands = getter(HANDS);
-export const setHands = setter(HANDS);
+export const getAdoptions = getter(ADOPTIONS);
+export const setAdoptions = setter(ADOPTIONS);
 export const getKeeper = getter(KEEPER);
 export const setKeeper = setter(KEEPER);
 
@@ -209,7 +209,7 @@ export const freeListWord = (record: WordIndex, log: number): number =>
  */
 export function emptyContext(u32: Uint32Array, record: WordIndex): void {
   // First: V8 can cut a loop, and what a list has less is room and nothing else.
-  for (let word = record + FREE_LISTS; word < record + HANDS; word++) u32[word] = 0;
+  for (let word = record + FREE_LISTS; word < record + ADOPTIONS; word++) u32[word] = 0;
   u32[record + EPOCH]++;
   u32[record + CURSOR] = 0;
   u32[record + LIMIT] = 0;

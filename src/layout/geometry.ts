@@ -171,7 +171,7 @@ function otherParts(
 
 /** How many data pages fit from `start` on, and where what grows with them stands. */
 function placePages(start: number, end: number, recorded: boolean) {
-  // Each data page costs itself, a record, its home, its tags and its blocks' records; one page record
+  // Each data page costs itself, a record, its owner, its tags and its blocks' records; one page record
   // more stands at the end.
   const tagBytes = PAGE_BYTES >>> GRANULE_SHIFT;
   const recordBytes = recorded ? (PAGE_BYTES >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_BYTES : 0;

@@ -15,7 +15,7 @@
  *     9      lockTimeout   plain    milliseconds that a main thread waits for an owner unknown to /proc
  *     10     contexts      plain    how many memory contexts there can be
  *     11     owned         plain    1 = there was an owned block once; a hint, written by placement
- *     16     solo          atomic   thread word of a thread in an unsafe call's slow path, or 0
+ *     16     exclusive          atomic   thread word of a thread in an unsafe call's slow path, or 0
  *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
  *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the recovery lock
  *     40     nextLook      plain    when a full heap's dead are looked for next (pages/looks.ts); 0 = now
@@ -45,8 +45,8 @@ const ID = THREADS + 1;
 const LOCK_TIMEOUT = ID + 2;
 const CONTEXTS = LOCK_TIMEOUT + 1;
 const OWNED = CONTEXTS + 1;
-const SOLO = LINE_WORDS;
-const POISON = SOLO + 1;
+const EXCLUSIVE = LINE_WORDS;
+const POISON = EXCLUSIVE + 1;
 const RECOVERED = 2 * LINE_WORDS;
 export const NEXT_LOOK = RECOVERED + 8;
 const TEXT_LENGTH = 3 * LINE_WORDS;
@@ -130,12 +130,13 @@ export const noteOwned = (u32: Uint32Array, h: WordIndex): void => {
 };
 
 /** The word that attaching threads wait on. */
-export const soloWordIndex = (h: WordIndex): number => h + SOLO;
-export const loadSolo = (i32: Int32Array, h: WordIndex): number => atomics.load(i32, h + SOLO);
-export const casSolo = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
-  atomics.compareExchange(i32, h + SOLO, from, to);
-export const storeSolo = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
-  atomics.store(i32, h + SOLO, threadWord);
+export const exclusiveWordIndex = (h: WordIndex): number => h + EXCLUSIVE;
+export const loadExclusive = (i32: Int32Array, h: WordIndex): number =>
+  atomics.load(i32, h + EXCLUSIVE);
+export const casExclusive = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
+  atomics.compareExchange(i32, h + EXCLUSIVE, from, to);
+export const storeExclusive = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
+  atomics.store(i32, h + EXCLUSIVE, threadWord);
 
 // ---- poison
 

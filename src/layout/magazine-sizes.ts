@@ -7,7 +7,7 @@
  * spans (docs/performance.md); how deep they get is for the traffic to say (pages/thread-cache.ts).
  *
  *     stack region   of slot 0: stacks of class 1..44, home and away in turn | of slot 1: ... | ...
- *     a stack        0 | entry entry entry ... | FENCE FENCE
+ *     a stack        0 | entry entry entry ... | SENTINEL SENTINEL
  */
 
 import {
@@ -22,18 +22,18 @@ import {
   WORD_BYTES,
 } from '../base/index.js';
 
-/** The deepest home stack has so many blocks, in a heap that is large enough; the others half, ... */
+/** The deepest local stack has so many blocks, in a heap that is large enough; the others half, ... */
 const BLOCKS_MAX = 4096;
 const BLOCKS_MIN = 128;
-/** A home stack holds no more than so many bytes for each block of the deepest one. */
+/** A local stack holds no more than so many bytes for each block of the deepest one. */
 const BYTES_PER_BLOCK = 128;
 const BYTES_MIN = 128 * KIB;
-/** On an away stack lie no more than these: others may want them. */
+/** On an remote stack lie no more than these: others may want them. */
 const AWAY_BLOCKS_MAX = 128;
 const AWAY_BYTES_MAX = 64 * KIB;
 /** A zero word before a stack's entries, two fences behind. */
-export const FENCE_WORDS = 2;
-const FRAME_WORDS = 1 + FENCE_WORDS;
+export const SENTINEL_WORDS = 2;
+const FRAME_WORDS = 1 + SENTINEL_WORDS;
 
 export interface StackDepths {
   /** The most blocks that a stack holds, by stack; 0 where it is none of a size class. */

@@ -1,8 +1,8 @@
 /**
- * Page homes: one byte per page of a span, which says what thread the span is at home with.
+ * Page homes: one byte per page of a span, which says what thread the span is owned by.
  *
- * A thread refills its stacks from spans at home with it, and blocks of other spans that it frees go back
- * there by way of its away stacks (slot.ts): so that blocks which two threads allocate never share a
+ * A thread refills its stacks from spans owned by it, and blocks of other spans that it frees go back
+ * there by way of its remote stacks (slot.ts): so that blocks which two threads allocate never share a
  * cache line, and neither do their tags, whoever frees them. After mimalloc's pages, which a thread
  * owns (Leijen, Zorn and de Moura 2019).
  *
@@ -17,13 +17,18 @@
 
 import type { PageIndex } from '../base/index.js';
 
-export const NOBODY = 0;
+export const UNOWNED = 0;
 
-export const homeOf = (slot: number): number => slot + 1;
-export const slotAt = (home: number): number => home - 1;
+export const ownerCodeOf = (slot: number): number => slot + 1;
+export const slotAt = (owner: number): number => owner - 1;
 
-export const getHome = (homes: Uint8Array, page: PageIndex): number => homes[page];
+export const getOwner = (homes: Uint8Array, page: PageIndex): number => homes[page];
 /** Of all pages of a span. */
-export const setHomes = (homes: Uint8Array, head: PageIndex, pages: number, home: number): void => {
-  for (let n = 0; n < pages; n++) homes[head + n] = home;
+export const setOwners = (
+  homes: Uint8Array,
+  head: PageIndex,
+  pages: number,
+  owner: number,
+): void => {
+  for (let n = 0; n < pages; n++) homes[head + n] = owner;
 };

@@ -6,7 +6,7 @@
  *
  *     words   field      meaning, one entry per class where it says [class]
  *     0       thread     the owner's worker_threads threadId + 1
- *     1       nursery    TRUTH 0, or a vector's header that is being made or deleted
+ *     1       in-flight header    TRUTH 0, or a vector's header that is being made or deleted
  *     2       intentWord TRUTH 0, or word index: a placement into this shared word is under way
  *     3       intentIn   TRUTH the block that is to come in there; 0 = none
  *     4       intentOut  TRUTH the block that is to go; 0 = none
@@ -14,32 +14,32 @@
  *     [stack] top        TRUTH word index of the stack's next free entry
  *     [stack] transit    TRUTH 0, or word index: entries below it, and from `top` on, belong to their spans
  *     [stack] from       TRUTH while a transit is open and the stack parked: what stands here for its top
- *     [stack] limit      how many blocks the stack may hold now: where its fence is
+ *     [stack] limit      how many blocks the stack may hold now: where its sentinel is
  *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program, times MALLOC_STEP
  *     counters           Float64: see below
- *     [class] partial    index: first of the spans at home here that have a free block, but for spares, by
+ *     [class] partial    index: first of the spans owned here that have a free block, but for retired spans, by
  *                        page; under the class lock, by any thread (class-record.ts)
- *     [class] spares     index: the same of those that are wholly free and kept
+ *     [class] retired spans     index: the same of those that are wholly free and kept
  *     [stack] bottom     where the stack begins: word index of its first entry (magazine-sizes.ts)
  *     parked             a stack without room: a zero word, two fence words
  *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
  *     [class] sampledRequests  Float64: how many such calls; both only ever grow
  *
- *     a stack    0 | entry entry entry ... | FENCE FENCE
+ *     a stack    0 | entry entry entry ... | SENTINEL SENTINEL
  *                    ^ bottom        ^ top   ^ bottom + limit
  *
- * A class has two stacks. Its home stack is what malloc pops; on its away stack lie blocks of spans that
- * are at home with other threads, on their way back there (page homes: page-owners.ts).
+ * A class has two stacks. Its local stack is what malloc pops; on its remote stack lie blocks of spans that
+ * are owned by other threads, on their way back there (page owners: page-owners.ts).
  *
- * I1  The word below bottom is 0 and the words at bottom + limit and above it are FENCE, so that
- *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or FENCE.
- * I2  A free pushes over the first fence and flushes after; the flush writes the fence again.
+ * I1  The word below bottom is 0 and the words at bottom + limit and above it are SENTINEL, so that
+ *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or SENTINEL.
+ * I2  A free pushes over the first fence and flushes after; the flush writes the sentinel again.
  * I3  A transit is open only under the class lock, and on one of the class's stacks. The stack is parked
  *     meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches it before
  *     the transit is closed (heap/section.ts I6).
  * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked stack, whose only word
- *     is a fence: a bad free and a large free need no test of their own. So have stacks that were not
+ *     is a sentinel: a bad free and a large free need no test of their own. So have stacks that were not
  *     used yet, until thread-cache.ts opens them: theirs is the last store of that.
  * I5  A cached block has no tag (for a moment of a malloc or a free it has).
  * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
@@ -63,24 +63,24 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import { atomics } from './atomics.js';
-import { FENCE_WORDS, type StackDepths } from './magazine-sizes.js';
+import { SENTINEL_WORDS, type StackDepths } from './magazine-sizes.js';
 import { orderWrites } from './memory-order.js';
 
 /** Marks the end of a cache stack. No address: it is no multiple of 16. */
-export const FENCE = -1;
-/** What stands where a fence was: neither 0 nor FENCE, and no address. */
+export const SENTINEL = -1;
+/** What stands where a sentinel was: neither 0 nor SENTINEL, and no address. */
 const NO_ENTRY = 1;
 
-export const awayStack = (c: SizeClass): StackIndex => (c + AWAY) as StackIndex;
+export const remoteStack = (c: SizeClass): StackIndex => (c + AWAY) as StackIndex;
 /** The class whose blocks a stack holds. */
 export const classOfStack = (stack: StackIndex): SizeClass =>
   (stack < AWAY ? stack : stack - AWAY) as SizeClass;
 /** Both stacks of a class. */
-export const stacksOf = (c: SizeClass): readonly StackIndex[] => [c, awayStack(c)];
+export const stacksOf = (c: SizeClass): readonly StackIndex[] => [c, remoteStack(c)];
 
 const THREAD = 0;
-const NURSERY = THREAD + 1;
-const INTENT_WORD = NURSERY + 1;
+const IN_FLIGHT_HEADER = THREAD + 1;
+const INTENT_WORD = IN_FLIGHT_HEADER + 1;
 const INTENT_IN = INTENT_WORD + 1;
 const INTENT_OUT = INTENT_IN + 1;
 const TOPS = LINE_WORDS;
@@ -92,12 +92,12 @@ const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
 const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
-const SPARES = PARTIALS + CLASS_ENTRIES;
-const BOTTOMS = SPARES + CLASS_ENTRIES;
+const RETIRED = PARTIALS + CLASS_ENTRIES;
+const BOTTOMS = RETIRED + CLASS_ENTRIES;
 /** Where a stack without entries begins: behind its zero word. */
 const PARKED = BOTTOMS + STACK_ENTRIES + 1;
 
-const SAMPLED_BYTES = roundUp(PARKED + FENCE_WORDS, LINE_WORDS);
+const SAMPLED_BYTES = roundUp(PARKED + SENTINEL_WORDS, LINE_WORDS);
 const SAMPLED_REQUESTS = SAMPLED_BYTES + CLASS_ENTRIES * 2;
 
 export const SLOT_WORDS = roundUp(SAMPLED_REQUESTS + CLASS_ENTRIES * 2, LINE_WORDS);
@@ -142,7 +142,7 @@ export const stackedBlocks = (u32: Uint32Array, slot: WordIndex, stack: StackInd
   Math.max(0, topOf(u32, slot, stack) - stackBottom(u32, slot, stack));
 /** How many blocks of a class a slot has cached, on both stacks. */
 export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
-  stackedBlocks(u32, slot, c) + stackedBlocks(u32, slot, awayStack(c));
+  stackedBlocks(u32, slot, c) + stackedBlocks(u32, slot, remoteStack(c));
 
 export const getTransit = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
   u32[slot + TRANSITS + stack];
@@ -186,9 +186,9 @@ export const closeTransit = (
 /** Word index of the head of a slot's list of partial spans. */
 export const partialOf = (slot: WordIndex, c: SizeClass): WordIndex =>
   (slot + PARTIALS + c) as WordIndex;
-/** Word index of the head of a slot's list of spare spans. */
-export const sparesOf = (slot: WordIndex, c: SizeClass): WordIndex =>
-  (slot + SPARES + c) as WordIndex;
+/** Word index of the head of a slot's list of retired spans. */
+export const retiredOf = (slot: WordIndex, c: SizeClass): WordIndex =>
+  (slot + RETIRED + c) as WordIndex;
 
 export const getHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + HELD) >>> 1) + c];
@@ -202,7 +202,7 @@ export const addHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks
 export const getLimit = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
   u32[slot + LIMITS + stack];
 /** Moves a stack's fence: the new one stands before the old one goes. The stack is shorter. */
-export const moveFence = (
+export const moveSentinel = (
   u32: Uint32Array,
   slot: WordIndex,
   stack: StackIndex,
@@ -210,13 +210,13 @@ export const moveFence = (
 ): void => {
   const bottom = stackBottom(u32, slot, stack);
   const old = u32[slot + LIMITS + stack];
-  // point: fence.new
-  u32[bottom + limit + 1] = FENCE;
-  u32[bottom + limit] = FENCE;
-  // point: fence.limit
+  // point: sentinel.new
+  u32[bottom + limit + 1] = SENTINEL;
+  u32[bottom + limit] = SENTINEL;
+  // point: sentinel.limit
   u32[slot + LIMITS + stack] = limit;
   if (old !== limit) {
-    // point: fence.old
+    // point: sentinel.old
     if (old !== limit + 1) u32[bottom + old] = NO_ENTRY;
     if (old + 1 !== limit) u32[bottom + old + 1] = NO_ENTRY;
   }
@@ -270,7 +270,8 @@ export const addSample = (
 // ---- placement (heap/owned-blocks.ts)
 
 /** The word that a vector's header is placed into while it is no program's. */
-export const nurseryWord = (slot: WordIndex): WordIndex => (slot + NURSERY) as WordIndex;
+export const inFlightHeaderWord = (slot: WordIndex): WordIndex =>
+  (slot + IN_FLIGHT_HEADER) as WordIndex;
 
 /** Where an intent stands: its word, the block that comes, the block that goes. */
 export const intentOf = (slot: WordIndex): WordIndex => (slot + INTENT_WORD) as WordIndex;
@@ -345,7 +346,7 @@ export function resetStacks(
 export const isParked = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): boolean =>
   getTop(u32, slot, stack) === slot + PARKED;
 
-/** Opens a parked stack with room for `limit` blocks: its zero word, its fences, and then its top. */
+/** Opens a parked stack with room for `limit` blocks: its zero word, its sentinels, and then its top. */
 export function openStack(
   u32: Uint32Array,
   slot: WordIndex,
@@ -354,8 +355,8 @@ export function openStack(
 ): void {
   const bottom = stackBottom(u32, slot, stack);
   u32[bottom - 1] = 0;
-  u32[bottom + limit] = FENCE;
-  u32[bottom + limit + 1] = FENCE;
+  u32[bottom + limit] = SENTINEL;
+  u32[bottom + limit + 1] = SENTINEL;
   u32[slot + LIMITS + stack] = limit;
   u32[slot + TOPS + stack] = bottom;
 }
@@ -369,8 +370,8 @@ export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
   let moved = false;
   // Somebody who came here in the middle of a push may have written over them.
   u32[slot + PARKED - 1] = 0;
-  u32[slot + PARKED] = FENCE;
-  u32[slot + PARKED + 1] = FENCE;
+  u32[slot + PARKED] = SENTINEL;
+  u32[slot + PARKED + 1] = SENTINEL;
   for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
     moved ||= u32[slot + TOPS + stack] !== slot + PARKED;
     u32[slot + TOPS + stack] = slot + PARKED;

@@ -32,7 +32,7 @@
  *                                 are records of bytes
  *     ...    elements    plain
  *
- * I1  A header that is being made or deleted stands in its slot's nursery (layout/slot.ts).
+ * I1  A header that is being made or deleted stands in its slot's in-flight header (layout/slot.ts).
  * I2  The capacity is never more than there is room for.
  */
 

@@ -4,4 +4,4 @@ export { requireFixedBuffer } from './fixed-buffer.js';
 export { type HeapOptions, type ResolvedOptions, resolveOptions } from './heap-options.js';
 export { readFilter } from './history-filter.js';
 export { parseBytes } from './parse-bytes.js';
-export { type ShowOptions, writerOf, writeToStderr, writeToStdout } from './sync-output.js';
+export { type PrintOptions, writerOf, writeToStderr, writeToStdout } from './sync-output.js';

@@ -18,7 +18,7 @@ const STDERR_WAIT_MS = 1000;
 const BETWEEN_TRIES_MS = 2;
 
 /** Where what a heap prints goes. */
-export interface ShowOptions {
+export interface PrintOptions {
   /**
    * Gets the text, about 64 KiB at a time. Default: writes to the process's stdout at once, and
    * waits for a reader that is slow; a worker's, too, whatever its own `process.stdout` is.
@@ -26,13 +26,13 @@ export interface ShowOptions {
   write?: (text: string) => void;
 }
 
-const VALUES: OptionValues<ShowOptions> = { write: callback('a function that gets the text') };
+const VALUES: OptionValues<PrintOptions> = { write: callback('a function that gets the text') };
 
 /**
  * Who gets what a call prints.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
-export function writerOf(call: string, options: ShowOptions | undefined): (text: string) => void {
+export function writerOf(call: string, options: PrintOptions | undefined): (text: string) => void {
   return readOptions(call, options, VALUES).write ?? writeToStdout;
 }
 

@@ -1,6 +1,6 @@
 /** pages: runs of pages, spans of blocks and the caches of threads: where free memory is. */
 
-export { type Looker, POST_MORTEM, stays, walkAsFar } from './access.js';
+export { type HeapAccess, isStable, POST_MORTEM, walkAsFar } from './access.js';
 export {
   largePages,
   notePeakLive,
@@ -10,10 +10,10 @@ export {
   sumHeld,
 } from './live-bytes.js';
 export { isLookDue, startLook } from './looks.js';
-export { createPageHeap, DIRECT_PAGES_MIN, type PageHeap, type Placement } from './page-heap.js';
+export { createPageHeap, DIRECT_PAGES_MIN, type PageHeap, type RunFit } from './page-heap.js';
 export { createPartialLists } from './partial-lists.js';
 export { createRecordPool } from './record-pool.js';
-export { createSpares, type Spares } from './retired-spans.js';
+export { createRetiredSpans, type RetiredSpans } from './retired-spans.js';
 export { createRunBins } from './run-bins.js';
 export { createSamples, type Samples } from './samples.js';
 export { createSpans } from './spans.js';

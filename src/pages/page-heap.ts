@@ -56,7 +56,7 @@ const BRK_STEP_PAGES = 8;
 const NONE = 0 as PageIndex;
 
 /** Where a run is to be taken from. */
-export type Placement = 'bottom' | 'top' | 'roomy';
+export type RunFit = 'bottom' | 'top' | 'roomy';
 
 /** A run just taken: RESERVED by the caller's slot. */
 export interface TakenRun {
@@ -71,9 +71,9 @@ export interface PageHeap {
    * Reserves `pages` pages at a multiple of `alignPages`, out of the reserve only if it may `grow`. The
    * result is valid until the next call.
    */
-  takeRunLocked(pages: number, alignPages: number, placement: Placement, grow: boolean): TakenRun;
+  takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun;
   /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
-  giveRunLocked(page: PageIndex): void;
+  releaseRunLocked(page: PageIndex): void;
   /** Gives a LARGE run a new length where it stands; false when there is no room. */
   resizeRunLocked(page: PageIndex, pages: number): boolean;
   /** Makes a RESERVED run a LARGE one or a span, by one store. Its owner only; needs no lock. */
@@ -90,17 +90,12 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   // ---- taking
 
-  function takeRunLocked(
-    pages: number,
-    alignPages: number,
-    placement: Placement,
-    grow: boolean,
-  ): TakenRun {
-    const direct = placement === 'top';
+  function takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun {
+    const direct = fit === 'top';
     // With this much room an aligned run fits wherever the free run begins.
     const room = pages + alignPages - 1;
     taken.fresh = false;
-    let found = (placement === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
+    let found = (fit === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
     const fromReserve = found === 0 && grow;
     if (fromReserve && direct && takeFromTop(pages, alignPages)) return account(pages, true);
     if (fromReserve && growLocked(room)) found = findLocked(room);
@@ -218,7 +213,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   // ---- giving back
 
-  function giveRunLocked(page: PageIndex): void {
+  function releaseRunLocked(page: PageIndex): void {
     const pages = runPages(getRun(i32, recordOf(page)));
     // point: pages.mapped
     addMapped(i32, pageHeap, -pages, -1);
@@ -305,7 +300,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   return {
     takeRunLocked,
-    giveRunLocked,
+    releaseRunLocked,
     resizeRunLocked,
     commitRun,
   };

@@ -1,6 +1,6 @@
 /**
  * Partial lists: per size class, the spans that have a free block: a list for each thread, of the spans
- * that are at home with it, one of its spares, and one of nobody's.
+ * that are owned by it, one of its retired spans, and one of nobody's.
  *
  * Used by spans.ts and repair.ts. Every function needs the lock of its class (or solitude).
  *
@@ -11,39 +11,39 @@
 import { type PageIndex, type SizeClass, SPAN_PAGES, type WordIndex } from '../base/index.js';
 import {
   classRecord,
-  getHome,
   getNext,
+  getOwner,
   getPartial,
   getPrev,
   type HeapMemory,
-  NOBODY,
-  nobodysPartial,
   type PageRecord,
   pageRecord,
   partialOf,
   peekOwner,
-  setHomes,
+  retiredOf,
   setNext,
+  setOwners,
   setPartial,
   setPrev,
   slotAt,
   slotRecord,
-  sparesOf,
+  UNOWNED,
+  unownedPartial,
 } from '../layout/index.js';
 
 export interface PartialLists {
-  /** Head of the list of a home. */
-  listOf(c: SizeClass, home: number): WordIndex;
-  /** Head of the list of a thread's spares. */
-  sparesAt(c: SizeClass, home: number): WordIndex;
-  /** Puts a span first in the list of its home; a home that is no thread's any more becomes nobody's. */
+  /** Head of the list of an owner. */
+  listOf(c: SizeClass, owner: number): WordIndex;
+  /** Head of the list of a thread's retired spans. */
+  retiredAt(c: SizeClass, owner: number): WordIndex;
+  /** Puts a span first in the list of its owner; an owner that is no thread's any more becomes nobody's. */
   linkLocked(c: SizeClass, page: PageIndex): void;
   /** Takes a span out of the list that it is in. */
   unlinkLocked(list: WordIndex, page: PageIndex): void;
   /** Makes a span that is in a list another home's. */
-  moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, home: number): void;
-  /** Makes a span of a thread's list a spare. */
-  spareLocked(c: SizeClass, page: PageIndex): void;
+  moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, owner: number): void;
+  /** Makes a span of a thread's list a retired span. */
+  retireLocked(c: SizeClass, page: PageIndex): void;
 }
 
 export function createPartialLists(memory: HeapMemory): PartialLists {
@@ -51,21 +51,21 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
   const { slots, registry, threads } = geometry;
   const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
 
-  function listOf(c: SizeClass, home: number): WordIndex {
-    if (home === NOBODY) return nobodysPartial(classRecord(geometry.classes, c));
-    return partialOf(slotRecord(slots, slotAt(home)), c);
+  function listOf(c: SizeClass, owner: number): WordIndex {
+    if (owner === UNOWNED) return unownedPartial(classRecord(geometry.classes, c));
+    return partialOf(slotRecord(slots, slotAt(owner)), c);
   }
 
-  const sparesAt = (c: SizeClass, home: number): WordIndex =>
-    sparesOf(slotRecord(slots, slotAt(home)), c);
+  const retiredAt = (c: SizeClass, owner: number): WordIndex =>
+    retiredOf(slotRecord(slots, slotAt(owner)), c);
 
-  function isAnybody(home: number): boolean {
-    return home <= threads && home !== NOBODY && peekOwner(i32, registry, slotAt(home)) !== 0;
+  function isAnybody(owner: number): boolean {
+    return owner <= threads && owner !== UNOWNED && peekOwner(i32, registry, slotAt(owner)) !== 0;
   }
 
   function linkLocked(c: SizeClass, page: PageIndex): void {
-    if (!isAnybody(getHome(homes, page))) setHomes(homes, page, SPAN_PAGES[c], NOBODY);
-    pushLocked(listOf(c, getHome(homes, page)), page);
+    if (!isAnybody(getOwner(homes, page))) setOwners(homes, page, SPAN_PAGES[c], UNOWNED);
+    pushLocked(listOf(c, getOwner(homes, page)), page);
   }
 
   function pushLocked(list: WordIndex, page: PageIndex): void {
@@ -92,17 +92,17 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
     if (next !== 0) setPrev(i32, recordOf(next), prev);
   }
 
-  function moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, home: number): void {
+  function moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, owner: number): void {
     unlinkLocked(list, page);
-    setHomes(homes, page, SPAN_PAGES[c], home);
+    setOwners(homes, page, SPAN_PAGES[c], owner);
     linkLocked(c, page);
   }
 
-  function spareLocked(c: SizeClass, page: PageIndex): void {
-    const home = getHome(homes, page);
-    unlinkLocked(listOf(c, home), page);
-    pushLocked(sparesAt(c, home), page);
+  function retireLocked(c: SizeClass, page: PageIndex): void {
+    const owner = getOwner(homes, page);
+    unlinkLocked(listOf(c, owner), page);
+    pushLocked(retiredAt(c, owner), page);
   }
 
-  return { listOf, sparesAt, linkLocked, unlinkLocked, moveLocked, spareLocked };
+  return { listOf, retiredAt, linkLocked, unlinkLocked, moveLocked, retireLocked };
 }

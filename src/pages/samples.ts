@@ -1,7 +1,7 @@
 /**
  * Samples: what the fast paths cannot count, looked at by the calls that end in a slow path anyway.
  *
- * Used by allocator.ts, behind the gate (after it where no block is reserved), with no lock held; nothing
+ * Used by allocator.ts, in a section (after it where no block is reserved), with no lock held; nothing
  * here takes one, and a thread that dies in the middle loses a sample. Owner thread only.
  *
  * Sizes: a call that has to refill a class's stack notes how many bytes it wants: the first 64 such

@@ -7,12 +7,12 @@
  * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.
  * I3  A span's freeCount is the number of bits set in its bitmap; it is in a partial list of its class,
- *     its home's or nobody's, or a spare, exactly when that is not 0.
+ *     its owner's or nobody's, or a retired span, exactly when that is not 0.
  * I4  A span that is wholly free goes back to the page heap once no transit of its class is open, or
- *     becomes a spare (retired-spans.ts).
+ *     becomes a retired span (retired-spans.ts).
  * I5  Every block is exactly one of live, cached by one thread, and free in its span.
  *
- * A thread takes blocks from spans at home with it (layout/page-owners.ts): when these are used up it takes in
+ * A thread takes blocks from spans owned by it (layout/page-owners.ts): when these are used up it takes in
  * nobody's, then cuts a new one, and where the heap is full it takes one from another thread.
  */
 
@@ -41,8 +41,7 @@ import {
   getPartial,
   getSpanHead,
   type HeapMemory,
-  homeOf,
-  NOBODY,
+  ownerCodeOf,
   PAGE_LOCK,
   type PageRecord,
   pageRecord,
@@ -50,21 +49,22 @@ import {
   SPAN_RUN,
   setBitmap,
   setFreeCount,
-  setHomes,
+  setOwners,
   setSpanHead,
+  UNOWNED,
   usedSlots,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { createPartialLists } from './partial-lists.js';
-import type { Spares } from './retired-spans.js';
+import type { RetiredSpans } from './retired-spans.js';
 
 const NONE = 0 as PageIndex;
 const NO_RECORD = 0 as PageRecord;
 
 export interface Spans {
   /**
-   * How many free blocks the spans at home here can give, up to `wanted`; sees to it that there is such
+   * How many free blocks the spans owned here can give, up to `wanted`; sees to it that there is such
    * a span. 0 when the heap is full.
    */
   availableLocked(c: SizeClass, wanted: number): number;
@@ -77,19 +77,19 @@ export interface Spans {
   takeListedLocked(c: SizeClass, count: number): void;
   /** Sets the bits of the blocks whose addresses stand in words [from, to). */
   putBackLocked(c: SizeClass, from: number, to: number): void;
-  /** Gives back the spans that putBack found wholly free, but for spares. No transit may be open. */
+  /** Gives back the spans that putBack found wholly free, but for retired spans. No transit may be open. */
   releaseEmptiesLocked(c: SizeClass): void;
-  /** A slot's spans become nobody's, its spares go back: its thread leaves, or is dead. */
+  /** A slot's spans become nobody's, its retired spans go back: its thread leaves, or is dead. */
   disownLocked(c: SizeClass, slot: WordIndex): void;
 }
 
-/** @param home that of the thread whose tools these are; NOBODY for one without a slot */
+/** @param home that of the thread whose tools these are; UNOWNED for one without a slot */
 export function createSpans(
   memory: HeapMemory,
   locks: Locks,
   pageHeap: PageHeap,
-  spares: Spares,
-  home: number,
+  retired: RetiredSpans,
+  owner: number,
 ): Spans {
   const { i32, u32, homes } = memory;
   const { classes, slots, threads } = memory.geometry;
@@ -102,37 +102,38 @@ export function createSpans(
 
   function availableLocked(c: SizeClass, wanted: number): number {
     let available = 0;
-    let page = getPartial(i32, listOf(c, home));
+    let page = getPartial(i32, listOf(c, owner));
     for (; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
       // Each adds at least one, so the loop ends.
       available += getFreeCount(i32, partialRecord(c, page));
     }
     while (available < wanted) {
-      page = takeInLocked(c, listOf(c, NOBODY));
+      page = takeInLocked(c, listOf(c, UNOWNED));
       if (page === NONE) break;
       available += getFreeCount(i32, recordOf(page));
     }
     if (available === 0) {
-      page = spares.takeLocked(c) || newSpanLocked(c) || (spares.hasAny() ? NONE : stealLocked(c));
+      page =
+        retired.takeLocked(c) || newSpanLocked(c) || (retired.hasAny() ? NONE : stealLocked(c));
       if (page !== NONE) available = getFreeCount(i32, recordOf(page));
     }
     return Math.min(available, wanted);
   }
 
-  /** Makes the first span of another's list one at home here. */
+  /** Makes the first span of another's list one owned here. */
   function takeInLocked(c: SizeClass, list: WordIndex): PageIndex {
     const page = getPartial(i32, list);
     if (page === NONE) return NONE;
     partialRecord(c, page);
-    moveLocked(c, list, page, home);
+    moveLocked(c, list, page, owner);
     return page;
   }
 
   function stealLocked(c: SizeClass): PageIndex {
     const used = usedSlots(u32, slots, threads);
     for (let n = 0; n < used.length; n++) {
-      const other = homeOf(used[n]);
-      if (other === home) continue;
+      const other = ownerCodeOf(used[n]);
+      if (other === owner) continue;
       const page = takeInLocked(c, listOf(c, other));
       if (page !== NONE) return page;
     }
@@ -150,7 +151,7 @@ export function createSpans(
 
   function newSpanLocked(c: SizeClass): PageIndex {
     locks.acquire(PAGE_LOCK);
-    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', !spares.hasAny());
+    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', !retired.hasAny());
     locks.release(PAGE_LOCK);
     if (page === 0) return NONE;
     const record = recordOf(page);
@@ -164,7 +165,7 @@ export function createSpans(
       // point: span.bitmap
       setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
     }
-    setHomes(homes, page, SPAN_PAGES[c], home);
+    setOwners(homes, page, SPAN_PAGES[c], owner);
     // point: span.commit
     pageHeap.commitRun(page, SPAN_RUN, c);
     // point: span.count
@@ -179,7 +180,7 @@ export function createSpans(
     const blockBytes = BLOCK_BYTES[c];
     const begin = end - count;
     let entry = end;
-    let page = getPartial(i32, listOf(c, home));
+    let page = getPartial(i32, listOf(c, owner));
     while (entry > begin) {
       const record = partialRecord(c, page);
       const before = entry;
@@ -213,7 +214,7 @@ export function createSpans(
   function takeListedLocked(c: SizeClass, count: number): void {
     let left = count;
     while (left > 0) {
-      const page = getPartial(i32, listOf(c, home));
+      const page = getPartial(i32, listOf(c, owner));
       const record = partialRecord(c, page);
       const free = getFreeCount(i32, record);
       if (free <= left) {
@@ -223,7 +224,7 @@ export function createSpans(
         }
         // point: refill.count
         setFreeCount(i32, record, 0);
-        unlinkLocked(listOf(c, home), page);
+        unlinkLocked(listOf(c, owner), page);
         left -= free;
       } else {
         clearLowest(c, record, left);
@@ -272,7 +273,7 @@ export function createSpans(
         if (page !== NONE) {
           // point: flush.bit
           setBitmap(i32, record, n, bits);
-          settleLocked(c, page, before, free);
+          resolveLocked(c, page, before, free);
         }
         page = getSpanHead(i32, recordOf((address >>> PAGE_SHIFT) as PageIndex));
         start = (page << PAGE_SHIFT) >>> 0;
@@ -296,12 +297,12 @@ export function createSpans(
     if (page === NONE) return;
     // point: flush.bit
     setBitmap(i32, record, n, bits);
-    settleLocked(c, page, before, free);
+    resolveLocked(c, page, before, free);
     bumpReturns(u32, classRecord(classes, c));
   }
 
   /** A span's free count went up: the lists must say so. */
-  function settleLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
+  function resolveLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
     // point: flush.count
     setFreeCount(i32, recordOf(page), free);
     if (before === 0) linkLocked(c, page);
@@ -319,15 +320,15 @@ export function createSpans(
     // Forgotten first: should the page lock throw, they are spans like others by the next time.
     const pages = empties;
     empties = new List();
-    spares.keepOrGiveLocked(c, pages);
+    retired.keepOrGiveLocked(c, pages);
   }
 
   function disownLocked(c: SizeClass, slot: WordIndex): void {
-    spares.giveSlotLocked(c, slot);
+    retired.releaseSlotLocked(c, slot);
     const list = partialOf(slot, c);
     for (let page = getPartial(i32, list); page !== NONE; page = getPartial(i32, list)) {
       partialRecord(c, page);
-      moveLocked(c, list, page, NOBODY);
+      moveLocked(c, list, page, UNOWNED);
     }
   }
 

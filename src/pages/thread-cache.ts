@@ -2,9 +2,9 @@
  * A thread's caches: two stacks of free blocks per size class, refilled from spans and flushed back.
  *
  * Called by allocator.ts when a stack is empty or full, and at detach. Owner thread only. The fast
- * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts. A home stack
- * is refilled from spans at home with this thread, and gives its newest half back when it is full; what
- * lies on an away stack only goes, all of it, back to the spans of others.
+ * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts. A local stack
+ * is refilled from spans owned by this thread, and gives its newest half back when it is full; what
+ * lies on an remote stack only goes, all of it, back to the spans of others.
  *
  * Transit: while blocks move between a stack and the spans, the words `from` and `transit` say which
  * entries belong to the spans: [from, transit). Setting their bits again does no harm, so whoever finds
@@ -41,21 +41,21 @@ import {
   getTop,
   type HeapMemory,
   isParked,
-  moveFence,
+  moveSentinel,
   openStack,
   openTransit,
   partialOf,
   REFILLS,
   resetStacks,
+  retiredOf,
   setTop,
-  sparesOf,
   stackBottom,
   stackedBlocks,
   stacksOf,
   stacksOfSlot,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
-import type { Spares } from './retired-spans.js';
+import type { RetiredSpans } from './retired-spans.js';
 import type { Spans } from './spans.js';
 
 /** A stack starts with room for this many blocks or bytes, and doubles with every refill. */
@@ -72,15 +72,15 @@ export interface Cache {
   /** Fills an empty stack from the spans; false when the heap has no block to give. */
   refill(c: SizeClass): boolean;
   /**
-   * Gives a full stack back, of a home stack the newest half: the entry over the fence included. One that
+   * Gives a full stack back, of a local stack the newest half: the entry over the sentinel included. One that
    * is not open yet is opened.
    */
   flush(stack: StackIndex): void;
-  /** Is there an entry over the fence? So after a flush that failed. */
+  /** Is there an entry over the sentinel? So after a flush that failed. */
   isOver(stack: StackIndex): boolean;
-  /** Gives everything back, and the spare spans of all threads; was there anything? */
+  /** Gives everything back, and the retired spans of all threads; was there anything? */
   flushAll(): boolean;
-  /** Gives all that the thread has back; the spans at home here are nobody's after. At detach. */
+  /** Gives all that the thread has back; the spans owned here are nobody's after. At detach. */
   leave(): number;
   /**
    * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
@@ -88,12 +88,12 @@ export interface Cache {
    */
   flushDead(): number;
   /**
-   * Puts a block that is nobody's on the home stack, and leaves it there. Flushes before where that
+   * Puts a block that is nobody's on the local stack, and leaves it there. Flushes before where that
    * is full. The thread is the stack's own, or the rescuer of who had it.
    */
   takeOrphan(c: SizeClass, block: Address): void;
   /** The same with many, which go on to their spans: see reclaim-instrumented.ts. */
-  giveOrphans(c: SizeClass, blocks: readonly Address[]): void;
+  releaseUnclaimed(c: SizeClass, blocks: readonly Address[]): void;
 }
 
 export function createCache(
@@ -101,7 +101,7 @@ export function createCache(
   slot: WordIndex,
   locks: Locks,
   spans: Spans,
-  spares: Spares,
+  retired: RetiredSpans,
 ): Cache {
   const { i32, u32, f64, tags } = memory;
   const { depths } = memory.geometry;
@@ -127,10 +127,10 @@ export function createCache(
     const limit = getLimit(u32, slot, c);
     const wanted = Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]);
     // What this thread keeps for other classes goes before the heap grows.
-    if (!take(c, wanted) && !(spares.give() && take(c, wanted))) return false;
+    if (!take(c, wanted) && !(retired.give() && take(c, wanted))) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
     const most = depths.limits[c];
-    if (limit < most) moveFence(u32, slot, c, Math.min(limit * 2, most));
+    if (limit < most) moveSentinel(u32, slot, c, Math.min(limit * 2, most));
     return true;
   }
 
@@ -165,28 +165,28 @@ export function createCache(
       return;
     }
     const limit = getLimit(u32, slot, stack);
-    // Mostly half of the limit. A fence that was left behind by an error ends a stack early.
+    // Mostly half of the limit. A sentinel that was left behind by an error ends a stack early.
     const half = (Math.min(limit, stackedBlocks(u32, slot, stack)) + 1) >>> 1;
     const keep = stack < AWAY ? half : 0;
-    while (givePortion(stack, keep));
+    while (releasePortion(stack, keep));
     addSlotCounter(f64, slot, FLUSHES, 1);
-    moveFence(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
+    moveSentinel(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
   }
 
   /** Gives the newest blocks of a stack back, until it has `keep`; is there more to give? */
-  function givePortion(stack: StackIndex, keep: number): boolean {
+  function releasePortion(stack: StackIndex, keep: number): boolean {
     const c = classOfStack(stack);
     locks.acquire(classLock(c));
     // Counted under the lock: in a poisoned heap the stack is parked meanwhile.
     const stacked = stackedBlocks(u32, slot, stack);
     const rest = Math.max(keep, stacked - PORTION_BLOCKS);
-    if (stacked > rest) giveLocked(stack, rest, false);
+    if (stacked > rest) releaseLocked(stack, rest, false);
     locks.release(classLock(c));
     return rest > keep;
   }
 
   /** Gives all but the oldest `keep` blocks of a stack back. */
-  function giveLocked(stack: StackIndex, keep: number, dead: boolean): void {
+  function releaseLocked(stack: StackIndex, keep: number, dead: boolean): void {
     const c = classOfStack(stack);
     const top = getTop(u32, slot, stack);
     const from = stackBottom(u32, slot, stack) + keep;
@@ -210,20 +210,20 @@ export function createCache(
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
-      if (cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, false);
+      if (cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, false);
     }
-    return spares.giveAll() || blocks > 0;
+    return retired.releaseAll() || blocks > 0;
   }
 
   function leave(): number {
     let blocks = 0;
     // Before all else: what this thread finds dead on its way may make spans of its own wholly free.
-    spares.stop();
+    retired.stop();
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
       // finds them there, and who finds the heap full.
-      const listed = getPartial(i32, partialOf(slot, c)) || getPartial(i32, sparesOf(slot, c));
-      if (listed !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += giveAll(c, false, true);
+      const listed = getPartial(i32, partialOf(slot, c)) || getPartial(i32, retiredOf(slot, c));
+      if (listed !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, true);
     }
     return blocks;
   }
@@ -231,11 +231,11 @@ export function createCache(
   function flushDead(): number {
     let blocks = 0;
     // Also where nothing is cached: to take the lock is to close what the dead thread left open.
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += giveAll(c, true, true);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += releaseAll(c, true, true);
     return blocks;
   }
 
-  function giveAll(c: SizeClass, dead: boolean, leaving: boolean): number {
+  function releaseAll(c: SizeClass, dead: boolean, leaving: boolean): number {
     let given = 0;
     locks.acquire(classLock(c));
     const stacks = stacksOf(c);
@@ -243,7 +243,7 @@ export function createCache(
       const stack = stacks[n];
       // Counted under the lock: a takeover may just have shortened the stack.
       const cached = stackedBlocks(u32, slot, stack);
-      if (cached > 0) giveLocked(stack, 0, dead);
+      if (cached > 0) releaseLocked(stack, 0, dead);
       given += cached;
     }
     if (leaving) spans.disownLocked(c, slot);
@@ -253,7 +253,7 @@ export function createCache(
 
   function takeOrphanLocked(c: SizeClass, block: Address): void {
     open(c);
-    if (stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) giveLocked(c, 0, true);
+    if (stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) releaseLocked(c, 0, true);
     const top = getTop(u32, slot, c);
     // point: orphan.entry
     u32[top] = block;
@@ -269,10 +269,10 @@ export function createCache(
     locks.release(classLock(c));
   }
 
-  function giveOrphans(c: SizeClass, blocks: readonly Address[]): void {
+  function releaseUnclaimed(c: SizeClass, blocks: readonly Address[]): void {
     locks.acquire(classLock(c));
     for (let n = 0; n < blocks.length; n++) takeOrphanLocked(c, blocks[n]);
-    if (stackedBlocks(u32, slot, c) > 0) giveLocked(c, 0, true);
+    if (stackedBlocks(u32, slot, c) > 0) releaseLocked(c, 0, true);
     locks.release(classLock(c));
   }
 
@@ -286,6 +286,6 @@ export function createCache(
     leave,
     flushDead,
     takeOrphan,
-    giveOrphans,
+    releaseUnclaimed,
   };
 }

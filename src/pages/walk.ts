@@ -19,7 +19,7 @@ import {
   runKind,
   runPages,
 } from '../layout/index.js';
-import { type Looker, walkAsFar } from './access.js';
+import { type HeapAccess, walkAsFar } from './access.js';
 
 /** What is to be done at a head. The length is that of before the visit. */
 export type Visit = (head: PageIndex, word: number, record: PageRecord) => void;
@@ -40,7 +40,7 @@ export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
  * read without any lock: a copy keeps others from the page heap for about 10 ns a run, and what is
  * counted from it need not keep anybody.
  */
-export function copyRunsLocked(memory: HeapMemory, looker: Looker): Int32Array {
+export function copyRunsLocked(memory: HeapMemory, access: HeapAccess): Int32Array {
   // Room that doubles: a plain array of a hundred thousand runs is slower by half.
   let runs = new Int32Array(1024);
   let length = 0;
@@ -53,7 +53,7 @@ export function copyRunsLocked(memory: HeapMemory, looker: Looker): Int32Array {
     runs[length++] = head;
     runs[length++] = word;
   };
-  walkAsFar(looker, () => walkRunsLocked(memory, copy));
+  walkAsFar(access, () => walkRunsLocked(memory, copy));
   return runs.subarray(0, length);
 }
 

@@ -52,7 +52,7 @@ const NONE: ReadonlySet<Address> = new OwnSet();
  * many small ones there were.
  * @param kept of a thread that lives, and had a call cut: those that it holds back
  */
-export function freeOrphans(
+export function reclaimInstrumented(
   memory: HeapMemory,
   locks: Locks,
   pageHeap: PageHeap,
@@ -61,21 +61,21 @@ export function freeOrphans(
   kept: ReadonlySet<Address> = NONE,
 ): number {
   if (memory.geometry.blockRecordsStart === 0) return 0;
-  const orphans = findOrphans(memory, locks, slot, kept);
+  const orphans = findUnclaimed(memory, locks, slot, kept);
   let given = 0;
   orphans.forEach((blocks, c) => {
     if (c === LARGE) {
       reserveRuns(memory, locks, pageHeap, blocks, slot);
       return;
     }
-    cache.giveOrphans(c as SizeClass, blocks);
+    cache.releaseUnclaimed(c as SizeClass, blocks);
     given += blocks.length;
   });
   return given;
 }
 
 /** By class; LARGE for runs of their own. */
-function findOrphans(
+function findUnclaimed(
   memory: HeapMemory,
   locks: Locks,
   slot: SlotIndex,

@@ -29,6 +29,7 @@ import {
   getEpoch,
   getGeneration,
   type HeapMemory,
+  inFlightHeaderWord,
   isEndedChunk,
   LIVE_CONTEXT,
   lastRecord,
@@ -37,7 +38,6 @@ import {
   loadRecord,
   loadStorageLock,
   markChunkEnded,
-  nurseryWord,
   recordAt,
   releaseStorageLock,
   setEpoch,
@@ -57,22 +57,26 @@ import {
   withPhase,
 } from '../layout/index.js';
 import { hasSlot, type ThreadWord, WAITERS } from '../sync/index.js';
-import type { Settling } from './resolve-intent.js';
+import type { IntentResolver } from './resolve-intent.js';
 
 const NONE = new Int32Array(0);
 
 /** What was ended. */
-export interface Ended {
+export interface Reclaimed {
   contexts: number;
   /** Blocks that they had, and vectors. */
   blocks: number;
 }
 
-export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: SlotIndex): Ended {
+export function reclaimObjects(
+  memory: HeapMemory,
+  resolver: IntentResolver,
+  slotIndex: SlotIndex,
+): Reclaimed {
   const { i32, u32, geometry } = memory;
   const slot = slotRecord(geometry.slots, slotIndex);
   const contexts = contextTable(geometry);
-  const ended: Ended = { contexts: 0, blocks: 0 };
+  const ended: Reclaimed = { contexts: 0, blocks: 0 };
 
   endNursery();
   const depths = findDepths();
@@ -81,7 +85,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
   return ended;
 
   function endNursery(): void {
-    const word = nurseryWord(slot);
+    const word = inFlightHeaderWord(slot);
     const header = u32[word];
     if (header === 0) return;
     clearVector(u32, (header >>> 2) as WordIndex);
@@ -99,7 +103,7 @@ export function endObjects(memory: HeapMemory, settling: Settling, slotIndex: Sl
     setIntentWord(u32, slot, word);
     // point: end.publish
     u32[word] = NULL;
-    settling.putAway(block);
+    resolver.putAway(block);
     // point: end.done
     setIntentWord(u32, slot, 0);
     ended.blocks++;

@@ -11,7 +11,7 @@
  *     detach, and another take the slot, in between.
  * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die too, and
  *     the next one begins anew.
- * I3  No slot is freed with a lock, a transit or a solo section still in its thread's name.
+ * I3  No slot is freed with a lock, a transit or an exclusive section still in its thread's name.
  */
 
 import {
@@ -30,8 +30,8 @@ import {
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
+  loadExclusive,
   loadOwner,
-  loadSolo,
   lockLine,
   PAGE_LOCK,
   peekLock,
@@ -50,14 +50,14 @@ import {
   freeSlot,
   isThreadAlive,
   type Locks,
-  leaveSolo,
+  leaveExclusive,
   type ThreadWord,
   WAITERS,
 } from '../sync/index.js';
-import { freeOrphans } from './reclaim-instrumented.js';
-import { endObjects } from './reclaim-objects.js';
+import { reclaimInstrumented } from './reclaim-instrumented.js';
+import { reclaimObjects } from './reclaim-objects.js';
 import type { Repairs } from './repair.js';
-import { createSettling } from './resolve-intent.js';
+import { createIntentResolver } from './resolve-intent.js';
 
 /** What a recovery found. */
 export interface Recovered {
@@ -107,14 +107,14 @@ export function recoverDead(
   }
   const look = startLook(memory);
   takeDeadLocks();
-  if (isDead(loadSolo(i32, header))) endDeadSolo();
+  if (isDead(loadExclusive(i32, header))) endDeadSolo();
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
     // point: recover.look
     const owner = loadOwner(i32, registry, slot);
     const isLeft = slot === leftover && owner === me;
     if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
-    // It may have died in its solo section since that was looked at.
-    if (loadSolo(i32, header) === owner) endDeadSolo();
+    // It may have died in its exclusive section since that was looked at.
+    if (loadExclusive(i32, header) === owner) endDeadSolo();
     recoverSlot(slot);
   }
   look.end();
@@ -138,25 +138,25 @@ export function recoverDead(
     }
   }
 
-  /** A thread that died in a solo section held no lock, and counts as having held all of them. */
+  /** A thread that died in an exclusive section held no lock, and counts as having held all of them. */
   function endDeadSolo(): void {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.acquire(classLock(c));
     locks.acquire(PAGE_LOCK);
     repairs.lockLocked(PAGE_LOCK);
     locks.release(PAGE_LOCK);
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairs.lockLocked(classLock(c));
-    // point: solo.clear
-    leaveSolo(memory);
+    // point: exclusive.clear
+    leaveExclusive(memory);
     for (let c = SIZE_CLASS_COUNT as SizeClass; c >= 1; c--) locks.release(classLock(c));
   }
 
   function recoverSlot(slot: SlotIndex): void {
     const cache = cacheOf(slotRecord(geometry.slots, slot));
-    const settling = createSettling(memory, locks, pageHeap, cache, slot);
+    const resolver = createIntentResolver(memory, locks, pageHeap, cache, slot);
     // First: what is on its stacks now may be anybody's when they are empty.
-    settling.settle();
-    let blocks = cache.flushDead() + freeOrphans(memory, locks, pageHeap, cache, slot);
-    const ended = endObjects(memory, settling, slot);
+    resolver.resolve();
+    let blocks = cache.flushDead() + reclaimInstrumented(memory, locks, pageHeap, cache, slot);
+    const ended = reclaimObjects(memory, resolver, slot);
     if (ended.blocks > 0) blocks += cache.flushDead();
     const runs = freeReserved(memory, locks, pageHeap, slot);
     // Written before the slot is free: of a rescuer that dies here it is counted twice, nothing worse.
@@ -187,7 +187,7 @@ export function freeReserved(
   for (let page = reserved(); page !== 0; page = reserved()) {
     // point: recover.tag
     memory.tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
-    pageHeap.giveRunLocked(page);
+    pageHeap.releaseRunLocked(page);
     runs++;
   }
   locks.release(PAGE_LOCK);

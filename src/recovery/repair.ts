@@ -2,7 +2,7 @@
  * Repair: puts right what a lock guards, from the truth, whatever a thread had half done there.
  *
  * Called by sync/mutex.ts when a lock is taken over from a dead owner, by self-repair.ts when a living one
- * throws, and by recover.ts for a thread that died in a solo section. The caller has the lock that
+ * throws, and by recover.ts for a thread that died in an exclusive section. The caller has the lock that
  * it names; for a class the page lock is taken inside, before anything is changed.
  *
  * Truth are the run words at the heads of runs, span bitmaps and cache stacks; the rest is index
@@ -50,13 +50,13 @@ import {
   isSpanOf,
   type LockIndex,
   lockLine,
-  nobodysPartial,
   PAGE_LOCK,
   type PageRecord,
   pageOf,
   pageRecord,
   partialOf,
   RECOVERY_LOCK,
+  retiredOf,
   runKind,
   runPages,
   runWord,
@@ -70,10 +70,10 @@ import {
   setSpanCount,
   setTail,
   setUntouched,
-  sparesOf,
   stacksOf,
   topOf,
   UNTOUCHED_RUN,
+  unownedPartial,
   usedSlotRecords,
 } from '../layout/index.js';
 import {
@@ -178,7 +178,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
       // point: close.transit
       closeTransit(u32, slot, stack, topOf(u32, slot, stack));
     }
-    for (let n = 0; n < empties.length; n++) pageHeap.giveRunLocked(empties[n]);
+    for (let n = 0; n < empties.length; n++) pageHeap.releaseRunLocked(empties[n]);
     locks.release(PAGE_LOCK);
   }
 
@@ -243,11 +243,11 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     let held = 0;
     let spans = 0;
     // point: class.partial
-    setPartial(i32, nobodysPartial(list), NONE);
+    setPartial(i32, unownedPartial(list), NONE);
     // point: class.partial
     for (let n = 0; n < used.length; n++) setPartial(i32, partialOf(used[n], c), NONE);
     // point: class.partial
-    for (let n = 0; n < used.length; n++) setPartial(i32, sparesOf(used[n], c), NONE);
+    for (let n = 0; n < used.length; n++) setPartial(i32, retiredOf(used[n], c), NONE);
     walkRunsLocked(memory, (head, word, record) => {
       if (!isSpanOf(word, c)) return;
       const free = countFree(record, c);

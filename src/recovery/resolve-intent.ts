@@ -45,40 +45,40 @@ import {
 import type { Cache, PageHeap } from '../pages/index.js';
 import type { Locks } from '../sync/index.js';
 
-export interface Settling {
+export interface IntentResolver {
   /** Ends the slot's intent; false if it has none. Its large blocks are RESERVED by the slot after. */
-  settle(): boolean;
+  resolve(): boolean;
   /** Takes a block that is nobody's: on the slot's stack, or RESERVED by it. */
   putAway(block: Address): void;
 }
 
 /** @param cache that of the slot, whoever's thread this is */
-export function createSettling(
+export function createIntentResolver(
   memory: HeapMemory,
   locks: Locks,
   pageHeap: PageHeap,
   cache: Cache,
   slotIndex: SlotIndex,
-): Settling {
+): IntentResolver {
   const { i32, u32, tags, geometry } = memory;
   const slot = slotRecord(geometry.slots, slotIndex);
   const recordOf = (block: Address): PageRecord => pageRecord(geometry.pageTable, pageOf(block));
 
-  function settle(): boolean {
+  function resolve(): boolean {
     const word = getIntentWord(u32, slot);
     if (word === 0) return false;
-    settleBlock(word, getIntentIn(u32, slot));
-    // point: settle.in
+    resolveBlock(word, getIntentIn(u32, slot));
+    // point: resolve.in
     setIntentIn(u32, slot, NULL);
-    settleBlock(word, getIntentOut(u32, slot));
-    // point: settle.out
+    resolveBlock(word, getIntentOut(u32, slot));
+    // point: resolve.out
     setIntentOut(u32, slot, NULL);
-    // point: settle.done
+    // point: resolve.done
     setIntentWord(u32, slot, 0);
     return true;
   }
 
-  function settleBlock(word: WordIndex, block: Address): void {
+  function resolveBlock(word: WordIndex, block: Address): void {
     if (block === 0 || u32[word] === block) return;
     const tag = tags[block >>> GRANULE_SHIFT];
     if (isLargeTag(tag)) {
@@ -104,14 +104,14 @@ export function createSettling(
       return;
     }
     locks.acquire(PAGE_LOCK);
-    // point: settle.reserve
+    // point: resolve.reserve
     pageHeap.commitRun(pageOf(block), RESERVED_RUN, slotIndex);
-    // point: settle.untag
+    // point: resolve.untag
     tags[block >>> GRANULE_SHIFT] = 0;
     locks.release(PAGE_LOCK);
   }
 
-  return { settle, putAway };
+  return { resolve, putAway };
 }
 
 /** A run of its own: an object's, or the program's, which an object frees for it. */

@@ -13,7 +13,7 @@ import { List, PAGE_BYTES, rangeError, roundDown } from '../base/index.js';
 import type { HeapMap } from '../inspect/index.js';
 import { formatBytes } from '../stats/index.js';
 import { fullness } from './figures.js';
-import { FILL_LEVELS, INKS, type Ink, inkOf, inkOfRun, levelOf } from './palette.js';
+import { COLORS, type Color, colorOf, colorOfRun, FILL_LEVELS, levelOf } from './palette.js';
 
 /** A row of cells, or a gap in place of several rows that look alike. */
 export interface Line {
@@ -78,10 +78,10 @@ export function layOut(maps: readonly HeapMap[], { columns, linesMax }: Room): G
 /** The ink of each page of the heap. */
 function paintPages(map: HeapMap): Uint8Array {
   const pages = new Uint8Array((map.end - map.base) / PAGE_BYTES);
-  pages.fill(inkOf('metadata'), 0, (map.dataStart - map.base) / PAGE_BYTES);
+  pages.fill(colorOf('metadata'), 0, (map.dataStart - map.base) / PAGE_BYTES);
   for (const run of map.runs) {
     const from = (run.address - map.base) / PAGE_BYTES;
-    pages.fill(inkOfRun(run), from, from + run.bytes / PAGE_BYTES);
+    pages.fill(colorOfRun(run), from, from + run.bytes / PAGE_BYTES);
   }
   return pages;
 }
@@ -93,7 +93,7 @@ function paintCells(
   pagesPerCell: number,
   length: number,
 ): Uint8Array {
-  const cells = new Uint8Array(length).fill(inkOf('outside'));
+  const cells = new Uint8Array(length).fill(colorOf('outside'));
   if (pagesPerCell === 1) {
     cells.set(pages, before);
     return cells;
@@ -107,10 +107,10 @@ function paintCells(
 }
 
 // By ink: the first ink of its zone, and its level. As tables, for they are asked for every page.
-const FIRST = Uint8Array.from(INKS, ({ zone }) => inkOf(zone));
-const LEVEL = Uint8Array.from(INKS, ({ level }) => level);
-const pagesOfZone = new Uint32Array(INKS.length);
-const levelsOfZone = new Uint32Array(INKS.length);
+const FIRST = Uint8Array.from(COLORS, ({ zone }) => colorOf(zone));
+const LEVEL = Uint8Array.from(COLORS, ({ level }) => level);
+const pagesOfZone = new Uint32Array(COLORS.length);
+const levelsOfZone = new Uint32Array(COLORS.length);
 
 /** One ink for several pages: the zone that most of them are in, as full as they are together. */
 function blend(pages: Uint8Array, from: number, to: number): number {
@@ -166,7 +166,7 @@ export function* stretches(
 }
 
 /** What a gap is full of: the ink of its cells. */
-export const gapInk = ({ inks }: Grid, line: Line, map = 0): Ink => INKS[inks[map][line.cell]];
+export const gapInk = ({ inks }: Grid, line: Line, map = 0): Color => COLORS[inks[map][line.cell]];
 
 /** What a gap says: `2.5 MiB, 5 rows like this: tiny, 99 % of blocks live`; short, `5 rows: ...`. */
 export function tellGap(

@@ -18,7 +18,7 @@ import {
   percent,
 } from './figures.js';
 import { inkClass, label, labels, px, SMALL_LETTER_PX, wrapText } from './markup.js';
-import { FILL_LEVELS, inkOf } from './palette.js';
+import { colorOf, FILL_LEVELS } from './palette.js';
 import type { Panel } from './panels.js';
 
 const ROW_PX = 19;
@@ -104,14 +104,14 @@ function tellRow(c: ClassFigures, isLong: boolean): string {
 function row(c: ClassFigures, text: string, x: number, y: number, scale: Scale): string {
   const isLarge = c.zone === 'large';
   const inks = isLarge
-    ? [inkOf('large')]
-    : [FILL_LEVELS, 4, 1].map((level) => inkOf(c.zone, level));
+    ? [colorOf('large')]
+    : [FILL_LEVELS, 4, 1].map((level) => colorOf(c.zone, level));
   const parts = [
-    [c.contextBytes, inkOf('context', FILL_LEVELS)],
+    [c.contextBytes, colorOf('context', FILL_LEVELS)],
     [c.liveBytes - c.contextBytes, inks[0]],
     [c.cachedBytes, inks[1]],
     [c.freeBytes, inks[2]],
-    [c.tailBytes, inkOf('metadata')],
+    [c.tailBytes, colorOf('metadata')],
   ] as const;
   const left = x + NAME_PX;
   const length = scale.barPx * barLength(c.bytes, scale.most);

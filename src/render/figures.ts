@@ -8,7 +8,7 @@
 
 import { type HeapMap, isSpan, type MapRun, type ZoneTotals } from '../inspect/index.js';
 import { formatBytes, formatCount } from '../stats/index.js';
-import { type Ink, zoneOfRun } from './palette.js';
+import { type Color, zoneOfRun } from './palette.js';
 
 /** A size class that has spans, or all large blocks. */
 export interface ClassFigures {
@@ -172,7 +172,7 @@ export function headlines(f: Figures): Headline[] {
  * How full the spans of a zone are between two addresses, in words: `all blocks live`, `99 % of
  * blocks live`; empty for what has no spans.
  */
-export function fullness({ runs }: HeapMap, zone: Ink['zone'], from: number, to: number): string {
+export function fullness({ runs }: HeapMap, zone: Color['zone'], from: number, to: number): string {
   let [live, blocks] = [0, 0];
   for (let i = firstRunAt(runs, from); i < runs.length && runs[i].address < to; i++) {
     const run = runs[i];

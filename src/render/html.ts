@@ -15,7 +15,7 @@ import { type Frame, frameOf, gapText, marksOf, scaleText } from './frame.js';
 import { escapeText, HATCH, px, SCHEMES, STYLE } from './markup.js';
 import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
-import { INKS } from './palette.js';
+import { COLORS } from './palette.js';
 import { figuresPanel, legendPanel } from './panels.js';
 import { describe } from './svg.js';
 
@@ -43,7 +43,7 @@ const SCALE_MAX = 1.4;
 /** The letter of the first ink: none from there on means anything in HTML or JSON. */
 const LETTER = ']'.charCodeAt(0);
 
-if (LETTER + INKS.length > 0x7f) throw new Error('html: more inks than letters');
+if (LETTER + COLORS.length > 0x7f) throw new Error('html: more inks than letters');
 
 /**
  * Draws a map, or several of one heap as a film, as an HTML page that needs nothing from outside.
@@ -126,7 +126,7 @@ function dataOf(frames: readonly MapFrame[]) {
     end: first.end,
     letter: LETTER,
     ownedCode: OWNED_CODE,
-    inks: INKS.map(({ zone, light, dark }) => ({ zone, light, dark })),
+    inks: COLORS.map(({ zone, light, dark }) => ({ zone, light, dark })),
     schemes: SCHEMES,
     classes: classTable(maps),
     regions: first.metadata.map(({ name, address, bytes }) => [name, address, bytes]),

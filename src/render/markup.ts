@@ -6,7 +6,7 @@
  */
 
 import { List, printable } from '../base/index.js';
-import { INKS } from './palette.js';
+import { COLORS } from './palette.js';
 
 /** Text for an element or an attribute. */
 export function escapeText(text: string): string {
@@ -99,7 +99,7 @@ export const SCHEMES = { light: LIGHT, dark: DARK };
 
 function colours(scheme: Scheme, of: 'light' | 'dark'): string {
   return [
-    ...INKS.map((ink, i) => `.${inkClass(i)}{fill:${ink[of]}}`),
+    ...COLORS.map((ink, i) => `.${inkClass(i)}{fill:${ink[of]}}`),
     `.page,.gridline{fill:${scheme.page}}`,
     `.gridline{stroke:${scheme.page};fill:none}`,
     `.text{fill:${scheme.text}}`,

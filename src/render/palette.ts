@@ -13,7 +13,7 @@ import { type HeapMap, isSpan, type MapRun, type RunZone } from '../inspect/inde
 export type DrawnZone = RunZone | 'metadata' | 'context';
 
 /** How a cell looks. */
-export interface Ink {
+export interface Color {
   /** `outside`: no part of the heap. */
   readonly zone: DrawnZone | 'outside';
   /** Of spans how full: 0 = no live block, FILL_LEVELS = all live. */
@@ -43,7 +43,7 @@ function shades(
   zone: 'tiny' | 'small' | 'context',
   { light, dark }: Shades,
   terminal: number,
-): Ink[] {
+): Color[] {
   return times(FILL_LEVELS + 1, (level) => ({
     zone,
     level,
@@ -66,16 +66,16 @@ function mix([from, to]: readonly [number, number], part: number): string {
 }
 
 const plain = (
-  zone: Ink['zone'],
+  zone: Color['zone'],
   light: string,
   dark: string,
   glyph: string,
   terminal: number,
   letter: string,
-): Ink => ({ zone, level: 0, light, dark, glyph, terminal, letter });
+): Color => ({ zone, level: 0, light, dark, glyph, terminal, letter });
 
 /** All inks; a cell names one by its index. */
-export const INKS: readonly Ink[] = [
+export const COLORS: readonly Color[] = [
   plain('outside', 'none', 'none', ' ', 0, ' '),
   plain('metadata', '#7d8594', '#68707f', '▒', 103, 'm'),
   ...shades('tiny', { light: [0xd3e6f7, 0x0a5a9e], dark: [0x1d4468, 0x5ab0f5] }, 33),
@@ -87,10 +87,10 @@ export const INKS: readonly Ink[] = [
   plain('reserved', '#e0b800', '#f4dc5a', '?', 226, '?'),
 ];
 
-const firstOf = new Map(INKS.map((ink, i) => [ink.zone, i] as const).reverse());
+const firstOf = new Map(COLORS.map((ink, i) => [ink.zone, i] as const).reverse());
 
 /** The ink of a zone; of spans by their level. */
-export const inkOf = (zone: Ink['zone'], level = 0): number =>
+export const colorOf = (zone: Color['zone'], level = 0): number =>
   (firstOf.get(zone) as number) + level;
 
 /** The shade of a span of which this part is live: weakest and strongest mean none and all. */
@@ -101,7 +101,7 @@ export function levelOf(live: number, whole: number): number {
 }
 
 /** Does a zone have shades? */
-export const isShaded = (zone: Ink['zone']): boolean =>
+export const isShaded = (zone: Color['zone']): boolean =>
   zone === 'tiny' || zone === 'small' || zone === 'context';
 
 /** What a run is drawn as. */
@@ -111,10 +111,10 @@ export function zoneOfRun(run: MapRun): RunZone | 'context' {
 }
 
 /** How a run looks. */
-export function inkOfRun(run: MapRun): number {
+export function colorOfRun(run: MapRun): number {
   const zone = zoneOfRun(run);
-  if (isSpan(run)) return inkOf(zone, levelOf(run.live, run.blocks));
-  return inkOf(zone, zone === 'context' ? FILL_LEVELS : 0);
+  if (isSpan(run)) return colorOf(zone, levelOf(run.live, run.blocks));
+  return colorOf(zone, zone === 'context' ? FILL_LEVELS : 0);
 }
 
 const ZONE_NAMES: readonly (readonly [zone: DrawnZone, name: string])[] = [

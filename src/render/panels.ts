@@ -9,7 +9,7 @@ import type { HeapMap } from '../inspect/index.js';
 import { formatBytes } from '../stats/index.js';
 import { type Figures, headlines, many, percent } from './figures.js';
 import { inkClass, label, labels, rect, SMALL_LETTER_PX, wrapText } from './markup.js';
-import { drawnZones, FILL_LEVELS, inkOf, isShaded } from './palette.js';
+import { colorOf, drawnZones, FILL_LEVELS, isShaded } from './palette.js';
 
 /** A piece of SVG that fills a width from (0, 0) on. */
 export interface Panel {
@@ -34,8 +34,8 @@ const columnsIn = (width: number, most: number): number =>
 /** A rectangle in a zone's ink, hatched where it is free. */
 function zoneRect(ink: number, x: number, y: number, width: number, height: number): string {
   const plain = rect(inkClass(ink), x, y, width, height);
-  if (ink === inkOf('free')) return plain + rect('free', x, y, width, height);
-  return ink === inkOf('untouched') ? plain + rect('line', x, y, width, height) : plain;
+  if (ink === colorOf('free')) return plain + rect('free', x, y, width, height);
+  return ink === colorOf('untouched') ? plain + rect('line', x, y, width, height) : plain;
 }
 
 /** Which colour is what, and how much of it there is; below, what there is to say of cells. */
@@ -47,7 +47,7 @@ export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
     const x = (i % columns) * step;
     const y = Math.floor(i / columns) * ITEM_PX;
     const ramp = isShaded(zone);
-    const inks = ramp ? SWATCH_LEVELS.map((level) => inkOf(zone, level)) : [inkOf(zone)];
+    const inks = ramp ? SWATCH_LEVELS.map((level) => colorOf(zone, level)) : [colorOf(zone)];
     const cell = ramp ? shadePx : SWATCH_PX;
     const swatches = inks.map((ink, n) => zoneRect(ink, x + n * cell, y, cell, SWATCH_PX));
     const what = zone === 'metadata' ? 'region' : ramp && zone !== 'context' ? 'span' : 'run';
@@ -104,14 +104,14 @@ export function figuresPanel(f: Figures, width: number): Panel {
 function footprintBar(f: Figures, y: number, width: number): { svg: string; bottom: number } {
   const { tiny, small, large } = f.liveByZone;
   const parts = [
-    ['live, tiny', tiny, inkClass(inkOf('tiny', FILL_LEVELS))],
-    ['live, small', small, inkClass(inkOf('small', FILL_LEVELS))],
-    ['live, large', large, inkClass(inkOf('large'))],
-    ['live, contexts', f.contextBytes, inkClass(inkOf('context', FILL_LEVELS))],
+    ['live, tiny', tiny, inkClass(colorOf('tiny', FILL_LEVELS))],
+    ['live, small', small, inkClass(colorOf('small', FILL_LEVELS))],
+    ['live, large', large, inkClass(colorOf('large'))],
+    ['live, contexts', f.contextBytes, inkClass(colorOf('context', FILL_LEVELS))],
     ['cached', f.cachedBytes, 'grey2'],
     ['free in spans', f.freeBlockBytes, 'grey1'],
     ['span tails', f.tailBytes, 'grey3'],
-    ['on its way', f.reservedBytes, inkClass(inkOf('reserved'))],
+    ['on its way', f.reservedBytes, inkClass(colorOf('reserved'))],
     ['free runs', f.freeRunBytes, 'free'],
   ] as const;
   let x = 0;

@@ -25,7 +25,7 @@ import {
   STYLE,
   wrapText,
 } from './markup.js';
-import { INKS, inkOf } from './palette.js';
+import { COLORS, colorOf } from './palette.js';
 import { figuresPanel, legendPanel, type Panel } from './panels.js';
 
 export interface SvgOptions {
@@ -151,7 +151,7 @@ function columnLines({ grid, cellPx }: Frame, top: number): string {
 function row({ grid, cellPx }: Frame, line: Line, top: number): string {
   let svg = '';
   for (const [column, cells, ink] of stretches(grid, line)) {
-    if (INKS[ink].zone === 'outside') continue;
+    if (COLORS[ink].zone === 'outside') continue;
     svg += inked(ink, column * cellPx, top, cells * cellPx, cellPx);
   }
   return svg;
@@ -173,7 +173,7 @@ function band(frame: Frame, line: Line, top: number, height: number): string {
 /** A rectangle in an ink, hatched where it is free. */
 const inked = (ink: number, x: number, y: number, width: number, height: number): string =>
   rect(inkClass(ink), x, y, width, height) +
-  (ink === inkOf('free') ? rect('free', x, y, width, height) : '');
+  (ink === colorOf('free') ? rect('free', x, y, width, height) : '');
 
 /** The address of each line, where there is room to write it, and no frontier has its name. */
 function addresses({ grid, tops, heights, left }: Frame, taken: readonly number[]): string[] {

@@ -10,7 +10,7 @@ import { formatBytes, formatCount, table } from '../stats/index.js';
 import { cellRule, type Grid, gapInk, type Line, layOut, stretches, tellGap } from './cells.js';
 import { checkMap, drawing } from './check.js';
 import { barLength, type ClassFigures, type Figures, figuresOf, headlines } from './figures.js';
-import { drawnZones, FILL_LEVELS, INKS, inkOf, isShaded, levelOf } from './palette.js';
+import { COLORS, colorOf, drawnZones, FILL_LEVELS, isShaded, levelOf } from './palette.js';
 
 export interface TextOptions {
   /** With the colours of a terminal; else plain letters. Default false. */
@@ -58,8 +58,8 @@ function drawText(map: HeapMap, options: TextOptions): string {
   const columns = Math.min(COLUMNS_MAX, 2 ** Math.floor(Math.log2(room)));
   const grid = layOut([map], { columns, linesMax: LINES_MAX });
   const figures = figuresOf(map);
-  const pen: Pen = color ? (ink, text) => paint(INKS[ink].terminal, text) : (_, text) => text;
-  const glyph = (ink: number) => (color ? INKS[ink].glyph : INKS[ink].letter);
+  const pen: Pen = color ? (ink, text) => paint(COLORS[ink].terminal, text) : (_, text) => text;
+  const glyph = (ink: number) => (color ? COLORS[ink].glyph : COLORS[ink].letter);
   return [
     ...headOf(map, grid),
     ...grid.lines.map((line) => drawLine(map, grid, line, pen, glyph)),
@@ -98,7 +98,7 @@ function drawLine(
 ): string {
   if (line.rows > 1) {
     const { zone, level } = gapInk(grid, line);
-    const ink = inkOf(zone, level);
+    const ink = colorOf(zone, level);
     const sample = pen(ink, `${glyph(ink)} `.repeat(3));
     return `${' '.repeat(MARGIN)}${sample} ${tellGap(map, grid, line)}`;
   }
@@ -117,7 +117,7 @@ function frontierMark(map: HeapMap, address: number, rowBytes: number): string {
 function legend(map: HeapMap, pen: Pen, glyph: (ink: number) => string): string[] {
   const rows = drawnZones(map).map(({ zone, name, bytes, runs }) => {
     const inks = isShaded(zone) ? [0, 0.25, 0.5, 0.75, 1] : [0];
-    const keys = [...new Set(inks.map((part) => inkOf(zone, levelOf(part, 1))))];
+    const keys = [...new Set(inks.map((part) => colorOf(zone, levelOf(part, 1))))];
     const glyphs = new Map(keys.map((ink) => [glyph(ink), ink]));
     const key = [...glyphs].map(([text, ink]) => pen(ink, text)).join('');
     const pad = ' '.repeat(6 - glyphs.size);
@@ -164,16 +164,16 @@ function histogram(classes: readonly ClassFigures[], pen: Pen, color: boolean): 
   ]);
   const lines = table([['block bytes', 'spans', 'live', 'cached', 'free', 'bytes'], ...rows]);
   const parts = color ? '█▒░' : '#+-';
-  const context = inkOf('context', FILL_LEVELS);
-  const own = color ? pen(context, '█') : INKS[context].letter;
+  const context = colorOf('context', FILL_LEVELS);
+  const own = color ? pen(context, '█') : COLORS[context].letter;
   const first = classes.some((c) => c.contextBytes > 0) ? `${own} contexts ` : '';
   return lines.map((line, i) => {
     if (i === 0) return `  ${line}   ${first}${parts[0]} live ${parts[1]} cached ${parts[2]} free`;
     const c = classes[i - 1];
-    const ink = inkOf(c.zone, c.zone === 'large' ? 0 : FILL_LEVELS);
+    const ink = colorOf(c.zone, c.zone === 'large' ? 0 : FILL_LEVELS);
     const cells = bar(c, most, parts);
     const chunks = Math.round((cells.length * c.contextBytes) / c.bytes);
-    const mark = color ? parts[0] : INKS[context].letter;
+    const mark = color ? parts[0] : COLORS[context].letter;
     const contexts = chunks === 0 ? '' : pen(context, mark.repeat(chunks));
     return `  ${line}   ${contexts}${pen(ink, cells.slice(chunks))}`;
   });

@@ -31,7 +31,7 @@ import {
   LARGE_MALLOCS,
   LOCK_COUNT,
   type LockIndex,
-  loadSolo,
+  loadExclusive,
   lockLine,
   pageRecord,
   peekLock,
@@ -176,7 +176,7 @@ function noteLost(memory: HeapMemory, seen: Seen): void {
 
 /** How many locked sections there have been; -1 where a thread is in one, or alone in the heap. */
 function readSections({ i32, f64, geometry }: HeapMemory): number {
-  if (loadSolo(i32, geometry.header) !== 0) return -1;
+  if (loadExclusive(i32, geometry.header) !== 0) return -1;
   let sections = 0;
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const line = lockLine(geometry.locks, lock);

@@ -25,7 +25,6 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
-  awayStack,
   getHeld,
   getMallocs,
   getSlotCounter,
@@ -33,6 +32,7 @@ import {
   getTransit,
   type HeapMemory,
   REFILLS,
+  remoteStack,
   slotRecord,
   stackBottom,
   stackedBlocks,
@@ -76,10 +76,10 @@ function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void
   for (let attempt = 0; ; attempt++) {
     const refills = getSlotCounter(f64, record, REFILLS);
     const held = getHeld(f64, record, c);
-    const stacked = homeBlocks(memory, record, c) + stackedBlocks(u32, record, awayStack(c));
+    const stacked = homeBlocks(memory, record, c) + stackedBlocks(u32, record, remoteStack(c));
     const atRest =
       getTransit(u32, record, c) === 0 &&
-      getTransit(u32, record, awayStack(c)) === 0 &&
+      getTransit(u32, record, remoteStack(c)) === 0 &&
       getHeld(f64, record, c) === held &&
       getSlotCounter(f64, record, REFILLS) === refills;
     if (!atRest && attempt < ATTEMPTS) continue;
@@ -89,7 +89,7 @@ function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void
   }
 }
 
-/** Blocks of a home stack, but for one that is just being popped, or pushed. */
+/** Blocks of a local stack, but for one that is just being popped, or pushed. */
 function homeBlocks({ u32, tags }: HeapMemory, record: WordIndex, c: SizeClass): number {
   const top = getTop(u32, record, c);
   const blocks = top - stackBottom(u32, record, c);

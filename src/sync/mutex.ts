@@ -9,10 +9,10 @@
  *
  * I1  Locks are taken in rising order of index (checked with SHMALLOC_CHECKED=1).
  * I2  Counters are written by who holds the lock (lock-table I2).
- * I3  A thread in a solo section (unsafe calls, alone in the heap) takes no lock at all.
+ * I3  A thread in an exclusive section (unsafe calls, alone in the heap) takes no lock at all.
  * I4  No user code runs under a lock.
  * I5  A wait ends (lock-word I2); a thread that is in no call holds no lock.
- * I6  When acquire throws, nothing has been done under the lock; whoever mends releases it where it
+ * I6  When acquire throws, nothing has been done under the lock; whoever repairs releases it where it
  *     was had. A takeover whose repair fails leaves the word ABANDONED, for the next waiter to try.
  */
 
@@ -57,8 +57,8 @@ export interface Locks {
   /** The locks that this thread holds, innermost first. Looks at every lock word. */
   held(): LockIndex[];
   /** From now on (until `false`) acquire and release do nothing: this thread is alone. */
-  setSolo(alone: boolean): void;
-  isSolo(): boolean;
+  setExclusive(alone: boolean): void;
+  isExclusive(): boolean;
   /**
    * Was this thrown because a lock could not be had? Then nothing is half done, and what this thread
    * holds is released. Needs next to no stack: at its end is where that mostly happens.
@@ -85,7 +85,7 @@ export function createLocks(
   const { i32, f64, geometry } = memory;
   const table = geometry.locks;
   const tableEnd = lockLine(table, LOCK_COUNT as LockIndex);
-  let solo = false;
+  let exclusive = false;
   let takeovers = 0;
   let refusal: unknown = null;
   const ranks = new List<LockIndex>();
@@ -108,7 +108,7 @@ export function createLocks(
   });
 
   function acquire(lock: LockIndex): void {
-    if (solo) return;
+    if (exclusive) return;
     if (CHECKED) checkRank(lock);
     const line = lockLine(table, lock);
     if (!take(lockWordIndex(line))) {
@@ -125,7 +125,7 @@ export function createLocks(
   }
 
   function release(lock: LockIndex): void {
-    if (solo) return;
+    if (exclusive) return;
     if (CHECKED) ranks.splice(ranks.lastIndexOf(lock), 1);
     giveBack(lockWordIndex(lockLine(table, lock)));
   }
@@ -191,10 +191,10 @@ export function createLocks(
     release,
     held,
     dropRefused,
-    setSolo(alone) {
-      solo = alone;
+    setExclusive(alone) {
+      exclusive = alone;
     },
-    isSolo: () => solo,
+    isExclusive: () => exclusive,
     startCall() {
       patience.spentMs = 0;
     },

@@ -4,7 +4,7 @@
  * Written when a thread attaches and detaches, and where its end is reported; read by who waits for a
  * lock, and by recovery. Any thread, no lock.
  *
- * I1  A thread's name is in the table before it stands in a lock, a slot or the solo word, and until
+ * I1  A thread's name is in the table before it stands in a lock, a slot or the exclusive word, and until
  *     it stands in none of them any more.
  * I2  A thread takes its own name out, when it has no slot left. The name of a dead one stays until
  *     the table is full and it stands nowhere else; then anybody may take it out. (It cannot come
@@ -25,9 +25,9 @@ import {
   LOCK_COUNT,
   type LockIndex,
   loadComings,
+  loadExclusive,
   loadName,
   loadOwner,
-  loadSolo,
   loadStart,
   lockLine,
   NO_NAME,
@@ -101,7 +101,7 @@ function dropDeadNames(memory: HeapMemory): number {
 
 function standsSomewhere(memory: HeapMemory, word: ThreadWord): boolean {
   const { i32, geometry } = memory;
-  if (hasSlot(memory, word) || loadSolo(i32, geometry.header) === word) return true;
+  if (hasSlot(memory, word) || loadExclusive(i32, geometry.header) === word) return true;
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     if ((peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS) === word) return true;
   }

@@ -11,7 +11,7 @@
  *     if (locks.acquire(word) === 'taken over') ... make the object whole;
  *     try { ... } finally { locks.release(word); }
  *
- * I1  Object locks are the outermost: taken while no lock of the heap is held, and never in a solo
+ * I1  Object locks are the outermost: taken while no lock of the heap is held, and never in a exclusive
  *     section (both checked with SHMALLOC_CHECKED=1). Inside, the heap may be called as a part of the
  *     change (`nested` in heap/marks.ts); any other call takes the lock for that of a call that was cut.
  * I2  Recovery takes no object lock: it may wait for whoever holds one.
@@ -34,7 +34,7 @@ import { hasSlot } from './names.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
 import { whileUnattached } from './threads.js';
 
-/** More stack than the release needs, interpreted too (10 ns; what a gate asks for costs 27). */
+/** More stack than the release needs, interpreted too (10 ns; what a section asks for costs 27). */
 const HEADROOM_FRAMES = 2;
 
 /** One thread's way to the lock words in a heap's objects. A word is named by its index. */
@@ -59,7 +59,7 @@ export interface LockMark {
 
 /**
  * @param lockTimeoutMs how long to wait for an owner of whom nobody can tell whether it lives
- * @param checkOpen throws when this thread has detached, or the heap is poisoned; mends what was cut
+ * @param checkOpen throws when this thread has detached, or the heap is poisoned; repairs what was cut
  * @param recover takes back what dead threads have left in the heap
  */
 export function createObjectLocks(
@@ -120,8 +120,10 @@ export function createObjectLocks(
   }
 
   function checkOutermost(word: number): void {
-    if (!locks.isSolo() && locks.held().length === 0) return;
-    const where = locks.isSolo() ? 'in a solo section' : `while holding lock ${locks.held()[0]}`;
+    if (!locks.isExclusive() && locks.held().length === 0) return;
+    const where = locks.isExclusive()
+      ? 'in an exclusive section'
+      : `while holding lock ${locks.held()[0]}`;
     throw new HeapCorruptionError(`${nameOf(word)} asked for ${where} (object-locks I1)`);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Poison: a heap whose structures contradict each other refuses all further work, in every thread.
  *
- * Called by heap/ and recovery/ when a HeapCorruptionError passes a gate, and by everything that waits. Any
+ * Called by heap/ and recovery/ when a HeapCorruptionError leaves a section, and by everything that waits. Any
  * thread, no lock: who finds the heap broken can trust none.
  *
  * Slow paths look at the poison word. Fast paths look at nothing that they would not load anyway, so
@@ -17,6 +17,7 @@ import {
   atomics,
   BEING_POISONED,
   casPoison,
+  exclusiveWordIndex,
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
@@ -30,7 +31,6 @@ import {
   poisonWordIndex,
   readPoisonText,
   SOUND,
-  soloWordIndex,
   usedSlotRecords,
   writePoisonText,
 } from '../layout/index.js';
@@ -60,7 +60,7 @@ export function poison(memory: HeapMemory, reason: string): void {
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
   }
-  atomics.notify(i32, soloWordIndex(header));
+  atomics.notify(i32, exclusiveWordIndex(header));
   for (let round = 0, quiet = 0; round < ROUNDS_MAX && quiet < QUIET_ROUNDS; round++) {
     if (parkAll(memory)) {
       quiet = 0;

@@ -5,21 +5,21 @@
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
- * I2  An unsafe call announces itself in `solo` before it looks whether it is alone, and a thread
- *     that attaches claims its slot before it looks at `solo`: one of the two sees the other.
+ * I2  An unsafe call announces itself in `exclusive` before it looks whether it is alone, and a thread
+ *     that attaches claims its slot before it looks at `exclusive`: one of the two sees the other.
  */
 
 import type { SlotIndex } from '../base/index.js';
 import {
   atomics,
+  casExclusive,
   casOwner,
-  casSolo,
+  exclusiveWordIndex,
   type HeapMemory,
+  loadExclusive,
   loadOwner,
-  loadSolo,
-  soloWordIndex,
+  storeExclusive,
   storeOwner,
-  storeSolo,
 } from '../layout/index.js';
 import { hasSlot, isThreadAlive } from './names.js';
 import type { ThreadWord } from './thread-word.js';
@@ -34,7 +34,7 @@ export interface Claim {
   slot: number;
 }
 
-/** Claims a free slot; -1 when all are taken. Before the slot is used: waitForSolo. */
+/** Claims a free slot; -1 when all are taken. Before the slot is used: waitForExclusive. */
 export function claimSlot(
   { i32, geometry }: HeapMemory,
   me: ThreadWord,
@@ -79,27 +79,27 @@ export function countLiving(memory: HeapMemory): number {
 
 // ---- being alone
 
-/** Starts a solo section; false (and nothing is changed) when this thread is not alone. */
-export function enterSolo(memory: HeapMemory, me: ThreadWord): boolean {
-  // point: solo.enter
+/** Starts an exclusive section; false (and nothing is changed) when this thread is not alone. */
+export function enterExclusive(memory: HeapMemory, me: ThreadWord): boolean {
+  // point: exclusive.enter
   // Failure: another thread is in such a section, so this one is not alone.
-  if (casSolo(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
+  if (casExclusive(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
   if (countAttached(memory) <= 1) return true;
-  leaveSolo(memory);
+  leaveExclusive(memory);
   return false;
 }
 
-/** Ends a solo section and lets in who waits to attach. */
-export function leaveSolo(memory: HeapMemory): void {
+/** Ends an exclusive section and lets in who waits to attach. */
+export function leaveExclusive(memory: HeapMemory): void {
   const { i32, geometry } = memory;
-  // point: solo.leave
-  storeSolo(i32, geometry.header, 0);
-  atomics.notify(i32, soloWordIndex(geometry.header));
+  // point: exclusive.leave
+  storeExclusive(i32, geometry.header, 0);
+  atomics.notify(i32, exclusiveWordIndex(geometry.header));
 }
 
 /**
  * Does what is right only while the thread with this word is not attached. Should it attach now, it
- * waits as it would for a solo section (I2). False when it is attached, or `work` says so, or
+ * waits as it would for an exclusive section (I2). False when it is attached, or `work` says so, or
  * somebody else keeps threads waiting at this moment.
  */
 export function whileUnattached(
@@ -109,20 +109,20 @@ export function whileUnattached(
   work: () => boolean,
 ): boolean {
   if (hasSlot(memory, word)) return false;
-  // point: solo.enter
-  // Failure: another thread is in a solo section, or does what this one is about to do.
-  if (casSolo(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
+  // point: exclusive.enter
+  // Failure: another thread is in an exclusive section, or does what this one is about to do.
+  if (casExclusive(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
   try {
     return !hasSlot(memory, word) && work();
   } finally {
-    leaveSolo(memory);
+    leaveExclusive(memory);
   }
 }
 
-/** Waits up to `limitMs` for the end of a solo section; who is in it after that, 0 = nobody. */
-export function waitForSolo({ i32, geometry }: HeapMemory, limitMs: number): ThreadWord {
-  const word = loadSolo(i32, geometry.header);
+/** Waits up to `limitMs` for the end of an exclusive section; who is in it after that, 0 = nobody. */
+export function waitForExclusive({ i32, geometry }: HeapMemory, limitMs: number): ThreadWord {
+  const word = loadExclusive(i32, geometry.header);
   if (word === 0) return 0 as ThreadWord;
-  atomics.wait(i32, soloWordIndex(geometry.header), word, limitMs);
-  return loadSolo(i32, geometry.header) as ThreadWord;
+  atomics.wait(i32, exclusiveWordIndex(geometry.header), word, limitMs);
+  return loadExclusive(i32, geometry.header) as ThreadWord;
 }

@@ -40,7 +40,7 @@ import {
   recordAt,
   UNSETTLED_CONTEXT,
 } from '../layout/index.js';
-import { stays } from '../pages/index.js';
+import { isStable } from '../pages/index.js';
 import type { Findings } from './verify.js';
 
 /** Frontiers: the last record of each table that may be in use. */
@@ -93,13 +93,13 @@ export function checkContexts(
 
   function checkState(index: number): void {
     const place = at(index) * 4;
-    if (stays(() => stateOf(index) !== 0 && !isState(stateOf(index)))) {
+    if (isStable(() => stateOf(index) !== 0 && !isState(stateOf(index)))) {
       const state = `0x${(stateOf(index) >>> 0).toString(16)}`;
       problem('context-record I1', place, `context ${index} is in state ${state}, which is none`);
       return;
     }
     const released = () => contextPhase(stateOf(index)) === RELEASED_CONTEXT;
-    if (stays(() => released() && loadParent(u32, at(index)) !== 0)) {
+    if (isStable(() => released() && loadParent(u32, at(index)) !== 0)) {
       problem('context-record I1', place, `context ${index} is nobody's, and is no root`);
     }
   }
@@ -113,13 +113,13 @@ export function checkContexts(
   function checkParent(index: number): void {
     const place = at(index) * 4;
     const parentOf = (context: number) => loadParent(u32, at(context));
-    if (stays(() => stateOf(index) !== 0 && parentOf(index) !== 0 && !inUse(parentOf(index)))) {
+    if (isStable(() => stateOf(index) !== 0 && parentOf(index) !== 0 && !inUse(parentOf(index)))) {
       const is = `context ${index} is below context ${parentOf(index)}, which is none`;
       problem('context-record I2', place, is);
       return;
     }
     // The parents' own parents are looked at in their turn.
-    if (!stays(() => !climbs(index))) return;
+    if (!isStable(() => !climbs(index))) return;
     problem('context-record I2', place, `the way up from context ${index} does not end`);
     // Whoever leads there is told of this one.
     for (let at = index; ends[at] === 0; at = parentOf(at)) ends[at] = 1;

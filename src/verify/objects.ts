@@ -27,13 +27,13 @@ import {
   getIntentOut,
   getIntentWord,
   type HeapMemory,
+  inFlightHeaderWord,
   isEndedChunk,
   lastRecord,
   loadFrontier,
   loadOwner,
   loadRecord,
   loadTag,
-  nurseryWord,
   type RecordTable,
   readVectorHeader,
   recordAt,
@@ -42,7 +42,7 @@ import {
   VECTOR_HEADER_BYTES,
   vectorDataWord,
 } from '../layout/index.js';
-import { stays } from '../pages/index.js';
+import { isStable } from '../pages/index.js';
 import { checkContexts } from './contexts.js';
 import type { Findings } from './verify.js';
 
@@ -88,20 +88,20 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     const at = record * 4;
     const contextOf = () => loadRecord(i32, record);
     const addressOf = () => getChunkAddress(u32, record);
-    if (stays(() => contextOf() === 0 && addressOf() !== 0)) {
+    if (isStable(() => contextOf() === 0 && addressOf() !== 0)) {
       problem('chunk-record I1', at, `chunk ${index} is free, and names ${hex(addressOf())}`);
       return;
     }
     // Of one that is marked the context has ended: who has its lock gives it back.
     const isStray = (context: number): boolean =>
       context !== 0 && !isEndedChunk(context) && !isContext(context);
-    if (stays(() => isStray(contextOf()))) {
+    if (isStable(() => isStray(contextOf()))) {
       problem('chunk-record I1', at, `chunk ${index} is of context ${contextOf()}, which is none`);
       return;
     }
     const address = addressOf();
     if (address === 0) return;
-    if (stays(() => addressOf() !== 0 && !isOwnedBlock(addressOf()))) {
+    if (isStable(() => addressOf() !== 0 && !isOwnedBlock(addressOf()))) {
       const named = hex(addressOf());
       problem('chunk-record I1', at, `chunk ${index} names ${named}, where no owned block begins`);
       return;
@@ -109,7 +109,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     const other = names.get(address);
     names.set(address, record);
     if (other === undefined) return;
-    if (stays(() => addressOf() === address && getChunkAddress(u32, other) === address)) {
+    if (isStable(() => addressOf() === address && getChunkAddress(u32, other) === address)) {
       problem('chunk-record I1', address, `two chunks have the block at ${hex(address)}`);
     }
   }
@@ -186,7 +186,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
         const into = `into the word at ${hex(word * 4)}`;
         problem('slot I7', slot * 4, `slot ${index} has not ended a placement ${into}`);
       }
-      const header = u32[nurseryWord(slot)];
+      const header = u32[inFlightHeaderWord(slot)];
       if (header === 0) continue;
       const what = `slot ${index} has not ended the making of a vector at ${hex(header)}`;
       problem('vector-header I1', slot * 4, what);

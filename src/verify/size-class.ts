@@ -22,13 +22,12 @@ import {
 } from '../base/index.js';
 import {
   classRecord,
-  FENCE,
   getBitmap,
   getFreeCount,
-  getHome,
   getLimit,
   getMallocs,
   getNext,
+  getOwner,
   getPartial,
   getPrev,
   getSpanCount,
@@ -36,19 +35,20 @@ import {
   getTop,
   getTransit,
   type HeapMemory,
-  homeOf,
   isParked,
   isSpanOf,
-  NOBODY,
-  nobodysPartial,
+  ownerCodeOf,
   type PageRecord,
   pageRecord,
   partialOf,
+  retiredOf,
   runPages,
+  SENTINEL,
   slotRecord,
-  sparesOf,
   stackBottom,
   stacksOf,
+  UNOWNED,
+  unownedPartial,
   usedSlotRecords,
   usedSlots,
 } from '../layout/index.js';
@@ -151,11 +151,11 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   }
 
   function checkPartialLists(): void {
-    checkPartialList(nobodysPartial(list), NOBODY, 1);
+    checkPartialList(unownedPartial(list), UNOWNED, 1);
     for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
       const record = slotRecord(geometry.slots, slot);
-      checkPartialList(partialOf(record, c), homeOf(slot), 1);
-      checkPartialList(sparesOf(record, c), homeOf(slot), blocks);
+      checkPartialList(partialOf(record, c), ownerCodeOf(slot), 1);
+      checkPartialList(retiredOf(record, c), ownerCodeOf(slot), blocks);
     }
     for (const head of heads) {
       if (getFreeCount(i32, recordOf(head)) === 0) continue;
@@ -168,7 +168,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
   }
 
   /** @param freeMin how many blocks of its spans are free at least */
-  function checkPartialList(first: WordIndex, home: number, freeMin: number): void {
+  function checkPartialList(first: WordIndex, owner: number, freeMin: number): void {
     let prev = 0 as PageIndex;
     for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, recordOf(page))) {
       const at = page * PAGE_BYTES;
@@ -186,12 +186,16 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
       const free = getFreeCount(i32, recordOf(page));
       if (free < freeMin) {
         const what = free === 0 ? 'a full span' : `a span with ${free} of ${blocks} blocks free`;
-        const where = freeMin === 1 ? 'the partial list' : 'the spares';
+        const where = freeMin === 1 ? 'the partial list' : 'the retired spans';
         problem('class-record I1', at, `${what} is in ${where} of class ${c}`);
       }
-      if (getHome(homes, page) !== home) {
-        const whose = `home ${getHome(homes, page)}`;
-        problem('class-record I1', at, `a span of ${whose} is in the partial list of home ${home}`);
+      if (getOwner(homes, page) !== owner) {
+        const whose = `home ${getOwner(homes, page)}`;
+        problem(
+          'class-record I1',
+          at,
+          `a span of ${whose} is in the partial list of home ${owner}`,
+        );
       }
       prev = page;
     }
@@ -227,15 +231,15 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  /** Over the fence, at `end`, stands one block at most, or stood: after a flush that failed. */
+  /** Over the sentinel, at `end`, stands one block at most, or stood: after a flush that failed. */
   function isBounded(bottom: number, top: number, end: number): boolean {
     const address = u32[end] % (1 << GRANULE_SHIFT) === 0 && u32[end] >= geometry.dataStart;
     return (
       u32[bottom - 1] === 0 &&
       bottom <= top &&
       top <= end + 1 &&
-      (i32[end] === FENCE || address) &&
-      i32[end + 1] === FENCE
+      (i32[end] === SENTINEL || address) &&
+      i32[end + 1] === SENTINEL
     );
   }
 

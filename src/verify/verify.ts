@@ -2,7 +2,7 @@
  * Verification: checks everything in the heap against the invariants that the files of this project
  * state at their heads, and counts what is there.
  *
- * Called by thread-heap.ts, behind a gate. Any thread; takes each class lock with the page lock inside, one
+ * Called by thread-heap.ts, in a section. Any thread; takes each class lock with the page lock inside, one
  * class at a time, and then the page lock alone, so that nobody is held up for the whole of it.
  * Changes nothing. A broken invariant is a problem in the report here: it does not poison the heap.
  * One that is poisoned is checked without locks, and its report begins with the reason.
@@ -25,12 +25,12 @@ import {
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
-  loadSolo,
+  loadExclusive,
   lockLine,
   PAGE_LOCK,
   peekLock,
 } from '../layout/index.js';
-import type { Looker } from '../pages/index.js';
+import type { HeapAccess } from '../pages/index.js';
 import { poisonReason, WAITERS } from '../sync/index.js';
 import { checkObjects } from './objects.js';
 import { checkRunsLocked } from './runs.js';
@@ -93,22 +93,22 @@ export interface Findings {
 
 const PROBLEMS_MAX = 100;
 
-export function verifyHeap(memory: HeapMemory, looker: Looker, quiet: boolean): VerifyReport {
+export function verifyHeap(memory: HeapMemory, access: HeapAccess, quiet: boolean): VerifyReport {
   const findings = createFindings(quiet);
   const { report } = findings;
-  if (looker.broken)
+  if (access.broken)
     findings.problem('poison I1', 0, poisonReason(memory) ?? 'the heap is poisoned');
   checkNullPage(memory, findings);
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-    looker.acquire(classLock(c));
-    looker.acquire(PAGE_LOCK);
+    access.acquire(classLock(c));
+    access.acquire(PAGE_LOCK);
     attempt(findings, () => checkClassLocked(memory, c, findings));
-    looker.release(PAGE_LOCK);
-    looker.release(classLock(c));
+    access.release(PAGE_LOCK);
+    access.release(classLock(c));
   }
-  looker.acquire(PAGE_LOCK);
+  access.acquire(PAGE_LOCK);
   attempt(findings, () => checkRunsLocked(memory, findings));
-  looker.release(PAGE_LOCK);
+  access.release(PAGE_LOCK);
   attempt(findings, () => checkObjects(memory, findings));
   if (quiet) checkLocksFree(memory, findings);
   report.ok = report.problems.length === 0;
@@ -186,6 +186,7 @@ function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): v
     const word = peekLock(i32, line) & ~WAITERS;
     if (word !== 0) problem('mutex I5', line * 4, `lock ${lock} is held by thread word ${word}`);
   }
-  const solo = loadSolo(i32, geometry.header);
-  if (solo !== 0) problem('threads I2', geometry.header * 4, `a solo section of ${solo} is open`);
+  const exclusive = loadExclusive(i32, geometry.header);
+  if (exclusive !== 0)
+    problem('threads I2', geometry.header * 4, `an exclusive section of ${exclusive} is open`);
 }

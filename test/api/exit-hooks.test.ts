@@ -5,7 +5,7 @@
 
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { createEnding } from '../../src/api/exit-hooks.js';
+import { createExitHooks } from '../../src/api/exit-hooks.js';
 import { type Finished, run } from '../workers.js';
 
 const SCRIPT = fileURLToPath(new URL('./exit-hooks.script.js', import.meta.url));
@@ -96,9 +96,9 @@ test('leaks: a broken heap gets a line instead of a report, and the process its 
   t.regex(stderr, /^shmalloc: no leak report: .*page-heap I1/m);
 });
 
-test('createEnding: actions run in order, once, and what they throw goes no further', (t) => {
+test('createExitHooks: actions run in order, once, and what they throw goes no further', (t) => {
   const done: string[] = [];
-  const ending = createEnding();
+  const ending = createExitHooks();
   ending.add('first', () => done.push('first'));
   ending.add('line that this test makes', () => {
     throw new Error('on purpose');

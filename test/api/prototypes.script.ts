@@ -134,8 +134,8 @@ const SECTIONS: Record<string, () => unknown> = {
     }
     return exercise(waiting.heap);
   },
-  'a solo section of a dead thread': () => {
-    layout.storeSolo(waiting.heap.i32, memories.waiting.geometry.header, waiting.word);
+  'an exclusive section of a dead thread': () => {
+    layout.storeExclusive(waiting.heap.i32, memories.waiting.geometry.header, waiting.word);
     return codeOf(() => waiting.heap.free(waiting.heap.malloc(100)));
   },
   'recover()': () => {

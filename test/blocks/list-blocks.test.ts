@@ -6,14 +6,14 @@
 import test from 'ava';
 import { type Address, InvalidAddressError, SharedHeap } from 'shmalloc';
 import { BLOCK_BYTES, LARGE, type SizeClass } from '../../src/base/index.js';
-import { type Eyes, eachBlock } from '../../src/blocks/index.js';
+import { type BlockInspector, eachBlock } from '../../src/blocks/index.js';
 import { attachCore } from '../../src/heap/index.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 
 /** The eyes of a second attachment to a heap. */
-function eyesOf(heap: SharedHeap): Eyes & { detach(): void } {
+function eyesOf(heap: SharedHeap): BlockInspector & { detach(): void } {
   const core = attachCore(memoryOf(heap), true, { threadId: 0, lockTimeoutMs: 1000 });
-  return { ...core.eyes, detach: core.detach };
+  return { ...core.inspector, detach: core.detach };
 }
 
 /** Blocks of many classes, some freed again; those left, by address. */
@@ -33,14 +33,14 @@ function fill(heap: SharedHeap, random: Random): { address: Address; bytes: numb
 
 test('blocksFrom: parts of any size add up to all live blocks, in rising order', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  const eyes = eyesOf(heap);
+  const inspector = eyesOf(heap);
   const expected = fill(heap, new Random(seedOf(t)));
-  t.deepEqual([...eachBlock(eyes)], expected);
+  t.deepEqual([...eachBlock(inspector)], expected);
   t.deepEqual(heap.blocks(), expected);
   for (const max of [1, 2, 7, 511, 512, 513, expected.length, expected.length + 1]) {
     const parts: unknown[] = [];
     for (let from = 0, n = 0; n <= expected.length; n++) {
-      const part = eyes.blocksFrom(from, max);
+      const part = inspector.blocksFrom(from, max);
       if (part.length === 0) break;
       t.true(part.length <= max);
       parts.push(...part);
@@ -48,12 +48,12 @@ test('blocksFrom: parts of any size add up to all live blocks, in rising order',
     }
     t.deepEqual(parts, expected, `${max} at a time`);
   }
-  eyes.detach();
+  inspector.detach();
 });
 
 test('blocksFrom: begins at the first block at or behind the address, and at no other', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  const eyes = eyesOf(heap);
+  const inspector = eyesOf(heap);
   const random = new Random(seedOf(t));
   const expected = fill(heap, random);
   const { dataStart, end } = memoryOf(heap).geometry;
@@ -62,51 +62,51 @@ test('blocksFrom: begins at the first block at or behind the address, and at no 
     .slice(0, 300)
     .flatMap(({ address, bytes }) => [address - 1, address, address + 1, address + bytes - 1]);
   for (const from of [0, dataStart, end - 1, end, 2 ** 32, ...near]) {
-    const [first] = eyes.blocksFrom(from, 1);
+    const [first] = inspector.blocksFrom(from, 1);
     t.deepEqual(
       first,
       expected.find(({ address }) => address >= from),
       `from ${from}`,
     );
   }
-  eyes.detach();
+  inspector.detach();
 });
 
 test('details: live and free blocks of every class, and large ones', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  const eyes = eyesOf(heap);
+  const inspector = eyesOf(heap);
   for (let sizeClass = 1 as SizeClass; sizeClass < LARGE; sizeClass++) {
     const bytes = BLOCK_BYTES[sizeClass] as number;
     const address = heap.malloc_ts(bytes);
-    t.deepEqual(eyes.details(address, 'look'), { address, bytes, sizeClass, state: 'live' });
+    t.deepEqual(inspector.details(address, 'look'), { address, bytes, sizeClass, state: 'live' });
     heap.free_ts(address);
-    t.deepEqual(eyes.details(address, 'look'), { address, bytes, sizeClass, state: 'free' });
+    t.deepEqual(inspector.details(address, 'look'), { address, bytes, sizeClass, state: 'free' });
   }
   const large = heap.malloc_ts(100_000);
   const found = { address: large, bytes: 106_496, sizeClass: LARGE, state: 'live' };
-  t.deepEqual(eyes.details(large, 'look'), found as never);
+  t.deepEqual(inspector.details(large, 'look'), found as never);
   for (const wrong of [0, large + 16, large + 1, 2 ** 33, -16, 0.5, NaN, '16', undefined]) {
-    const error = t.throws(() => eyes.details(wrong, 'look at'), {
+    const error = t.throws(() => inspector.details(wrong, 'look at'), {
       instanceOf: InvalidAddressError,
     });
     t.regex(error.message, /^cannot look at /, String(wrong));
   }
-  eyes.detach();
+  inspector.detach();
 });
 
 test('regionOf: the span of a small block, the run of a large one', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
-  const eyes = eyesOf(heap);
+  const inspector = eyesOf(heap);
   // Blocks of 12 KiB lie in spans of several pages.
   const blocks = Array.from({ length: 8 }, () => heap.malloc_ts(12 * 1024)).sort((a, b) => a - b);
-  const regions = blocks.map((address) => eyes.regionOf(address).start);
+  const regions = blocks.map((address) => inspector.regionOf(address).start);
   t.is(regions[0], blocks[0], 'the first block of a span begins where the span does');
   t.true(blocks.some((address, n) => address - (regions[n] as number) > 2 * 8192));
   t.true(regions.every((region, n) => region <= (blocks[n] as number) && region % 8192 === 0));
   const large = heap.malloc_ts(300_000);
-  t.deepEqual(eyes.regionOf(large), { start: large, blockBytes: Number.POSITIVE_INFINITY });
-  t.true(eyes.regionOf(blocks[1] as Address).blockBytes >= 12 * 1024);
-  eyes.detach();
+  t.deepEqual(inspector.regionOf(large), { start: large, blockBytes: Number.POSITIVE_INFINITY });
+  t.true(inspector.regionOf(blocks[1] as Address).blockBytes >= 12 * 1024);
+  inspector.detach();
 });
 
 test('blocks, hexdump, leaks: after detach they throw ERR_SHMALLOC_DETACHED', (t) => {

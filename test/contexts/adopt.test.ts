@@ -9,10 +9,10 @@ import { type Address, type Context, type ContextHandle, HeapError, SharedHeap }
 import { fillPattern, findDamage } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
 import {
+  ADOPTIONS,
   type Answer,
   DONE,
   GENERATION,
-  HANDS,
   INDEX,
   type RaceTask,
   type Request,
@@ -228,7 +228,7 @@ test('adoptContext: two threads race for each of thousands of contexts, exactly 
     const handle = context.release();
     words[INDEX] = handle.index;
     words[GENERATION] = handle.generation;
-    words[HANDS] = handle.hands;
+    words[ADOPTIONS] = handle.adoptions;
     Atomics.store(words, ROUND, round);
     Atomics.notify(words, ROUND);
     for (const racer of [0, 1]) {

@@ -25,7 +25,7 @@ export interface ServeTask {
 export const ROUND = 0;
 export const INDEX = 1;
 export const GENERATION = 2;
-export const HANDS = 3;
+export const ADOPTIONS = 3;
 /** From here: how far each racer is. */
 export const DONE = 4;
 /** From here: how many it won. */
@@ -64,7 +64,7 @@ function race({ words, racer, rounds, heap: handle }: RaceTask): void {
         heapId: handle.id,
         index: words[INDEX] as number,
         generation: words[GENERATION] as number,
-        hands: words[HANDS] as number,
+        adoptions: words[ADOPTIONS] as number,
         name: 'prize',
         ident: '',
       });

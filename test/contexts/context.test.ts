@@ -457,7 +457,7 @@ test('createContext: a heap for no contexts has none, and works', (t) => {
         heapId: heap.handle.id,
         index: 1,
         generation: 0,
-        hands: 0,
+        adoptions: 0,
         name: 'c',
         ident: '',
       }),
@@ -534,13 +534,13 @@ test('a context that is printed says what it is and has', (t) => {
 async function settles(t: ExecutionContext, heap: SharedHeap, fails: boolean): Promise<void> {
   let seen: Context | undefined;
   let go = (): void => {};
-  const gate = new Promise<void>((resolve) => {
+  const section = new Promise<void>((resolve) => {
     go = resolve;
   });
   const result = heap.withContext('work', async (context) => {
     seen = context;
     context.malloc(100);
-    await gate;
+    await section;
     context.malloc(100);
     if (fails) throw new Error('on purpose');
     return 42;

@@ -53,8 +53,16 @@ const CONTEXTS_MAX = 40;
 function takeMail(words: Int32Array, box: number, heapId: string): ContextHandle {
   const index = Atomics.exchange(words, MAILS + 3 * box, 0);
   const generation = words[MAILS + 3 * box + 1] as number;
-  const hands = words[MAILS + 3 * box + 2] as number;
-  return { kind: 'shmalloc context', heapId, index, generation, hands, name: 'passed', ident: '' };
+  const adoptions = words[MAILS + 3 * box + 2] as number;
+  return {
+    kind: 'shmalloc context',
+    heapId,
+    index,
+    generation,
+    adoptions,
+    name: 'passed',
+    ident: '',
+  };
 }
 
 function run({ heap: handle, words, seed }: DeathTask): void {
@@ -123,11 +131,11 @@ function run({ heap: handle, words, seed }: DeathTask): void {
     },
     release(context) {
       const box = random.below(MAIL_COUNT);
-      const { index, generation, hands } = context.release();
+      const { index, generation, adoptions } = context.release();
       // Full: then nobody gets to know of it, but for who looks through the heap.
       if (Atomics.load(words, MAILS + 3 * box) === 0) {
         words[MAILS + 3 * box + 1] = generation;
-        words[MAILS + 3 * box + 2] = hands;
+        words[MAILS + 3 * box + 2] = adoptions;
         Atomics.store(words, MAILS + 3 * box, index);
       }
       sift();

@@ -6,7 +6,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type BlockDamage, BlockDamagedError, SharedHeap } from 'shmalloc';
-import { type Calls, FACES } from '../heap/call-sets.js';
+import { CALL_SETS, type Calls } from '../heap/call-sets.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -50,7 +50,7 @@ function makeStage(t: ExecutionContext, calls: (heap: SharedHeap) => Calls, size
 }
 
 function eachStage(title: string, play: (stage: Stage) => void): void {
-  for (const [face, calls] of Object.entries(FACES)) {
+  for (const [face, calls] of Object.entries(CALL_SETS)) {
     for (const [bytes, size] of Object.entries(SIZES)) {
       test(`${title} (${bytes}, ${face})`, (t) => {
         const stage = makeStage(t, calls, size);

@@ -4,7 +4,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type DebugOptions, type HistoryEvent, SharedHeap } from 'shmalloc';
-import { type Calls, FACES } from '../heap/call-sets.js';
+import { CALL_SETS, type Calls } from '../heap/call-sets.js';
 
 const KIB = 1024;
 
@@ -14,7 +14,7 @@ interface Stage extends Calls {
 }
 
 function eachFace(title: string, debug: DebugOptions, play: (stage: Stage) => void): void {
-  for (const [face, calls] of Object.entries(FACES)) {
+  for (const [face, calls] of Object.entries(CALL_SETS)) {
     test(`${title} (${face})`, (t) => {
       const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
       play({ t, heap, ...calls(heap) });

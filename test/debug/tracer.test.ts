@@ -313,12 +313,12 @@ test.serial(
     t.is(getTraceCount(memory.i32, bufferOf(0)), TRACE_EVENTS);
     t.is(getLost(memory.u32, bufferOf(0)), 50);
     rmdirSync(spool(0));
-    const complaints: string[] = [];
+    const errorPolicy: string[] = [];
     t.like(
-      finish((text) => complaints.push(text)),
+      finish((text) => errorPolicy.push(text)),
       { operations: TRACE_EVENTS, lost: 50 },
     );
-    t.regex(complaints.join(), /lacks 50 events/);
+    t.regex(errorPolicy.join(), /lacks 50 events/);
     await assertSizes(t, path, TRACE_EVENTS);
   },
 );

@@ -14,7 +14,7 @@ export interface Calls {
   alignedAlloc(alignment: number, size: number): Address;
 }
 
-export const FACES: Record<string, (heap: SharedHeap) => Calls> = {
+export const CALL_SETS: Record<string, (heap: SharedHeap) => Calls> = {
   'plain calls': (heap) => ({
     malloc: (size) => heap.malloc(size),
     free: (address) => heap.free(address),

@@ -32,7 +32,7 @@ interface Calls {
   alignedAlloc(alignment: number, size: number): Address;
 }
 
-const FACES: Record<string, (heap: SharedHeap) => Calls> = {
+const CALL_SETS: Record<string, (heap: SharedHeap) => Calls> = {
   plain: (heap) => ({
     malloc: (size) => heap.malloc(size),
     free: (address) => heap.free(address),
@@ -66,7 +66,7 @@ function snapshot(heap: SharedHeap): { stats: object; metadata: number } {
 
 // ---- each call is tested through both faces
 
-for (const [face, callsOf] of Object.entries(FACES)) {
+for (const [face, callsOf] of Object.entries(CALL_SETS)) {
   const name = (call: string) => (face === 'plain' ? call : `${call}_ts`);
 
   test(`${name('malloc')}: size 0 gives a smallest block, which can be freed`, (t) => {

@@ -6,7 +6,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Address, InvalidAddressError, type InvalidAddressReason, SharedHeap } from 'shmalloc';
 import { assertIdentity } from '../helpers.js';
-import { type Calls, FACES, snapshot } from './call-sets.js';
+import { CALL_SETS, type Calls, snapshot } from './call-sets.js';
 
 export const KIB = 1024;
 const SIZES: Record<string, number> = { '8 B': 8, '4 KiB': 4 * KIB, '256 KiB': 256 * KIB };
@@ -59,7 +59,7 @@ export type Case = (stage: Stage) => void;
 /** Makes the tests of these cases: title to case. */
 export function testCases(cases: Record<string, Case>): void {
   for (const [title, play] of Object.entries(cases)) {
-    for (const [face, callsOf] of Object.entries(FACES)) {
+    for (const [face, callsOf] of Object.entries(CALL_SETS)) {
       for (const [bytes, size] of Object.entries(SIZES)) {
         test(`${title} (${bytes}, ${face})`, (t) => {
           const stage = makeStage(t, callsOf, size);

@@ -1,6 +1,6 @@
 /**
  * Overflows the stack in the first calls of a thread's life, when functions on the way are compiled
- * and need more stack than later: even what mends a section may overflow then. Prints JSON.
+ * and need more stack than later: even what repairs a section may overflow then. Prints JSON.
  */
 
 import { type Address, type DebugOptions, SharedHeap } from 'shmalloc';

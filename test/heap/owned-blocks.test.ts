@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type Address, InvalidAddressError, SharedHeap, type VerifyProblem } from 'shmalloc';
 import { OWNED, OWNED_LARGE, type WordIndex } from '../../src/base/index.js';
 import { attachCore, type HeapCore } from '../../src/heap/index.js';
-import { createPlacement } from '../../src/heap/owned-blocks.js';
+import { createOwnedBlocks } from '../../src/heap/owned-blocks.js';
 import {
   chunkTable,
   chunkWord,
@@ -69,7 +69,7 @@ for (const size of SIZES) {
     const { heap, core } = stage;
     const word = stage.word(1);
     let seen = 0;
-    const block = core.placement.replace(word, size, (address, bytes, old) => {
+    const block = core.ownedBlocks.replace(word, size, (address, bytes, old) => {
       seen++;
       t.is(old, 0 as Address);
       t.is(heap.u32[word], 0, 'nobody can see it yet');
@@ -78,12 +78,12 @@ for (const size of SIZES) {
     });
     t.is(heap.u32[word], block);
     t.is(core.memory.tags[block >>> 4], size > 65_536 ? OWNED_LARGE : OWNED);
-    t.true(core.placement.bytesOf(block) >= size);
-    t.is(heap.stats().inUseBytes, core.placement.bytesOf(block));
+    t.true(core.ownedBlocks.bytesOf(block) >= size);
+    t.is(heap.stats().inUseBytes, core.ownedBlocks.bytesOf(block));
     for (const call of [() => heap.free_ts(block), () => core.shared.realloc(block, 10)]) {
       t.is(t.throws(call, { instanceOf: InvalidAddressError })?.reason, 'owned');
     }
-    const next = core.placement.replace(word, size * 2, (address, bytes, old) => {
+    const next = core.ownedBlocks.replace(word, size * 2, (address, bytes, old) => {
       seen++;
       t.is(old, block);
       t.not(address, block);
@@ -94,10 +94,10 @@ for (const size of SIZES) {
     t.is(heap.u32[word], next);
     t.is(core.memory.tags[block >>> 4], 0);
     t.is(seen, 2);
-    t.is(heap.stats().inUseBytes, core.placement.bytesOf(next));
-    core.placement.remove(word);
+    t.is(heap.stats().inUseBytes, core.ownedBlocks.bytesOf(next));
+    core.ownedBlocks.remove(word);
     t.is(heap.u32[word], 0);
-    core.placement.remove(word);
+    core.ownedBlocks.remove(word);
     t.is(getIntentWord(heap.u32, stage.slot), 0 as WordIndex);
     assertEmpty(t, stage);
   });
@@ -122,12 +122,12 @@ test('Placement: thousands of words at random beside malloc and free, nothing is
     const what = random.below(10);
     if (what < 5) {
       const size = random.below(random.pick([100, 2000, 30_000, 300_000]));
-      const address = core.placement.replace(word, size, (at) => fillPattern(heap, at, size, n));
+      const address = core.ownedBlocks.replace(word, size, (at) => fillPattern(heap, at, size, n));
       if (address === 0) full++;
       else has.set(word, { address, size, seed: n });
       check(word);
     } else if (what < 8) {
-      core.placement.remove(word);
+      core.ownedBlocks.remove(word);
       has.delete(word);
       t.is(heap.u32[word], 0);
     } else if (blocks.length < 200) {
@@ -139,7 +139,7 @@ test('Placement: thousands of words at random beside malloc and free, nothing is
   t.true(full > 0, 'the heap was full');
   for (const word of has.keys()) {
     check(word);
-    core.placement.remove(word);
+    core.ownedBlocks.remove(word);
   }
   for (const block of blocks) core.shared.free(block);
   assertEmpty(t, stage);
@@ -148,9 +148,9 @@ test('Placement: thousands of words at random beside malloc and free, nothing is
 test('Placement.replace: a full heap changes nothing, whatever the word has', (t) => {
   const stage = setStage('2MiB');
   const { heap, core } = stage;
-  const small = core.placement.replace(stage.word(1), 100);
+  const small = core.ownedBlocks.replace(stage.word(1), 100);
   fillPattern(heap, small, 100, 1);
-  const large = core.placement.replace(stage.word(2), 100_000);
+  const large = core.ownedBlocks.replace(stage.word(2), 100_000);
   const blocks: Address[] = [];
   for (const size of [80_000, 5000, 16]) {
     for (let block = heap.malloc_ts(size); block !== 0; block = heap.malloc_ts(size)) {
@@ -158,12 +158,12 @@ test('Placement.replace: a full heap changes nothing, whatever the word has', (t
     }
   }
   // Once, so that what it gives back on its way to the answer is given back.
-  t.is(core.placement.replace(stage.word(1), 70_000), 0 as Address);
+  t.is(core.ownedBlocks.replace(stage.word(1), 70_000), 0 as Address);
   const before = metadataHash(heap);
   for (const bytes of [70_000, 100_000, 2 ** 31, 2 ** 32, 2 ** 40]) {
     for (const n of [1, 2, 3]) {
       const fill = () => t.fail('there is nothing to fill');
-      t.is(core.placement.replace(stage.word(n), bytes, fill), 0 as Address);
+      t.is(core.ownedBlocks.replace(stage.word(n), bytes, fill), 0 as Address);
     }
   }
   t.is(metadataHash(heap), before);
@@ -171,8 +171,8 @@ test('Placement.replace: a full heap changes nothing, whatever the word has', (t
   t.is(heap.u32[stage.word(2)], large);
   t.is(findDamage(heap, small, 100, 1), -1);
   for (const block of blocks) heap.free_ts(block);
-  t.true(core.placement.replace(stage.word(1), 70_000) > 0);
-  for (const n of [1, 2]) core.placement.remove(stage.word(n));
+  t.true(core.ownedBlocks.replace(stage.word(1), 70_000) > 0);
+  for (const n of [1, 2]) core.ownedBlocks.remove(stage.word(n));
   assertEmpty(t, stage);
 });
 
@@ -181,9 +181,9 @@ test('Placement.remove: with a full stack of its class, which is flushed before'
   const { core } = stage;
   for (const size of [16, 1000, 16_384, 65_536]) {
     for (let n = 1; n <= 300; n++) {
-      if (core.placement.replace(stage.word(n), size) === 0) break;
+      if (core.ownedBlocks.replace(stage.word(n), size) === 0) break;
     }
-    for (let n = 1; n <= 300; n++) core.placement.remove(stage.word(n));
+    for (let n = 1; n <= 300; n++) core.ownedBlocks.remove(stage.word(n));
     t.deepEqual(problemsOf(core), []);
   }
   assertEmpty(t, stage);
@@ -202,7 +202,7 @@ function blockThat(kind: Kind, { core, heap }: Stage, word: WordIndex): Address 
     return block;
   }
   if (kind === 'reserved') return core.shared.reserve(16, 100_000, false);
-  const block = core.placement.replace(word, large ? 100_000 : 1000);
+  const block = core.ownedBlocks.replace(word, large ? 100_000 : 1000);
   if (kind !== 'published') heap.u32[word] = 0;
   return block;
 }
@@ -228,16 +228,16 @@ for (const kind of KINDS) {
         setIntentOut(heap.u32, slot, which === 'out' ? block : 0);
         setIntentWord(heap.u32, slot, word);
         if (how === 'the next placement') {
-          const other = core.placement.replace(stage.word(2), 50);
+          const other = core.ownedBlocks.replace(stage.word(2), 50);
           t.is(getIntentWord(heap.u32, slot), 0 as WordIndex);
           t.deepEqual(problemsOf(core), []);
           t.is(heap.u32[word], kind === 'published' ? block : 0);
-          core.placement.remove(stage.word(2));
-          if (kind === 'published') core.placement.remove(word);
+          core.ownedBlocks.remove(stage.word(2));
+          if (kind === 'published') core.ownedBlocks.remove(word);
           t.true(other > 0);
           assertEmpty(t, stage);
         } else {
-          if (kind === 'published') core.placement.remove(stage.word(2));
+          if (kind === 'published') core.ownedBlocks.remove(stage.word(2));
           core.detach();
           t.deepEqual(problemsOf(heap), []);
           const left = kind === 'published' ? 1024 : 0;
@@ -254,19 +254,19 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   const { heap, core, slot } = stage;
   const { memory } = core;
   const word = stage.word(1);
-  const old = core.placement.replace(word, 100_000);
+  const old = core.ownedBlocks.replace(word, 100_000);
   let settled = 0;
   const told: string[] = [];
   // As thread-heap.ts makes it, but for a page lock that nobody gets.
-  const placement = createPlacement(
+  const ownedBlocks = createOwnedBlocks(
     memory,
     slot,
     {
       checkOpen() {},
       enter() {},
       leave() {},
-      abandon: (error) => error,
-      look: (work) => work(),
+      abort: (error) => error,
+      read: (work) => work(),
     },
     core.shared,
     undefined as never,
@@ -275,12 +275,12 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
         throw new Error('no lock');
       },
     } as never,
-    { addExhausted() {}, tell: () => void told.push('told') } as never,
+    { addExhausted() {}, flush: () => void told.push('told') } as never,
     () => {
       settled++;
     },
   );
-  const block = placement.replace(word, 1000);
+  const block = ownedBlocks.replace(word, 1000);
   t.is(heap.u32[word], block, 'the word has its new block');
   t.is(getIntentWord(heap.u32, slot), nowhereWord(memory.geometry), 'no word of others');
   t.is(getIntentOut(heap.u32, slot), old);
@@ -293,11 +293,11 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   const before = core.shared.malloc(16);
   memory.tags[block >>> 4] = OWNED;
   heap.u32[stage.word(2)] = block;
-  core.placement.replace(stage.word(3), 50);
+  core.ownedBlocks.replace(stage.word(3), 50);
   t.is(getIntentWord(heap.u32, slot), 0 as WordIndex);
   t.is(memory.tags[old >>> 4], 0, 'the old one went back, ...');
   t.is(memory.tags[block >>> 4], OWNED, '... and this did not');
   core.shared.free(before);
-  for (const n of [2, 3]) core.placement.remove(stage.word(n));
+  for (const n of [2, 3]) core.ownedBlocks.remove(stage.word(n));
   assertEmpty(t, stage);
 });

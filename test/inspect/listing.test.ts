@@ -4,7 +4,7 @@
  */
 
 import test from 'ava';
-import { type Address, type Block, SharedHeap, type ShowOptions } from 'shmalloc';
+import { type Address, type Block, type PrintOptions, SharedHeap } from 'shmalloc';
 import { type ListingSource, writeListing } from '../../src/inspect/index.js';
 import { zoneOf } from '../../src/inspect/zones.js';
 import { Random, seedOf } from '../helpers.js';
@@ -12,7 +12,7 @@ import { Random, seedOf } from '../helpers.js';
 const hex = (address: number): string => `0x${address.toString(16)}`;
 
 /** The lines that a call of this heap prints. */
-function printed(show: (options: ShowOptions) => void): string[] {
+function printed(show: (options: PrintOptions) => void): string[] {
   const pieces: string[] = [];
   show({ write: (text) => pieces.push(text) });
   const text = pieces.join('');

@@ -108,8 +108,8 @@ test('class records: every class has its own', (t) => {
     return [
       {
         name: `partial ${c}`,
-        write: (v) => layout.setPartial(i32, layout.nobodysPartial(record), v as PageIndex),
-        read: () => layout.getPartial(i32, layout.nobodysPartial(record)),
+        write: (v) => layout.setPartial(i32, layout.unownedPartial(record), v as PageIndex),
+        read: () => layout.getPartial(i32, layout.unownedPartial(record)),
       },
       {
         name: `spans ${c}`,
@@ -264,7 +264,7 @@ test('header: what is written is read, whatever the id and place', (t) => {
         layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [low, high]);
         return (
           isDeepStrictEqual(layout.readHeader(u32, at), fields) &&
-          layout.loadSolo(i32, at) === 0 &&
+          layout.loadExclusive(i32, at) === 0 &&
           marginsWhole()
         );
       }),
@@ -273,7 +273,7 @@ test('header: what is written is read, whatever the id and place', (t) => {
   );
 });
 
-test('header: solo, poison and recovery totals are words of their own; a half magic is none', (t) => {
+test('header: exclusive, poison and recovery totals are words of their own; a half magic is none', (t) => {
   const { u32, i32, f64, at } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
   const fields: layout.HeaderFields = {
     version: layout.LAYOUT_VERSION,
@@ -288,10 +288,10 @@ test('header: solo, poison and recovery totals are words of their own; a half ma
   };
   layout.writeHeader(u32, at, fields);
   layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [1, 2]);
-  t.is(layout.casSolo(i32, at, 0, 5), 0);
-  t.is(layout.casSolo(i32, at, 0, 7), 5, 'taken: left as it is');
-  t.is(layout.loadSolo(i32, at), 5);
-  layout.storeSolo(i32, at, 6);
+  t.is(layout.casExclusive(i32, at, 0, 5), 0);
+  t.is(layout.casExclusive(i32, at, 0, 7), 5, 'taken: left as it is');
+  t.is(layout.loadExclusive(i32, at), 5);
+  layout.storeExclusive(i32, at, 6);
   t.is(layout.casPoison(i32, at, layout.SOUND, layout.POISONED), layout.SOUND);
   const u8 = new Uint8Array(u32.buffer);
   const text = `${'broken ä '.repeat(80)}`;
@@ -303,7 +303,7 @@ test('header: solo, poison and recovery totals are words of their own; a half ma
   t.is(layout.getRecovered(f64, at, layout.RECOVERED_RUNS), 7);
   t.is(layout.getRecovered(f64, at, layout.RECOVERED_SLOTS), 0);
   t.is(layout.peekPoison(i32, at), layout.POISONED);
-  t.is(layout.loadSolo(i32, at), 6);
+  t.is(layout.loadExclusive(i32, at), 6);
   t.deepEqual(layout.readHeader(u32, at), fields);
   u32[at] = 0;
   t.is(layout.readHeader(u32, at), null);

@@ -16,7 +16,7 @@ import {
 import * as layout from '../../src/layout/index.js';
 
 const AT = 64 as WordIndex;
-const FENCE_WORD = 0xffffffff;
+const SENTINEL_WORD = 0xffffffff;
 const classes = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) => (i + 1) as SizeClass);
 const stacks = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as StackIndex);
 
@@ -52,7 +52,7 @@ test('depthsFor: the deepest that fit; stacks are disjoint, in their part, and n
       }
     }
     t.true(free <= words);
-    t.is(limits[0] + limits[LARGE] + limits[layout.awayStack(LARGE)], 0);
+    t.is(limits[0] + limits[LARGE] + limits[layout.remoteStack(LARGE)], 0);
   }
   t.is(layout.depthsFor(1024 * 1024).limits[1], 4096);
   t.is(layout.depthsFor(0).limits[1], 128);
@@ -72,10 +72,10 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
   for (const c of classes) {
     layout.setTop(u32, AT, c, 10_000 + c);
     layout.setTransit(u32, AT, c, 20_000 + c);
-    layout.setTop(u32, AT, layout.awayStack(c), 30_000 + c);
-    layout.setTransit(u32, AT, layout.awayStack(c), 40_000 + c);
+    layout.setTop(u32, AT, layout.remoteStack(c), 30_000 + c);
+    layout.setTransit(u32, AT, layout.remoteStack(c), 40_000 + c);
     u32[layout.partialOf(AT, c)] = 50_000 + c;
-    u32[layout.sparesOf(AT, c)] = 60_000 + c;
+    u32[layout.retiredOf(AT, c)] = 60_000 + c;
     layout.addHeld(f64, AT, c, -c);
     f64[layout.mallocsOf(AT) + c] = (2 ** 40 + c) * layout.MALLOC_STEP;
     layout.addSample(f64, AT, c, 2 ** 30 + c);
@@ -85,17 +85,17 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
   for (const c of classes) {
     t.is(layout.getTop(u32, AT, c), 10_000 + c);
     t.is(layout.getTransit(u32, AT, c), 20_000 + c);
-    t.is(layout.getTop(u32, AT, layout.awayStack(c)), 30_000 + c);
-    t.is(layout.getTransit(u32, AT, layout.awayStack(c)), 40_000 + c);
+    t.is(layout.getTop(u32, AT, layout.remoteStack(c)), 30_000 + c);
+    t.is(layout.getTransit(u32, AT, layout.remoteStack(c)), 40_000 + c);
     t.is(u32[layout.partialOf(AT, c)], 50_000 + c);
-    t.is(u32[layout.sparesOf(AT, c)], 60_000 + c);
+    t.is(u32[layout.retiredOf(AT, c)], 60_000 + c);
     t.is(layout.getHeld(f64, AT, c), -c);
     t.is(layout.getMallocs(f64, AT, c), 2 ** 40 + c);
     t.is(layout.getLimit(u32, AT, c), limitOf(c));
     t.is(layout.getSampledBytes(f64, AT, c), 2 ** 30 + c + 1);
     t.is(layout.getSampledRequests(f64, AT, c), 2);
     t.is(u32[layout.stackBottom(u32, AT, c) - 1], 0);
-    t.is(u32[layout.stackBottom(u32, AT, c) + limitOf(c)], FENCE_WORD);
+    t.is(u32[layout.stackBottom(u32, AT, c) + limitOf(c)], SENTINEL_WORD);
   }
   for (let n = 0; n < layout.SLOT_COUNTERS; n++) {
     t.is(layout.getSlotCounter(f64, AT, n), 2 ** 41 + n);
@@ -121,7 +121,7 @@ test('resetStacks: no stack is open: malloc finds it empty, free full, and nothi
   for (const stack of stacks) {
     const top = layout.getTop(u32, AT, stack);
     t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
-    t.is(u32[top], FENCE_WORD, `stack ${stack}: full is seen`);
+    t.is(u32[top], SENTINEL_WORD, `stack ${stack}: full is seen`);
     t.true(layout.isParked(u32, AT, stack));
     t.is(layout.stackedBlocks(u32, AT, stack), 0);
     t.is(layout.getTransit(u32, AT, stack), 0);
@@ -139,12 +139,12 @@ test('openStack: a stack of any length is empty, and full at its limit', (t) => 
     t.false(layout.isParked(u32, AT, stack));
     t.is(top, layout.stackBottom(u32, AT, stack));
     t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
-    t.is(u32[top + limits[stack]], FENCE_WORD, `stack ${stack}: full is seen`);
-    t.is(u32[top + limits[stack] + 1], FENCE_WORD, `stack ${stack}: over the fence`);
+    t.is(u32[top + limits[stack]], SENTINEL_WORD, `stack ${stack}: full is seen`);
+    t.is(u32[top + limits[stack] + 1], SENTINEL_WORD, `stack ${stack}: over the fence`);
   }
 });
 
-test('moveFence: from any limit to any other: two fences, no other, no zero, entries kept', (t) => {
+test('moveSentinel: from any limit to any other: two fences, no other, no zero, entries kept', (t) => {
   const faults: string[] = [];
   for (const c of classes) {
     const { u32 } = makeSlot();
@@ -158,14 +158,14 @@ test('moveFence: from any limit to any other: two fences, no other, no zero, ent
         for (let word = bottom; word < end; word++) {
           if (word !== bottom + from && word !== bottom + from + 1) u32[word] = word << 4;
         }
-        layout.moveFence(u32, AT, c, to);
+        layout.moveSentinel(u32, AT, c, to);
         const where = `class ${c}, ${from} to ${to}`;
         if (layout.getLimit(u32, AT, c) !== to) faults.push(`${where}: limit`);
         if (u32[bottom - 1] !== 0) faults.push(`${where}: word below the bottom`);
         for (let word = bottom; word < end; word++) {
           const fence = word === bottom + to || word === bottom + to + 1;
           const value = u32[word];
-          if (fence !== (value === FENCE_WORD) || value === 0) {
+          if (fence !== (value === SENTINEL_WORD) || value === 0) {
             faults.push(`${where}: entry ${word - bottom} is ${value}`);
           }
           const kept = word < bottom + Math.min(from, to);

@@ -8,7 +8,7 @@
 
 import type { Step } from './points.js';
 import type { Thread } from './thread.js';
-import { CLASSES, FENCE, LARGE_TAG, PAGE_GRANULES, pagesOf } from './words.js';
+import { CLASSES, LARGE_TAG, PAGE_GRANULES, pagesOf, SENTINEL } from './words.js';
 import type { Slot, World } from './world.js';
 
 export const slotOf = (w: World, t: Thread): Slot => w.slots[t.slot];
@@ -71,7 +71,7 @@ export function sizeOf(w: World, address: number): number {
 /** Is there a fence above the top of every stack? For checks. */
 export function findUnbounded(slot: Slot): number {
   for (let c = 1; c < slot.stacks.length; c++) {
-    if (!slot.stacks[c].subarray(slot.top[c]).includes(FENCE)) return c;
+    if (!slot.stacks[c].subarray(slot.top[c]).includes(SENTINEL)) return c;
   }
   return 0;
 }

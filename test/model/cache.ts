@@ -1,11 +1,11 @@
 /**
- * Caches: a thread's stacks of free blocks, their fences, refill and flush. As pages/thread-cache.ts.
+ * Caches: a thread's stacks of free blocks, their sentinels, refill and flush. As pages/thread-cache.ts.
  *
  * Owner thread only; giveBack also by recovery, for a slot whose thread is dead.
  *
  * I1  A transit is open only under the class lock. Entries in [from, transit) belong to their spans. The
  *     stack is parked, empty and full at once, from the beginning of a transit to its end.
- * I2  Above the top of a stack there is always a fence, so that no push leaves the stack.
+ * I2  Above the top of a stack there is always a sentinel, so that no push leaves the stack.
  * I3  A stack holds one entry more than its limit at most, and no more while it is over it.
  */
 
@@ -13,14 +13,14 @@ import { acquire, release } from './locks.js';
 import type { Step } from './points.js';
 import { findBlocks, putBlocksBack, releaseSpans, takeBlocks } from './spans.js';
 import type { Thread } from './thread.js';
-import { BOTTOM, CLASS_COUNT, FENCE, NO_ENTRY, PARKED } from './words.js';
+import { BOTTOM, CLASS_COUNT, NO_ENTRY, PARKED, SENTINEL } from './words.js';
 import type { Slot, World } from './world.js';
 
 export const newest = (slot: Slot, c: number): number =>
   slot.top[c] === PARKED ? 0 : slot.stacks[c][slot.top[c] - 1];
 
 export const isFull = (slot: Slot, c: number): boolean =>
-  slot.top[c] === PARKED || slot.stacks[c][slot.top[c]] === FENCE;
+  slot.top[c] === PARKED || slot.stacks[c][slot.top[c]] === SENTINEL;
 
 /** The top of a stack, be it parked for a transit or not. */
 export const topOf = (slot: Slot, c: number): number =>
@@ -29,7 +29,7 @@ export const topOf = (slot: Slot, c: number): number =>
 /** Below 0 where a thread died before it had written its tops for the first time. */
 export const cachedBlocks = (slot: Slot, c: number): number => topOf(slot, c) - BOTTOM;
 
-/** Did a flush fail, and leave the entry that was pushed over the fence? */
+/** Did a flush fail, and leave the entry that was pushed over the sentinel? */
 export const isOver = (slot: Slot, c: number): boolean => cachedBlocks(slot, c) > slot.limit[c];
 
 // ---- refill, flush
@@ -87,11 +87,11 @@ function* addRefilled(slot: Slot, c: number, blocks: number): Step<void> {
   slot.held[c] += blocks;
 }
 
-/** Gives the newest half of a full stack back, the entry over the fence included. */
+/** Gives the newest half of a full stack back, the entry over the sentinel included. */
 export function* flush(w: World, t: Thread, c: number): Step<void> {
   const slot = w.slots[t.slot];
   const half = (slot.limit[c] + 1) >>> 1;
-  // A fence left behind by an error makes a stack look full too early.
+  // A sentinel left behind by an error makes a stack look full too early.
   const keep = w.rules.keepHalf ? Math.min(half, cachedBlocks(slot, c) >>> 1) : half;
   yield* giveBack(w, t, slot, c, keep);
   yield* growLimit(w, slot, c);
@@ -152,7 +152,7 @@ function* takeFlushed(slot: Slot, c: number, blocks: number): Step<void> {
   slot.held[c] -= blocks;
 }
 
-// ---- fences
+// ---- sentinels
 
 /** Doubles a limit up to its maximum. No lock: the stack is its owner's. */
 function* growLimit(w: World, slot: Slot, c: number): Step<void> {
@@ -160,26 +160,26 @@ function* growLimit(w: World, slot: Slot, c: number): Step<void> {
   const limit = Math.min(old * 2, w.shape.limitMax);
   if (!w.rules.fenceFirst) yield* setLimit(slot, c, limit);
   if (w.rules.secondFence) {
-    yield 'fence.new';
-    slot.stacks[c][BOTTOM + limit + 1] = FENCE;
+    yield 'sentinel.new';
+    slot.stacks[c][BOTTOM + limit + 1] = SENTINEL;
   }
   // Also where the limit stays: a push may have gone over this very fence.
-  yield 'fence.new';
-  slot.stacks[c][BOTTOM + limit] = FENCE;
+  yield 'sentinel.new';
+  slot.stacks[c][BOTTOM + limit] = SENTINEL;
   if (w.rules.fenceFirst) yield* setLimit(slot, c, limit);
   for (const place of [old, old + 1]) {
     if (place === limit || place === limit + 1) continue;
-    yield 'fence.old';
+    yield 'sentinel.old';
     slot.stacks[c][BOTTOM + place] = NO_ENTRY;
   }
 }
 
 function* setLimit(slot: Slot, c: number, limit: number): Step<void> {
-  yield 'fence.limit';
+  yield 'sentinel.limit';
   slot.limit[c] = limit;
 }
 
-/** Makes all stacks of a slot just claimed empty, with zero words, fences, tops and limits. */
+/** Makes all stacks of a slot just claimed empty, with zero words, sentinels, tops and limits. */
 export function* resetStacks(w: World, slot: Slot): Step<void> {
   const limit = w.shape.limitStart;
   for (let c = 1; c <= CLASS_COUNT; c++) {
@@ -188,10 +188,10 @@ export function* resetStacks(w: World, slot: Slot): Step<void> {
       yield 'attach.reset';
       stack[BOTTOM - 1] = 0;
       yield 'attach.reset';
-      stack[BOTTOM + limit] = FENCE;
+      stack[BOTTOM + limit] = SENTINEL;
       if (w.rules.secondFence) {
         yield 'attach.reset';
-        stack[BOTTOM + limit + 1] = FENCE;
+        stack[BOTTOM + limit + 1] = SENTINEL;
       }
     }
     yield 'attach.reset';

@@ -1,5 +1,5 @@
 /**
- * What recovery makes of a dead slot's contexts and nursery. As recovery/reclaim-objects.ts.
+ * What recovery makes of a dead slot's contexts and in-flight header. As recovery/reclaim-objects.ts.
  *
  * Run by recovery.ts, under the recovery lock, after the slot's intent is settled. A rescuer may die
  * at any step of it: all is found anew from the records.
@@ -88,11 +88,11 @@ function* depthIn(w: World, c: number, s: number): Step<number> {
   return -1;
 }
 
-/** Deletes the vector whose header is in the nursery of a dead slot: storage first, then header. */
-export function* clearNursery(w: World, t: Thread, s: number): Step<void> {
-  const nursery = w.nurseryWord(s);
-  const header = w.load(nursery);
+/** Deletes the vector whose header is in the in-flight header of a dead slot: storage first, then header. */
+export function* clearInFlightHeader(w: World, t: Thread, s: number): Step<void> {
+  const inFlightHeader = w.inFlightHeaderWord(s);
+  const header = w.load(inFlightHeader);
   if (header === 0) return;
   if (w.rules.storageFirst) yield* takeOut(w, t, s, headerData(header));
-  yield* takeOut(w, t, s, nursery);
+  yield* takeOut(w, t, s, inFlightHeader);
 }

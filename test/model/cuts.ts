@@ -9,17 +9,17 @@
  * I1  What is cut is left as by a death; only the thread's own fields are left too. Of these the marks
  *     say what it was in the middle of, and those of its stack (sections, handling) are gone.
  * I2  Fast paths look at no mark: what they meet between a cut and the next section is safe for them.
- * I3  The marks are taken back last: a mending that is cut is begun anew.
+ * I3  The marks are taken back last: a repair that is cut is begun anew.
  */
 
 import { cachedBlocks } from './cache.js';
-import { clearNursery } from './context-recovery.js';
+import { clearInFlightHeader } from './context-recovery.js';
 import { freeChunk, freeRecord } from './contexts.js';
 import { acquire, release, repairHeld } from './locks.js';
 import type { Step } from './points.js';
 import { freeOrphans } from './reclaim-instrumented.js';
 import { flushDead, settleIntent } from './resolve-intent.js';
-import { freeReserved, leaveSolo } from './section.js';
+import { freeReserved, leaveExclusive } from './section.js';
 import type { Thread } from './thread.js';
 import { unlockWord } from './word-locks.js';
 import {
@@ -70,9 +70,9 @@ function* stepped(t: Thread, steps: Step<unknown>): Step<void> {
   }
 }
 
-/** A call of an instrumented heap mends first, whatever it is. */
+/** A call of an instrumented heap repairs first, whatever it is. */
 function* whole(w: World, t: Thread, call: Step<unknown>): Step<void> {
-  if (t.marks.open && w.rules.mendOpen) yield* mendCut(w, t);
+  if (t.marks.open && w.rules.mendOpen) yield* repairCut(w, t);
   t.marks.open = w.isInstrumented;
   try {
     yield* call;
@@ -84,7 +84,7 @@ function* whole(w: World, t: Thread, call: Step<unknown>): Step<void> {
 /** Runs what changes contexts or chunks. */
 export function* changing<R>(w: World, t: Thread, change: () => Step<R>): Step<R> {
   if (!t.mayBeCut) return yield* change();
-  yield* mendIfCut(w, t, false);
+  yield* repairIfCut(w, t, false);
   t.marks.tables = true;
   try {
     return yield* change();
@@ -93,11 +93,11 @@ export function* changing<R>(w: World, t: Thread, change: () => Step<R>): Step<R
   }
 }
 
-// ---- mending
+// ---- repair
 
 /** On the way into a section. `nested`: in the middle of a change of an object. */
-export function* mendIfCut(w: World, t: Thread, nested: boolean): Step<void> {
-  if (t.mayBeCut && wasCut(w, t, nested)) yield* mendCut(w, t);
+export function* repairIfCut(w: World, t: Thread, nested: boolean): Step<void> {
+  if (t.mayBeCut && wasCut(w, t, nested)) yield* repairCut(w, t);
 }
 
 function wasCut(w: World, t: Thread, nested: boolean): boolean {
@@ -105,13 +105,13 @@ function wasCut(w: World, t: Thread, nested: boolean): boolean {
   const { rules } = w;
   if ((marks.section && rules.mendSection) || (marks.run && rules.mendRun)) return true;
   if (nested) return false;
-  if ((marks.lock !== null && rules.mendLock) || (marks.tables && rules.mendTables)) return true;
+  if ((marks.lock !== null && rules.repairLock) || (marks.tables && rules.mendTables)) return true;
   if (t.slot < 0 || !rules.mendIntent) return false;
-  return w.intentWord[t.slot] !== 0 || w.load(w.nurseryWord(t.slot)) !== 0;
+  return w.intentWord[t.slot] !== 0 || w.load(w.inFlightHeaderWord(t.slot)) !== 0;
 }
 
 /** Puts right what this thread's last call left. */
-function* mendCut(w: World, t: Thread): Step<void> {
+function* repairCut(w: World, t: Thread): Step<void> {
   t.handling++;
   const { marks, slot } = t;
   // What is found may be an intent alone, and this takes locks.
@@ -122,11 +122,11 @@ function* mendCut(w: World, t: Thread): Step<void> {
   );
   yield* repairHeld(w, t);
   if (t.held.includes(RECOVERY_LOCK)) yield* release(w, t, RECOVERY_LOCK);
-  if (w.solo === t.own) yield* leaveSolo(w, t);
+  if (w.exclusive === t.own) yield* leaveExclusive(w, t);
   if (slot >= 0) yield* mendSlot(w, t, slot);
-  yield* mendLock(w, t);
+  yield* repairLock(w, t);
   if (slot >= 0) {
-    yield* clearNursery(w, t, slot);
+    yield* clearInFlightHeader(w, t, slot);
     yield* freeOwn(w, t);
   }
   if (marks.tables && w.rules.mendTables) yield* mendTables(w, t);
@@ -159,7 +159,7 @@ function* freeOwn(w: World, t: Thread): Step<void> {
 }
 
 /** Ends an intent that stands, on the way to another one. In a section. */
-export function* settleOwn(w: World, t: Thread): Step<void> {
+export function* resolveOwn(w: World, t: Thread): Step<void> {
   yield* makeRoom(w, t, t.slot);
   yield* settleIntent(w, t, t.slot);
   yield* freeOwn(w, t);
@@ -185,9 +185,9 @@ function* keepOnly(w: World, t: Thread): Step<void> {
 }
 
 /** Others wait for the lock of an object; whatever it guards is whole, since the intent is settled. */
-function* mendLock(w: World, t: Thread): Step<void> {
+function* repairLock(w: World, t: Thread): Step<void> {
   const { lock } = t.marks;
-  if (lock !== null && w.rules.mendLock && lock.words[lock.at] === t.own) {
+  if (lock !== null && w.rules.repairLock && lock.words[lock.at] === t.own) {
     yield* unlockWord(lock.words, lock.at);
   }
   t.marks.lock = null;

@@ -15,7 +15,7 @@
  *   KEEPW    1: who has waited takes the lock with the waiters bit set; TAKEW: so does a takeover
  *   FAILS    so many takeovers may fail in their repair; the failed one leaves the lock ABANDONED
  *            (RETURNS 1), or its own word there (RETURNS 0)
- *   HANDS    1: a release that finds waiters may hand the lock over: no owner, waiters bit; only who
+ *   ADOPTIONS    1: a release that finds waiters may hand the lock over: no owner, waiters bit; only who
  *            has slept takes it. CALLS 1: where nobody sleeps it is opened for all; 2: and then one is
  *            woken that fell asleep in between
  *   DEATHS, NT threads at first, NR that attach later, ROUNDS of each

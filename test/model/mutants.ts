@@ -29,7 +29,7 @@ import {
 /** Errors of any kind, and nobody dies. */
 const ERRORS: Options = { throws: 0.02, anywhere: true, kills: 0 };
 /** One thread that uses unsafe calls; the main thread comes later. */
-const SOLO: Options = { unsafe: true, workers: 1, lateMain: true, kills: 1 };
+const EXCLUSIVE: Options = { unsafe: true, workers: 1, lateMain: true, kills: 1 };
 /** Stacks that fill often, and errors. */
 const FENCES: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, limitMax: 2 };
 /** Errors that strike rescuers, too. */
@@ -120,8 +120,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('recovery skips classes with nothing cached', { allClasses: false }, { kills: 3 }),
   mutant('RESERVED runs are found by scanning records', { walkForReserved: false }),
   mutant('verify takes the page lock first', { verifyRising: false }, { kills: 0 }),
-  mutant('unsafe calls leave no mark', { soloMark: false }, SOLO),
-  mutant('an unsafe call commits before it leaves', { leaveBeforeCommit: false }, SOLO),
+  mutant('unsafe calls leave no mark', { soloMark: false }, EXCLUSIVE),
+  mutant('an unsafe call commits before it leaves', { leaveBeforeCommit: false }, EXCLUSIVE),
 
   // ---- instrumented heaps
   mutant('a record is written after the commit', { recordFirst: false }, RECORDS),
@@ -178,7 +178,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('a cut: its section has no mark', { mendSection: false }, CUTS),
   mutant('a cut: a run that is to be committed has no mark', { mendRun: false }, CUTS),
   mutant('a cut: mending has no mark of its own', { markMending: false }, OBJECTS_AND_CUTS),
-  mutant('a cut: the lock of an object stays', { mendLock: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: the lock of an object stays', { repairLock: false }, OBJECTS_AND_CUTS),
   mutant('a cut: contexts and chunks stay half made', { mendTables: false }, OBJECTS_AND_CUTS),
   mutant('a cut: an intent stands', { mendIntent: false }, OBJECTS_AND_CUTS),
   mutant('a cut: blocks on their way stay', { mendOpen: false }, { ...CUTS, quarantine: 1 }),

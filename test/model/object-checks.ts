@@ -44,7 +44,7 @@ function addVector(w: World, header: number, add: Add): void {
 
 /** What errors have left in a living thread's slot. */
 function addSlot(w: World, s: number, owner: number, add: Add): void {
-  const header = w.load(w.nurseryWord(s));
+  const header = w.load(w.inFlightHeaderWord(s));
   const stands = w.intentWord[s] !== 0;
   if (owner === 0 && (stands || header !== 0)) w.fail(`free slot ${s} has an intent or a vector`);
   if (header !== 0) addVector(w, header, add);

@@ -2,7 +2,7 @@
  * Programs that use contexts, vectors and plain words, with books of what they have.
  *
  * I1  A context is in the books from the store that makes it LIVE until its record is free, or it is
- *     RELEASED; a vector until its header is in a nursery.
+ *     RELEASED; a vector until its header is in a in-flight header.
  * I2  Programs use a context in its owner's thread, and a vector until one of them deletes it.
  */
 
@@ -18,7 +18,7 @@ import {
   setParent,
   takeChunk,
 } from './contexts.js';
-import { changing, mendIfCut } from './cuts.js';
+import { changing, repairIfCut } from './cuts.js';
 import { finishIntent, ownedSize, replace } from './owned-blocks.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
@@ -41,10 +41,10 @@ const DOOMED_VECTOR = 2;
 
 // ---- contexts
 
-/** A context whose end was cut has ended once that is mended; calls on it are refused. */
+/** A context whose end was cut has ended once that is repaired; calls on it are refused. */
 function* isGone(w: World, t: Thread, c: number): Step<boolean> {
   if (!t.mayBeCut) return false;
-  yield* mendIfCut(w, t, false);
+  yield* repairIfCut(w, t, false);
   return w.contextHolder[c] !== t.own;
 }
 
@@ -163,7 +163,7 @@ export function checkChunk(w: World, chunk: number): void {
 // ---- vectors and plain words
 
 export function* doMakeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
-  yield* mendIfCut(w, t, false);
+  yield* repairIfCut(w, t, false);
   const header = yield* makeVector(w, t, wanted);
   if (header !== 0) w.vector[header] = KNOWN_VECTOR;
   return header;
@@ -204,7 +204,7 @@ export function* doPlace(w: World, t: Thread, root: number, wanted: Wanted | nul
 
 /** Ends what is the thread's own, and detaches. After an error it is still attached. */
 export function* leaveAll(w: World, t: Thread): Step<void> {
-  yield* mendIfCut(w, t, false);
+  yield* repairIfCut(w, t, false);
   for (const c of rootsOf(w, t)) yield* changing(w, t, () => endContext(w, t, c));
   yield* emptyNursery(w, t);
   yield* finishIntent(w, t);

@@ -67,7 +67,7 @@ export interface ObjectRules {
 
   // ---- vectors
 
-  /** A new vector leaves the nursery when it has its storage. Off: before. */
+  /** A new vector leaves the in-flight header when it has its storage. Off: before. */
   nurseryLast: boolean;
   /** A vector's storage goes before its header. Off: recovery gives back the header alone. */
   storageFirst: boolean;

@@ -39,7 +39,7 @@ const TREE: Script = [
   small('y', 2, 'd'),
   large('z', 1, 'e'),
 ];
-/** Fills the stack of class 1 up to its fence. */
+/** Fills the stack of class 1 up to its sentinel. */
 const FULL_STACK: Script = [...['p', 'q', 'r'].map(malloc), ...['p', 'q'].map(free)];
 
 export const OBJECT_PARTS: readonly ObjectParts[] = [

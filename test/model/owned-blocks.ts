@@ -4,10 +4,10 @@
  *
  * THE RULE: while a slot's intent stands, either of its two blocks that the word holds is published.
  * Else, if it is on the slot's stack, or a run RESERVED by it, it is on its way back. Else it is
- * nobody's, and whoever settles the intent gives it back.
+ * nobody's, and whoever resolves the intent gives it back.
  *
  * I1  One intent at a time, and no stack is flushed and no RESERVED run freed while it stands.
- * I2  Who may change a word is settled by others (owner of a context, lock of a vector): nobody else
+ * I2  Who may change a word is resolved by others (owner of a context, lock of a vector): nobody else
  *     changes it while the intent names it.
  * I3  Nothing is thrown from the intent to the publish, nor out of what follows it.
  * I4  An intent that stands after an error names no word that another may change: see detachIntent.
@@ -16,7 +16,7 @@
 import { copy, slotOf } from './blocks.js';
 import { flush, isFull, newest } from './cache.js';
 import { fill, reserve } from './calls.js';
-import { settleOwn } from './cuts.js';
+import { resolveOwn } from './cuts.js';
 import { acquire, release } from './locks.js';
 import { giveRun } from './pages.js';
 import { classAt } from './partial-list.js';
@@ -60,7 +60,7 @@ export function* replace(w: World, t: Thread, word: number, wanted: Wanted | nul
 /** A block that nobody has yet, 0 where none is wanted, null when the heap is full. In a section. */
 function* prepare(w: World, t: Thread, word: number, wanted: Wanted | null): Step<number | null> {
   if (w.intentWord[t.slot] !== 0) {
-    if (t.mayBeCut && w.rules.mendIntent) yield* settleOwn(w, t);
+    if (t.mayBeCut && w.rules.mendIntent) yield* resolveOwn(w, t);
     else yield* giveRetracted(w, t, w.intentOut[t.slot]);
   }
   const old = w.load(word);
@@ -223,7 +223,7 @@ export function* retract(w: World, s: number, page: number): Step<void> {
 export function* finishIntent(w: World, t: Thread): Step<void> {
   if (w.intentWord[t.slot] === 0) return;
   if (t.mayBeCut && w.rules.mendIntent) {
-    yield* section(w, t, () => settleOwn(w, t), true);
+    yield* section(w, t, () => resolveOwn(w, t), true);
     return;
   }
   yield* section(w, t, () => giveRetracted(w, t, w.intentOut[t.slot]), true);

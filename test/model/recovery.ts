@@ -13,8 +13,8 @@
  */
 
 import { cachedBlocks, flushAll, resetStacks } from './cache.js';
-import { clearNursery, endContexts } from './context-recovery.js';
-import { mendIfCut } from './cuts.js';
+import { clearInFlightHeader, endContexts } from './context-recovery.js';
+import { repairIfCut } from './cuts.js';
 import { acquire, release, repairClass } from './locks.js';
 import { repairPages } from './page-repair.js';
 import { giveRun } from './pages.js';
@@ -83,7 +83,7 @@ function* recoverOnce(w: World, t: Thread): Step<void> {
 
 /** Who died in an unsafe call counts as having held every lock. */
 function* recoverSolo(w: World, t: Thread): Step<void> {
-  const owner = w.solo;
+  const owner = w.exclusive;
   if (owner === 0) return;
   yield 'look.alive';
   if (w.exists(owner)) return;
@@ -92,8 +92,8 @@ function* recoverSolo(w: World, t: Thread): Step<void> {
   yield* repairPages(w);
   yield* release(w, t, PAGE_LOCK);
   for (let c = 1; c <= CLASS_COUNT; c++) yield* repairClass(w, t, c);
-  yield 'solo.clear';
-  w.solo = 0;
+  yield 'exclusive.clear';
+  w.exclusive = 0;
   for (let c = 1; c <= CLASS_COUNT; c++) yield* release(w, t, c);
 }
 
@@ -120,10 +120,10 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   if (rules.slotLast) yield* freeSlot(w, s);
 }
 
-/** Contexts and nursery. False: the rest must wait for a living thread that grows a chunk. */
+/** Contexts and in-flight header. False: the rest must wait for a living thread that grows a chunk. */
 function* endObjects(w: World, t: Thread, s: number): Step<boolean> {
   if (!(yield* endContexts(w, t, s))) return false;
-  yield* clearNursery(w, t, s);
+  yield* clearInFlightHeader(w, t, s);
   if (!w.rules.flushObjects) return true;
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (cachedBlocks(w.slots[s], c) > 0) yield* flushDead(w, t, s, c);
@@ -158,7 +158,7 @@ function* rollNoteForward(w: World, s: number): Step<void> {
 /** Claims a slot, recovering and waiting for one if need be, and makes it ready. */
 export function* attach(w: World, t: Thread): Step<void> {
   // An attach of its own that was cut.
-  yield* mendIfCut(w, t, false);
+  yield* repairIfCut(w, t, false);
   while (t.slot < 0) {
     yield* claimSlot(w, t);
     if (t.slot >= 0) break;
@@ -169,9 +169,9 @@ export function* attach(w: World, t: Thread): Step<void> {
       w.claim.some((word) => word === 0 || (named && !w.isRunning(word)));
     if (!w.hasFreeSlot()) yield* waitUntil(t, 'attach.wait', mayClaim);
   }
-  while (w.rules.soloMark && w.solo !== 0) {
-    if (!w.exists(w.solo)) yield* section(w, t, () => recover(w, t));
-    else yield* waitUntil(t, 'attach.solo', () => w.solo === 0 || !w.exists(w.solo));
+  while (w.rules.soloMark && w.exclusive !== 0) {
+    if (!w.exists(w.exclusive)) yield* section(w, t, () => recover(w, t));
+    else yield* waitUntil(t, 'attach.solo', () => w.exclusive === 0 || !w.exists(w.exclusive));
   }
   yield* resetStacks(w, w.slots[t.slot]);
   t.attached = true;

@@ -1,5 +1,5 @@
 /**
- * Settling the intent of a dead slot, and giving back in its name what words hold. As recovery/resolve-intent.ts.
+ * Resolving the intent of a dead slot, and giving back in its name what words hold. As recovery/resolve-intent.ts.
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *
@@ -30,17 +30,17 @@ import type { World } from './world.js';
 /** Settles what a dead thread, or a rescuer in its name, was placing. */
 export function* settleIntent(w: World, t: Thread, s: number): Step<void> {
   if (w.intentWord[s] === 0) return;
-  yield* settleBlock(w, t, s, w.intentIn[s]);
-  yield 'settle.in';
+  yield* resolveBlock(w, t, s, w.intentIn[s]);
+  yield 'resolve.in';
   w.intentIn[s] = 0;
-  yield* settleBlock(w, t, s, w.intentOut[s]);
-  yield 'settle.out';
+  yield* resolveBlock(w, t, s, w.intentOut[s]);
+  yield 'resolve.out';
   w.intentOut[s] = 0;
-  yield 'settle.done';
+  yield 'resolve.done';
   w.intentWord[s] = 0;
 }
 
-function* settleBlock(w: World, t: Thread, s: number, block: number): Step<void> {
+function* resolveBlock(w: World, t: Thread, s: number, block: number): Step<void> {
   if (block === 0 || w.load(w.intentWord[s]) === block) return;
   // Without a tag it is on the stack, or a run that is RESERVED.
   if (w.tags[block] === 0) return;

@@ -167,14 +167,14 @@ export interface Rules extends ObjectRules {
   keepTarget: boolean;
   // ---- living threads whose call is cut
 
-  /** A section has a mark, and who finds its own mends. Off: it goes on as if nothing were. */
+  /** A section has a mark, and who finds its own repairs. Off: it goes on as if nothing were. */
   mendSection: boolean;
-  /** So has mending itself. Off: it has the marks that it has found. */
+  /** So has repair itself. Off: it has the marks that it has found. */
   markMending: boolean;
   /** So has a run that is to be committed. Off: it has none. */
   mendRun: boolean;
   /** So has the lock of an object. Off: it stays locked. */
-  mendLock: boolean;
+  repairLock: boolean;
   /** So has a change of contexts or chunks. Off: what is half made stays. */
   mendTables: boolean;
   /** So has a call of an instrumented heap. Off: blocks on their way stay where they are. */
@@ -260,7 +260,7 @@ export const RULES_ON: Readonly<Rules> = {
   mendSection: true,
   markMending: true,
   mendRun: true,
-  mendLock: true,
+  repairLock: true,
   mendTables: true,
   mendOpen: true,
   mendIntent: true,

@@ -192,24 +192,24 @@ class Schedule {
     const { random, options, world } = this;
     this.spawned++;
     const staying = [...this.stayers].filter((t) => !t.dead).length;
-    const stays = random.chance(0.5) && staying < world.shape.slots - 2;
+    const isStable = random.chance(0.5) && staying < world.shape.slots - 2;
     const reuse = (options.reuseIds || random.chance(0.2)) && this.freeIds.length > 0;
     const id = reuse ? this.freeIds.splice(random.below(this.freeIds.length), 1)[0] : this.nextId++;
-    const thread = new Thread(world, id, (t) => this.workerProgram(t, stays));
+    const thread = new Thread(world, id, (t) => this.workerProgram(t, isStable));
     thread.mayBeCut = options.cuts > 0;
     thread.unsafe = options.unsafe && this.spawned === 1;
-    if (stays) this.stayers.add(thread);
+    if (isStable) this.stayers.add(thread);
     this.threads.push(thread);
   }
 
-  private *workerProgram(t: Thread, stays: boolean): Step<void> {
+  private *workerProgram(t: Thread, isStable: boolean): Step<void> {
     const { world, options, random } = this;
     while (!t.attached) yield* guarded(world, t, attach(world, t));
     for (let n = 0; n < options.calls; n++) yield* this.callCaught(t);
     yield* this.mendAll(t);
-    if (stays) yield* waitUntil(t, 'program.wait', () => this.mayEnd);
+    if (isStable) yield* waitUntil(t, 'program.wait', () => this.mayEnd);
     // The others end without a word: recovery will find them.
-    if (stays || random.chance(0.5)) yield* doDetach(world, t);
+    if (isStable || random.chance(0.5)) yield* doDetach(world, t);
   }
 
   private *mainProgram(t: Thread): Step<void> {

@@ -7,10 +7,10 @@
  *
  * I1  An error that leaves a section leaves nothing behind: no lock, no RESERVED run, no transit.
  * I2  A section that has committed a free does not throw.
- * I3  The solo word is given up before the block is committed.
+ * I3  The exclusive word is given up before the block is committed.
  */
 
-import { mendIfCut } from './cuts.js';
+import { repairIfCut } from './cuts.js';
 import { acquire, release, repairHeld } from './locks.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
@@ -24,27 +24,27 @@ import { INTERRUPT, type World } from './world.js';
  */
 export function* section<R>(w: World, t: Thread, body: () => Step<R>, nested = false): Step<R> {
   if (t.sections > 0) return yield* body();
-  yield* mendIfCut(w, t, nested);
+  yield* repairIfCut(w, t, nested);
   if (w.rules.headroom) yield 'probe';
   t.sections++;
   t.marks.section = true;
   let result: R;
   try {
-    if (t.unsafe) yield* enterSolo(w, t);
+    if (t.unsafe) yield* enterExclusive(w, t);
     result = yield* body();
   } catch (error) {
     if (error === INTERRUPT) {
       // The caller will hear of it, so nothing is to be committed any more.
       t.keep = 0;
       yield* selfRepair(w, t);
-      if (t.alone) yield* leaveSolo(w, t);
+      if (t.alone) yield* leaveExclusive(w, t);
     }
     t.sections--;
     t.marks.section = false;
     t.marks.run = false;
     throw error;
   }
-  if (t.alone) yield* leaveSolo(w, t);
+  if (t.alone) yield* leaveExclusive(w, t);
   t.sections--;
   t.marks.section = false;
   return result;
@@ -60,7 +60,7 @@ export function* afterCommit(w: World, t: Thread, body: () => Step<void>): Step<
   }
 }
 
-/** Mends what an error left half done, by the thread itself. */
+/** Repairs what an error left half done, by the thread itself. */
 export function* selfRepair(w: World, t: Thread): Step<void> {
   if (w.rules.selfRepair) {
     t.handling++;
@@ -103,23 +103,23 @@ export function* freeReserved(w: World, slot: number, keep = 0): Step<void> {
 
 // ---- being alone
 
-function* enterSolo(w: World, t: Thread): Step<void> {
-  yield 'solo.enter';
+function* enterExclusive(w: World, t: Thread): Step<void> {
+  yield 'exclusive.enter';
   if (w.rules.soloMark) {
     // Not 0: another thread is in such a call, so this one is not alone.
-    if (w.solo !== 0) return;
-    w.solo = t.own;
+    if (w.exclusive !== 0) return;
+    w.exclusive = t.own;
   }
   const attached = w.claim.reduce((sum, word) => (word === 0 ? sum : sum + 1), 0);
   if (attached <= 1) t.alone = true;
-  else yield* leaveSolo(w, t);
+  else yield* leaveExclusive(w, t);
 }
 
-export function* leaveSolo(w: World, t: Thread): Step<void> {
+export function* leaveExclusive(w: World, t: Thread): Step<void> {
   t.alone = false;
   if (!w.rules.soloMark) return;
   t.handling++;
-  yield 'solo.leave';
-  w.solo = 0;
+  yield 'exclusive.leave';
+  w.exclusive = 0;
   t.handling--;
 }

@@ -67,7 +67,7 @@ export class Stage {
     return victim.identity;
   }
 
-  /** One whose call is to be cut goes on with a few calls that pass no gate, if it has `quick` ones. */
+  /** One whose call is to be cut goes on with a few calls that enter no section, if it has `quick` ones. */
   resumeCut(world: World, quick: boolean): Thread {
     const { scenario } = this;
     const blocks = new Map(this.blocks);

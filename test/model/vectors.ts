@@ -2,11 +2,11 @@
  * Vectors of the heap: a header, and storage that is placed into the header's data word. As
  * collections/vector.ts.
  *
- * A header that is being made or deleted stands in its thread's nursery word, which is a word like
+ * A header that is being made or deleted stands in its thread's in-flight header word, which is a word like
  * any other to place blocks into. Any thread may grow a
  * vector while it has the lock.
  *
- * I1  The nursery is given up by the last store of what makes a vector, and taken by the first of
+ * I1  The in-flight header is given up by the last store of what makes a vector, and taken by the first of
  *     what deletes it.
  */
 
@@ -20,46 +20,46 @@ import type { World } from './world.js';
 
 /** A vector with storage: its header, or 0 when the heap is full. */
 export function* makeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
-  const nursery = w.nurseryWord(t.slot);
+  const inFlightHeader = w.inFlightHeaderWord(t.slot);
   yield* emptyNursery(w, t);
-  if (!(yield* replace(w, t, nursery, { c: HEADER_CLASS }))) return 0;
-  const header = w.load(nursery);
-  if (!w.rules.nurseryLast) yield* leaveNursery(w, nursery);
-  // An error leaves the header in the nursery, for whatever uses that next.
+  if (!(yield* replace(w, t, inFlightHeader, { c: HEADER_CLASS }))) return 0;
+  const header = w.load(inFlightHeader);
+  if (!w.rules.nurseryLast) yield* leaveNursery(w, inFlightHeader);
+  // An error leaves the header in the in-flight header, for whatever uses that next.
   if (!(yield* replace(w, t, headerData(header), wanted))) {
     yield* emptyNursery(w, t);
     return 0;
   }
-  if (w.rules.nurseryLast) yield* leaveNursery(w, nursery);
+  if (w.rules.nurseryLast) yield* leaveNursery(w, inFlightHeader);
   return header;
 }
 
-function* leaveNursery(w: World, nursery: number): Step<void> {
-  yield 'nursery.clear';
-  w.store(nursery, 0);
+function* leaveNursery(w: World, inFlightHeader: number): Step<void> {
+  yield 'inflight.clear';
+  w.store(inFlightHeader, 0);
 }
 
 /** Deletes a vector, in which nobody else has the lock. */
 export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   yield* emptyNursery(w, t);
   yield* lockWord(w, t, w.data, headerLock(header));
-  yield 'nursery.set';
-  w.store(w.nurseryWord(t.slot), header);
+  yield 'inflight.set';
+  w.store(w.inFlightHeaderWord(t.slot), header);
   w.vector[header] = 0;
   yield* emptyNursery(w, t);
   // It has gone with the header.
   t.marks.lock = null;
 }
 
-/** Deletes what is in the nursery: storage, then header. What fails stays there for the next time. */
+/** Deletes what is in the in-flight header: storage, then header. What fails stays there for the next time. */
 export function* emptyNursery(w: World, t: Thread): Step<void> {
-  const nursery = w.nurseryWord(t.slot);
-  const header = w.load(nursery);
+  const inFlightHeader = w.inFlightHeaderWord(t.slot);
+  const header = w.load(inFlightHeader);
   if (header === 0) return;
   if (w.rules.storageFirst && w.load(headerData(header)) !== 0) {
     yield* replace(w, t, headerData(header), null);
   }
-  yield* replace(w, t, nursery, null);
+  yield* replace(w, t, inFlightHeader, null);
 }
 
 /** Gives a vector other storage, under its lock; false when the heap is full. */

@@ -113,10 +113,10 @@ export const LIMIT_WITHOUT_FENCE: Witness = {
     other: [malloc('x'), malloc('y')],
   },
   moves: [
-    { thread: 'thread', until: 'fence.new', fate: 'error' },
+    { thread: 'thread', until: 'sentinel.new', fate: 'error' },
     { thread: 'thread', until: 'pop.top' },
     { thread: 'other' },
-    { thread: 'thread', until: 'fence.new', fate: 'error' },
+    { thread: 'thread', until: 'sentinel.new', fate: 'error' },
     { thread: 'thread' },
   ],
 };
@@ -142,7 +142,7 @@ export const OLD_FENCE: Witness = {
   scripts: {
     thread: [...SEVEN.slice(0, 5).map(malloc), ...SEVEN.slice(1, 5).map(free)],
   },
-  moves: [{ thread: 'thread', until: 'fence.old', fate: 'error' }, { thread: 'thread' }],
+  moves: [{ thread: 'thread', until: 'sentinel.old', fate: 'error' }, { thread: 'thread' }],
 };
 
 export const WITNESSES: readonly Witness[] = [

@@ -8,7 +8,7 @@
  * I2  Recovery never waits for one: who has it may itself wait for recovery.
  */
 
-import { mendIfCut } from './cuts.js';
+import { repairIfCut } from './cuts.js';
 import type { Step } from './points.js';
 import { recover } from './recovery.js';
 import { section } from './section.js';
@@ -17,7 +17,7 @@ import type { World } from './world.js';
 
 /** `words[at]` is the lock. */
 export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): Step<void> {
-  yield* mendIfCut(w, t, t.marks.lock === null);
+  yield* repairIfCut(w, t, t.marks.lock === null);
   t.marks.lock = { words, at };
   for (;;) {
     yield 'word.lock';

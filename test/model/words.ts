@@ -115,10 +115,10 @@ export const ABANDONED = threadWord(0, 1);
 export const BOTTOM = 1;
 /** The top of a stack that is parked: no place in it. */
 export const PARKED = 0;
-export const FENCE = -1;
-/** What stands where a fence was: neither 0 nor FENCE, and no address. */
+export const SENTINEL = -1;
+/** What stands where a sentinel was: neither 0 nor SENTINEL, and no address. */
 export const NO_ENTRY = -2;
-export const FENCE_WORDS = 2;
+export const SENTINEL_WORDS = 2;
 
 export function countBits(word: number): number {
   let bits = 0;

@@ -15,7 +15,6 @@ import type { Thread } from './thread.js';
 import {
   BOTTOM,
   CLASS_COUNT,
-  FENCE_WORDS,
   granuleOf,
   ID_COUNT,
   idOf,
@@ -24,6 +23,7 @@ import {
   PAGE_GRANULES,
   pagesOf,
   runWord,
+  SENTINEL_WORDS,
   startOf,
   threadWord,
   UNTOUCHED,
@@ -90,7 +90,7 @@ const BRK = 2;
 const MAP = 3;
 const MAPPED_PAGES = 4;
 const MAPPED_RUNS = 5;
-const SOLO = 6;
+const EXCLUSIVE = 6;
 const CLOCK = 7;
 const NEXT_CONTENT = 8;
 const HEAP_WORDS = 9;
@@ -134,7 +134,7 @@ export class World {
   readonly intentWord: Int32Array;
   readonly intentIn: Int32Array;
   readonly intentOut: Int32Array;
-  /** Words to place blocks into: plain ones, one for each slot's nursery, one for each chunk. */
+  /** Words to place blocks into: plain ones, one for each slot's in-flight header, one for each chunk. */
   readonly cells: Int32Array;
   /** By context, from 1. */
   readonly contextState: Int32Array;
@@ -188,7 +188,7 @@ export class World {
     this.shape = shape;
     const pageWords = shape.pages + 2;
     const granules = pageWords * PAGE_GRANULES;
-    const stackWords = BOTTOM + shape.limitMax + FENCE_WORDS;
+    const stackWords = BOTTOM + shape.limitMax + SENTINEL_WORDS;
     const contexts = (shape.contexts ?? 0) + 1;
     const chunks = (shape.chunks ?? 0) + 1;
     const cells = FIRST_ROOT + (shape.roots ?? 0) + shape.slots + chunks - 1;
@@ -310,11 +310,11 @@ export class World {
     this.heap[MAPPED_RUNS] = runs;
   }
   /** Thread word of who is in an unsafe call, 0 = nobody. */
-  get solo(): number {
-    return this.heap[SOLO];
+  get exclusive(): number {
+    return this.heap[EXCLUSIVE];
   }
-  set solo(word: number) {
-    this.heap[SOLO] = word;
+  set exclusive(word: number) {
+    this.heap[EXCLUSIVE] = word;
   }
 
   get isInstrumented(): boolean {
@@ -327,12 +327,12 @@ export class World {
     return FIRST_ROOT + n;
   }
 
-  nurseryWord(slot: number): number {
+  inFlightHeaderWord(slot: number): number {
     return FIRST_ROOT + (this.shape.roots ?? 0) + slot;
   }
 
   chunkWord(chunk: number): number {
-    return this.nurseryWord(this.shape.slots) + chunk - 1;
+    return this.inFlightHeaderWord(this.shape.slots) + chunk - 1;
   }
 
   load(word: number): number {

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { SharedHeap, type ShowOptions } from 'shmalloc';
+import { type PrintOptions, SharedHeap } from 'shmalloc';
 
 const SCRIPT = fileURLToPath(new URL('./sync-output.script.js', import.meta.url));
 const SLOW_MS = 1500;
@@ -75,7 +75,7 @@ test('showAllocMem, showAllocMemEx, printHistory: a wrong write is refused', (t)
       [{ wirte: () => 0 }, `${call}: there is no option 'wirte'; the nearest is 'write'`],
       [() => 0, `${call}: options are an object with 'write', got a function`],
     ] as const) {
-      const given = options as unknown as ShowOptions;
+      const given = options as unknown as PrintOptions;
       const print = {
         showAllocMem: () => heap.showAllocMem(given),
         showAllocMemEx: () => heap.showAllocMemEx(given),

@@ -12,15 +12,15 @@ import {
   getLockCounter,
   getPartial,
   lockLine,
+  retiredOf,
   slotRecord,
-  sparesOf,
 } from '../../src/layout/index.js';
 import { assertIdentity, memoryOf } from '../helpers.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const HEAP_BYTES = 64 * MIB;
-/** A thread's spares: a 32nd of the heap at most. */
+/** A thread's retired spans: a 32nd of the heap at most. */
 const SPARE_BYTES_MAX = HEAP_BYTES / 32;
 
 function fillAndFree(heap: SharedHeap, size: number, bytes: number): void {
@@ -30,10 +30,10 @@ function fillAndFree(heap: SharedHeap, size: number, bytes: number): void {
 
 function hasSpares(heap: SharedHeap, size: number): boolean {
   const { i32, geometry } = memoryOf(heap);
-  return getPartial(i32, sparesOf(slotRecord(geometry.slots, 0), classOf(size))) !== 0;
+  return getPartial(i32, retiredOf(slotRecord(geometry.slots, 0), classOf(size))) !== 0;
 }
 
-test('spares: a class is refilled from its own, and no page changes hands', (t) => {
+test('retired spans: a class is refilled from its own, and no page changes hands', (t) => {
   using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 512, MIB);
   t.true(hasSpares(heap, 512));
@@ -47,7 +47,7 @@ test('spares: a class is refilled from its own, and no page changes hands', (t) 
   t.true(heap.verify().ok);
 });
 
-test('spares: they are a 32nd of the heap at most', (t) => {
+test('retired spans: they are a 32nd of the heap at most', (t) => {
   using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 4000, 16 * MIB);
   const { freeBlockBytes, spanTailBytes } = heap.stats();
@@ -61,7 +61,7 @@ for (const [what, size] of [
   ['large blocks', 100 * KIB],
   ['direct blocks', 700 * KIB],
 ] as const) {
-  test(`spares: they go back before the heap grows for ${what}`, (t) => {
+  test(`retired spans: they go back before the heap grows for ${what}`, (t) => {
     using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
     fillAndFree(heap, 512, 2 * MIB);
     t.true(hasSpares(heap, 512));
@@ -75,7 +75,7 @@ for (const [what, size] of [
   });
 }
 
-test('spares: when others gave them back, their thread cuts new spans', (t) => {
+test('retired spans: when others gave them back, their thread cuts new spans', (t) => {
   const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 3 });
   fillAndFree(heap, 512, MIB);
   const large: Address[] = [];
@@ -107,7 +107,7 @@ test('flush: a deep stack goes back in portions, so that others get the lock', (
   t.is(most, 9);
 });
 
-test('spares: at detach all pages are free', (t) => {
+test('retired spans: at detach all pages are free', (t) => {
   const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 512, MIB);
   fillAndFree(heap, 48, MIB);

@@ -128,15 +128,15 @@ const SCENARIOS: readonly Scenario[] = [
   },
   ...(
     [
-      ['pop.top', 2, 'between intent and pop', 'settle.done'],
-      ['place.publish', 3, 'before it was published', 'settle.out'],
-      ['place.publish', 5, 'before a run was published', 'settle.reserve'],
+      ['pop.top', 2, 'between intent and pop', 'resolve.done'],
+      ['place.publish', 3, 'before it was published', 'resolve.out'],
+      ['place.publish', 5, 'before a run was published', 'resolve.reserve'],
       ['place.entry', 1, 'before a chunk was pushed', 'orphan.untag'],
-      ['place.untag', 1, 'before a chunk was untagged', 'settle.done'],
-      ['place.settled', 1, 'before a run was given back', 'settle.untag'],
-      ['large.reserve', 1, 'when an intent named no word any more', 'settle.untag'],
+      ['place.untag', 1, 'before a chunk was untagged', 'resolve.done'],
+      ['place.settled', 1, 'before a run was given back', 'resolve.untag'],
+      ['large.reserve', 1, 'when an intent named no word any more', 'resolve.untag'],
       ['large.untag', 1, 'when a run was RESERVED again', 'recover.tag'],
-      ['place.done', 7, 'before the end of an intent', 'settle.done'],
+      ['place.done', 7, 'before the end of an intent', 'resolve.done'],
       ['chunk.free', 2, 'before a record was free', 'end.chunk'],
     ] as const
   ).map(

@@ -19,7 +19,7 @@ import { SCENARIOS } from './scenarios.js';
 import { type Change, type Library, loadLibrary, withHook } from './simulation.js';
 
 /** Of the rescue of a rescuer: see deaths.test.ts. */
-const SECOND = /^(end\.mark|solo\.clear)$/;
+const SECOND = /^(end\.mark|exclusive\.clear)$/;
 /** Where the thread is on its way in or out: of these cuts test/heap/cuts.test.ts has real ones. */
 const LEAVING = /^(attach|detach|name)\./;
 /** Where a thread hands a lock over to another that sleeps, and that takes it: there is one thread here. */
@@ -42,7 +42,7 @@ test.after.always(() => lib?.copy.remove());
 
 type First = (p: Program, scenario: Scenario, doubtful: readonly Address[]) => void;
 
-/** What the thread does first after the cut. The first ones pass no gate while a stack has blocks. */
+/** What the thread does first after the cut. The first ones enter no section while a stack has blocks. */
 const FIRST: readonly First[] = [
   (p) => p.freeAll([...p.many(3, TINY), ...p.many(3, SMALL)]),
   (p, _, doubtful) => p.freeAll([...p.books].filter((at) => !doubtful.includes(at)).slice(0, 2)),
@@ -103,7 +103,7 @@ function interrupt(n: number, act: () => void): string {
 
 /**
  * Cuts what a scenario does at its n-th point, and goes on: what is wrong then.
- * @param again the point at which the mending of that is cut too; -1: it is not
+ * @param again the point at which the repair of that is cut too; -1: it is not
  */
 function cut(library: Library, scenario: Scenario, n: number, first: number, again = -1): string[] {
   const { memory, victim, blocks, dead } = setStage(library, scenario);
@@ -148,7 +148,7 @@ const MENDED = [
 ];
 
 for (const title of MENDED) {
-  test.serial(`mending that is cut is begun anew: ${title}`, (t) => {
+  test.serial(`repair that is cut is begun anew: ${title}`, (t) => {
     const scenario = SCENARIOS.find(({ name }) => name === title) as Scenario;
     const faults: string[] = [];
     let cuts = 0;
@@ -253,13 +253,17 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'an intent is settled',
-    change: { file: 'heap/thread-heap.js', from: /if \(settling\.settle\(\)\)/, to: 'if (false)' },
+    change: { file: 'heap/thread-heap.js', from: /if \(resolver\.resolve\(\)\)/, to: 'if (false)' },
     scenario: 'a vector in the heap is made, grows and is deleted',
     at: /^place\.publish$/,
   },
   {
     rule: 'the lock of an object is given back',
-    change: { file: 'heap/section.js', from: /news\.quietly\(mendLock\);/, to: 'marks.lock = 0;' },
+    change: {
+      file: 'heap/section.js',
+      from: /events\.quietly\(repairLock\);/,
+      to: 'marks.lock = 0;',
+    },
     scenario: 'a shared vector in the heap is changed',
     at: /^vector\.(push|append)$/,
   },
@@ -267,7 +271,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'contexts that are half made go back',
     change: {
       file: 'contexts/repair-objects.js',
-      from: /if \(marks\.tables\)\s*mendContexts\(\);/,
+      from: /if \(marks\.tables\)\s*repairContexts\(\);/,
       to: '',
     },
     scenario: 'a context grows chunk by chunk',

@@ -106,7 +106,7 @@ for (const scenario of SCENARIOS) {
   });
 }
 
-test.serial('a thread that dies in a solo section while a rescuer looks for it', (t) => {
+test.serial('a thread that dies in an exclusive section while a rescuer looks for it', (t) => {
   const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
   const faults: string[] = [];
   const show = (death: Death): void => {
@@ -130,7 +130,7 @@ test.serial('a thread that dies in a solo section while a rescuer looks for it',
   t.deepEqual(faults.slice(0, 5), []);
 });
 
-test.serial('death of the rescuer of a solo section, at every point', (t) => {
+test.serial('death of the rescuer of an exclusive section, at every point', (t) => {
   const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
   const verdicts = new Verdicts();
   eachDeath(lib, scenario, (first) => {

@@ -191,8 +191,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'an intent is settled while the dead stacks are as they were',
     seenIn: 'a context grows chunk by chunk',
     file: 'recovery/recover',
-    from: /settling\.settle\(\);(\s*let blocks = [^;]*;)/,
-    to: '$1 settling.settle();',
+    from: /resolver\.resolve\(\);(\s*let blocks = [^;]*;)/,
+    to: '$1 resolver.settle();',
   },
   {
     rule: 'an intent stands before its block is committed',
@@ -255,7 +255,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'orphans are looked for when the stacks are empty',
     seenIn: 'instrumented frees, 0 bytes held back',
     file: 'recovery/recover',
-    from: /cache\.flushDead\(\) \+ (freeOrphans\([^)]*\))/,
+    from: /cache\.flushDead\(\) \+ (reclaimInstrumented\([^)]*\))/,
     to: '$1 + cache.flushDead()',
   },
   {
@@ -283,7 +283,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'a stack that orphans fill is flushed',
     seenIn: 'recovery of a thread that held blocks back',
     file: 'pages/thread-cache',
-    from: /if \(stackedBlocks\(u32, slot, c\) >= getLimit\(u32, slot, c\)\)\s*giveLocked\(c, 0, true\);/,
+    from: /if \(stackedBlocks\(u32, slot, c\) >= getLimit\(u32, slot, c\)\)\s*releaseLocked\(c, 0, true\);/,
     to: '',
   },
   {

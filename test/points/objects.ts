@@ -54,7 +54,7 @@ export function objectFaults(lib: Library, core: HeapCore): string[] {
   }
   for (const slot of layout.usedSlotRecords(u32, geometry.slots, geometry.threads)) {
     if (layout.getIntentWord(u32, slot) !== 0) faults.push('left behind: an intent');
-    if (u32[layout.nurseryWord(slot)] !== 0) faults.push('left behind: a nursery');
+    if (u32[layout.inFlightHeaderWord(slot)] !== 0) faults.push('left behind: a nursery');
   }
   for (const address of vectorBlocks(lib, core, owned)) owned.delete(address as Address);
   for (const address of owned) faults.push(`lost: ${address}, an owned block`);
@@ -83,14 +83,16 @@ export function endReleased(lib: Library, core: HeapCore): void {
 /** Deletes the vectors of the heap, whoever has made them. */
 function endVectors({ layout }: Library, core: HeapCore): void {
   const { u32, geometry } = core.memory;
-  const nursery = layout.nurseryWord(layout.slotRecord(geometry.slots, core.slotIndex));
+  const inFlightHeader = layout.inFlightHeaderWord(
+    layout.slotRecord(geometry.slots, core.slotIndex),
+  );
   for (const address of ownedBlocks(core)) {
     const header = (address >>> 2) as never;
     const fields = layout.readVectorHeader(u32, header);
     if (fields === null || (fields.type & layout.CONTEXT_VECTOR) !== 0) continue;
-    u32[nursery] = address;
+    u32[inFlightHeader] = address;
     layout.clearVector(u32, header);
-    core.placement.remove(layout.vectorDataWord(header));
-    core.placement.remove(nursery);
+    core.ownedBlocks.remove(layout.vectorDataWord(header));
+    core.ownedBlocks.remove(inFlightHeader);
   }
 }

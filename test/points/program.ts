@@ -68,7 +68,7 @@ export class Program {
   }
 
   get calls() {
-    return this.unsafe ? this.core.solo() : this.core.shared;
+    return this.unsafe ? this.core.exclusive() : this.core.shared;
   }
 
   malloc(size: number): Address {

@@ -157,7 +157,7 @@ export const ownedBlocks = (core: HeapCore): Set<Address> => blocksThat(core, tr
 
 const blocksThat = (core: HeapCore, areOwned: boolean): Set<Address> =>
   new Set(
-    core.eyes
+    core.inspector
       .blocksFrom(0, Number.POSITIVE_INFINITY)
       .filter(({ owned }) => (owned !== undefined) === areOwned)
       .map(({ address }) => address),

@@ -3,7 +3,7 @@
  * heap. What throws there in earnest is a stack overflow that no probe foresaw.
  *
  * Left out are the points of straight stores, where nothing is called and nothing can throw: those
- * of the fast paths, of block records and of a large block's commit, the first and last store of a solo section, and
+ * of the fast paths, of block records and of a large block's commit, the first and last store of an exclusive section, and
  * the one that gives a slot back.
  */
 
@@ -77,10 +77,10 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
   }
   // Where it has detached, who has set up looks.
   const isThere = memory.i32[memory.geometry.registry + victim.core.slotIndex] !== 0;
-  const looker = isThere ? victim : (blocks.main ?? victim);
-  looker.core.recover();
-  const faults = faultsOf(lib, death, looker);
-  return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, looker) };
+  const access = isThere ? victim : (blocks.main ?? victim);
+  access.core.recover();
+  const faults = faultsOf(lib, death, access);
+  return { point, threw, faults: faults.length > 0 ? faults : faultsOfEmptying(lib, access) };
 }
 
 const countSlots = (i32: Int32Array, registry: number, threads: number): number =>

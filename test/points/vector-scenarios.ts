@@ -42,7 +42,7 @@ const SCENARIOS: readonly Scenario[] = [
       vector.reserve(9000);
       vector.delete();
     },
-    hits: ['nursery.clear', 'nursery.set', 'nursery.unmark', 'place.nowhere'],
+    hits: ['inflight.clear', 'inflight.set', 'inflight.unmark', 'place.nowhere'],
   },
   {
     name: 'a shared vector in the heap is changed',
@@ -118,7 +118,7 @@ const SCENARIOS: readonly Scenario[] = [
       act: (p, blocks) => push(found(p, blocks), 100),
     },
     act: (p) => void p.core.recover(),
-    hits: ['settle.done'],
+    hits: ['resolve.done'],
   },
   {
     name: 'recovery of an owner of contexts with shared vectors',
@@ -155,7 +155,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'recovery of a thread that died when it made a vector',
     corpse: {
-      point: 'nursery.clear',
+      point: 'inflight.clear',
       act: (p) => void make(p),
     },
     act: (p) => void p.core.recover(),

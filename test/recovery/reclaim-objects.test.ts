@@ -194,7 +194,7 @@ const MOMENTS: Record<string, (stage: Stage) => void> = {
     const table = chunkTable(memory.geometry);
     storeRecord(memory.i32, recordAt(table, 90), 2);
     memory.i32[table.start + 1] = 100;
-    victim.placement.replace(chunkWord(recordAt(table, 90)), 5000);
+    victim.ownedBlocks.replace(chunkWord(recordAt(table, 90)), 5000);
   },
   'links that lead nowhere: they are not what is followed'({ memory, at }) {
     const { u32, geometry } = memory;

@@ -8,7 +8,7 @@ import { type HeapMap, SharedHeap } from 'shmalloc';
 import { type Grid, layOut, placeOf } from '../../src/render/cells.js';
 import { figuresOf } from '../../src/render/figures.js';
 import { frameOf } from '../../src/render/frame.js';
-import { FILL_LEVELS, INKS, inkOf, levelOf } from '../../src/render/palette.js';
+import { COLORS, colorOf, FILL_LEVELS, levelOf } from '../../src/render/palette.js';
 import { Random, seedOf } from '../helpers.js';
 import { fillRandomly, mixedHeap, PAGE } from '../maps.js';
 
@@ -16,7 +16,7 @@ import { fillRandomly, mixedHeap, PAGE } from '../maps.js';
 function bytesByZone(grid: Grid, map = 0): Record<string, number> {
   const bytes: Record<string, number> = {};
   for (const ink of grid.inks[map]) {
-    const { zone } = INKS[ink];
+    const { zone } = COLORS[ink];
     if (zone !== 'outside') bytes[zone] = (bytes[zone] ?? 0) + grid.cellBytes;
   }
   return bytes;
@@ -68,9 +68,9 @@ test('layOut: too many lines, and a cell stands for more pages', (t) => {
   for (let cell = 0; cell < grid.inks[0].length; cell++) {
     const from = cell * grid.pagesPerCell;
     const pages = [...fine.inks[0].subarray(from, from + grid.pagesPerCell)];
-    const count = (zone: string) => pages.filter((ink) => INKS[ink].zone === zone).length;
-    const { zone } = INKS[grid.inks[0][cell]];
-    const most = Math.max(...INKS.map((ink) => count(ink.zone)));
+    const count = (zone: string) => pages.filter((ink) => COLORS[ink].zone === zone).length;
+    const { zone } = COLORS[grid.inks[0][cell]];
+    const most = Math.max(...COLORS.map((ink) => count(ink.zone)));
     if (count(zone) !== most) faults.push(`cell ${cell}: ${count(zone)} pages of ${most}`);
   }
   t.deepEqual(faults, []);
@@ -112,7 +112,7 @@ test('layOut: a heap that begins inside a row leaves cells before it empty', (t)
   const map = heap.map();
   const grid = layOut([map], { columns: 64, linesMax: 100 });
   t.is(grid.start, 0);
-  t.is(grid.inks[0].indexOf(inkOf('metadata')), base / PAGE);
+  t.is(grid.inks[0].indexOf(colorOf('metadata')), base / PAGE);
   t.deepEqual(bytesByZone(grid), zoneBytes(map));
 });
 
@@ -135,8 +135,8 @@ test('levelOf: none and all have shades of their own', (t) => {
   t.is(levelOf(511, 512), FILL_LEVELS - 1);
   t.is(levelOf(512, 512), FILL_LEVELS);
   t.is(levelOf(0, 0), 0);
-  t.is(new Set(INKS.map(({ light }) => light)).size, INKS.length, 'all inks differ');
-  t.is(new Set(INKS.map(({ dark }) => dark)).size, INKS.length);
+  t.is(new Set(COLORS.map(({ light }) => light)).size, COLORS.length, 'all inks differ');
+  t.is(new Set(COLORS.map(({ dark }) => dark)).size, COLORS.length);
 });
 
 test('figuresOf: adds up, and says how scattered free runs are', (t) => {

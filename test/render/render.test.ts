@@ -6,7 +6,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type HeapMap, SharedHeap } from 'shmalloc';
 import { renderHtml, renderSvg, renderText } from 'shmalloc/pictures';
-import { drawnZones, INKS, inkOf } from '../../src/render/palette.js';
+import { COLORS, colorOf, drawnZones } from '../../src/render/palette.js';
 import { formatBytes } from '../../src/stats/index.js';
 import { heapWithContexts } from '../contexts.js';
 import { Random } from '../helpers.js';
@@ -135,7 +135,7 @@ test('renderSvg: the area of each ink is that of its pages', (t) => {
   const areas: Record<string, number> = {};
   const rect = /<rect class="i(\d+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"/g;
   for (const [, ink, , , width, height] of cells.matchAll(rect)) {
-    const { zone } = INKS[Number(ink)];
+    const { zone } = COLORS[Number(ink)];
     areas[zone] = (areas[zone] ?? 0) + (Number(width) * Number(height)) / 16 ** 2;
   }
   t.deepEqual(areas, pagesInMap(map));
@@ -324,7 +324,7 @@ test('pictures: contexts have an ink and a place in the legend of their own', (t
   t.regex(text, /^ +4,096 .* {3}C+[#+-]*$/m);
   const svg = renderSvg(map);
   assertWellFormed(t, svg);
-  const { light, dark } = INKS[inkOf('context', 8)];
+  const { light, dark } = COLORS[colorOf('context', 8)];
   for (const colour of [light, dark]) t.true(svg.includes(colour));
   t.regex(svg, /chunks of memory contexts/);
   t.regex(svg, /live, contexts 4\d\d KiB/);

@@ -1,5 +1,5 @@
 /**
- * Locks and solo sections of threads that died are taken over, and never waited for.
+ * Locks and exclusive sections of threads that died are taken over, and never waited for.
  *
  * The dead thread's word is written by hand where a lock's owner would stand: what a kill leaves
  * behind, without having to hit the moment. Kills at every single point are in test/points.
@@ -103,10 +103,10 @@ test('attach: a thread that died in an unsafe call is recovered first', async (t
   const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = heap;
   const word = await deadThread(handle);
-  layout.storeSolo(heap.i32, geometryOf(heap).header, word);
+  layout.storeExclusive(heap.i32, geometryOf(heap).header, word);
   heap.detach();
   using again = SharedHeap.attach(handle);
-  t.is(layout.loadSolo(again.i32, geometryOf(again).header), 0);
+  t.is(layout.loadExclusive(again.i32, geometryOf(again).header), 0);
   t.is(again.stats().recovery.recoveries, 1);
   t.deepEqual(again.recover(), NOTHING);
   t.deepEqual(again.verify({ quiet: true }).problems, []);

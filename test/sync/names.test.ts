@@ -96,14 +96,14 @@ for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
   });
 }
 
-test('attach: a solo word that no thread has poisons the heap, and is not waited for', (t) => {
+test('attach: a exclusive word that no thread has poisons the heap, and is not waited for', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = first;
   first.detach();
-  layout.storeSolo(first.i32, geometryOf(first).header, 0x12345);
+  layout.storeExclusive(first.i32, geometryOf(first).header, 0x12345);
   t.throws(() => SharedHeap.attach(handle), {
     code: 'ERR_SHMALLOC_CORRUPTION',
-    message: /the solo word .* which no thread has/,
+    message: /the exclusive word .* which no thread has/,
   });
 });
 

@@ -230,12 +230,12 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     const word = await deadWord(first);
     first.detach();
     const { header, registry } = geometryOf(first);
-    layout.storeSolo(first.i32, header, word);
+    layout.storeExclusive(first.i32, header, word);
     const { code, ms } = attempt(() => SharedHeap.attach(handle));
     const owners = [0, 1, 2, 3].map((slot) =>
       layout.loadOwner(first.i32, registry, slot as SlotIndex),
     );
-    layout.storeSolo(first.i32, header, 0);
+    layout.storeExclusive(first.i32, header, 0);
     const heap = SharedHeap.attach(handle);
     const mine = owners.filter((owner) => owner === numberedWord(0)).length;
     return { code, ms, mine, ...stateOf(heap) };

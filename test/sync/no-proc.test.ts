@@ -125,7 +125,7 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts is done over the fence, then refused', 
   t.like(state, { held: [], problems: [] });
 });
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with a solo section of a dead thread', async (t) => {
+test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with an exclusive section of a dead thread', async (t) => {
   const { mine, problems, held, ...outcome } = await play<
     Attempt & { mine: number; problems: object[]; held: string[] }
   >(t, 'attach');

@@ -129,9 +129,9 @@ test('poison: a thread that waits for the lock of who finds the heap broken refu
   heap.detach();
 });
 
-test('poison: a thread that waits to attach wakes, though a solo section is open', async (t) => {
+test('poison: a thread that waits to attach wakes, though an exclusive section is open', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
-  layout.storeSolo(heap.i32, geometryOf(heap).header, mainsWord(heap));
+  layout.storeExclusive(heap.i32, geometryOf(heap).header, mainsWord(heap));
   const guest = new Guest(t);
   await guest.send(heap, 'attach');
   await setTimeout(30);

@@ -121,11 +121,11 @@ export class TracedThread {
 
   realloc(address: Address, bytes: number): Address {
     const before = this.#sizeOf(address);
-    const stays = bytes <= this.core.shared.usableSize(address);
-    const to = stays ? address : this.core.shared.malloc(bytes);
+    const isStable = bytes <= this.core.shared.usableSize(address);
+    const to = isStable ? address : this.core.shared.malloc(bytes);
     this.#memory.i32[to >>> 2] = bytes;
     this.#tracer.moved(address, to, bytes);
-    if (!stays) this.core.shared.free(address);
+    if (!isStable) this.core.shared.free(address);
     this.#log.add(REALLOC, before, bytes);
     return to;
   }

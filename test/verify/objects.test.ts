@@ -482,7 +482,7 @@ const DAMAGES: Damage[] = [
     message: /slot 2 has not ended the making of a vector at 0x/,
     quietOnly: true,
     damage({ memory, emptySlot, vector }) {
-      memory.u32[layout.nurseryWord(emptySlot)] = vector;
+      memory.u32[layout.inFlightHeaderWord(emptySlot)] = vector;
       return emptySlot * 4;
     },
   },

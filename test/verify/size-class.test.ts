@@ -147,11 +147,11 @@ const LISTS: Damage[] = [
     },
   },
   {
-    what: 'a span that is not wholly free among the spares',
+    what: 'a span that is not wholly free among the retired spans',
     invariant: 'class-record I1',
-    message: /a span with \d+ of \d+ blocks free is in the spares of class/,
+    message: /a span with \d+ of \d+ blocks free is in the retired spans of class/,
     damage({ memory: { i32 }, slot, c, list, partial }) {
-      layout.setPartial(i32, layout.sparesOf(slot, c), partial[0]);
+      layout.setPartial(i32, layout.retiredOf(slot, c), partial[0]);
       layout.setPartial(i32, list, NONE);
       return addressOf(partial[0]);
     },

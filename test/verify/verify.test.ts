@@ -220,12 +220,12 @@ test('verify: a store through null is reported as geometry I4, with its address'
   heap.detach();
 });
 
-test('verify: a lock or a solo section that somebody has is reported when quiet', (t) => {
+test('verify: a lock or an exclusive section that somebody has is reported when quiet', (t) => {
   const { heap, geometry } = makeScene();
   const me = layout.loadOwner(heap.i32, geometry.registry, 0 as never);
   const lock = lockWordOf(heap, layout.RECOVERY_LOCK);
   heap.i32[lock] = me;
-  layout.storeSolo(heap.i32, geometry.header, me);
+  layout.storeExclusive(heap.i32, geometry.header, me);
   const { problems } = heap.verify({ quiet: true });
   t.deepEqual(
     problems.map(({ invariant, address }) => ({ invariant, address })),
@@ -236,7 +236,7 @@ test('verify: a lock or a solo section that somebody has is reported when quiet'
   );
   t.true(heap.verify().ok, 'nothing wrong with it while threads are at work');
   heap.i32[lock] = 0;
-  layout.storeSolo(heap.i32, geometry.header, 0);
+  layout.storeExclusive(heap.i32, geometry.header, 0);
   t.true(heap.verify({ quiet: true }).ok);
   heap.detach();
 });

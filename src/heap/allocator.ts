@@ -7,8 +7,8 @@
  * The ladder of an allocation, from the fastest step down:
  *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
  *   2. empty stack: refill it from the class's spans, class lock        thread-cache.ts, once a batch
- *   3. no span with a free block: a retired span one, or a new one cut from a
- *      run, page lock                                                   retired-spans.ts, spans.ts
+ *   3. no span with a free block: a retired one, or a new one cut from a run,
+ *      page lock                                                   retired-spans.ts, spans.ts
  *   4. no free run that fits: give the other retired spans back, then take
  *      pages from the untouched reserve                                 page-heap.ts
  *   5. heap full: give back what this thread has cached, all threads' retired spans, then what dead threads
@@ -530,12 +530,12 @@ export function createCalls(
 
   /** The same block resized, or another one that is reserved, with the old one freed; 0 = full. */
   function relocate(address: Address, c: SizeClass, size: number): Address {
-    const isStable = c === LARGE_TAG && large.resize(address, pagesOf(size));
-    const target = isStable ? address : reserve(size, 1, true);
+    const isResized = c === LARGE_TAG && large.resize(address, pagesOf(size));
+    const target = isResized ? address : reserve(size, 1, true);
     if (target === 0) return NULL;
     // Before the old block is freed: should the stack end in there, it is there still.
     samples.large(size);
-    if (isStable) return address;
+    if (isResized) return address;
     copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
     give(address, c);
     return target;

@@ -148,9 +148,9 @@ function merge(
     if (operation === REALLOC && address === 0) return free(event, from);
     const allocates = operation === MALLOC || operation === CALLOC || operation === REALLOC;
     if (!allocates || address === 0) return false;
-    const isStable = operation === REALLOC && from === address;
+    const isInPlace = operation === REALLOC && from === address;
     // Somebody freed the block that was here and could not say so.
-    if (!isStable && free(event, address)) repaired++;
+    if (!isInPlace && free(event, address)) repaired++;
     writer.add(operation, numberOf(event.threadId), slotFor(event), bytes);
     return true;
   }

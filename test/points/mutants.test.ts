@@ -61,8 +61,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'dead caches give both stacks back',
     seenIn: "another thread's blocks, freed until their stack is flushed",
     file: 'pages/thread-cache',
-    from: /of stacksOf\(c\)/,
-    to: 'of [c]',
+    from: /n < stacks\.length/,
+    to: 'n < 1',
   },
   {
     rule: 'a closed transit is recounted',
@@ -184,7 +184,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'realloc makes the new block LIVE last',
     seenIn: 'instrumented realloc',
     file: 'debug/debug-calls',
-    from: /(u8\.copyWithin\(userOf\(block\), user, user \+ kept\);)/,
+    from: /(copyWithin\(u8, userOf\(block\), user, user \+ kept\);)/,
     to: '$1 publish(block, stack);',
   },
   {

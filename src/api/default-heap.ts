@@ -40,8 +40,9 @@ export function findDefaultHeap<Handle extends object>(make: () => Handle): Hand
   if (!isMainThread) {
     process.emitWarning(
       `thread ${threadId} made a default heap of its own, which only workers that it starts will ` +
-        "share: import 'shmalloc/mem' or call SharedHeap.current() in the main thread before it " +
-        'starts workers',
+        'share. For a heap that another thread has made: give this one its handle, workerData: ' +
+        'heap.handle, and call SharedHeap.attach(workerData) here. For a default heap of all threads: ' +
+        "import 'shmalloc/mem' or call SharedHeap.current() in the main thread before it starts workers",
       { code: 'SHMALLOC_PRIVATE_HEAP' },
     );
   }

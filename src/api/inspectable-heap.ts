@@ -4,7 +4,7 @@
  * SharedHeap extends it. One instance per thread and heap.
  */
 
-import { type Address, notCloned } from '../base/index.js';
+import { type Address, notCloned, showAsJson } from '../base/index.js';
 import { type Block, eachBlock } from '../blocks/index.js';
 import {
   type Allocation,
@@ -235,3 +235,5 @@ export abstract class InspectableHeap {
     return hexRows(this.#core.memory.u8, address, address + Math.min(bytes, PEEK_BYTES));
   }
 }
+
+showAsJson(InspectableHeap.prototype);

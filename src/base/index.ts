@@ -7,6 +7,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 export * from './bits.js';
+export * from './compared.js';
 export * from './errors.js';
 export * from './kinds.js';
 export * from './lists.js';

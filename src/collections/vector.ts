@@ -13,6 +13,7 @@ import {
   rangeError,
   readOptions,
   show,
+  showAsJson,
   typeError,
 } from '../base/index.js';
 import { hostOf } from '../contexts/index.js';
@@ -382,6 +383,8 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     if (!isInContext && this.#home.isLive()) this.delete();
   }
 }
+
+showAsJson(Vector.prototype);
 
 const VALUES: OptionValues<VectorOptions> = { capacity: ANYTHING, shared: FLAG };
 

@@ -24,6 +24,7 @@ import {
   NULL,
   notCloned,
   show,
+  showAsJson,
   typeError,
   type WordIndex,
 } from '../base/index.js';
@@ -651,3 +652,5 @@ export abstract class Context {
     return bytes > getMaxBytes(this.#runtime.memory.u32, this.at) / OWN_SHARE;
   }
 }
+
+showAsJson(Context.prototype);

@@ -205,7 +205,8 @@ export function createContexts(host: Host): Contexts {
       throw endFailed(context, error);
     }
     if (isPromise(result)) {
-      return result.then(
+      // A promise of ours: what a thenable's own then gives back is not its value.
+      return Promise.resolve(result).then(
         (value) => {
           context[Symbol.dispose]();
           return value;

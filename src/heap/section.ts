@@ -106,7 +106,7 @@ export function createSections(
     if (!closed) return;
     throw new HeapError(
       'ERR_SHMALLOC_DETACHED',
-      'this thread has detached from the heap: attach again to allocate or free',
+      'this thread has detached from the heap: SharedHeap.attach(heap.handle) attaches it again',
     );
   }
 

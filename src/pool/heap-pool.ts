@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { type SharedHeap, slotsOf, workerDataWith } from '../api/index.js';
-import { laterThisTurn, show, typeError } from '../base/index.js';
+import { laterThisTurn, show, showAsJson, typeError } from '../base/index.js';
 import {
   type HeapPoolOptions,
   type HeapPoolRunOptions,
@@ -221,6 +221,8 @@ export class HeapPool {
     return `HeapPool of ${filename}: ${workers}, ${tasks}, ${queued} wait${state}`;
   }
 }
+
+showAsJson(HeapPool.prototype);
 
 /** @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE; what Node says of arguments for a worker */
 function start(options: object): Piscina {

@@ -153,7 +153,7 @@ export function headlines(f: Figures): Headline[] {
   const figures: [part: number, whole: number, meaning: string][] = [
     [f.liveBytes, f.mappedBytes, 'of mapped bytes are in live blocks'],
     [f.cachedBytes, f.mappedBytes, 'of mapped bytes wait in caches'],
-    [f.freeBlockBytes + f.tailBytes, f.mappedBytes, 'of mapped bytes are free in spans'],
+    [f.freeBlockBytes + f.tailBytes, f.mappedBytes, 'of mapped bytes are free, or tails, in spans'],
     [f.freeRunBytes, f.footprintBytes, 'of the footprint is in free runs'],
     [
       f.freeRunBytes - f.largestFreeRunBytes,

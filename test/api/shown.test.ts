@@ -204,3 +204,20 @@ test('errors: JSON has what they say, whatever they were given', (t) => {
     },
   );
 });
+
+test('SharedHeap, Context, Vector: test libraries compare what JSON shows, and none of the memory', (t) => {
+  const NAMED = Symbol.for('@jest/serializableProperties');
+  for (const object of Object.values(objects())) {
+    const named = (object as unknown as Record<symbol, symbol[]>)[NAMED] as symbol[];
+    t.is(named.length, 1);
+    // A copy as jest makes it: the same prototype, and what the named properties give.
+    const values = named.map((key) => (object as unknown as Record<symbol, unknown>)[key]);
+    const copy = Object.create(Object.getPrototypeOf(object));
+    named.forEach((key, n) => {
+      Object.defineProperty(copy, key, { value: values[n], enumerable: false });
+    });
+    t.deepEqual(values, [object.toJSON()]);
+    t.deepEqual(copy.toJSON(), object.toJSON());
+    t.deepEqual(Object.keys(object.toJSON()), Object.keys(JSON.parse(JSON.stringify(object))));
+  }
+});

@@ -28,6 +28,14 @@ test('two heaps, each in a buffer of the test', () => {
   }
 });
 
+test('a comparison that fails is told, and the memory is not copied for it', () => {
+  const [one, two] = [heap.createContext('one'), heap.createContext('two')];
+  expect(() => expect(heap).toBe(other)).toThrow();
+  expect(() => expect(one).toEqual(two)).toThrow();
+  one.delete();
+  two.delete();
+});
+
 test('a handle that was cloned gives the same heap, one that went through JSON an error', () => {
   expect(SharedHeap.attach(structuredClone(heap.handle))).toBe(heap);
   expect(() => SharedHeap.attach(JSON.parse(JSON.stringify(heap.handle)))).toThrow(/process/);

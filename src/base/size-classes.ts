@@ -1,7 +1,7 @@
 /**
  * Size classes: which block sizes exist, and everything that follows from a block's size alone.
  *
- * Used by layout/ (how deep a cache stack is), pages/ and stats/. Constant tables, any thread.
+ * Used by layout/ (how deep a magazine is), pages/ and stats/. Constant tables, any thread.
  * Classes as in jemalloc and tcmalloc: every 16 bytes up to 128, then four per doubling, so that
  * rounding wastes at most a fifth of a block. The largest is 64 KiB: programs ask for just over
  * 32 KiB often enough to pay (figures: docs/performance.md).
@@ -56,10 +56,10 @@ export const OWNED_LARGE = (LARGE + 2) as SizeClass;
 export const isOwnedTag = (tag: number): boolean => tag > LARGE;
 /** Arrays indexed by class or tag have this many entries: a whole number of cache lines. */
 export const CLASS_ENTRIES = roundUp(OWNED_LARGE + 1, 16);
-/** A class's remote stack has the class's number plus this. */
-export const AWAY = CLASS_ENTRIES;
-/** Arrays indexed by stack have this many. */
-export const STACK_ENTRIES = AWAY + CLASS_ENTRIES;
+/** A class's remote magazine has the class's number plus this. */
+export const REMOTE = CLASS_ENTRIES;
+/** Arrays indexed by magazine have this many. */
+export const MAGAZINE_ENTRIES = REMOTE + CLASS_ENTRIES;
 
 /** Bytes of a block, by class. */
 export const BLOCK_BYTES = new Uint32Array(CLASS_ENTRIES);

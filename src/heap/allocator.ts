@@ -5,8 +5,8 @@
  * section the unsafe ones. The fast paths are the same, since a thread's own cache needs no lock.
  *
  * The ladder of an allocation, from the fastest step down:
- *   1. pop the thread's stack of the size class: no lock, no call       malloc, about 3 ns
- *   2. empty stack: refill it from the class's spans, class lock        thread-cache.ts, once a batch
+ *   1. pop the thread's magazine of the size class: no lock, no call       malloc, about 3 ns
+ *   2. empty magazine: refill it from the class's spans, class lock        thread-cache.ts, once a batch
  *   3. no span with a free block: a retired one, or a new one cut from a run,
  *      page lock                                                   retired-spans.ts, spans.ts
  *   4. no free run that fits: give the other retired spans back, then take
@@ -14,16 +14,16 @@
  *   5. heap full: give back what this thread has cached, all threads' retired spans, then what dead threads
  *      had; then 0, at once as long as nothing comes back           fullness.ts, looks.ts
  * and of a free:
- *   1. push on the stack of the block's class, by its tag, or on that
+ *   1. push into the magazine of the block's class, by its tag, or on that
  *      of blocks owned by another thread                            free, about 3 ns
- *   2. full stack: give half or all of it back to the spans' bitmaps    thread-cache.ts, once a batch
+ *   2. full magazine: give half or all of it back to the spans' bitmaps    thread-cache.ts, once a batch
  *   3. spans that came wholly free: keep them as retired spans, or give their
  *      runs back, merge                                                 retired-spans.ts, page-heap.ts
  * Over 64 KiB a block is a run of its own: large.ts.
  *
  * I1  Commit last: tag, count, and only then the pop. A thread that dies before the pop leaves the
- *     block on its stack, for recovery to take back; its tag is cleared then.
- * I2  Free first: push, and only then the tag. With a full stack the push goes over the sentinel.
+ *     block in its magazine, for recovery to take back; its tag is cleared then.
+ * I2  Free first: push, and only then the tag. With a full magazine the push goes over the sentinel.
  * I3  Everything that can fail or throw is before the first of these stores.
  * I4  No call and no loop stands between the stores of a fast path: a caught stack overflow could strike
  *     there, and V8 cut the call of a thread that lives on (marks.ts).
@@ -35,7 +35,6 @@
 
 import {
   type Address,
-  AWAY,
   alignedClassOf,
   BLOCK_BYTES,
   CLASS_OF_GRANULES,
@@ -45,16 +44,17 @@ import {
   GRANULE_SHIFT,
   HeapCorruptionError,
   LARGE,
+  type MagazineIndex,
   NULL,
   OWNED,
   OWNED_LARGE,
   PAGE_BYTES,
   PAGE_SHIFT,
   pagesOf,
+  REMOTE,
   type SizeClass,
   type SlotIndex,
   SMALL_BYTES_MAX,
-  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
 import type { Diagnose } from '../blocks/index.js';
@@ -81,7 +81,7 @@ const blockBytes = BLOCK_BYTES;
 const SENTINEL_WORD = SENTINEL;
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
-const REMOTE_STACKS = AWAY;
+const REMOTE_MAGAZINES = REMOTE;
 const STEP = MALLOC_STEP;
 /** From an address's granule to its page. */
 const PAGE_GRANULES_SHIFT = PAGE_SHIFT - GRANULE_SHIFT;
@@ -126,7 +126,7 @@ export interface Calls {
 export interface FreshCalls extends Calls {
   /**
    * Takes free's slow exit, so that engines know it when they compile free: else its code, and all code
-   * that has it inlined, is thrown away at the first flush. While no stack is open.
+   * that has it inlined, is thrown away at the first flush. While no magazine is open.
    */
   rehearse(): void;
 }
@@ -145,7 +145,7 @@ export function createCalls(
   samples: Samples,
   events: EventQueue,
 ): FreshCalls {
-  const { i32, u32, f64, tags, homes } = memory;
+  const { i32, u32, f64, tags, owners } = memory;
   const told = events.state;
   const { dataStart, dataBytes } = memory.geometry;
   const dataPages = dataBytes / PAGE_BYTES;
@@ -185,19 +185,19 @@ export function createCalls(
       return;
     }
     // Guessing that a block of the class just allocated is freed lets the processor go on with the
-    // stack's top while the tag is still on its way: 4.2 instead of 8.9 ns for malloc and free in
+    // magazine's top while the tag is still on its way: 4.2 instead of 8.9 ns for malloc and free in
     // turn, nothing lost on real programs.
     let c = own[LAST];
     const tag = tags[granule];
     if (tag !== c) c = tag;
-    const stack = homes[granule >>> PAGE_GRANULES_SHIFT] === owner ? c : c + REMOTE_STACKS;
-    const top = u32[tops + stack];
+    const magazine = owners[granule >>> PAGE_GRANULES_SHIFT] === owner ? c : c + REMOTE_MAGAZINES;
+    const top = u32[tops + magazine];
     if (i32[top] === SENTINEL_WORD) {
       freeSlow(address, c as SizeClass);
       return;
     }
     u32[top] = address;
-    u32[tops + stack] = top + 1;
+    u32[tops + magazine] = top + 1;
     tags[granule] = 0;
   }
 
@@ -213,13 +213,13 @@ export function createCalls(
   function calloc(count: number, size: number): Address {
     requireSize('calloc', count);
     requireSize('calloc', size);
-    // Of a poisoned heap the stacks look empty: only a detached thread must not get that far.
+    // Of a poisoned heap the magazines look empty: only a detached thread must not get that far.
     if (own[LIMIT] === 0) section.checkOpen();
     const bytes = count * size;
     if (bytes > SMALL_BYTES_MAX) return allocateLarge(bytes, 1, true);
     const c = classOf(bytes);
     const address = newest(c);
-    // Cleared while it is still on the stack: a block that is committed is a block that is zero.
+    // Cleared while it is still in the magazine: a block that is committed is a block that is zero.
     if (address === 0) return allocateSmall(c, bytes, bytes);
     clearSmall(memory, address, bytes);
     return pop(c);
@@ -235,7 +235,7 @@ export function createCalls(
   }
 
   /**
-   * Pops a block for a call that asked for `bytes` bytes, refilling the stack first where it is
+   * Pops a block for a call that asked for `bytes` bytes, refilling the magazine first where it is
    * empty. Clears `zeroBytes` of it. Kept as short as it is: the compiler takes it into malloc's
    * callers, and with one call more in it the trace bash takes 5 % longer.
    */
@@ -264,21 +264,21 @@ export function createCalls(
     return NULL;
   }
 
-  /** The block that the next pop commits; 0 where the stack is empty. */
+  /** The block that the next pop commits; 0 where the magazine is empty. */
   function newest(c: SizeClass): Address {
     return u32[u32[tops + c] - 1] as Address;
   }
 
-  /** The same of a stack that was filled: it is empty only when the heap was poisoned just now. */
+  /** The same of a magazine that was filled: it is empty only when the heap was poisoned just now. */
   function uncommitted(c: SizeClass): Address {
     const address = newest(c);
     if (address !== 0) return address;
     section.checkOpen();
-    throw new HeapCorruptionError(`the stack of class ${c} was filled, and is empty (slot I1)`);
+    throw new HeapCorruptionError(`the magazine of class ${c} was filled, and is empty (slot I1)`);
   }
 
   /**
-   * Refills a stack for a call that asked for `bytes` bytes; false when the heap is full, or there
+   * Refills a magazine for a call that asked for `bytes` bytes; false when the heap is full, or there
    * is news.
    */
   function fillGated(c: SizeClass, bytes: number, nested = false): boolean {
@@ -294,7 +294,7 @@ export function createCalls(
     return filled && !told.hasPending;
   }
 
-  /** Makes sure that a stack has a block; false when the heap is full. In a section. */
+  /** Makes sure that a magazine has a block; false when the heap is full. In a section. */
   function fill(c: SizeClass): boolean {
     if (newest(c) !== 0) return true;
     const isKnownFull = fullness.isFullFor(c);
@@ -303,7 +303,7 @@ export function createCalls(
     return recoverIfDue() && search(c);
   }
 
-  /** Refills a stack with whatever the heap has, down to what this thread and all as retired spans keep. */
+  /** Refills a magazine with whatever the heap has, down to what this thread and all as retired spans keep. */
   function search(c: SizeClass): boolean {
     fullness.begin();
     cache.flushAll();
@@ -312,7 +312,7 @@ export function createCalls(
     return found;
   }
 
-  /** Commits the newest block of a stack that is not empty. */
+  /** Commits the newest block of a magazine that is not empty. */
   function pop(c: SizeClass): Address {
     const top = u32[tops + c] - 1;
     const address = u32[top] || uncommitted(c);
@@ -389,7 +389,7 @@ export function createCalls(
   /**
    * Never without its tag: a sweep for orphans must not take it for what it was before. Straight stores:
    * V8 cuts none of them off from the pop, so that no intent of a living thread names what is on its
-   * stack, where the program's next malloc finds it.
+   * magazine, where the program's next malloc finds it.
    */
   function commitOwned(address: Address, word: WordIndex, old: Address): void {
     // point: place.in
@@ -449,21 +449,21 @@ export function createCalls(
       large.free(address);
       return;
     }
-    const stack = stackFor(address, c);
-    cache.open(stack);
+    const magazine = magazineFor(address, c);
+    cache.open(magazine);
     // Only after a flush that failed; this one may throw, since nothing is freed yet.
-    if (cache.isOver(stack)) cache.flush(stack);
-    const full = isFull(stack);
-    const top = u32[tops + stack];
+    if (cache.isOver(magazine)) cache.flush(magazine);
+    const full = isFull(magazine);
+    const top = u32[tops + magazine];
     // point: push.entry
     u32[top] = address;
     // point: push.top
-    u32[tops + stack] = top + 1;
+    u32[tops + magazine] = top + 1;
     // point: push.untag
     tags[address >>> SHIFT] = 0;
     if (!full) return;
     try {
-      cache.flush(stack);
+      cache.flush(magazine);
     } catch (error) {
       if (!selfRepair.locks(error)) throw error;
     }
@@ -483,8 +483,8 @@ export function createCalls(
     if (c !== LARGE_TAG && size <= SMALL_BYTES_MAX) {
       const target = classOf(size);
       if (target === c) return address;
-      // Between two stacks of this thread, neither empty nor full: no section, no lock.
-      if (newest(target) !== 0 && !isFull(stackFor(address, c))) {
+      // Between two magazines of this thread, neither empty nor full: no section, no lock.
+      if (newest(target) !== 0 && !isFull(magazineFor(address, c))) {
         return moveSmall(address, c, target, size);
       }
     }
@@ -492,17 +492,17 @@ export function createCalls(
   }
 
   /**
-   * Moves a block to another class: its own stack is not full, the target's not empty. Straight
+   * Moves a block to another class: its own magazine is not full, the target's not empty. Straight
    * stores after the copy, as in the fast paths: nothing can come between the free and the malloc.
    */
   function moveSmall(address: Address, c: SizeClass, target: SizeClass, size: number): Address {
     copyBytes(memory, uncommitted(target), address, Math.min(size, usableBytes(address, c)));
-    const stack = stackFor(address, c);
-    const ownTop = u32[tops + stack];
+    const magazine = magazineFor(address, c);
+    const ownTop = u32[tops + magazine];
     const targetTop = u32[tops + target] - 1;
     const moved = u32[targetTop] || uncommitted(target);
     u32[ownTop] = address;
-    u32[tops + stack] = ownTop + 1;
+    u32[tops + magazine] = ownTop + 1;
     tags[address >>> SHIFT] = 0;
     tags[moved >>> SHIFT] = target;
     f64[mallocs + target] += STEP;
@@ -552,8 +552,8 @@ export function createCalls(
       if (filled && c === LARGE_TAG) {
         copyBytes(memory, uncommitted(target), address, size);
         large.free(address);
-      } else if (filled && isFull(stackFor(address, c))) {
-        cache.flush(stackFor(address, c));
+      } else if (filled && isFull(magazineFor(address, c))) {
+        cache.flush(magazineFor(address, c));
       }
     } catch (error) {
       throw section.abort(error);
@@ -565,13 +565,13 @@ export function createCalls(
     return moved;
   }
 
-  function isFull(stack: StackIndex): boolean {
-    return i32[u32[tops + stack]] === SENTINEL_WORD;
+  function isFull(magazine: MagazineIndex): boolean {
+    return i32[u32[tops + magazine]] === SENTINEL_WORD;
   }
 
-  /** The stack that a block goes to when it is freed: where it is owned by another thread, away. */
-  function stackFor(address: Address, c: SizeClass): StackIndex {
-    return (homes[address >>> PAGE_SHIFT] === owner ? c : c + REMOTE_STACKS) as StackIndex;
+  /** The magazine that a block goes to when it is freed: where it is owned by another thread, away. */
+  function magazineFor(address: Address, c: SizeClass): MagazineIndex {
+    return (owners[address >>> PAGE_SHIFT] === owner ? c : c + REMOTE_MAGAZINES) as MagazineIndex;
   }
 
   // ---- looking
@@ -603,7 +603,7 @@ export function createCalls(
   }
 
   function close(): void {
-    // Class 0's stack is empty for ever, and no address is below 0.
+    // Class 0's magazine is empty for ever, and no address is below 0.
     fillWords(classOfGranules, 0);
     fillWords(own, 0);
   }

@@ -9,12 +9,12 @@
  * which block (an intent, layout/slot.ts). It stays true at every store what became of the two:
  *
  * I1  While an intent stands, each of its blocks is named by the shared word, or is on this slot's
- *     stack or RESERVED by it, or is nobody's and goes back (resolve-intent.ts). One of the two at most is
+ *     magazine or RESERVED by it, or is nobody's and goes back (resolve-intent.ts). One of the two at most is
  *     nobody's.
- * I2  While it stands this thread does nothing else in the heap, and its stack has room: nothing is
- *     flushed, so what was on the stack is there still. A large block's intent ends before its pages
+ * I2  While it stands this thread does nothing else in the heap, and its magazine has room: nothing is
+ *     flushed, so what was in the magazine is there still. A large block's intent ends before its pages
  *     are given back. What stands after an error names no word that others might change.
- *     Of a call that V8 has cut, neither is on the stack: what moves a block between it and the intent is
+ *     Of a call that V8 has cut, neither is in the magazine: what moves a block between it and the intent is
  *     straight stores.
  * I3  What follows the store into the word may fail; the call does not. The intent stands then, and
  *     the next call ends it.
@@ -37,6 +37,7 @@ import {
   getRun,
   type HeapMemory,
   intentOf,
+  magazineBlocks,
   noteOwned,
   nowhereWord,
   pageOf,
@@ -46,7 +47,6 @@ import {
   setIntentIn,
   setIntentOut,
   setIntentWord,
-  stackedBlocks,
   topsOf,
 } from '../layout/index.js';
 import type { Cache } from '../pages/index.js';
@@ -114,7 +114,7 @@ export function createOwnedBlocks(
     try {
       resolveOwn();
       const small = c !== 0 && c !== OWNED_LARGE;
-      if (small && stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
+      if (small && magazineBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
     } catch (error) {
       throw section.abort(error);
     }
@@ -127,7 +127,7 @@ export function createOwnedBlocks(
     prepare(c);
     let block = calls.reserve(GRANULE_BYTES, bytes, false);
     if (block === 0 && makeRoom()) {
-      // What was given back may lie on the stack that the old block is to go to.
+      // What was given back may lie in the magazine that the old block is to go to.
       prepare(c);
       block = calls.reserve(GRANULE_BYTES, bytes, false);
     }

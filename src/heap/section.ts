@@ -19,7 +19,7 @@
  *     comes back. It throws only when the heap is broken.
  * I6  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is repaired
  *     as for a death, before anything else is done. Fast paths enter no section, and find nothing of it: a
- *     stack that is changed is parked, an intent is straight stores with the pop or push that it is for.
+ *     magazine that is changed is parked, an intent is straight stores with the pop or push that it is for.
  */
 
 import {

@@ -365,7 +365,7 @@ function openCore(
     sections.close();
     shared.close();
     exclusive?.close();
-    // Should this be cut, the next detach goes on from here (I2); from above where a stack was still open.
+    // Should this be cut, the next detach goes on from here (I2); from above where a magazine was still open.
     isEmptied = true;
     // point: detach.slot
     if (loadOwner(memory.i32, memory.geometry.registry, slotIndex) === me) {

@@ -38,6 +38,9 @@ import {
   lastRecord,
   loadRecord,
   loadTag,
+  magazineBlocks,
+  magazineBottom,
+  magazinesOf,
   metadataRegions,
   pageOf,
   pageRecord,
@@ -48,9 +51,6 @@ import {
   runOwner,
   runPages,
   SPAN_RUN,
-  stackBottom,
-  stackedBlocks,
-  stacksOf,
   UNTOUCHED_RUN,
   usedSlotRecords,
 } from '../layout/index.js';
@@ -187,13 +187,13 @@ function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
   const cached = new Uint32Array(endPage - firstPage);
   for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      for (const stack of stacksOf(c))
-        countStack(stackBottom(u32, slot, stack), stackedBlocks(u32, slot, stack));
+      for (const magazine of magazinesOf(c))
+        countMagazine(magazineBottom(u32, slot, magazine), magazineBlocks(u32, slot, magazine));
     }
   }
   return cached;
 
-  function countStack(bottom: number, blocks: number): void {
+  function countMagazine(bottom: number, blocks: number): void {
     for (let entry = bottom; entry < bottom + blocks; entry++) {
       // Its owner may have moved it away and back: then any word may stand here.
       const page = pageOf(u32[entry]);

@@ -43,7 +43,7 @@ import {
 import { ringBytes } from './event-ring.js';
 import { HEADER_BYTES } from './header.js';
 import { LOCK_TABLE_BYTES } from './lock-table.js';
-import { depthsFor, STACK_BYTES_MIN, type StackDepths } from './magazine-sizes.js';
+import { MAGAZINE_BYTES_MIN, type MagazineSizes, magazineSizesFor } from './magazine-sizes.js';
 import { namesBytes } from './names.js';
 import { PAGE_HEAP_BYTES } from './page-heap-record.js';
 import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
@@ -73,12 +73,12 @@ const CHUNK_SHARE_BYTES = 8 * KIB;
 
 /** Slots take at most this part of a heap whose thread count was not asked for. */
 const SLOTS_SHARE = 1 / 8;
-/** Cache stacks are as deep as fits into this part of the heap. */
+/** Magazines are as deep as fits into this part of the heap. */
 const CACHES_SHARE = 1 / 32;
 /** The stack store takes this part of a heap that has one, within these limits. */
-const STACKS_SHARE = 1 / 64;
-const STACKS_BYTES_MIN = 64 * KIB;
-const STACKS_BYTES_MAX = 16 * MIB;
+const MAGAZINES_SHARE = 1 / 64;
+const MAGAZINES_BYTES_MIN = 64 * KIB;
+const MAGAZINES_BYTES_MAX = 16 * MIB;
 /** The granularity with which systems commit memory. */
 const SYSTEM_PAGE_BYTES = 4 * KIB;
 
@@ -98,9 +98,9 @@ export interface Geometry {
   readonly classes: WordIndex;
   readonly baseline: WordIndex;
   readonly slots: WordIndex;
-  /** The stack region, and how deep the stacks in it are. */
-  readonly stacks: WordIndex;
-  readonly depths: StackDepths;
+  /** The magazine region, and how large the magazines in it are. */
+  readonly magazines: WordIndex;
+  readonly depths: MagazineSizes;
   /** Table of the context records, and how many contexts there can be; 0 = none. */
   readonly contexts: WordIndex;
   readonly contextCount: number;
@@ -118,8 +118,8 @@ export interface Geometry {
   readonly blockRecords: number;
   /** Where page 0's record would stand. May lie before the table, and below zero. */
   readonly pageTable: number;
-  /** Byte offset of the first data page's home. */
-  readonly homesStart: number;
+  /** Byte offset of the first data page's owner. */
+  readonly ownersStart: number;
   /** Byte offset of the first tag. */
   readonly tagsStart: number;
   /** Address of the first data page. */
@@ -132,7 +132,7 @@ export interface Geometry {
 
 /** How many slots a heap of this length gets when nobody says how many. */
 export function defaultThreads(bytes: number): number {
-  const fit = Math.floor((bytes * SLOTS_SHARE) / (SLOT_BYTES + STACK_BYTES_MIN));
+  const fit = Math.floor((bytes * SLOTS_SHARE) / (SLOT_BYTES + MAGAZINE_BYTES_MIN));
   return Math.max(1, Math.min(THREADS_DEFAULT, fit));
 }
 
@@ -147,8 +147,8 @@ export const headerWord = (base: number): WordIndex =>
 /** How long the stack store of a heap is; 0 = it has none. */
 function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
   if (stackDepth === 0) return 0;
-  const share = roundUp(bytes * STACKS_SHARE, LINE_BYTES);
-  return Math.min(STACKS_BYTES_MAX, Math.max(STACKS_BYTES_MIN, share));
+  const share = roundUp(bytes * MAGAZINES_SHARE, LINE_BYTES);
+  return Math.min(MAGAZINES_BYTES_MAX, Math.max(MAGAZINES_BYTES_MIN, share));
 }
 
 /** What options take of a heap, for an error message. */
@@ -180,12 +180,12 @@ function placePages(start: number, end: number, recorded: boolean) {
     const dataStart = end - pages * PAGE_BYTES;
     const tagsStart = roundDown(dataStart - pages * tagBytes, SYSTEM_PAGE_BYTES);
     const recordsStart = roundDown(tagsStart - pages * recordBytes, SYSTEM_PAGE_BYTES);
-    const homesStart = roundDown(recordsStart - pages, LINE_BYTES);
-    if (start + (pages + 1) * PAGE_RECORD_BYTES <= homesStart) {
-      return { pages, dataStart, tagsStart, recordsStart, homesStart };
+    const ownersStart = roundDown(recordsStart - pages, LINE_BYTES);
+    if (start + (pages + 1) * PAGE_RECORD_BYTES <= ownersStart) {
+      return { pages, dataStart, tagsStart, recordsStart, ownersStart };
     }
   }
-  return { pages: 0, dataStart: 0, tagsStart: 0, recordsStart: 0, homesStart: 0 };
+  return { pages: 0, dataStart: 0, tagsStart: 0, recordsStart: 0, ownersStart: 0 };
 }
 
 /**
@@ -213,7 +213,7 @@ export function computeGeometry(
   const placeIf = (there: boolean, length: number): WordIndex =>
     there ? place(length) : (0 as WordIndex);
   const { historyEvents, tracePath } = debug;
-  const depths = depthsFor((bytes * CACHES_SHARE) / threads);
+  const depths = magazineSizesFor((bytes * CACHES_SHARE) / threads);
   const stacks = stackStoreBytes(bytes, debug);
   const placed = {
     // These two stand where a heap of any kind has them.
@@ -226,7 +226,7 @@ export function computeGeometry(
     classes: place(CLASS_TABLE_BYTES),
     baseline: place(baselineBytes(threads)),
     slots: place(threads * SLOT_BYTES),
-    stacks: place(threads * depths.words * WORD_BYTES),
+    magazines: place(threads * depths.words * WORD_BYTES),
     contexts: place(contextBytes),
     chunks: place(chunkBytes),
     eventRings: placeIf(historyEvents > 0, threads * ringBytes(historyEvents)),
@@ -235,7 +235,7 @@ export function computeGeometry(
   };
   const tableStart = roundUp(cursor, SYSTEM_PAGE_BYTES);
   const recorded = isInstrumented(debug);
-  const { pages, dataStart, tagsStart, recordsStart, homesStart } = placePages(
+  const { pages, dataStart, tagsStart, recordsStart, ownersStart } = placePages(
     tableStart,
     end,
     recorded,
@@ -262,7 +262,7 @@ export function computeGeometry(
     blockRecordsStart: recorded ? recordsStart : 0,
     blockRecords: recordsStart / 4 - (dataStart >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS,
     pageTable: tableStart / 4 - firstPage * PAGE_RECORD_WORDS,
-    homesStart,
+    ownersStart,
     tagsStart,
     dataStart,
     dataBytes: pages * PAGE_BYTES,
@@ -278,9 +278,11 @@ export const isDataAddress = ({ dataStart, end }: Geometry, address: unknown): a
 /** A word that is 0 for ever: in the null page (I4). */
 export const nowhereWord = ({ base }: Geometry): WordIndex => (base / WORD_BYTES + 1) as WordIndex;
 
-/** Where a slot's part of the stack region begins. */
-export const stacksOfSlot = ({ slots, stacks, depths }: Geometry, slot: WordIndex): WordIndex =>
-  (stacks + ((slot - slots) / SLOT_WORDS) * depths.words) as WordIndex;
+/** Where a slot's part of the magazine region begins. */
+export const magazinesOfSlot = (
+  { slots, magazines, depths }: Geometry,
+  slot: WordIndex,
+): WordIndex => (magazines + ((slot - slots) / SLOT_WORDS) * depths.words) as WordIndex;
 
 /** The page that an address lies in. */
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;

@@ -21,7 +21,7 @@ export interface HeapMemory {
   /** One byte per granule, indexed by `address >>> 4`; meaningful for data addresses only. */
   readonly tags: Uint8Array<SharedArrayBuffer>;
   /** One byte per page, indexed by page; meaningful for pages of spans only (page-owners.ts). */
-  readonly homes: Uint8Array<SharedArrayBuffer>;
+  readonly owners: Uint8Array<SharedArrayBuffer>;
 }
 
 /** Bytes of a buffer that addresses can reach: up to 4 GiB, a whole number of 8-byte words. */
@@ -46,6 +46,6 @@ export function viewMemory(buffer: SharedArrayBuffer, geometry: Geometry): HeapM
     f64: new Float64Array(buffer, 0, bytes / 8),
     tags: new Uint8Array(buffer, tagsBias, granules),
     // The same holds for these: they stand behind the null page, and are fewer than tags.
-    homes: new Uint8Array(buffer, geometry.homesStart - geometry.firstPage, geometry.endPage),
+    owners: new Uint8Array(buffer, geometry.ownersStart - geometry.firstPage, geometry.endPage),
   };
 }

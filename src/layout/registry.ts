@@ -12,7 +12,7 @@
 import { LINE_BYTES, roundUp, type SlotIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
 
-/** As many as a page's home can name (page-owners.ts). */
+/** As many as a page's owner can name (page-owners.ts). */
 export const THREADS_MAX = 255;
 
 export const registryBytes = (threads: number): number => roundUp(threads * WORD_BYTES, LINE_BYTES);

@@ -11,72 +11,72 @@
  *     3       intentIn   TRUTH the block that is to come in there; 0 = none
  *     4       intentOut  TRUTH the block that is to go; 0 = none
  *     5..15   -
- *     [stack] top        TRUTH word index of the stack's next free entry
- *     [stack] transit    TRUTH 0, or word index: entries below it, and from `top` on, belong to their spans
- *     [stack] from       TRUTH while a transit is open and the stack parked: what stands here for its top
- *     [stack] limit      how many blocks the stack may hold now: where its sentinel is
+ *     [magazine] top        TRUTH word index of the magazine's next free entry
+ *     [magazine] transit    TRUTH 0, or word index: entries below it, and from `top` on, belong to their spans
+ *     [magazine] from       TRUTH while a transit is open and the magazine parked: what stands here for its top
+ *     [magazine] limit      how many blocks the magazine may hold now: where its sentinel is
  *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program, times MALLOC_STEP
  *     counters           Float64: see below
  *     [class] partial    index: first of the spans owned here that have a free block, but for retired spans, by
  *                        page; under the class lock, by any thread (class-record.ts)
  *     [class] retired spans     index: the same of those that are wholly free and kept
- *     [stack] bottom     where the stack begins: word index of its first entry (magazine-sizes.ts)
- *     parked             a stack without room: a zero word, two fence words
- *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this stack
+ *     [magazine] bottom     where the magazine begins: word index of its first entry (magazine-sizes.ts)
+ *     parked             a magazine without room: a zero word, two sentinel words
+ *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this magazine
  *     [class] sampledRequests  Float64: how many such calls; both only ever grow
  *
- *     a stack    0 | entry entry entry ... | SENTINEL SENTINEL
+ *     a magazine    0 | entry entry entry ... | SENTINEL SENTINEL
  *                    ^ bottom        ^ top   ^ bottom + limit
  *
- * A class has two stacks. Its local stack is what malloc pops; on its remote stack lie blocks of spans that
+ * A class has two magazines. Its local magazine is what malloc pops; in its remote magazine lie blocks of spans that
  * are owned by other threads, on their way back there (page owners: page-owners.ts).
  *
  * I1  The word below bottom is 0 and the words at bottom + limit and above it are SENTINEL, so that
- *     empty and full are seen in the entry itself. Nothing else in a stack is 0 or SENTINEL.
- * I2  A free pushes over the first fence and flushes after; the flush writes the sentinel again.
- * I3  A transit is open only under the class lock, and on one of the class's stacks. The stack is parked
+ *     empty and full are seen in the entry itself. Nothing else in a magazine is 0 or SENTINEL.
+ * I2  A free pushes over the first sentinel and flushes after; the flush writes the sentinel again.
+ * I3  A transit is open only under the class lock, and on one of the class's magazines. The magazine is parked
  *     meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches it before
  *     the transit is closed (heap/section.ts I6).
- * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked stack, whose only word
- *     is a sentinel: a bad free and a large free need no test of their own. So have stacks that were not
+ * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked magazine, whose only word
+ *     is a sentinel: a bad free and a large free need no test of their own. So have magazines that were not
  *     used yet, until thread-cache.ts opens them: theirs is the last store of that.
  * I5  A cached block has no tag (for a moment of a malloc or a free it has).
  * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
  *     than what is cached. Blocks in use, held less cached, were all counted by mallocs.
  * I7  An intent stands while intentWord is not 0. Of its two blocks one that the shared word names is
- *     there; one on this slot's own stack, or RESERVED by it, is with the heap; any other is nobody's.
+ *     there; one in this slot's own magazine, or RESERVED by it, is with the heap; any other is nobody's.
  */
 
 import {
   type Address,
-  AWAY,
   CLASS_ENTRIES,
   LINE_WORDS,
   List,
+  MAGAZINE_ENTRIES,
+  type MagazineIndex,
+  REMOTE,
   roundUp,
   type SizeClass,
   type SlotIndex,
-  STACK_ENTRIES,
-  type StackIndex,
   WORD_BYTES,
   type WordIndex,
 } from '../base/index.js';
 import { atomics } from './atomics.js';
-import { SENTINEL_WORDS, type StackDepths } from './magazine-sizes.js';
+import { type MagazineSizes, SENTINEL_WORDS } from './magazine-sizes.js';
 import { orderWrites } from './memory-order.js';
 
-/** Marks the end of a cache stack. No address: it is no multiple of 16. */
+/** Marks the end of a magazine. No address: it is no multiple of 16. */
 export const SENTINEL = -1;
 /** What stands where a sentinel was: neither 0 nor SENTINEL, and no address. */
 const NO_ENTRY = 1;
 
-export const remoteStack = (c: SizeClass): StackIndex => (c + AWAY) as StackIndex;
-/** The class whose blocks a stack holds. */
-export const classOfStack = (stack: StackIndex): SizeClass =>
-  (stack < AWAY ? stack : stack - AWAY) as SizeClass;
-/** Both stacks of a class. */
-export const stacksOf = (c: SizeClass): readonly StackIndex[] => [c, remoteStack(c)];
+export const remoteMagazine = (c: SizeClass): MagazineIndex => (c + REMOTE) as MagazineIndex;
+/** The class whose blocks a magazine holds. */
+export const classOfMagazine = (magazine: MagazineIndex): SizeClass =>
+  (magazine < REMOTE ? magazine : magazine - REMOTE) as SizeClass;
+/** Both magazines of a class. */
+export const magazinesOf = (c: SizeClass): readonly MagazineIndex[] => [c, remoteMagazine(c)];
 
 const THREAD = 0;
 const IN_FLIGHT_HEADER = THREAD + 1;
@@ -84,18 +84,18 @@ const INTENT_WORD = IN_FLIGHT_HEADER + 1;
 const INTENT_IN = INTENT_WORD + 1;
 const INTENT_OUT = INTENT_IN + 1;
 const TOPS = LINE_WORDS;
-const TRANSITS = TOPS + STACK_ENTRIES;
-const FROMS = TRANSITS + STACK_ENTRIES;
-const LIMITS = FROMS + STACK_ENTRIES;
-const HELD = LIMITS + STACK_ENTRIES;
+const TRANSITS = TOPS + MAGAZINE_ENTRIES;
+const FROMS = TRANSITS + MAGAZINE_ENTRIES;
+const LIMITS = FROMS + MAGAZINE_ENTRIES;
+const HELD = LIMITS + MAGAZINE_ENTRIES;
 const MALLOCS = HELD + CLASS_ENTRIES * 2;
 const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
 const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
 const RETIRED = PARTIALS + CLASS_ENTRIES;
 const BOTTOMS = RETIRED + CLASS_ENTRIES;
-/** Where a stack without entries begins: behind its zero word. */
-const PARKED = BOTTOMS + STACK_ENTRIES + 1;
+/** Where a magazine without entries begins: behind its zero word. */
+const PARKED = BOTTOMS + MAGAZINE_ENTRIES + 1;
 
 const SAMPLED_BYTES = roundUp(PARKED + SENTINEL_WORDS, LINE_WORDS);
 const SAMPLED_REQUESTS = SAMPLED_BYTES + CLASS_ENTRIES * 2;
@@ -116,71 +116,82 @@ export const MALLOC_STEP = 0.5;
 export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
   (slots + slot * SLOT_WORDS) as WordIndex;
 
-/** Where the tops stand: entry `topsOf(slot) + stack` is that stack's top. */
+/** Where the tops stand: entry `topsOf(slot) + magazine` is that magazine's top. */
 export const topsOf = (slot: WordIndex): WordIndex => (slot + TOPS) as WordIndex;
 /** Where the malloc counts stand, as an index of 8-byte words. */
 export const mallocsOf = (slot: WordIndex): number => (slot + MALLOCS) >>> 1;
-/** Word index of a stack's first entry; 0 where no thread ever had the slot. */
-export const stackBottom = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  u32[slot + BOTTOMS + stack];
+/** Word index of a magazine's first entry; 0 where no thread ever had the slot. */
+export const magazineBottom = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  magazine: MagazineIndex,
+): number => u32[slot + BOTTOMS + magazine];
 
-export const getTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  u32[slot + TOPS + stack];
-export const setTop = (u32: Uint32Array, slot: WordIndex, stack: StackIndex, top: number): void => {
-  u32[slot + TOPS + stack] = top;
+export const getTop = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number =>
+  u32[slot + TOPS + magazine];
+export const setTop = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  magazine: MagazineIndex,
+  top: number,
+): void => {
+  u32[slot + TOPS + magazine] = top;
 };
 
-/** The top of a stack, be it parked for a transit or not. */
-export const topOf = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number => {
-  const top = getTop(u32, slot, stack);
-  const isAway = top === slot + PARKED && u32[slot + TRANSITS + stack] !== 0;
-  return isAway ? u32[slot + FROMS + stack] : top;
+/** The top of a magazine, be it parked for a transit or not. */
+export const topOf = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number => {
+  const top = getTop(u32, slot, magazine);
+  const isInTransit = top === slot + PARKED && u32[slot + TRANSITS + magazine] !== 0;
+  return isInTransit ? u32[slot + FROMS + magazine] : top;
 };
 
-/** How many blocks a stack holds; 0 too where its owner has not written its tops yet. */
-export const stackedBlocks = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  Math.max(0, topOf(u32, slot, stack) - stackBottom(u32, slot, stack));
-/** How many blocks of a class a slot has cached, on both stacks. */
+/** How many blocks a magazine holds; 0 too where its owner has not written its tops yet. */
+export const magazineBlocks = (
+  u32: Uint32Array,
+  slot: WordIndex,
+  magazine: MagazineIndex,
+): number => Math.max(0, topOf(u32, slot, magazine) - magazineBottom(u32, slot, magazine));
+/** How many blocks of a class a slot has cached, in both magazines. */
 export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
-  stackedBlocks(u32, slot, c) + stackedBlocks(u32, slot, remoteStack(c));
+  magazineBlocks(u32, slot, c) + magazineBlocks(u32, slot, remoteMagazine(c));
 
-export const getTransit = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  u32[slot + TRANSITS + stack];
+export const getTransit = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number =>
+  u32[slot + TRANSITS + magazine];
 export const setTransit = (
   u32: Uint32Array,
   slot: WordIndex,
-  stack: StackIndex,
+  magazine: MagazineIndex,
   end: number,
 ): void => {
-  u32[slot + TRANSITS + stack] = end;
+  u32[slot + TRANSITS + magazine] = end;
 };
 /**
- * Opens a transit of the entries in [from, end), and parks the stack. Stores alone, as the next one: V8
+ * Opens a transit of the entries in [from, end), and parks the magazine. Stores alone, as the next one: V8
  * cannot cut it between them.
  */
 export const openTransit = (
   u32: Uint32Array,
   slot: WordIndex,
-  stack: StackIndex,
+  magazine: MagazineIndex,
   from: number,
   end: number,
 ): void => {
-  u32[slot + FROMS + stack] = from;
+  u32[slot + FROMS + magazine] = from;
   // point: transit.end
-  u32[slot + TRANSITS + stack] = end;
+  u32[slot + TRANSITS + magazine] = end;
   // point: transit.park
-  u32[slot + TOPS + stack] = slot + PARKED;
+  u32[slot + TOPS + magazine] = slot + PARKED;
 };
-/** Ends it; the stack has this top from now on. */
+/** Ends it; the magazine has this top from now on. */
 export const closeTransit = (
   u32: Uint32Array,
   slot: WordIndex,
-  stack: StackIndex,
+  magazine: MagazineIndex,
   top: number,
 ): void => {
-  u32[slot + TOPS + stack] = top;
+  u32[slot + TOPS + magazine] = top;
   // point: transit.close
-  u32[slot + TRANSITS + stack] = 0;
+  u32[slot + TRANSITS + magazine] = 0;
 };
 
 /** Word index of the head of a slot's list of partial spans. */
@@ -199,22 +210,22 @@ export const addHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks
   f64[((slot + HELD) >>> 1) + c] += blocks;
 };
 
-export const getLimit = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): number =>
-  u32[slot + LIMITS + stack];
-/** Moves a stack's fence: the new one stands before the old one goes. The stack is shorter. */
+export const getLimit = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number =>
+  u32[slot + LIMITS + magazine];
+/** Moves a magazine's sentinel: the new one stands before the old one goes. The magazine is shorter. */
 export const moveSentinel = (
   u32: Uint32Array,
   slot: WordIndex,
-  stack: StackIndex,
+  magazine: MagazineIndex,
   limit: number,
 ): void => {
-  const bottom = stackBottom(u32, slot, stack);
-  const old = u32[slot + LIMITS + stack];
+  const bottom = magazineBottom(u32, slot, magazine);
+  const old = u32[slot + LIMITS + magazine];
   // point: sentinel.new
   u32[bottom + limit + 1] = SENTINEL;
   u32[bottom + limit] = SENTINEL;
   // point: sentinel.limit
-  u32[slot + LIMITS + stack] = limit;
+  u32[slot + LIMITS + magazine] = limit;
   if (old !== limit) {
     // point: sentinel.old
     if (old !== limit + 1) u32[bottom + old] = NO_ENTRY;
@@ -324,46 +335,46 @@ export function usedSlotRecords(
 }
 
 /**
- * Says where a slot's stacks begin, and that none is open: malloc finds them empty, free full, and what
+ * Says where a slot's magazines begin, and that none is open: malloc finds them empty, free full, and what
  * a thread never uses is never touched. Counters stay.
- * @param stacks where the slot's part of the stack region begins
+ * @param magazines where the slot's part of the magazine region begins
  */
-export function resetStacks(
+export function resetMagazines(
   u32: Uint32Array,
   slot: WordIndex,
-  stacks: WordIndex,
-  { offsets }: StackDepths,
+  magazines: WordIndex,
+  { offsets }: MagazineSizes,
 ): void {
   parkTops(u32, slot);
-  for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
-    u32[slot + BOTTOMS + stack] = stacks + offsets[stack];
-    u32[slot + LIMITS + stack] = 0;
-    u32[slot + TRANSITS + stack] = 0;
+  for (let magazine = 0 as MagazineIndex; magazine < MAGAZINE_ENTRIES; magazine++) {
+    u32[slot + BOTTOMS + magazine] = magazines + offsets[magazine];
+    u32[slot + LIMITS + magazine] = 0;
+    u32[slot + TRANSITS + magazine] = 0;
   }
 }
 
-/** Has the stack not been used yet? So too in a poisoned heap. */
-export const isParked = (u32: Uint32Array, slot: WordIndex, stack: StackIndex): boolean =>
-  getTop(u32, slot, stack) === slot + PARKED;
+/** Has the magazine not been used yet? So too in a poisoned heap. */
+export const isParked = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): boolean =>
+  getTop(u32, slot, magazine) === slot + PARKED;
 
-/** Opens a parked stack with room for `limit` blocks: its zero word, its sentinels, and then its top. */
-export function openStack(
+/** Opens a parked magazine with room for `limit` blocks: its zero word, its sentinels, and then its top. */
+export function openMagazine(
   u32: Uint32Array,
   slot: WordIndex,
-  stack: StackIndex,
+  magazine: MagazineIndex,
   limit: number,
 ): void {
-  const bottom = stackBottom(u32, slot, stack);
+  const bottom = magazineBottom(u32, slot, magazine);
   u32[bottom - 1] = 0;
   u32[bottom + limit] = SENTINEL;
   u32[bottom + limit + 1] = SENTINEL;
-  u32[slot + LIMITS + stack] = limit;
-  u32[slot + TOPS + stack] = bottom;
+  u32[slot + LIMITS + magazine] = limit;
+  u32[slot + TOPS + magazine] = bottom;
 }
 
 /**
- * Points every top at the parked stack: whatever the owner tries next ends in a slow path. For a poisoned
- * heap, where the owner's last store may come over it; and for stacks that are not open yet.
+ * Points every top at the parked magazine: whatever the owner tries next ends in a slow path. For a poisoned
+ * heap, where the owner's last store may come over it; and for magazines that are not open yet.
  * @returns false where all of them were there already
  */
 export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
@@ -372,9 +383,9 @@ export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
   u32[slot + PARKED - 1] = 0;
   u32[slot + PARKED] = SENTINEL;
   u32[slot + PARKED + 1] = SENTINEL;
-  for (let stack = 0 as StackIndex; stack < STACK_ENTRIES; stack++) {
-    moved ||= u32[slot + TOPS + stack] !== slot + PARKED;
-    u32[slot + TOPS + stack] = slot + PARKED;
+  for (let magazine = 0 as MagazineIndex; magazine < MAGAZINE_ENTRIES; magazine++) {
+    moved ||= u32[slot + TOPS + magazine] !== slot + PARKED;
+    u32[slot + TOPS + magazine] = slot + PARKED;
   }
   return moved;
 }

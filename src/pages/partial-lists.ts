@@ -5,7 +5,7 @@
  * Used by spans.ts and repair.ts. Every function needs the lock of its class (or solitude).
  *
  * I1  All of it is index: a walk over the runs rebuilds it.
- * I2  A span's home changes only while it is in no list.
+ * I2  A span's owner changes only while it is in no list.
  */
 
 import { type PageIndex, type SizeClass, SPAN_PAGES, type WordIndex } from '../base/index.js';
@@ -40,14 +40,14 @@ export interface PartialLists {
   linkLocked(c: SizeClass, page: PageIndex): void;
   /** Takes a span out of the list that it is in. */
   unlinkLocked(list: WordIndex, page: PageIndex): void;
-  /** Makes a span that is in a list another home's. */
+  /** Makes a span that is in a list another owner's. */
   moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, owner: number): void;
   /** Makes a span of a thread's list a retired span. */
   retireLocked(c: SizeClass, page: PageIndex): void;
 }
 
 export function createPartialLists(memory: HeapMemory): PartialLists {
-  const { i32, homes, geometry } = memory;
+  const { i32, owners, geometry } = memory;
   const { slots, registry, threads } = geometry;
   const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
 
@@ -64,8 +64,8 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
   }
 
   function linkLocked(c: SizeClass, page: PageIndex): void {
-    if (!isAnybody(getOwner(homes, page))) setOwners(homes, page, SPAN_PAGES[c], UNOWNED);
-    pushLocked(listOf(c, getOwner(homes, page)), page);
+    if (!isAnybody(getOwner(owners, page))) setOwners(owners, page, SPAN_PAGES[c], UNOWNED);
+    pushLocked(listOf(c, getOwner(owners, page)), page);
   }
 
   function pushLocked(list: WordIndex, page: PageIndex): void {
@@ -94,12 +94,12 @@ export function createPartialLists(memory: HeapMemory): PartialLists {
 
   function moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, owner: number): void {
     unlinkLocked(list, page);
-    setOwners(homes, page, SPAN_PAGES[c], owner);
+    setOwners(owners, page, SPAN_PAGES[c], owner);
     linkLocked(c, page);
   }
 
   function retireLocked(c: SizeClass, page: PageIndex): void {
-    const owner = getOwner(homes, page);
+    const owner = getOwner(owners, page);
     unlinkLocked(listOf(c, owner), page);
     pushLocked(retiredAt(c, owner), page);
   }

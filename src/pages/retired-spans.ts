@@ -70,14 +70,14 @@ export interface RetiredSpans {
   stop(): void;
 }
 
-/** @param home that of the thread; UNOWNED for one without a slot, which keeps none */
+/** @param owner that of the thread; UNOWNED for one without a slot, which keeps none */
 export function createRetiredSpans(
   memory: HeapMemory,
   locks: Locks,
   pageHeap: PageHeap,
   owner: number,
 ): RetiredSpans {
-  const { i32, u32, homes } = memory;
+  const { i32, u32, owners } = memory;
   const { pageTable, classes, slots, threads, firstPage, endPage } = memory.geometry;
   const { listOf, retiredAt, unlinkLocked, moveLocked, retireLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
@@ -102,12 +102,12 @@ export function createRetiredSpans(
     for (let n = 0; n < pages.length; n++) {
       if (!keepLocked(c, pages[n])) rest.push(pages[n]);
     }
-    if (rest.length > 0) releaseSpansLocked(c, rest, (page) => listOf(c, getOwner(homes, page)));
+    if (rest.length > 0) releaseSpansLocked(c, rest, (page) => listOf(c, getOwner(owners, page)));
   }
 
   function keepLocked(c: SizeClass, page: PageIndex): boolean {
     const pages = pagesKept + SPAN_PAGES[c];
-    if (pages > pagesMax || getOwner(homes, page) !== owner) return false;
+    if (pages > pagesMax || getOwner(owners, page) !== owner) return false;
     retireLocked(c, page);
     bumpRetiredKept(u32, classRecord(classes, c));
     pagesKept = pages;

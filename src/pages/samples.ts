@@ -4,7 +4,7 @@
  * Used by allocator.ts, in a section (after it where no block is reserved), with no lock held; nothing
  * here takes one, and a thread that dies in the middle loses a sample. Owner thread only.
  *
- * Sizes: a call that has to refill a class's stack notes how many bytes it wants: the first 64 such
+ * Sizes: a call that has to refill a class's magazine notes how many bytes it wants: the first 64 such
  * calls of a thread, then every fourth, so one in about 64 to 256 allocations (to note all of them
  * costs the trace bash 4 %). Of large blocks all sizes are counted.
  * Peak of live bytes: looked at when the heap has grown by a 64th since this thread last did, and at
@@ -26,7 +26,7 @@ import { samplePeakLive } from './live-bytes.js';
 
 /** One thread's part in a heap's samples. */
 export interface Samples {
-  /** A block of class `c` was asked for with `bytes` bytes, and its stack had to be refilled. */
+  /** A block of class `c` was asked for with `bytes` bytes, and its magazine had to be refilled. */
   small(c: SizeClass, bytes: number): void;
   /** A large block is given `bytes` bytes: a new one, or one that stays where it is. */
   large(bytes: number): void;

@@ -83,7 +83,7 @@ export interface Spans {
   disownLocked(c: SizeClass, slot: WordIndex): void;
 }
 
-/** @param home that of the thread whose tools these are; UNOWNED for one without a slot */
+/** @param owner that of the thread whose tools these are; UNOWNED for one without a slot */
 export function createSpans(
   memory: HeapMemory,
   locks: Locks,
@@ -91,7 +91,7 @@ export function createSpans(
   retired: RetiredSpans,
   owner: number,
 ): Spans {
-  const { i32, u32, homes } = memory;
+  const { i32, u32, owners } = memory;
   const { classes, slots, threads } = memory.geometry;
   const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
@@ -165,7 +165,7 @@ export function createSpans(
       // point: span.bitmap
       setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
     }
-    setOwners(homes, page, SPAN_PAGES[c], owner);
+    setOwners(owners, page, SPAN_PAGES[c], owner);
     // point: span.commit
     pageHeap.commitRun(page, SPAN_RUN, c);
     // point: span.count

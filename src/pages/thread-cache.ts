@@ -1,31 +1,31 @@
 /**
- * A thread's caches: two stacks of free blocks per size class, refilled from spans and flushed back.
+ * A thread's caches: two magazines of free blocks per size class, refilled from spans and flushed back.
  *
- * Called by allocator.ts when a stack is empty or full, and at detach. Owner thread only. The fast
- * path itself (push and pop) is in allocator.ts; the stacks are drawn in layout/slot.ts. A local stack
+ * Called by allocator.ts when a magazine is empty or full, and at detach. Owner thread only. The fast
+ * path itself (push and pop) is in allocator.ts; the magazines are drawn in layout/slot.ts. A local magazine
  * is refilled from spans owned by this thread, and gives its newest half back when it is full; what
- * lies on an remote stack only goes, all of it, back to the spans of others.
+ * lies in a remote magazine only goes, all of it, back to the spans of others.
  *
- * Transit: while blocks move between a stack and the spans, the words `from` and `transit` say which
+ * Transit: while blocks move between a magazine and the spans, the words `from` and `transit` say which
  * entries belong to the spans: [from, transit). Setting their bits again does no harm, so whoever finds
- * the class lock's owner dead can finish either direction by setting them all. The stack itself is
+ * the class lock's owner dead can finish either direction by setting them all. The magazine itself is
  * parked (empty and full at once) from the beginning of a transit to its end.
  *
  * I1  Refill: entries, transit, parked, bits cleared, held, top, transit = 0. Flush: transit, parked,
  *     bits set, held, top, transit = 0. In this order, under the class lock.
  * I2  Empty spans are given back only after the transit is closed.
- * I3  A stack's limit changes only while the stack is shorter than the old and the new one.
+ * I3  A magazine's limit changes only while the magazine is shorter than the old and the new one.
  */
 
 import {
   type Address,
-  AWAY,
   BATCH_BLOCKS,
   BLOCK_BYTES,
   GRANULE_SHIFT,
+  type MagazineIndex,
+  REMOTE,
   SIZE_CLASS_COUNT,
   type SizeClass,
-  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
@@ -33,7 +33,7 @@ import {
   addSlotCounter,
   cachedBlocks,
   classLock,
-  classOfStack,
+  classOfMagazine,
   closeTransit,
   FLUSHES,
   getLimit,
@@ -41,43 +41,43 @@ import {
   getTop,
   type HeapMemory,
   isParked,
+  magazineBlocks,
+  magazineBottom,
+  magazinesOf,
+  magazinesOfSlot,
   moveSentinel,
-  openStack,
+  openMagazine,
   openTransit,
   partialOf,
   REFILLS,
-  resetStacks,
+  resetMagazines,
   retiredOf,
   setTop,
-  stackBottom,
-  stackedBlocks,
-  stacksOf,
-  stacksOfSlot,
 } from '../layout/index.js';
 import type { Locks } from '../sync/index.js';
 import type { RetiredSpans } from './retired-spans.js';
 import type { Spans } from './spans.js';
 
-/** A stack starts with room for this many blocks or bytes, and doubles with every refill. */
+/** A magazine starts with room for this many blocks or bytes, and doubles with every refill. */
 const START_BLOCKS = 32;
 const START_BYTES = 8 * 1024;
 /** A flush gives the lock back after so many blocks, some microseconds: others wait for it. */
 const PORTION_BLOCKS = 256;
 
 export interface Cache {
-  /** Makes all stacks empty, and none open. At attach, before anything else. */
+  /** Makes all magazines empty, and none open. At attach, before anything else. */
   reset(): void;
-  /** Sees to it that a stack can be pushed on, if it is not full. */
-  open(stack: StackIndex): void;
-  /** Fills an empty stack from the spans; false when the heap has no block to give. */
+  /** Sees to it that a magazine can be pushed on, if it is not full. */
+  open(magazine: MagazineIndex): void;
+  /** Fills an empty magazine from the spans; false when the heap has no block to give. */
   refill(c: SizeClass): boolean;
   /**
-   * Gives a full stack back, of a local stack the newest half: the entry over the sentinel included. One that
+   * Gives a full magazine back, of a local magazine the newest half: the entry over the sentinel included. One that
    * is not open yet is opened.
    */
-  flush(stack: StackIndex): void;
+  flush(magazine: MagazineIndex): void;
   /** Is there an entry over the sentinel? So after a flush that failed. */
-  isOver(stack: StackIndex): boolean;
+  isOver(magazine: MagazineIndex): boolean;
   /** Gives everything back, and the retired spans of all threads; was there anything? */
   flushAll(): boolean;
   /** Gives all that the thread has back; the spans owned here are nobody's after. At detach. */
@@ -88,8 +88,8 @@ export interface Cache {
    */
   flushDead(): number;
   /**
-   * Puts a block that is nobody's on the local stack, and leaves it there. Flushes before where that
-   * is full. The thread is the stack's own, or the rescuer of who had it.
+   * Puts a block that is nobody's in the local magazine, and leaves it there. Flushes before where that
+   * is full. The thread is the magazine's own, or the rescuer of who had it.
    */
   takeOrphan(c: SizeClass, block: Address): void;
   /** The same with many, which go on to their spans: see reclaim-instrumented.ts. */
@@ -105,21 +105,21 @@ export function createCache(
 ): Cache {
   const { i32, u32, f64, tags } = memory;
   const { depths } = memory.geometry;
-  const stacksAt = stacksOfSlot(memory.geometry, slot);
+  const magazinesAt = magazinesOfSlot(memory.geometry, slot);
 
-  function startLimit(stack: StackIndex): number {
-    const bytes = BLOCK_BYTES[classOfStack(stack)];
+  function startLimit(magazine: MagazineIndex): number {
+    const bytes = BLOCK_BYTES[classOfMagazine(magazine)];
     const blocks = Math.min(START_BLOCKS, Math.floor(START_BYTES / bytes));
-    return Math.min(depths.limits[stack], Math.max(2, blocks));
+    return Math.min(depths.limits[magazine], Math.max(2, blocks));
   }
 
   function reset(): void {
-    resetStacks(u32, slot, stacksAt, depths);
+    resetMagazines(u32, slot, magazinesAt, depths);
   }
 
-  /** A stack that is used for the first time. */
-  function open(stack: StackIndex): void {
-    if (isParked(u32, slot, stack)) openStack(u32, slot, stack, startLimit(stack));
+  /** A magazine that is used for the first time. */
+  function open(magazine: MagazineIndex): void {
+    if (isParked(u32, slot, magazine)) openMagazine(u32, slot, magazine, startLimit(magazine));
   }
 
   function refill(c: SizeClass): boolean {
@@ -134,7 +134,7 @@ export function createCache(
     return true;
   }
 
-  /** Moves free blocks from the spans to an empty stack; false when there are none. */
+  /** Moves free blocks from the spans to an empty magazine; false when there are none. */
   function take(c: SizeClass, wanted: number): boolean {
     locks.acquire(classLock(c));
     const count = spans.availableLocked(c, wanted);
@@ -144,7 +144,7 @@ export function createCache(
   }
 
   function takeLocked(c: SizeClass, count: number): void {
-    const bottom = stackBottom(u32, slot, c);
+    const bottom = magazineBottom(u32, slot, c);
     spans.listFreeLocked(c, count, bottom + count);
     // point: refill.transit
     openTransit(u32, slot, c, bottom, bottom + count);
@@ -155,43 +155,46 @@ export function createCache(
     closeTransit(u32, slot, c, bottom + count);
   }
 
-  function isOver(stack: StackIndex): boolean {
-    return getTop(u32, slot, stack) > stackBottom(u32, slot, stack) + getLimit(u32, slot, stack);
+  function isOver(magazine: MagazineIndex): boolean {
+    return (
+      getTop(u32, slot, magazine) >
+      magazineBottom(u32, slot, magazine) + getLimit(u32, slot, magazine)
+    );
   }
 
-  function flush(stack: StackIndex): void {
-    if (isParked(u32, slot, stack)) {
-      open(stack);
+  function flush(magazine: MagazineIndex): void {
+    if (isParked(u32, slot, magazine)) {
+      open(magazine);
       return;
     }
-    const limit = getLimit(u32, slot, stack);
-    // Mostly half of the limit. A sentinel that was left behind by an error ends a stack early.
-    const half = (Math.min(limit, stackedBlocks(u32, slot, stack)) + 1) >>> 1;
-    const keep = stack < AWAY ? half : 0;
-    while (releasePortion(stack, keep));
+    const limit = getLimit(u32, slot, magazine);
+    // Mostly half of the limit. A sentinel that was left behind by an error ends a magazine early.
+    const half = (Math.min(limit, magazineBlocks(u32, slot, magazine)) + 1) >>> 1;
+    const keep = magazine < REMOTE ? half : 0;
+    while (releasePortion(magazine, keep));
     addSlotCounter(f64, slot, FLUSHES, 1);
-    moveSentinel(u32, slot, stack, Math.min(limit * 2, depths.limits[stack]));
+    moveSentinel(u32, slot, magazine, Math.min(limit * 2, depths.limits[magazine]));
   }
 
-  /** Gives the newest blocks of a stack back, until it has `keep`; is there more to give? */
-  function releasePortion(stack: StackIndex, keep: number): boolean {
-    const c = classOfStack(stack);
+  /** Gives the newest blocks of a magazine back, until it has `keep`; is there more to give? */
+  function releasePortion(magazine: MagazineIndex, keep: number): boolean {
+    const c = classOfMagazine(magazine);
     locks.acquire(classLock(c));
-    // Counted under the lock: in a poisoned heap the stack is parked meanwhile.
-    const stacked = stackedBlocks(u32, slot, stack);
-    const rest = Math.max(keep, stacked - PORTION_BLOCKS);
-    if (stacked > rest) releaseLocked(stack, rest, false);
+    // Counted under the lock: in a poisoned heap the magazine is parked meanwhile.
+    const held = magazineBlocks(u32, slot, magazine);
+    const rest = Math.max(keep, held - PORTION_BLOCKS);
+    if (held > rest) releaseLocked(magazine, rest, false);
     locks.release(classLock(c));
     return rest > keep;
   }
 
-  /** Gives all but the oldest `keep` blocks of a stack back. */
-  function releaseLocked(stack: StackIndex, keep: number, dead: boolean): void {
-    const c = classOfStack(stack);
-    const top = getTop(u32, slot, stack);
-    const from = stackBottom(u32, slot, stack) + keep;
+  /** Gives all but the oldest `keep` blocks of a magazine back. */
+  function releaseLocked(magazine: MagazineIndex, keep: number, dead: boolean): void {
+    const c = classOfMagazine(magazine);
+    const top = getTop(u32, slot, magazine);
+    const from = magazineBottom(u32, slot, magazine) + keep;
     // point: flush.transit
-    openTransit(u32, slot, stack, from, top);
+    openTransit(u32, slot, magazine, from, top);
     if (dead) {
       for (let entry = from; entry < top; entry++) {
         // point: flush.tag
@@ -202,14 +205,14 @@ export function createCache(
     // point: flush.held
     addHeld(f64, slot, c, from - top);
     // point: flush.top
-    closeTransit(u32, slot, stack, from);
+    closeTransit(u32, slot, magazine, from);
     spans.releaseEmptiesLocked(c);
   }
 
   function flushAll(): boolean {
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      // Nobody else puts blocks on a living thread's stack: where it is empty it stays so.
+      // Nobody else puts blocks in a living thread's magazine: where it is empty it stays so.
       if (cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, false);
     }
     return retired.releaseAll() || blocks > 0;
@@ -238,12 +241,12 @@ export function createCache(
   function releaseAll(c: SizeClass, dead: boolean, leaving: boolean): number {
     let given = 0;
     locks.acquire(classLock(c));
-    const stacks = stacksOf(c);
-    for (let n = 0; n < stacks.length; n++) {
-      const stack = stacks[n];
-      // Counted under the lock: a takeover may just have shortened the stack.
-      const cached = stackedBlocks(u32, slot, stack);
-      if (cached > 0) releaseLocked(stack, 0, dead);
+    const magazines = magazinesOf(c);
+    for (let n = 0; n < magazines.length; n++) {
+      const magazine = magazines[n];
+      // Counted under the lock: a takeover may just have shortened the magazine.
+      const cached = magazineBlocks(u32, slot, magazine);
+      if (cached > 0) releaseLocked(magazine, 0, dead);
       given += cached;
     }
     if (leaving) spans.disownLocked(c, slot);
@@ -253,7 +256,7 @@ export function createCache(
 
   function takeOrphanLocked(c: SizeClass, block: Address): void {
     open(c);
-    if (stackedBlocks(u32, slot, c) >= getLimit(u32, slot, c)) releaseLocked(c, 0, true);
+    if (magazineBlocks(u32, slot, c) >= getLimit(u32, slot, c)) releaseLocked(c, 0, true);
     const top = getTop(u32, slot, c);
     // point: orphan.entry
     u32[top] = block;
@@ -272,7 +275,7 @@ export function createCache(
   function releaseUnclaimed(c: SizeClass, blocks: readonly Address[]): void {
     locks.acquire(classLock(c));
     for (let n = 0; n < blocks.length; n++) takeOrphanLocked(c, blocks[n]);
-    if (stackedBlocks(u32, slot, c) > 0) releaseLocked(c, 0, true);
+    if (magazineBlocks(u32, slot, c) > 0) releaseLocked(c, 0, true);
     locks.release(classLock(c));
   }
 

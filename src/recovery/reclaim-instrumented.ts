@@ -4,10 +4,10 @@
  * returned. Their records say so (layout/block-record.ts I2).
  *
  * Called by thread-heap.ts for a thread that lives on after a cut (marks.ts), and by recover.ts, under the recovery lock, once the dead slot's caches are empty: whatever of
- * these has a tag then is on no stack.
+ * these has a tag then is in no magazine.
  *
- * I1  A small orphan goes over the dead slot's own stack: pushed, then untagged, then flushed. A
- *     rescuer that dies leaves it on that stack, or tagged: the next one finds it either way.
+ * I1  A small orphan goes over the dead slot's own magazine: pushed, then untagged, then flushed. A
+ *     rescuer that dies leaves it in that magazine, or tagged: the next one finds it either way.
  * I2  A large one becomes a run that the dead slot has RESERVED; those are freed after.
  */
 

@@ -153,7 +153,7 @@ export function recoverDead(
   function recoverSlot(slot: SlotIndex): void {
     const cache = cacheOf(slotRecord(geometry.slots, slot));
     const resolver = createIntentResolver(memory, locks, pageHeap, cache, slot);
-    // First: what is on its stacks now may be anybody's when they are empty.
+    // First: what is in its magazines now may be anybody's when they are empty.
     resolver.resolve();
     let blocks = cache.flushDead() + reclaimInstrumented(memory, locks, pageHeap, cache, slot);
     const ended = reclaimObjects(memory, resolver, slot);

@@ -5,7 +5,7 @@
  * throws, and by recover.ts for a thread that died in an exclusive section. The caller has the lock that
  * it names; for a class the page lock is taken inside, before anything is changed.
  *
- * Truth are the run words at the heads of runs, span bitmaps and cache stacks; the rest is index
+ * Truth are the run words at the heads of runs, span bitmaps and magazines; the rest is index
  * (layout/page-record.ts, layout/page-heap-record.ts) and is rebuilt by one walk.
  *
  * I1  Every step can be repeated: whoever repairs may die too, and the next one begins anew.
@@ -22,12 +22,12 @@ import {
   HeapCorruptionError,
   hex,
   List,
+  type MagazineIndex,
   PAGE_BYTES,
   type PageIndex,
   SIZE_CLASS_COUNT,
   type SizeClass,
   SPAN_BLOCKS,
-  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
@@ -50,6 +50,7 @@ import {
   isSpanOf,
   type LockIndex,
   lockLine,
+  magazinesOf,
   PAGE_LOCK,
   type PageRecord,
   pageOf,
@@ -70,7 +71,6 @@ import {
   setSpanCount,
   setTail,
   setUntouched,
-  stacksOf,
   topOf,
   UNTOUCHED_RUN,
   unownedPartial,
@@ -88,7 +88,7 @@ const NONE = 0 as PageIndex;
 
 interface OpenTransit {
   readonly slot: WordIndex;
-  readonly stack: StackIndex;
+  readonly magazine: MagazineIndex;
 }
 
 export interface Repairs {
@@ -172,11 +172,11 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     const open = closeTransitsLocked(c);
     const { held, empties } = rebuildClassLocked(c);
     for (let n = 0; n < open.length; n++) {
-      const { slot, stack } = open[n];
+      const { slot, magazine } = open[n];
       // point: close.held
       setHeld(f64, slot, c, held - heldByOthers(c, slot));
       // point: close.transit
-      closeTransit(u32, slot, stack, topOf(u32, slot, stack));
+      closeTransit(u32, slot, magazine, topOf(u32, slot, magazine));
     }
     for (let n = 0; n < empties.length; n++) pageHeap.releaseRunLocked(empties[n]);
     locks.release(PAGE_LOCK);
@@ -186,9 +186,9 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
   function closeTransitsLocked(c: SizeClass): List<OpenTransit> {
     const open = openTransits(c);
     for (let n = 0; n < open.length; n++) {
-      const { slot, stack } = open[n];
-      const transit = getTransit(u32, slot, stack);
-      const top = topOf(u32, slot, stack);
+      const { slot, magazine } = open[n];
+      const transit = getTransit(u32, slot, magazine);
+      const top = topOf(u32, slot, magazine);
       for (let entry = top; entry < transit; entry++) {
         // point: close.tag
         tags[u32[entry] >>> GRANULE_SHIFT] = 0;
@@ -207,11 +207,11 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
   function openTransits(c: SizeClass): List<OpenTransit> {
     const open = new List<OpenTransit>();
     const used = usedRecords();
-    const stacks = stacksOf(c);
+    const magazines = magazinesOf(c);
     for (let n = 0; n < used.length; n++) {
-      for (let m = 0; m < stacks.length; m++) {
-        const transit: OpenTransit = { slot: used[n], stack: stacks[m] };
-        if (getTransit(u32, transit.slot, transit.stack) !== 0) open.push(transit);
+      for (let m = 0; m < magazines.length; m++) {
+        const transit: OpenTransit = { slot: used[n], magazine: magazines[m] };
+        if (getTransit(u32, transit.slot, transit.magazine) !== 0) open.push(transit);
       }
     }
     return open;

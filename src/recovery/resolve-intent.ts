@@ -2,10 +2,10 @@
  * Settling: what becomes of the blocks of a placement that was cut short (owned-blocks.ts I1).
  *
  * Called by recover.ts for a dead thread's slot, before anything of that slot is given back: after
- * that a block that was on its stack could be anybody's. By owned-blocks.ts for a thread's own slot,
+ * that a block that was in its magazine could be anybody's. By owned-blocks.ts for a thread's own slot,
  * where an error has left an intent standing. The caller is the only one to touch the slot.
  *
- * I1  One block after the other: found to be where it belongs, or put on the slot's stack (a large one
+ * I1  One block after the other: found to be where it belongs, or put in the slot's magazine (a large one
  *     made RESERVED by the slot), and then struck from the intent. Who settles may die at each store.
  */
 
@@ -27,6 +27,8 @@ import {
   getRun,
   getSpanHead,
   type HeapMemory,
+  magazineBlocks,
+  magazineBottom,
   nowhereWord,
   PAGE_LOCK,
   type PageRecord,
@@ -39,8 +41,6 @@ import {
   setIntentOut,
   setIntentWord,
   slotRecord,
-  stackBottom,
-  stackedBlocks,
 } from '../layout/index.js';
 import type { Cache, PageHeap } from '../pages/index.js';
 import type { Locks } from '../sync/index.js';
@@ -48,7 +48,7 @@ import type { Locks } from '../sync/index.js';
 export interface IntentResolver {
   /** Ends the slot's intent; false if it has none. Its large blocks are RESERVED by the slot after. */
   resolve(): boolean;
-  /** Takes a block that is nobody's: on the slot's stack, or RESERVED by it. */
+  /** Takes a block that is nobody's: in the slot's magazine, or RESERVED by it. */
   putAway(block: Address): void;
 }
 
@@ -85,15 +85,15 @@ export function createIntentResolver(
       // RESERVED by the slot: it is given back with all such runs.
       if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
     } else if (tag !== 0) {
-      if (isOnStack(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
+      if (isInMagazine(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
       else putAway(block);
     }
-    // Without a tag it is on the stack, or RESERVED.
+    // Without a tag it is in the magazine, or RESERVED.
   }
 
-  function isOnStack(c: SizeClass, block: Address): boolean {
-    const bottom = stackBottom(u32, slot, c);
-    const end = bottom + stackedBlocks(u32, slot, c);
+  function isInMagazine(c: SizeClass, block: Address): boolean {
+    const bottom = magazineBottom(u32, slot, c);
+    const end = bottom + magazineBlocks(u32, slot, c);
     for (let entry = bottom; entry < end; entry++) if (u32[entry] === block) return true;
     return false;
   }

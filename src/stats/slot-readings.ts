@@ -11,8 +11,8 @@
  *
  * I1  What is read is never more than the frees that there were. The count of mallocs is read first: it
  *     may be short. A refill or a flush has its transit open, changes `held`, or counts a refill: where
- *     one of these is seen the words are read again, and in the end the stacks count as empty. A block
- *     that has a tag, on the top of its stack, is just being allocated, or freed: it counts as live.
+ *     one of these is seen the words are read again, and in the end the magazines count as empty. A block
+ *     that has a tag, on the top of its magazine, is just being allocated, or freed: it counts as live.
  *     (On processors whose stores are seen in another order, that one may count as freed for a moment.)
  */
 
@@ -31,11 +31,11 @@ import {
   getTop,
   getTransit,
   type HeapMemory,
+  magazineBlocks,
+  magazineBottom,
   REFILLS,
-  remoteStack,
+  remoteMagazine,
   slotRecord,
-  stackBottom,
-  stackedBlocks,
 } from '../layout/index.js';
 import type { Seen } from './seen.js';
 
@@ -76,23 +76,24 @@ function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void
   for (let attempt = 0; ; attempt++) {
     const refills = getSlotCounter(f64, record, REFILLS);
     const held = getHeld(f64, record, c);
-    const stacked = homeBlocks(memory, record, c) + stackedBlocks(u32, record, remoteStack(c));
+    const inMagazines =
+      localBlocks(memory, record, c) + magazineBlocks(u32, record, remoteMagazine(c));
     const atRest =
       getTransit(u32, record, c) === 0 &&
-      getTransit(u32, record, remoteStack(c)) === 0 &&
+      getTransit(u32, record, remoteMagazine(c)) === 0 &&
       getHeld(f64, record, c) === held &&
       getSlotCounter(f64, record, REFILLS) === refills;
     if (!atRest && attempt < ATTEMPTS) continue;
-    cached[c] = atRest ? stacked : 0;
+    cached[c] = atRest ? inMagazines : 0;
     frees[c] = Math.max(frees[c], mallocs[c] - held + cached[c]);
     return;
   }
 }
 
-/** Blocks of a local stack, but for one that is just being popped, or pushed. */
-function homeBlocks({ u32, tags }: HeapMemory, record: WordIndex, c: SizeClass): number {
+/** Blocks of a local magazine, but for one that is just being popped, or pushed. */
+function localBlocks({ u32, tags }: HeapMemory, record: WordIndex, c: SizeClass): number {
   const top = getTop(u32, record, c);
-  const blocks = top - stackBottom(u32, record, c);
+  const blocks = top - magazineBottom(u32, record, c);
   if (blocks <= 0) return 0;
   return tags[u32[top - 1] >>> GRANULE_SHIFT] === 0 ? blocks : blocks - 1;
 }

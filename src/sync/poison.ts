@@ -5,7 +5,7 @@
  * thread, no lock: who finds the heap broken can trust none.
  *
  * Slow paths look at the poison word. Fast paths look at nothing that they would not load anyway, so
- * the tops of every slot's stacks are moved to where a stack is empty and full at once, and the next
+ * the tops of every slot's magazines are moved to where a magazine is empty and full at once, and the next
  * call of any thread ends in a slow path.
  *
  * I1  The word becomes POISONED only after the text is written, and tops are moved after that: a
@@ -36,7 +36,7 @@ import {
 } from '../layout/index.js';
 
 /**
- * The owner of a stack may be in the middle of a push or a pop, and put its top back after that; in
+ * The owner of a magazine may be in the middle of a push or a pop, and put its top back after that; in
  * a tight loop it mostly is. So tops are moved again and again, until nothing has moved for longer
  * than a thread is mostly kept from running; and again by every call that is refused.
  */

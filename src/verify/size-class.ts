@@ -9,6 +9,7 @@ import {
   countBits,
   GRANULE_SHIFT,
   hex,
+  type MagazineIndex,
   OWNED,
   OwnSet,
   PAGE_BYTES,
@@ -17,7 +18,6 @@ import {
   type SizeClass,
   SPAN_BLOCKS,
   SPAN_PAGES,
-  type StackIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
@@ -37,6 +37,8 @@ import {
   type HeapMemory,
   isParked,
   isSpanOf,
+  magazineBottom,
+  magazinesOf,
   ownerCodeOf,
   type PageRecord,
   pageRecord,
@@ -45,8 +47,6 @@ import {
   runPages,
   SENTINEL,
   slotRecord,
-  stackBottom,
-  stacksOf,
   UNOWNED,
   unownedPartial,
   usedSlotRecords,
@@ -56,7 +56,7 @@ import { sumCached, sumHeld, walkRunsLocked } from '../pages/index.js';
 import type { Findings } from './verify.js';
 
 export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Findings): void {
-  const { i32, u32, f64, tags, homes, geometry } = memory;
+  const { i32, u32, f64, tags, owners, geometry } = memory;
   const { problem, report, owned } = findings;
   const { quiet } = report;
   const blockBytes = BLOCK_BYTES[c];
@@ -189,37 +189,41 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
         const where = freeMin === 1 ? 'the partial list' : 'the retired spans';
         problem('class-record I1', at, `${what} is in ${where} of class ${c}`);
       }
-      if (getOwner(homes, page) !== owner) {
-        const whose = `home ${getOwner(homes, page)}`;
+      if (getOwner(owners, page) !== owner) {
+        const whose = `owner ${getOwner(owners, page)}`;
         problem(
           'class-record I1',
           at,
-          `a span of ${whose} is in the partial list of home ${owner}`,
+          `a span of ${whose} is in the partial list of owner ${owner}`,
         );
       }
       prev = page;
     }
   }
 
-  /** All cached blocks of the class; checks the stacks on the way. */
+  /** All cached blocks of the class; checks the magazines on the way. */
   function collectCached(): Set<number> {
     const found = new OwnSet<number>();
     for (const slot of slots) {
-      const stacks = stacksOf(c);
-      for (let n = 0; n < stacks.length; n++) collectStack(slot, stacks[n], found);
+      const magazines = magazinesOf(c);
+      for (let n = 0; n < magazines.length; n++) collectMagazine(slot, magazines[n], found);
     }
     return found;
   }
 
-  function collectStack(slot: WordIndex, stack: StackIndex, found: Set<number>): void {
-    const bottom = stackBottom(u32, slot, stack);
-    const top = getTop(u32, slot, stack);
-    if (getTransit(u32, slot, stack) !== 0) {
+  function collectMagazine(slot: WordIndex, magazine: MagazineIndex, found: Set<number>): void {
+    const bottom = magazineBottom(u32, slot, magazine);
+    const top = getTop(u32, slot, magazine);
+    if (getTransit(u32, slot, magazine) !== 0) {
       problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
     }
-    if (isParked(u32, slot, stack)) return;
-    if (!isBounded(bottom, top, bottom + getLimit(u32, slot, stack))) {
-      problem('slot I1', slot * 4, `a stack of class ${c} is not between its zero and its fence`);
+    if (isParked(u32, slot, magazine)) return;
+    if (!isBounded(bottom, top, bottom + getLimit(u32, slot, magazine))) {
+      problem(
+        'slot I1',
+        slot * 4,
+        `a magazine of class ${c} is not between its zero and its sentinel`,
+      );
       return;
     }
     for (let entry = bottom; entry < top; entry++) {

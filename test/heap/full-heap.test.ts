@@ -114,7 +114,7 @@ test('malloc_ts: what others evict and take again costs a call that fails no loc
   let locks = 0;
   const EVICTED = 500;
   for (let n = 0; n < EVICTED; n++) {
-    // Of a span at home with the first thread, or by now with the other one.
+    // Of a span owned by the first thread, or by now with the other one.
     const at = (n * 7) % blocks.length;
     other.shared.free(blocks[at]);
     blocks[at] = other.shared.malloc(1000);
@@ -138,7 +138,7 @@ const EVICTIONS: Record<string, (heap: SharedHeap, blocks: Address[], other: Hea
     other.detach();
   },
   'spans that another thread keeps as spares': (_, blocks, other) => {
-    // More than its stack holds: the first of them go back to their spans.
+    // More than its magazine holds: the first of them go back to their spans.
     for (const block of blocks) other.shared.free(block);
   },
 };

@@ -176,7 +176,7 @@ test('Placement.replace: a full heap changes nothing, whatever the word has', (t
   assertEmpty(t, stage);
 });
 
-test('Placement.remove: with a full stack of its class, which is flushed before', (t) => {
+test('Placement.remove: with a full magazine of its class, which is flushed before', (t) => {
   const stage = setStage();
   const { core } = stage;
   for (const size of [16, 1000, 16_384, 65_536]) {
@@ -191,12 +191,12 @@ test('Placement.remove: with a full stack of its class, which is flushed before'
 
 // ---- what an error leaves standing
 
-type Kind = 'published' | 'on the stack' | 'reserved' | "nobody's, small" | "nobody's, large";
+type Kind = 'published' | 'in the magazine' | 'reserved' | "nobody's, small" | "nobody's, large";
 
 /** A block in one of the states that the rule knows; 0 where there is none of that kind for it. */
 function blockThat(kind: Kind, { core, heap }: Stage, word: WordIndex): Address {
   const large = kind === "nobody's, large" || kind === 'reserved';
-  if (kind === 'on the stack') {
+  if (kind === 'in the magazine') {
     const block = core.shared.malloc(1000);
     core.shared.free(block);
     return block;
@@ -209,7 +209,7 @@ function blockThat(kind: Kind, { core, heap }: Stage, word: WordIndex): Address 
 
 const KINDS: Kind[] = [
   'published',
-  'on the stack',
+  'in the magazine',
   'reserved',
   "nobody's, small",
   "nobody's, large",

@@ -72,7 +72,7 @@ test('map: a new heap is metadata and untouched reserve', (t) => {
         'size classes',
         'baseline',
       ],
-      ...['thread slots', 'cache stacks', 'contexts', 'chunks', 'page table', 'page homes', 'tags'],
+      ...['thread slots', 'magazines', 'contexts', 'chunks', 'page table', 'page owners', 'tags'],
     ],
   );
   t.deepEqual(structuredClone(map), map, 'plain data');

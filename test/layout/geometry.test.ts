@@ -20,6 +20,7 @@ import {
   HEAP_END_MAX,
   headerWord,
   LOCK_TABLE_BYTES,
+  MAGAZINE_BYTES_MIN,
   PAGE_HEAP_BYTES,
   PAGE_RECORD_BYTES,
   PAGE_RECORD_WORDS,
@@ -27,7 +28,6 @@ import {
   RUN_PAGES_MAX,
   registryBytes,
   SLOT_BYTES,
-  STACK_BYTES_MIN,
   THREADS_MAX,
   tableWords,
   viewMemory,
@@ -58,11 +58,11 @@ function regionsOf(g: Geometry): Region[] {
     at('classes', g.classes * 4, CLASS_TABLE_BYTES),
     at('baseline', g.baseline * 4, baselineBytes(g.threads)),
     at('slots', g.slots * 4, g.threads * SLOT_BYTES),
-    at('stacks', g.stacks * 4, g.threads * g.depths.words * 4),
+    at('magazines', g.magazines * 4, g.threads * g.depths.words * 4),
     at('contexts', g.contexts * 4, tableWords(g.contextCount, CONTEXT_RECORD_WORDS) * 4),
     at('chunks', g.chunks * 4, tableWords(g.chunkCount, CHUNK_RECORD_WORDS) * 4),
     at('page table', record(g.firstPage), records * PAGE_RECORD_BYTES),
-    at('homes', g.homesStart, g.endPage - g.firstPage),
+    at('owners', g.ownersStart, g.endPage - g.firstPage),
     at('tags', g.tagsStart, g.dataBytes / 16),
     at('data', g.dataStart, g.dataBytes),
   ];
@@ -97,7 +97,7 @@ function findFaults(g: Geometry): string[] {
   check(g.endPage - g.firstPage <= RUN_PAGES_MAX, 'a run word cannot hold all pages');
   check(g.header === headerWord(g.base), 'the header is not where headerWord looks');
 
-  const [table, homes, tags] = regions.slice(-4);
+  const [table, owners, tags] = regions.slice(-4);
   const bias = g.tagsStart - g.dataStart / 16;
   check(bias >= 0, `the tag view would begin at ${bias}`);
   for (const page of [g.firstPage, g.endPage - 1]) {
@@ -106,13 +106,13 @@ function findFaults(g: Geometry): string[] {
       record >= table.start && record + PAGE_RECORD_BYTES <= table.end,
       `record of page ${page}`,
     );
-    const home = g.homesStart + page - g.firstPage;
-    check(home >= homes.start && home < homes.end, `home of page ${page}`);
+    const owner = g.ownersStart + page - g.firstPage;
+    check(owner >= owners.start && owner < owners.end, `owner of page ${page}`);
     const first = bias + (page * PAGE_BYTES) / 16;
     const last = bias + (page * PAGE_BYTES + PAGE_BYTES - 1) / 16;
     check(first >= tags.start && last < tags.end, `tags of page ${page}`);
   }
-  check(g.homesStart >= g.firstPage, 'the view of the homes would begin before the buffer');
+  check(g.ownersStart >= g.firstPage, 'the view of the owners would begin before the buffer');
   check(bias + g.end / 16 <= g.end, 'the tag view reaches past the heap');
   return faults;
 }
@@ -138,7 +138,9 @@ test('computeGeometry: a matrix of bases, lengths and thread counts, without ove
   let maps = 0;
   for (const bytes of LENGTHS) {
     for (const base of BASES.filter((start) => start + bytes <= 4 * GIB)) {
-      for (const threads of THREADS.filter((n) => n * (SLOT_BYTES + STACK_BYTES_MIN) < bytes / 2)) {
+      for (const threads of THREADS.filter(
+        (n) => n * (SLOT_BYTES + MAGAZINE_BYTES_MIN) < bytes / 2,
+      )) {
         faults.push(...findFaults(computeGeometry(base, bytes, threads)));
         maps++;
       }
@@ -200,7 +202,7 @@ test('defaultThreads: 64, fewer where slots would take more than an eighth, neve
     const threads = defaultThreads(bytes);
     t.true(threads >= 1 && threads <= 64);
     t.true(
-      threads === 1 || threads * (SLOT_BYTES + STACK_BYTES_MIN) <= bytes / 8,
+      threads === 1 || threads * (SLOT_BYTES + MAGAZINE_BYTES_MIN) <= bytes / 8,
       `${bytes} bytes`,
     );
   }

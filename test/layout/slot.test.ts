@@ -1,5 +1,5 @@
 /**
- * Proves the thread slot: its fields and stacks keep apart, fences stand where the limit says and
+ * Proves the thread slot: its fields and magazines keep apart, sentinels stand where the limit says and
  * nowhere else, and the closed slot has nothing to give and no room.
  */
 
@@ -8,9 +8,9 @@ import {
   BLOCK_BYTES,
   CLASS_ENTRIES,
   LARGE,
+  type MagazineIndex,
   SIZE_CLASS_COUNT,
   type SizeClass,
-  type StackIndex,
   type WordIndex,
 } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
@@ -18,15 +18,15 @@ import * as layout from '../../src/layout/index.js';
 const AT = 64 as WordIndex;
 const SENTINEL_WORD = 0xffffffff;
 const classes = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) => (i + 1) as SizeClass);
-const stacks = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as StackIndex);
+const magazines = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as MagazineIndex);
 
-/** The slot's stacks stand right behind it. */
-const STACKS = (AT + layout.SLOT_WORDS) as WordIndex;
-const depths = layout.depthsFor(0);
+/** The slot's magazines stand right behind it. */
+const MAGAZINES = (AT + layout.SLOT_WORDS) as WordIndex;
+const depths = layout.magazineSizesFor(0);
 const limits = depths.limits;
 
 function makeSlot() {
-  const words = STACKS + depths.words + 64;
+  const words = MAGAZINES + depths.words + 64;
   const buffer = new SharedArrayBuffer(words * 4);
   return {
     u32: new Uint32Array(buffer),
@@ -35,27 +35,27 @@ function makeSlot() {
   };
 }
 
-test('depthsFor: the deepest that fit; stacks are disjoint, in their part, and never without room', (t) => {
+test('magazineSizesFor: the deepest that fit; magazines are disjoint, in their part, and never without room', (t) => {
   let last = Number.POSITIVE_INFINITY;
   for (let bytes = 1024 * 1024; bytes >= 1024; bytes /= 2) {
-    const { limits, offsets, words } = layout.depthsFor(bytes);
-    t.true(words * 4 <= bytes || words * 4 === layout.STACK_BYTES_MIN, `${bytes}: ${words}`);
+    const { limits, offsets, words } = layout.magazineSizesFor(bytes);
+    t.true(words * 4 <= bytes || words * 4 === layout.MAGAZINE_BYTES_MIN, `${bytes}: ${words}`);
     t.true(words <= last);
     last = words;
     let free = 0;
     for (const c of classes) {
-      for (const stack of layout.stacksOf(c)) {
-        t.true(offsets[stack] - 1 >= free, `stack ${stack} begins in the one before`);
-        t.true(limits[stack] >= (stack === c ? 2 : 1));
-        t.true(limits[stack] <= 2 || limits[stack] * BLOCK_BYTES[c] <= 512 * 1024);
-        free = offsets[stack] + limits[stack] + 2;
+      for (const magazine of layout.magazinesOf(c)) {
+        t.true(offsets[magazine] - 1 >= free, `magazine ${magazine} begins in the one before`);
+        t.true(limits[magazine] >= (magazine === c ? 2 : 1));
+        t.true(limits[magazine] <= 2 || limits[magazine] * BLOCK_BYTES[c] <= 512 * 1024);
+        free = offsets[magazine] + limits[magazine] + 2;
       }
     }
     t.true(free <= words);
-    t.is(limits[0] + limits[LARGE] + limits[layout.remoteStack(LARGE)], 0);
+    t.is(limits[0] + limits[LARGE] + limits[layout.remoteMagazine(LARGE)], 0);
   }
-  t.is(layout.depthsFor(1024 * 1024).limits[1], 4096);
-  t.is(layout.depthsFor(0).limits[1], 128);
+  t.is(layout.magazineSizesFor(1024 * 1024).limits[1], 4096);
+  t.is(layout.magazineSizesFor(0).limits[1], 128);
 });
 
 test('slotRecord: slots follow each other on cache lines', (t) => {
@@ -65,15 +65,15 @@ test('slotRecord: slots follow each other on cache lines', (t) => {
 
 test('slot: tops, transits, held, counts, counters, samples and thread keep apart', (t) => {
   const { u32, f64 } = makeSlot();
-  const limitOf = (c: StackIndex) => Math.min(limits[c], 2 + (c % 7));
-  layout.resetStacks(u32, AT, STACKS, depths);
-  for (const c of classes) layout.openStack(u32, AT, c, limitOf(c));
+  const limitOf = (c: MagazineIndex) => Math.min(limits[c], 2 + (c % 7));
+  layout.resetMagazines(u32, AT, MAGAZINES, depths);
+  for (const c of classes) layout.openMagazine(u32, AT, c, limitOf(c));
   layout.storeThreadId(u32, AT, 41);
   for (const c of classes) {
     layout.setTop(u32, AT, c, 10_000 + c);
     layout.setTransit(u32, AT, c, 20_000 + c);
-    layout.setTop(u32, AT, layout.remoteStack(c), 30_000 + c);
-    layout.setTransit(u32, AT, layout.remoteStack(c), 40_000 + c);
+    layout.setTop(u32, AT, layout.remoteMagazine(c), 30_000 + c);
+    layout.setTransit(u32, AT, layout.remoteMagazine(c), 40_000 + c);
     u32[layout.partialOf(AT, c)] = 50_000 + c;
     u32[layout.retiredOf(AT, c)] = 60_000 + c;
     layout.addHeld(f64, AT, c, -c);
@@ -85,8 +85,8 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
   for (const c of classes) {
     t.is(layout.getTop(u32, AT, c), 10_000 + c);
     t.is(layout.getTransit(u32, AT, c), 20_000 + c);
-    t.is(layout.getTop(u32, AT, layout.remoteStack(c)), 30_000 + c);
-    t.is(layout.getTransit(u32, AT, layout.remoteStack(c)), 40_000 + c);
+    t.is(layout.getTop(u32, AT, layout.remoteMagazine(c)), 30_000 + c);
+    t.is(layout.getTransit(u32, AT, layout.remoteMagazine(c)), 40_000 + c);
     t.is(u32[layout.partialOf(AT, c)], 50_000 + c);
     t.is(u32[layout.retiredOf(AT, c)], 60_000 + c);
     t.is(layout.getHeld(f64, AT, c), -c);
@@ -94,15 +94,15 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
     t.is(layout.getLimit(u32, AT, c), limitOf(c));
     t.is(layout.getSampledBytes(f64, AT, c), 2 ** 30 + c + 1);
     t.is(layout.getSampledRequests(f64, AT, c), 2);
-    t.is(u32[layout.stackBottom(u32, AT, c) - 1], 0);
-    t.is(u32[layout.stackBottom(u32, AT, c) + limitOf(c)], SENTINEL_WORD);
+    t.is(u32[layout.magazineBottom(u32, AT, c) - 1], 0);
+    t.is(u32[layout.magazineBottom(u32, AT, c) + limitOf(c)], SENTINEL_WORD);
   }
   for (let n = 0; n < layout.SLOT_COUNTERS; n++) {
     t.is(layout.getSlotCounter(f64, AT, n), 2 ** 41 + n);
   }
   t.is(layout.getThreadId(u32, AT), 41);
   t.true(u32.subarray(0, AT).every((word) => word === 0));
-  t.true(u32.subarray(STACKS + depths.words).every((word) => word === 0));
+  t.true(u32.subarray(MAGAZINES + depths.words).every((word) => word === 0));
 });
 
 test('getThreadId: -1 where no thread ever had the slot', (t) => {
@@ -112,49 +112,49 @@ test('getThreadId: -1 where no thread ever had the slot', (t) => {
   t.is(layout.getThreadId(u32, AT), 0);
 });
 
-test('resetStacks: no stack is open: malloc finds it empty, free full, and nothing is touched', (t) => {
+test('resetMagazines: no magazine is open: malloc finds it empty, free full, and nothing is touched', (t) => {
   const { u32, f64 } = makeSlot();
   f64[layout.mallocsOf(AT) + 1] = 5;
-  u32.fill(7, STACKS, STACKS + depths.words);
-  for (const stack of stacks) layout.setTransit(u32, AT, stack, 3);
-  layout.resetStacks(u32, AT, STACKS, depths);
-  for (const stack of stacks) {
-    const top = layout.getTop(u32, AT, stack);
-    t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
-    t.is(u32[top], SENTINEL_WORD, `stack ${stack}: full is seen`);
-    t.true(layout.isParked(u32, AT, stack));
-    t.is(layout.stackedBlocks(u32, AT, stack), 0);
-    t.is(layout.getTransit(u32, AT, stack), 0);
+  u32.fill(7, MAGAZINES, MAGAZINES + depths.words);
+  for (const magazine of magazines) layout.setTransit(u32, AT, magazine, 3);
+  layout.resetMagazines(u32, AT, MAGAZINES, depths);
+  for (const magazine of magazines) {
+    const top = layout.getTop(u32, AT, magazine);
+    t.is(u32[top - 1], 0, `magazine ${magazine}: empty is seen`);
+    t.is(u32[top], SENTINEL_WORD, `magazine ${magazine}: full is seen`);
+    t.true(layout.isParked(u32, AT, magazine));
+    t.is(layout.magazineBlocks(u32, AT, magazine), 0);
+    t.is(layout.getTransit(u32, AT, magazine), 0);
   }
-  t.true(u32.subarray(STACKS, STACKS + depths.words).every((word) => word === 7));
+  t.true(u32.subarray(MAGAZINES, MAGAZINES + depths.words).every((word) => word === 7));
   t.is(f64[layout.mallocsOf(AT) + 1], 5, 'counters stay');
 });
 
-test('openStack: a stack of any length is empty, and full at its limit', (t) => {
+test('openMagazine: a magazine of any length is empty, and full at its limit', (t) => {
   const { u32 } = makeSlot();
-  layout.resetStacks(u32, AT, STACKS, depths);
-  for (const stack of classes.flatMap((c) => layout.stacksOf(c))) {
-    layout.openStack(u32, AT, stack, limits[stack]);
-    const top = layout.getTop(u32, AT, stack);
-    t.false(layout.isParked(u32, AT, stack));
-    t.is(top, layout.stackBottom(u32, AT, stack));
-    t.is(u32[top - 1], 0, `stack ${stack}: empty is seen`);
-    t.is(u32[top + limits[stack]], SENTINEL_WORD, `stack ${stack}: full is seen`);
-    t.is(u32[top + limits[stack] + 1], SENTINEL_WORD, `stack ${stack}: over the fence`);
+  layout.resetMagazines(u32, AT, MAGAZINES, depths);
+  for (const magazine of classes.flatMap((c) => layout.magazinesOf(c))) {
+    layout.openMagazine(u32, AT, magazine, limits[magazine]);
+    const top = layout.getTop(u32, AT, magazine);
+    t.false(layout.isParked(u32, AT, magazine));
+    t.is(top, layout.magazineBottom(u32, AT, magazine));
+    t.is(u32[top - 1], 0, `magazine ${magazine}: empty is seen`);
+    t.is(u32[top + limits[magazine]], SENTINEL_WORD, `magazine ${magazine}: full is seen`);
+    t.is(u32[top + limits[magazine] + 1], SENTINEL_WORD, `magazine ${magazine}: over the sentinel`);
   }
 });
 
-test('moveSentinel: from any limit to any other: two fences, no other, no zero, entries kept', (t) => {
+test('moveSentinel: from any limit to any other: two sentinels, no other, no zero, entries kept', (t) => {
   const faults: string[] = [];
   for (const c of classes) {
     const { u32 } = makeSlot();
-    const bottom = STACKS + depths.offsets[c];
+    const bottom = MAGAZINES + depths.offsets[c];
     const most = limits[c];
     const end = bottom + most + 2;
     for (let from = 1; from <= most; from++) {
       for (let to = 1; to <= most; to++) {
-        layout.resetStacks(u32, AT, STACKS, depths);
-        layout.openStack(u32, AT, c, from);
+        layout.resetMagazines(u32, AT, MAGAZINES, depths);
+        layout.openMagazine(u32, AT, c, from);
         for (let word = bottom; word < end; word++) {
           if (word !== bottom + from && word !== bottom + from + 1) u32[word] = word << 4;
         }
@@ -163,9 +163,9 @@ test('moveSentinel: from any limit to any other: two fences, no other, no zero, 
         if (layout.getLimit(u32, AT, c) !== to) faults.push(`${where}: limit`);
         if (u32[bottom - 1] !== 0) faults.push(`${where}: word below the bottom`);
         for (let word = bottom; word < end; word++) {
-          const fence = word === bottom + to || word === bottom + to + 1;
+          const sentinel = word === bottom + to || word === bottom + to + 1;
           const value = u32[word];
-          if (fence !== (value === SENTINEL_WORD) || value === 0) {
+          if (sentinel !== (value === SENTINEL_WORD) || value === 0) {
             faults.push(`${where}: entry ${word - bottom} is ${value}`);
           }
           const kept = word < bottom + Math.min(from, to);

@@ -13,11 +13,11 @@ import type { Slot, World } from './world.js';
 
 export const slotOf = (w: World, t: Thread): Slot => w.slots[t.slot];
 
-/** Commits the newest block of a stack: straight stores, the pop last. */
+/** Commits the newest block of a magazine: straight stores, the pop last. */
 export function* pop(w: World, t: Thread, c: number): Step<number> {
   const slot = slotOf(w, t);
   const top = slot.top[c] - 1;
-  const address = slot.stacks[c][top];
+  const address = slot.magazines[c][top];
   yield 'pop.tag';
   w.tags[address] = c;
   if (w.rules.countFirst) {
@@ -33,15 +33,15 @@ export function* pop(w: World, t: Thread, c: number): Step<number> {
   return address;
 }
 
-/** Pushes a block: straight stores, the tag last. Over the fence where the stack is full. */
+/** Pushes a block: straight stores, the tag last. Over the sentinel where the magazine is full. */
 export function* push(w: World, t: Thread, address: number, c: number): Step<void> {
   const slot = slotOf(w, t);
   const top = slot.top[c];
-  const stack = slot.stacks[c];
-  if (stack.subarray(1, top).includes(address)) w.fail(`block ${address} is pushed twice`);
-  if (top >= stack.length) w.fail(`a push leaves the stack of class ${c}`);
+  const magazine = slot.magazines[c];
+  if (magazine.subarray(1, top).includes(address)) w.fail(`block ${address} is pushed twice`);
+  if (top >= magazine.length) w.fail(`a push leaves the magazine of class ${c}`);
   yield 'push.entry';
-  stack[top] = address;
+  magazine[top] = address;
   yield 'push.top';
   slot.top[c] = top + 1;
   t.freed = true;
@@ -68,10 +68,10 @@ export function sizeOf(w: World, address: number): number {
   return pagesOf(w.run[address / PAGE_GRANULES]) * PAGE_GRANULES;
 }
 
-/** Is there a fence above the top of every stack? For checks. */
+/** Is there a sentinel above the top of every magazine? For checks. */
 export function findUnbounded(slot: Slot): number {
-  for (let c = 1; c < slot.stacks.length; c++) {
-    if (!slot.stacks[c].subarray(slot.top[c]).includes(SENTINEL)) return c;
+  for (let c = 1; c < slot.magazines.length; c++) {
+    if (!slot.magazines[c].subarray(slot.top[c]).includes(SENTINEL)) return c;
   }
   return 0;
 }

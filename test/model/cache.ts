@@ -1,12 +1,12 @@
 /**
- * Caches: a thread's stacks of free blocks, their sentinels, refill and flush. As pages/thread-cache.ts.
+ * Caches: a thread's magazines of free blocks, their sentinels, refill and flush. As pages/thread-cache.ts.
  *
  * Owner thread only; giveBack also by recovery, for a slot whose thread is dead.
  *
  * I1  A transit is open only under the class lock. Entries in [from, transit) belong to their spans. The
- *     stack is parked, empty and full at once, from the beginning of a transit to its end.
- * I2  Above the top of a stack there is always a sentinel, so that no push leaves the stack.
- * I3  A stack holds one entry more than its limit at most, and no more while it is over it.
+ *     magazine is parked, empty and full at once, from the beginning of a transit to its end.
+ * I2  Above the top of a magazine there is always a sentinel, so that no push leaves the magazine.
+ * I3  A magazine holds one entry more than its limit at most, and no more while it is over it.
  */
 
 import { acquire, release } from './locks.js';
@@ -17,12 +17,12 @@ import { BOTTOM, CLASS_COUNT, NO_ENTRY, PARKED, SENTINEL } from './words.js';
 import type { Slot, World } from './world.js';
 
 export const newest = (slot: Slot, c: number): number =>
-  slot.top[c] === PARKED ? 0 : slot.stacks[c][slot.top[c] - 1];
+  slot.top[c] === PARKED ? 0 : slot.magazines[c][slot.top[c] - 1];
 
 export const isFull = (slot: Slot, c: number): boolean =>
-  slot.top[c] === PARKED || slot.stacks[c][slot.top[c]] === SENTINEL;
+  slot.top[c] === PARKED || slot.magazines[c][slot.top[c]] === SENTINEL;
 
-/** The top of a stack, be it parked for a transit or not. */
+/** The top of a magazine, be it parked for a transit or not. */
 export const topOf = (slot: Slot, c: number): number =>
   slot.top[c] === PARKED && slot.transit[c] !== 0 ? slot.from[c] : slot.top[c];
 
@@ -34,10 +34,10 @@ export const isOver = (slot: Slot, c: number): boolean => cachedBlocks(slot, c) 
 
 // ---- refill, flush
 
-/** Fills an empty stack up to its limit; false when the heap has no block. */
+/** Fills an empty magazine up to its limit; false when the heap has no block. */
 export function* refill(w: World, t: Thread, c: number): Step<boolean> {
   const slot = w.slots[t.slot];
-  const stack = slot.stacks[c];
+  const magazine = slot.magazines[c];
   yield* acquire(w, t, c);
   const blocks = yield* findBlocks(w, t, c, slot.limit[c]);
   if (blocks.length === 0) {
@@ -48,7 +48,7 @@ export function* refill(w: World, t: Thread, c: number): Step<boolean> {
   let entry = end;
   for (const { address } of blocks) {
     yield 'refill.entry';
-    stack[--entry] = address;
+    magazine[--entry] = address;
   }
   if (w.rules.transitFirst) yield* openRefill(w, slot, c, end);
   yield* takeBlocks(w, c, blocks);
@@ -75,7 +75,7 @@ function* openTransit(w: World, slot: Slot, c: number, from: number, end: number
   if (w.rules.parkTransit) slot.top[c] = PARKED;
 }
 
-/** Ends a transit; the stack has this top from now on. */
+/** Ends a transit; the magazine has this top from now on. */
 export function* closeTransit(slot: Slot, c: number, top: number): Step<void> {
   slot.top[c] = top;
   yield 'transit.close';
@@ -87,11 +87,11 @@ function* addRefilled(slot: Slot, c: number, blocks: number): Step<void> {
   slot.held[c] += blocks;
 }
 
-/** Gives the newest half of a full stack back, the entry over the sentinel included. */
+/** Gives the newest half of a full magazine back, the entry over the sentinel included. */
 export function* flush(w: World, t: Thread, c: number): Step<void> {
   const slot = w.slots[t.slot];
   const half = (slot.limit[c] + 1) >>> 1;
-  // A sentinel left behind by an error makes a stack look full too early.
+  // A sentinel left behind by an error makes a magazine look full too early.
   const keep = w.rules.keepHalf ? Math.min(half, cachedBlocks(slot, c) >>> 1) : half;
   yield* giveBack(w, t, slot, c, keep);
   yield* growLimit(w, slot, c);
@@ -116,7 +116,7 @@ function* giveBack(w: World, t: Thread, slot: Slot, c: number, keep: number): St
   yield* release(w, t, c);
 }
 
-/** Gives back all but the oldest `keep` blocks of a stack. `dead`: its thread did not finish. */
+/** Gives back all but the oldest `keep` blocks of a magazine. `dead`: its thread did not finish. */
 export function* giveBackLocked(
   w: World,
   t: Thread,
@@ -129,7 +129,7 @@ export function* giveBackLocked(
   const from = BOTTOM + keep;
   yield 'flush.transit';
   yield* openTransit(w, slot, c, from, top);
-  const addresses = Array.from(slot.stacks[c].subarray(from, top));
+  const addresses = Array.from(slot.magazines[c].subarray(from, top));
   for (const address of addresses) {
     if (dead && w.rules.clearTags) {
       yield 'flush.tag';
@@ -154,23 +154,23 @@ function* takeFlushed(slot: Slot, c: number, blocks: number): Step<void> {
 
 // ---- sentinels
 
-/** Doubles a limit up to its maximum. No lock: the stack is its owner's. */
+/** Doubles a limit up to its maximum. No lock: the magazine is its owner's. */
 function* growLimit(w: World, slot: Slot, c: number): Step<void> {
   const old = slot.limit[c];
   const limit = Math.min(old * 2, w.shape.limitMax);
   if (!w.rules.fenceFirst) yield* setLimit(slot, c, limit);
-  if (w.rules.secondFence) {
+  if (w.rules.secondSentinel) {
     yield 'sentinel.new';
-    slot.stacks[c][BOTTOM + limit + 1] = SENTINEL;
+    slot.magazines[c][BOTTOM + limit + 1] = SENTINEL;
   }
-  // Also where the limit stays: a push may have gone over this very fence.
+  // Also where the limit stays: a push may have gone over this very sentinel.
   yield 'sentinel.new';
-  slot.stacks[c][BOTTOM + limit] = SENTINEL;
+  slot.magazines[c][BOTTOM + limit] = SENTINEL;
   if (w.rules.fenceFirst) yield* setLimit(slot, c, limit);
   for (const place of [old, old + 1]) {
     if (place === limit || place === limit + 1) continue;
     yield 'sentinel.old';
-    slot.stacks[c][BOTTOM + place] = NO_ENTRY;
+    slot.magazines[c][BOTTOM + place] = NO_ENTRY;
   }
 }
 
@@ -179,19 +179,19 @@ function* setLimit(slot: Slot, c: number, limit: number): Step<void> {
   slot.limit[c] = limit;
 }
 
-/** Makes all stacks of a slot just claimed empty, with zero words, sentinels, tops and limits. */
-export function* resetStacks(w: World, slot: Slot): Step<void> {
+/** Makes all magazines of a slot just claimed empty, with zero words, sentinels, tops and limits. */
+export function* resetMagazines(w: World, slot: Slot): Step<void> {
   const limit = w.shape.limitStart;
   for (let c = 1; c <= CLASS_COUNT; c++) {
-    const stack = slot.stacks[c];
-    if (w.rules.resetFences) {
+    const magazine = slot.magazines[c];
+    if (w.rules.resetSentinels) {
       yield 'attach.reset';
-      stack[BOTTOM - 1] = 0;
+      magazine[BOTTOM - 1] = 0;
       yield 'attach.reset';
-      stack[BOTTOM + limit] = SENTINEL;
-      if (w.rules.secondFence) {
+      magazine[BOTTOM + limit] = SENTINEL;
+      if (w.rules.secondSentinel) {
         yield 'attach.reset';
-        stack[BOTTOM + limit + 1] = SENTINEL;
+        magazine[BOTTOM + limit + 1] = SENTINEL;
       }
     }
     yield 'attach.reset';

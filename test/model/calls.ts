@@ -49,7 +49,7 @@ export function* malloc(w: World, t: Thread, c: number, zero = false): Step<numb
   return address;
 }
 
-/** Makes sure that a stack has a block; false when the heap is full. In a section. */
+/** Makes sure that a magazine has a block; false when the heap is full. In a section. */
 export function* fill(w: World, t: Thread, c: number): Step<boolean> {
   const slot = slotOf(w, t);
   let filled = newest(slot, c) !== 0 || (yield* refill(w, t, c));

@@ -110,13 +110,14 @@ function checkLists(w: World, heads: readonly number[], c: number): void {
     w.fail(`class ${c} counts ${w.spans[c]} of ${spans.length} spans`);
 }
 
-/** Every attached thread's stacks: a fence above each top, the zero word below. */
-export function checkStacks(w: World, s: number): void {
+/** Every attached thread's magazines: a sentinel above each top, the zero word below. */
+export function checkMagazines(w: World, s: number): void {
   const slot = w.slots[s];
   const c = findUnbounded(slot);
-  if (c !== 0) w.fail(`no fence above the stack of class ${c} in slot ${s}`);
+  if (c !== 0) w.fail(`no sentinel above the magazine of class ${c} in slot ${s}`);
   for (let n = 1; n <= CLASS_COUNT; n++) {
-    if (slot.stacks[n][BOTTOM - 1] !== 0) w.fail(`no zero word below the stack of class ${n}`);
+    if (slot.magazines[n][BOTTOM - 1] !== 0)
+      w.fail(`no zero word below the magazine of class ${n}`);
   }
 }
 
@@ -191,7 +192,7 @@ function listCached(w: World): Set<number> {
       if (slot.transit[c] !== 0) w.fail(`a transit of class ${c} is open in slot ${s}`);
       if (cachedBlocks(slot, c) < 0) continue;
       if (w.claim[s] === 0 && cachedBlocks(slot, c) > 0) w.fail(`free slot ${s} caches blocks`);
-      for (const address of slot.stacks[c].subarray(BOTTOM, topOf(slot, c))) {
+      for (const address of slot.magazines[c].subarray(BOTTOM, topOf(slot, c))) {
         if (cached.has(address)) w.fail(`block ${address} is in two caches`);
         spanOf(w, address, c);
         cached.add(address);

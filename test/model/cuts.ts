@@ -173,7 +173,7 @@ function* makeRoom(w: World, t: Thread, slot: number): Step<void> {
   }
 }
 
-/** A block that the cut call was giving back may be on a stack by now. */
+/** A block that the cut call was giving back may be in a magazine by now. */
 function* keepOnly(w: World, t: Thread): Step<void> {
   const waits = (address: number): boolean => {
     const state = w.state[address];

@@ -192,7 +192,7 @@ function* putOpenBack(w: World, c: number, open: readonly number[]): Step<void> 
   for (const s of open) {
     const slot = w.slots[s];
     for (let entry = topOf(slot, c); entry < slot.transit[c]; entry++) {
-      const address = slot.stacks[c][entry];
+      const address = slot.magazines[c][entry];
       if (w.rules.clearTags) {
         yield 'close.tag';
         w.tags[address] = 0;

@@ -75,7 +75,7 @@ test('mutants: those with a witness or in cuts of level 1, and some others, are 
     'after the pop',
     'RESERVED',
     'keeps the lock',
-    'no fences',
+    'no sentinels',
     'after the commit',
     'two threads free',
     'the sweep',

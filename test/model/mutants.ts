@@ -30,8 +30,8 @@ import {
 const ERRORS: Options = { throws: 0.02, anywhere: true, kills: 0 };
 /** One thread that uses unsafe calls; the main thread comes later. */
 const EXCLUSIVE: Options = { unsafe: true, workers: 1, lateMain: true, kills: 1 };
-/** Stacks that fill often, and errors. */
-const FENCES: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, limitMax: 2 };
+/** Magazines that fill often, and errors. */
+const SENTINELS: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, limitMax: 2 };
 /** Errors that strike rescuers, too. */
 const ERRORS_AND_KILLS: Options = { throws: 0.02, anywhere: true, kills: 3 };
 /** Errors where a stack overflow can strike. */
@@ -42,7 +42,7 @@ const OBJECTS_AND_CUTS: Options = { ...CUTS, objects: true };
 /** Instrumented heaps, with and without something held back, and threads that die. */
 const RECORDS: Options = { quarantine: 2, kills: 3 };
 const NO_QUARANTINE: Options = { quarantine: 0, kills: 3 };
-/** Far more blocks held back than a stack has room for. */
+/** Far more blocks held back than a magazine has room for. */
 const MANY_ORPHANS: Options = {
   quarantine: 12,
   kills: 3,
@@ -106,12 +106,12 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('recovery that is due comes after the commit', { dueBeforeCommit: false }, { kills: 3 }),
   mutant('malloc answers 0 with dead slots about', { recoverBeforeFull: false }, { kills: 3 }),
 
-  // ---- fences
-  rare('a limit is written before its fence', { fenceFirst: false }, LIMIT_WITHOUT_FENCE),
-  mutant('one fence word instead of two', { secondFence: false }, FENCES),
-  rare('a stack over its limit is pushed over again', { flushWhenOver: false }, OVER_TWICE),
+  // ---- sentinels
+  rare('a limit is written before its sentinel', { fenceFirst: false }, LIMIT_WITHOUT_FENCE),
+  mutant('one sentinel word instead of two', { secondSentinel: false }, SENTINELS),
+  rare('a magazine over its limit is pushed over again', { flushWhenOver: false }, OVER_TWICE),
   rare('a flush keeps half of the limit', { keepHalf: false }, OLD_FENCE),
-  mutant('attach writes no fences', { resetFences: false }),
+  mutant('attach writes no sentinels', { resetSentinels: false }),
 
   // ---- recovery
   mutant('recovery has no lock of its own', { recoveryLock: false }, { kills: 3, workers: 4 }),
@@ -139,12 +139,12 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant('errors of a block that leaves are thrown', { quietRelease: false }, RECORDS_AND_ERRORS),
   mutant('a thread detaches with blocks held back', { drainFirst: false }, RECORDS_AND_ERRORS),
-  mutant('the sweep goes before the stacks', { sweepAfterFlush: false }, RECORDS),
+  mutant('the sweep goes before the magazines', { sweepAfterFlush: false }, RECORDS),
   mutant('the sweep takes what the living hold back', { sweepOwn: false }, RECORDS),
   mutant('the sweep takes blocks without tags', { sweepTagged: false }, RECORDS),
   mutant('the sweep leaves PENDING blocks', { sweepPending: false }, RECORDS),
   mutant('an orphan is untagged, then pushed', { untagLast: false }, RECORDS),
-  mutant('orphans fill the stack', { flushOnTheWay: false }, MANY_ORPHANS),
+  mutant('orphans fill the magazine', { flushOnTheWay: false }, MANY_ORPHANS),
   mutant('a large orphan is untagged, then RESERVED', { orphanReserved: false }, RECORDS),
   mutant('a slot is freed before its sweep', { slotLast: false }, RECORDS),
 
@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('a cut: contexts and chunks stay half made', { mendTables: false }, OBJECTS_AND_CUTS),
   mutant('a cut: an intent stands', { mendIntent: false }, OBJECTS_AND_CUTS),
   mutant('a cut: blocks on their way stay', { mendOpen: false }, { ...CUTS, quarantine: 1 }),
-  mutant('a cut: a stack in transit is not parked', { parkTransit: false }, CUTS),
+  mutant('a cut: a magazine in transit is not parked', { parkTransit: false }, CUTS),
   ...OBJECT_MUTANTS,
 ];
 

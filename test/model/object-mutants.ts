@@ -25,7 +25,7 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
   inCuts('the intent comes after the pop', { intentFirst: false }, 'objects: placement'),
   inCuts('the word is written after the intent', { publishInIntent: false }, 'objects: placement'),
   inCuts('the block is committed after the publish', { publishLast: false }, 'objects: chunks'),
-  inCuts('a stack is flushed in an intent', { roomFirst: false }, 'objects: placement: small'),
+  inCuts('a magazine is flushed in an intent', { roomFirst: false }, 'objects: placement: small'),
   inCuts('pages go while an intent stands', { retractFirst: false }, 'objects: placement'),
   rare('OWNED is written after the pop', { ownedAtOnce: false }, FREED_BY_THE_DEAD),
   inCuts('the sweep takes owned blocks', { sweepPrograms: false }, 'objects: instrumented'),
@@ -39,12 +39,12 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
 
   // ---- recovery
   inCuts(
-    'an intent is settled after the dead stacks',
+    'an intent is settled after the dead magazines',
     { settleFirst: false },
     'objects: placement: small, larger, large, larger, nothing / busy',
     2,
   ),
-  inCuts('ended objects stay on dead stacks', { flushObjects: false }, 'objects: chunks'),
+  inCuts('ended objects stay in dead magazines', { flushObjects: false }, 'objects: chunks'),
 
   // ---- contexts
   inCuts('a chunk record is taken last', { chunkFirst: false }, 'objects: chunks'),

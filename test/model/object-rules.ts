@@ -5,17 +5,17 @@
 export interface ObjectRules {
   // ---- placement
 
-  /** The intent stands before the new block leaves its stack. Off: after. */
+  /** The intent stands before the new block leaves its magazine. Off: after. */
   intentFirst: boolean;
   /** The word gets the new block while the intent stands. Off: when it is done. */
   publishInIntent: boolean;
   /** The new block is committed before the word gets it. Off: after. */
   publishLast: boolean;
-  /** The stack has room for the old block before the intent. Off: it is flushed while it stands. */
+  /** The magazine has room for the old block before the intent. Off: it is flushed while it stands. */
   roomFirst: boolean;
   /** An old run is RESERVED, the intent done, then the pages go. Off: they go, then it is done. */
   retractFirst: boolean;
-  /** The tag says OWNED before the block leaves its stack. Off: its class, and OWNED after that. */
+  /** The tag says OWNED before the block leaves its magazine. Off: its class, and OWNED after that. */
   ownedAtOnce: boolean;
   /** Recovery's sweep by records leaves OWNED blocks. Off: it looks at their old records. */
   sweepPrograms: boolean;
@@ -28,9 +28,9 @@ export interface ObjectRules {
 
   // ---- recovery
 
-  /** A dead slot's intent is settled before its stacks are given back. Off: after. */
+  /** A dead slot's intent is settled before its magazines are given back. Off: after. */
   settleFirst: boolean;
-  /** What ended objects leave on the dead stacks is given back. Off: it stays there. */
+  /** What ended objects leave in the dead magazines is given back. Off: it stays there. */
   flushObjects: boolean;
 
   // ---- contexts

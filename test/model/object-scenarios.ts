@@ -39,7 +39,7 @@ const TREE: Script = [
   small('y', 2, 'd'),
   large('z', 1, 'e'),
 ];
-/** Fills the stack of class 1 up to its sentinel. */
+/** Fills the magazine of class 1 up to its sentinel. */
 const FULL_STACK: Script = [...['p', 'q', 'r'].map(malloc), ...['p', 'q'].map(free)];
 
 export const OBJECT_PARTS: readonly ObjectParts[] = [
@@ -50,14 +50,14 @@ export const OBJECT_PARTS: readonly ObjectParts[] = [
     victim: [place({ c: 1 }), place({ c: 2 }), place({ pages: 1 }), place({ pages: 2 }), place()],
   },
   {
-    name: 'placement: small for small, stacks full',
+    name: 'placement: small for small, magazines full',
     pages: 10,
     busy: true,
     prepare: [place({ c: 1 }), ...FULL_STACK],
     victim: [place({ c: 1 }), place({ c: 2 })],
   },
   {
-    name: 'placement: small out of a full stack',
+    name: 'placement: small out of a full magazine',
     pages: 10,
     prepare: [place({ c: 1 }), ...FULL_STACK],
     victim: [place()],

@@ -3,10 +3,10 @@
  * nothing. As heap/owned-blocks.ts. Owner thread only; recovery retires blocks in a dead slot's name.
  *
  * THE RULE: while a slot's intent stands, either of its two blocks that the word holds is published.
- * Else, if it is on the slot's stack, or a run RESERVED by it, it is on its way back. Else it is
+ * Else, if it is in the slot's magazine, or a run RESERVED by it, it is on its way back. Else it is
  * nobody's, and whoever resolves the intent gives it back.
  *
- * I1  One intent at a time, and no stack is flushed and no RESERVED run freed while it stands.
+ * I1  One intent at a time, and no magazine is flushed and no RESERVED run freed while it stands.
  * I2  Who may change a word is resolved by others (owner of a context, lock of a vector): nobody else
  *     changes it while the intent names it.
  * I3  Nothing is thrown from the intent to the publish, nor out of what follows it.
@@ -174,14 +174,14 @@ function* retireSmall(w: World, t: Thread, old: number): Step<void> {
   yield* closeIntent(w, t.slot);
 }
 
-/** Straight stores: over a stack that has room, so nothing is flushed while the intent stands. */
+/** Straight stores: over a magazine that has room, so nothing is flushed while the intent stands. */
 export function* pushOwned(w: World, s: number, c: number, old: number): Step<void> {
   const slot = w.slots[s];
   const top = slot.top[c];
-  if (slot.stacks[c].subarray(1, top).includes(old)) w.fail(`block ${old} is pushed twice`);
-  if (top >= slot.stacks[c].length) w.fail(`a placement leaves the stack of class ${c}`);
+  if (slot.magazines[c].subarray(1, top).includes(old)) w.fail(`block ${old} is pushed twice`);
+  if (top >= slot.magazines[c].length) w.fail(`a placement leaves the magazine of class ${c}`);
   yield 'place.entry';
-  slot.stacks[c][top] = old;
+  slot.magazines[c][top] = old;
   yield 'place.top';
   slot.top[c] = top + 1;
   yield 'place.untag';

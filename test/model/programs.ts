@@ -12,7 +12,7 @@
 
 import { sizeOf } from './blocks.js';
 import { free, type LargeOptions, malloc, mallocLarge } from './calls.js';
-import { checkEmptied, checkLocked, checkQuiet, checkStacks } from './checks.js';
+import { checkEmptied, checkLocked, checkMagazines, checkQuiet } from './checks.js';
 import { acquire, release } from './locks.js';
 import { emptyObjects, leaveAll } from './object-programs.js';
 import type { Step } from './points.js';
@@ -114,7 +114,7 @@ function takeBack(w: World, t: Thread, address: number, block: Block): void {
   }
   if (sizeOf(w, address) !== block.size) w.fail(`a realloc that threw resized block ${address}`);
   enter(w, address, block);
-  checkStacks(w, t.slot);
+  checkMagazines(w, t.slot);
 }
 
 /** Slots of dead threads: what a call that answers 0 must have recovered. */
@@ -163,7 +163,7 @@ function accept(
   size: number,
   zero: boolean,
 ): number {
-  checkStacks(w, t.slot);
+  checkMagazines(w, t.slot);
   if (address === 0) {
     // A living thread grew a chunk that the dead one owned: recovery does not wait for that.
     if (!t.postponed) checkNothingLeft(w, dead);
@@ -185,7 +185,7 @@ export function* doFree(w: World, t: Thread, address: number): Step<void> {
     throw error;
   }
   settle(w, address, block);
-  checkStacks(w, t.slot);
+  checkMagazines(w, t.slot);
 }
 
 export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted): Step<number> {
@@ -199,7 +199,7 @@ export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted)
     if (error === INTERRUPT) takeBack(w, t, address, block);
     throw error;
   }
-  checkStacks(w, t.slot);
+  checkMagazines(w, t.slot);
   settle(w, address, block);
   if (moved === 0) {
     enter(w, address, block);
@@ -246,7 +246,7 @@ export function* caught(call: Step<unknown>): Step<boolean> {
 
 /** Detaches, if need be again. */
 export function* doDetach(w: World, t: Thread): Step<void> {
-  while (!(yield* caught(leaveAll(w, t)))) checkStacks(w, t.slot);
+  while (!(yield* caught(leaveAll(w, t)))) checkMagazines(w, t.slot);
 }
 
 /** The last thread frees all that anybody has, leaves, and finds an empty heap. */

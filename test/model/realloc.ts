@@ -33,7 +33,7 @@ export function* realloc(w: World, t: Thread, address: number, wanted: Wanted): 
     const quick = c !== LARGE_TAG && newest(slot, target) !== 0 && !isFull(slot, c);
     if (!quick && !(yield* section(w, t, () => prepareSmall(w, t, address, c, target)))) return 0;
     if (c !== LARGE_TAG) {
-      // Between two stacks of this thread: no lock, and nothing comes between the two.
+      // Between two magazines of this thread: no lock, and nothing comes between the two.
       yield* copy(w, newest(slot, target), address, sizeOf(w, address), CLASSES[target].granules);
       yield* push(w, t, address, c);
     }

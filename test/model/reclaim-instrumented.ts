@@ -4,8 +4,8 @@
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *
- * I1  What has a tag is on no stack of the dead slot, since those were emptied before.
- * I2  At every step an orphan has a tag and its record, or is on the dead slot's stack, or RESERVED
+ * I1  What has a tag is in no magazine of the dead slot, since those were emptied before.
+ * I2  At every step an orphan has a tag and its record, or is in the dead slot's magazine, or RESERVED
  *     by that slot: the next rescuer finds it.
  */
 
@@ -81,7 +81,7 @@ function isOrphan(w: World, address: number, s: number): boolean {
   return !w.rules.sweepOwn || stateSlot(w.state[address]) === s;
 }
 
-/** Small ones go over the dead slot's own stack. */
+/** Small ones go over the dead slot's own magazine. */
 function* giveOrphans(
   w: World,
   t: Thread,
@@ -105,9 +105,9 @@ function* giveOrphans(
 function* pushOrphan(w: World, slot: Slot, c: number, address: number): Step<void> {
   if (!w.rules.untagLast) yield* untag(w, address);
   const top = slot.top[c];
-  if (top >= slot.stacks[c].length) w.fail(`orphans leave the stack of class ${c}`);
+  if (top >= slot.magazines[c].length) w.fail(`orphans leave the magazine of class ${c}`);
   yield 'orphan.entry';
-  slot.stacks[c][top] = address;
+  slot.magazines[c][top] = address;
   yield 'orphan.top';
   slot.top[c] = top + 1;
   if (w.rules.untagLast) yield* untag(w, address);

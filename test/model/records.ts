@@ -70,7 +70,7 @@ function* make(w: World, t: Thread, wanted: Wanted, options: LargeOptions): Step
   return address;
 }
 
-/** A block that is still on the thread's stack, or a run that is RESERVED; 0 when there is none. */
+/** A block that is still in the thread's magazine, or a run that is RESERVED; 0 when there is none. */
 function* reserveBlock(
   w: World,
   t: Thread,

@@ -7,12 +7,12 @@
  *     detached, and another may have taken the slot.
  * I2  Each class lock is taken in turn, also where nothing is cached: whoever died with one has it
  *     repaired thereby, and the slot is not freed before.
- * I3  The slot's intent is settled before its stacks are given back. Orphans and objects come between
- *     the stacks and the RESERVED runs: the ones must be empty, and large blocks become the others.
+ * I3  The slot's intent is settled before its magazines are given back. Orphans and objects come between
+ *     the magazines and the RESERVED runs: the ones must be empty, and large blocks become the others.
  * I4  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
  */
 
-import { cachedBlocks, flushAll, resetStacks } from './cache.js';
+import { cachedBlocks, flushAll, resetMagazines } from './cache.js';
 import { clearInFlightHeader, endContexts } from './context-recovery.js';
 import { repairIfCut } from './cuts.js';
 import { acquire, release, repairClass } from './locks.js';
@@ -173,7 +173,7 @@ export function* attach(w: World, t: Thread): Step<void> {
     if (!w.exists(w.exclusive)) yield* section(w, t, () => recover(w, t));
     else yield* waitUntil(t, 'attach.solo', () => w.exclusive === 0 || !w.exists(w.exclusive));
   }
-  yield* resetStacks(w, w.slots[t.slot]);
+  yield* resetMagazines(w, w.slots[t.slot]);
   t.attached = true;
 }
 

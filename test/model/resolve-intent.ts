@@ -3,7 +3,7 @@
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *
- * I1  An intent is settled before the dead stacks are flushed: after that a block that was on its
+ * I1  An intent is settled before the dead magazines are flushed: after that a block that was on its
  *     way back could be anybody's.
  * I2  At most one of the two blocks is nobody's: the new one before the publish, the old one after.
  *     Neither needs a lock, since no transit is open while an intent stands.
@@ -42,17 +42,17 @@ export function* settleIntent(w: World, t: Thread, s: number): Step<void> {
 
 function* resolveBlock(w: World, t: Thread, s: number, block: number): Step<void> {
   if (block === 0 || w.load(w.intentWord[s]) === block) return;
-  // Without a tag it is on the stack, or a run that is RESERVED.
+  // Without a tag it is in the magazine, or a run that is RESERVED.
   if (w.tags[block] === 0) return;
   if (w.tags[block] === OWNED_LARGE_TAG) yield* settleLarge(w, t, s, block);
   else yield* settleSmall(w, s, block);
 }
 
-/** The stack has room: the new block was popped from it, and room was made for the old one. */
+/** The magazine has room: the new block was popped from it, and room was made for the old one. */
 function* settleSmall(w: World, s: number, block: number): Step<void> {
   const slot = w.slots[s];
   const c = classAt(w, block);
-  if (!slot.stacks[c].subarray(BOTTOM, topOf(slot, c)).includes(block)) {
+  if (!slot.magazines[c].subarray(BOTTOM, topOf(slot, c)).includes(block)) {
     yield* pushOwned(w, s, c, block);
   }
 }
@@ -67,7 +67,7 @@ function* settleLarge(w: World, t: Thread, s: number, block: number): Step<void>
 
 // ---- in a dead slot's name
 
-/** Takes the block out of a word. Its stack is flushed, and its RESERVED runs are freed, after. */
+/** Takes the block out of a word. Its magazine is flushed, and its RESERVED runs are freed, after. */
 export function* takeOut(w: World, t: Thread, s: number, word: number): Step<void> {
   const old = w.load(word);
   if (old === 0) return;
@@ -87,7 +87,7 @@ export function* takeOut(w: World, t: Thread, s: number, word: number): Step<voi
   yield* closeIntent(w, s);
 }
 
-/** Gives back what is on a dead stack, and takes the class lock for it in any case. */
+/** Gives back what is in a dead magazine, and takes the class lock for it in any case. */
 export function* flushDead(w: World, t: Thread, s: number, c: number): Step<void> {
   const slot = w.slots[s];
   yield* acquire(w, t, c);

@@ -72,7 +72,7 @@ export interface Rules extends ObjectRules {
   reallocLast: boolean;
   /** The malloc count goes up before the pop. Off: after. */
   countFirst: boolean;
-  /** A free pushes, over the fence if need be, then flushes. Off: flushes first. */
+  /** A free pushes, over the sentinel if need be, then flushes. Off: flushes first. */
   pushFirst: boolean;
   /**
    * A large free begins with LARGE -> RESERVED. Off: with a note in the slot that recovery rolls
@@ -90,18 +90,18 @@ export interface Rules extends ObjectRules {
   /** malloc recovers what dead threads hold before it answers 0. Off: it answers 0. */
   recoverBeforeFull: boolean;
 
-  // ---- fences
+  // ---- sentinels
 
-  /** A limit grows: new fence, then limit, then the old fence goes. Off: limit, then new fence. */
+  /** A limit grows: new sentinel, then limit, then the old sentinel goes. Off: limit, then new sentinel. */
   fenceFirst: boolean;
-  /** A second fence word stands above the first. Off: only one. */
-  secondFence: boolean;
-  /** A stack already over its limit is flushed before the next push. Off: pushed over again. */
+  /** A second sentinel word stands above the first. Off: only one. */
+  secondSentinel: boolean;
+  /** A magazine already over its limit is flushed before the next push. Off: pushed over again. */
   flushWhenOver: boolean;
   /** A flush keeps at most half of what is there. Off: half of the limit, even if that is more. */
   keepHalf: boolean;
-  /** Attach writes zero words, fences and tops anew. Off: only tops and limits. */
-  resetFences: boolean;
+  /** Attach writes zero words, sentinels and tops anew. Off: only tops and limits. */
+  resetSentinels: boolean;
 
   // ---- recovery
 
@@ -140,7 +140,7 @@ export interface Rules extends ObjectRules {
   quietRelease: boolean;
   /** Who cannot empty its quarantine stays attached. Off: it detaches, and the rest is forgotten. */
   drainFirst: boolean;
-  /** Recovery looks for orphans when the dead stacks are empty. Off: before that. */
+  /** Recovery looks for orphans when the dead magazines are empty. Off: before that. */
   sweepAfterFlush: boolean;
   /** Recovery takes blocks in the dead slot's name alone. Off: all that are FREED or PENDING. */
   sweepOwn: boolean;
@@ -150,7 +150,7 @@ export interface Rules extends ObjectRules {
   sweepPending: boolean;
   /** A small orphan is pushed, then untagged. Off: untagged, then pushed. */
   untagLast: boolean;
-  /** A stack that orphans fill is flushed on the way. Off: never before the end. */
+  /** A magazine that orphans fill is flushed on the way. Off: never before the end. */
   flushOnTheWay: boolean;
   /** A large orphan becomes RESERVED, then it is untagged. Off: the other way round. */
   orphanReserved: boolean;
@@ -183,7 +183,7 @@ export interface Rules extends ObjectRules {
   mendIntent: boolean;
   /** Room is made for that. Off: what was freed since the cut may have taken it. */
   roomToMend: boolean;
-  /** A stack is parked while entries are in transit. Off: its owner's fast paths see it as it is. */
+  /** A magazine is parked while entries are in transit. Off: its owner's fast paths see it as it is. */
   parkTransit: boolean;
 
   /** What fails after a free's commit is repaired and not thrown. Off: thrown. */
@@ -229,10 +229,10 @@ export const RULES_ON: Readonly<Rules> = {
   dueBeforeCommit: true,
   recoverBeforeFull: true,
   fenceFirst: true,
-  secondFence: true,
+  secondSentinel: true,
   flushWhenOver: true,
   keepHalf: true,
-  resetFences: true,
+  resetSentinels: true,
   recoveryLock: true,
   recoverLater: true,
   slotLast: true,

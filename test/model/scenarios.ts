@@ -111,7 +111,7 @@ const SMALL: Scenario[] = [
     prepare: [...mallocs(1, 'a', 'b', 'c'), large(2, 'l'), malloc(2), free('l')],
     victim: frees('a', 'b', 'c'),
   }),
-  ...withOthers('realloc between two stacks', {
+  ...withOthers('realloc between two magazines', {
     shape: { pages: 10 },
     prepare: [...mallocs(1, 'a', 'b'), ...mallocs(2, 'c', 'd'), free('c')],
     victim: [shrink('a', 2)],
@@ -238,7 +238,7 @@ const REALLOC: Scenario[] = [
     prepare: [large(1, 'a'), large(2, 'b'), large(1), large(4, 'c'), large(1), ...frees('b', 'c')],
     victim: [resize('a', 2), resize('a', 3)],
   }),
-  ...withOthers('realloc from small to large, over the fence', {
+  ...withOthers('realloc from small to large, over the sentinel', {
     shape: { pages: 10 },
     prepare: [...mallocs(1, 'a', 'b', 'c'), ...frees('b', 'c')],
     victim: [resize('a', 2)],

@@ -21,7 +21,7 @@ const VICTIM_ID = 2;
 const RESCUER_ID = 3;
 const CASUALTY_ID = 9;
 
-/** Mostly straight stores: what is cached, and one block more on each stack. */
+/** Mostly straight stores: what is cached, and one block more in each magazine. */
 const QUICK: Script = [
   { call: 'malloc', c: 1, as: 'quick1' },
   { call: 'malloc', c: 2, as: 'quick2' },

@@ -104,9 +104,9 @@ export const OLD_NOTE: Witness = {
   ],
 };
 
-/** Errors between limit and fence, twice: a refill in between writes over the old fence. */
+/** Errors between limit and sentinel, twice: a refill in between writes over the old sentinel. */
 export const LIMIT_WITHOUT_FENCE: Witness = {
-  name: 'refill up to a limit that has no fence',
+  name: 'refill up to a limit that has no sentinel',
   shape: shape(2, 4),
   scripts: {
     thread: ['a', 'b', 'c', 'd', 'e'].map(malloc),
@@ -123,9 +123,9 @@ export const LIMIT_WITHOUT_FENCE: Witness = {
 
 const SEVEN = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
-/** Two flushes fail in turn: the second push would leave the stack. */
+/** Two flushes fail in turn: the second push would leave the magazine. */
 export const OVER_TWICE: Witness = {
-  name: 'two pushes over the fence',
+  name: 'two pushes over the sentinel',
   shape: shape(1, 2),
   scripts: { thread: [...SEVEN.map(malloc), ...SEVEN.map(free)] },
   moves: [
@@ -135,9 +135,9 @@ export const OVER_TWICE: Witness = {
   ],
 };
 
-/** An old fence stayed behind: a short stack looks full, and is to keep more than it has. */
+/** An old sentinel stayed behind: a short magazine looks full, and is to keep more than it has. */
 export const OLD_FENCE: Witness = {
-  name: 'flush of a stack that only looks full',
+  name: 'flush of a magazine that only looks full',
   shape: shape(2, 8),
   scripts: {
     thread: [...SEVEN.slice(0, 5).map(malloc), ...SEVEN.slice(1, 5).map(free)],

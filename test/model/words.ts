@@ -109,11 +109,11 @@ export const startOf = (word: number): number => word >>> ID_BITS;
 /** The owner of a lock that a failed takeover has left: no thread has the id 0. */
 export const ABANDONED = threadWord(0, 1);
 
-// ---- stacks
+// ---- magazines
 
-/** Index of a stack's first entry; the zero word stands below it. */
+/** Index of a magazine's first entry; the zero word stands below it. */
 export const BOTTOM = 1;
-/** The top of a stack that is parked: no place in it. */
+/** The top of a magazine that is parked: no place in it. */
 export const PARKED = 0;
 export const SENTINEL = -1;
 /** What stands where a sentinel was: neither 0 nor SENTINEL, and no address. */

@@ -40,7 +40,7 @@ export const INTERRUPT = new Error('thrown into a section');
 export interface Shape {
   readonly pages: number;
   readonly slots: number;
-  /** How many blocks a stack holds at first, and at most. */
+  /** How many blocks a magazine holds at first, and at most. */
   readonly limitStart: number;
   readonly limitMax: number;
   /**
@@ -64,7 +64,7 @@ export interface Slot {
   readonly limit: Int32Array;
   readonly held: Int32Array;
   readonly mallocs: Int32Array;
-  readonly stacks: readonly Int32Array[];
+  readonly magazines: readonly Int32Array[];
 }
 
 export interface Stats {
@@ -188,11 +188,11 @@ export class World {
     this.shape = shape;
     const pageWords = shape.pages + 2;
     const granules = pageWords * PAGE_GRANULES;
-    const stackWords = BOTTOM + shape.limitMax + SENTINEL_WORDS;
+    const magazineWords = BOTTOM + shape.limitMax + SENTINEL_WORDS;
     const contexts = (shape.contexts ?? 0) + 1;
     const chunks = (shape.chunks ?? 0) + 1;
     const cells = FIRST_ROOT + (shape.roots ?? 0) + shape.slots + chunks - 1;
-    const slotWords = SLOT_WORDS + SLOT_ARRAYS * CLASS_WORDS + CLASS_WORDS * stackWords;
+    const slotWords = SLOT_WORDS + SLOT_ARRAYS * CLASS_WORDS + CLASS_WORDS * magazineWords;
     this.words = new Int32Array(
       HEAP_WORDS +
         pageWords * PAGE_ARRAYS +
@@ -258,7 +258,7 @@ export class World {
       limit: cut(CLASS_WORDS),
       held: cut(CLASS_WORDS),
       mallocs: cut(CLASS_WORDS),
-      stacks: Array.from({ length: CLASS_WORDS }, () => cut(stackWords)),
+      magazines: Array.from({ length: CLASS_WORDS }, () => cut(magazineWords)),
     }));
     if (at !== this.words.length) throw new Error(`world: ${at} of ${this.words.length} words`);
     this.brk = 1;

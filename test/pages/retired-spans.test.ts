@@ -91,7 +91,7 @@ test('retired spans: when others gave them back, their thread cuts new spans', (
   heap.detach();
 });
 
-test('flush: a deep stack goes back in portions, so that others get the lock', (t) => {
+test('flush: a deep magazine goes back in portions, so that others get the lock', (t) => {
   using heap = SharedHeap.create({ size: '1GiB', threads: 1 });
   const { f64, geometry } = memoryOf(heap);
   const line = lockLine(geometry.locks, classLock(classOf(16)));
@@ -103,7 +103,7 @@ test('flush: a deep stack goes back in portions, so that others get the lock', (
     heap.free_ts(block);
     most = Math.max(most, acquisitions() - before);
   }
-  // Half of 4,096 blocks and the one over the fence, 256 at a time.
+  // Half of 4,096 blocks and the one over the sentinel, 256 at a time.
   t.is(most, 9);
 });
 

@@ -42,7 +42,7 @@ test.after.always(() => lib?.copy.remove());
 
 type First = (p: Program, scenario: Scenario, doubtful: readonly Address[]) => void;
 
-/** What the thread does first after the cut. The first ones enter no section while a stack has blocks. */
+/** What the thread does first after the cut. The first ones enter no section while a magazine has blocks. */
 const FIRST: readonly First[] = [
   (p) => p.freeAll([...p.many(3, TINY), ...p.many(3, SMALL)]),
   (p, _, doubtful) => p.freeAll([...p.books].filter((at) => !doubtful.includes(at)).slice(0, 2)),
@@ -226,11 +226,11 @@ interface Mutant {
 
 const MUTANTS: readonly Mutant[] = [
   {
-    rule: 'a stack in transit is parked',
+    rule: 'a magazine in transit is parked',
     change: {
       file: 'layout/slot.js',
-      from: /(shmallocPoint\('transit\.park'\);\s*)u32\[slot \+ TOPS \+ stack\] = slot \+ PARKED;/,
-      to: '$1u32[slot + TOPS + stack] = from;',
+      from: /(shmallocPoint\('transit\.park'\);\s*)u32\[slot \+ TOPS \+ magazine\] = slot \+ PARKED;/,
+      to: '$1u32[slot + TOPS + magazine] = from;',
     },
     scenario: 'free into the cache, then flush',
     at: /^flush\.bit$/,

@@ -7,7 +7,7 @@
 
 import type { Address } from 'shmalloc';
 import { classOf, PAGE_BYTES } from '../../src/base/index.js';
-import { getLimit, slotRecord, stackedBlocks } from '../../src/layout/index.js';
+import { getLimit, magazineBlocks, slotRecord } from '../../src/layout/index.js';
 import { CONTEXT_SCENARIOS } from './context-scenarios.js';
 import {
   ALL_HELD_BACK,
@@ -31,12 +31,12 @@ function neighbours(program: Program, blocks: Blocks, below: boolean, above: boo
   if (above) program.free(c);
 }
 
-/** Frees blocks of one class until their stack is full. */
-function fillStack(program: Program, blocks: Address[]): void {
+/** Frees blocks of one class until their magazine is full. */
+function fillMagazine(program: Program, blocks: Address[]): void {
   const { memory, slotIndex } = program.core;
   const slot = slotRecord(memory.geometry.slots, slotIndex);
   const c = classOf(program.calls.usableSize(blocks[0]));
-  const isFull = () => stackedBlocks(memory.u32, slot, c) === getLimit(memory.u32, slot, c);
+  const isFull = () => magazineBlocks(memory.u32, slot, c) === getLimit(memory.u32, slot, c);
   while (!isFull()) program.free(blocks.pop() as Address);
 }
 
@@ -61,7 +61,7 @@ const flushWithCorpse = {
 
 // ---- instrumented heaps
 
-/** Freed blocks of three kinds, more of them than their stacks hold, and one not handed out. */
+/** Freed blocks of three kinds, more of them than their magazines hold, and one not handed out. */
 const holder: Corpse = {
   point: 'debug.live',
   passage: 15,
@@ -374,7 +374,7 @@ export const SCENARIOS: readonly Scenario[] = [
     prepare(p, blocks) {
       const list = p.many(13, SMALL);
       blocks.a = list.pop() as Address;
-      fillStack(p, list);
+      fillMagazine(p, list);
     },
     act: (p, { a }) => void p.realloc(a, TINY),
     hits: ['flush.transit', 'refill.transit'],
@@ -387,7 +387,7 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (p) => p.core.detach(),
   },
   {
-    name: "another thread's blocks, freed until their stack is flushed",
+    name: "another thread's blocks, freed until their magazine is flushed",
     setup(p, blocks) {
       blocks.list = p.many(12, SMALL);
     },
@@ -405,7 +405,7 @@ export const SCENARIOS: readonly Scenario[] = [
     hits: ['flush.transit', 'refill.transit'],
   },
   {
-    name: 'detach with spans at home, and blocks of another thread',
+    name: 'detach with spans of its own, and blocks of another thread',
     setup(p, blocks) {
       blocks.main = p;
       blocks.list = p.many(3, SMALL);

@@ -55,10 +55,10 @@ function proxied(memory: HeapMemory, on: { load?: () => void; store?: () => void
     views.set(proxy, view);
     return proxy;
   };
-  const { i32, u32, f64, tags, homes } = memory;
+  const { i32, u32, f64, tags, owners } = memory;
   return {
     ...memory,
-    ...{ i32: wrap(i32), u32: wrap(u32), f64: wrap(f64), tags: wrap(tags), homes: wrap(homes) },
+    ...{ i32: wrap(i32), u32: wrap(u32), f64: wrap(f64), tags: wrap(tags), owners: wrap(owners) },
   };
 }
 

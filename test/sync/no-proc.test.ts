@@ -111,7 +111,7 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: each call in main, each lock, nothing half done
   t.true(whole, 'and have the same contents');
 });
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts is done over the fence, then refused', async (t) => {
+test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts is done over the sentinel, then refused', async (t) => {
   interface Freed extends Attempt {
     readonly live: boolean;
   }

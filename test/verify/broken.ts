@@ -27,7 +27,7 @@ export interface Scene {
   readonly heap: SharedHeap;
   readonly memory: layout.HeapMemory;
   readonly geometry: layout.Geometry;
-  /** Main's slot, and its stack of class `c`. */
+  /** Main's slot, and its magazine of class `c`. */
   readonly slot: WordIndex;
   readonly c: SizeClass;
   readonly bottom: number;
@@ -69,7 +69,7 @@ export function makeScene(heap = makeHeap()): Scene {
   heap.malloc_ts(200_000);
 
   const slot = layout.slotRecord(geometry.slots, 0);
-  const bottom = layout.stackBottom(u32, slot, c);
+  const bottom = layout.magazineBottom(u32, slot, c);
   const list = layout.partialOf(slot, c);
   const partial: PageIndex[] = [];
   for (

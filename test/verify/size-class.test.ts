@@ -157,11 +157,11 @@ const LISTS: Damage[] = [
     },
   },
   {
-    what: "a span in another home's list",
+    what: "a span in another owner's list",
     invariant: 'class-record I1',
-    message: /a span of home 2 is in the partial list of home 1/,
+    message: /a span of owner 2 is in the partial list of owner 1/,
     damage({ memory, partial }) {
-      memory.homes[partial[1]] = 2;
+      memory.owners[partial[1]] = 2;
       return addressOf(partial[1]);
     },
   },
@@ -231,23 +231,23 @@ const CACHES: Damage[] = [
   },
 ];
 
-const STACK_ENDS: Record<string, (u32: Uint32Array, bottom: number, end: number) => void> = {
+const MAGAZINE_ENDS: Record<string, (u32: Uint32Array, bottom: number, end: number) => void> = {
   'without the zero below it': (u32, bottom) => {
     u32[bottom - 1] = 16;
   },
-  'without the fence at its limit': (u32, _, end) => {
+  'without the sentinel at its limit': (u32, _, end) => {
     u32[end] = 16;
   },
-  'without the fence above its limit': (u32, _, end) => {
+  'without the sentinel above its limit': (u32, _, end) => {
     u32[end + 1] = 16;
   },
 };
 
-for (const [what, damage] of Object.entries(STACK_ENDS)) {
+for (const [what, damage] of Object.entries(MAGAZINE_ENDS)) {
   CACHES.push({
-    what: `a stack ${what}`,
+    what: `a magazine ${what}`,
     invariant: 'slot I1',
-    message: /a stack of class \d+ is not between its zero and its fence/,
+    message: /a magazine of class \d+ is not between its zero and its sentinel/,
     quietOnly: true,
     damage({ memory, bottom, end, slot }) {
       damage(memory.u32, bottom, end);
@@ -258,13 +258,13 @@ for (const [what, damage] of Object.entries(STACK_ENDS)) {
 
 for (const [what, top] of [
   ['below its first entry', -1],
-  ['past its fences', 100],
+  ['past its sentinels', 100],
   ['nowhere in the slot', 1e6],
 ] as const) {
   CACHES.push({
-    what: `a stack whose top is ${what}`,
+    what: `a magazine whose top is ${what}`,
     invariant: 'slot I1',
-    message: /a stack of class \d+ is not between its zero and its fence/,
+    message: /a magazine of class \d+ is not between its zero and its sentinel/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
       layout.setTop(memory.u32, slot, c, bottom + top);

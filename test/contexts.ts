@@ -5,7 +5,7 @@
 
 import { SharedHeap } from 'shmalloc';
 import type { Address, SlotIndex, WordIndex } from '../src/base/index.js';
-import { attachCore, type HeapCore } from '../src/heap/index.js';
+import { attachThreadHeap, type ThreadHeap } from '../src/heap/index.js';
 import * as layout from '../src/layout/index.js';
 import { createRecordPool } from '../src/pages/index.js';
 import { memoryOf } from './helpers.js';
@@ -19,13 +19,13 @@ export interface Made {
 
 /** A second attachment of this thread, which has contexts and vectors. */
 export class ContextMaker {
-  readonly core: HeapCore;
+  readonly core: ThreadHeap;
   readonly slot: WordIndex;
   readonly #contexts;
   readonly #chunks;
 
   constructor(heap: SharedHeap, threadId = 0) {
-    this.core = attachCore(memoryOf(heap), true, { threadId, lockTimeoutMs: 1000 });
+    this.core = attachThreadHeap(memoryOf(heap), true, { threadId, lockTimeoutMs: 1000 });
     const { geometry, i32 } = this.core.memory;
     this.slot = layout.slotRecord(geometry.slots, this.core.slotIndex);
     this.#contexts = createRecordPool(i32, layout.contextTable(geometry));

@@ -16,7 +16,7 @@ import { Camera, type MapTaken, type MapWanted } from './replay-camera.js';
 /** What to replay. */
 export interface ReplayTask {
   readonly words: Uint32Array<SharedArrayBuffer>;
-  readonly slots: number;
+  readonly blockIds: number;
   /** How often to replay it. */
   readonly repeat: number;
   readonly verify: boolean;
@@ -139,37 +139,37 @@ function waitForAll({ there, tasks }: Start): void {
   }
 }
 
-function timedReplay(heap: SharedHeap, { words, slots }: ReplayTask): Replay {
+function timedReplay(heap: SharedHeap, { words, blockIds }: ReplayTask): Replay {
   const { malloc_ts, free_ts, calloc_ts, realloc_ts, u32 } = heap;
-  const table = new Uint32Array(slots);
+  const table = new Uint32Array(blockIds);
 
   function slice(from: number, to: number): number {
     // Counting words instead of operations takes a quarter off the loop's own time.
     for (let w = 2 * from; w < 2 * to; w += 2) {
       const what = words[w];
       const size = words[w + 1];
-      const slot = what >>> 8;
+      const id = what >>> 8;
       const kind = what & 7;
       if (kind === FREE) {
-        free_ts(table[slot] as Address);
-        table[slot] = 0;
+        free_ts(table[id] as Address);
+        table[id] = 0;
       } else if (kind === MALLOC) {
         const address = malloc_ts(size);
         if (address === 0) return w >>> 1;
         if (size >= 4) u32[address >>> 2] = w >>> 1;
-        table[slot] = address;
+        table[id] = address;
       } else {
         const address =
-          kind === CALLOC ? calloc_ts(1, size) : realloc_ts(table[slot] as Address, size);
+          kind === CALLOC ? calloc_ts(1, size) : realloc_ts(table[id] as Address, size);
         if (address === 0 && size > 0) return w >>> 1;
-        table[slot] = address;
+        table[id] = address;
       }
     }
     return to;
   }
 
   function finish(): void {
-    for (let slot = 0; slot < slots; slot++) free_ts(table[slot] as Address);
+    for (let id = 0; id < blockIds; id++) free_ts(table[id] as Address);
     table.fill(0);
   }
 
@@ -178,48 +178,48 @@ function timedReplay(heap: SharedHeap, { words, slots }: ReplayTask): Replay {
 
 function verifyingReplay(heap: SharedHeap, task: ReplayTask, books: Books): Replay {
   const { malloc_ts, free_ts, calloc_ts, realloc_ts } = heap;
-  const { words, slots } = task;
+  const { words, blockIds } = task;
   let corruptAt = task.corruptAt;
 
   function slice(from: number, to: number): number {
     for (let i = from; i < to; i++) {
       if (corruptAt >= 0 && i >= corruptAt && books.corruptOne()) corruptAt = -1;
-      const slot = words[2 * i] >>> 8;
+      const id = words[2 * i] >>> 8;
       const size = words[2 * i + 1];
       const kind = words[2 * i] & 7;
-      const old = books.address(slot);
+      const old = books.address(id);
       if (kind === FREE) {
-        books.check(slot, i);
+        books.check(id, i);
         free_ts(old);
-        books.clear(slot);
+        books.clear(id);
       } else if (kind === REALLOC) {
-        books.check(slot, i);
+        books.check(id, i);
         const address = realloc_ts(old, size);
         if (address === 0 && size > 0) return i;
-        books.checkMoved(slot, address, size, i);
-        books.fill(slot, address, size, i);
+        books.checkMoved(id, address, size, i);
+        books.fill(id, address, size, i);
       } else {
         const address = kind === CALLOC ? calloc_ts(1, size) : malloc_ts(size);
         if (address === 0) return i;
         if (kind === CALLOC) books.checkZero(address, size, i);
-        books.fill(slot, address, size, i);
+        books.fill(id, address, size, i);
       }
     }
     return to;
   }
 
   function finish(): void {
-    for (let slot = 0; slot < slots; slot++) {
-      books.check(slot, words.length / 2);
-      free_ts(books.address(slot));
-      books.clear(slot);
+    for (let id = 0; id < blockIds; id++) {
+      books.check(id, words.length / 2);
+      free_ts(books.address(id));
+      books.clear(id);
     }
   }
 
   return { slice, finish };
 }
 
-/** What this thread has written where: address, size and pattern seed of each slot's block. */
+/** What this thread has written where: address, size and pattern seed of the block with each id. */
 class Books {
   corrupted = 0;
   first: Corruption | null = null;
@@ -230,47 +230,46 @@ class Books {
   readonly #seeds: Int32Array;
   readonly #salt: number;
 
-  constructor(heap: SharedHeap, { slots, progressEntry }: ReplayTask) {
+  constructor(heap: SharedHeap, { blockIds, progressEntry }: ReplayTask) {
     this.#u8 = heap.u8;
     this.#i32 = heap.i32;
-    this.#addresses = new Uint32Array(slots);
-    this.#sizes = new Uint32Array(slots);
-    this.#seeds = new Int32Array(slots);
+    this.#addresses = new Uint32Array(blockIds);
+    this.#sizes = new Uint32Array(blockIds);
+    this.#seeds = new Int32Array(blockIds);
     // Two tasks on one trace must not write the same patterns.
     this.#salt = Math.imul(progressEntry + 1, 0x27d4eb2f);
   }
 
-  address(slot: number): Address {
-    return this.#addresses[slot] as Address;
+  address(id: number): Address {
+    return this.#addresses[id] as Address;
   }
 
-  clear(slot: number): void {
-    this.#addresses[slot] = 0;
-    this.#sizes[slot] = 0;
+  clear(id: number): void {
+    this.#addresses[id] = 0;
+    this.#sizes[id] = 0;
   }
 
-  /** Fills a block with the pattern of (slot, operation), and notes it. */
-  fill(slot: number, address: Address, size: number, operation: number): void {
-    const seed =
-      Math.imul(slot + 1, 0x9e3779b1) ^ Math.imul(operation + 1, 0x85ebca6b) ^ this.#salt;
-    this.#addresses[slot] = address;
-    this.#sizes[slot] = size;
-    this.#seeds[slot] = seed;
+  /** Fills a block with the pattern of (id, operation), and notes it. */
+  fill(id: number, address: Address, size: number, operation: number): void {
+    const seed = Math.imul(id + 1, 0x9e3779b1) ^ Math.imul(operation + 1, 0x85ebca6b) ^ this.#salt;
+    this.#addresses[id] = address;
+    this.#sizes[id] = size;
+    this.#seeds[id] = seed;
     const first = address >>> 2;
     const words = size >>> 2;
     for (let n = 0; n < words; n++) this.#i32[first + n] = patternWord(seed, n);
     for (let at = words << 2; at < size; at++) this.#u8[address + at] = patternByte(seed, at);
   }
 
-  /** Checks all of a slot's block. */
-  check(slot: number, operation: number): void {
-    this.#checkPattern(this.#addresses[slot], this.#sizes[slot], this.#seeds[slot], operation);
+  /** Checks all of the block with an id. */
+  check(id: number, operation: number): void {
+    this.#checkPattern(this.#addresses[id], this.#sizes[id], this.#seeds[id], operation);
   }
 
-  /** Checks that a reallocated block begins with what the slot's block held. */
-  checkMoved(slot: number, address: Address, size: number, operation: number): void {
-    const kept = Math.min(size, this.#sizes[slot]);
-    this.#checkPattern(address, kept, this.#seeds[slot], operation);
+  /** Checks that a reallocated block begins with what the block with the id held. */
+  checkMoved(id: number, address: Address, size: number, operation: number): void {
+    const kept = Math.min(size, this.#sizes[id]);
+    this.#checkPattern(address, kept, this.#seeds[id], operation);
   }
 
   checkZero(address: Address, size: number, operation: number): void {
@@ -283,9 +282,9 @@ class Books {
 
   /** Flips a byte of some live block; false when there is none. */
   corruptOne(): boolean {
-    const slot = this.#sizes.findIndex((size) => size > 0);
-    if (slot < 0) return false;
-    const at = this.#addresses[slot] + (this.#sizes[slot] >>> 1);
+    const id = this.#sizes.findIndex((size) => size > 0);
+    if (id < 0) return false;
+    const at = this.#addresses[id] + (this.#sizes[id] >>> 1);
     this.#u8[at] = this.#u8[at] ^ 0xff;
     return true;
   }

@@ -7,23 +7,23 @@
 import type { Address } from '../base/index.js';
 import { listVectors, type VectorEntry } from '../collections/index.js';
 import {
-  addHost,
+  type Attachment,
+  addAttachment,
   type Context,
   type ContextHandle,
   type ContextOptions,
   type Contexts,
   createContexts,
-  type Host,
   readString,
 } from '../contexts/index.js';
 import type { Debug } from '../debug/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import { type ContextNode, readContextTree, renderContextTree } from '../inspect/index.js';
 import { type PrintOptions, writerOf } from '../options/index.js';
 import { InspectableHeap } from './inspectable-heap.js';
 
 /** Who this attachment is, for objects that are handed from thread to thread. */
-export interface Attachment {
+export interface AttachmentIdentity {
   readonly heapId: string;
   readonly threadId: number;
   readonly scribble: boolean;
@@ -31,18 +31,18 @@ export interface Attachment {
 
 /** A heap with memory contexts: what SharedHeap adds its calls to. */
 export abstract class ContextHeap extends InspectableHeap {
-  readonly #core: HeapCore;
+  readonly #core: ThreadHeap;
   readonly #contexts: Contexts;
-  readonly #host: Host;
+  readonly #attachment: Attachment;
 
-  protected constructor(core: HeapCore, debug: Debug | null, attachment: Attachment) {
-    super(core, debug, attachment.heapId);
+  protected constructor(core: ThreadHeap, debug: Debug | null, identity: AttachmentIdentity) {
+    super(core, debug, identity.heapId);
     this.#core = core;
     const describe = (): string => renderContextTree(readContextTree(core.memory));
-    const host = { core, ...attachment, describe };
-    this.#host = host;
-    addHost(this, host);
-    this.#contexts = createContexts(host);
+    const attachment = { core, ...identity, describe };
+    this.#attachment = attachment;
+    addAttachment(this, attachment);
+    this.#contexts = createContexts(attachment);
   }
 
   /**
@@ -123,7 +123,7 @@ export abstract class ContextHeap extends InspectableHeap {
    * a walk over all blocks, where there ever was a vector or a context.
    */
   vectors(): VectorEntry[] {
-    return listVectors(this.#host);
+    return listVectors(this.#attachment);
   }
 
   /**

@@ -14,7 +14,7 @@ import {
   optionOff,
   renderHistory,
 } from '../debug/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
   findLeaks,
   type HeapMap,
@@ -60,12 +60,12 @@ export abstract class InspectableHeap {
     'a SharedHeap',
     'post heap.handle, and call SharedHeap.attach(handle) there',
   );
-  readonly #core: HeapCore;
+  readonly #core: ThreadHeap;
   readonly #id: string;
   /** Of heaps with debug options that concern calls. */
   readonly #debug: Debug | null;
 
-  protected constructor(core: HeapCore, debug: Debug | null, id: string) {
+  protected constructor(core: ThreadHeap, debug: Debug | null, id: string) {
     this.#core = core;
     this.#id = id;
     this.#debug = debug;

@@ -28,7 +28,7 @@ import {
 } from '../base/index.js';
 import { elementBytesOf, HEAP_KIND, type ViewConstructor, viewOf } from '../contexts/index.js';
 import { applyErrorPolicy, createDebug } from '../debug/index.js';
-import { attachCore, createHeap, type HeapCore } from '../heap/index.js';
+import { attachThreadHeap, createHeap, type ThreadHeap } from '../heap/index.js';
 import { readUsage } from '../inspect/index.js';
 import {
   computeGeometry,
@@ -172,7 +172,7 @@ function detachAll(): void {
  * ```
  */
 export class SharedHeap extends ContextHeap {
-  readonly #core: HeapCore;
+  readonly #core: ThreadHeap;
   readonly #id: string;
   /** What is to be done before this attachment ends. */
   readonly #ending: ExitHooks = createExitHooks();
@@ -249,7 +249,7 @@ export class SharedHeap extends ContextHeap {
           'its handle with SharedHeap.attach(handle)',
       );
     }
-    const plain = attachCore(memory, fields.reserveIsZero, {
+    const plain = attachThreadHeap(memory, fields.reserveIsZero, {
       threadId,
       // Only a main thread gives up: a worker that waits stalls nobody but itself.
       lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
@@ -649,7 +649,7 @@ function isWorker(value: unknown): value is Worker {
 }
 
 /** For an event nobody waits for: an error there would end the process. */
-function recoverQuietly(core: HeapCore, ended: number): void {
+function recoverQuietly(core: ThreadHeap, ended: number): void {
   try {
     core.recoverThread(ended);
   } catch (error) {

@@ -201,7 +201,7 @@ async function run(
       tasks.map((trace, n) => {
         const task: ReplayTask = {
           words: trace.words,
-          slots: trace.slots,
+          blockIds: trace.blockIds,
           repeat: options.repeat,
           verify: options.verify,
           corruptAt: n === 0 ? options.corruptAt : -1,

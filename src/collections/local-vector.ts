@@ -9,7 +9,7 @@
  */
 
 import { type Address, List, type WordIndex } from '../base/index.js';
-import { copyBytes, type HeapCore } from '../heap/index.js';
+import { copyBytes, type ThreadHeap } from '../heap/index.js';
 import {
   getVectorCapacity,
   getVectorData,
@@ -24,7 +24,7 @@ import type { VectorStorage } from './vector-storage.js';
 export class LocalVector<T> implements Engine<T> {
   readonly #home: VectorStorage;
   readonly #elements: Elements<T>;
-  readonly #core: HeapCore;
+  readonly #core: ThreadHeap;
   readonly #header: WordIndex;
   // What the short calls need, at hand: each step on the way to it costs half a nanosecond.
   readonly #i32: Int32Array;
@@ -38,7 +38,7 @@ export class LocalVector<T> implements Engine<T> {
   constructor(home: VectorStorage, elements: Elements<T>) {
     this.#home = home;
     this.#elements = elements;
-    this.#core = home.host.core;
+    this.#core = home.attachment.core;
     this.#header = home.header;
     this.#i32 = this.#core.memory.i32;
     this.#u32 = this.#core.memory.u32;

@@ -23,7 +23,7 @@
  */
 
 import { type Address, List, type WordIndex } from '../base/index.js';
-import type { Changing, HeapCore } from '../heap/index.js';
+import type { Changing, ThreadHeap } from '../heap/index.js';
 import {
   addVersion,
   getRedo,
@@ -55,7 +55,7 @@ type Arrange = (to: number, from: number) => void;
 export class SharedVector<T> implements Engine<T>, Changing {
   readonly #home: VectorStorage;
   readonly #elements: Elements<T>;
-  readonly #core: HeapCore;
+  readonly #core: ThreadHeap;
   readonly #i32: Int32Array;
   readonly #u32: Uint32Array;
   readonly #u8: Uint8Array;
@@ -66,7 +66,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
   readonly #head: number;
 
   constructor(home: VectorStorage, elements: Elements<T>) {
-    const { core } = home.host;
+    const { core } = home.attachment;
     this.#home = home;
     this.#elements = elements;
     this.#core = core;

@@ -14,7 +14,7 @@
 
 import { type Address, List, type WordIndex } from '../base/index.js';
 import { type ContextLabel, eachBlock, readLabel } from '../blocks/index.js';
-import type { Host } from '../contexts/index.js';
+import type { Attachment } from '../contexts/index.js';
 import {
   CONTEXT_VECTOR,
   type ContextIndex,
@@ -78,7 +78,7 @@ interface Found {
 }
 
 /** All vectors, by address; those in contexts behind the others. */
-export function listVectors({ core, heapId }: Host): VectorEntry[] {
+export function listVectors({ core, heapId }: Attachment): VectorEntry[] {
   const { memory } = core;
   // Where there was no object yet there is nothing to walk for.
   if (!hadOwned(memory.u32, memory.geometry.header)) return [];

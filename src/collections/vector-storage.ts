@@ -28,10 +28,10 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import {
+  type Attachment,
   Context,
   clearStorage,
   endStorage,
-  type Host,
   rememberEmptied,
   takeStorage,
   type VectorContext,
@@ -71,7 +71,7 @@ export const vectorContextOf = (value: unknown): VectorContext | undefined =>
 
 /** A vector's place in memory. */
 export abstract class VectorStorage {
-  readonly host: Host;
+  readonly attachment: Attachment;
   readonly header: WordIndex;
   readonly fields: VectorFields;
   readonly dataWord: WordIndex;
@@ -86,20 +86,20 @@ export abstract class VectorStorage {
   readonly #i32: Int32Array;
 
   protected constructor(
-    host: Host,
+    attachment: Attachment,
     header: WordIndex,
     fields: VectorFields,
     [dataWord, versionWord, lockWord]: readonly [WordIndex, WordIndex, WordIndex],
     words: readonly [WordIndex, WordIndex, WordIndex],
     values: readonly [number, number, number],
   ) {
-    this.host = host;
+    this.attachment = attachment;
     this.header = header;
     this.fields = fields;
     this.dataWord = dataWord;
     this.versionWord = versionWord;
     this.lockWord = lockWord;
-    this.#i32 = host.core.memory.i32;
+    this.#i32 = attachment.core.memory.i32;
     this.#words = words;
     // Signed, as they are compared: a larger number would be a pointer to one.
     this.#values = [values[0] | 0, values[1] | 0, values[2] | 0];
@@ -149,7 +149,7 @@ export abstract class VectorStorage {
    * @returns 0 when the heap is full: nothing has changed
    */
   replace(bytes: number, fill: Fill): Address {
-    return this.host.core.ownedBlocks.replace(this.dataWord, bytes, fill);
+    return this.attachment.core.ownedBlocks.replace(this.dataWord, bytes, fill);
   }
 
   /** The vector is done: from now on it lives. */
@@ -163,7 +163,7 @@ export abstract class VectorStorage {
 
   /** Gives the lock back, of a vector that ends. Only a shared one has been locked. */
   protected unlock(): void {
-    const { objectLocks } = this.host.core;
+    const { objectLocks } = this.attachment.core;
     if (objectLocks.isMine(this.lockWord)) objectLocks.release(this.lockWord);
   }
 }
@@ -171,10 +171,10 @@ export abstract class VectorStorage {
 // ---- in the heap
 
 class HeapStorage extends VectorStorage {
-  constructor(host: Host, header: WordIndex, fields: VectorFields) {
+  constructor(attachment: Attachment, header: WordIndex, fields: VectorFields) {
     const serial = vectorSerialWord(header);
     super(
-      host,
+      attachment,
       header,
       fields,
       [vectorDataWord(header), vectorVersionWord(header), vectorLockWord(header)],
@@ -184,46 +184,50 @@ class HeapStorage extends VectorStorage {
   }
 
   override settle(): void {
-    const { u32 } = this.host.core.memory;
+    const { u32 } = this.attachment.core.memory;
     // point: inflight.clear
-    u32[inFlightHeaderOf(this.host.core)] = 0;
+    u32[inFlightHeaderOf(this.attachment.core)] = 0;
   }
 
   override unmake(): void {
-    clearInFlightHeader(this.host.core);
+    clearInFlightHeader(this.attachment.core);
   }
 
   end(): void {
-    const { memory } = this.host.core;
-    clearInFlightHeader(this.host.core);
+    const { memory } = this.attachment.core;
+    clearInFlightHeader(this.attachment.core);
     // point: inflight.set
-    memory.u32[inFlightHeaderOf(this.host.core)] = this.address;
+    memory.u32[inFlightHeaderOf(this.attachment.core)] = this.address;
     // point: inflight.unmark
     clearVector(memory.u32, this.header);
     this.unlock();
-    clearInFlightHeader(this.host.core);
+    clearInFlightHeader(this.attachment.core);
     // Who reads sees that it has ended before its memory is another's, this thread's own also.
     orderWrites();
   }
 }
 
 /** A new vector in the heap, without a storage; until it is settled it is in the in-flight header. */
-export function makeInHeap(host: Host, type: number, stride: number): VectorStorage {
-  const { memory, ownedBlocks } = host.core;
+export function makeInHeap(attachment: Attachment, type: number, stride: number): VectorStorage {
+  const { memory, ownedBlocks } = attachment.core;
   const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
-  const fields = { type, stride, ...nowhere, serial: serial(), threadId: host.threadId };
-  clearInFlightHeader(host.core);
-  const address = ownedBlocks.replace(inFlightHeaderOf(host.core), VECTOR_HEADER_BYTES, (block) => {
-    writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
-  });
-  if (address === 0) throw noHeader(host);
-  return new HeapStorage(host, (address >>> 2) as WordIndex, fields);
+  const fields = { type, stride, ...nowhere, serial: serial(), threadId: attachment.threadId };
+  clearInFlightHeader(attachment.core);
+  const address = ownedBlocks.replace(
+    inFlightHeaderOf(attachment.core),
+    VECTOR_HEADER_BYTES,
+    (block) => {
+      writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
+    },
+  );
+  if (address === 0) throw noHeader(attachment);
+  return new HeapStorage(attachment, (address >>> 2) as WordIndex, fields);
 }
 
 /** So that a vector's handle is not taken for one of another vector that is there later. */
 const serial = (): number => Math.floor(random() * 0xffffffff) + 1;
 
-function noHeader({ core }: Host): HeapExhaustedError {
+function noHeader({ core }: Attachment): HeapExhaustedError {
   core.events.addExhausted(VECTOR_HEADER_BYTES);
   return new HeapExhaustedError(
     `Vector.create: the heap has no ${VECTOR_HEADER_BYTES} bytes left for its header`,
@@ -237,14 +241,14 @@ class ContextStorage extends VectorStorage {
   readonly #context: VectorContext | undefined;
 
   constructor(
-    host: Host,
+    attachment: Attachment,
     header: WordIndex,
     fields: VectorFields,
     context: VectorContext | undefined,
   ) {
-    const record = recordAt(contextTable(host.core.memory.geometry), fields.context);
+    const record = recordAt(contextTable(attachment.core.memory.geometry), fields.context);
     super(
-      host,
+      attachment,
       header,
       fields,
       [vectorDataWord(header), vectorVersionWord(header), vectorLockWord(header)],
@@ -263,7 +267,7 @@ class ContextStorage extends VectorStorage {
           'context to get more room: Vector.attach(context, handle)',
       );
     }
-    const { u32 } = this.host.core.memory;
+    const { u32 } = this.attachment.core.memory;
     const block = context.malloc(bytes);
     if (block === 0) return block;
     const old = getVectorData(u32, this.header);
@@ -274,7 +278,7 @@ class ContextStorage extends VectorStorage {
   }
 
   end(): void {
-    const { u32 } = this.host.core.memory;
+    const { u32 } = this.attachment.core.memory;
     const data = getVectorData(u32, this.header);
     clearVector(u32, this.header);
     // The header stays until the context ends: another instance may still look at it.
@@ -289,15 +293,15 @@ class ChunkStorage extends VectorStorage {
   readonly #context: VectorContext | undefined;
 
   constructor(
-    host: Host,
+    attachment: Attachment,
     header: WordIndex,
     fields: VectorFields,
     context: VectorContext | undefined,
   ) {
-    const record = recordAt(chunkTable(host.core.memory.geometry), fields.chunk);
+    const record = recordAt(chunkTable(attachment.core.memory.geometry), fields.chunk);
     const word = storageSerialWord(record);
     super(
-      host,
+      attachment,
       header,
       fields,
       [chunkWord(record), storageVersionWord(record), storageLockWord(record)],
@@ -309,7 +313,7 @@ class ChunkStorage extends VectorStorage {
   }
 
   end(): void {
-    clearStorage(this.host, this.#record);
+    clearStorage(this.attachment, this.#record);
     this.unlock();
     this.released();
     if (this.#isOwners()) this.#endOwn();
@@ -317,7 +321,7 @@ class ChunkStorage extends VectorStorage {
 
   /** Is the context still the one that the vector was made in, and this thread's? (I4) */
   #isOwners(): boolean {
-    const { memory, slotIndex } = this.host.core;
+    const { memory, slotIndex } = this.attachment.core;
     const { i32, u32, geometry } = memory;
     const { context, generation, epoch } = this.fields;
     const table = contextTable(geometry);
@@ -328,9 +332,9 @@ class ChunkStorage extends VectorStorage {
   }
 
   #endOwn(): void {
-    const { host, header, fields } = this;
-    clearVector(host.core.memory.u32, header);
-    rememberEmptied(host, fields);
+    const { attachment, header, fields } = this;
+    clearVector(attachment.core.memory.u32, header);
+    rememberEmptied(attachment, fields);
     if (this.#context?.kind !== 'set') return;
     try {
       this.#context.free(this.address);
@@ -340,11 +344,11 @@ class ChunkStorage extends VectorStorage {
   }
 
   override released(): void {
-    const { core } = this.host;
+    const { core } = this.attachment;
     const { i32 } = core.memory;
     if (!isMarkedEnded(i32, this.#record)) return;
     try {
-      endStorage(this.host, this.fields.chunk, true);
+      endStorage(this.attachment, this.fields.chunk, true);
     } catch {
       // It stays marked, for the next one that lets go of the lock, or the next recovery.
     }
@@ -353,10 +357,10 @@ class ChunkStorage extends VectorStorage {
 
 /** A new vector in a context, without a storage. */
 export function makeInContext(context: VectorContext, type: number, stride: number): VectorStorage {
-  const { host, index, generation } = context;
-  const { memory } = host.core;
+  const { attachment, index, generation } = context;
+  const { memory } = attachment.core;
   const address = context.malloc(VECTOR_HEADER_BYTES);
-  if (address === 0) throw noHeader(host);
+  if (address === 0) throw noHeader(attachment);
   const header = (address >>> 2) as WordIndex;
   let chunk = 0;
   if ((type & SHARED_VECTOR) !== 0) {
@@ -378,26 +382,26 @@ export function makeInContext(context: VectorContext, type: number, stride: numb
     epoch: context.epoch(),
     generation,
     serial: serial(),
-    threadId: host.threadId,
+    threadId: attachment.threadId,
   };
   writeVectorHeader(memory.u32, header, fields);
-  if (chunk === 0) return new ContextStorage(host, header, fields, context);
+  if (chunk === 0) return new ContextStorage(attachment, header, fields, context);
   const record = recordAt(chunkTable(memory.geometry), chunk);
   setStorageHeader(memory.u32, record, address);
   memory.u32[storageSerialWord(record)] = fields.serial;
-  return new ChunkStorage(host, header, fields, context);
+  return new ChunkStorage(attachment, header, fields, context);
 }
 
 /** The home of a vector that is there already. */
 export function vectorStorageOf(
-  host: Host,
+  attachment: Attachment,
   header: WordIndex,
   fields: VectorFields,
   context: VectorContext | undefined,
 ): VectorStorage {
-  if ((fields.type & CONTEXT_VECTOR) === 0) return new HeapStorage(host, header, fields);
+  if ((fields.type & CONTEXT_VECTOR) === 0) return new HeapStorage(attachment, header, fields);
   const inIt = context?.index === fields.context ? context : undefined;
   return fields.chunk === 0
-    ? new ContextStorage(host, header, fields, inIt)
-    : new ChunkStorage(host, header, fields, inIt);
+    ? new ContextStorage(attachment, header, fields, inIt)
+    : new ChunkStorage(attachment, header, fields, inIt);
 }

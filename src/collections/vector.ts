@@ -16,7 +16,7 @@ import {
   showAsJson,
   typeError,
 } from '../base/index.js';
-import { hostOf } from '../contexts/index.js';
+import { attachmentOf } from '../contexts/index.js';
 import { CONTEXT_VECTOR, SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
 import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';
@@ -96,7 +96,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     }
     const { type, stride } = home.fields;
     const kind = type & VECTOR_KIND_MASK;
-    const elements = elementsOf(home.host.core.memory, { kind, stride });
+    const elements = elementsOf(home.attachment.core.memory, { kind, stride });
     const isShared = (type & SHARED_VECTOR) !== 0;
     const engine = isShared ? new SharedVector(home, elements) : new LocalVector(home, elements);
     this.#home = home;
@@ -120,16 +120,16 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     options?: VectorOptions,
   ): Vector<ElementOf<E>, ViewOf<E>> {
     const context = vectorContextOf(place);
-    const host = context?.host ?? hostOf('Vector.create', place);
-    host.core.repairIfCut();
+    const attachment = context?.attachment ?? attachmentOf('Vector.create', place);
+    attachment.core.repairIfCut();
     const { kind, stride } = kindOf('Vector.create', elements);
     const { capacity, shared } = readVectorOptions(options);
     const type = kind | (shared ? SHARED_VECTOR : 0);
     // Who is told of an event may make vectors too: not before this one is done.
-    return host.core.events.deferring(() => {
+    return attachment.core.events.deferring(() => {
       const home =
         context === undefined
-          ? makeInHeap(host, type, stride)
+          ? makeInHeap(attachment, type, stride)
           : makeInContext(context, type, stride);
       try {
         const vector = new Vector<ElementOf<E>, ViewOf<E>>(home);
@@ -160,17 +160,17 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
     handle: VectorHandleOf<T, V>,
   ): Vector<T, V> {
     const context = vectorContextOf(place);
-    const host = context?.host ?? hostOf('Vector.attach', place);
-    const { header, fields } = findVector(host.core.memory, host.heapId, handle);
-    const home = vectorStorageOf(host, header, fields, context);
+    const attachment = context?.attachment ?? attachmentOf('Vector.attach', place);
+    const { header, fields } = findVector(attachment.core.memory, attachment.heapId, handle);
+    const home = vectorStorageOf(attachment, header, fields, context);
     if (!home.isLive()) throw home.ended('attach');
     return new Vector<T, V>(home);
   }
 
   /** What another thread needs to attach: structured clone takes it. */
   get handle(): VectorHandleOf<T, V> {
-    const { host, address, fields } = this.#home;
-    return makeVectorHandle(host.heapId, address, fields);
+    const { attachment, address, fields } = this.#home;
+    return makeVectorHandle(attachment.heapId, address, fields);
   }
 
   /** Elements that it has. Threads: any if shared. Cost: 2 ns; shared, about 10. */

@@ -19,10 +19,10 @@ import {
   storageVersionWord,
   storeRecord,
 } from '../layout/index.js';
-import type { Host } from './host.js';
+import type { Attachment } from './attachment.js';
 
 /** Takes a storage's block from it: it is no vector's any more. The caller has its lock. */
-export function clearStorage({ core }: Host, record: WordIndex): void {
+export function clearStorage({ core }: Attachment, record: WordIndex): void {
   const { i32, u32 } = core.memory;
   u32[storageSerialWord(record)] = 0;
   // Readers look again, and find the serial gone.
@@ -37,8 +37,8 @@ export function clearStorage({ core }: Host, record: WordIndex): void {
  * Called when its context ends or is reset, by the thread that has the context. `left`: by a thread
  * that had the lock when somebody else wanted to.
  */
-export function endStorage(host: Host, chunk: number, left = false): void {
-  const { core } = host;
+export function endStorage(attachment: Attachment, chunk: number, left = false): void {
+  const { core } = attachment;
   const { memory, objectLocks, events } = core;
   const record = recordAt(chunkTable(memory.geometry), chunk);
   const lock = storageLockWord(record);
@@ -48,7 +48,7 @@ export function endStorage(host: Host, chunk: number, left = false): void {
     try {
       // Another one may have had the lock in between.
       if (left && !isMarkedEnded(memory.i32, record)) return;
-      clearStorage(host, record);
+      clearStorage(attachment, record);
       // Before the lock: whoever gets it next must not do this again.
       // point: storage.free
       storeRecord(memory.i32, record, 0);

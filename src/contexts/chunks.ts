@@ -47,8 +47,8 @@ import {
   storeRecord,
 } from '../layout/index.js';
 import { createRecordPool } from '../pages/index.js';
+import type { Attachment } from './attachment.js';
 import { endStorage } from './chunk-storage.js';
-import type { Host } from './host.js';
 
 export interface Chunks {
   /** Chains a chunk on that has room for `bytes` bytes, and makes it the current one; false = full. */
@@ -67,8 +67,8 @@ export interface Chunks {
   forget(): void;
 }
 
-export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
-  const { core, scribble } = host;
+export function createChunks(attachment: Attachment, requireHeadroom: Probe): Chunks {
+  const { core, scribble } = attachment;
   const { memory, ownedBlocks, marks } = core;
   const { i32, u32, u8, geometry } = memory;
   const table = chunkTable(geometry);
@@ -154,7 +154,7 @@ export function createChunks(host: Host, requireHeadroom: Probe): Chunks {
     const next = getNextChunk(u32, at(chunk));
     const owner = loadRecord(i32, at(chunk));
     try {
-      endStorage(host, chunk);
+      endStorage(attachment, chunk);
     } finally {
       // Whatever came after that: a record that is gone is in no chain.
       if (loadRecord(i32, at(chunk)) !== owner) setStorages(u32, record, next);

@@ -5,7 +5,7 @@
  * thread may try. No lock: a record changes hands by one compare-and-swap of its state
  * (layout/context-record.ts).
  *
- * I1  Parent links are the truth; child and sibling links are for who adopts a tree. They are right
+ * I1  Parent links are the source; child and sibling links are for who adopts a tree. They are right
  *     whenever a context is released.
  */
 
@@ -53,8 +53,8 @@ import {
 } from '../layout/index.js';
 import { createRecordPool } from '../pages/index.js';
 import { freeContext } from '../recovery/index.js';
+import type { Attachment } from './attachment.js';
 import type { ContextType, ResolvedContext } from './context-options.js';
-import type { Host } from './host.js';
 
 export interface ContextRegistry {
   at(index: ContextIndex): WordIndex;
@@ -79,7 +79,7 @@ const NONE = 0 as ContextIndex;
 const ADOPTIONS_MASK = 0x1ff;
 const encoder = new TextEncoder();
 
-export function createContextRegistry({ core }: Host): ContextRegistry {
+export function createContextRegistry({ core }: Attachment): ContextRegistry {
   const { memory, slotIndex } = core;
   const { i32, u32, u8, geometry } = memory;
   const table = contextTable(geometry);

@@ -232,7 +232,7 @@ export abstract class Context {
 
   /** The contexts right below this one. */
   get children(): Context[] {
-    this.#runtime.host.core.repairIfCut();
+    this.#runtime.attachment.core.repairIfCut();
     return [...this.#children];
   }
 
@@ -488,7 +488,7 @@ export abstract class Context {
       for (const context of subtree) context.#leave('released');
     });
     return makeContextHandle(
-      this.#runtime.host.heapId,
+      this.#runtime.attachment.heapId,
       this.#index,
       this.#generation,
       adoptions,
@@ -543,9 +543,9 @@ export abstract class Context {
    * @internal
    */
   forVectors(): VectorContext {
-    const { host, chunks, memory } = this.#runtime;
+    const { attachment, chunks, memory } = this.#runtime;
     return {
-      host,
+      attachment,
       index: this.#index,
       generation: this.#generation,
       kind: this.kind,
@@ -624,7 +624,7 @@ export abstract class Context {
    * end this very context.
    */
   protected telling<T>(work: () => T): T {
-    return this.#runtime.host.core.events.deferring(work);
+    return this.#runtime.attachment.core.events.deferring(work);
   }
 
   /** malloc, whatever the size and however full; `quietly`: 0 where there is no room, not an error. */
@@ -634,7 +634,7 @@ export abstract class Context {
       this.requireOpen('allocate in');
       const address = this.make(size);
       if (address !== 0) return address;
-      const { core, describe } = this.#runtime.host;
+      const { core, describe } = this.#runtime.attachment;
       core.events.addExhausted(size);
       if (quietly) return NULL;
       throw new HeapExhaustedError(

@@ -38,13 +38,13 @@ import {
   recordAt,
   slotRecord,
 } from '../layout/index.js';
+import type { Attachment } from './attachment.js';
 import { BumpContext } from './bump-context.js';
 import { type Chunks, createChunks } from './chunks.js';
 import { Context } from './context.js';
 import { type ContextHandle, checkContextHandle, makeContextHandle } from './context-handle.js';
 import { type ContextOptions, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
-import type { Host } from './host.js';
 import { createObjectHeaders, LIVE, type ObjectHeaders } from './object-header.js';
 import { createRepairObjects } from './repair-objects.js';
 import { SetContext } from './set-context.js';
@@ -52,7 +52,7 @@ import { SetContext } from './set-context.js';
 /** What the contexts of one attachment have in common. */
 export interface ContextRuntime {
   readonly memory: HeapMemory;
-  readonly host: Host;
+  readonly attachment: Attachment;
   readonly registry: ContextRegistry;
   readonly chunks: Chunks;
   readonly headers: ObjectHeaders;
@@ -93,13 +93,13 @@ const CALL_FRAMES = 2 * SECTION_FRAMES;
 const COLD_CALL_FRAMES = 2 * RESCUE_FRAMES;
 const COLD_CALLS = 256;
 
-export function createContexts(host: Host): Contexts {
-  const { memory } = host.core;
+export function createContexts(attachment: Attachment): Contexts {
+  const { memory } = attachment.core;
   const { i32, u32, u8, geometry } = memory;
   const table = contextTable(geometry);
-  const registry = createContextRegistry(host);
+  const registry = createContextRegistry(attachment);
   const requireHeadroom = createProbe(CALL_FRAMES, COLD_CALL_FRAMES, COLD_CALLS);
-  const chunks = createChunks(host, requireHeadroom);
+  const chunks = createChunks(attachment, requireHeadroom);
   const headers = createObjectHeaders(memory);
   const roots = new Set<Context>();
   const byIndex = new Map<ContextIndex, Context>();
@@ -108,7 +108,7 @@ export function createContexts(host: Host): Contexts {
   let callbacks = 0;
   const runtime: ContextRuntime = {
     memory,
-    host,
+    attachment,
     registry,
     chunks,
     headers,
@@ -121,10 +121,10 @@ export function createContexts(host: Host): Contexts {
     resume,
     create,
   };
-  host.core.whenCut(createRepairObjects(runtime, wrapStored));
+  attachment.core.whenCut(createRepairObjects(runtime, wrapStored));
 
   function change<T>(work: () => T): T {
-    const { core } = host;
+    const { core } = attachment;
     core.repairIfCut();
     core.marks.tables = true;
     try {
@@ -236,7 +236,7 @@ export function createContexts(host: Host): Contexts {
   }
 
   function adopt(given: ContextHandle): Context {
-    const handle = checkContextHandle(given, host.heapId, table.count);
+    const handle = checkContextHandle(given, attachment.heapId, table.count);
     requireOpen('adoptContext');
     const index = handle.index as ContextIndex;
     const adopted = runtime.change(() => {
@@ -289,7 +289,7 @@ export function createContexts(host: Host): Contexts {
       orderReads();
       // Otherwise it was adopted meanwhile, and what was read may be of another context.
       if (loadRecord(i32, record) !== state) continue;
-      handles.push(makeContextHandle(host.heapId, index, generation, adoptions, names));
+      handles.push(makeContextHandle(attachment.heapId, index, generation, adoptions, names));
     }
     return [...handles];
   }
@@ -325,14 +325,14 @@ export function createContexts(host: Host): Contexts {
 
   function requireOpen(call: string): void {
     requireHeadroom();
-    host.core.shared.pass();
+    attachment.core.shared.pass();
     if (!closed) return;
     throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
   }
 
   /** After a cut call they are not what the records say until that is repaired. */
   function listRoots(): Context[] {
-    host.core.repairIfCut();
+    attachment.core.repairIfCut();
     return [...roots];
   }
 

@@ -5,7 +5,7 @@
  * lock of the heap is held, and no placement is under way. Owner thread only. The same for the dead, who
  * go on with nothing, is in recovery/reclaim-objects.ts.
  *
- * I1  Records are the truth: which context is whose, which chunk record names which context. Links,
+ * I1  Records are the source: which context is whose, which chunk record names which context. Links,
  *     chains, counts and instances follow from them.
  * I2  Every step can be repeated: this may be cut as well.
  * I3  A context that was being made, and holds nothing yet, ends. What another call had begun to end stays,
@@ -56,8 +56,8 @@ export function createRepairObjects(
   runtime: ContextRuntime,
   wrap: (index: ContextIndex, parent: Context | null) => Context,
 ): () => void {
-  const { memory, host, registry, byIndex } = runtime;
-  const { core } = host;
+  const { memory, attachment, registry, byIndex } = runtime;
+  const { core } = attachment;
   const { ownedBlocks, slotIndex, marks } = core;
   const { i32, u32, geometry } = memory;
   const contexts = contextTable(geometry);
@@ -176,7 +176,7 @@ export function createRepairObjects(
   }
 
   return () => {
-    clearInFlightHeader(host.core);
+    clearInFlightHeader(attachment.core);
     if (marks.tables) repairContexts();
     runtime.resume();
   };

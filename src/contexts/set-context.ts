@@ -196,9 +196,9 @@ export class SetContext extends Context {
   }
 
   #diagnose(call: string, address: unknown, header: ObjectHeader | null): Error {
-    const { memory, host, byIndex } = this.runtime;
+    const { memory, attachment, byIndex } = this.runtime;
     const inData = isDataAddress(memory.geometry, address) && address % GRANULE_BYTES === 0;
-    if (!inData) return host.core.diagnose(call, address);
+    if (!inData) return attachment.core.diagnose(call, address);
     const own = show(this.name);
     if (header === null) {
       return new InvalidAddressError(

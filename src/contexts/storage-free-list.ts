@@ -20,7 +20,7 @@ import {
   type VectorFields,
 } from '../layout/index.js';
 import { WAITERS } from '../sync/index.js';
-import type { Host } from './host.js';
+import type { Attachment } from './attachment.js';
 import type { VectorContext } from './vector-context.js';
 
 /** So many new records are claimed before a context's storages are looked through. */
@@ -36,12 +36,17 @@ interface Emptied {
 }
 
 /** For each thread's way to a heap: by the indexes of its contexts. */
-const emptiedOf = new WeakMap<Host, Map<number, Emptied>>();
+const emptiedOf = new WeakMap<Attachment, Map<number, Emptied>>();
 
 /** What is known of a context; of an earlier epoch of it nothing is. */
-function emptiedIn(host: Host, context: number, generation: number, epoch: number): Emptied {
-  const byContext = emptiedOf.get(host) ?? new Map<number, Emptied>();
-  emptiedOf.set(host, byContext);
+function emptiedIn(
+  attachment: Attachment,
+  context: number,
+  generation: number,
+  epoch: number,
+): Emptied {
+  const byContext = emptiedOf.get(attachment) ?? new Map<number, Emptied>();
+  emptiedOf.set(attachment, byContext);
   let emptied = byContext.get(context);
   if (emptied?.generation !== generation || emptied.epoch !== epoch) {
     emptied = { generation, epoch, chunks: [], untilScan: CREATIONS_BETWEEN_SCANS };
@@ -52,16 +57,16 @@ function emptiedIn(host: Host, context: number, generation: number, epoch: numbe
 
 /** One was deleted in this thread. */
 export function rememberEmptied(
-  host: Host,
+  attachment: Attachment,
   { context, generation, epoch, chunk }: VectorFields,
 ): void {
-  emptiedIn(host, context, generation, epoch).chunks.push(chunk);
+  emptiedIn(attachment, context, generation, epoch).chunks.push(chunk);
 }
 
 /** A record for the storage of a new vector: one that is empty, or another one; 0 = none free. */
 export function takeStorage(context: VectorContext): number {
-  const { host, index, generation } = context;
-  const emptied = emptiedIn(host, index, generation, context.epoch());
+  const { attachment, index, generation } = context;
+  const emptied = emptiedIn(attachment, index, generation, context.epoch());
   const known = takeEmptied(context, emptied);
   if (known !== 0) return known;
   // Other threads may have deleted some.
@@ -84,8 +89,8 @@ function takeEmptied(context: VectorContext, { chunks }: Emptied): number {
   return 0;
 }
 
-function isEmptied({ host, index }: VectorContext, chunk: number): boolean {
-  const { i32, u32, geometry } = host.core.memory;
+function isEmptied({ attachment, index }: VectorContext, chunk: number): boolean {
+  const { i32, u32, geometry } = attachment.core.memory;
   const record = recordAt(chunkTable(geometry), chunk);
   // The lock first: who deletes it has it until all the rest is so.
   return (
@@ -98,7 +103,7 @@ function isEmptied({ host, index }: VectorContext, chunk: number): boolean {
 
 /** Looks through all storages of a context. */
 function findEmptied(context: VectorContext, emptied: Emptied): void {
-  const { u32, geometry } = context.host.core.memory;
+  const { u32, geometry } = context.attachment.core.memory;
   const table = chunkTable(geometry);
   let chunk = getStorages(u32, recordAt(contextTable(geometry), context.index));
   for (; chunk !== 0; chunk = getNextChunk(u32, recordAt(table, chunk))) {

@@ -6,11 +6,11 @@
  */
 
 import type { Address } from '../base/index.js';
-import type { Host } from './host.js';
+import type { Attachment } from './attachment.js';
 
 /** What vectors need of the context that they live in. */
 export interface VectorContext {
-  readonly host: Host;
+  readonly attachment: Attachment;
   readonly index: number;
   readonly generation: number;
   readonly kind: 'bump' | 'set';

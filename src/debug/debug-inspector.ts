@@ -8,7 +8,7 @@
 
 import type { Address } from '../base/index.js';
 import type { Block, BlockDetails, BlockInspector, BlockUser } from '../blocks/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
   type DebugSettings,
   FREED_BLOCK,
@@ -46,7 +46,7 @@ export interface DebugInspector extends BlockInspector {
 }
 
 export function createDebugInspector(
-  { memory, inspector, inspect }: HeapCore,
+  { memory, inspector, inspect }: ThreadHeap,
   { historyEvents }: DebugSettings,
   records: Records,
   findBlock: FindBlock,

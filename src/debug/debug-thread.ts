@@ -7,7 +7,7 @@
 
 import { type Address, GRANULE_SHIFT, HeapError, List, OwnSet } from '../base/index.js';
 import { eachBlock } from '../blocks/index.js';
-import type { Calls, HeapCore } from '../heap/index.js';
+import type { Calls, ThreadHeap } from '../heap/index.js';
 import {
   appendEvent,
   blockRecord,
@@ -41,7 +41,7 @@ import { verifyBlocks } from './verify-blocks.js';
 /** The debug side of an attachment. */
 export interface Debug {
   /** The attachment, with all that the options ask for in each call. */
-  readonly core: HeapCore;
+  readonly core: ThreadHeap;
   /** @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps none */
   history(call: string, filter?: HistoryFilter): HistoryEvent[];
   whoAllocated(address: number): Allocation | undefined;
@@ -49,7 +49,7 @@ export interface Debug {
 
 /** @param tell writes to where errors go when nobody is there to catch them */
 export function createDebug(
-  core: HeapCore,
+  core: ThreadHeap,
   settings: DebugSettings,
   threadId: number,
   tell: (text: string) => void,

@@ -6,7 +6,7 @@
  */
 
 import { type ErrorCode, isInvalidAddress } from '../base/index.js';
-import type { Calls, HeapCore } from '../heap/index.js';
+import type { Calls, ThreadHeap } from '../heap/index.js';
 import type { DebugSettings } from '../layout/index.js';
 import { freeingBy } from './freeing-by.js';
 
@@ -21,7 +21,7 @@ export function errorPolicy({ onError }: DebugSettings): (error: Error) => void 
 }
 
 /** The same attachment, with bad frees treated as the options say. */
-export function applyErrorPolicy(core: HeapCore, settings: DebugSettings): HeapCore {
+export function applyErrorPolicy(core: ThreadHeap, settings: DebugSettings): ThreadHeap {
   if (settings.onError === 'throw') return core;
   const complain = errorPolicy(settings);
   const soften = (calls: Calls): Calls => ({

@@ -13,7 +13,7 @@ import {
   InvalidAddressError,
   NULL,
 } from '../base/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
   FREED_BLOCK,
   getRequested,
@@ -26,7 +26,7 @@ import type { FindBlock } from './find-block.js';
 import type { Records } from './records.js';
 
 export function createRefusals(
-  core: HeapCore,
+  core: ThreadHeap,
   records: Records,
   findBlock: FindBlock,
 ): (asked: string, address: unknown) => Error {

@@ -6,14 +6,14 @@
  */
 
 import { type Address, NULL } from '../base/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import { getState, isDataAddress, isStateOf } from '../layout/index.js';
 import type { Records } from './records.js';
 
 /** The start of the block around an address, red zones included; 0 = nobody ever had one there. */
 export type FindBlock = (address: unknown) => Address;
 
-export function createFindBlock({ memory, inspect }: HeapCore, records: Records): FindBlock {
+export function createFindBlock({ memory, inspect }: ThreadHeap, records: Records): FindBlock {
   const { i32, geometry } = memory;
 
   return (address) => {

@@ -5,10 +5,13 @@
  */
 
 import type { Address } from '../base/index.js';
-import type { Calls, HeapCore, OwnedBlocks } from '../heap/index.js';
+import type { Calls, OwnedBlocks, ThreadHeap } from '../heap/index.js';
 
 /** The same placement, but that what it frees for the program goes through these calls. */
-export function freeingBy({ memory, ownedBlocks, marks }: HeapCore, { free }: Calls): OwnedBlocks {
+export function freeingBy(
+  { memory, ownedBlocks, marks }: ThreadHeap,
+  { free }: Calls,
+): OwnedBlocks {
   const { u32 } = memory;
   return {
     ...ownedBlocks,

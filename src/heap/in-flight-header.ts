@@ -7,15 +7,15 @@
 
 import type { WordIndex } from '../base/index.js';
 import { clearVector, inFlightHeaderWord, slotRecord, vectorDataWord } from '../layout/index.js';
-import type { HeapCore } from './thread-heap.js';
+import type { ThreadHeap } from './thread-heap.js';
 
 /** The word of this thread's slot that has what it makes or deletes. */
-export function inFlightHeaderOf(core: HeapCore): WordIndex {
+export function inFlightHeaderOf(core: ThreadHeap): WordIndex {
   return inFlightHeaderWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
 }
 
 /** Deletes what is there: what was left there too, by an error, or by a call that was cut. */
-export function clearInFlightHeader(core: HeapCore): void {
+export function clearInFlightHeader(core: ThreadHeap): void {
   const { memory, ownedBlocks } = core;
   const word = inFlightHeaderOf(core);
   const address = memory.u32[word];

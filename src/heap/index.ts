@@ -7,5 +7,5 @@ export type { EventQueue, HeapListener } from './event-queue.js';
 export { clearInFlightHeader, inFlightHeaderOf } from './in-flight-header.js';
 export type { Changing } from './marks.js';
 export type { Fill, OwnedBlocks } from './owned-blocks.js';
-export { attachCore, type HeapCore } from './thread-heap.js';
+export { attachThreadHeap, type ThreadHeap } from './thread-heap.js';
 export { atEndOfTurn } from './turn.js';

@@ -1,5 +1,5 @@
 /**
- * The core: one thread's attachment to one heap, put together from the parts of this folder.
+ * The thread heap: one thread's attachment to one heap, put together from the parts of this folder.
  *
  * Called by api/. Owner thread only.
  *
@@ -110,7 +110,7 @@ export interface ThreadIdentity {
   readonly claim?: Claim;
 }
 
-export interface HeapCore {
+export interface ThreadHeap {
   readonly memory: HeapMemory;
   readonly slotIndex: SlotIndex;
   /** The calls for any number of threads. */
@@ -219,11 +219,11 @@ function createTools(
  * Attaches the calling thread.
  * @throws HeapError ERR_SHMALLOC_NO_SLOT when all slots are taken; HeapCorruptionError
  */
-export function attachCore(
+export function attachThreadHeap(
   memory: HeapMemory,
   reserveIsZero: boolean,
   by: ThreadIdentity,
-): HeapCore {
+): ThreadHeap {
   const events = createEventQueue(memory, by.listener);
   const claim = by.claim ?? { isOpen: false, slot: -1 };
   try {
@@ -236,7 +236,7 @@ export function attachCore(
     claim.isOpen = true;
     const slotIndex = takeSlot(memory, by, claim, events);
     try {
-      return openCore(memory, slotIndex, reserveIsZero, by, events);
+      return openThreadHeap(memory, slotIndex, reserveIsZero, by, events);
     } catch (error) {
       freeSlot(memory, slotIndex);
       throw error;
@@ -250,13 +250,13 @@ export function attachCore(
   }
 }
 
-function openCore(
+function openThreadHeap(
   memory: HeapMemory,
   slotIndex: SlotIndex,
   reserveIsZero: boolean,
   by: ThreadIdentity,
   events: EventQueue,
-): HeapCore {
+): ThreadHeap {
   const slot = slotRecord(memory.geometry.slots, slotIndex);
   const tools = createTools(memory, slotIndex, by, events);
   const { me, locks, pageHeap, retired, selfRepair, resolveOwn, recover } = tools;

@@ -7,7 +7,7 @@
  * frees the block; by recovery, for a dead thread; read by any.
  *
  *     word   field        access   meaning
- *     0      state        both     TRUTH: bits 0..1 kind, 2..9 slot, 10..22 how many granules the
+ *     0      state        both     SOURCE: bits 0..1 kind, 2..9 slot, 10..22 how many granules the
  *                                  user's part begins after the block, 23..24 at which granule of
  *                                  its 64 bytes the block begins
  *     1      requested    plain    bytes that were asked for

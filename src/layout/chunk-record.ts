@@ -2,9 +2,9 @@
  * Chunk records: 32 bytes for each chunk of memory that a context has. Out of line, as the contexts.
  *
  *     word   field     meaning
- *     0      context   TRUTH atomic: index of the context that has the chunk; 0 = free record. Bit 30: the
+ *     0      context   SOURCE atomic: index of the context that has the chunk; 0 = free record. Bit 30: the
  *                      context has ended, and who has the record's lock gives the chunk back
- *     1      address   TRUTH the chunk, an OWNED block; 0 = none yet, or no more. Placement's word
+ *     1      address   SOURCE the chunk, an OWNED block; 0 = none yet, or no more. Placement's word
  *     2      bytes     usable
  *     3      next      index of the context's chunk (or vector's storage) before it; 0 = the first
  *     4      prev      index of the one after it; 0 = the last. Of a storage, its vector's header: an address

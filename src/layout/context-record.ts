@@ -5,10 +5,10 @@
  * statistics: these may be a moment old.
  *
  *     word   field        meaning
- *     0      state        TRUTH atomic: phase, kind, slot, generation; 0 = free (record-table.ts I1)
- *     1      generation   TRUTH counts the contexts that the record has been
- *     2      parent       TRUTH atomic: index of the parent's record; 0 = a root
- *     3      firstChild   index; with the next two, for who adopts
+ *     0      state        SOURCE atomic: phase, kind, slot, generation; 0 = free (record-table.ts I1)
+ *     1      generation   SOURCE counts the contexts that the record has been
+ *     2      parent       SOURCE atomic: index of the parent's record; 0 = a root
+ *     3      firstChild   derived; with the next two, for who adopts
  *     4      nextSibling
  *     5      prevSibling
  *     6      cursor       address: where the next object goes

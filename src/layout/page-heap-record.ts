@@ -3,7 +3,7 @@
  *
  * Read and written by pages/page-heap.ts under the page lock; read by stats/ at any time.
  *
- *     word      field          meaning (all of it index or statistics: rebuilt by a walk)
+ *     word      field          meaning (all of it derived or statistics: rebuilt by a walk)
  *     0         untouched      head page of the UNTOUCHED run, 0 when the reserve is used up
  *     1         brk            first page above the pages taken from the bottom
  *     2         mappedPages    pages in RESERVED, SPAN and LARGE runs

@@ -6,19 +6,19 @@
  * one-store changes between RESERVED and LARGE or SPAN by their owner. Spans: under the class lock.
  *
  *     word   field      written under  meaning
- *     0      run        page lock      TRUTH kind, owner and length of the run that starts here
- *     1      tail       page lock      index at the last page of a FREE run its length, else 0
- *     2      next       page or class  index next in its list (bin of a FREE run, partial list of a
- *     3      prev       page or class  index  span), by page; 0 = none
- *     4      spanHead   class lock     TRUTH while in a span: the span's head page
- *     5      freeCount  class lock     index at a span's head: bits set in its bitmap
- *     6..21  bitmap     class lock     TRUTH at a span's head: bit set = block free
+ *     0      run        page lock      SOURCE kind, owner and length of the run that starts here
+ *     1      tail       page lock      derived at the last page of a FREE run its length, else 0
+ *     2      next       page or class  derived next in its list (bin of a FREE run, partial list of a
+ *     3      prev       page or class  derived  span), by page; 0 = none
+ *     4      spanHead   class lock     SOURCE while in a span: the span's head page
+ *     5      freeCount  class lock     derived at a span's head: bits set in its bitmap
+ *     6..21  bitmap     class lock     SOURCE at a span's head: bit set = block free
  *     22,23  -                         unused; 96 bytes keep words 0..7 in one cache line, and with
  *                                      them all that a span of up to 64 blocks needs
  *
  *     run word   31..29 kind   28..20 owner: slot (RESERVED) or size class (SPAN)   19..0 pages
  *
- * I1  Truth and index: all that is marked index can be rebuilt by one walk over the run heads.
+ * I1  Source and derived: all that is marked derived can be rebuilt by one walk over the run heads.
  * I2  A run changes kind, owner and length by one store of its head's run word.
  * I3  Words of pages inside a run are leftovers: nobody reads them, but spanHead inside a span.
  */

@@ -6,21 +6,21 @@
  *
  *     words   field      meaning, one entry per class where it says [class]
  *     0       thread     the owner's worker_threads threadId + 1
- *     1       in-flight header    TRUTH 0, or a vector's header that is being made or deleted
- *     2       intentWord TRUTH 0, or word index: a placement into this shared word is under way
- *     3       intentIn   TRUTH the block that is to come in there; 0 = none
- *     4       intentOut  TRUTH the block that is to go; 0 = none
+ *     1       in-flight header    SOURCE 0, or a vector's header that is being made or deleted
+ *     2       intentWord SOURCE 0, or word index: a placement into this shared word is under way
+ *     3       intentIn   SOURCE the block that is to come in there; 0 = none
+ *     4       intentOut  SOURCE the block that is to go; 0 = none
  *     5..15   -
- *     [magazine] top        TRUTH word index of the magazine's next free entry
- *     [magazine] transit    TRUTH 0, or word index: entries below it, and from `top` on, belong to their spans
- *     [magazine] from       TRUTH while a transit is open and the magazine parked: what stands here for its top
+ *     [magazine] top        SOURCE word index of the magazine's next free entry
+ *     [magazine] transit    SOURCE 0, or word index: entries below it, and from `top` on, belong to their spans
+ *     [magazine] from       SOURCE while a transit is open and the magazine parked: what stands here for its top
  *     [magazine] limit      how many blocks the magazine may hold now: where its sentinel is
- *     [class] held       TRUTH Float64: blocks taken from spans less blocks given back
+ *     [class] held       SOURCE Float64: blocks taken from spans less blocks given back
  *     [class] mallocs    Float64: blocks popped for the program, times MALLOC_STEP
  *     counters           Float64: see below
- *     [class] partial    index: first of the spans owned here that have a free block, but for retired spans, by
+ *     [class] partial    derived: first of the spans owned here that have a free block, but for retired spans, by
  *                        page; under the class lock, by any thread (class-record.ts)
- *     [class] retired spans     index: the same of those that are wholly free and kept
+ *     [class] retired spans     derived: the same of those that are wholly free and kept
  *     [magazine] bottom     where the magazine begins: word index of its first entry (magazine-sizes.ts)
  *     parked             a magazine without room: a zero word, two sentinel words
  *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this magazine

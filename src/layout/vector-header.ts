@@ -8,8 +8,8 @@
  *     0      magic       plain    this is a vector's header
  *     1      type        plain    bits 0-7 what its elements are; bit 8 shared, bit 9 in a context
  *     2      stride      plain    bytes of an element
- *     3      data        atomic   TRUTH its storage, an address; 0 = no room yet. Placement's word
- *     4      length      plain    TRUTH elements. A shared one's stands in its storage
+ *     3      data        atomic   SOURCE its storage, an address; 0 = no room yet. Placement's word
+ *     4      length      plain    SOURCE elements. A shared one's stands in its storage
  *     5      version     atomic   of a shared one: counts what moves elements; odd: just being moved
  *     6      lock        atomic   of a shared one (sync/): 0, or the owner's thread word
  *     7      chunk       plain    index of the chunk record that has storage, version and lock in the
@@ -25,7 +25,7 @@
  * another order and another length of elements visible at once:
  *
  *     word   field       access   meaning
- *     0      length      atomic   TRUTH elements; those below it are published
+ *     0      length      atomic   SOURCE elements; those below it are published
  *     1      redo        atomic   0, or n + 1: element n is to become what the spare element is
  *     2      capacity    plain    elements that there is room for behind this
  *     ...    spare       plain    room for one element, a multiple of 16 bytes; only where elements

@@ -1,11 +1,11 @@
 /**
- * Repair: puts right what a lock guards, from the truth, whatever a thread had half done there.
+ * Repair: puts right what a lock guards, from the source words, whatever a thread had half done there.
  *
  * Called by sync/mutex.ts when a lock is taken over from a dead owner, by self-repair.ts when a living one
  * throws, and by recover.ts for a thread that died in an exclusive section. The caller has the lock that
  * it names; for a class the page lock is taken inside, before anything is changed.
  *
- * Truth are the run words at the heads of runs, span bitmaps and magazines; the rest is index
+ * Source are the run words at the heads of runs, span bitmaps and magazines; the rest is derived
  * (layout/page-record.ts, layout/page-heap-record.ts) and is rebuilt by one walk.
  *
  * I1  Every step can be repeated: whoever repairs may die too, and the next one begins anew.

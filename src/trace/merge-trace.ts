@@ -28,9 +28,9 @@ import {
   type TraceEvent,
   traceBuffer,
 } from '../layout/index.js';
-import { BlockSlots, NO_SLOT } from './block-slots.js';
+import { BlockIds, NO_BLOCK } from './block-ids.js';
 import { EventStream, inOrder } from './event-stream.js';
-import { CALLOC, FREE, MALLOC, OPERATIONS_MAX, REALLOC, SLOTS_MAX } from './trace-format.js';
+import { BLOCK_IDS_MAX, CALLOC, FREE, MALLOC, OPERATIONS_MAX, REALLOC } from './trace-format.js';
 import { createTraceWriter, type TraceWriter } from './trace-writer.js';
 
 /** What became of a trace. */
@@ -39,7 +39,7 @@ export interface TraceSummary {
   readonly path: string;
   readonly operations: number;
   /** Blocks live at once, at most. */
-  readonly slots: number;
+  readonly blockIds: number;
   readonly threads: number;
   /** Events left out: frees of blocks that the trace does not know, and what is past a limit. */
   readonly dropped: number;
@@ -53,11 +53,11 @@ export interface TraceSummary {
 
 /** What the format can hold. */
 export interface TraceLimits {
-  readonly slots: number;
+  readonly blockIds: number;
   readonly operations: number;
 }
 
-const FORMAT_LIMITS: TraceLimits = { slots: SLOTS_MAX, operations: OPERATIONS_MAX };
+const FORMAT_LIMITS: TraceLimits = { blockIds: BLOCK_IDS_MAX, operations: OPERATIONS_MAX };
 
 /**
  * Ends tracing of a heap and writes its trace.
@@ -116,7 +116,7 @@ function merge(
   limits: TraceLimits,
   lost: number,
 ): TraceSummary {
-  const blocks = new BlockSlots();
+  const blocks = new BlockIds();
   const threads = new Map<number, number>();
   let dropped = 0;
   let repaired = 0;
@@ -131,14 +131,14 @@ function merge(
   writer.finish(blocks.count, threads.size);
   const { path } = writer;
   const operations = writer.operations();
-  const counts = { operations, slots: blocks.count, threads: threads.size };
+  const counts = { operations, blockIds: blocks.count, threads: threads.size };
   return { path, ...counts, dropped, repaired, lost, truncated: full };
 
-  /** Is there a slot for it, if it needs one? */
+  /** Is there a block id for it, if it needs one? */
   function fits({ operation, address, from }: TraceEvent): boolean {
-    if (operation === FREE || address === 0 || blocks.hasRoom(limits.slots)) return true;
-    if (blocks.of(address) !== NO_SLOT) return true;
-    return operation === REALLOC && blocks.of(from) !== NO_SLOT;
+    if (operation === FREE || address === 0 || blocks.hasRoom(limits.blockIds)) return true;
+    if (blocks.of(address) !== NO_BLOCK) return true;
+    return operation === REALLOC && blocks.of(from) !== NO_BLOCK;
   }
 
   /** Writes an event; false when the trace can do nothing with it. */
@@ -151,13 +151,13 @@ function merge(
     const isInPlace = operation === REALLOC && from === address;
     // Somebody freed the block that was here and could not say so.
     if (!isInPlace && free(event, address)) repaired++;
-    writer.add(operation, numberOf(event.threadId), slotFor(event), bytes);
+    writer.add(operation, numberOf(event.threadId), idFor(event), bytes);
     return true;
   }
 
-  function slotFor({ operation, address, from }: TraceEvent): number {
+  function idFor({ operation, address, from }: TraceEvent): number {
     if (operation !== REALLOC || from === 0) return blocks.take(address);
-    if (blocks.of(from) === NO_SLOT) {
+    if (blocks.of(from) === NO_BLOCK) {
       // Of a block that the trace does not know, realloc is what it is of none: an allocation.
       repaired++;
       return blocks.take(address);
@@ -167,9 +167,9 @@ function merge(
   }
 
   function free({ threadId }: TraceEvent, address: number): boolean {
-    const slot = blocks.of(address);
-    if (slot === NO_SLOT) return false;
-    writer.add(FREE, numberOf(threadId), slot, 0);
+    const id = blocks.of(address);
+    if (id === NO_BLOCK) return false;
+    writer.add(FREE, numberOf(threadId), id, 0);
     blocks.release(address);
     return true;
   }
@@ -189,7 +189,7 @@ function complaints(summary: TraceSummary, limits: TraceLimits): string[] {
   const found = new List<string>();
   if (truncated) {
     found.push(
-      `the trace ${path} ends early: it can hold ${limits.slots} live blocks and ` +
+      `the trace ${path} ends early: it can hold ${limits.blockIds} live blocks and ` +
         `${limits.operations} operations; ${dropped} events are not in it`,
     );
   } else if (dropped + repaired > 0) {

@@ -3,7 +3,7 @@
  *
  * Used by the command line; replayed by workers/replay-worker.ts. Main thread or any other.
  *
- * I1  A Trace that was read can be replayed blindly: slots are in range, kinds are known, nothing
+ * I1  A Trace that was read can be replayed blindly: block ids are in range, kinds are known, nothing
  *     is filled twice or freed twice. A file that is not so is refused.
  * I2  A file takes no more memory than the operations that it has: what it says of itself is checked
  *     against its length, and what it becomes, piece by piece, against what it says.
@@ -16,6 +16,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { HeapError, messageOf, printable } from '../base/index.js';
 import {
+  BLOCK_IDS_MAX,
+  blockIdOf,
   CALLOC,
   FREE,
   HEADER_BYTES,
@@ -24,15 +26,13 @@ import {
   MALLOC,
   OPERATION_BYTES,
   REALLOC,
-  SLOTS_MAX,
-  slotOf,
 } from './trace-format.js';
 
 export interface Trace {
   readonly name: string;
   readonly operations: number;
   /** Blocks live at once, at most. */
-  readonly slots: number;
+  readonly blockIds: number;
   readonly threads: number;
   /** Requested bytes live at once, at most. */
   readonly peakLiveBytes: number;
@@ -97,11 +97,11 @@ class TraceReader {
   readonly #fileBytes: number;
   /** Bytes that are not a whole header or operation yet. */
   #rest: Buffer = Buffer.alloc(0);
-  #header: { operations: number; slots: number; threads: number } | undefined;
+  #header: { operations: number; blockIds: number; threads: number } | undefined;
   #words = new Uint32Array(new SharedArrayBuffer(0));
   /** Words that it has. */
   #count = 0;
-  /** Requested bytes + 1 by slot, 0 = empty. Never filled, so that it takes memory where it is used. */
+  /** Requested bytes + 1 by block id, 0 = empty. Never filled, so that it takes memory where it is used. */
   #sizes = new Float64Array(0);
   #live = 0;
   #peakLiveBytes = 0;
@@ -133,7 +133,7 @@ class TraceReader {
     if (this.#header === undefined) {
       throw this.#bad(`its header is cut short at ${this.#rest.length} bytes`);
     }
-    const { operations, slots, threads } = this.#header;
+    const { operations, blockIds, threads } = this.#header;
     const got = HEADER_BYTES + this.#count * 4 + this.#rest.length;
     const expected = HEADER_BYTES + operations * OPERATION_BYTES;
     if (got !== expected) {
@@ -141,7 +141,7 @@ class TraceReader {
     }
     return {
       name: basename(this.#path).replace(/\.mtr\.gz$/, ''),
-      ...{ operations, slots, threads },
+      ...{ operations, blockIds, threads },
       peakLiveBytes: this.#peakLiveBytes,
       peakOperations: this.#peakOperations,
       words: this.#words,
@@ -159,7 +159,7 @@ class TraceReader {
   }
 
   #readHeader(bytes: Buffer): void {
-    const [operations, slots, threads] = [4, 8, 12].map((at) => bytes.readUInt32LE(at));
+    const [operations, blockIds, threads] = [4, 8, 12].map((at) => bytes.readUInt32LE(at));
     const expected = HEADER_BYTES + operations * OPERATION_BYTES;
     // A forged count must not ask for gigabytes.
     if (expected > HEADER_BYTES + this.#fileBytes * INFLATION_MAX) {
@@ -167,10 +167,11 @@ class TraceReader {
         `${operations} operations take ${expected} bytes, a file of ${this.#fileBytes} cannot hold them`,
       );
     }
-    // A slot's number has 24 bits.
-    if (slots > SLOTS_MAX) throw this.#bad(`it names ${slots} slots, there can be ${SLOTS_MAX}`);
-    this.#header = { operations, slots, threads };
-    this.#sizes = new Float64Array(slots);
+    // A block id has 24 bits.
+    if (blockIds > BLOCK_IDS_MAX)
+      throw this.#bad(`it names ${blockIds} block ids, there can be ${BLOCK_IDS_MAX}`);
+    this.#header = { operations, blockIds, threads };
+    this.#sizes = new Float64Array(blockIds);
     try {
       this.#words = new Uint32Array(new SharedArrayBuffer(operations * OPERATION_BYTES));
     } catch (error) {
@@ -192,14 +193,14 @@ class TraceReader {
 
   #readOperation(word: number, size: number): void {
     const kind = kindOf(word);
-    const slot = slotOf(word);
-    const held = this.#sizes[slot];
+    const id = blockIdOf(word);
+    const held = this.#sizes[id];
     const wrong = whatIsWrong(kind, held);
-    if (wrong !== null) throw this.#bad(`operation ${this.#count / 2} ${wrong} (slot ${slot})`);
+    if (wrong !== null) throw this.#bad(`operation ${this.#count / 2} ${wrong} (block id ${id})`);
     this.#words[this.#count++] = word;
     this.#words[this.#count++] = size;
     this.#live += (kind === FREE ? 0 : size) - Math.max(held - 1, 0);
-    this.#sizes[slot] = kind === FREE ? 0 : size + 1;
+    this.#sizes[id] = kind === FREE ? 0 : size + 1;
     if (this.#live > this.#peakLiveBytes) {
       this.#peakLiveBytes = this.#live;
       this.#peakOperations = this.#count / 2;
@@ -212,12 +213,12 @@ class TraceReader {
   }
 }
 
-/** What is wrong with an operation; `held` is what its slot has, undefined = there is no such slot. */
+/** What is wrong with an operation; `held` is what its block id has, undefined = there is no such block id. */
 function whatIsWrong(kind: number, held: number | undefined): string | null {
   if (kind < MALLOC || kind > REALLOC) return `is of unknown kind ${kind}`;
-  if (held === undefined) return "names a slot past the trace's last";
-  if (kind === FREE && held === 0) return 'frees an empty slot';
-  if ((kind === MALLOC || kind === CALLOC) && held > 0) return 'fills a full slot';
+  if (held === undefined) return "names a block id past the trace's last";
+  if (kind === FREE && held === 0) return 'frees an empty block id';
+  if ((kind === MALLOC || kind === CALLOC) && held > 0) return 'fills a full block id';
   return null;
 }
 

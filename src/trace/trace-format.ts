@@ -1,11 +1,11 @@
 /**
  * The format of trace files (`.mtr.gz`): every allocation call that a program made, in order.
  *
- *     gzip of   16 bytes   'MTR1', operation count, slot count, thread count (32-bit little-endian)
+ *     gzip of   16 bytes   'MTR1', operation count, block id count, thread count (32-bit little-endian)
  *               8 bytes    per operation, two 32-bit little-endian words:
- *                          bits 0..2 kind, 3..7 thread modulo 32, 8..31 slot;  size in bytes
+ *                          bits 0..2 kind, 3..7 thread modulo 32, 8..31 block id;  size in bytes
  *
- * A slot names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
+ * A block id names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
  * or fills an empty one; free empties it, and has size 0.
  *
  * The gzip file may have several members: the writer makes one for the header and one for each
@@ -24,21 +24,21 @@ export const MAGIC = 'MTR1';
 export const HEADER_BYTES = 16;
 export const OPERATION_BYTES = 8;
 
-/** A slot's number has 24 bits. */
-export const SLOTS_MAX = 1 << 24;
+/** A block id has 24 bits. */
+export const BLOCK_IDS_MAX = 1 << 24;
 /** Their count has 32. */
 export const OPERATIONS_MAX = 2 ** 32 - 1;
 
 const THREAD_SHIFT = 3;
 const THREAD_MASK = 31;
-const SLOT_SHIFT = 8;
+const BLOCK_ID_SHIFT = 8;
 const KIND_MASK = 7;
 
 /** An operation's first word. */
-export const operationWord = (kind: number, thread: number, slot: number): number =>
-  (kind | ((thread & THREAD_MASK) << THREAD_SHIFT) | (slot << SLOT_SHIFT)) >>> 0;
+export const operationWord = (kind: number, thread: number, id: number): number =>
+  (kind | ((thread & THREAD_MASK) << THREAD_SHIFT) | (id << BLOCK_ID_SHIFT)) >>> 0;
 
 export const kindOf = (word: number): number => word & KIND_MASK;
 /** Modulo 32. */
 export const threadOf = (word: number): number => (word >>> THREAD_SHIFT) & THREAD_MASK;
-export const slotOf = (word: number): number => word >>> SLOT_SHIFT;
+export const blockIdOf = (word: number): number => word >>> BLOCK_ID_SHIFT;

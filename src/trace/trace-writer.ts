@@ -36,9 +36,9 @@ export interface TraceWriter {
   /** How many there are so far. */
   operations(): number;
   /** @throws what the file system does */
-  add(kind: number, thread: number, slot: number, bytes: number): void;
+  add(kind: number, thread: number, id: number, bytes: number): void;
   /** @throws what the file system does */
-  finish(slots: number, threads: number): void;
+  finish(blockIds: number, threads: number): void;
   /** Removes the file. */
   abandon(): void;
 }
@@ -68,16 +68,16 @@ export function createTraceWriter(wanted: string): TraceWriter {
   return {
     path,
     operations: () => operations,
-    add(kind, thread, slot, bytes) {
-      piece.writeUInt32LE(operationWord(kind, thread, slot), filled);
+    add(kind, thread, id, bytes) {
+      piece.writeUInt32LE(operationWord(kind, thread, id), filled);
       piece.writeUInt32LE(bytes, filled + OPERATION_BYTES / 2);
       filled += OPERATION_BYTES;
       operations++;
       if (filled === piece.length) compress();
     },
-    finish(slots, threads) {
+    finish(blockIds, threads) {
       compress();
-      writeWhole(file, headerMember(operations, slots, threads), 0);
+      writeWhole(file, headerMember(operations, blockIds, threads), 0);
       closeSync(file);
     },
     abandon() {
@@ -91,10 +91,10 @@ export function createTraceWriter(wanted: string): TraceWriter {
   };
 }
 
-function headerMember(operations: number, slots: number, threads: number): Uint8Array {
+function headerMember(operations: number, blockIds: number, threads: number): Uint8Array {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, 'latin1');
-  [operations, slots, threads].forEach((count, n) => {
+  [operations, blockIds, threads].forEach((count, n) => {
     header.writeUInt32LE(count, 4 + n * 4);
   });
   return gzipSync(header, { level: constants.Z_NO_COMPRESSION });

@@ -84,23 +84,26 @@ function cutEverywhere(
   return points.flatMap((name, n) => cutAndGoOn(n).map((fault) => `cut at ${name}: ${fault}`));
 }
 
-test.serial('SharedHeap.detach: cut at any point, the next attach gives a heap that works', (t) => {
-  const points = pointsOf(() => start().heap.detach());
-  t.true(points.includes('detach.slot') && points.includes('name.leave'));
-  const faults = cutEverywhere(points.slice(pointsOf(start).length), (n) => {
-    const { heap, block } = start();
-    cutAt(n, () => heap.detach());
-    const again = face.SharedHeap.attach(heap.handle);
-    again.free_ts(block);
-    const found = faultsOf(again);
-    again.detach();
-    return found;
-  });
-  t.deepEqual(faults, []);
-});
+test.serial(
+  'SharedHeap.detach: cut at any kill point, the next attach gives a heap that works',
+  (t) => {
+    const points = pointsOf(() => start().heap.detach());
+    t.true(points.includes('detach.slot') && points.includes('name.leave'));
+    const faults = cutEverywhere(points.slice(pointsOf(start).length), (n) => {
+      const { heap, block } = start();
+      cutAt(n, () => heap.detach());
+      const again = face.SharedHeap.attach(heap.handle);
+      again.free_ts(block);
+      const found = faultsOf(again);
+      again.detach();
+      return found;
+    });
+    t.deepEqual(faults, []);
+  },
+);
 
 test.serial(
-  'SharedHeap.detach: cut at any point, a block that is freed after it is not lost',
+  'SharedHeap.detach: cut at any kill point, a block that is freed after it is not lost',
   (t) => {
     const points = pointsOf(() => start().heap.detach()).slice(pointsOf(start).length);
     const faults = cutEverywhere(points, (n) => {
@@ -124,7 +127,7 @@ test.serial(
   },
 );
 
-test.serial('SharedHeap.attach: cut at any point, the next one attaches', (t) => {
+test.serial('SharedHeap.attach: cut at any kill point, the next one attaches', (t) => {
   const { heap, block } = start();
   heap.free_ts(block);
   heap.detach();
@@ -141,7 +144,7 @@ test.serial('SharedHeap.attach: cut at any point, the next one attaches', (t) =>
   t.deepEqual(faults, []);
 });
 
-test.serial('SharedHeap.create: cut at any point, the next one has the buffer', (t) => {
+test.serial('SharedHeap.create: cut at any kill point, the next one has the buffer', (t) => {
   const make = (buffer: SharedArrayBuffer) => face.SharedHeap.create({ buffer });
   const points = pointsOf(() => make(new SharedArrayBuffer(BYTES)).detach());
   t.true(points.includes('attach.claim'));

@@ -7,12 +7,12 @@ import test from 'ava';
 import { type Address, InvalidAddressError, SharedHeap } from 'shmalloc';
 import { BLOCK_BYTES, LARGE, type SizeClass } from '../../src/base/index.js';
 import { type BlockInspector, eachBlock } from '../../src/blocks/index.js';
-import { attachCore } from '../../src/heap/index.js';
+import { attachThreadHeap } from '../../src/heap/index.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 
 /** The eyes of a second attachment to a heap. */
 function eyesOf(heap: SharedHeap): BlockInspector & { detach(): void } {
-  const core = attachCore(memoryOf(heap), true, { threadId: 0, lockTimeoutMs: 1000 });
+  const core = attachThreadHeap(memoryOf(heap), true, { threadId: 0, lockTimeoutMs: 1000 });
   return { ...core.inspector, detach: core.detach };
 }
 

@@ -144,7 +144,7 @@ test('planMaps: frames lie evenly over all tasks, none is lost between two', (t)
   const trace = (operations: number): Trace => ({
     name: 'x',
     operations,
-    slots: 1,
+    blockIds: 1,
     threads: 1,
     peakLiveBytes: 0,
     peakOperations: 0,

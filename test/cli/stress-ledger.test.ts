@@ -273,7 +273,7 @@ function assertWhole(t: ExecutionContext, bench: Bench, scenario: Scenario, when
 }
 
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
-  test(`Books: ${name}, cut at each point, is resolved`, (t) => {
+  test(`Books: ${name}, cut at each kill point, is resolved`, (t) => {
     let point = 0;
     for (; ; point++) {
       const { bench, wasCut } = cutAt(scenario, point, -1);

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 import { SIZE_CLASS_COUNT, type SizeClass } from '../../src/base/index.js';
-import type { HeapCore } from '../../src/heap/index.js';
+import type { ThreadHeap } from '../../src/heap/index.js';
 import {
   ACQUISITIONS,
   classLock,
@@ -128,20 +128,21 @@ test('malloc_ts: what others evict and take again costs a call that fails no loc
 // ---- what comes back is found
 
 /** Something that makes room, for a heap that has said three times that it is full. */
-const EVICTIONS: Record<string, (heap: SharedHeap, blocks: Address[], other: HeapCore) => void> = {
-  'a block of the same class, freed by this thread': (heap, blocks) => heap.free_ts(blocks[7]),
-  'blocks of another class, freed by this thread': (heap, blocks) => {
-    for (const block of blocks.slice(0, 200)) heap.free_ts(block);
-  },
-  'blocks freed by another thread that has detached': (_, blocks, other) => {
-    for (const block of blocks.slice(0, 200)) other.shared.free(block);
-    other.detach();
-  },
-  'spans that another thread keeps as spares': (_, blocks, other) => {
-    // More than its magazine holds: the first of them go back to their spans.
-    for (const block of blocks) other.shared.free(block);
-  },
-};
+const EVICTIONS: Record<string, (heap: SharedHeap, blocks: Address[], other: ThreadHeap) => void> =
+  {
+    'a block of the same class, freed by this thread': (heap, blocks) => heap.free_ts(blocks[7]),
+    'blocks of another class, freed by this thread': (heap, blocks) => {
+      for (const block of blocks.slice(0, 200)) heap.free_ts(block);
+    },
+    'blocks freed by another thread that has detached': (_, blocks, other) => {
+      for (const block of blocks.slice(0, 200)) other.shared.free(block);
+      other.detach();
+    },
+    'spans that another thread keeps as spares': (_, blocks, other) => {
+      // More than its magazine holds: the first of them go back to their spans.
+      for (const block of blocks) other.shared.free(block);
+    },
+  };
 
 for (const [what, evict] of Object.entries(EVICTIONS)) {
   const sizes = what.includes('the same class') ? [1000] : [1000, 3000, 100_000];

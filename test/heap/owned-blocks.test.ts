@@ -6,7 +6,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Address, InvalidAddressError, SharedHeap, type VerifyProblem } from 'shmalloc';
 import { OWNED, OWNED_LARGE, type WordIndex } from '../../src/base/index.js';
-import { attachCore, type HeapCore } from '../../src/heap/index.js';
+import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
 import { createOwnedBlocks } from '../../src/heap/owned-blocks.js';
 import {
   chunkTable,
@@ -25,7 +25,7 @@ import { fillPattern, findDamage, memoryOf, metadataHash, Random, seedOf } from 
 
 interface Stage {
   readonly heap: SharedHeap;
-  readonly core: HeapCore;
+  readonly core: ThreadHeap;
   readonly slot: WordIndex;
   word(n: number): WordIndex;
 }
@@ -34,7 +34,7 @@ interface Stage {
 function setStage(size = '8MiB'): Stage {
   const heap = SharedHeap.create({ size, threads: 3 });
   const memory = memoryOf(heap);
-  const core = attachCore(memory, true, { threadId: 0, lockTimeoutMs: 1000 });
+  const core = attachThreadHeap(memory, true, { threadId: 0, lockTimeoutMs: 1000 });
   const table = chunkTable(memory.geometry);
   return {
     heap,
@@ -45,7 +45,7 @@ function setStage(size = '8MiB'): Stage {
 }
 
 /** What verify finds; but for what it says of these words, whose records are no context's. */
-function problemsOf(from: HeapCore | SharedHeap): VerifyProblem[] {
+function problemsOf(from: ThreadHeap | SharedHeap): VerifyProblem[] {
   const { problems } =
     from instanceof SharedHeap ? from.verify({ quiet: true }) : from.verify(true);
   return problems.filter(({ invariant }) => invariant !== 'chunk-record I1');

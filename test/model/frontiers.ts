@@ -1,5 +1,5 @@
 /**
- * Frontiers as truth: the mutant in which two words, brk and map, say where the reserve begins and
+ * Frontiers as the source: the mutant in which two words, brk and map, say where the reserve begins and
  * ends, and the walk stops there. Only used where reserveIsRun is off; needs the page lock.
  *
  * A brk that grows lengthens the free run below it, so two words change that no one store covers.

@@ -18,7 +18,7 @@ const SEED = Number(process.env.MODEL_SEED ?? 1);
 const SEEDS = 1500;
 const ERRORS = { throws: 0.02, anywhere: true };
 
-test('points: sorted, no name twice, none that the model alone has', (t) => {
+test('kill points: sorted, no name twice, none that the model alone has', (t) => {
   t.deepEqual([...POINTS], [...new Set(POINTS)].sort());
   const names: readonly string[] = POINTS;
   t.deepEqual(
@@ -27,7 +27,7 @@ test('points: sorted, no name twice, none that the model alone has', (t) => {
   );
 });
 
-test('random schedules, with errors, of instrumented heaps, of contexts: no violation, every point reached', (t) => {
+test('random schedules, with errors, of instrumented heaps, of contexts: no violation, every kill point reached', (t) => {
   const coverage = new Set<PointName>(['start']);
   t.log(`seed ${SEED}`);
   for (let seed = SEED; seed < SEED + SEEDS; seed++) {

@@ -77,12 +77,12 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   rare('a rescuer does not look at the owner again', { lookAgain: false }, OWNER_CHANGED),
 
-  // ---- one-store commits, truth and index
+  // ---- one-store commits, source and derived
   mutant('tails are not rebuilt', { tailsRebuilt: false }),
   mutant('the reserve gets no new tail when it is cut', { reserveTail: false }),
   mutant('page repair does not join free runs', { joinFree: false }),
   mutant('the rest of a cut from the top is not merged', { mergeTopRest: false }),
-  mutant('frontier words are truth, the last free run is lengthened', { reserveIsRun: false }),
+  mutant('frontier words are the source, the last free run is lengthened', { reserveIsRun: false }),
   mutant('page repair does not count mapped pages', { recountMapped: false }),
   mutant('class repair does not count spans', { recountSpans: false }),
   mutant('SPAN is committed before its bitmap', { bitmapFirst: false }),

@@ -21,7 +21,7 @@ export interface Rules extends ObjectRules {
   /** A rescuer reads the slot's owner again after it saw it dead. Off: it trusts the first look. */
   lookAgain: boolean;
 
-  // ---- one-store commits, truth and index
+  // ---- one-store commits, source and derived
 
   /** Tails are index: page repair writes them anew. Off: they are taken as they were left. */
   tailsRebuilt: boolean;
@@ -31,7 +31,7 @@ export interface Rules extends ObjectRules {
   joinFree: boolean;
   /** The rest that a run cut from the top leaves merges with a free run above. Off: it does not. */
   mergeTopRest: boolean;
-  /** The untouched reserve is a run. Off: two frontier words are the truth. */
+  /** The untouched reserve is a run. Off: two frontier words are the source. */
   reserveIsRun: boolean;
   /** Page repair counts mapped pages and runs anew. Off: the counters stay as they were left. */
   recountMapped: boolean;

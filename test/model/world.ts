@@ -283,14 +283,14 @@ export class World {
   set untouched(page: number) {
     this.heap[UNTOUCHED_HEAD] = page;
   }
-  /** First page above those taken from the bottom. Index (the truth, where a mutant has it so). */
+  /** First page above those taken from the bottom. Derived (the source, where a mutant has it so). */
   get brk(): number {
     return this.heap[BRK];
   }
   set brk(page: number) {
     this.heap[BRK] = page;
   }
-  /** First page of those taken from the top: only in the mutant that has frontiers for truth. */
+  /** First page of those taken from the top: only in the mutant that has frontiers as the source. */
   get map(): number {
     return this.heap[MAP];
   }
@@ -405,7 +405,7 @@ export class World {
     return (a >>> 0) * 0x200000 + ((b >>> 0) & 0x1fffff);
   }
 
-  /** The heads of all runs from the bottom, by their lengths: the walk that is the truth. */
+  /** The heads of all runs from the bottom, by their lengths: the walk that is the source. */
   walk(): number[] {
     const heads: number[] = [];
     if (this.rules.reserveIsRun) {

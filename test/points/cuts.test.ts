@@ -176,7 +176,7 @@ const goesOn = ({ name }: Scenario): boolean => !/attach|detach/.test(name);
 const cutAt = new Map<string, number>();
 
 for (const scenario of SCENARIOS.filter(goesOn)) {
-  test.serial(`a cut at every point: ${scenario.name}`, (t) => {
+  test.serial(`a cut at every kill point: ${scenario.name}`, (t) => {
     const random = new Random(seedOf(t));
     const faults: string[] = [];
     const seen = new Set<string>();
@@ -201,7 +201,7 @@ for (const scenario of SCENARIOS.filter(goesOn)) {
   });
 }
 
-test.serial('all points where V8 can cut have been cut at', (t) => {
+test.serial('all kill points where V8 can cut have been cut at', (t) => {
   for (const [point, cuts] of [...cutAt].sort()) {
     t.log(`${point.padEnd(18)}${String(cuts).padStart(6)} cuts   whole`);
   }

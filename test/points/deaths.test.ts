@@ -72,7 +72,7 @@ class Verdicts {
 }
 
 for (const scenario of SCENARIOS) {
-  test.serial(`death at every point: ${scenario.name}`, (t) => {
+  test.serial(`death at every kill point: ${scenario.name}`, (t) => {
     const verdicts = new Verdicts();
     eachDeath(lib, scenario, (death) => {
       verdicts.points.add(death.point);
@@ -130,7 +130,7 @@ test.serial('a thread that dies in an exclusive section while a rescuer looks fo
   t.deepEqual(faults.slice(0, 5), []);
 });
 
-test.serial('death of the rescuer of an exclusive section, at every point', (t) => {
+test.serial('death of the rescuer of an exclusive section, at every kill point', (t) => {
   const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
   const verdicts = new Verdicts();
   eachDeath(lib, scenario, (first) => {
@@ -153,7 +153,7 @@ const ELSEWHERE = new Set([
   'lock.accept',
 ]);
 
-test.serial('all points have been died at', (t) => {
+test.serial('all kill points have been died at', (t) => {
   for (const [point, deaths] of [...diedAt].sort()) {
     t.log(`${point.padEnd(18)}${String(deaths).padStart(7)} deaths   whole`);
   }

@@ -12,13 +12,13 @@ import {
   copyHeap,
   die,
   everybodyLives,
-  type HeapCore,
   type HeapMemory,
   heldLocks,
   type Library,
   liveBlocks,
   makeHeap,
   ownBlocks,
+  type ThreadHeap,
   withHook,
 } from './simulation.js';
 
@@ -218,7 +218,7 @@ export function leftBehind(lib: Library, memory: HeapMemory): string[] {
 }
 
 /** Slots that are still in the name of one of these threads. */
-function slotsOf({ layout }: Library, { memory }: HeapCore, ids: readonly number[]): SlotIndex[] {
+function slotsOf({ layout }: Library, { memory }: ThreadHeap, ids: readonly number[]): SlotIndex[] {
   const { i32, geometry } = memory;
   const all = Array.from({ length: geometry.threads }, (_, slot) => slot as SlotIndex);
   return all.filter((slot) => {

@@ -145,7 +145,7 @@ async function outcomeOf(role: Role, point: string, passage: number): Promise<Ou
   };
 }
 
-test('a thread terminated at every point: survivors go on, and nothing is lost', async (t) => {
+test('a thread terminated at every kill point: survivors go on, and nothing is lost', async (t) => {
   t.timeout(300_000);
   const counts: Map<string, number>[] = [];
   for (const role of ROLES) counts.push(await count(role));

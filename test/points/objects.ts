@@ -5,7 +5,7 @@
 import type { Address } from 'shmalloc';
 import type { ContextIndex } from '../../src/layout/index.js';
 import { HEAP_ID } from './program.js';
-import { type HeapCore, type HeapMemory, type Library, ownedBlocks } from './simulation.js';
+import { type HeapMemory, type Library, ownedBlocks, type ThreadHeap } from './simulation.js';
 
 /** Contexts whose record is taken. */
 export function usedContexts({ layout }: Library, { i32, geometry }: HeapMemory): ContextIndex[] {
@@ -33,7 +33,7 @@ function isKept({ layout }: Library, { i32, u32, geometry }: HeapMemory, index: 
 }
 
 /** What is wrong with contexts and their chunks; empty when nothing is. */
-export function objectFaults(lib: Library, core: HeapCore): string[] {
+export function objectFaults(lib: Library, core: ThreadHeap): string[] {
   const { layout } = lib;
   const { i32, u32, geometry } = core.memory;
   const faults: string[] = [];
@@ -62,7 +62,7 @@ export function objectFaults(lib: Library, core: HeapCore): string[] {
 }
 
 /** Of these blocks the headers of vectors, and what they name. */
-function vectorBlocks({ layout }: Library, { memory }: HeapCore, owned: Set<number>): number[] {
+function vectorBlocks({ layout }: Library, { memory }: ThreadHeap, owned: Set<number>): number[] {
   const found: number[] = [];
   for (const address of owned) {
     const header = (address >>> 2) as never;
@@ -73,15 +73,15 @@ function vectorBlocks({ layout }: Library, { memory }: HeapCore, owned: Set<numb
 }
 
 /** Ends what nobody has, as somebody who was told of it would. */
-export function endReleased(lib: Library, core: HeapCore): void {
+export function endReleased(lib: Library, core: ThreadHeap): void {
   endVectors(lib, core);
-  const host = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
-  const contexts = lib.contexts.createContexts(host);
+  const attachment = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
+  const contexts = lib.contexts.createContexts(attachment);
   for (const handle of contexts.released()) contexts.adopt(handle).delete();
 }
 
 /** Deletes the vectors of the heap, whoever has made them. */
-function endVectors({ layout }: Library, core: HeapCore): void {
+function endVectors({ layout }: Library, core: ThreadHeap): void {
   const { u32, geometry } = core.memory;
   const inFlightHeader = layout.inFlightHeaderWord(
     layout.slotRecord(geometry.slots, core.slotIndex),

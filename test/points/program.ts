@@ -7,14 +7,14 @@
 import type { Address } from 'shmalloc';
 import type { VectorHandle } from '../../src/collections/index.js';
 import type {
+  Attachment,
   Context,
   ContextHandle,
   ContextOptions,
   Contexts,
-  Host,
 } from '../../src/contexts/index.js';
 import type { DebugSettings } from '../../src/layout/index.js';
-import type { HeapCore, Library } from './simulation.js';
+import type { Library, ThreadHeap } from './simulation.js';
 
 /** Blocks of this size come in batches of few, so that few stores repeat. */
 export const SMALL = 32 * 1024;
@@ -35,7 +35,7 @@ export interface InFlight {
 
 /** A thread's program: its calls, and the books of what it holds. */
 export class Program {
-  readonly core: HeapCore;
+  readonly core: ThreadHeap;
   /** What this program, and those before it, were given and have not freed. */
   readonly books: Set<Address>;
   inFlight: InFlight | null = null;
@@ -45,20 +45,20 @@ export class Program {
   readonly home = {};
   #contexts: Contexts | undefined;
 
-  constructor(lib: Library, core: HeapCore, books: Set<Address>) {
+  constructor(lib: Library, core: ThreadHeap, books: Set<Address>) {
     this.lib = lib;
     this.core = core;
     this.books = books;
-    lib.contexts.addHost(this.home, this.#host);
+    lib.contexts.addAttachment(this.home, this.#attachment);
   }
 
-  get #host(): Host {
+  get #attachment(): Attachment {
     const { core } = this;
     return { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
   }
 
   get contexts(): Contexts {
-    this.#contexts ??= this.lib.contexts.createContexts(this.#host);
+    this.#contexts ??= this.lib.contexts.createContexts(this.#attachment);
     return this.#contexts;
   }
 

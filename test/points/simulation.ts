@@ -39,7 +39,7 @@ declare global {
 
 const HEAP_BYTES = 2 * 1024 * 1024;
 
-export type HeapCore = Heap.HeapCore;
+export type ThreadHeap = Heap.ThreadHeap;
 export type HeapMemory = Layout.HeapMemory;
 
 /** An instrumented library with its double, and what tests need of it. */
@@ -108,9 +108,9 @@ export function makeHeap(
 }
 
 /** A thread's attachment. Its number names it: a number that is in use must live. */
-export function attach(lib: Library, memory: HeapMemory, threadId: number): HeapCore {
+export function attach(lib: Library, memory: HeapMemory, threadId: number): ThreadHeap {
   globalThis.shmallocThread = threadId;
-  const core = lib.heap.attachCore(memory, true, { threadId, lockTimeoutMs: 1000 });
+  const core = lib.heap.attachThreadHeap(memory, true, { threadId, lockTimeoutMs: 1000 });
   const settings = lib.layout.readDebugRecord(memory.u32, memory.geometry.debug);
   return lib.layout.isInstrumented(settings)
     ? lib.debug.createDebug(core, settings, threadId, () => {}).core
@@ -150,12 +150,12 @@ export function withHook<T>(hook: (name: string, n: number) => void, work: () =>
 }
 
 /** Addresses of all live blocks of programs. */
-export const liveBlocks = (core: HeapCore): Set<Address> => blocksThat(core, false);
+export const liveBlocks = (core: ThreadHeap): Set<Address> => blocksThat(core, false);
 
 /** Addresses of all live blocks that belong to objects. */
-export const ownedBlocks = (core: HeapCore): Set<Address> => blocksThat(core, true);
+export const ownedBlocks = (core: ThreadHeap): Set<Address> => blocksThat(core, true);
 
-const blocksThat = (core: HeapCore, areOwned: boolean): Set<Address> =>
+const blocksThat = (core: ThreadHeap, areOwned: boolean): Set<Address> =>
   new Set(
     core.inspector
       .blocksFrom(0, Number.POSITIVE_INFINITY)

@@ -87,7 +87,7 @@ const countSlots = (i32: Int32Array, registry: number, threads: number): number 
   i32.subarray(registry, registry + threads).filter((word) => word !== 0).length;
 
 for (const scenario of SCENARIOS.filter(({ throws }) => throws !== false)) {
-  test.serial(`a throw at every point: ${scenario.name}`, (t) => {
+  test.serial(`a throw at every kill point: ${scenario.name}`, (t) => {
     const faults: string[] = [];
     let thrown = 0;
     let points = 0;
@@ -173,7 +173,7 @@ test.serial(
   },
 );
 
-test.serial('all points where something can throw have thrown', (t) => {
+test.serial('all kill points where something can throw have thrown', (t) => {
   t.log('point             errors  told to the caller (the others came after a commit: mended)');
   for (const [point, { errors, told }] of [...thrownAt].sort()) {
     t.log(`${point.padEnd(18)}${String(errors).padStart(6)}${String(told).padStart(8)}   whole`);

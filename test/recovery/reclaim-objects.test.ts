@@ -1,5 +1,5 @@
 /**
- * Proves that recovery finds what a dead thread's contexts had, and no other thread's, by the truth
+ * Proves that recovery finds what a dead thread's contexts had, and no other thread's, by the source words
  * in the tables alone: whatever the links say, and at whatever moment of a call it died.
  */
 
@@ -8,7 +8,7 @@ import test from 'ava';
 import { type Context, SharedHeap } from 'shmalloc';
 import type { SlotIndex, WordIndex } from '../../src/base/index.js';
 import { type Contexts, createContexts } from '../../src/contexts/index.js';
-import { attachCore, type HeapCore } from '../../src/heap/index.js';
+import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
 import {
   atomics,
   chunkTable,
@@ -58,7 +58,7 @@ test.before(async () => {
 interface Stage {
   readonly heap: SharedHeap;
   readonly memory: HeapMemory;
-  readonly victim: HeapCore;
+  readonly victim: ThreadHeap;
   readonly contexts: Contexts;
   at(index: number): WordIndex;
   die(): void;
@@ -68,7 +68,7 @@ interface Stage {
 function setStage(threads = 3): Stage {
   const heap = SharedHeap.create({ size: '16MiB', threads, contexts: 100 });
   const memory = memoryOf(heap);
-  const victim = attachCore(memory, true, { threadId: 0, lockTimeoutMs: 1000 });
+  const victim = attachThreadHeap(memory, true, { threadId: 0, lockTimeoutMs: 1000 });
   const { i32, geometry } = memory;
   const contexts = createContexts({
     core: victim,

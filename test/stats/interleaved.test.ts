@@ -15,12 +15,12 @@ import {
   attach,
   die,
   everybodyLives,
-  type HeapCore,
   type HeapMemory,
   type Library,
   liveBlocks,
   loadLibrary,
   makeHeap,
+  type ThreadHeap,
 } from '../points/simulation.js';
 import { badNumbers, countsOf, createWatch, excessParts } from './figures.js';
 
@@ -69,7 +69,7 @@ class Crew {
   readonly #lib: Library;
   readonly #memory: HeapMemory;
   readonly #random: Random;
-  readonly cores = new Map<number, HeapCore>();
+  readonly cores = new Map<number, ThreadHeap>();
   readonly held: Address[] = [];
   #names = 1;
 
@@ -145,7 +145,7 @@ function createLooks(lib: Library, memory: HeapMemory) {
 }
 
 /** When threads are quiet every figure is what there is. */
-function checkQuiet(t: ExecutionContext, stats: HeapStats, core: HeapCore, lib: Library): void {
+function checkQuiet(t: ExecutionContext, stats: HeapStats, core: ThreadHeap, lib: Library): void {
   const blocks = stats.sizeClasses.reduce((sum, c) => sum + c.blocksInUse, 0);
   t.is(blocks + stats.large.blocksInUse, liveBlocks(core).size);
   t.is(stats.allocations - stats.frees, liveBlocks(core).size);
@@ -183,7 +183,7 @@ test.serial('readTotals: after every store of threads that allocate, free and tr
     }
     if (n % 20 !== 0) continue;
     inside = true;
-    checkQuiet(t, look(), [...crew.cores.values()][0] as HeapCore, lib);
+    checkQuiet(t, look(), [...crew.cores.values()][0] as ThreadHeap, lib);
     inside = false;
   }
   t.true(count() > 1000, `${count()} looks`);
@@ -227,9 +227,9 @@ test.serial('readTotals: after every store of who dies, and of who recovers it',
     look();
     rescuer?.recover();
     inside = true;
-    checkQuiet(t, look(), rescuer as HeapCore, lib);
+    checkQuiet(t, look(), rescuer as ThreadHeap, lib);
     // What the dead had: in the middle of a call a block may be either way.
-    const live = liveBlocks(rescuer as HeapCore);
+    const live = liveBlocks(rescuer as ThreadHeap);
     crew.held.splice(0, crew.held.length, ...live);
     inside = false;
   }
@@ -259,7 +259,7 @@ for (const [what, others] of [
       until = random.below(3000);
       look();
       until = Number.POSITIVE_INFINITY;
-      if (n % 100 === 0) checkQuiet(t, look(), [...crew.cores.values()][0] as HeapCore, lib);
+      if (n % 100 === 0) checkQuiet(t, look(), [...crew.cores.values()][0] as ThreadHeap, lib);
     }
     t.deepEqual([...faults], []);
   });

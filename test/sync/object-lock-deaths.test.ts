@@ -14,12 +14,12 @@ import {
   copyHeap,
   die,
   everybodyLives,
-  type HeapCore,
   type HeapMemory,
   heldLocks,
   type Library,
   loadLibrary,
   makeHeap,
+  type ThreadHeap,
   withHook,
 } from '../points/simulation.js';
 
@@ -69,7 +69,7 @@ function setDead(dead: readonly number[]): void {
 }
 
 /** Takes the lock, changes the object in two steps with calls of the heap between, gives it back. */
-function change({ objectLocks, memory: { i32 }, shared, marks }: HeapCore, word: number): string {
+function change({ objectLocks, memory: { i32 }, shared, marks }: ThreadHeap, word: number): string {
   const outcome = objectLocks.acquire(word);
   i32[word + 1]++;
   // A part of the change, as objects say it: else the lock is taken for that of a cut call.
@@ -116,7 +116,7 @@ function firstDeaths(): { deaths: Death[]; word: number } {
 }
 
 test.serial(
-  'a thread that dies at any point of a change: the lock is had, and the death told',
+  'a thread that dies at any kill point of a change: the lock is had, and the death told',
   (t) => {
     const { deaths, word } = firstDeaths();
     const faults = deaths.flatMap((death) => {
@@ -130,7 +130,7 @@ test.serial(
   },
 );
 
-test.serial('who takes over and dies at any point of that is taken over in turn', (t) => {
+test.serial('who takes over and dies at any kill point of that is taken over in turn', (t) => {
   const { deaths, word } = firstDeaths();
   const seen = new Set<string>();
   const faults: string[] = [];

@@ -5,7 +5,7 @@
 
 import { isMainThread, threadId } from 'node:worker_threads';
 import type { HeapHandle } from 'shmalloc';
-import { attachCore, type HeapCore } from '../../src/heap/index.js';
+import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
 import * as layout from '../../src/layout/index.js';
 
 export interface ObjectOrder {
@@ -32,18 +32,18 @@ const WRONG_MAX = 5;
 export const LOCK_TIMEOUT_MS = 300;
 
 /** Attaches this thread once more, or for the first time. */
-export function attachTo({ buffer, byteOffset }: HeapHandle): HeapCore {
+export function attachTo({ buffer, byteOffset }: HeapHandle): ThreadHeap {
   const header = layout.headerWord(byteOffset);
   const fields = layout.readHeader(new Uint32Array(buffer), header) as layout.HeaderFields;
   const { base, bytes, threads, debug } = fields;
   const memory = layout.viewMemory(buffer, layout.computeGeometry(base, bytes, threads, debug));
   const lockTimeoutMs = isMainThread ? LOCK_TIMEOUT_MS : Number.POSITIVE_INFINITY;
-  return attachCore(memory, fields.reserveIsZero, { threadId, lockTimeoutMs });
+  return attachThreadHeap(memory, fields.reserveIsZero, { threadId, lockTimeoutMs });
 }
 
 /** Changes the object once: both its words count up, and are the same whenever the lock is free. */
 export function changeOnce(
-  { memory: { i32 }, objectLocks, shared, recover, marks }: HeapCore,
+  { memory: { i32 }, objectLocks, shared, recover, marks }: ThreadHeap,
   word: number,
   n: number,
   answer: CountAnswer,

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { SharedHeap } from 'shmalloc';
-import type { HeapCore } from '../../src/heap/index.js';
+import type { ThreadHeap } from '../../src/heap/index.js';
 import * as layout from '../../src/layout/index.js';
 import { poison } from '../../src/sync/index.js';
 import { heldIn, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
@@ -23,7 +23,7 @@ const SETTLE_MS = 60;
 interface Scene {
   readonly heap: SharedHeap;
   /** Main's second attachment: the one with object locks. */
-  readonly core: HeapCore;
+  readonly core: ThreadHeap;
   /** Index of the lock word; two more of the object follow it. */
   readonly word: number;
 }

@@ -9,20 +9,20 @@ import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 
 export type Operation =
-  | readonly ['malloc' | 'calloc' | 'realloc', slot: number, size: number]
-  | readonly ['free', slot: number];
+  | readonly ['malloc' | 'calloc' | 'realloc', id: number, size: number]
+  | readonly ['free', id: number];
 
 const KINDS = { malloc: 1, free: 2, calloc: 3, realloc: 4 } as const;
 
 /** The unzipped bytes of a trace. */
-export function traceBytes(operations: readonly Operation[], slots = 16, threads = 1): Buffer {
+export function traceBytes(operations: readonly Operation[], blockIds = 16, threads = 1): Buffer {
   const bytes = Buffer.alloc(16 + operations.length * 8);
   bytes.write('MTR1', 'latin1');
-  [operations.length, slots, threads].forEach((word, n) => {
+  [operations.length, blockIds, threads].forEach((word, n) => {
     bytes.writeUInt32LE(word, 4 + n * 4);
   });
-  operations.forEach(([kind, slot, size = 0], n) => {
-    bytes.writeUInt32LE(((slot << 8) | KINDS[kind]) >>> 0, 16 + n * 8);
+  operations.forEach(([kind, id, size = 0], n) => {
+    bytes.writeUInt32LE(((id << 8) | KINDS[kind]) >>> 0, 16 + n * 8);
     bytes.writeUInt32LE(size, 20 + n * 8);
   });
   return bytes;
@@ -61,7 +61,7 @@ export class TraceFolder {
     return this.path(name);
   }
 
-  trace(name: string, operations: readonly Operation[], slots?: number): string {
-    return this.write(`${name}.mtr.gz`, gzipSync(traceBytes(operations, slots)));
+  trace(name: string, operations: readonly Operation[], blockIds?: number): string {
+    return this.write(`${name}.mtr.gz`, gzipSync(traceBytes(operations, blockIds)));
   }
 }

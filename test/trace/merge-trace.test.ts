@@ -104,13 +104,13 @@ async function replays(t: ExecutionContext, path: string): Promise<void> {
 test('finishTrace: a heap that nothing was done with has an empty trace', async (t) => {
   const traced = new Traced(t);
   const summary = traced.finish();
-  t.like(summary, { path: traced.path, operations: 0, slots: 0, threads: 0, truncated: false });
+  t.like(summary, { path: traced.path, operations: 0, blockIds: 0, threads: 0, truncated: false });
   t.is((await readTrace(traced.path)).operations, 0);
   await replays(t, traced.path);
   t.deepEqual(traced.warnings, []);
 });
 
-test('finishTrace: every kind of call, in as few slots as blocks were live', async (t) => {
+test('finishTrace: every kind of call, in as few block ids as blocks were live', async (t) => {
   const traced = new Traced(t);
   const { thread, log } = traced.thread(0);
   const a = thread.malloc(100);
@@ -120,7 +120,7 @@ test('finishTrace: every kind of call, in as few slots as blocks were live', asy
   const d = thread.malloc(17);
   thread.free(thread.realloc(d, 20));
   thread.free(c);
-  t.like(traced.finish(), { operations: 8, slots: 2, threads: 1, dropped: 0, repaired: 0 });
+  t.like(traced.finish(), { operations: 8, blockIds: 2, threads: 1, dropped: 0, repaired: 0 });
   t.deepEqual((await tellTrace(traced.path)).all, log.lines());
   t.deepEqual(traced.files(), ['app.mtr.gz']);
 });
@@ -132,7 +132,7 @@ test('finishTrace: realloc of nothing allocates, realloc to nothing frees', asyn
   tracer.moved(4096, 8192, 20);
   tracer.moved(8192, 0, 0);
   tracer.allocated(MALLOC, 8192, 30);
-  t.like(traced.finish(), { operations: 4, slots: 1, dropped: 0, repaired: 0 });
+  t.like(traced.finish(), { operations: 4, blockIds: 1, dropped: 0, repaired: 0 });
   t.deepEqual((await tellTrace(traced.path)).all, [
     'realloc 0 10',
     'realloc 10 20',
@@ -328,7 +328,7 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', async 
     bytes: fc.nat(50_000),
     skip: fc.boolean(),
   });
-  const limits = fc.record({ slots: fc.nat(12), operations: fc.nat(150) });
+  const limits = fc.record({ blockIds: fc.nat(12), operations: fc.nat(150) });
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 200 }), limits, async (events, most) => {
       const traced = new Traced(t, 4);
@@ -342,9 +342,9 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', async 
       const summary = traced.finish(most) as TraceSummary;
       const trace = await readTrace(traced.path);
       t.is(trace.operations, summary.operations);
-      t.is(trace.slots, summary.slots);
+      t.is(trace.blockIds, summary.blockIds);
       t.is(trace.threads, summary.threads);
-      t.true(trace.slots <= most.slots && trace.operations <= most.operations);
+      t.true(trace.blockIds <= most.blockIds && trace.operations <= most.operations);
       t.true(summary.operations >= noted - summary.dropped);
       t.true(summary.operations <= noted - summary.dropped + summary.repaired);
       const faulty = summary.dropped + summary.repaired > 0;
@@ -362,7 +362,7 @@ test('finishTrace: frees of unknown blocks are left out, lost frees are complete
   tracer.allocated(CALLOC, 4096, 2);
   tracer.moved(8192, 12288, 3);
   tracer.moved(12288, 4096, 4);
-  t.like(traced.finish(), { operations: 6, slots: 2, dropped: 1, repaired: 3 });
+  t.like(traced.finish(), { operations: 6, blockIds: 2, dropped: 1, repaired: 3 });
   t.deepEqual((await tellTrace(traced.path)).all, [
     'malloc 0 1',
     'free 1 0',
@@ -377,13 +377,13 @@ test('finishTrace: frees of unknown blocks are left out, lost frees are complete
 
 test('finishTrace: a trace ends where it can hold no more, and says so', async (t) => {
   for (const limits of [
-    { slots: 3, operations: 100 },
-    { slots: 100, operations: 4 },
+    { blockIds: 3, operations: 100 },
+    { blockIds: 100, operations: 4 },
   ]) {
     const traced = new Traced(t);
     const { thread } = traced.thread(0);
     for (let n = 0; n < 20; n++) thread.malloc(n);
-    t.like(traced.finish(limits), { operations: 3, slots: 3, dropped: 17, truncated: true });
+    t.like(traced.finish(limits), { operations: 3, blockIds: 3, dropped: 17, truncated: true });
     t.is((await readTrace(traced.path)).operations, 3);
     t.is(traced.warnings.length, 1);
     t.regex(traced.warnings[0], /ends early/);

@@ -19,7 +19,7 @@ test('readTrace: gives name, counts, peak and words', async (t) => {
   const trace = await readTrace(new TraceFolder(t).trace('sample', SAMPLE, 9));
   t.is(trace.name, 'sample');
   t.is(trace.operations, SAMPLE.length);
-  t.is(trace.slots, 9);
+  t.is(trace.blockIds, 9);
   t.is(trace.threads, 1);
   t.is(trace.words.length, SAMPLE.length * 2);
   t.true(trace.words.buffer instanceof SharedArrayBuffer);
@@ -28,7 +28,7 @@ test('readTrace: gives name, counts, peak and words', async (t) => {
   t.is(trace.words[2], (1 << 8) | CALLOC);
   t.is(trace.words[4], REALLOC);
   t.is(trace.words[10], (1 << 8) | FREE);
-  // Slots 0, 2 and 3 are live then: 300 + 200,000 + 0, and 17 in slot 1.
+  // Block ids 0, 2 and 3 are live then: 300 + 200,000 + 0, and 17 in block id 1.
   t.is(trace.peakLiveBytes, 300 + 200_000 + 17);
 });
 
@@ -38,14 +38,14 @@ test('readTrace: an empty trace is one', async (t) => {
   t.is(trace.peakLiveBytes, 0);
 });
 
-test('readTrace: slot numbers and sizes may use all their bits', async (t) => {
-  const slot = 2 ** 24 - 1;
+test('readTrace: block ids and sizes may use all their bits', async (t) => {
+  const id = 2 ** 24 - 1;
   const operations: Operation[] = [
-    ['malloc', slot, 2 ** 32 - 1],
-    ['free', slot],
+    ['malloc', id, 2 ** 32 - 1],
+    ['free', id],
   ];
   const trace = await readTrace(new TraceFolder(t).trace('wide', operations, 2 ** 24));
-  t.is((trace.words[0] as number) >>> 8, slot);
+  t.is((trace.words[0] as number) >>> 8, id);
   t.is(trace.peakLiveBytes, 2 ** 32 - 1);
 });
 
@@ -55,7 +55,7 @@ test('readTrace: reads every trace that ships with the package', async (t) => {
   for (const name of names) {
     const trace = await readTrace(SHIPPED + name);
     t.true(trace.operations > 0, name);
-    t.true(trace.slots > 0, name);
+    t.true(trace.blockIds > 0, name);
   }
 });
 
@@ -65,8 +65,8 @@ const patched = (change: (bytes: Buffer) => void): Buffer => {
   change(bytes);
   return gzipSync(bytes);
 };
-const withOperations = (operations: readonly Operation[], slots = 4) =>
-  gzipSync(traceBytes(operations, slots));
+const withOperations = (operations: readonly Operation[], blockIds = 4) =>
+  gzipSync(traceBytes(operations, blockIds));
 
 const WRONG: Record<string, [file: Buffer, reason: RegExp]> = {
   'an empty file': [Buffer.alloc(0), /gzip/],
@@ -88,16 +88,16 @@ const WRONG: Record<string, [file: Buffer, reason: RegExp]> = {
     patched((bytes) => bytes.writeUInt32LE(0xffffffff, 4)),
     /4294967295 operations/,
   ],
-  'an absurd slot count': [patched((bytes) => bytes.writeUInt32LE(0xffffffff, 8)), /slot/],
+  'an absurd block id count': [patched((bytes) => bytes.writeUInt32LE(0xffffffff, 8)), /block ids/],
   'an unknown kind': [patched((bytes) => bytes.writeUInt8(5, 16 + 8)), /operation 1 .*kind 5/],
   'kind 0': [patched((bytes) => bytes.writeUInt8(0, 16)), /operation 0 .*kind 0/],
-  'a slot out of range': [withOperations([['malloc', 4, 1]]), /operation 0 .*slot 4/],
-  'a free of an empty slot': [
+  'a block id out of range': [withOperations([['malloc', 4, 1]]), /operation 0 .*id 4/],
+  'a free of an empty block id': [
     withOperations([
       ['malloc', 1, 1],
       ['free', 2],
     ]),
-    /operation 1 frees an empty slot.*slot 2/,
+    /operation 1 frees an empty block id.*id 2/,
   ],
   'a double free': [
     withOperations([
@@ -105,21 +105,21 @@ const WRONG: Record<string, [file: Buffer, reason: RegExp]> = {
       ['free', 1],
       ['free', 1],
     ]),
-    /operation 2 frees an empty slot/,
+    /operation 2 frees an empty block id/,
   ],
-  'a malloc into a full slot': [
+  'a malloc into a full block id': [
     withOperations([
       ['malloc', 1, 1],
       ['malloc', 1, 1],
     ]),
-    /operation 1 fills a full slot/,
+    /operation 1 fills a full block id/,
   ],
-  'a calloc into a full slot': [
+  'a calloc into a full block id': [
     withOperations([
       ['realloc', 1, 1],
       ['calloc', 1, 1],
     ]),
-    /operation 1 fills a full slot/,
+    /operation 1 fills a full block id/,
   ],
 };
 
@@ -150,24 +150,24 @@ test('readTrace: a file with any bytes changed is a sound trace or ERR_SHMALLOC_
   let read = 0;
   for (let n = 0; n < 400; n++) {
     const bytes = Buffer.from(good);
-    // The slot count alone is left as it is: larger ones are as sound.
+    // The block id count alone is left as it is: larger ones are as sound.
     for (let change = 0; change <= random(3); change++) {
       const at = random(bytes.length);
       if (at < 8 || at >= 12) bytes.writeUInt8(random(256), at);
     }
     const path = folder.write('fuzz.mtr.gz', gzipSync(bytes));
     try {
-      const { words, slots, operations } = await readTrace(path);
+      const { words, blockIds, operations } = await readTrace(path);
       read++;
       t.is(words.length, operations * 2);
       const live = new Set<number>();
       for (let i = 0; i < words.length; i += 2) {
-        const slot = (words[i] as number) >>> 8;
+        const id = (words[i] as number) >>> 8;
         const kind = (words[i] as number) & 7;
-        t.true(slot < slots && kind >= MALLOC && kind <= REALLOC);
-        if (kind === FREE) t.true(live.delete(slot));
-        else if (kind !== REALLOC) t.false(live.has(slot));
-        if (kind !== FREE) live.add(slot);
+        t.true(id < blockIds && kind >= MALLOC && kind <= REALLOC);
+        if (kind === FREE) t.true(live.delete(id));
+        else if (kind !== REALLOC) t.false(live.has(id));
+        if (kind !== FREE) live.add(id);
       }
     } catch (error) {
       refused++;

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import {
+  blockIdOf,
   CALLOC,
   createTraceWriter,
   FREE,
@@ -15,7 +16,6 @@ import {
   MALLOC,
   REALLOC,
   readTrace,
-  slotOf,
   threadOf,
 } from '../../src/trace/index.js';
 import { numbered } from '../../src/trace/trace-writer.js';
@@ -33,7 +33,7 @@ function write(path: string, operations: number): string {
 
 test('createTraceWriter: writes what the format says', (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('sample.mtr.gz'));
-  for (const [kind, slot, bytes = 0] of SAMPLE) writer.add(KINDS[kind], 0, slot, bytes);
+  for (const [kind, id, bytes = 0] of SAMPLE) writer.add(KINDS[kind], 0, id, bytes);
   t.is(writer.operations(), SAMPLE.length);
   writer.finish(9, 1);
   t.deepEqual(gunzipSync(readFileSync(writer.path)), traceBytes(SAMPLE, 9));
@@ -41,13 +41,13 @@ test('createTraceWriter: writes what the format says', (t) => {
 
 test('createTraceWriter: fields keep apart, and use all their bits', async (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('wide.mtr.gz'));
-  const slot = 2 ** 24 - 1;
-  writer.add(MALLOC, 31, slot, 2 ** 32 - 1);
-  writer.add(REALLOC, 33, slot, 7);
+  const id = 2 ** 24 - 1;
+  writer.add(MALLOC, 31, id, 2 ** 32 - 1);
+  writer.add(REALLOC, 33, id, 7);
   writer.finish(2 ** 24, 34);
   const { words, threads } = await readTrace(writer.path);
-  t.deepEqual([kindOf(words[0]), threadOf(words[0]), slotOf(words[0])], [MALLOC, 31, slot]);
-  t.deepEqual([kindOf(words[2]), threadOf(words[2]), slotOf(words[2])], [REALLOC, 1, slot]);
+  t.deepEqual([kindOf(words[0]), threadOf(words[0]), blockIdOf(words[0])], [MALLOC, 31, id]);
+  t.deepEqual([kindOf(words[2]), threadOf(words[2]), blockIdOf(words[2])], [REALLOC, 1, id]);
   t.deepEqual([words[1], words[3]], [2 ** 32 - 1, 7]);
   t.is(threads, 34);
 });
@@ -57,7 +57,7 @@ test('createTraceWriter: a trace of several pieces', async (t) => {
   const trace = await readTrace(write(new TraceFolder(t).path('long.mtr.gz'), operations));
   t.is(trace.operations, operations);
   for (let n = 0; n < operations; n++) {
-    if (slotOf(trace.words[2 * n]) !== n) t.fail(`operation ${n}`);
+    if (blockIdOf(trace.words[2 * n]) !== n) t.fail(`operation ${n}`);
   }
 });
 

@@ -7,16 +7,16 @@
 
 import type { Address } from 'shmalloc';
 import { createTracer, type Tracer } from '../../src/debug/tracer.js';
-import { attachCore, createHeap, type HeapCore } from '../../src/heap/index.js';
+import { attachThreadHeap, createHeap, type ThreadHeap } from '../../src/heap/index.js';
 import { type HeapMemory, NO_DEBUG } from '../../src/layout/index.js';
 import {
+  blockIdOf,
   CALLOC,
   FREE,
   kindOf,
   MALLOC,
   REALLOC,
   readTrace,
-  slotOf,
   threadOf,
 } from '../../src/trace/index.js';
 import { Random } from '../helpers.js';
@@ -92,13 +92,16 @@ export function createCallTracer(...of: Parameters<typeof createTracer>): Tracer
 }
 
 export class TracedThread {
-  readonly core: HeapCore;
+  readonly core: ThreadHeap;
   readonly #memory: HeapMemory;
   readonly #tracer: Tracer;
   readonly #log: CallLog;
 
   constructor(memory: HeapMemory, threadId: number, path: string, log: CallLog) {
-    this.core = attachCore(memory, true, { threadId, lockTimeoutMs: Number.POSITIVE_INFINITY });
+    this.core = attachThreadHeap(memory, true, {
+      threadId,
+      lockTimeoutMs: Number.POSITIVE_INFINITY,
+    });
     this.#memory = memory;
     this.#tracer = createCallTracer(memory, this.core.slotIndex, threadId, path);
     this.#log = log;
@@ -172,14 +175,14 @@ const trade = (mail: Int32Array<SharedArrayBuffer>, cell: number, mine: Address)
 
 /** A trace as the logs tell it: all calls, and those of each of up to 32 threads. */
 export async function tellTrace(path: string): Promise<{ all: string[]; threads: string[][] }> {
-  const { words, slots } = await readTrace(path);
-  const sizes = new Array<number>(slots).fill(0);
+  const { words, blockIds } = await readTrace(path);
+  const sizes = new Array<number>(blockIds).fill(0);
   const all: string[] = [];
   const threads: string[][] = [];
   for (let n = 0; n < words.length; n += 2) {
     const [word, bytes] = words.subarray(n, n + 2);
-    const line = tell(kindOf(word), sizes[slotOf(word)], bytes);
-    sizes[slotOf(word)] = bytes;
+    const line = tell(kindOf(word), sizes[blockIdOf(word)], bytes);
+    sizes[blockIdOf(word)] = bytes;
     all.push(line);
     threads[threadOf(word)] ??= [];
     threads[threadOf(word)].push(line);

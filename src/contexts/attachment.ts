@@ -1,19 +1,19 @@
 /**
- * Hosts: what the objects of this folder need of the heap that they live in, found by the public
+ * Attachments: what the objects of this folder need of the heap that they live in, found by the public
  * instance of it.
  *
  * Registered by api/ when a thread attaches; looked up by whatever takes a heap as an argument.
  */
 
 import { kindVersion, otherVersion, show, threadState, typeError, VERSION } from '../base/index.js';
-import type { HeapCore } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 
 /** Marks public heaps, for copies of other versions. */
 export const HEAP_KIND = 'heap';
 
 /** One thread's attachment to a heap, as objects see it. */
-export interface Host {
-  readonly core: HeapCore;
+export interface Attachment {
+  readonly core: ThreadHeap;
   /** `heap.handle.id`: handles of objects say which heap they belong to. */
   readonly heapId: string;
   /** This thread, in worker_threads. */
@@ -25,20 +25,20 @@ export interface Host {
 }
 
 /** By whichever copy of this package they are. */
-const hosts = threadState('hosts', () => new WeakMap<object, Host>());
+const attachments = threadState('attachments', () => new WeakMap<object, Attachment>());
 
-/** From now on `heap` is where objects of this host live. */
-export function addHost(heap: object, host: Host): void {
-  hosts.set(heap, host);
+/** From now on `heap` is where the objects of this attachment live. */
+export function addAttachment(heap: object, attachment: Attachment): void {
+  attachments.set(heap, attachment);
 }
 
 /**
- * The host behind what a caller has given as a heap.
+ * The attachment behind what a caller has given as a heap.
  * @throws TypeError ERR_SHMALLOC_NOT_A_HEAP
  */
-export function hostOf(asked: string, heap: unknown): Host {
-  const host = typeof heap === 'object' && heap !== null ? hosts.get(heap) : undefined;
-  if (host !== undefined) return host;
+export function attachmentOf(asked: string, heap: unknown): Attachment {
+  const attachment = typeof heap === 'object' && heap !== null ? attachments.get(heap) : undefined;
+  if (attachment !== undefined) return attachment;
   const version = kindVersion(HEAP_KIND, heap);
   if (version !== undefined && version !== VERSION) {
     throw typeError(

@@ -1,5 +1,5 @@
 /**
- * Which slot of a trace each live block has: a free slot is given anew before another is begun, so
+ * Block ids of a trace, one for each live block: a free id is given anew before another is begun, so
  * that a trace has as many as blocks were live at once.
  *
  * Used by merge-trace.ts, one thread.
@@ -13,49 +13,49 @@ import { GRANULE_SHIFT, List } from '../base/index.js';
 const PAGE_SHIFT = 16;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 
-export const NO_SLOT = -1;
+export const NO_BLOCK = -1;
 
-export class BlockSlots {
-  /** Slot + 1 by granule, 0 = no live block begins there. */
+export class BlockIds {
+  /** Block id + 1 by granule, 0 = no live block begins there. */
   readonly #pages = new List<Uint32Array>();
   readonly #free = new List<number>();
   #count = 0;
 
-  /** How many slots were needed so far. */
+  /** How many block ids were needed so far. */
   get count(): number {
     return this.#count;
   }
 
   /** Is there one left, when there can be so many? */
-  hasRoom(slotsMax: number): boolean {
-    return this.#free.length > 0 || this.#count < slotsMax;
+  hasRoom(idsMax: number): boolean {
+    return this.#free.length > 0 || this.#count < idsMax;
   }
 
-  /** The slot of the block at an address, or NO_SLOT. */
+  /** The id of the block at an address, or NO_BLOCK. */
   of(address: number): number {
     const granule = address >>> GRANULE_SHIFT;
     const page = this.#pages[granule >>> PAGE_SHIFT];
-    return page === undefined ? NO_SLOT : page[granule & PAGE_MASK] - 1;
+    return page === undefined ? NO_BLOCK : page[granule & PAGE_MASK] - 1;
   }
 
-  /** Gives a slot to a block that has none. */
+  /** Gives an id to a block that has none. */
   take(address: number): number {
-    const slot = this.#free.pop() ?? this.#count++;
-    this.#set(address, slot + 1);
-    return slot;
+    const id = this.#free.pop() ?? this.#count++;
+    this.#set(address, id + 1);
+    return id;
   }
 
-  /** Takes back the slot of a block that has one. */
+  /** Takes back the id of a block that has one. */
   release(address: number): void {
     this.#free.push(this.of(address));
     this.#set(address, 0);
   }
 
-  /** A block that has a slot is now at another address, which has none. */
+  /** A block that has an id is now at another address, which has none. */
   move(from: number, to: number): void {
-    const slot = this.of(from);
+    const id = this.of(from);
     this.#set(from, 0);
-    this.#set(to, slot + 1);
+    this.#set(to, id + 1);
   }
 
   #set(address: number, entry: number): void {

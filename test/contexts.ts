@@ -45,7 +45,7 @@ export class ContextMaker {
     const { i32, u32, u8 } = this.core.memory;
     const state = (phase: layout.ContextPhase, generation = 0) =>
       layout.contextState(phase, kind, this.core.slotIndex, generation);
-    const index = this.#contexts.take(state(layout.UNSETTLED_CONTEXT)) as layout.ContextIndex;
+    const index = this.#contexts.take(state(layout.UNRESOLVED_CONTEXT)) as layout.ContextIndex;
     const record = this.recordOf(index);
     u32.fill(0, record + 2, record + layout.CONTEXT_RECORD_WORDS);
     layout.writeNames(u8, record, encode(name), encode(ident));

@@ -162,7 +162,7 @@ export function heldIn(heap: SharedHeap): string[] {
     if (word !== 0) held.push(`lock ${lock}: ${word}`);
   }
   const exclusive = loadExclusive(heap.i32, header);
-  return exclusive === 0 ? held : [...held, `solo: ${exclusive}`];
+  return exclusive === 0 ? held : [...held, `exclusive: ${exclusive}`];
 }
 
 /** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */

@@ -17,7 +17,7 @@ import type { Below } from './random.js';
 
 const WORKER = new URL('../../workers/stress-worker.js', import.meta.url);
 /** Workers that are started ahead of the kills. */
-const SPARES = 4;
+const STANDBYS = 4;
 /** A worker that ends itself does so before so many stores to its books: in any operation. */
 const EXIT_AFTER_MAX = 40;
 const EXIT_PERCENT = 20;
@@ -65,8 +65,8 @@ export class Crew {
   readonly #onEnd: (now: number) => void;
   readonly #beats: Float64Array<SharedArrayBuffer>[];
   readonly #exits: Int32Array<SharedArrayBuffer>[];
-  readonly #spares: Worker[] = [];
-  /** All workers that have not ended, spares included. */
+  readonly #standbys: Worker[] = [];
+  /** All workers that have not ended, standbys included. */
   readonly #alive = new Set<Worker>();
   /** Kills that are still to be ordered. */
   #killsLeft: number;
@@ -163,7 +163,7 @@ export class Crew {
   async stop(patienceMs: number): Promise<Member[]> {
     this.#stopping = true;
     this.setting.stop[0] = 1;
-    for (const spare of this.#spares) spare.postMessage(null);
+    for (const standby of this.#standbys) standby.postMessage(null);
     await this.#endOfAll(patienceMs);
     const left = this.members.filter((member) => member !== null);
     for (const worker of this.#alive) worker.terminate();
@@ -188,7 +188,7 @@ export class Crew {
   // ---- workers
 
   #man(region: number): void {
-    const worker = this.#spares.shift() ?? this.#hire();
+    const worker = this.#standbys.shift() ?? this.#hire();
     const beat = this.#beats[region];
     const exitAfter = this.#exits[region];
     exitAfter[0] = 0;
@@ -205,7 +205,8 @@ export class Crew {
     const mistake = region === 0 ? this.#mistake : null;
     const job: StressJob = { region, seed, beat, exitAfter, mistake };
     worker.postMessage(job);
-    while (this.#spares.length < Math.min(SPARES, this.#killsLeft)) this.#spares.push(this.#hire());
+    while (this.#standbys.length < Math.min(STANDBYS, this.#killsLeft))
+      this.#standbys.push(this.#hire());
   }
 
   #hire(): Worker {
@@ -226,7 +227,7 @@ export class Crew {
   #fail(worker: Worker, why: string): void {
     const member = this.#memberOf(worker);
     this.errors.push(`worker ${member === undefined ? 'in waiting' : member.region}: ${why}`);
-    // A failed worker has told; its end is no more news.
+    // A failed worker has told; its end says no more.
     if (member !== undefined) this.members[member.region] = null;
   }
 

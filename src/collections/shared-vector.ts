@@ -11,7 +11,7 @@
  * I2  Elements below the length change their place, or go, only with the version: it is odd while they
  *     do, or another one after. A reader that finds version and storage as they were before has read
  *     what was published. A push moves nothing, and leaves the version as it is.
- * I3  Numbers are written by one store. A record of bytes goes into the spare element first, and redo
+ * I3  Numbers are written by one store. A record of bytes goes into the scratch element first, and redo
  *     says where to: who dies in the middle of the copy has it finished by the next owner.
  * I4  Nothing of the program runs under the lock, and no events are flushed (heap/event-queue.ts I1).
  * I5  A vector that has ended is touched no more, its lock included: its memory may be another's. Who
@@ -26,6 +26,7 @@ import { type Address, List, type WordIndex } from '../base/index.js';
 import type { Changing, ThreadHeap } from '../heap/index.js';
 import {
   addVersion,
+  closeVersion,
   getRedo,
   getStoredCapacity,
   loadStorage,
@@ -33,7 +34,6 @@ import {
   loadVersion,
   orderReads,
   STORAGE_HEAD_BYTES,
-  settleVersion,
   storeRedo,
   storeStoredLength,
   writeStorageHead,
@@ -76,7 +76,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
     this.#dataWord = home.dataWord;
     this.#versionWord = home.versionWord;
     this.#lockWord = home.lockWord;
-    this.#head = STORAGE_HEAD_BYTES + elements.spareBytes;
+    this.#head = STORAGE_HEAD_BYTES + elements.scratchBytes;
   }
 
   // ---- reading
@@ -238,11 +238,11 @@ export class SharedVector<T> implements Engine<T>, Changing {
     if (redo !== 0) {
       // It may have died before readers were told.
       if ((loadVersion(i32, this.#versionWord) & 1) === 0) addVersion(i32, this.#versionWord, 1);
-      this.#copySpare(data, redo - 1);
+      this.#copyScratch(data, redo - 1);
       storeRedo(i32, data, 0);
     }
     // Another one in any case: it may have died between a pop and that.
-    settleVersion(i32, this.#versionWord);
+    closeVersion(i32, this.#versionWord);
   }
 
   /** A change that may call the heap. */
@@ -338,7 +338,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
     try {
       length = loadStoredLength(this.#i32, data);
       if (isIndex(index) && index < length) {
-        if (this.#elements.spareBytes > 0) this.#setRecord(data, index, value);
+        if (this.#elements.scratchBytes > 0) this.#setRecord(data, index, value);
         else this.#elements.write(data + this.#head, index, value);
         return;
       }
@@ -355,17 +355,17 @@ export class SharedVector<T> implements Engine<T>, Changing {
     storeRedo(this.#i32, data, index + 1);
     addVersion(this.#i32, this.#versionWord, 1);
     // point: vector.record
-    this.#copySpare(data, index);
+    this.#copyScratch(data, index);
     // point: vector.done
     storeRedo(this.#i32, data, 0);
     // point: vector.even
     addVersion(this.#i32, this.#versionWord, 1);
   }
 
-  #copySpare(data: Address, index: number): void {
-    const spare = data + STORAGE_HEAD_BYTES;
+  #copyScratch(data: Address, index: number): void {
+    const scratch = data + STORAGE_HEAD_BYTES;
     const { stride } = this.#elements;
-    this.#u8.copyWithin(data + this.#head + index * stride, spare, spare + stride);
+    this.#u8.copyWithin(data + this.#head + index * stride, scratch, scratch + stride);
   }
 
   insert(index: number, value: T): number {

@@ -46,8 +46,8 @@ export type AnyElement = number | bigint | Uint8Array;
 export interface Elements<T> {
   /** Bytes of an element. */
   readonly stride: number;
-  /** Bytes of the spare element in a shared storage; 0 = none, an element is written at once. */
-  readonly spareBytes: number;
+  /** Bytes of the scratch element in a shared storage; 0 = none, an element is written at once. */
+  readonly scratchBytes: number;
   /** All of the heap as such numbers, and what shifts an address to an index; null for records. */
   readonly all: { [index: number]: T } | null;
   readonly shift: number;
@@ -164,7 +164,7 @@ function scalarsOf(memory: HeapMemory, kind: number): Scalars<number> | Scalars<
 /** Numbers of some kind, by a view of the whole heap. */
 abstract class Scalars<T extends number | bigint> implements Elements<T> {
   readonly stride: number;
-  readonly spareBytes = 0;
+  readonly scratchBytes = 0;
   protected readonly ArrayType: ViewConstructor;
   readonly #memory: HeapMemory;
   readonly all: { [index: number]: T };
@@ -238,7 +238,7 @@ class Addresses extends Scalars<number> {
 /** Records of bytes. They are copied in and out. */
 class Records implements Elements<Uint8Array> {
   readonly stride: number;
-  readonly spareBytes: number;
+  readonly scratchBytes: number;
   readonly all = null;
   readonly shift = 0;
   readonly isAnyNumber = false;
@@ -247,7 +247,7 @@ class Records implements Elements<Uint8Array> {
   constructor(memory: HeapMemory, stride: number) {
     this.#memory = memory;
     this.stride = stride;
-    this.spareBytes = Math.ceil(stride / 16) * 16;
+    this.scratchBytes = Math.ceil(stride / 16) * 16;
   }
 
   check(asked: string, value: unknown): void {

@@ -115,12 +115,12 @@ function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[]
   }
   // Elements may be such as a header is made of: the storage of another one is none.
   const storages = new Set(found.map(({ dataWord }) => u32[dataWord]));
-  const unsettled = new Set(
+  const unresolved = new Set(
     usedSlots(u32, geometry.slots, geometry.threads).map(
       (slot) => u32[inFlightHeaderWord(slotRecord(geometry.slots, slot))],
     ),
   );
-  return found.filter(({ address }) => !storages.has(address) && !unsettled.has(address));
+  return found.filter(({ address }) => !storages.has(address) && !unresolved.has(address));
 }
 
 function findInContexts({ i32, u32, geometry }: HeapMemory): Found[] {

@@ -153,7 +153,7 @@ export abstract class VectorStorage {
   }
 
   /** The vector is done: from now on it lives. */
-  settle(): void {}
+  finish(): void {}
 
   /** Gives header and storage back. The caller has the lock of a shared vector; it goes with it. */
   abstract end(): void;
@@ -183,7 +183,7 @@ class HeapStorage extends VectorStorage {
     );
   }
 
-  override settle(): void {
+  override finish(): void {
     const { u32 } = this.attachment.core.memory;
     // point: inflight.clear
     u32[inFlightHeaderOf(this.attachment.core)] = 0;
@@ -207,7 +207,7 @@ class HeapStorage extends VectorStorage {
   }
 }
 
-/** A new vector in the heap, without a storage; until it is settled it is in the in-flight header. */
+/** A new vector in the heap, without a storage; until it is finished it is in the in-flight header. */
 export function makeInHeap(attachment: Attachment, type: number, stride: number): VectorStorage {
   const { memory, ownedBlocks } = attachment.core;
   const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };

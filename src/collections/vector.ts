@@ -134,7 +134,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
       try {
         const vector = new Vector<ElementOf<E>, ViewOf<E>>(home);
         vector.#engine.reserve(Math.max(1, capacity));
-        home.settle();
+        home.finish();
         return vector;
       } catch (error) {
         home.unmake();

@@ -11,9 +11,9 @@ import type { WordIndex } from '../base/index.js';
 import {
   chunkTable,
   chunkWord,
+  closeVersion,
   isMarkedEnded,
   recordAt,
-  settleVersion,
   storageLockWord,
   storageSerialWord,
   storageVersionWord,
@@ -26,7 +26,7 @@ export function clearStorage({ core }: Attachment, record: WordIndex): void {
   const { i32, u32 } = core.memory;
   u32[storageSerialWord(record)] = 0;
   // Readers look again, and find the serial gone.
-  settleVersion(i32, storageVersionWord(record));
+  closeVersion(i32, storageVersionWord(record));
   core.ownedBlocks.remove(chunkWord(record));
 }
 

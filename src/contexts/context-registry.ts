@@ -47,7 +47,7 @@ import {
   storeParent,
   storeRecord,
   TEXT_BYTES_MAX,
-  UNSETTLED_CONTEXT,
+  UNRESOLVED_CONTEXT,
   withPhase,
   writeNames,
 } from '../layout/index.js';
@@ -95,7 +95,7 @@ export function createContextRegistry({ core }: Attachment): ContextRegistry {
     const identBytes = encodeText(options.ident);
     // The generation is known only when the record is: until then it is as good as none.
     // point: context.claim
-    const index = pool.take(contextState(UNSETTLED_CONTEXT, kind, slotIndex, 0)) as ContextIndex;
+    const index = pool.take(contextState(UNRESOLVED_CONTEXT, kind, slotIndex, 0)) as ContextIndex;
     if (index === 0) return NONE;
     const record = at(index);
     writeNames(u8, record, nameBytes, identBytes);
@@ -169,7 +169,7 @@ export function createContextRegistry({ core }: Attachment): ContextRegistry {
     if (getGeneration(u32, record) !== generation || getAdoptions(u32, record) !== adoptions)
       return false;
     // Failure: another thread has adopted it. ABA: the state has low bits of the generation and of
-    // the hands, which would have to come round between these lines.
+    // the adoptions, which would have to come round between these lines.
     // point: context.adopt
     if (!casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex as SlotIndex))) {
       return false;

@@ -1,5 +1,5 @@
 /**
- * Mending objects: what this thread had half done of contexts, chunks and vectors when V8 cut its call.
+ * Repair of objects: what this thread had half done of contexts, chunks and vectors when V8 cut its call.
  *
  * Called by heap/section.ts for the thread's next call, when the heap itself is repaired (heap/marks.ts): no
  * lock of the heap is held, and no placement is under way. Owner thread only. The same for the dead, who
@@ -42,7 +42,7 @@ import {
   setStorages,
   storageSerialWord,
   storeRecord,
-  UNSETTLED_CONTEXT,
+  UNRESOLVED_CONTEXT,
 } from '../layout/index.js';
 import { freeContext } from '../recovery/index.js';
 import type { Context } from './context.js';
@@ -65,7 +65,7 @@ export function createRepairObjects(
   const chunkAt = (chunk: number): WordIndex => recordAt(chunks, chunk);
 
   function repairContexts(): void {
-    endUnsettled();
+    endUnresolved();
     const own = findOwn();
     for (const [index, context] of [...byIndex]) if (!own.has(index)) context.forget();
     const named = chunksByContext();
@@ -76,11 +76,11 @@ export function createRepairObjects(
   }
 
   /** Contexts that were being made, or whose end was all but done. */
-  function endUnsettled(): void {
+  function endUnresolved(): void {
     for (let index = 1 as ContextIndex; index <= lastRecord(i32, contexts); index++) {
       const record = recordAt(contexts, index);
       const state = loadRecord(i32, record);
-      if (contextPhase(state) !== UNSETTLED_CONTEXT || contextSlot(state) !== slotIndex) continue;
+      if (contextPhase(state) !== UNRESOLVED_CONTEXT || contextSlot(state) !== slotIndex) continue;
       byIndex.get(index)?.forget();
       freeContext(memory, slotIndex, record);
     }

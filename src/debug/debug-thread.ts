@@ -81,11 +81,11 @@ export function createDebug(
   }
 
   /** What the next calls throw, or detach tells. */
-  const owed = new List<Error>();
+  const deferred = new List<Error>();
   const checkWhenDue = createTicker(settings, threadId, told, () => survey(false));
 
   function begin(): void {
-    const error = owed.shift();
+    const error = deferred.shift();
     if (error !== undefined) throw error;
     tracer?.begin();
     checkWhenDue();
@@ -135,7 +135,7 @@ export function createDebug(
     checks,
     quarantine,
     begin,
-    deferError: (error: Error) => void owed.push(error),
+    deferError: (error: Error) => void deferred.push(error),
     takeStack: createStacks(memory, settings, threadId),
     note,
     complain: errorPolicy(settings),
@@ -147,7 +147,7 @@ export function createDebug(
     core.marks.nested = true;
     try {
       const { blocks, errors } = drain();
-      for (let n = 0; n < errors.length; n++) owed.push(errors[n] as Error);
+      for (let n = 0; n < errors.length; n++) deferred.push(errors[n] as Error);
       return blocks > 0;
     } finally {
       core.marks.nested = false;
@@ -160,7 +160,7 @@ export function createDebug(
   function close(): void {
     if (isPoisoned(memory)) return;
     const { errors } = drain();
-    for (let n = 0; n < errors.length; n++) owed.push(errors[n] as Error);
+    for (let n = 0; n < errors.length; n++) deferred.push(errors[n] as Error);
   }
 
   return {
@@ -190,7 +190,7 @@ export function createDebug(
           core.detach();
           tracer?.close();
           // Nobody is asked for an error any more, and a thread that ends hears none.
-          for (const { message } of owed.splice(0)) {
+          for (const { message } of deferred.splice(0)) {
             if (settings.onError === 'ignore' || told.has(message)) continue;
             tell(`shmalloc: thread ${threadId}, as it detached: ${message}\n`);
           }

@@ -279,7 +279,7 @@ export function createCalls(
 
   /**
    * Refills a magazine for a call that asked for `bytes` bytes; false when the heap is full, or there
-   * is news.
+   * counts.
    */
   function fillGated(c: SizeClass, bytes: number, nested = false): boolean {
     let filled: boolean;

@@ -14,7 +14,7 @@
  * Threads that evict bring blocks of a class back all the time, and take them again. Where only such
  * blocks came back since the search, the lists of their spans say whether one is left.
  *
- * I1  The counters are read before the search that fails: what comes back meanwhile is news. A lock
+ * I1  The counters are read before the search that fails: what comes back meanwhile counts. A lock
  *     that the search takes orders that (its release comes after the reads); lists of retired spans are
  *     looked at without one, so their counts are read and written by Atomics.
  * I2  Counters and lists of others are read without a lock: they may be late by a moment, as the block

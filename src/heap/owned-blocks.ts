@@ -202,7 +202,7 @@ export function createOwnedBlocks(
 
   function releaseLarge(old: Address): void {
     // Should the page lock not be had, the intent stands while others go on with the word.
-    // point: place.settled
+    // point: place.resolved
     setIntentIn(u32, slot, NULL);
     // point: place.nowhere
     setIntentWord(u32, slot, nowhereWord(geometry));

@@ -141,7 +141,7 @@ export function createSections(
   /** Puts right what it left. Cut itself, or where it throws, the marks stay for the next call. */
   function repairCut(): void {
     probeStack(RESCUE_FRAMES);
-    // What was found may be an intent alone, which is settled before this takes its last lock.
+    // What was found may be an intent alone, which is resolved before this takes its last lock.
     marks.section = true;
     selfRepair.cut(cause);
     cause = undefined;

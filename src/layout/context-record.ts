@@ -27,14 +27,14 @@
  *     19     storages     index of the record of the last shared vector's storage
  *     20     keeper       index of the record of the chunk that a reset keeps; 0 = none yet
  *     21..42 freeLists    sets: address of the first freed object, by the logarithm of its size
- *     43     hands        counts how often the context was adopted: a handle is good for once
+ *     43     adoptions    counts how often the context was adopted: a handle is good for once
  *     44..53 name         one byte its length, then UTF-8
  *     54..63 ident        the same
  *
- *     state: bits 0-1 phase, bit 2 kind, bits 3-11 slot (RELEASED: low bits of hands), bits 12-31
+ *     state: bits 0-1 phase, bit 2 kind, bits 3-11 slot (RELEASED: low bits of adoptions), bits 12-31
  *     generation (low bits)
  *
- * I1  UNSETTLED: the record is its slot's, being made or ended. LIVE: the context is that of the slot
+ * I1  UNRESOLVED: the record is its slot's, being made or ended. LIVE: the context is that of the slot
  *     in the state of its root. RELEASED: a root that nobody owns, to be adopted.
  * I2  A context's parent is in use, and has the same owner. Children end before their parents.
  * I3  Record 0 is no context: its cursor and limit are 0, so that an allocation in it finds no room.
@@ -93,7 +93,7 @@ export const TEXT_BYTES_MAX = (IDENT - NAME) * WORD_BYTES - 1;
 
 // ---- state
 
-export const UNSETTLED_CONTEXT = 1;
+export const UNRESOLVED_CONTEXT = 1;
 export const LIVE_CONTEXT = 2;
 export const RELEASED_CONTEXT = 3;
 export type ContextPhase = 0 | 1 | 2 | 3;
@@ -273,7 +273,7 @@ export function contextOwner(
     const parent = loadParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);
-    if (phase === UNSETTLED_CONTEXT) return contextSlot(state);
+    if (phase === UNRESOLVED_CONTEXT) return contextSlot(state);
     if (phase !== LIVE_CONTEXT) return -1;
     if (parent === 0) return contextSlot(state);
     at = parent;

@@ -3,7 +3,7 @@
  * part of the magazine region.
  *
  * Used by geometry.ts, which chooses the sizes for a heap, and by pages/thread-cache.ts, which keeps to them.
- * Pure arithmetic. Deep magazines spare a program that frees much and allocates it again the way through the
+ * Pure arithmetic. Deep magazines save a program that frees much and allocates it again the way through the
  * spans (docs/performance.md); how deep they get is for the traffic to say (pages/thread-cache.ts).
  *
  *     magazine region   of slot 0: magazines of class 1..44, local and remote in turn | of slot 1: ... | ...

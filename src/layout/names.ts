@@ -13,7 +13,7 @@
  * and before the first entry one word that counts the threads that have come.
  *
  * I1  Word and id come and go in one compare-and-swap: a thread that dies behind it can be looked
- *     for. The start time says whose it is, so that one that an earlier thread has left is no news.
+ *     for. The start time says whose it is, so that one that an earlier thread has left tells nothing.
  * I2  The free entries are not cleared: only the low half says whether there is a thread.
  */
 

@@ -26,9 +26,9 @@
  *
  *     word   field       access   meaning
  *     0      length      atomic   SOURCE elements; those below it are published
- *     1      redo        atomic   0, or n + 1: element n is to become what the spare element is
+ *     1      redo        atomic   0, or n + 1: element n is to become what the scratch element is
  *     2      capacity    plain    elements that there is room for behind this
- *     ...    spare       plain    room for one element, a multiple of 16 bytes; only where elements
+ *     ...    scratch     plain    room for one element, a multiple of 16 bytes; only where elements
  *                                 are records of bytes
  *     ...    elements    plain
  *
@@ -153,7 +153,7 @@ export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number
  * Another version, and one that is even: readers look again, and find nothing moving, also where a
  * dead thread has left it odd. By who has the lock.
  */
-export const settleVersion = (i32: Int32Array, versionWord: WordIndex): void => {
+export const closeVersion = (i32: Int32Array, versionWord: WordIndex): void => {
   addVersion(i32, versionWord, 2 - (loadVersion(i32, versionWord) & 1));
 };
 
@@ -161,7 +161,7 @@ export const settleVersion = (i32: Int32Array, versionWord: WordIndex): void => 
 
 const REDO = 1;
 const STORED_CAPACITY = REDO + 1;
-/** Bytes in front of the elements; where there is a spare element it begins here. */
+/** Bytes in front of the elements; where there is a scratch element it begins here. */
 export const STORAGE_HEAD_BYTES = GRANULE_BYTES;
 
 export const loadStoredLength = (i32: Int32Array, storage: Address): number =>

@@ -211,10 +211,10 @@ export function resolveDebug(
     ]),
   ) as unknown as Choices;
   if (choices.help) printHelp(Object.entries(OPTIONS), OTHER_VARIABLES);
-  return settle(choices);
+  return settingsOf(choices);
 }
 
-function settle(choices: Choices): DebugSettings {
+function settingsOf(choices: Choices): DebugSettings {
   const { guard, quarantine, history, stacks, trace, checkStart, checkEach } = choices;
   return {
     scribble: choices.scribble,

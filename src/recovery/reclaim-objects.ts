@@ -2,7 +2,7 @@
  * Ending objects: what a slot's contexts have goes back to the heap, and what it was making or
  * deleting of a vector.
  *
- * Called by recover.ts for a dead thread, once its intent is settled and its caches are empty, and by
+ * Called by recover.ts for a dead thread, once its intent is resolved and its caches are empty, and by
  * thread-heap.ts at detach. The caller is the only one to touch the slot; it holds no lock but that of
  * recovery.
  *
@@ -22,6 +22,7 @@ import {
   chunkTable,
   chunkWord,
   clearVector,
+  closeVersion,
   contextPhase,
   contextSlot,
   contextTable,
@@ -45,14 +46,13 @@ import {
   setIntentIn,
   setIntentOut,
   setIntentWord,
-  settleVersion,
   slotRecord,
   storageSerialWord,
   storageVersionWord,
   storeParent,
   storeRecord,
   tryStorageLock,
-  UNSETTLED_CONTEXT,
+  UNRESOLVED_CONTEXT,
   vectorDataWord,
   withPhase,
 } from '../layout/index.js';
@@ -78,13 +78,13 @@ export function reclaimObjects(
   const contexts = contextTable(geometry);
   const ended: Reclaimed = { contexts: 0, blocks: 0 };
 
-  endNursery();
+  endInFlightHeader();
   const depths = findDepths();
   endChunks(depths ?? NONE);
   if (depths !== null) endRecords(depths);
   return ended;
 
-  function endNursery(): void {
+  function endInFlightHeader(): void {
     const word = inFlightHeaderWord(slot);
     const header = u32[word];
     if (header === 0) return;
@@ -152,7 +152,7 @@ export function reclaimObjects(
     const state = loadRecord(i32, recordAt(contexts, index));
     const phase = contextPhase(state);
     return (
-      (phase === LIVE_CONTEXT || phase === UNSETTLED_CONTEXT) && contextSlot(state) === slotIndex
+      (phase === LIVE_CONTEXT || phase === UNRESOLVED_CONTEXT) && contextSlot(state) === slotIndex
     );
   }
 
@@ -181,7 +181,7 @@ export function reclaimObjects(
     if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return false;
     // A marked one may have been given back by another in between.
     if (loadRecord(i32, record) === context) {
-      settleVersion(i32, storageVersionWord(record));
+      closeVersion(i32, storageVersionWord(record));
       // point: end.serial
       u32[storageSerialWord(record)] = 0;
       remove(chunkWord(record));
@@ -218,7 +218,7 @@ export function reclaimObjects(
 export function freeContext(memory: HeapMemory, slotIndex: number, record: WordIndex): void {
   const { i32, u32 } = memory;
   // point: context.dying
-  storeRecord(i32, record, withPhase(loadRecord(i32, record), UNSETTLED_CONTEXT, slotIndex));
+  storeRecord(i32, record, withPhase(loadRecord(i32, record), UNRESOLVED_CONTEXT, slotIndex));
   // point: context.parent
   storeParent(u32, record, 0);
   // point: context.generation

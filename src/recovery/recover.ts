@@ -107,14 +107,14 @@ export function recoverDead(
   }
   const look = startLook(memory);
   takeDeadLocks();
-  if (isDead(loadExclusive(i32, header))) endDeadSolo();
+  if (isDead(loadExclusive(i32, header))) endDeadExclusive();
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
     // point: recover.look
     const owner = loadOwner(i32, registry, slot);
     const isLeft = slot === leftover && owner === me;
     if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
     // It may have died in its exclusive section since that was looked at.
-    if (loadExclusive(i32, header) === owner) endDeadSolo();
+    if (loadExclusive(i32, header) === owner) endDeadExclusive();
     recoverSlot(slot);
   }
   look.end();
@@ -139,7 +139,7 @@ export function recoverDead(
   }
 
   /** A thread that died in an exclusive section held no lock, and counts as having held all of them. */
-  function endDeadSolo(): void {
+  function endDeadExclusive(): void {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.acquire(classLock(c));
     locks.acquire(PAGE_LOCK);
     repairs.lockLocked(PAGE_LOCK);

@@ -1,12 +1,12 @@
 /**
- * Settling: what becomes of the blocks of a placement that was cut short (owned-blocks.ts I1).
+ * Resolving intents: what becomes of the blocks of a placement that was cut short (owned-blocks.ts I1).
  *
  * Called by recover.ts for a dead thread's slot, before anything of that slot is given back: after
  * that a block that was in its magazine could be anybody's. By owned-blocks.ts for a thread's own slot,
  * where an error has left an intent standing. The caller is the only one to touch the slot.
  *
  * I1  One block after the other: found to be where it belongs, or put in the slot's magazine (a large one
- *     made RESERVED by the slot), and then struck from the intent. Who settles may die at each store.
+ *     made RESERVED by the slot), and then struck from the intent. The resolver may die at each store.
  */
 
 import {

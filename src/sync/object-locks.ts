@@ -5,7 +5,7 @@
  * take none.
  *
  * A dead owner's lock is taken over when all that the dead thread had half done in the heap is
- * settled, and not sooner: it may have been giving the object a new block, and only the recovery of
+ * resolved, and not sooner: it may have been giving the object a new block, and only the recovery of
  * its slot says which one the object has. After that the object is the new owner's to repair.
  *
  *     if (locks.acquire(word) === 'taken over') ... make the object whole;
@@ -16,7 +16,7 @@
  *     change (`nested` in heap/marks.ts); any other call takes the lock for that of a call that was cut.
  * I2  Recovery takes no object lock: it may wait for whoever holds one.
  * I3  Who holds one is attached. So a thread that is in no slot holds none, dead or alive; and a
- *     dead one that is in no slot has nothing left to settle.
+ *     dead one that is in no slot has nothing left to resolve.
  * I4  When acquire throws, the lock is as it was.
  * I5  Where acquire returns there is stack left for stores and the release. Calls of the heap in
  *     between look for their own, and may throw.
@@ -73,7 +73,7 @@ export function createObjectLocks(
 ): ObjectLocks {
   const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
   const patience = { limitMs: lockTimeoutMs, spentMs: 0 };
-  // Recovery settles what an owner has left, and forgets it, with the lock still in its name (I3).
+  // Recovery resolves what an owner has left, and forgets it, with the lock still in its name (I3).
   const kind = { keepsNames: false, nameOf, ownError, takeOver };
   const words = createLockWords(memory, me, patience, kind);
 

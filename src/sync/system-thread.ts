@@ -3,7 +3,7 @@
  *
  * Used by names.ts. Any thread, with no help of the event loop.
  *
- * I1  Only what the system says of the thread itself is news of it. Whatever else a look can fail
+ * I1  Only what the system says of the thread itself counts. Whatever else a look can fail
  *     with (no /proc, no permission, no file descriptor left, a file system that a test has put in
  *     place of the real one) is neither its death nor its life, and is told as what it is.
  */

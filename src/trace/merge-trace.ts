@@ -90,7 +90,7 @@ export function finishTrace(
       0,
     );
     const summary = merge(inOrder(streams, last), writer, limits, lost);
-    for (const message of complaints(summary, limits)) warn(message);
+    for (const message of warnings(summary, limits)) warn(message);
     return summary;
   } catch (error) {
     writer?.abandon();
@@ -184,7 +184,7 @@ function merge(
 }
 
 /** What its user should know of a trace. */
-function complaints(summary: TraceSummary, limits: TraceLimits): string[] {
+function warnings(summary: TraceSummary, limits: TraceLimits): string[] {
   const { path, dropped, repaired, lost, truncated } = summary;
   const found = new List<string>();
   if (truncated) {

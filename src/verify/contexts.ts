@@ -38,7 +38,7 @@ import {
   loadRecord,
   RELEASED_CONTEXT,
   recordAt,
-  UNSETTLED_CONTEXT,
+  UNRESOLVED_CONTEXT,
 } from '../layout/index.js';
 import { isStable } from '../pages/index.js';
 import type { Findings } from './verify.js';
@@ -142,7 +142,7 @@ export function checkContexts(
   function checkOwner(index: number): void {
     const place = at(index) * 4;
     const state = stateOf(index);
-    if (contextPhase(state) === UNSETTLED_CONTEXT) {
+    if (contextPhase(state) === UNRESOLVED_CONTEXT) {
       const by = `slot ${contextSlot(state)}`;
       problem('context-record I1', place, `context ${index} was left half made or ended by ${by}`);
     }

@@ -10,7 +10,7 @@ import { type BlockInspector, eachBlock } from '../../src/blocks/index.js';
 import { attachThreadHeap } from '../../src/heap/index.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 
-/** The eyes of a second attachment to a heap. */
+/** The block inspector of a second attachment to a heap. */
 function eyesOf(heap: SharedHeap): BlockInspector & { detach(): void } {
   const core = attachThreadHeap(memoryOf(heap), true, { threadId: 0, lockTimeoutMs: 1000 });
   return { ...core.inspector, detach: core.detach };

@@ -523,7 +523,7 @@ test('shared Vector.set: a record that a dead thread left to be finished is read
   vector.push(new Uint8Array(32).fill(1));
   const header = vector.handle.address >>> 2;
   const data = heap.u32[header + 3];
-  // It died when it had written the spare element and redo, and not yet told readers to wait.
+  // It died when it had written the scratch element and redo, and not yet told readers to wait.
   heap.u8.fill(2, data + 16, data + 48);
   heap.u32[(data >>> 2) + 1] = 1;
   const before = heap.u32[header + 5];

@@ -138,7 +138,7 @@ const EVICTIONS: Record<string, (heap: SharedHeap, blocks: Address[], other: Thr
       for (const block of blocks.slice(0, 200)) other.shared.free(block);
       other.detach();
     },
-    'spans that another thread keeps as spares': (_, blocks, other) => {
+    'spans that another thread keeps as retired spans': (_, blocks, other) => {
       // More than its magazine holds: the first of them go back to their spans.
       for (const block of blocks) other.shared.free(block);
     },
@@ -226,7 +226,7 @@ test('malloc_ts: answers 0 only where a thread that has just attached gets 0 as 
       continue;
     }
     refused++;
-    // What a thread that has just come gives back is news to all: not after every refusal.
+    // What a thread that has just come gives back changes the answer for all: not after every refusal.
     if (random.below(10) > 0) continue;
     asked++;
     const fresh = attachTo(heap.handle);

@@ -255,7 +255,7 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   const { memory } = core;
   const word = stage.word(1);
   const old = core.ownedBlocks.replace(word, 100_000);
-  let settled = 0;
+  let resolved = 0;
   const told: string[] = [];
   // As thread-heap.ts makes it, but for a page lock that nobody gets.
   const ownedBlocks = createOwnedBlocks(
@@ -277,7 +277,7 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
     } as never,
     { addExhausted() {}, flush: () => void told.push('told') } as never,
     () => {
-      settled++;
+      resolved++;
     },
   );
   const block = ownedBlocks.replace(word, 1000);
@@ -285,7 +285,7 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   t.is(getIntentWord(heap.u32, slot), nowhereWord(memory.geometry), 'no word of others');
   t.is(getIntentOut(heap.u32, slot), old);
   t.is(getIntentIn(heap.u32, slot), 0 as Address, 'another thread may replace that one now');
-  t.is(settled, 1);
+  t.is(resolved, 1);
   t.deepEqual(told, ['told']);
   // Another thread does so, and the new block is somebody else's.
   heap.u32[word] = 0;

@@ -50,7 +50,7 @@ function share(task: TradeTask, threads: number): TradeTask[] {
 }
 
 /** What must hold once the traders are done. */
-function settle(
+function account(
   t: ExecutionContext,
   heap: SharedHeap,
   task: TradeTask,
@@ -109,7 +109,7 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
     const results = await Promise.all(workers.map((worker) => nextMessage<TradeResult>(worker)));
     await Promise.all(exits);
     t.is(countAttached(heap.stats()), 1, 'workers that ended gave their slots back');
-    const total = settle(t, heap, task, results);
+    const total = account(t, heap, task, results);
     t.true(total.received > MAILBOX_COUNT, 'blocks changed hands');
     t.true(total.moved > 0 && total.large > 0);
     if (size === '6MiB') t.true(total.full > 0, 'the heap was full at times');
@@ -128,7 +128,7 @@ for (const threads of [2, 4]) {
     const results = await Promise.all(
       share(task, threads).map((own) => pool.run<TradeResult>(own)),
     );
-    settle(t, heap, task, results);
+    account(t, heap, task, results);
     await pool.destroy();
     t.is(countAttached(heap.stats()), 1);
     t.is(heap.stats().cachedBytes, heap.stats().threads[0]?.cachedBytes);

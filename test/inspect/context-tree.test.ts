@@ -111,8 +111,8 @@ test('readContextTree: what is being made or ended is left out', (t) => {
   const root = maker.make('root');
   maker.make('child', root);
   const state = layout.loadRecord(memory.i32, root.record);
-  const unsettled = layout.withPhase(state, layout.UNSETTLED_CONTEXT, maker.slotIndex);
-  layout.storeRecord(memory.i32, root.record, unsettled);
+  const unresolved = layout.withPhase(state, layout.UNRESOLVED_CONTEXT, maker.slotIndex);
+  layout.storeRecord(memory.i32, root.record, unresolved);
   t.deepEqual(
     readContextTree(memory).map(({ name, level }) => [name, level]),
     [['child', 1]],

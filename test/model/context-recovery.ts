@@ -1,7 +1,7 @@
 /**
  * What recovery makes of a dead slot's contexts and in-flight header. As recovery/reclaim-objects.ts.
  *
- * Run by recovery.ts, under the recovery lock, after the slot's intent is settled. A rescuer may die
+ * Run by recovery.ts, under the recovery lock, after the slot's intent is resolved. A rescuer may die
  * at any step of it: all is found anew from the records.
  *
  * I1  Of a record its parent is read before its state: a child that becomes a root has its owner's
@@ -13,10 +13,10 @@
 
 import { chunksOf, freeChunk, freeRecord } from './contexts.js';
 import type { Step } from './points.js';
-import { settleIntent, takeOut } from './resolve-intent.js';
+import { resolveIntent, takeOut } from './resolve-intent.js';
 import type { Thread } from './thread.js';
 import { unlockWord } from './word-locks.js';
-import { contextSlot, headerData, isShared, LIVE_CONTEXT, phaseOf, UNSETTLED } from './words.js';
+import { contextSlot, headerData, isShared, LIVE_CONTEXT, phaseOf, UNRESOLVED } from './words.js';
 import type { World } from './world.js';
 
 /** A chain of parents that is longer than this is a cycle, or was changed on the way. */
@@ -61,9 +61,9 @@ function* tryLock(w: World, t: Thread, s: number, chunk: number): Step<boolean> 
   if (owner !== 0 && owner !== w.claim[s]) {
     yield 'look.alive';
     if (w.exists(owner)) return false;
-    // What it was placing there is settled before another changes the word.
+    // What it was placing there is resolved before another changes the word.
     const slot = w.claim.indexOf(owner);
-    if (slot >= 0 && w.rules.settleHolder) yield* settleIntent(w, t, slot);
+    if (slot >= 0 && w.rules.resolveHolder) yield* resolveIntent(w, t, slot);
     yield 'word.takeover';
   }
   // Failure: another was quicker, and lives.
@@ -80,7 +80,7 @@ function* depthIn(w: World, c: number, s: number): Step<number> {
     const state = w.rules.parentThenState ? w.contextState[at] : first;
     const parent = w.rules.parentThenState ? first : w.contextParent[at];
     const phase = phaseOf(state);
-    if (phase === UNSETTLED) return contextSlot(state) === s ? depth : -1;
+    if (phase === UNRESOLVED) return contextSlot(state) === s ? depth : -1;
     if (phase !== LIVE_CONTEXT) return -1;
     if (parent === 0 || !w.rules.ownerByRoot) return contextSlot(state) === s ? depth : -1;
     at = parent;

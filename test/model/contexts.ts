@@ -2,14 +2,14 @@
  * Contexts: records of contexts and of their chunks, taken by compare-and-swap, out of line. As
  * contexts/context.ts. Owner thread only, but for adopt.
  *
- * The owner of a context is the slot in its state while that is UNSETTLED, or LIVE without a parent;
+ * The owner of a context is the slot in its state while that is UNRESOLVED, or LIVE without a parent;
  * of any other the owner of its root; of a RELEASED root nobody. What recovery does is in
  * context-recovery.ts.
  *
  * I1  A record is taken from 0 and free again when it is 0: no list of free records can break.
  * I2  Children end before their parents, chunks before their context.
  * I3  A chunk is its context's from before its block is placed until after it is given back.
- * I4  What may fail comes before the record is UNSETTLED: a context that did not end is LIVE.
+ * I4  What may fail comes before the record is UNRESOLVED: a context that did not end is LIVE.
  */
 
 import { ownedSize, replace } from './owned-blocks.js';
@@ -26,7 +26,7 @@ import {
   LIVE_CONTEXT,
   phaseOf,
   RELEASED,
-  UNSETTLED,
+  UNRESOLVED,
 } from './words.js';
 import type { World } from './world.js';
 
@@ -39,7 +39,7 @@ export function* createContext(w: World, t: Thread, parent: number): Step<number
     yield 'context.claim';
     // Failure: another thread was quicker.
     if (w.contextState[c] !== 0) continue;
-    w.contextState[c] = contextState(UNSETTLED, t.slot, 0);
+    w.contextState[c] = contextState(UNRESOLVED, t.slot, 0);
     yield 'context.parent';
     w.contextParent[c] = parent;
     yield 'context.live';
@@ -76,7 +76,7 @@ export function* freeRecord(w: World, s: number, c: number): Step<void> {
 /** A child's state may name any slot: it counts as soon as there is no parent. */
 function* markDying(w: World, s: number, c: number): Step<void> {
   yield 'context.dying';
-  w.contextState[c] = contextState(UNSETTLED, s, 0);
+  w.contextState[c] = contextState(UNRESOLVED, s, 0);
 }
 
 /** As the owner's lists have them: index. */

@@ -1,6 +1,6 @@
 /**
  * Cuts: a call of a thread that lives on ends at any point, with no catch and no finally, as V8 ends one for
- * `vm` with a timeout. The thread's next calls find its marks and mend. As heap/marks.ts, recovery/self-repair.ts,
+ * `vm` with a timeout. The thread's next calls find its marks and repair. As heap/marks.ts, recovery/self-repair.ts,
  * the end of debug/debug-thread.ts, and contexts/repair-objects.ts.
  *
  * A call that may be cut is stepped from here and not delegated to, so that it can be dropped where it
@@ -18,7 +18,7 @@ import { freeChunk, freeRecord } from './contexts.js';
 import { acquire, release, repairHeld } from './locks.js';
 import type { Step } from './points.js';
 import { freeOrphans } from './reclaim-instrumented.js';
-import { flushDead, settleIntent } from './resolve-intent.js';
+import { flushDead, resolveIntent } from './resolve-intent.js';
 import { freeReserved, leaveExclusive } from './section.js';
 import type { Thread } from './thread.js';
 import { unlockWord } from './word-locks.js';
@@ -33,7 +33,7 @@ import {
   RECOVERY_LOCK,
   stateKind,
   stateSlot,
-  UNSETTLED,
+  UNRESOLVED,
   WAITERS,
 } from './words.js';
 import { CUT, INTERRUPT, type World } from './world.js';
@@ -72,7 +72,7 @@ function* stepped(t: Thread, steps: Step<unknown>): Step<void> {
 
 /** A call of an instrumented heap repairs first, whatever it is. */
 function* whole(w: World, t: Thread, call: Step<unknown>): Step<void> {
-  if (t.marks.open && w.rules.mendOpen) yield* repairCut(w, t);
+  if (t.marks.open && w.rules.repairOpen) yield* repairCut(w, t);
   t.marks.open = w.isInstrumented;
   try {
     yield* call;
@@ -103,10 +103,11 @@ export function* repairIfCut(w: World, t: Thread, nested: boolean): Step<void> {
 function wasCut(w: World, t: Thread, nested: boolean): boolean {
   const { marks } = t;
   const { rules } = w;
-  if ((marks.section && rules.mendSection) || (marks.run && rules.mendRun)) return true;
+  if ((marks.section && rules.repairSection) || (marks.run && rules.repairRun)) return true;
   if (nested) return false;
-  if ((marks.lock !== null && rules.repairLock) || (marks.tables && rules.mendTables)) return true;
-  if (t.slot < 0 || !rules.mendIntent) return false;
+  if ((marks.lock !== null && rules.repairLock) || (marks.tables && rules.repairTables))
+    return true;
+  if (t.slot < 0 || !rules.repairIntent) return false;
   return w.intentWord[t.slot] !== 0 || w.load(w.inFlightHeaderWord(t.slot)) !== 0;
 }
 
@@ -115,7 +116,7 @@ function* repairCut(w: World, t: Thread): Step<void> {
   t.handling++;
   const { marks, slot } = t;
   // What is found may be an intent alone, and this takes locks.
-  if (w.rules.markMending) marks.section = true;
+  if (w.rules.markRepair) marks.section = true;
   // By the words: a lock that was being taken over is in this thread's name already.
   t.held = Array.from({ length: LOCK_COUNT }, (_, lock) => lock).filter(
     (lock) => (w.lock[lock] & ~WAITERS) === t.word,
@@ -123,13 +124,13 @@ function* repairCut(w: World, t: Thread): Step<void> {
   yield* repairHeld(w, t);
   if (t.held.includes(RECOVERY_LOCK)) yield* release(w, t, RECOVERY_LOCK);
   if (w.exclusive === t.own) yield* leaveExclusive(w, t);
-  if (slot >= 0) yield* mendSlot(w, t, slot);
+  if (slot >= 0) yield* repairSlot(w, t, slot);
   yield* repairLock(w, t);
   if (slot >= 0) {
     yield* clearInFlightHeader(w, t, slot);
     yield* freeOwn(w, t);
   }
-  if (marks.tables && w.rules.mendTables) yield* mendTables(w, t);
+  if (marks.tables && w.rules.repairTables) yield* repairTables(w, t);
   marks.section = false;
   marks.run = false;
   marks.tables = false;
@@ -139,12 +140,12 @@ function* repairCut(w: World, t: Thread): Step<void> {
   t.due = true;
 }
 
-function* mendSlot(w: World, t: Thread, slot: number): Step<void> {
-  if (w.rules.mendIntent && w.intentWord[slot] !== 0) {
+function* repairSlot(w: World, t: Thread, slot: number): Step<void> {
+  if (w.rules.repairIntent && w.intentWord[slot] !== 0) {
     yield* makeRoom(w, t, slot);
-    yield* settleIntent(w, t, slot);
+    yield* resolveIntent(w, t, slot);
   }
-  if (!t.marks.open || !w.rules.mendOpen) return;
+  if (!t.marks.open || !w.rules.repairOpen) return;
   // First: a block whose run is RESERVED is in no queue any more.
   yield* freeOwn(w, t);
   yield* keepOnly(w, t);
@@ -161,13 +162,13 @@ function* freeOwn(w: World, t: Thread): Step<void> {
 /** Ends an intent that stands, on the way to another one. In a section. */
 export function* resolveOwn(w: World, t: Thread): Step<void> {
   yield* makeRoom(w, t, t.slot);
-  yield* settleIntent(w, t, t.slot);
+  yield* resolveIntent(w, t, t.slot);
   yield* freeOwn(w, t);
 }
 
 /** What the program has freed since the cut lies where room was made before it. */
 function* makeRoom(w: World, t: Thread, slot: number): Step<void> {
-  if (!w.rules.roomToMend) return;
+  if (!w.rules.roomToRepair) return;
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (cachedBlocks(w.slots[slot], c) >= w.slots[slot].limit[c]) yield* flushDead(w, t, slot, c);
   }
@@ -184,7 +185,7 @@ function* keepOnly(w: World, t: Thread): Step<void> {
   t.quarantine = t.quarantine.filter(waits);
 }
 
-/** Others wait for the lock of an object; whatever it guards is whole, since the intent is settled. */
+/** Others wait for the lock of an object; whatever it guards is whole, since the intent is resolved. */
 function* repairLock(w: World, t: Thread): Step<void> {
   const { lock } = t.marks;
   if (lock !== null && w.rules.repairLock && lock.words[lock.at] === t.own) {
@@ -194,7 +195,7 @@ function* repairLock(w: World, t: Thread): Step<void> {
 }
 
 /** Chunks without a block are none; contexts that were being made, or had all but ended, end. */
-function* mendTables(w: World, t: Thread): Step<void> {
+function* repairTables(w: World, t: Thread): Step<void> {
   for (let chunk = 1; chunk < w.chunkContext.length; chunk++) {
     const c = w.chunkContext[chunk];
     if (c === 0 || w.load(w.chunkWord(chunk)) !== 0 || !isOwn(w, t, c)) continue;
@@ -202,7 +203,7 @@ function* mendTables(w: World, t: Thread): Step<void> {
   }
   for (let c = 1; c < w.contextState.length; c++) {
     const state = w.contextState[c];
-    if (phaseOf(state) === UNSETTLED && contextSlot(state) === t.slot) {
+    if (phaseOf(state) === UNRESOLVED && contextSlot(state) === t.slot) {
       yield* freeRecord(w, t.slot, c);
     }
   }
@@ -212,7 +213,7 @@ function* mendTables(w: World, t: Thread): Step<void> {
 function isOwn(w: World, t: Thread, c: number): boolean {
   for (let at = c; ; at = w.contextParent[at]) {
     const state = w.contextState[at];
-    if (phaseOf(state) === UNSETTLED) return contextSlot(state) === t.slot;
+    if (phaseOf(state) === UNRESOLVED) return contextSlot(state) === t.slot;
     if (phaseOf(state) !== LIVE_CONTEXT) return false;
     if (w.contextParent[at] === 0) return contextSlot(state) === t.slot;
   }

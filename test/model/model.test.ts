@@ -44,7 +44,7 @@ test('random schedules, with errors, of instrumented heaps, of contexts: no viol
   );
   // Waiting for a thread in an unsafe call takes luck; the allocator's own points take none.
   t.deepEqual(
-    missing.filter((name) => name !== 'attach.solo'),
+    missing.filter((name) => name !== 'attach.exclusive'),
     [],
   );
 });

@@ -120,7 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('recovery skips classes with nothing cached', { allClasses: false }, { kills: 3 }),
   mutant('RESERVED runs are found by scanning records', { walkForReserved: false }),
   mutant('verify takes the page lock first', { verifyRising: false }, { kills: 0 }),
-  mutant('unsafe calls leave no mark', { soloMark: false }, EXCLUSIVE),
+  mutant('unsafe calls leave no mark', { exclusiveMark: false }, EXCLUSIVE),
   mutant('an unsafe call commits before it leaves', { leaveBeforeCommit: false }, EXCLUSIVE),
 
   // ---- instrumented heaps
@@ -175,13 +175,13 @@ export const MUTANTS: readonly Mutant[] = [
   ),
 
   // ---- calls of living threads that are cut
-  mutant('a cut: its section has no mark', { mendSection: false }, CUTS),
-  mutant('a cut: a run that is to be committed has no mark', { mendRun: false }, CUTS),
-  mutant('a cut: mending has no mark of its own', { markMending: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: its section has no mark', { repairSection: false }, CUTS),
+  mutant('a cut: a run that is to be committed has no mark', { repairRun: false }, CUTS),
+  mutant('a cut: repair has no mark of its own', { markRepair: false }, OBJECTS_AND_CUTS),
   mutant('a cut: the lock of an object stays', { repairLock: false }, OBJECTS_AND_CUTS),
-  mutant('a cut: contexts and chunks stay half made', { mendTables: false }, OBJECTS_AND_CUTS),
-  mutant('a cut: an intent stands', { mendIntent: false }, OBJECTS_AND_CUTS),
-  mutant('a cut: blocks on their way stay', { mendOpen: false }, { ...CUTS, quarantine: 1 }),
+  mutant('a cut: contexts and chunks stay half made', { repairTables: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: an intent stands', { repairIntent: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: blocks on their way stay', { repairOpen: false }, { ...CUTS, quarantine: 1 }),
   mutant('a cut: a magazine in transit is not parked', { parkTransit: false }, CUTS),
   ...OBJECT_MUTANTS,
 ];
@@ -193,7 +193,7 @@ export const HARMLESS: readonly Mutant[] = [
   mutant('a large free commits before it asks for the page lock', { reserveUnderLock: false }),
   mutant('bits of a dead transit are set before the page lock', { bitsUnderPageLock: false }),
   mutant('no stack is probed, and self repair has stack', { headroom: false }, OVERFLOWS),
-  mutant('a cut: no room is made to settle an intent', { roomToMend: false }, OBJECTS_AND_CUTS),
+  mutant('a cut: no room is made to resolve an intent', { roomToRepair: false }, OBJECTS_AND_CUTS),
   mutant('a record is not made NONE first', { noneFirst: false }, RECORDS),
 ];
 

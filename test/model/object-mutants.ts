@@ -39,8 +39,8 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
 
   // ---- recovery
   inCuts(
-    'an intent is settled after the dead magazines',
-    { settleFirst: false },
+    'an intent is resolved after the dead magazines',
+    { resolveFirst: false },
     'objects: placement: small, larger, large, larger, nothing / busy',
     2,
   ),
@@ -63,12 +63,20 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
   amongst('adopt is a look and a store', { adoptSwaps: false }, ADOPTING),
   amongst('adopt compares no generation', { generationInState: false }, ADOPTING),
   amongst('recovery needs no lock for shared chunks', { lockShared: false }, ENDING),
-  amongst('recovery takes a lock, its dead holder unsettled', { settleHolder: false }, RECOVERING),
+  amongst(
+    'recovery takes a lock, its dead holder unresolved',
+    { resolveHolder: false },
+    RECOVERING,
+  ),
   amongst('a rescuer locks in its own name', { lockInDeadName: false }, RECOVERING),
   mutant('shared chunks have no generation', { chunkGeneration: false }, OBJECTS_AND_ERRORS),
 
   // ---- vectors
-  inCuts('a vector leaves the nursery half made', { nurseryLast: false }, 'objects: vector'),
+  inCuts(
+    'a vector leaves the in-flight header half made',
+    { inFlightHeaderLast: false },
+    'objects: vector',
+  ),
   inCuts('recovery frees the header alone', { storageFirst: false }, 'objects: vector'),
   amongst(
     "a vector's lock is taken from a dead thread that is not recovered",

@@ -24,7 +24,7 @@ import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import { leave } from './records.js';
 import type { Thread } from './thread.js';
-import { deleteVector, emptyNursery, growVector, makeVector } from './vectors.js';
+import { deleteVector, emptyInFlightHeader, growVector, makeVector } from './vectors.js';
 import {
   contextGeneration,
   contextSlot,
@@ -206,7 +206,7 @@ export function* doPlace(w: World, t: Thread, root: number, wanted: Wanted | nul
 export function* leaveAll(w: World, t: Thread): Step<void> {
   yield* repairIfCut(w, t, false);
   for (const c of rootsOf(w, t)) yield* changing(w, t, () => endContext(w, t, c));
-  yield* emptyNursery(w, t);
+  yield* emptyInFlightHeader(w, t);
   yield* finishIntent(w, t);
   yield* leave(w, t);
 }

@@ -28,8 +28,8 @@ export interface ObjectRules {
 
   // ---- recovery
 
-  /** A dead slot's intent is settled before its magazines are given back. Off: after. */
-  settleFirst: boolean;
+  /** A dead slot's intent is resolved before its magazines are given back. Off: after. */
+  resolveFirst: boolean;
   /** What ended objects leave in the dead magazines is given back. Off: it stays there. */
   flushObjects: boolean;
 
@@ -45,7 +45,7 @@ export interface ObjectRules {
   childrenFirst: boolean;
   /** A context is of the slot in its root's state. Off: of that in its own. */
   ownerByRoot: boolean;
-  /** A context that ends is UNSETTLED, then it has no parent. Off: the other way round. */
+  /** A context that ends is UNRESOLVED, then it has no parent. Off: the other way round. */
   dyingFirst: boolean;
   /** A child that becomes a root gets its slot, then it has no parent. Off: the other way round. */
   parentLast: boolean;
@@ -58,8 +58,8 @@ export interface ObjectRules {
 
   /** Recovery takes a shared chunk out with its lock. Off: without. */
   lockShared: boolean;
-  /** ... and settles what a dead holder of that lock was placing. Off: it takes the lock over. */
-  settleHolder: boolean;
+  /** ... and resolves what a dead holder of that lock was placing. Off: it takes the lock over. */
+  resolveHolder: boolean;
   /** Who has waited for a shared chunk sees by its generation that it is gone. Off: not. */
   chunkGeneration: boolean;
   /** Recovery has that lock in the dead owner's name. Off: in its own. */
@@ -68,7 +68,7 @@ export interface ObjectRules {
   // ---- vectors
 
   /** A new vector leaves the in-flight header when it has its storage. Off: before. */
-  nurseryLast: boolean;
+  inFlightHeaderLast: boolean;
   /** A vector's storage goes before its header. Off: recovery gives back the header alone. */
   storageFirst: boolean;
   /** A vector's lock is taken from a dead owner when its slot is recovered. Off: at once. */
@@ -86,7 +86,7 @@ export const OBJECT_RULES_ON: Readonly<ObjectRules> = {
   detachIntent: true,
   quietPlacement: true,
   forgetRetracted: true,
-  settleFirst: true,
+  resolveFirst: true,
   flushObjects: true,
   chunkFirst: true,
   chunkLast: true,
@@ -99,10 +99,10 @@ export const OBJECT_RULES_ON: Readonly<ObjectRules> = {
   adoptSwaps: true,
   generationInState: true,
   lockShared: true,
-  settleHolder: true,
+  resolveHolder: true,
   chunkGeneration: true,
   lockInDeadName: true,
-  nurseryLast: true,
+  inFlightHeaderLast: true,
   storageFirst: true,
   recoverBeforeTakeover: true,
 };

@@ -60,7 +60,7 @@ export function* replace(w: World, t: Thread, word: number, wanted: Wanted | nul
 /** A block that nobody has yet, 0 where none is wanted, null when the heap is full. In a section. */
 function* prepare(w: World, t: Thread, word: number, wanted: Wanted | null): Step<number | null> {
   if (w.intentWord[t.slot] !== 0) {
-    if (t.mayBeCut && w.rules.mendIntent) yield* resolveOwn(w, t);
+    if (t.mayBeCut && w.rules.repairIntent) yield* resolveOwn(w, t);
     else yield* giveRetracted(w, t, w.intentOut[t.slot]);
   }
   const old = w.load(word);
@@ -123,7 +123,7 @@ export function* closeIntent(w: World, s: number): Step<void> {
  */
 function* detachIntent(w: World, s: number): Step<void> {
   if (!w.rules.detachIntent) return;
-  yield 'place.settled';
+  yield 'place.resolved';
   w.intentIn[s] = 0;
   yield 'place.nowhere';
   w.intentWord[s] = NOWHERE;
@@ -198,7 +198,7 @@ function* retireLarge(w: World, t: Thread, old: number): Step<void> {
   }
 }
 
-/** Finishes an intent whose word is settled. In a section. */
+/** Finishes an intent whose word is resolved. In a section. */
 function* giveRetracted(w: World, t: Thread, old: number): Step<void> {
   const page = old / PAGE_GRANULES;
   yield* acquire(w, t, PAGE_LOCK);
@@ -222,7 +222,7 @@ export function* retract(w: World, s: number, page: number): Step<void> {
 /** Gives up what is placed in a word; before a thread detaches, all its intents. */
 export function* finishIntent(w: World, t: Thread): Step<void> {
   if (w.intentWord[t.slot] === 0) return;
-  if (t.mayBeCut && w.rules.mendIntent) {
+  if (t.mayBeCut && w.rules.repairIntent) {
     yield* section(w, t, () => resolveOwn(w, t), true);
     return;
   }

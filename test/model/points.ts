@@ -101,7 +101,7 @@ export const POINTS = [
   'place.out',
   'place.own',
   'place.publish',
-  'place.settled',
+  'place.resolved',
   'place.top',
   'place.untag',
   'pop.count',
@@ -185,7 +185,7 @@ export const SOURCE_ONLY: readonly string[] = [
 /** Points of the model alone: waiting, looking, programs; and steps that only a mutant takes. */
 export const MODEL_ONLY = [
   'attach.generation',
-  'attach.solo',
+  'attach.exclusive',
   'attach.wait',
   'chunk.generation',
   'chunk.kind',

@@ -90,7 +90,7 @@ function surrender(w: World, address: number): Block {
 }
 
 /** The call has come back, whatever its outcome. */
-function settle(w: World, address: number, block: Block): void {
+function account(w: World, address: number, block: Block): void {
   if (w.limboContent[address] === block.content) w.limboOwner[address] = 0;
 }
 
@@ -107,7 +107,7 @@ function checkZero(w: World, address: number, size: number): void {
 
 /** A call threw: the block must be its caller's, in one piece, as if nothing had been called. */
 function takeBack(w: World, t: Thread, address: number, block: Block): void {
-  settle(w, address, block);
+  account(w, address, block);
   if (t.freed) w.fail(`the call for block ${address} threw after it had freed the block`);
   if (w.tags[address] === 0 || w.liveOwner[address] !== 0) {
     w.fail(`the call for block ${address} threw, and the block is gone`);
@@ -184,7 +184,7 @@ export function* doFree(w: World, t: Thread, address: number): Step<void> {
     if (error === INTERRUPT) takeBack(w, t, address, block);
     throw error;
   }
-  settle(w, address, block);
+  account(w, address, block);
   checkMagazines(w, t.slot);
 }
 
@@ -200,7 +200,7 @@ export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted)
     throw error;
   }
   checkMagazines(w, t.slot);
-  settle(w, address, block);
+  account(w, address, block);
   if (moved === 0) {
     enter(w, address, block);
     return 0;
@@ -215,7 +215,7 @@ export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted)
 export function* doFreeShared(w: World, t: Thread, address: number): Step<void> {
   const block = w.liveOwner[address] === 0 ? null : surrender(w, address);
   const freed = yield* debugFree(w, t, address);
-  if (freed && block !== null) settle(w, address, block);
+  if (freed && block !== null) account(w, address, block);
 }
 
 /** Takes every lock, and looks. */

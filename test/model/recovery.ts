@@ -7,7 +7,7 @@
  *     detached, and another may have taken the slot.
  * I2  Each class lock is taken in turn, also where nothing is cached: whoever died with one has it
  *     repaired thereby, and the slot is not freed before.
- * I3  The slot's intent is settled before its magazines are given back. Orphans and objects come between
+ * I3  The slot's intent is resolved before its magazines are given back. Orphans and objects come between
  *     the magazines and the RESERVED runs: the ones must be empty, and large blocks become the others.
  * I4  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
  */
@@ -20,7 +20,7 @@ import { repairPages } from './page-repair.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
 import { freeOrphans } from './reclaim-instrumented.js';
-import { flushDead, settleIntent } from './resolve-intent.js';
+import { flushDead, resolveIntent } from './resolve-intent.js';
 import type { Rules } from './rules.js';
 import { freeReserved, section } from './section.js';
 import { type Thread, waitUntil } from './thread.js';
@@ -64,7 +64,7 @@ export function* recoverIfDue(w: World, t: Thread): Step<void> {
 function* recoverOnce(w: World, t: Thread): Step<void> {
   const { rules } = w;
   if (rules.recoveryLock) yield* acquire(w, t, RECOVERY_LOCK);
-  if (rules.soloMark) yield* recoverSolo(w, t);
+  if (rules.exclusiveMark) yield* recoverExclusive(w, t);
   for (let s = 0; s < w.shape.slots; s++) {
     yield 'recover.look';
     const owner = w.claim[s];
@@ -82,7 +82,7 @@ function* recoverOnce(w: World, t: Thread): Step<void> {
 }
 
 /** Who died in an unsafe call counts as having held every lock. */
-function* recoverSolo(w: World, t: Thread): Step<void> {
+function* recoverExclusive(w: World, t: Thread): Step<void> {
   const owner = w.exclusive;
   if (owner === 0) return;
   yield 'look.alive';
@@ -102,12 +102,12 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   const slot = w.slots[s];
   if (!rules.slotLast) yield* freeSlot(w, s);
   if (!rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
-  if (rules.settleFirst) yield* settleIntent(w, t, s);
+  if (rules.resolveFirst) yield* resolveIntent(w, t, s);
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (!rules.allClasses && cachedBlocks(slot, c) <= 0) continue;
     yield* flushDead(w, t, s, c);
   }
-  if (!rules.settleFirst) yield* settleIntent(w, t, s);
+  if (!rules.resolveFirst) yield* resolveIntent(w, t, s);
   if (rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
   if (!(yield* endObjects(w, t, s))) {
     t.postponed = true;
@@ -169,9 +169,9 @@ export function* attach(w: World, t: Thread): Step<void> {
       w.claim.some((word) => word === 0 || (named && !w.isRunning(word)));
     if (!w.hasFreeSlot()) yield* waitUntil(t, 'attach.wait', mayClaim);
   }
-  while (w.rules.soloMark && w.exclusive !== 0) {
+  while (w.rules.exclusiveMark && w.exclusive !== 0) {
     if (!w.exists(w.exclusive)) yield* section(w, t, () => recover(w, t));
-    else yield* waitUntil(t, 'attach.solo', () => w.exclusive === 0 || !w.exists(w.exclusive));
+    else yield* waitUntil(t, 'attach.exclusive', () => w.exclusive === 0 || !w.exists(w.exclusive));
   }
   yield* resetMagazines(w, w.slots[t.slot]);
   t.attached = true;

@@ -3,7 +3,7 @@
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *
- * I1  An intent is settled before the dead magazines are flushed: after that a block that was on its
+ * I1  An intent is resolved before the dead magazines are flushed: after that a block that was on its
  *     way back could be anybody's.
  * I2  At most one of the two blocks is nobody's: the new one before the publish, the old one after.
  *     Neither needs a lock, since no transit is open while an intent stands.
@@ -27,8 +27,8 @@ import {
 } from './words.js';
 import type { World } from './world.js';
 
-/** Settles what a dead thread, or a rescuer in its name, was placing. */
-export function* settleIntent(w: World, t: Thread, s: number): Step<void> {
+/** Resolves what a dead thread, or a rescuer in its name, was placing. */
+export function* resolveIntent(w: World, t: Thread, s: number): Step<void> {
   if (w.intentWord[s] === 0) return;
   yield* resolveBlock(w, t, s, w.intentIn[s]);
   yield 'resolve.in';
@@ -44,12 +44,12 @@ function* resolveBlock(w: World, t: Thread, s: number, block: number): Step<void
   if (block === 0 || w.load(w.intentWord[s]) === block) return;
   // Without a tag it is in the magazine, or a run that is RESERVED.
   if (w.tags[block] === 0) return;
-  if (w.tags[block] === OWNED_LARGE_TAG) yield* settleLarge(w, t, s, block);
-  else yield* settleSmall(w, s, block);
+  if (w.tags[block] === OWNED_LARGE_TAG) yield* resolveLarge(w, t, s, block);
+  else yield* resolveSmall(w, s, block);
 }
 
 /** The magazine has room: the new block was popped from it, and room was made for the old one. */
-function* settleSmall(w: World, s: number, block: number): Step<void> {
+function* resolveSmall(w: World, s: number, block: number): Step<void> {
   const slot = w.slots[s];
   const c = classAt(w, block);
   if (!slot.magazines[c].subarray(BOTTOM, topOf(slot, c)).includes(block)) {
@@ -57,7 +57,7 @@ function* settleSmall(w: World, s: number, block: number): Step<void> {
   }
 }
 
-function* settleLarge(w: World, t: Thread, s: number, block: number): Step<void> {
+function* resolveLarge(w: World, t: Thread, s: number, block: number): Step<void> {
   const page = block / PAGE_GRANULES;
   yield* acquire(w, t, PAGE_LOCK);
   const word = w.run[page];

@@ -120,7 +120,7 @@ export interface Rules extends ObjectRules {
   /** An unsafe call gives up its mark before it commits its block. Off: after. */
   leaveBeforeCommit: boolean;
   /** Unsafe calls mark their section in the heap. Off: they only look whether they are alone. */
-  soloMark: boolean;
+  exclusiveMark: boolean;
 
   // ---- instrumented heaps
 
@@ -168,21 +168,21 @@ export interface Rules extends ObjectRules {
   // ---- living threads whose call is cut
 
   /** A section has a mark, and who finds its own repairs. Off: it goes on as if nothing were. */
-  mendSection: boolean;
+  repairSection: boolean;
   /** So has repair itself. Off: it has the marks that it has found. */
-  markMending: boolean;
+  markRepair: boolean;
   /** So has a run that is to be committed. Off: it has none. */
-  mendRun: boolean;
+  repairRun: boolean;
   /** So has the lock of an object. Off: it stays locked. */
   repairLock: boolean;
   /** So has a change of contexts or chunks. Off: what is half made stays. */
-  mendTables: boolean;
+  repairTables: boolean;
   /** So has a call of an instrumented heap. Off: blocks on their way stay where they are. */
-  mendOpen: boolean;
-  /** An intent of one's own is settled as a dead one's. Off: it stands. */
-  mendIntent: boolean;
+  repairOpen: boolean;
+  /** An intent of one's own is resolved as a dead one's. Off: it stands. */
+  repairIntent: boolean;
   /** Room is made for that. Off: what was freed since the cut may have taken it. */
-  roomToMend: boolean;
+  roomToRepair: boolean;
   /** A magazine is parked while entries are in transit. Off: its owner's fast paths see it as it is. */
   parkTransit: boolean;
 
@@ -240,7 +240,7 @@ export const RULES_ON: Readonly<Rules> = {
   walkForReserved: true,
   verifyRising: true,
   leaveBeforeCommit: true,
-  soloMark: true,
+  exclusiveMark: true,
   recordFirst: true,
   noneFirst: true,
   liveLast: true,
@@ -257,14 +257,14 @@ export const RULES_ON: Readonly<Rules> = {
   flushOnTheWay: true,
   orphanReserved: true,
   headroom: true,
-  mendSection: true,
-  markMending: true,
-  mendRun: true,
+  repairSection: true,
+  markRepair: true,
+  repairRun: true,
   repairLock: true,
-  mendTables: true,
-  mendOpen: true,
-  mendIntent: true,
-  roomToMend: true,
+  repairTables: true,
+  repairOpen: true,
+  repairIntent: true,
+  roomToRepair: true,
   parkTransit: true,
   selfRepair: true,
   selfFree: true,

@@ -206,7 +206,7 @@ class Schedule {
     const { world, options, random } = this;
     while (!t.attached) yield* guarded(world, t, attach(world, t));
     for (let n = 0; n < options.calls; n++) yield* this.callCaught(t);
-    yield* this.mendAll(t);
+    yield* this.repairAll(t);
     if (isStable) yield* waitUntil(t, 'program.wait', () => this.mayEnd);
     // The others end without a word: recovery will find them.
     if (isStable || random.chance(0.5)) yield* doDetach(world, t);
@@ -223,7 +223,7 @@ class Schedule {
     }
     while (!t.attached) yield* guarded(world, t, attach(world, t));
     for (let n = 0; n < options.mainCalls; n++) yield* this.callCaught(t);
-    yield* this.mendAll(t);
+    yield* this.repairAll(t);
     yield* waitUntil(t, 'program.wait', () => this.threads.filter(isOther).every(atEnd));
     this.quiet = true;
     yield* section(world, t, () => recover(world, t));
@@ -242,7 +242,7 @@ class Schedule {
   }
 
   /** A program that is to wait, or to end, and whose calls may have been cut: others wait for its locks. */
-  private *mendAll(t: Thread): Step<void> {
+  private *repairAll(t: Thread): Step<void> {
     const { world: w } = this;
     if (!t.mayBeCut) return;
     while (

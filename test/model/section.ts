@@ -105,7 +105,7 @@ export function* freeReserved(w: World, slot: number, keep = 0): Step<void> {
 
 function* enterExclusive(w: World, t: Thread): Step<void> {
   yield 'exclusive.enter';
-  if (w.rules.soloMark) {
+  if (w.rules.exclusiveMark) {
     // Not 0: another thread is in such a call, so this one is not alone.
     if (w.exclusive !== 0) return;
     w.exclusive = t.own;
@@ -117,7 +117,7 @@ function* enterExclusive(w: World, t: Thread): Step<void> {
 
 export function* leaveExclusive(w: World, t: Thread): Step<void> {
   t.alone = false;
-  if (!w.rules.soloMark) return;
+  if (!w.rules.exclusiveMark) return;
   t.handling++;
   yield 'exclusive.leave';
   w.exclusive = 0;

@@ -98,7 +98,7 @@ export function* putBlocksBack(
 ): Step<number[]> {
   const empties: number[] = [];
   for (let n = 0; n < addresses.length; ) {
-    // Neighbours in a magazine that lie in one span: its count and lists are settled once.
+    // Neighbours in a magazine that lie in one span: its count and lists are updated once.
     const span = spanOf(w, addresses[n], c);
     const before = w.freeCount[span];
     let free = before;

@@ -21,38 +21,38 @@ import type { World } from './world.js';
 /** A vector with storage: its header, or 0 when the heap is full. */
 export function* makeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
   const inFlightHeader = w.inFlightHeaderWord(t.slot);
-  yield* emptyNursery(w, t);
+  yield* emptyInFlightHeader(w, t);
   if (!(yield* replace(w, t, inFlightHeader, { c: HEADER_CLASS }))) return 0;
   const header = w.load(inFlightHeader);
-  if (!w.rules.nurseryLast) yield* leaveNursery(w, inFlightHeader);
+  if (!w.rules.inFlightHeaderLast) yield* leaveInFlightHeader(w, inFlightHeader);
   // An error leaves the header in the in-flight header, for whatever uses that next.
   if (!(yield* replace(w, t, headerData(header), wanted))) {
-    yield* emptyNursery(w, t);
+    yield* emptyInFlightHeader(w, t);
     return 0;
   }
-  if (w.rules.nurseryLast) yield* leaveNursery(w, inFlightHeader);
+  if (w.rules.inFlightHeaderLast) yield* leaveInFlightHeader(w, inFlightHeader);
   return header;
 }
 
-function* leaveNursery(w: World, inFlightHeader: number): Step<void> {
+function* leaveInFlightHeader(w: World, inFlightHeader: number): Step<void> {
   yield 'inflight.clear';
   w.store(inFlightHeader, 0);
 }
 
 /** Deletes a vector, in which nobody else has the lock. */
 export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
-  yield* emptyNursery(w, t);
+  yield* emptyInFlightHeader(w, t);
   yield* lockWord(w, t, w.data, headerLock(header));
   yield 'inflight.set';
   w.store(w.inFlightHeaderWord(t.slot), header);
   w.vector[header] = 0;
-  yield* emptyNursery(w, t);
+  yield* emptyInFlightHeader(w, t);
   // It has gone with the header.
   t.marks.lock = null;
 }
 
 /** Deletes what is in the in-flight header: storage, then header. What fails stays there for the next time. */
-export function* emptyNursery(w: World, t: Thread): Step<void> {
+export function* emptyInFlightHeader(w: World, t: Thread): Step<void> {
   const inFlightHeader = w.inFlightHeaderWord(t.slot);
   const header = w.load(inFlightHeader);
   if (header === 0) return;

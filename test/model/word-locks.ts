@@ -4,7 +4,7 @@
  * Any thread, in no section: these locks are outside of all those of the heap.
  *
  * I1  Who takes a lock from a dead owner has recovered that owner's slot before: an intent over the
- *     word that the lock guards is settled.
+ *     word that the lock guards is resolved.
  * I2  Recovery never waits for one: who has it may itself wait for recovery.
  */
 

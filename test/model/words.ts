@@ -63,7 +63,7 @@ export const stateSlot = (state: number): number => state >>> 2;
 
 // ---- states of contexts: phase, slot and generation in one; 0 = the record is free
 
-export const UNSETTLED = 1;
+export const UNRESOLVED = 1;
 export const LIVE_CONTEXT = 2;
 export const RELEASED = 3;
 

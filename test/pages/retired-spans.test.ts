@@ -21,14 +21,14 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const HEAP_BYTES = 64 * MIB;
 /** A thread's retired spans: a 32nd of the heap at most. */
-const SPARE_BYTES_MAX = HEAP_BYTES / 32;
+const RETIRED_BYTES_MAX = HEAP_BYTES / 32;
 
 function fillAndFree(heap: SharedHeap, size: number, bytes: number): void {
   const blocks = Array.from({ length: bytes / size }, () => heap.malloc_ts(size));
   for (const block of blocks) heap.free_ts(block);
 }
 
-function hasSpares(heap: SharedHeap, size: number): boolean {
+function hasRetired(heap: SharedHeap, size: number): boolean {
   const { i32, geometry } = memoryOf(heap);
   return getPartial(i32, retiredOf(slotRecord(geometry.slots, 0), classOf(size))) !== 0;
 }
@@ -36,7 +36,7 @@ function hasSpares(heap: SharedHeap, size: number): boolean {
 test('retired spans: a class is refilled from its own, and no page changes hands', (t) => {
   using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 512, MIB);
-  t.true(hasSpares(heap, 512));
+  t.true(hasRetired(heap, 512));
   const { splits, coalesces, footprintBytes } = heap.stats();
   for (let round = 0; round < 5; round++) fillAndFree(heap, 512, MIB);
   const after = heap.stats();
@@ -52,8 +52,8 @@ test('retired spans: they are a 32nd of the heap at most', (t) => {
   fillAndFree(heap, 4000, 16 * MIB);
   const { freeBlockBytes, spanTailBytes } = heap.stats();
   const spanBytes = SPAN_PAGES[classOf(4000)] * PAGE_BYTES;
-  t.true(freeBlockBytes > SPARE_BYTES_MAX / 2, `${freeBlockBytes}`);
-  t.true(freeBlockBytes + spanTailBytes <= SPARE_BYTES_MAX + 2 * spanBytes, `${freeBlockBytes}`);
+  t.true(freeBlockBytes > RETIRED_BYTES_MAX / 2, `${freeBlockBytes}`);
+  t.true(freeBlockBytes + spanTailBytes <= RETIRED_BYTES_MAX + 2 * spanBytes, `${freeBlockBytes}`);
 });
 
 for (const [what, size] of [
@@ -64,12 +64,12 @@ for (const [what, size] of [
   test(`retired spans: they go back before the heap grows for ${what}`, (t) => {
     using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
     fillAndFree(heap, 512, 2 * MIB);
-    t.true(hasSpares(heap, 512));
+    t.true(hasRetired(heap, 512));
     const { footprintBytes } = heap.stats();
     const blocks: Address[] = [];
     for (let bytes = 0; bytes < MIB; bytes += size) blocks.push(heap.malloc_ts(size));
     t.is(heap.stats().footprintBytes, footprintBytes);
-    t.false(hasSpares(heap, 512));
+    t.false(hasRetired(heap, 512));
     for (const block of blocks) heap.free_ts(block);
     t.true(heap.verify().ok);
   });
@@ -82,10 +82,10 @@ test('retired spans: when others gave them back, their thread cuts new spans', (
   const other = SharedHeap.attach(heap.handle);
   for (let block = other.malloc_ts(MIB); block !== 0; block = other.malloc_ts(MIB))
     large.push(block);
-  t.false(hasSpares(heap, 512));
+  t.false(hasRetired(heap, 512));
   for (const block of large) other.free_ts(block);
   for (let round = 0; round < 3; round++) fillAndFree(heap, 512, MIB);
-  t.true(hasSpares(heap, 512));
+  t.true(hasRetired(heap, 512));
   t.true(heap.verify().ok);
   other.detach();
   heap.detach();

@@ -133,7 +133,7 @@ const SCENARIOS: readonly Scenario[] = [
       ['place.publish', 5, 'before a run was published', 'resolve.reserve'],
       ['place.entry', 1, 'before a chunk was pushed', 'orphan.untag'],
       ['place.untag', 1, 'before a chunk was untagged', 'resolve.done'],
-      ['place.settled', 1, 'before a run was given back', 'resolve.untag'],
+      ['place.resolved', 1, 'before a run was given back', 'resolve.untag'],
       ['large.reserve', 1, 'when an intent named no word any more', 'resolve.untag'],
       ['large.untag', 1, 'when a run was RESERVED again', 'recover.tag'],
       ['place.done', 7, 'before the end of an intent', 'resolve.done'],

@@ -110,8 +110,8 @@ function cut(library: Library, scenario: Scenario, n: number, first: number, aga
   const point = interrupt(n, () => scenario.act(victim, blocks));
   if (point === NOT_REACHED) return [NOT_REACHED];
   if (again >= 0) {
-    const mending = interrupt(again, () => victim.core.recover());
-    if (mending === NOT_REACHED) return [NOT_REACHED];
+    const repair = interrupt(again, () => victim.core.recover());
+    if (repair === NOT_REACHED) return [NOT_REACHED];
   }
   // What the call had done by then is for the program to find out: here by a look.
   const { address } = victim.inFlight ?? {};
@@ -141,13 +141,13 @@ function pointsOf(library: Library, scenario: Scenario): string[] {
   return names;
 }
 
-const MENDED = [
+const REPAIRED = [
   'a vector in the heap is made, grows and is deleted',
   'a context grows chunk by chunk',
   'brk growth, then a direct map down to its end',
 ];
 
-for (const title of MENDED) {
+for (const title of REPAIRED) {
   test.serial(`repair that is cut is begun anew: ${title}`, (t) => {
     const scenario = SCENARIOS.find(({ name }) => name === title) as Scenario;
     const faults: string[] = [];
@@ -156,7 +156,7 @@ for (const title of MENDED) {
     pointsOf(lib, scenario).forEach((name, n) => {
       const times = seen.get(name) ?? 0;
       seen.set(name, times + 1);
-      if (!/^(place|large|chunk|nursery)\./.test(name) || isStraight(name) || times > 2) return;
+      if (!/^(place|large|chunk|inflight)\./.test(name) || isStraight(name) || times > 2) return;
       for (let again = 0; ; again++) {
         const [fault] = cut(lib, scenario, n, 0, again);
         if (fault === NOT_REACHED) return;
@@ -252,7 +252,7 @@ const MUTANTS: readonly Mutant[] = [
     at: /^large\.commit$/,
   },
   {
-    rule: 'an intent is settled',
+    rule: 'an intent is resolved',
     change: { file: 'heap/thread-heap.js', from: /if \(resolver\.resolve\(\)\)/, to: 'if (false)' },
     scenario: 'a vector in the heap is made, grows and is deleted',
     at: /^place\.publish$/,

@@ -123,7 +123,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   { rule: 'the slot is freed', file: 'recovery/recover', from: LINE('freeSlot('), to: '' },
   {
-    rule: 'a dead solo section is repaired',
+    rule: 'a dead exclusive section is repaired',
     seenIn: 'unsafe calls, alone',
     file: 'recovery/recover',
     from: /repairs\.lockLocked\(classLock\(c\)\)/,
@@ -188,11 +188,11 @@ const MUTANTS: readonly Mutant[] = [
     to: '$1 publish(block, magazine);',
   },
   {
-    rule: 'an intent is settled while the dead magazines are as they were',
+    rule: 'an intent is resolved while the dead magazines are as they were',
     seenIn: 'a context grows chunk by chunk',
     file: 'recovery/recover',
     from: /resolver\.resolve\(\);(\s*let blocks = [^;]*;)/,
-    to: '$1 resolver.settle();',
+    to: '$1 resolver.resolve();',
   },
   {
     rule: 'an intent stands before its block is committed',

@@ -54,7 +54,7 @@ export function objectFaults(lib: Library, core: ThreadHeap): string[] {
   }
   for (const slot of layout.usedSlotRecords(u32, geometry.slots, geometry.threads)) {
     if (layout.getIntentWord(u32, slot) !== 0) faults.push('left behind: an intent');
-    if (u32[layout.inFlightHeaderWord(slot)] !== 0) faults.push('left behind: a nursery');
+    if (u32[layout.inFlightHeaderWord(slot)] !== 0) faults.push('left behind: an in-flight header');
   }
   for (const address of vectorBlocks(lib, core, owned)) owned.delete(address as Address);
   for (const address of owned) faults.push(`lost: ${address}, an owned block`);

@@ -41,7 +41,7 @@ function fillMagazine(program: Program, blocks: Address[]): void {
 }
 
 /** Allocates and frees so much that wholly free spans are kept. */
-function makeSpares(program: Program): void {
+function makeRetired(program: Program): void {
   program.freeAll(program.many(140, TINY));
 }
 
@@ -440,7 +440,7 @@ export const SCENARIOS: readonly Scenario[] = [
     hits: ['partial.skip', 'refill.transit'],
   },
   {
-    name: 'spans that come wholly free become spares',
+    name: 'spans that come wholly free become retired',
     prepare(p, blocks) {
       blocks.list = p.many(140, TINY);
     },
@@ -448,29 +448,29 @@ export const SCENARIOS: readonly Scenario[] = [
     hits: ['partial.skip', 'partial.head', 'release.spans'],
   },
   {
-    name: 'malloc from a spare',
-    prepare: makeSpares,
+    name: 'malloc from a retired span',
+    prepare: makeRetired,
     act: (p) => void p.many(80, TINY),
     hits: ['partial.skip', 'refill.transit'],
   },
   {
-    name: 'spares go back before the heap grows',
-    prepare: makeSpares,
+    name: 'retired spans go back before the heap grows',
+    prepare: makeRetired,
     act: (p) => void p.many(2, PAGES(20)),
     hits: ['release.spans', 'top.commit'],
   },
   {
-    name: 'detach with spares',
-    prepare: makeSpares,
+    name: 'detach with retired spans',
+    prepare: makeRetired,
     act: (p) => p.core.detach(),
     hits: ['release.spans'],
   },
   {
-    name: 'recovery of a thread that had spares',
+    name: 'recovery of a thread that had retired spans',
     corpse: {
       point: 'large.tag',
       act(p) {
-        makeSpares(p);
+        makeRetired(p);
         p.malloc(PAGES(9));
       },
     },
@@ -478,7 +478,7 @@ export const SCENARIOS: readonly Scenario[] = [
     hits: ['release.spans'],
   },
   {
-    name: "malloc in a heap that is full but for another thread's spares",
+    name: "malloc in a heap that is full but for another thread's retired spans",
     setup(p) {
       const list = p.many(140, TINY);
       fillWithRuns(p);

@@ -32,7 +32,7 @@ import {
   storageLockWord,
   storeOwner,
   storeRecord,
-  UNSETTLED_CONTEXT,
+  UNRESOLVED_CONTEXT,
   withPhase,
 } from '../../src/layout/index.js';
 import { assertNothingLeft, assertSound, countRecords } from '../contexts/audit.js';
@@ -153,25 +153,25 @@ test('recover: what was released stays, with all below it, whoever made them', (
 /** What a death in the middle of a call leaves, by hand. Whose records: 1 root, 2 child, 3 grandchild. */
 const MOMENTS: Record<string, (stage: Stage) => void> = {
   'create: claimed, and nothing more'({ memory, at, victim }) {
-    storeRecord(memory.i32, at(4), withPhase(0, UNSETTLED_CONTEXT, victim.slotIndex));
+    storeRecord(memory.i32, at(4), withPhase(0, UNRESOLVED_CONTEXT, victim.slotIndex));
   },
   'create: linked to its parent, not live'({ memory, at, victim }) {
-    storeRecord(memory.i32, at(4), withPhase(0, UNSETTLED_CONTEXT, victim.slotIndex));
+    storeRecord(memory.i32, at(4), withPhase(0, UNRESOLVED_CONTEXT, victim.slotIndex));
     setParent(memory.u32, at(4), 3);
     setFirstChild(memory.u32, at(3), 4);
   },
   'end: dying'({ memory, at, victim }) {
     const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, UNSETTLED_CONTEXT, victim.slotIndex));
+    storeRecord(memory.i32, at(3), withPhase(state, UNRESOLVED_CONTEXT, victim.slotIndex));
   },
   'end: without a parent'({ memory, at, victim }) {
     const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, UNSETTLED_CONTEXT, victim.slotIndex));
+    storeRecord(memory.i32, at(3), withPhase(state, UNRESOLVED_CONTEXT, victim.slotIndex));
     setParent(memory.u32, at(3), 0);
   },
   'end: of the next generation'({ memory, at, victim }) {
     const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, UNSETTLED_CONTEXT, victim.slotIndex));
+    storeRecord(memory.i32, at(3), withPhase(state, UNRESOLVED_CONTEXT, victim.slotIndex));
     setParent(memory.u32, at(3), 0);
     setGeneration(memory.u32, at(3), getGeneration(memory.u32, at(3)) + 1);
   },
@@ -293,7 +293,7 @@ test('recover: contexts of other threads are looked at while these change them, 
   const stage = setStage();
   const { heap, memory, at } = stage;
   family(stage);
-  const states = [UNSETTLED_CONTEXT, LIVE_CONTEXT, RELEASED_CONTEXT];
+  const states = [UNRESOLVED_CONTEXT, LIVE_CONTEXT, RELEASED_CONTEXT];
   const table = contextTable(memory.geometry);
   memory.i32[table.start + 1] = 20;
   // Of a slot that another living thread has: slot 2.

@@ -64,9 +64,9 @@ test('internalBytes: of mixed sizes the estimate is near what it is', (t) => {
       blocks.push({ address: heap.malloc_ts(size), size });
     }
   }
-  const truth = blocks.reduce((sum, { address, size }) => sum + heap.usableSize(address) - size, 0);
+  const exact = blocks.reduce((sum, { address, size }) => sum + heap.usableSize(address) - size, 0);
   const { internalBytes } = fragmentationOf(heap);
-  t.true(Math.abs(internalBytes - truth) < truth * 0.25, `${internalBytes}, in truth ${truth}`);
+  t.true(Math.abs(internalBytes - exact) < exact * 0.25, `${internalBytes}, in fact ${exact}`);
 });
 
 test('internalBytes: a large block resized in place counts with its new size', (t) => {

@@ -43,7 +43,7 @@ function attempt(what: string, lock: layout.LockIndex, call: () => unknown): voi
     attempts.push({ what });
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    // A look that finds nothing is followed by one at the looker itself.
+    // A look that finds nothing is followed by one at the thread itself.
     const each = process.argv[2] === 'ENOENT' ? 2 : 1;
     attempts.push({ what, code, message, looks: (looks - before) / each });
   }

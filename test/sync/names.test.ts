@@ -79,7 +79,7 @@ onLinux(
     const { id, start } = self();
     t.is(layout.nameId(layout.loadName(memory, n)), id);
     t.is(layout.loadStart(memory, n, me), start);
-    t.is(layout.loadStart(memory, n, word), 0, 'that of another thread is no news');
+    t.is(layout.loadStart(memory, n, word), 0, 'that of another thread says nothing');
     heap.detach();
     t.is(entryOf(heap, me), -1);
   },

@@ -20,7 +20,7 @@ import { attachTo, type ObjectOrder } from './object-lock.parts.js';
 const WORKER = new URL('./no-proc.worker.js', import.meta.url);
 const LOCK_TIMEOUT_MS = 300;
 /** So that a thread that is about to wait is waiting. */
-const SETTLE_MS = 60;
+const PAUSE_MS = 60;
 /** The class whose lock kill.worker holds when it flushes for the first time. */
 const BYTES = 48;
 
@@ -43,7 +43,7 @@ const twoWords = () => new Int32Array(new SharedArrayBuffer(8));
 
 async function arrived(words: Int32Array<SharedArrayBuffer>, threads: number): Promise<void> {
   while (Atomics.load(words, 0) < threads) await setTimeout(2);
-  await setTimeout(SETTLE_MS);
+  await setTimeout(PAUSE_MS);
 }
 
 /** What is to be true of a heap at the end. */

@@ -1,6 +1,6 @@
 /**
  * Proves that a lock in an object is held by one thread at a time, and that the death of its owner
- * is settled by recovery, told to one thread, and waited for by none.
+ * is repaired by recovery, told to one thread, and waited for by none.
  *
  * Deaths at every point of the protocol: object-lock-deaths.test.ts. Without /proc: no-proc.test.ts.
  */
@@ -18,7 +18,7 @@ import { attachTo, type CountAnswer, changeOnce, type ObjectOrder } from './obje
 
 const WORKER = new URL('./object-lock.worker.js', import.meta.url);
 /** So that a thread that is about to wait is waiting. */
-const SETTLE_MS = 60;
+const PAUSE_MS = 60;
 
 interface Scene {
   readonly heap: SharedHeap;
@@ -173,7 +173,7 @@ test('objectLocks.acquire: of those who wait for a terminated owner one is told'
   const scene = makeScene();
   const owner = await start(scene, { act: 'hold' });
   const waiters = await Promise.all([1, 2, 3].map(() => start<string>(scene, { act: 'wait' })));
-  await setTimeout(SETTLE_MS);
+  await setTimeout(PAUSE_MS);
   await kill(owner);
   const outcomes = await Promise.all(waiters.map(({ answer }) => answer));
   t.deepEqual(outcomes.sort(), ['clean', 'clean', 'taken over']);
@@ -201,7 +201,7 @@ test('objectLocks.acquire: waits for a recovery that another thread is at', asyn
   const recovery = lockWordOf(heap, layout.RECOVERY_LOCK);
   heap.i32[recovery] = layout.loadOwner(heap.i32, core.memory.geometry.registry, core.slotIndex);
   const waiter = await start<string>(scene, { act: 'wait' });
-  await setTimeout(SETTLE_MS);
+  await setTimeout(PAUSE_MS);
   t.is(heap.i32[word] & 0x7fffffff, dead, 'it is the dead owner that has the lock');
   Atomics.store(heap.i32, recovery, 0);
   Atomics.notify(heap.i32, recovery);
@@ -233,7 +233,7 @@ test('objectLocks.acquire: a poisoned heap refuses, also who waits', async (t) =
   const { heap, core, word } = makeScene();
   core.objectLocks.acquire(word);
   const waiter = await start<string>({ heap, word }, { act: 'wait' });
-  await setTimeout(SETTLE_MS);
+  await setTimeout(PAUSE_MS);
   poison(memoryOf(heap), 'said by a test (spans I1)');
   t.is(await waiter.answer, 'ERR_SHMALLOC_CORRUPTION');
   await waiter.end;

@@ -96,7 +96,7 @@ function compile(
 const versionOf = (compiler: string): string =>
   execFileSync(process.execPath, [compiler, '--version'], { encoding: 'utf8' }).trim();
 
-test('types: README names the least TypeScript, and the gate compiles with it', (t) => {
+test('types: README names the least TypeScript, and continuous integration compiles with it', (t) => {
   t.regex(LEAST, /^\d+\.\d+$/);
   t.true(read('.ci/run').includes(`typescript@${LEAST}`), LEAST);
   if (given !== undefined) t.regex(versionOf(given), new RegExp(`Version ${LEAST}\\.`));

@@ -162,13 +162,13 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'a context left unsettled',
+    what: 'a context left unresolved',
     invariant: 'context-record I1',
     message: /context 5 was left half made or ended by slot 1/,
     quietOnly: true,
     damage(scene) {
       const { i32 } = scene.memory;
-      layout.storeRecord(i32, scene.other.record, state(scene, layout.UNSETTLED_CONTEXT));
+      layout.storeRecord(i32, scene.other.record, state(scene, layout.UNRESOLVED_CONTEXT));
       return scene.other.record * 4;
     },
   },
@@ -477,7 +477,7 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'a vector in the nursery',
+    what: 'a vector in the in-flight header',
     invariant: 'vector-header I1',
     message: /slot 2 has not ended the making of a vector at 0x/,
     quietOnly: true,

@@ -80,8 +80,8 @@ function drawSvg(map: HeapMap, options: SvgOptions): string {
   const titles = wrapText(title, inner / 1.6);
   const aboutY = TITLE_PX * titles.length + 16;
   const top = aboutY + LINE_PX * about.length;
-  const stacked = stack(panels, top + frame.height + SPACE_PX);
-  const height = stacked.bottom + 2 * margin;
+  const placed = stack(panels, top + frame.height + SPACE_PX);
+  const height = placed.bottom + 2 * margin;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${px(height)}" ` +
       `width="${width}" height="${px(height)}" role="img">`,
@@ -95,7 +95,7 @@ function drawSvg(map: HeapMap, options: SvgOptions): string {
     ...cellsOf(frame),
     ...margins(frame, map),
     '</g>',
-    stacked.svg,
+    placed.svg,
     '</g>',
     '</svg>',
     '',

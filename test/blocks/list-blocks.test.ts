@@ -11,7 +11,7 @@ import { attachThreadHeap } from '../../src/heap/index.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 
 /** The block inspector of a second attachment to a heap. */
-function eyesOf(heap: SharedHeap): BlockInspector & { detach(): void } {
+function inspectorOf(heap: SharedHeap): BlockInspector & { detach(): void } {
   const core = attachThreadHeap(memoryOf(heap), true, { threadId: 0, lockTimeoutMs: 1000 });
   return { ...core.inspector, detach: core.detach };
 }
@@ -33,7 +33,7 @@ function fill(heap: SharedHeap, random: Random): { address: Address; bytes: numb
 
 test('blocksFrom: parts of any size add up to all live blocks, in rising order', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  const inspector = eyesOf(heap);
+  const inspector = inspectorOf(heap);
   const expected = fill(heap, new Random(seedOf(t)));
   t.deepEqual([...eachBlock(inspector)], expected);
   t.deepEqual(heap.blocks(), expected);
@@ -53,7 +53,7 @@ test('blocksFrom: parts of any size add up to all live blocks, in rising order',
 
 test('blocksFrom: begins at the first block at or behind the address, and at no other', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  const inspector = eyesOf(heap);
+  const inspector = inspectorOf(heap);
   const random = new Random(seedOf(t));
   const expected = fill(heap, random);
   const { dataStart, end } = memoryOf(heap).geometry;
@@ -74,7 +74,7 @@ test('blocksFrom: begins at the first block at or behind the address, and at no 
 
 test('details: live and free blocks of every class, and large ones', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  const inspector = eyesOf(heap);
+  const inspector = inspectorOf(heap);
   for (let sizeClass = 1 as SizeClass; sizeClass < LARGE; sizeClass++) {
     const bytes = BLOCK_BYTES[sizeClass] as number;
     const address = heap.malloc_ts(bytes);
@@ -96,7 +96,7 @@ test('details: live and free blocks of every class, and large ones', (t) => {
 
 test('regionOf: the span of a small block, the run of a large one', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
-  const inspector = eyesOf(heap);
+  const inspector = inspectorOf(heap);
   // Blocks of 12 KiB lie in spans of several pages.
   const blocks = Array.from({ length: 8 }, () => heap.malloc_ts(12 * 1024)).sort((a, b) => a - b);
   const regions = blocks.map((address) => inspector.regionOf(address).start);

@@ -158,7 +158,7 @@ function* takeFlushed(slot: Slot, c: number, blocks: number): Step<void> {
 function* growLimit(w: World, slot: Slot, c: number): Step<void> {
   const old = slot.limit[c];
   const limit = Math.min(old * 2, w.shape.limitMax);
-  if (!w.rules.fenceFirst) yield* setLimit(slot, c, limit);
+  if (!w.rules.sentinelFirst) yield* setLimit(slot, c, limit);
   if (w.rules.secondSentinel) {
     yield 'sentinel.new';
     slot.magazines[c][BOTTOM + limit + 1] = SENTINEL;
@@ -166,7 +166,7 @@ function* growLimit(w: World, slot: Slot, c: number): Step<void> {
   // Also where the limit stays: a push may have gone over this very sentinel.
   yield 'sentinel.new';
   slot.magazines[c][BOTTOM + limit] = SENTINEL;
-  if (w.rules.fenceFirst) yield* setLimit(slot, c, limit);
+  if (w.rules.sentinelFirst) yield* setLimit(slot, c, limit);
   for (const place of [old, old + 1]) {
     if (place === limit || place === limit + 1) continue;
     yield 'sentinel.old';

@@ -16,9 +16,9 @@ import { RULES_ON, type Rules } from './rules.js';
 import { SCENARIOS } from './scenarios.js';
 import { runSeed } from './schedule.js';
 import {
-  LIMIT_WITHOUT_FENCE,
-  OLD_FENCE,
+  LIMIT_WITHOUT_SENTINEL,
   OLD_NOTE,
+  OLD_SENTINEL,
   OVER_TWICE,
   OWNER_CHANGED,
   runWitness,
@@ -107,10 +107,10 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('malloc answers 0 with dead slots about', { recoverBeforeFull: false }, { kills: 3 }),
 
   // ---- sentinels
-  rare('a limit is written before its sentinel', { fenceFirst: false }, LIMIT_WITHOUT_FENCE),
+  rare('a limit is written before its sentinel', { sentinelFirst: false }, LIMIT_WITHOUT_SENTINEL),
   mutant('one sentinel word instead of two', { secondSentinel: false }, SENTINELS),
   rare('a magazine over its limit is pushed over again', { flushWhenOver: false }, OVER_TWICE),
-  rare('a flush keeps half of the limit', { keepHalf: false }, OLD_FENCE),
+  rare('a flush keeps half of the limit', { keepHalf: false }, OLD_SENTINEL),
   mutant('attach writes no sentinels', { resetSentinels: false }),
 
   // ---- recovery

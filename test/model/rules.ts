@@ -93,7 +93,7 @@ export interface Rules extends ObjectRules {
   // ---- sentinels
 
   /** A limit grows: new sentinel, then limit, then the old sentinel goes. Off: limit, then new sentinel. */
-  fenceFirst: boolean;
+  sentinelFirst: boolean;
   /** A second sentinel word stands above the first. Off: only one. */
   secondSentinel: boolean;
   /** A magazine already over its limit is flushed before the next push. Off: pushed over again. */
@@ -228,7 +228,7 @@ export const RULES_ON: Readonly<Rules> = {
   reserveUnderLock: true,
   dueBeforeCommit: true,
   recoverBeforeFull: true,
-  fenceFirst: true,
+  sentinelFirst: true,
   secondSentinel: true,
   flushWhenOver: true,
   keepHalf: true,

@@ -105,7 +105,7 @@ export const OLD_NOTE: Witness = {
 };
 
 /** Errors between limit and sentinel, twice: a refill in between writes over the old sentinel. */
-export const LIMIT_WITHOUT_FENCE: Witness = {
+export const LIMIT_WITHOUT_SENTINEL: Witness = {
   name: 'refill up to a limit that has no sentinel',
   shape: shape(2, 4),
   scripts: {
@@ -136,7 +136,7 @@ export const OVER_TWICE: Witness = {
 };
 
 /** An old sentinel stayed behind: a short magazine looks full, and is to keep more than it has. */
-export const OLD_FENCE: Witness = {
+export const OLD_SENTINEL: Witness = {
   name: 'flush of a magazine that only looks full',
   shape: shape(2, 8),
   scripts: {
@@ -149,9 +149,9 @@ export const WITNESSES: readonly Witness[] = [
   SLOT_REUSED,
   OWNER_CHANGED,
   OLD_NOTE,
-  LIMIT_WITHOUT_FENCE,
+  LIMIT_WITHOUT_SENTINEL,
   OVER_TWICE,
-  OLD_FENCE,
+  OLD_SENTINEL,
   ...OBJECT_WITNESSES,
 ];
 

@@ -72,7 +72,8 @@ export abstract class InspectableHeap {
   }
 
   /**
-   * All live blocks, by address; those that belong to memory contexts and vectors say so. Exact when the other threads are quiet.
+   * All live blocks, by address; those that belong to memory contexts and vectors say so. Exact when
+   * the other threads are quiet.
    *
    * Threads: any. Cost: a walk of all there is, and an object for each block.
    */
@@ -147,10 +148,10 @@ export abstract class InspectableHeap {
   }
 
   /**
-   * All live blocks of the program, in groups: by the call stack of their allocation where debug options record it,
-   * else by the bytes that each was asked for where they record that, else by size class; large
-   * blocks in one. The group with most bytes first. Apart from these, the memory contexts that have
-   * not ended, and what vectors have.
+   * All live blocks of the program, in groups: by the call stack of their allocation where debug
+   * options record it, else by the bytes that each was asked for where they record that, else by size
+   * class; large blocks in one. The group with most bytes first. Apart from these, the memory contexts
+   * that have not ended, and what vectors have.
    *
    * Threads: any; exact when the others are quiet. Cost: a walk of all there is.
    */

@@ -20,7 +20,10 @@ export type Address = Branded<'Address'>;
 export type PageIndex = Branded<'PageIndex'>;
 /** The n-th size class, from 1; 0 is "no block here". */
 export type SizeClass = Branded<'SizeClass'>;
-/** One of a thread's magazines of free blocks: a class's local magazine, which has its number, or its remote magazine. */
+/**
+ * One of a thread's magazines of free blocks: a class's local magazine, which has its number, or its
+ * remote magazine.
+ */
 export type MagazineIndex = SizeClass | Branded<'RemoteMagazine'>;
 /** The n-th thread slot of a heap, from 0. */
 export type SlotIndex = Branded<'SlotIndex'>;

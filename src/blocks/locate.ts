@@ -1,8 +1,8 @@
 /**
  * What lies at an address of the data region: which block, or which pages that are none.
  *
- * Used by explain-address.ts and, through thread-heap.ts, by the debug layer and hexdump. Any thread; takes the
- * page lock for the walk over the runs. Changes nothing.
+ * Used by explain-address.ts and, through thread-heap.ts, by the debug layer and hexdump. Any thread;
+ * takes the page lock for the walk over the runs. Changes nothing.
  */
 
 import {

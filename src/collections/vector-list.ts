@@ -7,7 +7,8 @@
  * I1  Listed are vectors in the heap, found by their headers, which are blocks of their own; and shared
  *     ones in contexts, found by the records of their storages. One that is in no record, of one thread
  *     in a context, ends with that.
- * I2  One that is just being made or deleted is not listed: it stands in a in-flight header (vector-storage I1).
+ * I2  One that is just being made or deleted is not listed: it stands in an in-flight header
+ *     (vector-storage I1).
  * I3  Vectors change while they are read: a figure is of about one moment, and never more than there is
  *     room for.
  */

@@ -7,8 +7,9 @@
  *     in a context            header and storage: the context's memory, of its owner thread
  *     in a context, shared    header: the context's memory  storage: placed into a chunk record
  *
- * I1  A header that is made or deleted stands in the slot's in-flight header meanwhile (layout/slot.ts): should
- *     the thread die, recovery deletes it. What stands there is ended before anything else is put there.
+ * I1  A header that is made or deleted stands in the slot's in-flight header meanwhile
+ *     (layout/slot.ts): should the thread die, recovery deletes it. What stands there is ended before
+ *     anything else is put there.
  * I2  A vector is live as long as its serial, and its context's generation and epoch, are where they
  *     were. Whatever is done with it looks there first.
  * I3  The storage of a shared vector in a context goes with the context also when the context's owner

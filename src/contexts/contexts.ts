@@ -87,7 +87,9 @@ export interface Contexts {
 
 const NONE = 0 as ContextIndex;
 
-/** The way to the heap's section, and what its sections need. The section itself probes when that is too late. */
+/**
+ * The way to the heap's section, and what its sections need. The section itself probes when that is too late.
+ */
 const CALL_FRAMES = 2 * SECTION_FRAMES;
 /** The first ones may run the heap's functions for the first time as well, which probes for those. */
 const COLD_CALL_FRAMES = 2 * RESCUE_FRAMES;

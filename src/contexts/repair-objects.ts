@@ -114,7 +114,9 @@ export function createRepairObjects(
     return named;
   }
 
-  /** Chain and storages anew. `next` is right at every moment of a change; a record without a block is none. */
+  /**
+   * Chain and storages anew. `next` is right at every moment of a change; a record without a block is none.
+   */
   function repairChains(index: ContextIndex, named: readonly number[]): void {
     const record = recordAt(contexts, index);
     const left = new Set(named);
@@ -141,7 +143,9 @@ export function createRepairObjects(
     if (!chain.includes(getKeeper(u32, record))) setKeeper(u32, record, 0);
   }
 
-  /** Of a shared vector: its record has no bytes, and is another thread's to touch while that has its lock. */
+  /**
+   * Of a shared vector: its record has no bytes, and is another thread's to touch while that has its lock.
+   */
   function isStorage(chunk: number): boolean {
     const record = chunkAt(chunk);
     if (getChunkBytes(u32, record) !== 0) return false;

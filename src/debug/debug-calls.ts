@@ -80,7 +80,9 @@ export interface DebugThread {
   isOpen: boolean;
   /** Repairs what a call left that was cut. */
   selfRepair(): void;
-  /** Before every call: throws what was deferred, makes room for notes, verifies the heap when that is due. */
+  /**
+   * Before every call: throws what was deferred, makes room for notes, verifies the heap when that is due.
+   */
   begin(): void;
   /** An error for a later call to throw: this one has another, or a block to return. */
   deferError(error: Error): void;

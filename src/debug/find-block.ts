@@ -2,7 +2,8 @@
  * Which block an address belongs to, wherever in it: also one that was freed, as long as nobody else
  * has had its place.
  *
- * Used by explain-address.ts and debug-inspector.ts. Any thread; takes the page lock for the walk over the runs.
+ * Used by explain-address.ts and debug-inspector.ts. Any thread; takes the page lock for the walk over
+ * the runs.
  */
 
 import { type Address, NULL } from '../base/index.js';

@@ -303,7 +303,9 @@ export function createCalls(
     return recoverIfDue() && search(c);
   }
 
-  /** Refills a magazine with whatever the heap has, down to what this thread and all as retired spans keep. */
+  /**
+   * Refills a magazine with whatever the heap has, down to what this thread and all as retired spans keep.
+   */
   function search(c: SizeClass): boolean {
     fullness.begin();
     cache.flushAll();

@@ -4,8 +4,8 @@
  *
  * Used by allocator.ts, in a section. Owner thread only; one for both sections.
  *
- * A search has failed when this thread's magazines and all threads' retired spans were given back and still no
- * span had a free block and no free run was long enough. It would fail again until something comes
+ * A search has failed when this thread's magazines and all threads' retired spans were given back and
+ * still no span had a free block and no free run was long enough. It would fail again until something comes
  * back. Whatever comes back is counted, under the lock that it came back under: blocks of a class
  * (class-record.ts), spans kept as retired spans (there too), free runs (page-heap-record.ts). What this
  * thread frees lies in its own magazines, uncounted; but blocks cached, held and handed out add up to

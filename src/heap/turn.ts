@@ -1,8 +1,8 @@
 /**
  * Turns: what is done when the thread's stack is empty.
  *
- * Used by event-queue.ts and contexts/, where the end of a call that V8 has cut (marks.ts) cannot be told from one
- * that is under way: after the turn it can. Owner thread only.
+ * Used by event-queue.ts and contexts/, where the end of a call that V8 has cut (marks.ts) cannot be
+ * told from one that is under way: after the turn it can. Owner thread only.
  */
 
 import { laterThisTurn } from '../base/index.js';

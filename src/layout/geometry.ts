@@ -2,7 +2,8 @@
  * Geometry: where each structure of a heap begins. The memory map, as numbers.
  *
  * Used once per attach, by everything above. Pure arithmetic from (base, bytes, threads, contexts,
- * debug options), so that every thread computes the same map from the header. The drawing is in src/README.md.
+ * debug options), so that every thread computes the same map from the header. The drawing is in
+ * src/README.md.
  *
  * I1  Structures follow each other without overlap; the data region ends where the heap ends.
  * I2  Locks, slots, records begin on a cache line; tags and page table on a 4 KiB system page, so

@@ -3,11 +3,11 @@
  *
  * Used by whoever reads or writes such words; docs/memory-model.md has all of them. Any thread.
  *
- * JavaScript has no memory fence. On ARM64 an atomic load is LDAR, an atomic store STLR, and an atomic change (add,
- * exchange, compareExchange ...) a loop of LDAXR and STLXR without a barrier, in all versions of Node:
- * what stands behind a change may be seen before it. Every access before an STLR or STLXR is done before it,
- * every one behind an LDAR after it, and an LDAR that stands behind one of the others after that. So an
- * access of a word that nobody else has is what is missing. x64 needs none of it.
+ * JavaScript has no memory fence. On ARM64 an atomic load is LDAR, an atomic store STLR, and an atomic
+ * change (add, exchange, compareExchange ...) a loop of LDAXR and STLXR without a barrier, in all
+ * versions of Node: what stands behind a change may be seen before it. Every access before an STLR or
+ * STLXR is done before it, every one behind an LDAR after it, and an LDAR that stands behind one of the
+ * others after that. So an access of a word that nobody else has is what is missing. x64 needs none of it.
  */
 
 import { atomics } from './atomics.js';

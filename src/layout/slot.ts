@@ -4,40 +4,44 @@
  * Written by the slot's owner only, but for recovery and the closing of a transit, which need the
  * class lock; read by any thread (sums may be a moment old, never torn).
  *
- *     words   field      meaning, one entry per class where it says [class]
- *     0       thread     the owner's worker_threads threadId + 1
- *     1       in-flight header    SOURCE 0, or a vector's header that is being made or deleted
- *     2       intentWord SOURCE 0, or word index: a placement into this shared word is under way
- *     3       intentIn   SOURCE the block that is to come in there; 0 = none
- *     4       intentOut  SOURCE the block that is to go; 0 = none
- *     5..15   -
- *     [magazine] top        SOURCE word index of the magazine's next free entry
- *     [magazine] transit    SOURCE 0, or word index: entries below it, and from `top` on, belong to their spans
- *     [magazine] from       SOURCE while a transit is open and the magazine parked: what stands here for its top
- *     [magazine] limit      how many blocks the magazine may hold now: where its sentinel is
- *     [class] held       SOURCE Float64: blocks taken from spans less blocks given back
- *     [class] mallocs    Float64: blocks popped for the program, times MALLOC_STEP
- *     counters           Float64: see below
- *     [class] partial    derived: first of the spans owned here that have a free block, but for retired spans, by
- *                        page; under the class lock, by any thread (class-record.ts)
- *     [class] retired spans     derived: the same of those that are wholly free and kept
- *     [magazine] bottom     where the magazine begins: word index of its first entry (magazine-sizes.ts)
- *     parked             a magazine without room: a zero word, two sentinel words
- *     [class] sampledBytes     Float64: bytes asked for by the calls that had to refill this magazine
- *     [class] sampledRequests  Float64: how many such calls; both only ever grow
+ *     words      field             meaning, one entry per class or magazine where it says so
+ *     0          thread            the owner's worker_threads threadId + 1
+ *     1          in-flight header  SOURCE 0, or a vector's header that is being made or deleted
+ *     2          intentWord        SOURCE 0, or word index: a placement into this shared word is under way
+ *     3          intentIn          SOURCE the block that is to come in there; 0 = none
+ *     4          intentOut         SOURCE the block that is to go; 0 = none
+ *     5..15      -
+ *     [magazine] top               SOURCE word index of the magazine's next free entry
+ *     [magazine] transit           SOURCE 0, or word index: entries below it, and from `top` on, belong to
+ *                                  their spans
+ *     [magazine] from              SOURCE while a transit is open and the magazine parked: what stands here
+ *                                  for its top
+ *     [magazine] limit             how many blocks the magazine may hold now: where its sentinel is
+ *     [class]    held              SOURCE Float64: blocks taken from spans less blocks given back
+ *     [class]    mallocs           Float64: blocks popped for the program, times MALLOC_STEP
+ *     counters                     Float64: see below
+ *     [class]    partial           derived: first of the spans owned here that have a free block, but for
+ *                                  retired spans, by page; under the class lock, by any thread
+ *                                  (class-record.ts)
+ *     [class]    retired spans     derived: the same of those that are wholly free and kept
+ *     [magazine] bottom            where the magazine begins: word index of its first entry
+ *                                  (magazine-sizes.ts)
+ *     parked                       a magazine without room: a zero word, two sentinel words
+ *     [class]    sampledBytes      Float64: bytes asked for by the calls that had to refill this magazine
+ *     [class]    sampledRequests   Float64: how many such calls; both only ever grow
  *
  *     a magazine    0 | entry entry entry ... | SENTINEL SENTINEL
  *                    ^ bottom        ^ top   ^ bottom + limit
  *
- * A class has two magazines. Its local magazine is what malloc pops; in its remote magazine lie blocks of spans that
- * are owned by other threads, on their way back there (page owners: page-owners.ts).
+ * A class has two magazines. Its local magazine is what malloc pops; in its remote magazine lie blocks
+ * of spans that are owned by other threads, on their way back there (page owners: page-owners.ts).
  *
  * I1  The word below bottom is 0 and the words at bottom + limit and above it are SENTINEL, so that
  *     empty and full are seen in the entry itself. Nothing else in a magazine is 0 or SENTINEL.
  * I2  A free pushes over the first sentinel and flushes after; the flush writes the sentinel again.
- * I3  A transit is open only under the class lock, and on one of the class's magazines. The magazine is parked
- *     meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches it before
- *     the transit is closed (heap/section.ts I6).
+ * I3  A transit is open only under the class lock, and on one of the class's magazines. The magazine is
+ *     parked meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches
+ *     it before the transit is closed (heap/section.ts I6).
  * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked magazine, whose only word
  *     is a sentinel: a bad free and a large free need no test of their own. So have magazines that were not
  *     used yet, until thread-cache.ts opens them: theirs is the last store of that.

@@ -1,15 +1,16 @@
 /**
- * Retired spans: wholly free spans that a thread keeps for its next refills, and how those that nobody keeps go
- * back to the page heap.
+ * Retired spans: wholly free spans that a thread keeps for its next refills, and how those that nobody
+ * keeps go back to the page heap.
  *
- * Used by spans.ts, thread-cache.ts and large.ts. A function that ends in Locked needs the lock of its class (or
- * solitude), with no transit open; the page lock is taken inside.
+ * Used by spans.ts, thread-cache.ts and large.ts. A function that ends in Locked needs the lock of its
+ * class (or solitude), with no transit open; the page lock is taken inside.
  *
  * A thread keeps the spans owned by it that came wholly free, up to a 32nd of the heap: so its blocks
  * stay in its processor's caches, and no page lock is taken (as mimalloc retires pages late). They go back
  * before the heap grows for a new run of this thread, and all threads' where it is full.
  *
- * I1  A retired span is wholly free, and on its owner's list of retired spans and no other. The lists are index.
+ * I1  A retired span is wholly free, and on its owner's list of retired spans and no other. The lists
+ *     are index.
  * I2  Who counts its retired spans counts all it has, or more: others give them back too, in a full heap or a
  *     repair.
  */

@@ -72,8 +72,8 @@ export interface Cache {
   /** Fills an empty magazine from the spans; false when the heap has no block to give. */
   refill(c: SizeClass): boolean;
   /**
-   * Gives a full magazine back, of a local magazine the newest half: the entry over the sentinel included. One that
-   * is not open yet is opened.
+   * Gives a full magazine back, of a local magazine the newest half: the entry over the sentinel
+   * included. One that is not open yet is opened.
    */
   flush(magazine: MagazineIndex): void;
   /** Is there an entry over the sentinel? So after a flush that failed. */

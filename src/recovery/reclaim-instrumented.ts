@@ -3,8 +3,9 @@
  * the program's hands: in its quarantine, in the middle of a free, or of an allocation that has not
  * returned. Their records say so (layout/block-record.ts I2).
  *
- * Called by thread-heap.ts for a thread that lives on after a cut (marks.ts), and by recover.ts, under the recovery lock, once the dead slot's caches are empty: whatever of
- * these has a tag then is in no magazine.
+ * Called by thread-heap.ts for a thread that lives on after a cut (marks.ts), and by recover.ts, under
+ * the recovery lock, once the dead slot's caches are empty: whatever of these has a tag then is in no
+ * magazine.
  *
  * I1  A small orphan goes over the dead slot's own magazine: pushed, then untagged, then flushed. A
  *     rescuer that dies leaves it in that magazine, or tagged: the next one finds it either way.

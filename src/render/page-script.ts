@@ -3,8 +3,8 @@
  * without any library; html.ts (dataOf) says what it reads.
  *
  * For tests and other programs, the page has `shmallocMap`: `placeOf(address)` gives the point of
- * the canvas where an address is drawn, `width` the layout, `show(frame)` goes to a frame; the tip carries what it says
- * as data attributes.
+ * the canvas where an address is drawn, `width` the layout, `show(frame)` goes to a frame; the tip
+ * carries what it says as data attributes.
  */
 
 export const PAGE_SCRIPT = String.raw`

@@ -52,7 +52,9 @@ export function readStats(memory: HeapMemory): HeapStats {
   return sinceBaseline(memory, readNow(memory));
 }
 
-/** The figures of a heap whose threads are quiet, for a check: it may be broken, and later looks forget it. */
+/**
+ * The figures of a heap whose threads are quiet, for a check: it may be broken, and later looks forget it.
+ */
 export function readQuiet(memory: HeapMemory): HeapStats {
   return readCounters(memory, nothingSeen(memory));
 }

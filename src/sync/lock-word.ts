@@ -7,8 +7,9 @@
  * A lock word has four states. Three are 0, owner, owner with waiters (as in Drepper, "Futexes are
  * tricky", mutex 3), so that a release without waiters makes no system call. A waiter spins on plain
  * loads first, then sets the waiters bit and sleeps, with a time limit: a thread that dies between
- * its release and its notify must not leave others aXX * becomes the waiter's, who then has to see to what the lock guards (as with robust futexes, whose
- * new owner is told EOWNERDEAD; the checked model of these rules is in test/model).
+ * its release and its notify must not leave others aXX * becomes the waiter's, who then has to see to
+ * what the lock guards (as with robust futexes, whose new owner is told EOWNERDEAD; the checked model
+ * of these rules is in test/model).
  *
  * The fourth state is the waiters bit alone: handed over. The lock has no owner and is kept for a
  * thread that has slept. Were it free for whoever comes first, threads that run would take it before

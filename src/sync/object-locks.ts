@@ -11,7 +11,7 @@
  *     if (locks.acquire(word) === 'taken over') ... make the object whole;
  *     try { ... } finally { locks.release(word); }
  *
- * I1  Object locks are the outermost: taken while no lock of the heap is held, and never in a exclusive
+ * I1  Object locks are the outermost: taken while no lock of the heap is held, and never in an exclusive
  *     section (both checked with SHMALLOC_CHECKED=1). Inside, the heap may be called as a part of the
  *     change (`nested` in heap/marks.ts); any other call takes the lock for that of a call that was cut.
  * I2  Recovery takes no object lock: it may wait for whoever holds one.

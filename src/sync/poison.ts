@@ -1,8 +1,8 @@
 /**
  * Poison: a heap whose structures contradict each other refuses all further work, in every thread.
  *
- * Called by heap/ and recovery/ when a HeapCorruptionError leaves a section, and by everything that waits. Any
- * thread, no lock: who finds the heap broken can trust none.
+ * Called by heap/ and recovery/ when a HeapCorruptionError leaves a section, and by everything that
+ * waits. Any thread, no lock: who finds the heap broken can trust none.
  *
  * Slow paths look at the poison word. Fast paths look at nothing that they would not load anyway, so
  * the tops of every slot's magazines are moved to where a magazine is empty and full at once, and the next

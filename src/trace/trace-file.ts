@@ -213,7 +213,9 @@ class TraceReader {
   }
 }
 
-/** What is wrong with an operation; `held` is what its block id has, undefined = there is no such block id. */
+/**
+ * What is wrong with an operation; `held` is what its block id has, undefined = there is no such block id.
+ */
 function whatIsWrong(kind: number, held: number | undefined): string | null {
   if (kind < MALLOC || kind > REALLOC) return `is of unknown kind ${kind}`;
   if (held === undefined) return "names a block id past the trace's last";

@@ -1,7 +1,7 @@
 /**
  * Cuts: a call of a thread that lives on ends at any point, with no catch and no finally, as V8 ends one for
- * `vm` with a timeout. The thread's next calls find its marks and repair. As heap/marks.ts, recovery/self-repair.ts,
- * the end of debug/debug-thread.ts, and contexts/repair-objects.ts.
+ * `vm` with a timeout. The thread's next calls find its marks and repair. As heap/marks.ts,
+ * recovery/self-repair.ts, the end of debug/debug-thread.ts, and contexts/repair-objects.ts.
  *
  * A call that may be cut is stepped from here and not delegated to, so that it can be dropped where it
  * stands: none of its code runs any more.

@@ -2,7 +2,7 @@
  * Programs that use contexts, vectors and plain words, with books of what they have.
  *
  * I1  A context is in the books from the store that makes it LIVE until its record is free, or it is
- *     RELEASED; a vector until its header is in a in-flight header.
+ *     RELEASED; a vector until its header is in an in-flight header.
  * I2  Programs use a context in its owner's thread, and a vector until one of them deletes it.
  */
 

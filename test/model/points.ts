@@ -149,7 +149,8 @@ export const POINTS = [
 
 /**
  * Points of the allocator where the model has a coarser step, or none: the names of threads (names.pml
- * has those), what vectors hold, and the ending of objects, which the model writes as placements in the dead thread's name.
+ * has those), what vectors hold, and the ending of objects, which the model writes as placements in the
+ * dead thread's name.
  */
 export const SOURCE_ONLY: readonly string[] = [
   'context.epoch',

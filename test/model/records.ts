@@ -1,6 +1,7 @@
 /**
  * Records: the calls of an instrumented heap, where every block has a record that says whose it is.
- * As debug/debug-calls.ts and debug/quarantine.ts; what recovery makes of records is in reclaim-instrumented.ts.
+ * As debug/debug-calls.ts and debug/quarantine.ts; what recovery makes of records is in
+ * reclaim-instrumented.ts.
  *
  * I1  A block that has a tag has a record of its own: PENDING before the commit, LIVE by the last
  *     store of the call that returns it.

@@ -1,5 +1,6 @@
 /**
- * Resolving the intent of a dead slot, and giving back in its name what words hold. As recovery/resolve-intent.ts.
+ * Resolving the intent of a dead slot, and giving back in its name what words hold. As
+ * recovery/resolve-intent.ts.
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *

@@ -51,7 +51,9 @@ export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   t.marks.lock = null;
 }
 
-/** Deletes what is in the in-flight header: storage, then header. What fails stays there for the next time. */
+/**
+ * Deletes what is in the in-flight header: storage, then header. What fails stays there for the next time.
+ */
 export function* emptyInFlightHeader(w: World, t: Thread): Step<void> {
   const inFlightHeader = w.inFlightHeaderWord(t.slot);
   const header = w.load(inFlightHeader);

@@ -3,8 +3,8 @@
  * heap. What throws there in earnest is a stack overflow that no probe foresaw.
  *
  * Left out are the points of straight stores, where nothing is called and nothing can throw: those
- * of the fast paths, of block records and of a large block's commit, the first and last store of an exclusive section, and
- * the one that gives a slot back.
+ * of the fast paths, of block records and of a large block's commit, the first and last store of an
+ * exclusive section, and the one that gives a slot back.
  */
 
 import test from 'ava';

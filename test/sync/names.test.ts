@@ -96,7 +96,7 @@ for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
   });
 }
 
-test('attach: a exclusive word that no thread has poisons the heap, and is not waited for', (t) => {
+test('attach: an exclusive word that no thread has poisons the heap, and is not waited for', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = first;
   first.detach();

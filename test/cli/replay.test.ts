@@ -266,7 +266,7 @@ test('replay: one wrong file among right ones is exit code 2, before anything ru
 
 for (const [what, file, says] of [
   ['a truncated file', gzipSync(traceBytes(SAMPLE)).subarray(0, 40), /gzip/],
-  ['a corrupt file', gzipSync(traceBytes([['free', 3]])), /operation 0 frees an empty slot/],
+  ['a corrupt file', gzipSync(traceBytes([['free', 3]])), /operation 0 frees an empty block id/],
   ['a foreign file', gzipSync(Buffer.from('not a trace at all')), /MTR1/],
 ] as const) {
   test(`replay: ${what} is exit code 2`, async (t) => {

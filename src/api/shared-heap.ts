@@ -28,7 +28,7 @@ import {
 } from '../base/index.js';
 import { elementBytesOf, HEAP_KIND, type ViewConstructor, viewOf } from '../contexts/index.js';
 import { applyErrorPolicy, createDebug } from '../debug/index.js';
-import { attachThreadHeap, createHeap, type ThreadHeap } from '../heap/index.js';
+import { atEndOfTurn, attachThreadHeap, createHeap, type ThreadHeap } from '../heap/index.js';
 import { readUsage } from '../inspect/index.js';
 import {
   computeGeometry,
@@ -99,8 +99,8 @@ interface Life {
   isAttached(): boolean;
   /** Was its detach cut? */
   isLeaving(): boolean;
-  /** Tells what there is to tell. As often as you like. */
-  start(): void;
+  /** What there is to tell is told at the end of the turn. As often as you like. */
+  startLater(): void;
 }
 
 /** Where a heap is made. */
@@ -288,7 +288,7 @@ export class SharedHeap extends ContextHeap {
       }),
     );
     const { isAttached, isLeaving, events } = core;
-    lives.set(this, { isAttached, isLeaving, start: events.start });
+    lives.set(this, { isAttached, isLeaving, startLater: atEndOfTurn(events.start) });
     versions.set(fields.id, VERSION);
     attached.set(fields.id, this);
     claims.delete(fields.id);
@@ -374,8 +374,9 @@ export class SharedHeap extends ContextHeap {
     const life = known && lives.get(known);
     if (life?.isLeaving()) known?.detach();
     if (known !== undefined && life?.isAttached()) {
-      // Its own attach may have been cut before it came to that.
-      life.start();
+      // Its own attach may have been cut before it came to that; or it is under way, and asked for
+      // by a subscriber.
+      life.startLater();
       return known;
     }
     const version = versions.get(fields.id);

@@ -31,6 +31,7 @@ const USAGE = `usage: node dist/test/model/main.js <way> [options]
   --rule NAME=VALUE   another value for a rule (see rules.ts); again for more
   --level 1|2|3       exhaustive: how deep (default 2)
   --only TEXT         exhaustive, mutants: only those with TEXT in their names
+  --part K/N          exhaustive: one of N parts of the scenarios, to run beside the others
   --at V[,R]          exhaustive, with --only: one cut, before the victim's step V (and the
                       rescuer's R); with --error an error in the place of the last kill; with
                       --cut the victim's call is cut, and it lives on
@@ -72,6 +73,7 @@ interface Arguments {
   readonly rules: Rules;
   readonly level: 1 | 2 | 3;
   readonly only: string;
+  readonly part: readonly [number, number];
   readonly at: readonly number[] | null;
   readonly error: boolean;
   readonly cut: boolean;
@@ -101,7 +103,7 @@ function readArguments(words: readonly string[]): Arguments {
   const traced = last('--trace');
   const level = Number(last('--level') ?? 2);
   if (level !== 1 && level !== 2 && level !== 3) throw new UsageError('levels are 1, 2 and 3');
-  const known = '--from --set --rule --level --only --at --error --cut --trace'.split(' ');
+  const known = '--from --set --rule --level --only --part --at --error --cut --trace'.split(' ');
   const unknown = [...flags.keys()].find((flag) => !known.includes(flag));
   if (unknown !== undefined) throw new UsageError(`there is no option ${unknown}`);
   const [way = '', count] = plain;
@@ -113,6 +115,7 @@ function readArguments(words: readonly string[]): Arguments {
     rules: readRules(flags.get('--rule') ?? []),
     level,
     only: last('--only') ?? '',
+    part: readPart(last('--part') ?? '1/1'),
     at: last('--at')?.split(',').map(readNumber) ?? null,
     error: flags.has('--error'),
     cut: flags.has('--cut'),
@@ -124,6 +127,13 @@ function readNumber(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 0) throw new UsageError(`${text} is no number`);
   return number;
+}
+
+/** Which part, from 0, of how many. */
+function readPart(text: string): [number, number] {
+  const [part = 0, parts = 0] = text.split('/').map(readNumber);
+  if (part < 1 || part > parts) throw new UsageError(`${text} is no part: 1/2, 2/2`);
+  return [part - 1, parts];
 }
 
 function readPairs(pairs: readonly string[]): Record<string, Value> {
@@ -195,7 +205,9 @@ function newTotals() {
 
 function runExhaustive(args: Arguments): boolean {
   const { level, rules, only, at, trace } = args;
-  const scenarios = SCENARIOS.filter(({ name }) => name.includes(only));
+  const [part, parts] = args.part;
+  const named = SCENARIOS.filter(({ name }) => name.includes(only));
+  const scenarios = named.filter((_, n) => n % parts === part);
   if (scenarios.length === 0) throw new UsageError(`no scenario has ${only} in its name`);
   if (at !== null) return runOneCut(args);
   const { cuts, states, found } = explore(rules, {

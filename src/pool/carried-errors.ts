@@ -12,7 +12,7 @@
 import { inspect, types } from 'node:util';
 import { isPlainObject, typeError } from '../base/index.js';
 import { prototypeFor } from './error-classes.js';
-import { isTooDeep } from './nesting.js';
+import { isTooDeep, LEVELS_MAX } from './nesting.js';
 
 /** Packed values: `packed` says what it was. Marked, since a program may throw such objects. */
 type Packed = { readonly [MARK]: true } & (
@@ -45,6 +45,8 @@ const MARK = 'shmalloc:thrown';
 const DEPTH_MAX = 6;
 /** Maximum depth of errors in errors, as causes or members: of the last one what is in it is left out. */
 const ERRORS_DEPTH_MAX = 64;
+/** Objects inside each other that packing makes of one: packed, its error, `own`, one of these. */
+const LEVELS_A_PACK = 4;
 /** Maximum classes above each other that are told. */
 const CLASSES_MAX = 20;
 
@@ -66,6 +68,22 @@ export function unpack(rejection: unknown): unknown {
   if (rejection.packed !== 'text') return unpackValue(rejection, new Map());
   const message = `HeapPool: a task threw a value that cannot be cloned: ${rejection.text}`;
   return typeError('ERR_SHMALLOC_NOT_CLONEABLE', message);
+}
+
+/**
+ * Can the main thread read what Node makes of an exception that ends a worker? Node tells an error's
+ * properties, and its causes one by one.
+ */
+export function isCarriedByNode(thrown: unknown): boolean {
+  let at = thrown;
+  for (let n = 0; types.isNativeError(at); n++) {
+    if (n > ERRORS_DEPTH_MAX) return false;
+    const own = Object.entries(Object.getOwnPropertyDescriptors(at));
+    const others = own.filter(([key]) => key !== 'cause').map(([, { value }]) => value);
+    if (others.some((value) => isTooDeep(value))) return false;
+    at = Object.getOwnPropertyDescriptor(at, 'cause')?.value;
+  }
+  return !isTooDeep(at);
 }
 
 export function isPacked(value: unknown): value is Packed {
@@ -93,9 +111,12 @@ function packValue(value: unknown, seen: Map<object, Packed>, depth: number): Pa
         return packed;
       }
     }
-    if (isTooDeep(value)) return { [MARK]: true, packed: 'text', text: textOf(value) };
     // Only by trying is known whether it can be cloned. What is shared stays shared.
-    return { [MARK]: true, packed: 'value', value: structuredClone(value) };
+    const clone: unknown = structuredClone(value);
+    if (isTooDeep(clone, LEVELS_MAX - LEVELS_A_PACK * (depth + 1))) {
+      return { [MARK]: true, packed: 'text', text: textOf(value) };
+    }
+    return { [MARK]: true, packed: 'value', value: clone };
   } catch {
     return { [MARK]: true, packed: 'text', text: textOf(value) };
   }

@@ -9,7 +9,7 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import type { Worker } from 'node:worker_threads';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { type SharedHeap, slotsOf, workerDataWith } from '../api/index.js';
 import { laterThisTurn, show, showAsJson, typeError } from '../base/index.js';
@@ -22,7 +22,13 @@ import {
   readPoolOptions,
   readRunOptions,
 } from './pool-options.js';
-import { cannotStart, explainRejection, explainStart, poolEnded } from './rejections.js';
+import {
+  cannotStart,
+  explainRejection,
+  explainStart,
+  poolEnded,
+  unreadable,
+} from './rejections.js';
 import { fileOf, hrefOf, readTaskName, WAKE_UP, writeTaskName } from './task-name.js';
 
 type PiscinaOptions = ConstructorParameters<typeof Piscina>[0];
@@ -91,7 +97,10 @@ export class HeapPool {
       ...(loadBalancer && { loadBalancer: balancerOver(loadBalancer) }),
     });
     this.#watchWorkers();
-    this.#piscina.on('workerCreate', () => this.#watchWorkers());
+    this.#piscina.on('workerCreate', (created: object) => {
+      this.#watchWorkers();
+      listenForUnreadable(created);
+    });
     this.#piscina.on('workerDestroy', () => {
       // It may end before it is known to be ready, too.
       this.#watchWorkers();
@@ -274,6 +283,21 @@ function isHeap(value: unknown): value is SharedHeap {
 function isHeapGone(error: unknown): boolean {
   const { code } = Object(error) as { code?: unknown };
   return code === 'ERR_SHMALLOC_CORRUPTION' || code === 'ERR_SHMALLOC_DETACHED';
+}
+
+/**
+ * A result that cannot be read here settles its worker's tasks: nothing else would. Piscina rejects
+ * them as those of a worker that fails, and starts another.
+ * @param created what piscina says of a worker; the port of its results is behind a symbol
+ */
+function listenForUnreadable(created: object): void {
+  for (const symbol of Object.getOwnPropertySymbols(created)) {
+    const { port, worker } = Object((created as Record<symbol, unknown>)[symbol]) as {
+      port?: MessagePort;
+      worker?: Worker;
+    };
+    port?.on('messageerror', (error: Error) => worker?.emit('error', unreadable(error)));
+  }
 }
 
 function warnOfWorker(error: Error): void {

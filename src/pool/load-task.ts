@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HeapError } from '../base/index.js';
-import { pack } from './carried-errors.js';
+import { isCarriedByNode, pack, unpack } from './carried-errors.js';
 import { withCause } from './rejections.js';
 import { checkResult } from './results.js';
 import { fileOf, readTaskName, WAKE_UP } from './task-name.js';
@@ -17,6 +17,14 @@ import { fileOf, readTaskName, WAKE_UP } from './task-name.js';
 import '../api/index.js';
 
 type Task = (task: unknown) => unknown;
+
+// An exception outside of a task ends the worker, and Node carries it to the main thread, which may
+// be unable to read it: it then hears nothing, or ends itself. What a monitor throws takes its place.
+process.on('uncaughtExceptionMonitor', (error) => {
+  // Else the program's own listener gets it, and the worker goes on.
+  if (process.listenerCount('uncaughtException') > 0 || isCarriedByNode(error)) return;
+  throw unpack(pack(error));
+});
 
 /**
  * The function that runs tasks. A module that cannot be loaded makes every task fail, with what is
@@ -29,9 +37,7 @@ export async function loadTask(name: string): Promise<Task> {
     const run = await findTask(href, exported);
     return async (task) => {
       try {
-        const result = await run(task);
-        checkResult(result);
-        return result;
+        return checkResult(await run(task));
       } catch (error) {
         throw pack(error);
       }

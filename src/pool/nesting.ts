@@ -1,47 +1,98 @@
 /**
  * How deep objects lie in objects: what structured clone takes in a worker may be too deep for the
  * thread that receives it, whose stack is smaller. Node tells nobody there but a listener of
- * `messageerror`, which piscina has not: the task would never be settled.
+ * `messageerror`, which piscina has not; heap-pool.ts has one for what passes unseen here.
  *
- * Used by carried-errors.ts and results.ts, in the worker.
+ * I1  Objects are visited in the order in which structured clone visits them, which goes into each
+ *     where it first meets it, and through the same edges: one edge too many would hide a longer way.
  */
 
 import { types } from 'node:util';
 
 /** Maximum objects inside each other that cross a pool: a stack of 984 KiB ends at 1,200 to 2,000. */
 export const LEVELS_MAX = 1000;
+/** Maximum length of arrays whose properties are looked at beside their elements (`groups`, say). */
+const NAMED_LENGTH_MAX = 64;
+/** Longer arrays are sparse as V8 stores them: most of their indices have no element. */
+const DENSE_LENGTH_MAX = 2 ** 25;
 
 /**
- * Do objects lie too deep in this one? In the order in which structured clone goes through them: it
- * goes into each where it first meets it.
- * @param visitsMax of so many objects, and no more, it is known
+ * What is known of a value before it is cloned. 'unclear': it has a getter, which only a clone would
+ * call, or what cannot be cloned at all (a function, a proxy, a promise).
  */
-export function isTooDeep(value: unknown, visitsMax = Number.POSITIVE_INFINITY): boolean {
-  const seen = new Set<object>();
-  // No recursion: the stack would end before the objects do.
-  const path: Iterator<unknown>[] = [[value].values()];
-  for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
-    const next = at.next();
-    if (next.done === true) {
-      path.pop();
-      continue;
-    }
-    const inner: unknown = next.value;
-    if (typeof inner !== 'object' || inner === null || seen.has(inner)) continue;
-    if (path.length > LEVELS_MAX) return true;
-    if (seen.add(inner).size > visitsMax) return false;
-    path.push(partsOf(inner));
+export type Nesting = 'fine' | 'deep' | 'unclear';
+
+/** Looks at all that structured clone would. No getter of an object is called. */
+export function nestingOf(value: unknown, levelsMax = LEVELS_MAX): Nesting {
+  try {
+    return look(value, levelsMax, new Set());
+  } catch {
+    return 'unclear';
   }
-  return false;
 }
 
-/** What is in an object; no getter is called. */
-function* partsOf(object: object): Generator<unknown> {
-  // Elements of typed arrays and the like are numbers.
-  if (ArrayBuffer.isView(object)) return;
-  if (types.isMap(object)) for (const pair of object) yield* pair;
-  else if (types.isSet(object)) yield* object;
-  for (const key of Object.keys(object)) {
-    yield Object.getOwnPropertyDescriptor(object, key)?.value;
+/** Do more than `levelsMax` objects lie inside each other, as far as can be seen? */
+export const isTooDeep = (value: unknown, levelsMax = LEVELS_MAX): boolean =>
+  nestingOf(value, levelsMax) === 'deep';
+
+/** @param levels so many objects may lie inside each other from here */
+function look(value: unknown, levels: number, seen: Set<object>): Nesting {
+  if (typeof value === 'function' || typeof value === 'symbol') return 'unclear';
+  if (typeof value !== 'object' || value === null || seen.has(value)) return 'fine';
+  if (levels === 0) return 'deep';
+  if (types.isProxy(value)) return 'unclear';
+  seen.add(value);
+  if (Array.isArray(value)) return lookInArray(value, levels - 1, seen);
+  const proto: unknown = Object.getPrototypeOf(value);
+  // What has a type of its own has its own prototype, too.
+  if (proto !== Object.prototype && proto !== null) {
+    // Elements of typed arrays and the like are numbers.
+    if (ArrayBuffer.isView(value) || types.isDate(value)) return 'fine';
+    // Their own properties are not cloned.
+    if (types.isMap(value)) return lookInAll(pairsOf(value), levels - 1, seen);
+    if (types.isSet(value)) return lookInAll(value, levels - 1, seen);
+    if (types.isNativeError(value)) return lookInKeys(value, ['cause'], levels - 1, seen);
+    if (types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value)) {
+      return 'unclear';
+    }
   }
+  return lookInKeys(value, Object.keys(value), levels - 1, seen);
+}
+
+function lookInArray(array: readonly unknown[], levels: number, seen: Set<object>): Nesting {
+  const { length } = array;
+  if (length <= NAMED_LENGTH_MAX || length > DENSE_LENGTH_MAX) {
+    return lookInKeys(array, Object.keys(array), levels, seen);
+  }
+  return lookInAll(array, levels, seen);
+}
+
+function lookInAll(values: Iterable<unknown>, levels: number, seen: Set<object>): Nesting {
+  for (const value of values) {
+    if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
+      continue;
+    const found = look(value, levels, seen);
+    if (found !== 'fine') return found;
+  }
+  return 'fine';
+}
+
+function* pairsOf(map: Map<unknown, unknown>): Generator<unknown> {
+  for (const pair of map) yield* pair;
+}
+
+function lookInKeys(
+  object: object,
+  keys: readonly string[],
+  levels: number,
+  seen: Set<object>,
+): Nesting {
+  for (const key of keys) {
+    const property = Object.getOwnPropertyDescriptor(object, key);
+    if (property === undefined) continue;
+    if (property.get !== undefined) return 'unclear';
+    const found = look(property.value, levels, seen);
+    if (found !== 'fine') return found;
+  }
+  return 'fine';
 }

@@ -58,7 +58,8 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean, task: un
   if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
   // Of a result: that ends the worker.
   if (thrown.name === 'DataCloneError') return notCloneable('the task', thrown);
-  if (thrown.name === 'RangeError' && isTooDeep(task)) return notCloneable('the task', thrown);
+  if (thrown.name === 'RangeError' && isTooDeepToPost(task))
+    return notCloneable('the task', thrown);
   for (const [pattern, make] of PISCINA) {
     const found = pattern.exec(thrown.message);
     if (found !== null) return make(found);
@@ -69,6 +70,27 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean, task: un
 /** What to throw where no worker could be started. */
 export const explainStart = (thrown: unknown): unknown =>
   isError(thrown) && thrown.name === 'DataCloneError' ? notCloneable('workerData', thrown) : thrown;
+
+/** What a worker sent cannot be read, and nobody can tell which of its tasks it was for. */
+export const unreadable = (cause: Error): TypeError =>
+  withCause(
+    typeError(
+      'ERR_SHMALLOC_NOT_CLONEABLE',
+      `HeapPool: what a task returned or threw cannot be read in this thread: ${cause.message}`,
+    ),
+    cause,
+  );
+
+function isTooDeepToPost(task: unknown): boolean {
+  if (isTooDeep(task)) return true;
+  try {
+    // It may have getters, which only a clone calls.
+    structuredClone(task);
+    return false;
+  } catch (error) {
+    return error instanceof RangeError;
+  }
+}
 
 const notCloneable = (what: string, cause: Error): TypeError =>
   withCause(

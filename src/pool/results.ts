@@ -1,53 +1,57 @@
 /**
- * Results that cannot be cloned, found in the worker: sent as they are they would end it.
+ * Results that cannot go to another thread, found in the worker: sent as they are they would end it,
+ * or arrive as nothing that the main thread can read.
  *
- * Used by load-task.ts. Looks a little way into objects for what no structured clone takes, and only
- * where there is such a thing makes a clone to be sure; deeper in it is found too late.
+ * Used by load-task.ts. Looks at all that structured clone would, and makes a clone only where that
+ * leaves it unclear.
  */
 
-import { types } from 'node:util';
 import { typeError } from '../base/index.js';
-import { isTooDeep, LEVELS_MAX } from './nesting.js';
+import { LEVELS_MAX, nestingOf } from './nesting.js';
 
-/** Maximum values that are looked at: more would cost more than it helps. */
-const VALUES_MAX = 64;
-/** The same for how deep they lie: deep ones are met first. */
-const NESTED_MAX = 4096;
+/** What piscina's move() makes: the value, and what of it is moved and not cloned. */
+const MOVED = Symbol.for('Piscina.transferable');
+const VALUE = Symbol.for('Piscina.valueOf');
 
-/** @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE */
-export function checkResult(result: unknown): void {
-  if (isTooDeep(result, NESTED_MAX)) {
-    throw typeError(
-      'ERR_SHMALLOC_NOT_CLONEABLE',
-      'HeapPool: the result of the task cannot go to another thread: more than ' +
-        `${LEVELS_MAX} objects lie inside each other (a linked list?): return an array of its parts`,
-    );
+/**
+ * The result as it may be sent: itself, or a clone of it whose getters have been called.
+ * @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE
+ */
+export function checkResult(result: unknown): unknown {
+  if (isMoved(result)) {
+    // A clone would leave behind what is to be moved.
+    if (nestingOf(result[VALUE]) === 'deep') throw tooDeep();
+    return result;
   }
-  if (!isSuspect(result)) return;
+  const nesting = nestingOf(result);
+  if (nesting === 'fine') return result;
+  if (nesting === 'deep') throw tooDeep();
+  const clone = cloneOf(result);
+  if (nestingOf(clone) === 'deep') throw tooDeep();
+  return clone;
+}
+
+function isMoved(result: unknown): result is { [VALUE]: unknown } {
+  return typeof result === 'object' && result !== null && MOVED in result && VALUE in result;
+}
+
+function cloneOf(result: unknown): unknown {
   try {
-    structuredClone(result);
+    return structuredClone(result);
   } catch (error) {
     const { message } = Object(error) as { message?: unknown };
-    throw typeError(
-      'ERR_SHMALLOC_NOT_CLONEABLE',
-      `HeapPool: the result of the task cannot go to another thread: ${message}`,
-    );
+    throw notCloneable(String(message));
   }
 }
 
-function isSuspect(result: unknown): boolean {
-  // No recursion: objects may be cyclic.
-  const todo = [result];
-  for (let n = 0; n < todo.length && n < VALUES_MAX; n++) {
-    const value = todo[n];
-    if (typeof value === 'function' || typeof value === 'symbol') return true;
-    if (typeof value !== 'object' || value === null) continue;
-    if (types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value)) return true;
-    // Elements of typed arrays and the like are numbers.
-    if (ArrayBuffer.isView(value)) continue;
-    for (const key of Object.keys(value).slice(0, VALUES_MAX)) {
-      todo.push(Object.getOwnPropertyDescriptor(value, key)?.value);
-    }
-  }
-  return false;
-}
+const tooDeep = (): TypeError =>
+  notCloneable(
+    `more than ${LEVELS_MAX} objects lie inside each other (a linked list?): ` +
+      'return an array of its parts',
+  );
+
+const notCloneable = (finding: string): TypeError =>
+  typeError(
+    'ERR_SHMALLOC_NOT_CLONEABLE',
+    `HeapPool: the result of the task cannot go to another thread: ${finding}`,
+  );

@@ -111,16 +111,55 @@ test('HeapPool.run: of errors that lie deep in others the outer ones arrive, and
 
 test('HeapPool.run: what lies too deep for the thread that gets it is told, and no task waits for ever', async (t) => {
   t.like(await failure('deep-details'), { message: 'with a list', code: 'E_LIST' });
-  for (const what of ['result-list', 'result-list-in-array']) {
-    const error = await failure(what);
-    t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE');
+  const lists = ['list', 'list-in-array', 'list-behind-others', 'list-in-map', 'list-moved'];
+  for (const what of [...lists, 'list-in-error', 'causes', 'many-causes', 'getters']) {
+    const error = await failure(`result-${what}`);
+    t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE', what);
     t.regex(error.message, /result of the task .* more than 1000 objects lie inside each other/);
   }
-  let task: object = {};
-  for (let n = 0; n < 40_000; n++) task = { task };
-  const error = await t.throwsAsync(pool.run(task), { code: 'ERR_SHMALLOC_NOT_CLONEABLE' });
-  t.regex(error?.message ?? '', /^HeapPool: the task cannot go to another thread/);
+  let list: object = {};
+  let error = new Error('innermost');
+  let getters: object = {};
+  for (let n = 0; n < 40_000; n++) {
+    list = { list };
+    error = new Error('outer', { cause: error });
+    const inner = getters;
+    getters = Object.defineProperty({}, 'inner', { enumerable: true, get: () => inner });
+  }
+  for (const task of [list, error, getters]) {
+    const message = /^HeapPool: the task cannot go to another thread/;
+    await t.throwsAsync(pool.run(task), { code: 'ERR_SHMALLOC_NOT_CLONEABLE', message });
+  }
   t.is(await pool.run('ok'), 'ok');
+});
+
+test('HeapPool.run: errors and objects inside each other in turn come as far as they can be read', async (t) => {
+  const error = await failure('turns');
+  t.is(error.message, 'link 2000');
+  t.like(error.cause, { inner: { message: 'link 1999' } });
+  t.is(await pool.run('ok'), 'ok');
+});
+
+test('HeapPool.run: what lies too deep and is thrown outside of a task ends its worker, and no more', async (t) => {
+  const chain = await failure('later-deep-causes');
+  t.is(chain.message, 'link 5000');
+  t.is((chain.cause as Error).message, 'link 4999');
+  t.like(await failure('later-deep-details'), { message: 'with a list', code: 'E_LIST' });
+  t.like(await rejection('later-deep-object'), { next: { next: {} } });
+  t.is(await pool.run('ok'), 'ok');
+});
+
+test('HeapPool.run: a result that this thread cannot read rejects with a code, and so on each worker', async (t) => {
+  for (let n = 0; n < 2; n++) {
+    const error = await failure('result-unseen');
+    t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE');
+    t.regex(error.message, /what a task returned or threw cannot be read in this thread: .*stack/);
+  }
+  t.is(await pool.run('ok'), 'ok');
+});
+
+test('HeapPool.run: getters of a result are values where it arrives', async (t) => {
+  t.deepEqual(await pool.run('result-few-getters'), { next: { next: {} } });
 });
 
 test('HeapPool.run: values that cannot be cloned do not lose the error that has them', async (t) => {
@@ -173,14 +212,19 @@ test('HeapPool.run: a worker that ends rejects its task with a code, and another
 });
 
 test('HeapPool.run: a result that cannot be cloned rejects with a code', async (t) => {
-  const error = await failure('result-function');
-  t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE');
-  t.regex(error.message, /the result of the task cannot go to another thread: .*=> 5/);
+  for (const what of ['function', 'deep-function', 'proxy']) {
+    const error = await failure(`result-${what}`);
+    t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE');
+    t.regex(
+      error.message,
+      /the result of the task cannot go to another thread: .*(=> 5|#<Object>)/,
+    );
+  }
   t.is(await pool.run('ok'), 'ok');
 });
 
 test('HeapPool.run: a result that is found too late to be uncloneable rejects with a code, too', async (t) => {
-  t.is((await failure('result-deep')).code, 'ERR_SHMALLOC_WORKER_ENDED');
+  t.is((await failure('result-generator')).code, 'ERR_SHMALLOC_WORKER_ENDED');
   t.is((await failure('uncaught-dom')).code, 'ERR_SHMALLOC_WORKER_ENDED');
   t.is(await pool.run('ok'), 'ok');
 });

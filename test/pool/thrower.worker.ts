@@ -1,6 +1,7 @@
 /** Pool task of the error tests: throws what it is asked for, and does what ends a worker. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { move } from 'piscina';
 import { SharedHeap } from 'shmalloc';
 
 class QuotaError extends RangeError {
@@ -30,6 +31,61 @@ function linkedList(length: number): Link | null {
   let list: Link | null = null;
   for (let n = 0; n < length; n++) list = { next: list };
   return list;
+}
+
+/** Objects whose own getters give the next one. */
+function nestedGetters(length: number): object {
+  let inner = {};
+  for (let n = 0; n < length; n++) {
+    const next = inner;
+    inner = Object.defineProperty({}, 'next', { enumerable: true, get: () => next });
+  }
+  return inner;
+}
+function errorsAndObjectsInTurn(length: number): Error {
+  return nest(length / 2, (inner, n) => new Error(`link ${n}`, { cause: { inner } }));
+}
+
+/** Results that lie too deep, or have what cannot be cloned. */
+function result(what: string): unknown {
+  switch (what) {
+    case 'function':
+      return { list: [() => 5] };
+    case 'deep-function':
+      return { map: new Map([['f', () => 5]]) };
+    case 'proxy':
+      return { inner: new Proxy({}, {}) };
+    case 'generator':
+      return { steps: (function* () {})() };
+    case 'list':
+      return linkedList(2000);
+    case 'list-in-array': {
+      const all: unknown[] = [];
+      for (let link = linkedList(2000); link !== null; link = link.next) all.push(link);
+      return all;
+    }
+    case 'list-behind-others':
+      return [Array.from({ length: 4096 }, (_, n) => ({ n })), linkedList(4000)];
+    case 'list-in-map':
+      return new Map([['list', new Set([linkedList(4000)])]]);
+    case 'list-moved':
+      return move(linkedList(4000) as object as ArrayBuffer);
+    case 'list-in-error':
+      return new Error('with a list', { cause: linkedList(4000) });
+    case 'causes':
+      return nest(8000, (inner, n) => new Error(`link ${n}`, { cause: inner }));
+    case 'many-causes':
+      return nest(20_000, (inner, n) => new Error(`link ${n}`, { cause: inner }));
+    case 'getters':
+      return nestedGetters(4000);
+    case 'few-getters':
+      return nestedGetters(2);
+    // More than is looked at: properties of a long array.
+    case 'unseen':
+      return Object.assign(new Array(1000).fill(0), { list: linkedList(4000) });
+    default:
+      throw new Error(`no such result: ${what}`);
+  }
 }
 
 function thrown(what: string): unknown {
@@ -64,8 +120,12 @@ function thrown(what: string): unknown {
       inner.cause = new AggregateError([outer], 'between');
       return outer;
     }
+    case 'turns':
+      return errorsAndObjectsInTurn(4000);
+    case 'deep-object':
+      return linkedList(4000);
     case 'deep-details':
-      return Object.assign(new Error('with a list'), { code: 'E_LIST', list: linkedList(2000) });
+      return Object.assign(new Error('with a list'), { code: 'E_LIST', list: linkedList(4000) });
     case 'aggregate':
       return new AggregateError(
         [Object.assign(new Error('a'), { code: 'E_A' }), 'b', 5],
@@ -122,13 +182,12 @@ function thrown(what: string): unknown {
 
 export default async function thrower(what: string): Promise<unknown> {
   if (what === 'ok') return what;
-  if (what === 'result-function') return { list: [() => 5] };
-  if (what === 'result-deep') return { map: new Map([['f', () => 5]]) };
-  if (what === 'result-list') return linkedList(2000);
-  if (what === 'result-list-in-array') {
-    const all: unknown[] = [];
-    for (let link = linkedList(2000); link !== null; link = link.next) all.push(link);
-    return all;
+  if (what.startsWith('result-')) return result(what.slice('result-'.length));
+  if (what.startsWith('later-')) {
+    setTimeout(() => {
+      throw thrown(what.slice('later-'.length));
+    });
+    return sleep(60_000);
   }
   if (what === 'uncaught-dom') {
     setTimeout(() => {

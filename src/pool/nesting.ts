@@ -8,6 +8,7 @@
  */
 
 import { types } from 'node:util';
+import { isPlainObject } from '../base/index.js';
 
 /** Maximum objects inside each other that cross a pool: a stack of 984 KiB ends at 1,200 to 2,000. */
 export const LEVELS_MAX = 1000;
@@ -43,9 +44,8 @@ function look(value: unknown, levels: number, seen: Set<object>): Nesting {
   if (types.isProxy(value)) return 'unclear';
   seen.add(value);
   if (Array.isArray(value)) return lookInArray(value, levels - 1, seen);
-  const proto: unknown = Object.getPrototypeOf(value);
   // What has a type of its own has its own prototype, too.
-  if (proto !== Object.prototype && proto !== null) {
+  if (!isPlainObject(value)) {
     // Elements of typed arrays and the like are numbers.
     if (ArrayBuffer.isView(value) || types.isDate(value)) return 'fine';
     // Their own properties are not cloned.

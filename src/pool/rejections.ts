@@ -88,7 +88,7 @@ function isTooDeepToPost(task: unknown): boolean {
     structuredClone(task);
     return false;
   } catch (error) {
-    return error instanceof RangeError;
+    return isError(error) && error.name === 'RangeError';
   }
 }
 

@@ -150,4 +150,9 @@ export abstract class ContextHeap extends InspectableHeap {
   protected closeContexts(): void {
     this.#contexts.close();
   }
+
+  /** Are they, while nothing of this thread says that its leaving goes on? */
+  protected areContextsClosed(): boolean {
+    return this.#contexts.isClosed();
+  }
 }

@@ -287,7 +287,9 @@ export class SharedHeap extends ContextHeap {
         u64: new BigUint64Array(buffer, 0, bytes / 8),
       }),
     );
-    const { isAttached, isLeaving, events } = core;
+    const { isAttached, events } = core;
+    // It leaves from where its contexts are closed: until it has left, it makes no new ones.
+    const isLeaving = () => core.isLeaving() || (core.isAttached() && this.areContextsClosed());
     lives.set(this, { isAttached, isLeaving, startLater: atEndOfTurn(events.start) });
     versions.set(fields.id, VERSION);
     attached.set(fields.id, this);

@@ -293,6 +293,8 @@ export abstract class Context {
     const found = List.of<Context>(this);
     // Grows while it is walked: each brings its children.
     for (const context of found) for (const child of context.#children) found.push(child);
+    // One that a cut call was about to end goes on.
+    if (found.some((context) => context.#life === 'ending')) this.#runtime.resume();
     return found.reverse();
   }
 
@@ -339,6 +341,7 @@ export abstract class Context {
     this.requireLive('resetChildren');
     const errors = new List<unknown>();
     for (const child of this.children) {
+      if (child.#life === 'ending') this.#runtime.resume();
       // A callback of another one may have ended it, or given it away.
       if (child.#life !== 'live') continue;
       try {
@@ -371,7 +374,8 @@ export abstract class Context {
 
   /** As delete, where there is something to end. */
   [Symbol.dispose](): void {
-    if (this.#life === 'live') this.delete();
+    if (this.#life === 'ending') this.#runtime.resume();
+    if (this.#isLive()) this.delete();
   }
 
   /** Ends some contexts, in this order, then empties one that stays. */

@@ -83,6 +83,8 @@ export interface Contexts {
   contextOf(address: Address): Context | undefined;
   /** Ends all of them: the thread leaves the heap. */
   close(): void;
+  /** Was that begun, and no callback of it is under way? Then it was cut, or is done. */
+  isClosed(): boolean;
 }
 
 const NONE = 0 as ContextIndex;
@@ -148,7 +150,7 @@ export function createContexts(attachment: Attachment): Contexts {
   }
 
   const resumeLater = atEndOfTurn(() => {
-    if (callbacks === 0) return;
+    // Also where none is under way: it may have been cut between two callbacks.
     callbacks = 0;
     resume();
   });
@@ -338,7 +340,9 @@ export function createContexts(attachment: Attachment): Contexts {
     return [...roots];
   }
 
-  return { create, within, roots: listRoots, adopt, released, contextOf, close };
+  const isClosed = (): boolean => closed && callbacks === 0;
+
+  return { create, within, roots: listRoots, adopt, released, contextOf, close, isClosed };
 }
 
 /** What was thrown; of what has several errors in it, these. */

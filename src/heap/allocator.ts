@@ -486,8 +486,9 @@ export function createCalls(
       const target = classOf(size);
       if (target === c) return address;
       // Between two magazines of this thread, neither empty nor full: no section, no lock.
-      if (newest(target) !== 0 && !isFull(magazineFor(address, c))) {
-        return moveSmall(address, c, target, size);
+      const magazine = magazineFor(address, c);
+      if (newest(target) !== 0 && !isFull(magazine)) {
+        return moveSmall(address, c, magazine, target, size);
       }
     }
     return size > SMALL_BYTES_MAX ? moveToLarge(address, c, size) : moveToSmall(address, c, size);
@@ -496,10 +497,16 @@ export function createCalls(
   /**
    * Moves a block to another class: its own magazine is not full, the target's not empty. Straight
    * stores after the copy, as in the fast paths: nothing can come between the free and the malloc.
+   * @param magazine the block's own, as the caller has found it: meanwhile its span may get another owner
    */
-  function moveSmall(address: Address, c: SizeClass, target: SizeClass, size: number): Address {
+  function moveSmall(
+    address: Address,
+    c: SizeClass,
+    magazine: MagazineIndex,
+    target: SizeClass,
+    size: number,
+  ): Address {
     copyBytes(memory, uncommitted(target), address, Math.min(size, usableBytes(address, c)));
-    const magazine = magazineFor(address, c);
     const ownTop = u32[tops + magazine];
     const targetTop = u32[tops + target] - 1;
     const moved = u32[targetTop] || uncommitted(target);
@@ -535,7 +542,7 @@ export function createCalls(
     const isResized = c === LARGE_TAG && large.resize(address, pagesOf(size));
     const target = isResized ? address : reserve(size, 1, true);
     if (target === 0) return NULL;
-    // Before the old block is freed: should the stack end in there, it is there still.
+    // Before the old block is freed: should the magazine end in there, it is there still.
     samples.large(size);
     if (isResized) return address;
     copyBytes(memory, target, address, Math.min(size, usableBytes(address, c)));
@@ -548,21 +555,24 @@ export function createCalls(
     const refilled = newest(target) === 0;
     section.enter();
     let filled: boolean;
+    let magazine = 0 as MagazineIndex;
     try {
       filled = fill(target);
+      // Looked for once: others may make its span theirs at any moment.
+      if (c !== LARGE_TAG) magazine = magazineFor(address, c);
       if (filled && refilled) samples.small(target, size);
       if (filled && c === LARGE_TAG) {
         copyBytes(memory, uncommitted(target), address, size);
         large.free(address);
-      } else if (filled && isFull(magazineFor(address, c))) {
-        cache.flush(magazineFor(address, c));
+      } else if (filled && isFull(magazine)) {
+        cache.flush(magazine);
       }
     } catch (error) {
       throw section.abort(error);
     }
     section.leave();
     if (!filled) return refuse(size);
-    const moved = c === LARGE_TAG ? pop(target) : moveSmall(address, c, target, size);
+    const moved = c === LARGE_TAG ? pop(target) : moveSmall(address, c, magazine, target, size);
     if (told.hasPending) events.flush();
     return moved;
   }

@@ -16,7 +16,8 @@ export function atEndOfTurn(work: () => void): () => void {
   };
   return () => {
     if (isDue) return;
-    isDue = true;
+    // In this order: V8 may cut the call in between.
     laterThisTurn(run);
+    isDue = true;
   };
 }

@@ -40,17 +40,28 @@ function pointsOf(call: () => void): string[] {
 function cutAt(n: number, call: () => void): void {
   let passed = 0;
   globalThis.shmallocPoint = () => {
-    if (passed++ !== n) return;
-    process.kill(process.pid, 'SIGINT');
-    for (;;);
+    if (passed++ === n) cutHere();
   };
+  try {
+    runCut(call);
+  } finally {
+    globalThis.shmallocPoint = () => {};
+  }
+}
+
+/** The call is over: here it is cut. */
+function cutHere(): never {
+  process.kill(process.pid, 'SIGINT');
+  for (;;);
+}
+
+/** Makes a call that may be cut. */
+function runCut(call: () => void): void {
   globalThis.shmallocCutCall = call;
   try {
     runInThisContext('shmallocCutCall()', { breakOnSigint: true });
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw error;
-  } finally {
-    globalThis.shmallocPoint = () => {};
   }
 }
 
@@ -175,3 +186,47 @@ test.serial(
     t.true(bytes.every((byte) => byte === 7));
   },
 );
+
+test.serial(
+  'SharedHeap.detach: cut in a callback of a context that another callback has made, the next attach ' +
+    'gives a new instance',
+  async (t) => {
+    const heap = face.SharedHeap.create({ size: BYTES, threads: 1 });
+    heap.createContext('a').onReset(() => heap.createContext('b').onReset(cutHere));
+    runCut(() => heap.detach());
+    // In this turn the callback may be under way still.
+    await null;
+    const again = face.SharedHeap.attach(heap.handle);
+    t.not(again, heap);
+    again.createContext('c').delete();
+    t.deepEqual(faultsOf(again), []);
+    again.detach();
+  },
+);
+
+for (const [first, call] of Object.entries({
+  'Context.delete of its parent': (parent) => parent.delete(),
+  'Context.deleteChildren of its parent': (parent) => parent.deleteChildren(),
+} as Record<string, (parent: ReturnType<SharedHeap['createContext']>) => void>)) {
+  test.serial(
+    `Context.reset: cut while no callback is under way, the context goes on: ${first}`,
+    (t) => {
+      const heap = face.SharedHeap.create({ size: BYTES, threads: 1 });
+      const parent = heap.createContext('a');
+      const child = parent.createContext('b');
+      child.malloc(100);
+      child.malloc(100000);
+      // Its callbacks are done: here the end of its chunks is cut.
+      const points = pointsOf(() => child.reset());
+      t.true(points.length > 0);
+      child.malloc(100000);
+      cutAt(0, () => child.reset());
+      call(parent);
+      parent[Symbol.dispose]();
+      if (parent.children.length > 0) parent.delete();
+      else parent[Symbol.dispose]();
+      t.deepEqual(faultsOf(heap), []);
+      heap.detach();
+    },
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * Proves that a span which another thread takes in the middle of a call loses no block: a full heap's
+ * spans change their owner at any moment, and with it the magazine that their blocks are freed to.
+ */
+
+import test from 'ava';
+import type { Address } from 'shmalloc';
+import { attach, type Library, loadLibrary, makeHeap, withHook } from './simulation.js';
+
+const BYTES = 64;
+/** Blocks of that size in a page. */
+const SPAN_BLOCKS = 8192 / BYTES;
+/** More than a new magazine holds. */
+const FREED_MAX = 140;
+
+/**
+ * A block is moved to another class, after so many frees of its class; another thread needs a block of
+ * that class after each flush and refill meanwhile. What is wrong then, and how often it took a span.
+ */
+function moveBeside(lib: Library, freed: number) {
+  const memory = makeHeap(lib, 4);
+  const [one, other] = [attach(lib, memory, 0), attach(lib, memory, 1)];
+  const live = new Set<Address>();
+  const keep = (address: Address): Address => {
+    if (address !== 0) live.add(address);
+    return address;
+  };
+  const free = (address: Address): void => {
+    live.delete(address);
+    one.shared.free(address);
+  };
+  const small = Array.from({ length: 300 }, () => keep(one.shared.malloc(BYTES)));
+  const wider = Array.from({ length: 100 }, () => keep(one.shared.malloc(BYTES * 4)));
+  for (const bytes of [200_000, 70_000, 9000, 1000, 500, 100, 16]) {
+    while (keep(one.shared.malloc(bytes)) !== 0);
+  }
+  while (keep(one.shared.malloc(BYTES)) !== 0);
+  for (const address of wider.slice(0, 20)) free(address);
+  // The newest are of the span of the block that moves: a flush gives them back.
+  const [moving, ...rest] = small as [Address, ...Address[]];
+  const order = [...rest.slice(SPAN_BLOCKS), ...rest.slice(0, SPAN_BLOCKS - 1)];
+  for (const address of order.slice(order.length - freed)) free(address);
+  const owners = () => memory.owners.join();
+  const before = owners();
+  live.delete(moving);
+  let inside = false;
+  const moved = withHook(
+    (name) => {
+      if (inside || name !== 'sentinel.new') return;
+      inside = true;
+      keep(other.shared.malloc(BYTES));
+      inside = false;
+    },
+    () => one.shared.realloc(moving, BYTES * 4),
+  );
+  keep(moved === 0 ? moving : moved);
+  const stolen = owners() !== before;
+  const problems = one.verify(true).problems.map(({ message }) => message);
+  for (const address of live) one.shared.free(address);
+  one.detach();
+  other.detach();
+  const last = attach(lib, memory, 2);
+  const { liveBlocks, problems: left } = last.verify(true);
+  return { stolen, wrong: [...problems, ...left.map(({ message }) => message)], liveBlocks };
+}
+
+function moveAll(lib: Library) {
+  const all = Array.from({ length: FREED_MAX }, (_, freed) => moveBeside(lib, freed));
+  return {
+    stolen: all.filter(({ stolen }) => stolen).length,
+    wrong: all.flatMap(({ wrong }) => wrong),
+    left: all.reduce((sum, { liveBlocks }) => sum + liveBlocks, 0),
+  };
+}
+
+test('realloc_ts: a block whose span another thread takes meanwhile is freed to the magazine that was looked at', async (t) => {
+  const lib = await loadLibrary();
+  const { stolen, wrong, left } = moveAll(lib);
+  t.true(stolen > 0, 'no span was taken');
+  t.deepEqual([...new Set(wrong)], []);
+  t.is(left, 0);
+  lib.copy.remove();
+});
+
+test('realloc_ts: the same is found out where the magazine is looked for twice', async (t) => {
+  const lib = await loadLibrary({
+    file: 'heap/allocator.js',
+    from: /const ownTop = u32\[tops \+ magazine\];/,
+    to: 'magazine = magazineFor(address, c); $&',
+  });
+  const { wrong } = moveAll(lib);
+  t.not(wrong.length, 0);
+  for (const one of new Set(wrong)) t.log(one);
+  lib.copy.remove();
+});

@@ -80,7 +80,7 @@ async function assertPasses(
   t.is(code, 0, output);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
   const plain = output.replace(/\u001b\[[\d;]*m/g, '');
-  t.regex(plain, /Tests\s*:?\s+16 passed/, output);
+  t.regex(plain, /Tests\s*:?\s+18 passed/, output);
   t.notRegex(plain, /MaxListenersExceeded/);
 }
 

@@ -21,6 +21,7 @@ import {
   SEEN_MS,
   WAIT,
 } from './crowd-board.js';
+import { seedFrom, xorshift } from './workloads/random.js';
 
 /** Large blocks, of half to one and a half times as many bytes: each call takes the page lock. */
 const TRADED_BYTES = 60_000;
@@ -31,15 +32,9 @@ const { role, heap: handle, orders, figures, index, startWord } = workerData as 
 const heap = SharedHeap.attach(handle);
 const own = figures.subarray(index * FIGURES, (index + 1) * FIGURES);
 const blocks: Address[] = [];
-let x = Math.imul(index + 1, 0x9e3779b9) | 1;
-
+const next = xorshift(seedFrom(index, 0));
 /** From 0 up to 1, the same in each run. */
-function random(): number {
-  x ^= x << 13;
-  x ^= x >>> 17;
-  x ^= x << 5;
-  return (x >>> 0) / 2 ** 32;
-}
+const random = (): number => next() / 2 ** 32;
 
 const add = (figure: number, value: number): void => {
   own[figure] = (own[figure] as number) + value;

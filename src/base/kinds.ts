@@ -25,6 +25,9 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const typedArrayTag = slotReader<string>(typedArray, Symbol.toStringTag);
 const typedArrayElements = slotReader<number>(typedArray, 'length');
 
+/** What `Object.prototype.toString` says of a value, `[object URL]` say. */
+export const builtinTag = (value: unknown): string => Object.prototype.toString.call(value);
+
 /** Is it a SharedArrayBuffer, of any realm? */
 export const isSharedBuffer = (value: unknown): value is SharedArrayBuffer =>
   sharedBytes(value) !== undefined;

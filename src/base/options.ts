@@ -9,6 +9,7 @@
  */
 
 import { rangeError, show, typeError } from './errors.js';
+import { indexIn } from './originals.js';
 import { similarTo } from './similar.js';
 
 /** What values an option can have. */
@@ -127,19 +128,13 @@ export function checkOptions(
     const names = Object.keys(given);
     for (let n = 0; n < names.length; n++) {
       const name = names[n] as string;
-      if (has(known, name)) continue;
-      const there = within === '' ? 'there is' : `${within} has`;
-      throw invalid(`${call}: ${there} no option ${show(name)}; ${hint(name, known)}`);
+      if (indexIn(known, name) >= 0) continue;
+      const has = within === '' ? 'there is' : `${within} has`;
+      throw invalid(`${call}: ${has} no option ${show(name)}; ${hint(name, known)}`);
     }
   } catch (error) {
     throw unreadable(call, within === '' ? 'the options' : `option ${within}`, error);
   }
-}
-
-function has(known: readonly string[], name: string): boolean {
-  let n = 0;
-  while (n < known.length && known[n] !== name) n++;
-  return n < known.length;
 }
 
 /** An option that cannot be what it was given. */

@@ -34,6 +34,10 @@ type Words = Uint8Array | Uint32Array | Float64Array;
 /** `array.fill(value, start, end)`. */
 export const fillWords: (array: Words, value: number, start?: number, end?: number) => void =
   call.bind(Uint8Array.prototype.fill);
+/** `list.indexOf(value)`. */
+export const indexIn: <T>(list: readonly T[], value: T) => number = call.bind(
+  Array.prototype.indexOf,
+);
 /** `bytes.copyWithin(to, start, end)`. */
 export const copyWithin: (bytes: Uint8Array, to: number, start: number, end: number) => void =
   call.bind(Uint8Array.prototype.copyWithin);

@@ -86,7 +86,7 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
   function countRuns(kept: typeof getRetiredKept): number {
     let count = getRunReturns(u32, geometry.pageHeap);
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      count += kept(u32, classRecord(geometry.classes, c));
+      count += kept(u32, classRecord(classes, c));
     }
     return count;
   }

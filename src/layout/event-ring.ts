@@ -22,7 +22,7 @@
  * I1  An event's number is cleared first and written last, and seen so.
  */
 
-import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
+import { indexIn, LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
@@ -72,12 +72,6 @@ export const getWritten = (f64: Float64Array, ring: WordIndex): number =>
 const eventWord = (ring: WordIndex, events: number, n: number): number =>
   ring + EVENTS + (n % events) * EVENT_WORDS;
 
-function numberOf(operation: Operation): number {
-  let n = 0;
-  while (OPERATIONS[n] !== operation) n++;
-  return n;
-}
-
 /** Appends an event, over the oldest one when the ring is full. Owner only. */
 export function appendEvent(
   u32: Uint32Array,
@@ -92,7 +86,7 @@ export function appendEvent(
   const e = eventWord(ring, events, n);
   atomics.store(u32, e + NUMBER, 0);
   orderWrites();
-  u32[e + OPERATION] = numberOf(event.operation);
+  u32[e + OPERATION] = indexIn(OPERATIONS, event.operation);
   u32[e + THREAD] = threadId;
   u32[e + STACK] = event.stack;
   u32[e + ADDRESS] = event.address;

@@ -4,9 +4,7 @@
  * Used by SharedHeap.create and SharedHeap.attach. Pure.
  */
 
-import { isGrowable, isSharedBuffer, show, typeError } from '../base/index.js';
-
-const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
+import { builtinTag, isGrowable, isSharedBuffer, show, typeError } from '../base/index.js';
 
 /** What to do about what is nearly one. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -23,7 +21,7 @@ export function requireFixedBuffer(call: string, buffer: unknown): void {
   if (isSharedBuffer(buffer) && !growable) return;
   const got = growable
     ? 'a growable one: every access through it would be slow'
-    : `${show(buffer)}${ADVICE[tagOf(buffer)] ?? ''}`;
+    : `${show(buffer)}${ADVICE[builtinTag(buffer)] ?? ''}`;
   throw typeError(
     'ERR_SHMALLOC_INVALID_OPTION',
     `SharedHeap.${call}: the buffer must be a SharedArrayBuffer of fixed length, got ${got}`,

@@ -10,7 +10,7 @@
  */
 
 import { inspect, types } from 'node:util';
-import { isPlainObject, typeError } from '../base/index.js';
+import { builtinTag, isPlainObject, typeError } from '../base/index.js';
 import { prototypeFor } from './error-classes.js';
 import { isTooDeep, LEVELS_MAX } from './nesting.js';
 
@@ -124,10 +124,9 @@ function packValue(value: unknown, seen: Map<object, Packed>, depth: number): Pa
 
 function packError(error: Error, seen: Map<object, Packed>, depth: number): Packed {
   const own: Own[] = [];
-  const isDom = Object.prototype.toString.call(error) === '[object DOMException]';
   const packed: Packed = {
     [MARK]: true,
-    packed: isDom ? 'dom' : 'error',
+    packed: isDomException(error) ? 'dom' : 'error',
     error: {
       classes: classesOf(error),
       name: textIn(error, 'name') ?? 'Error',
@@ -215,7 +214,7 @@ function hide(error: Error, key: string, value: unknown): void {
 export function isError(value: unknown): value is Error {
   if (typeof value !== 'object' || value === null) return false;
   if (types.isNativeError(value)) return true;
-  if (Object.prototype.toString.call(value) === '[object DOMException]') return true;
+  if (isDomException(value)) return true;
   // Node's is an object with an error's prototype, and none of an error's slots.
   for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
     const isErrorPrototype = Object.hasOwn(at, 'name') && Object.hasOwn(at, 'message');
@@ -223,6 +222,8 @@ export function isError(value: unknown): value is Error {
   }
   return false;
 }
+
+const isDomException = (value: object): boolean => builtinTag(value) === '[object DOMException]';
 
 /** A text property; undefined where it is none, or its getter throws. */
 function textIn(error: Error, key: 'name' | 'message' | 'stack'): string | undefined {

@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { type ResourceLimits, SHARE_ENV } from 'node:worker_threads';
 import {
   ANYTHING,
+  builtinTag,
   callback,
   FLAG,
   HeapError,
@@ -200,7 +201,7 @@ export type PoolPlan = Omit<HeapPoolOptions, 'filename' | 'threads'> & {
 };
 
 /** Is it a URL, of any realm? */
-const isUrl = (given: unknown): boolean => Object.prototype.toString.call(given) === '[object URL]';
+const isUrl = (given: unknown): boolean => builtinTag(given) === '[object URL]';
 
 /** How many threads the pool's heap has room for. */
 export interface Room {

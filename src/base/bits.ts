@@ -19,14 +19,14 @@ export function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
-/** How many bits of a 32-bit word are set (Warren, Hacker's Delight, 5-1). */
+/** The number of set bits in a 32-bit word (Warren, Hacker's Delight, 5-1). */
 export function countBits(bits: number): number {
   let n = bits - ((bits >>> 1) & 0x55555555);
   n = (n & 0x33333333) + ((n >>> 2) & 0x33333333);
   return Math.imul((n + (n >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-/** Is `value` a power of two (and a 32-bit integer)? */
+/** True if `value` is a power of two and an unsigned 32-bit integer. */
 export function isPowerOfTwo(value: number): boolean {
   return value > 0 && value >>> 0 === value && (value & (value - 1)) === 0;
 }

@@ -1,15 +1,16 @@
 /**
- * What test libraries show of an object that is not what was expected.
+ * How test libraries show our objects in a failed comparison.
  *
- * Jest copies both objects for that, with whatever their getters give, element by element: of a heap
- * its whole memory, for half a minute. It leaves out what an object does not name under a symbol of
- * jest's (@jest/serializableProperties), so that what is copied here is what JSON shows.
+ * Jest copies both compared objects element by element, and calls every getter on the way: of a
+ * heap it would copy the whole memory, which takes half a minute. Jest skips the properties that an
+ * object does not list under the symbol @jest/serializableProperties. We list one: what JSON shows
+ * of the object.
  */
 
 const NAMED = Symbol.for('@jest/serializableProperties');
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 
-/** Of the instances of a class, comparisons show what `toJSON` gives. Called once, with its prototype. */
+/** Makes comparisons show what `toJSON` returns. Called once per class, with its prototype. */
 export function showAsJson(prototype: { toJSON(): object }): void {
   const { toJSON } = prototype;
   const shown = Symbol('shown');
@@ -24,7 +25,7 @@ export function showAsJson(prototype: { toJSON(): object }): void {
   defineProperty(prototype, 'toJSON', {
     ...hidden,
     writable: true,
-    // A copy has what is shown as a value, and no state to ask.
+    // The copy has the shown value as a property, but not the private state that `toJSON` reads.
     value(this: { toJSON(): object }) {
       return getOwnPropertyDescriptor(this, shown)?.value ?? toJSON.call(this);
     },

@@ -2,7 +2,7 @@
  * Errors: one class per kind of mistake, each with a stable `code`.
  *
  * Thrown by every layer above. A message says what was asked, what is wrong and what is there. A
- * full heap is no error here: malloc answers 0, as in C.
+ * full heap is not an error here: malloc returns 0, as in C.
  */
 
 import { printable } from './printable.js';
@@ -39,7 +39,7 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_POOL_FULL'
   | 'ERR_SHMALLOC_POOL_ENDED';
 
-/** What is wrong with an address that is not the start of a live block. */
+/** The reason why an address is not the start of a live block. */
 export type InvalidAddressReason =
   | 'null'
   | 'not-a-number'
@@ -55,16 +55,16 @@ export type InvalidAddressReason =
   | 'owned'
   | 'foreign';
 
-/** An error as plain data: what JSON.stringify makes of it. */
+/** An error as plain data, as JSON.stringify shows it. */
 export interface ErrorJson {
   name: string;
   code: string;
   message: string;
-  /** What else the error tells: `address`, `reason`, `bytes`. */
+  /** The error's other fields: `address`, `reason`, `bytes`. */
   [more: string]: string | number | boolean | null;
 }
 
-/** An error with a code, as JSON shows it: an Error's own way leaves out the message. */
+/** An error with a code. JSON shows its message, which JSON leaves out of an ordinary Error. */
 abstract class CodedError extends Error {
   abstract readonly code: ErrorCode;
 
@@ -72,7 +72,7 @@ abstract class CodedError extends Error {
     super(textOf(message));
   }
 
-  /** What JSON.stringify shows. */
+  /** The plain data that JSON.stringify shows. */
   toJSON(): ErrorJson {
     return jsonOf(this);
   }
@@ -88,7 +88,7 @@ function jsonOf(error: Error & { readonly code: ErrorCode }): ErrorJson {
   const { name, code, message } = error;
   const json: ErrorJson = { name, code, message };
   for (const [key, value] of Object.entries(error)) {
-    // An address is what somebody gave: anything.
+    // `address` may have any type: it is what the caller passed.
     if (!Object.hasOwn(json, key)) json[key] = isPlain(value) ? value : show(value);
   }
   return json;
@@ -97,7 +97,7 @@ function jsonOf(error: Error & { readonly code: ErrorCode }): ErrorJson {
 const isPlain = (value: unknown): value is string | number | boolean | null =>
   value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
 
-/** A message, whatever was given for one. */
+/** Turns a message into text: a caller in JavaScript may pass any value. */
 const textOf = (message: unknown): string =>
   typeof message === 'string' ? message : show(message);
 
@@ -108,7 +108,7 @@ const textOf = (message: unknown): string =>
 export class InvalidAddressError extends CodedError {
   override readonly name = 'InvalidAddressError';
   readonly code = 'ERR_SHMALLOC_INVALID_ADDRESS' satisfies ErrorCode;
-  /** What was given, as it was given. */
+  /** The value that the caller passed, unchanged. */
   readonly address: unknown;
   readonly reason: InvalidAddressReason;
 
@@ -124,7 +124,8 @@ export class ThreadSafetyError extends CodedError {
   override readonly name = 'ThreadSafetyError';
   readonly code = 'ERR_SHMALLOC_THREAD_SAFETY' satisfies ErrorCode;
 
-  // Written out: Node 20 takes the arguments of one that is left out through the iterator of arrays.
+  // Not left to the language: Node 20 passes the arguments of an implied constructor through the
+  // iterator of arrays, which a program may have replaced.
   constructor(message: string) {
     super(message);
   }
@@ -138,27 +139,30 @@ export class HeapCorruptionError extends CodedError {
   override readonly name = 'HeapCorruptionError';
   readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;
 
-  // Written out: Node 20 takes the arguments of one that is left out through the iterator of arrays.
+  // Written out for the same reason as the constructor of ThreadSafetyError.
   constructor(message: string) {
     super(message);
   }
 }
 
-/** How a program wrote where it must not. */
+/** The way in which a program wrote outside of its blocks. */
 export type BlockDamage = 'overrun' | 'underrun' | 'write-after-free';
 
 /**
  * Debug options found that the program wrote outside of a block, or into a freed one. The message
- * says how far, whose block it is, and what is known of who allocated and freed it. The heap itself
- * is whole. Each damage is reported once.
+ * says how far outside, which block it is, and who allocated and freed the block, if that is known.
+ * The heap's own structures are intact. Each damage is reported once.
  */
 export class BlockDamagedError extends CodedError {
   override readonly name = 'BlockDamagedError';
   readonly code = 'ERR_SHMALLOC_BLOCK_DAMAGED' satisfies ErrorCode;
   readonly damage: BlockDamage;
-  /** The block, as the program knows it. */
+  /** The block's address, as malloc returned it. */
   readonly address: number;
-  /** From the block's address to the first and the last damaged byte; negative = before it. */
+  /**
+   * Bytes from the block's address to the first and the last damaged byte; negative = before the
+   * block.
+   */
   readonly firstOffset: number;
   readonly lastOffset: number;
 
@@ -171,7 +175,7 @@ export class BlockDamagedError extends CodedError {
   }
 }
 
-/** A heap cannot be made, attached or used here: see `code`. */
+/** A heap cannot be created, attached or used here; `code` says why. */
 export class HeapError extends CodedError {
   override readonly name = 'HeapError';
   readonly code: ErrorCode;
@@ -182,11 +186,11 @@ export class HeapError extends CodedError {
   }
 }
 
-/** There is no room for an object. Nothing has changed. */
+/** The heap has no room for an object. Nothing has changed. */
 export class HeapExhaustedError extends CodedError {
   override readonly name = 'HeapExhaustedError';
   readonly code = 'ERR_SHMALLOC_HEAP_EXHAUSTED' satisfies ErrorCode;
-  /** Bytes that were asked for. */
+  /** Bytes that the caller asked for. */
   readonly bytes: number;
 
   constructor(message: string, bytes: number) {
@@ -195,29 +199,29 @@ export class HeapExhaustedError extends CodedError {
   }
 }
 
-/** Is it an error of this package, by whichever copy of it, with this code? */
+/** True for an error with this code, from any copy of this package. */
 export const hasCode = (thrown: unknown, code: ErrorCode): boolean =>
   (thrown as { code?: unknown } | null | undefined)?.code === code;
 
-/** Was a heap found broken? */
+/** True for the error of a heap that was found broken. */
 export const isCorruption = (thrown: unknown): thrown is HeapCorruptionError =>
   hasCode(thrown, 'ERR_SHMALLOC_CORRUPTION');
 
-/** Was a call refused, since no live block begins at its address? */
+/** True for the error of a call whose address is not the start of a live block. */
 export const isInvalidAddress = (thrown: unknown): thrown is InvalidAddressError =>
   hasCode(thrown, 'ERR_SHMALLOC_INVALID_ADDRESS');
 
-/** A number is outside what is allowed. */
+/** A RangeError with a code: a number is outside of the allowed range. */
 export function rangeError(code: ErrorCode, message: string): RangeError {
   return coded(new RangeError(message), code);
 }
 
-/** A value is of the wrong type. */
+/** A TypeError with a code: a value has the wrong type. */
 export function typeError(code: ErrorCode, message: string): TypeError {
   return coded(new TypeError(message), code);
 }
 
-/** Maximum characters of a text that a message shows. */
+/** Maximum characters of a text in a message. */
 const SHOWN_CHARS_MAX = 200;
 
 /** A value as an error message shows it: `'12'`, `-1`, `NaN`, `an object`, `an object (Map)`. */
@@ -225,7 +229,7 @@ export function show(value: unknown): string {
   try {
     return describe(value);
   } catch {
-    // A proxy, or a getter, that throws.
+    // The value is a proxy, or has a getter, that throws.
     return 'an object that cannot be looked at';
   }
 }

@@ -1,14 +1,15 @@
 /**
- * Lists, maps and sets with methods of their own: as they were when this module was loaded. What a
- * program puts into the prototypes of Array, Map, Set and Object later, an own `push` or a setter of
- * index 0, reaches none of them.
+ * Lists, maps and sets whose methods are copies, made when this module is loaded. If a program
+ * changes the prototypes of Array, Map, Set or Object later (its own `push`, a setter for index 0),
+ * they still work.
  *
- * For what a wait, a call or a verdict depends on; in loops that count, as the iterators are everybody's.
- * What a program gets to see is a plain array: `[...list]`. Any thread.
+ * Used where a wait, a call or a verdict depends on a list. Loops over them count indexes, since
+ * the program can replace iterators. The program itself gets a plain array: `[...list]`. Any
+ * thread.
  */
 
-// Constructors that are written out: Node 20 takes the arguments of one that is left out through the
-// iterator of Array.prototype.
+// The constructors are written out: Node 20 passes the arguments of an implied constructor through
+// the iterator of Array.prototype, which a program may have replaced.
 
 export class List<T> extends Array<T> {
   constructor(length = 0) {
@@ -43,13 +44,13 @@ for (const [own, real] of [
 
 const { defineProperty } = Object;
 
-/** Pushes on a plain array, whatever setters it inherits. */
+/** Pushes to a plain array, even if it inherits setters. */
 export function append<T>(array: T[], value: T): void {
   const own = { __proto__: null, value, writable: true, enumerable: true, configurable: true };
   defineProperty(array, array.length, own);
 }
 
-/** An array of what `make` makes of each number from 0 on. (Array.from takes an inherited iterator.) */
+/** An array of `make(0)` to `make(count - 1)`. Array.from would use an inherited iterator. */
 export function times<T>(count: number, make: (n: number) => T): T[] {
   const list = new List<T>();
   for (let n = 0; n < count; n++) list.push(make(n));

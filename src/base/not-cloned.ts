@@ -1,16 +1,19 @@
 /**
- * What stays in its thread: a heap, a context, a vector that somebody posts to another thread is
- * refused there and then, with a word of what to post in its place.
+ * Objects that cannot leave their thread: a heap, a context or a vector. Posting one to another
+ * thread fails at once, with advice on what to post instead.
  *
- * Structured clone (postMessage, workerData, a pool's tasks, v8.serialize) copies the own enumerable
- * properties of an object and leaves its class behind. It refuses a symbol among them, and says its
- * description: the only word that reaches the program. A method or a getter that throws would come
- * out of every comparison and listing of properties as well.
+ * Structured clone (postMessage, workerData, a pool's tasks, v8.serialize) copies an object's own
+ * enumerable properties and drops its class. It refuses a symbol and puts the symbol's description
+ * into its error: no other text of ours reaches the program. A method or a getter that throws would
+ * not do, since comparisons and listings of properties would throw, too.
  *
- * I1  Each object has a symbol of its own: without it two heaps, whose state is private, would be
+ * I1  Each object has its own symbol: with a common one two heaps, whose state is private, would be
+ *     deeply equal.
  *     deeply equal.
  */
 
-/** The value of a property of an object that cannot be cloned; `advice` says what to do. */
+/**
+ * A property value that structured clone refuses; `advice` tells the program what to post instead.
+ */
 export const notCloned = (what: string, advice: string): symbol =>
   Symbol(`${what} stays in its thread: ${advice}`);

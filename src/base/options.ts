@@ -1,24 +1,26 @@
 /**
- * Options objects: every call that takes some reads them here, and nothing wrong passes in silence.
+ * Options objects: every call that takes options reads them here, and reports every mistake.
  *
  * Used by all folders with public calls. Pure functions.
  *
- * I1  An option is read once: what its getter says the second time changes nothing.
- * I2  Whatever is wrong, a getter that throws included, is an error of ours that names the call and
- *     the option.
+ * I1  An option is read once: if its getter returns another value the second time, nothing changes.
+ * I2  Every mistake is an error of ours that names the call and the option, also when a getter
+ *     throws.
  */
 
 import { rangeError, show, typeError } from './errors.js';
 import { indexIn } from './originals.js';
 import { similarTo } from './similar.js';
 
-/** What values an option can have. */
+/** The values that an option can have. */
 export interface OptionValue<Value> {
-  /** What an error says is allowed. */
+  /** The text after "must be" in an error. */
   readonly allowed: string;
-  /** `typeof` of those that are: another value of such a type is a RangeError, else a TypeError. */
+  /**
+   * `typeof` of the allowed values. A wrong value of such a type is a RangeError, else a TypeError.
+   */
   readonly types: readonly string[];
-  /** The value that code gave, as it is used; undefined when it is none. */
+  /** Converts the caller's value to the one that is used; undefined if it is not allowed. */
   fromCode(given: unknown): Value | undefined;
 }
 
@@ -27,7 +29,7 @@ export type OptionValues<Options> = {
   readonly [Name in keyof Options]-?: OptionValue<NonNullable<Options[Name]>>;
 };
 
-/** What is checked later, by whoever knows more: anything. */
+/** Any value: a later step, which knows more, checks it. */
 export const ANYTHING: OptionValue<never> = {
   allowed: 'anything',
   types: [],
@@ -46,21 +48,21 @@ export const TEXT: OptionValue<string> = {
   fromCode: (given) => (typeof given === 'string' ? given : undefined),
 };
 
-/** A function; `what` says which: 'a function that gets the text'. */
+/** A function; `what` describes it in errors: 'a function that gets the text'. */
 export const callback = <Fn>(what: string): OptionValue<Fn> => ({
   allowed: what,
   types: [],
   fromCode: (given) => (typeof given === 'function' ? (given as Fn) : undefined),
 });
 
-/** One of some words. */
+/** One of the given words. */
 export const oneOf = <Word extends string>(...words: readonly Word[]): OptionValue<Word> => ({
   allowed: listed(words, 'or'),
   types: [],
   fromCode: (given) => words.find((word) => word === given),
 });
 
-/** A whole number; `what` says of what, and its limits: 'a whole number of bytes from 0'. */
+/** A whole number; `what` gives its unit and limits in errors: 'a whole number of bytes from 0'. */
 export const wholeFrom = (
   what: string,
   least: number,
@@ -75,10 +77,10 @@ export const wholeFrom = (
 });
 
 /**
- * The options that were given, each as it is used; those that were not, or are undefined, are not in
- * it.
- * @param call stands at the head of every error
- * @param within the option that these are in: `debug`; empty = the call's own
+ * The options that the caller gave, converted to the values that are used. Options that are missing
+ * or undefined are not in the result.
+ * @param call the call's name, which begins every error
+ * @param within the option that contains these options, such as `debug`; empty = the call's own
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
  */
 export function readOptions<Options>(
@@ -110,8 +112,10 @@ export function readOptions<Options>(
 }
 
 /**
- * An object of options that are known, or nothing. What values they have is not looked at.
- * @throws TypeError ERR_SHMALLOC_INVALID_OPTION that names the call, and the nearest of the known ones
+ * Checks that `given` is an object with known options only, or undefined. Does not check their
+ * values.
+ * @throws TypeError ERR_SHMALLOC_INVALID_OPTION that names the call and the most similar known
+ * option
  */
 export function checkOptions(
   call: string,
@@ -137,7 +141,7 @@ export function checkOptions(
   }
 }
 
-/** An option that cannot be what it was given. */
+/** The error for an option with a value that is not allowed. */
 export function badOption(
   call: string,
   path: string,
@@ -152,9 +156,9 @@ export function badOption(
 }
 
 /**
- * Looks into something that a caller gave: what its getters and traps throw is an error of the call.
- * @param what of the caller's it is: `option size`
- * @throws what `look` throws on purpose; TypeError ERR_SHMALLOC_INVALID_OPTION
+ * Runs `look`, which reads a value that the caller gave. If a getter or a proxy throws, the error
+ * names the call.
+ * @param what the name of the value in the error, such as `option size`
  */
 export function lookAt<T>(call: string, what: string, look: () => T): T {
   try {
@@ -164,7 +168,7 @@ export function lookAt<T>(call: string, what: string, look: () => T): T {
   }
 }
 
-/** What to throw for what was thrown meanwhile. */
+/** Turns an error from a getter or a proxy into one of ours; an error of ours stays as it is. */
 function unreadable(call: string, what: string, error: unknown): unknown {
   if (isOurs(error)) return error;
   const text = `${call}: cannot read ${what}: looking at it threw ${textOfError(error)}`;
@@ -184,14 +188,14 @@ function textOfError(error: unknown): string {
     const { name, message } = error as { name?: unknown; message?: unknown };
     if (typeof name === 'string' && typeof message === 'string') return `${name}: ${message}`;
   } catch {
-    // It cannot be looked at either.
+    // Reading the error throws, too.
   }
   return show(error);
 }
 
 const invalid = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);
 
-/** Which option was meant; where that is a riddle, all there are. */
+/** Suggests the most similar option; if no option is similar, lists all. */
 function hint(name: string, known: readonly string[]): string {
   const similar = similarTo(name, known);
   if (similar !== undefined) return `the nearest is '${similar}'`;
@@ -205,10 +209,10 @@ function listed(names: readonly string[], and: 'and' | 'or'): string {
   return quoted.length === 0 ? last : `${quoted.join(', ')} ${and} ${last}`;
 }
 
-/** Maximum characters of what is in an object or array that a message shows. */
+/** Maximum characters of an object's or array's content in a message. */
 const SHOWN_CHARS_MAX = 120;
 
-/** Plain objects and arrays with what is in them: `{ depth: 3, evry: 2 }`. */
+/** A value as text; plain objects and arrays with their content: `{ depth: 3, evry: 2 }`. */
 function showWithin(value: unknown): string {
   try {
     if (typeof value !== 'object' || value === null) return show(value);
@@ -221,7 +225,7 @@ function showWithin(value: unknown): string {
     const text = parts.length === 0 ? `${open}${close}` : `${open} ${parts.join(', ')} ${close}`;
     return text.length <= SHOWN_CHARS_MAX ? text : `${text.slice(0, SHOWN_CHARS_MAX)}...`;
   } catch {
-    // A getter of it throws: its kind is what can be told.
+    // A getter of the value throws: the message shows its kind only.
     return show(value);
   }
 }

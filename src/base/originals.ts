@@ -1,13 +1,12 @@
 /**
- * Globals as they were when this module was loaded. A test library puts doubles in their place (a
- * clock that stands still, a seeded random), and a program may do so at any time: that must change no
- * wait, no verdict and no file. (Those of Atomics are in layout/atomics.ts,
- * lists, maps and sets in lists.ts.)
+ * Globals as they were when this module was loaded. A test library or a program may replace them at
+ * any time (a clock that stands still, a seeded random). A replacement must not change a wait, a
+ * verdict or a file. Atomics are kept in layout/atomics.ts; lists, maps and sets in lists.ts.
  *
  * Any thread.
  *
- * I1  No wait ends by a clock alone: whoever waits also counts how often it has slept. So a double
- *     that was there before this module is a wrong figure, and never a wait without end.
+ * I1  No wait ends by a clock alone: every wait also counts its sleeps. So a clock that was
+ *     replaced before this module was loaded gives a wrong figure, but never an endless wait.
  */
 
 const { performance, Date: RealDate } = globalThis;
@@ -21,13 +20,13 @@ export const timeOrigin: number = performance.timeOrigin;
 /** From 0 to below 1. */
 export const { random } = Math;
 /**
- * Runs a function when what runs now has ended. By a promise: test libraries have doubles for
- * queueMicrotask, and for no promise.
+ * Runs a function after the current turn's code. It uses a promise, since test libraries replace
+ * queueMicrotask but not promises.
  */
 const settled = Promise.resolve();
 export const laterThisTurn: (work: () => void) => void = settled.then.bind(settled);
 
-// Methods, with what they are called on in front.
+// Methods as functions that take their `this` as the first argument.
 
 const { call } = Function.prototype;
 type Words = Uint8Array | Uint32Array | Float64Array;

@@ -1,10 +1,10 @@
 /**
- * Which frames of a call stack are this package's, where a bundler has put it into one file with the
- * program: those between two places in that file. Bundlers keep modules whole and in the order in which
- * they run, and so does a minifier that makes one line of them.
+ * Tells which frames of a call stack belong to this package when a bundler has merged the package
+ * and the program into one file: the frames between two places in that file. Bundlers keep modules
+ * whole and in the order in which they run; so does a minifier that writes all code into one line.
  *
- * Marked by the first and the last module that calls run through, each as it loads; asked by
- * debug/stacks.ts. Any thread.
+ * The first and the last module of the package that calls run through mark these places when they
+ * are loaded; debug/stacks.ts asks. Any thread.
  */
 
 interface Position {
@@ -13,11 +13,11 @@ interface Position {
   readonly column: number;
 }
 
-/** Two places, as stacks; they are read when they are asked for, which is seldom. */
+/** Pairs of places, kept as stacks. Reading their text is slow and seldom needed, so it waits. */
 const marks: { from: { stack?: unknown }; to: { stack?: unknown } }[] = [];
 let ranges: { from: Position; to: Position }[] | undefined;
 
-/** What follows in the caller's file is this package's, until the function that it gives is called. */
+/** Code from here to the call of the returned function belongs to this package. */
 export function beginOwn(): () => void {
   const from = here(beginOwn);
   return function endOwn() {
@@ -26,11 +26,11 @@ export function beginOwn(): () => void {
   };
 }
 
-/** Is a frame, `function (file:line:column)`, in one of those places? */
+/** True if a frame, `function (file:line:column)`, lies between two marked places. */
 export function isOwnFrame(frame: string): boolean {
   ranges ??= marks.flatMap(({ from, to }) => {
     const range = { from: firstOf(from), to: firstOf(to) };
-    // In files of their own modules are known by their folder.
+    // A package that is not bundled has several files; debug/stacks.ts then goes by their folder.
     return range.from !== undefined && range.from.file === range.to?.file ? [range as never] : [];
   });
   const at = positionOf(frame);
@@ -49,17 +49,17 @@ function positionOf(frame: string): Position | undefined {
   return file === undefined ? undefined : { file, line: Number(line), column: Number(column) };
 }
 
-/** The stack from the caller of a function on; engines make its text when it is asked for. */
+/** The stack from the caller of `above` on; engines format its text on first use. */
 function here(above: (...of: never[]) => unknown): { stack?: unknown } {
   const holder: { stack?: unknown } = {};
-  // A program may have frozen Error: then nothing is known, as of a program that formats stacks.
+  // If the program has frozen Error, there is no stack, and no place is known.
   try {
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 1;
     Error.captureStackTrace(holder, above);
     Error.stackTraceLimit = limit;
   } catch {
-    // As above.
+    // As above: no place is known.
   }
   return holder;
 }
@@ -73,5 +73,5 @@ function firstOf(holder: { stack?: unknown }): Position | undefined {
   }
 }
 
-/** Ends what begins here: called by the last of this package's modules that stand in stacks. */
+/** Marks the end of the package. Called by its last module that appears in call stacks. */
 export const endOwnPackage = beginOwn();

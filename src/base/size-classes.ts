@@ -1,13 +1,14 @@
 /**
- * Size classes: which block sizes exist, and everything that follows from a block's size alone.
+ * Size classes: the block sizes that exist, and everything that follows from a block's size alone.
  *
- * Used by layout/ (how deep a magazine is), pages/ and stats/. Constant tables, any thread.
+ * Used by layout/ (capacity of a magazine), pages/ and stats/. Constant tables, any thread.
  * Classes as in jemalloc and tcmalloc: every 16 bytes up to 128, then four per doubling, so that
  * rounding wastes at most a fifth of a block. The largest is 64 KiB: programs ask for just over
  * 32 KiB often enough to pay (figures: docs/performance.md).
  *
- * I1  Class 0 is "no block", classes 1..44 are blocks, LARGE is a run of pages of its own. The two
- *     tags past it are those of blocks that are no program's, but an object's of the heap.
+ * I1  Class 0 is "no block", classes 1..44 are blocks, LARGE is a block that is a run of its own.
+ *     The two tags above LARGE mark blocks that belong to an object of the heap, not to the
+ *     program.
  * I2  A span's tail waste is at most an eighth of it; its blocks fit its bitmap of 512 bits.
  * I3  blockIndex() is exact for every byte of every span (checked by test, offset by offset).
  */
@@ -15,21 +16,21 @@
 import { roundUp } from './bits.js';
 import { GRANULE_BYTES, GRANULE_SHIFT, KIB, PAGE_BYTES, type SizeClass } from './units.js';
 
-/** The largest block that a span is cut into; above it a block is a run of its own. */
+/** Maximum bytes of a block in a span; a larger block is a run of its own. */
 export const SMALL_BYTES_MAX = 64 * KIB;
 
 const LINEAR_BYTES_MAX = 128;
 const STEPS_PER_DOUBLING = 4;
 const SPAN_BLOCKS_MAX = 512;
 /**
- * A span has at least so many blocks, while it is shorter than SPAN_PAGES_WANTED: with spans of two
- * or three blocks every refill is a trip to the page heap (trace `as`: 23.6 instead of 17.2 ns).
+ * Minimum blocks of a span, unless it has SPAN_PAGES_WANTED pages already. With spans of two or
+ * three blocks every refill takes a run from the page heap (trace `as`: 23.6 instead of 17.2 ns).
  */
 const SPAN_BLOCKS_WANTED = 8;
 const SPAN_PAGES_WANTED = 8;
 const TAIL_WASTE_MAX = 1 / 8;
 
-/** A refill brings at most this many blocks, or about this many bytes. */
+/** Maximum blocks, and approximate maximum bytes, of a refill. */
 const BATCH_BLOCKS_MAX = 512;
 const BATCH_BYTES = 128 * KIB;
 
@@ -44,21 +45,21 @@ function* blockSizes(): Generator<number> {
 
 const sizes = [...blockSizes()];
 
-/** How many size classes there are; the last one is SIZE_CLASS_COUNT itself. */
+/** Number of size classes, and the last class's number. */
 export const SIZE_CLASS_COUNT = sizes.length;
 /** The tag of a large block: one past the last size class. */
 export const LARGE = (SIZE_CLASS_COUNT + 1) as SizeClass;
 /** The tag of a span's block that belongs to an object of the heap: a chunk, a vector's storage. */
 export const OWNED = (LARGE + 1) as SizeClass;
-/** The tag of a run of its own that belongs to such an object. */
+/** The tag of a large block that belongs to an object of the heap. */
 export const OWNED_LARGE = (LARGE + 2) as SizeClass;
-/** Is it one of these two? */
+/** True for OWNED and OWNED_LARGE. */
 export const isOwnedTag = (tag: number): boolean => tag > LARGE;
-/** Arrays indexed by class or tag have this many entries: a whole number of cache lines. */
+/** Entries of arrays that are indexed by class or tag: whole cache lines. */
 export const CLASS_ENTRIES = roundUp(OWNED_LARGE + 1, 16);
-/** A class's remote magazine has the class's number plus this. */
+/** Difference between the numbers of a class's remote and local magazines. */
 export const REMOTE = CLASS_ENTRIES;
-/** Arrays indexed by magazine have this many. */
+/** Entries of arrays that are indexed by magazine. */
 export const MAGAZINE_ENTRIES = REMOTE + CLASS_ENTRIES;
 
 /** Bytes of a block, by class. */
@@ -69,14 +70,14 @@ export const SPAN_PAGES = new Uint32Array(CLASS_ENTRIES);
 export const SPAN_BLOCKS = new Uint32Array(CLASS_ENTRIES);
 /** Bytes at a span's end that hold no block, by class. */
 export const SPAN_TAIL_BYTES = new Uint32Array(CLASS_ENTRIES);
-/** Blocks that a refill brings at most, by class. */
+/** Maximum blocks of a refill, by class. */
 export const BATCH_BLOCKS = new Uint32Array(CLASS_ENTRIES);
-/** The class for a request, by its size in granules, rounded up. */
+/** Size class of a request, by its size in granules, rounded up. */
 export const CLASS_OF_GRANULES = new Uint8Array((SMALL_BYTES_MAX >>> GRANULE_SHIFT) + 1);
 
 /**
- * Division by a class's block size, as a multiplication: of an offset in granules,
- * `Math.imul(granules, multiplier) >>> shift` blocks. See blockIndex.
+ * Division by a class's block size as a multiplication:
+ * `Math.imul(granules, multiplier) >>> shift` is the number of blocks. See blockIndex.
  */
 export const DIVIDE_MULTIPLIER = new Int32Array(CLASS_ENTRIES);
 export const DIVIDE_SHIFT = new Uint8Array(CLASS_ENTRIES);
@@ -126,8 +127,8 @@ export function alignedClassOf(alignment: number, bytes: number): SizeClass {
 }
 
 /**
- * Which block of its span a byte lies in. Division by the block size as a multiplication: exact
- * for offsets below 512 KiB, which is more than any span has (Granlund and Montgomery 1994).
+ * The index in its span of the block that contains a byte. Divides by multiplication: exact for
+ * offsets below 512 KiB, and every span is shorter (Granlund and Montgomery 1994).
  */
 export function blockIndex(sizeClass: SizeClass, offsetBytes: number): number {
   return (

@@ -1,26 +1,27 @@
 /**
- * Stack headroom: to overflow before anything is half done, and not in the middle of it.
+ * Stack headroom: makes a stack overflow happen before a change begins, not in the middle of it.
  *
  * Called before locked sections, by heap/section.ts and sync/lock-word.ts. Any thread.
  *
- * A caught stack overflow strikes at any call and leaves what was being changed as it was just then
- * (in a locked section: a lock held in 750 of 1,374 cases; with a probe before it in none of 18,000).
+ * A stack overflow that the program catches can strike at any call, and leaves a change half done
+ * (of 1,374 overflows in a locked section 750 left a lock held; with a probe before it, none of
+ * 18,000).
  */
 
-/** So many frames are more stack than any locked section needs, interpreted too. */
+/** Frames to probe before a locked section: more than any section needs, also when interpreted. */
 export const SECTION_FRAMES = 7;
 /**
- * The same for putting right what a dead thread has half done: deep, and mostly run for the first
- * time, so that functions are compiled on the way.
+ * Frames to probe before repairing what a dead thread left half done. Repair calls are deep and
+ * mostly run for the first time, so the engine compiles functions on the way.
  */
 export const RESCUE_FRAMES = 40;
-/** The same for instrumented calls that may compile what is on their way, or write a file. */
+/** Frames to probe before instrumented calls that may compile functions or write a file. */
 export const COLD_FRAMES = 4 * RESCUE_FRAMES;
 
 /**
- * Recursion that needs as much stack as `frames` wide frames: throws here or not at all. Few wide
+ * Recurses through `frames` wide frames: a stack overflow happens here or not at all. A few wide
  * frames cost half as much as many narrow ones (1.5 KiB: 50 instead of 90 ns), and recursion keeps
- * the compiler from inlining them away.
+ * the compiler from inlining them.
  */
 // biome-ignore format: one line per eight words of stack
 export function probeStack(
@@ -38,16 +39,16 @@ export function probeStack(
   ) + 1;
 }
 
-/** Throws where the stack ends; else there is enough for a call. */
+/** Throws if the stack has too little room left for a call. */
 export type Probe = () => void;
 
-/** So many calls may run functions for the first time: to compile them takes stack as well. */
+/** Number of first calls that may compile functions, which takes more stack. */
 const COLD_CALLS = 64;
 
 /**
- * A probe for one kind of call of one thread.
- * @param frames what it needs, as probeStack counts
- * @param coldFrames the same of the first calls, `coldCalls` of them
+ * Creates a probe for one kind of call of one thread.
+ * @param frames frames to probe, as in probeStack
+ * @param coldFrames frames to probe in the first `coldCalls` calls
  */
 export function createProbe(frames: number, coldFrames: number, coldCalls = COLD_CALLS): Probe {
   let cold = coldCalls;
@@ -57,7 +58,7 @@ export function createProbe(frames: number, coldFrames: number, coldCalls = COLD
   };
 }
 
-/** Is this what engines throw where the stack ends? */
+/** True for the error that engines throw when the stack overflows. */
 export function isStackOverflow(thrown: unknown): boolean {
   const { name, message } = (thrown ?? {}) as { name?: unknown; message?: unknown };
   return name === 'RangeError' && typeof message === 'string' && /call stack/i.test(message);

@@ -1,15 +1,15 @@
 /**
- * Sums of records: every field is added, whichever fields a record comes to have.
+ * Sums of records of counts: every field is added, also one that a record gets in a later version.
  *
  * Used wherever records of counts are added up. Pure.
  */
 
-// As it is now: recovery adds up what it finds.
+// The original function: recovery adds counts, and a program may replace Object.keys.
 const { keys } = Object;
 
 type Counts<T> = { readonly [K in keyof T]: number };
 
-/** Adds each count of `counts` to that of the same name in `sum`. */
+/** Adds each field of `counts` to the field of the same name in `sum`. */
 export function addCounts<T extends Counts<T>>(
   sum: { -readonly [K in keyof T]: number },
   counts: T,
@@ -21,7 +21,7 @@ export function addCounts<T extends Counts<T>>(
   }
 }
 
-/** Are all counts 0? */
+/** True if all counts are 0. */
 export function isNothing<T extends Counts<T>>(counts: T): boolean {
   const names = keys(counts) as (keyof T)[];
   for (let n = 0; n < names.length; n++) if (counts[names[n] as keyof T] !== 0) return false;

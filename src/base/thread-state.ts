@@ -1,16 +1,16 @@
 /**
- * What all copies of this package in one thread share. A thread may have several: two in
- * `node_modules`, a module that a test runner or a hot reload evaluates anew, one in each realm. They
- * must know of each other, since to a heap they are one thread: it has one slot, and one name that
- * its locks bear.
+ * State that all copies of this package in one thread share. A thread may have several copies: two
+ * in `node_modules`, a module that a test runner or a hot reload evaluates again, one in each
+ * realm. They must know of each other, since a heap sees them as one thread: with one slot, and one
+ * thread word in its locks.
  *
- * Used by contexts/ and api/. Any thread: nothing of it is shared between threads.
+ * Used by contexts/ and api/. Any thread: no state here is shared between threads.
  *
- * I1  State is shared between copies of one version only, which agree on what is in it. What
- *     versions tell each other (`ANY_VERSION`) keeps its shape.
+ * I1  Only copies of the same version share state, so that they agree on its shape. State that all
+ *     versions share (`ANY_VERSION`) never changes its shape.
  */
 
-/** As in package.json. */
+/** The version in package.json. */
 export const VERSION = '0.1.0';
 export const ANY_VERSION = '*';
 
@@ -18,9 +18,9 @@ const KEY = Symbol.for('shmalloc');
 const kindKey = (kind: string): symbol => Symbol.for(`shmalloc ${kind}`);
 
 /**
- * The object of this thread that all its realms see. Each realm has a `globalThis` of its own, and
- * jest a `process` of its own, but a built-in module is one object to all of them; and a registered
- * symbol is one to all realms of a thread. Not a static import: in a browser there is no such module.
+ * The object that holds the state. All realms of the thread must see the same one. Each realm has
+ * its own `globalThis`, and jest its own `process`, but a built-in module is the same object in all
+ * realms, and so is a registered symbol. Not a static import: a browser has no such module.
  */
 const place: object = globalThis.process?.getBuiltinModule?.('node:worker_threads') ?? globalThis;
 
@@ -34,7 +34,7 @@ function states(): States {
   return holder[KEY] as unknown as States;
 }
 
-/** State of this thread: what the first copy that asked for it made. */
+/** State of this thread by name; the first copy that asks for it makes it. */
 export function threadState<T>(name: string, make: () => T, version = VERSION): T {
   const known = states();
   const key = `${version} ${name}`;
@@ -43,8 +43,9 @@ export function threadState<T>(name: string, make: () => T, version = VERSION): 
 }
 
 /**
- * From now on instances of a class are known to every copy as things of this kind.
- * @param isOne is it an instance? What has its prototype only is none: `#field in value`
+ * Marks the instances of a class, so that every copy of the package recognises their kind.
+ * @param isOne true for an instance, by `#field in value`; false for an object with the prototype
+ * only
  */
 export function markKind(
   kind: string,
@@ -58,22 +59,22 @@ export function markKind(
   });
 }
 
-/** The version of the copy that has made a thing of this kind; undefined where it is none. */
+/** The version of the copy that made a value of this kind; undefined for any other value. */
 export function kindVersion(kind: string, value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   try {
     return (value as Record<symbol, string | undefined>)[kindKey(kind)];
   } catch {
-    // A proxy that throws is none.
+    // A proxy that throws is not of this kind.
     return undefined;
   }
 }
 
-/** Is it a thing of this kind that this version has made? */
+/** True for a value of this kind that a copy of this version made. */
 export const isKindOf = (kind: string, value: unknown): boolean =>
   kindVersion(kind, value) === VERSION;
 
-/** What to do about two versions. */
+/** The end of a message about two versions in one program. */
 export const otherVersion = (version: string): string =>
   `it is of another copy of this package: shmalloc ${version}, and this one is ${VERSION}; ` +
   'have one version of it (`npm ls shmalloc` lists them)';

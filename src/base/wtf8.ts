@@ -1,24 +1,24 @@
 /**
- * UTF-8 for all texts that JavaScript can have: halves of characters (lone surrogates) too, which UTF-8
- * has no place for. They take three bytes each, as if they were characters: WTF-8
- * (https://simonsapin.github.io/wtf-8). A text without any, and that is nearly every one, is UTF-8.
+ * UTF-8 for every JavaScript text, also one with lone surrogates ("halves" of characters), which
+ * UTF-8 cannot encode. Each half takes three bytes, as if it were a character: WTF-8
+ * (https://simonsapin.github.io/wtf-8). A text without halves, as nearly all are, is plain UTF-8.
  *
- * Used by contexts/strings.ts. Pure functions; of bytes that are not shared.
+ * Used by contexts/strings.ts. Pure functions; the bytes must not be shared memory.
  */
 
-/** Half a character. With the flag `u` two halves that make one are none. */
+/** A lone surrogate. With the flag `u`, a surrogate pair does not match. */
 const HALF = /\p{Cs}/u;
-/** What decoders put in place of what is not UTF-8. */
+/** The character that decoders put in place of bytes that are not UTF-8. */
 const REPLACED = '\ufffd';
 
 const LEAD = 0xed;
-/** The second byte of a half, from this on; below it are the characters before them. */
+/** Minimum second byte of an encoded half; a lower second byte belongs to an ordinary character. */
 const SECOND_MIN = 0xa0;
 
-/** Has a text halves of characters in it? Else it is UTF-8 as it is. */
+/** True if a text has halves; a text without halves is plain UTF-8. */
 export const hasHalves = (text: string): boolean => HALF.test(text);
 
-/** The bytes of a text with halves in it. */
+/** The bytes of a text that has halves. */
 export function encodeHalves(text: string): Uint8Array {
   const encoder = new TextEncoder();
   const parts: Uint8Array[] = [];
@@ -37,10 +37,11 @@ export function encodeHalves(text: string): Uint8Array {
 const encodeHalf = (unit: number): Uint8Array =>
   Uint8Array.of(LEAD, 0x80 | ((unit >>> 6) & 0x3f), 0x80 | (unit & 0x3f));
 
-/** The text that bytes are; `decode` does it for those that are UTF-8. */
+/** The text of some bytes; `decode` decodes plain UTF-8. */
 export function decodeText(bytes: Uint8Array, decode: (bytes: Uint8Array) => string): string {
   const text = decode(bytes);
-  // Of a text that has that character in it the search finds no halves, and all is as it was.
+  // A text may have the character U+FFFD itself: then the search finds no halves, and changes
+  // nothing.
   return text.includes(REPLACED) ? decodeHalves(bytes, decode) : text;
 }
 

@@ -1,4 +1,4 @@
-/** Proves the bit tricks against plain arithmetic, over edge values and seeded random ones. */
+/** Proves the bit functions against plain arithmetic, over edge values and seeded random values. */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ import { seedOf } from '../helpers.js';
 const naiveBits = (word: number): number[] =>
   [...(word >>> 0).toString(2).padStart(32, '0')].map(Number).reverse();
 
-test('countBits: as many as a binary text has ones', (t) => {
+test('countBits: counts the ones in the binary text', (t) => {
   for (const word of [0, 1, -1, 0x80000000 | 0, 0x7fffffff, 0x55555555, 0xaaaaaaaa | 0]) {
     t.is(countBits(word), naiveBits(word).filter(Boolean).length, hex(word >>> 0));
   }
@@ -32,7 +32,7 @@ test('countBits: as many as a binary text has ones', (t) => {
   );
 });
 
-test('lowestBit: the place of the first one in a binary text', (t) => {
+test('lowestBit: finds the last one in the binary text', (t) => {
   for (let bit = 0; bit < 32; bit++) {
     t.is(lowestBit(1 << bit), bit);
     t.is(lowestBit(-1 << bit), bit);
@@ -49,7 +49,7 @@ test('lowestBit: the place of the first one in a binary text', (t) => {
   );
 });
 
-test('isPowerOfTwo: exactly 1, 2, 4 to 2^31', (t) => {
+test('isPowerOfTwo: true for 1, 2, 4 to 2^31 and nothing else', (t) => {
   for (let bit = 0; bit < 32; bit++) t.true(isPowerOfTwo(2 ** bit), `2^${bit}`);
   for (let bit = 2; bit < 32; bit++) {
     t.false(isPowerOfTwo(2 ** bit - 1), `2^${bit} - 1`);
@@ -60,7 +60,7 @@ test('isPowerOfTwo: exactly 1, 2, 4 to 2^31', (t) => {
   }
 });
 
-test('roundUp, roundDown: the nearest multiples, also past 32 bits', (t) => {
+test('roundUp, roundDown: give the nearest multiples, also past 32 bits', (t) => {
   const seed = seedOf(t);
   t.notThrows(() =>
     fc.assert(

@@ -1,6 +1,6 @@
 /**
- * Proves that values are told by what they are, whichever realm made them, and that nothing passes that
- * only says what it is.
+ * Proves that values are recognised by what they are, whichever realm made them, and that values
+ * that only claim to be something are not.
  */
 
 import { runInNewContext } from 'node:vm';
@@ -20,10 +20,10 @@ import {
 
 /** A value that another realm makes. */
 const there = (code: string): unknown => runInNewContext(code);
-/** One that says of itself that it is something. */
+/** An object that claims to be something that it is not. */
 const impostor = (tag: string): object => ({ [Symbol.toStringTag]: tag, byteLength: 8, length: 8 });
 
-test('isSharedBuffer, isGrowable: by their slots, in any realm', (t) => {
+test('isSharedBuffer, isGrowable: read internal slots, in any realm', (t) => {
   for (const buffer of [new SharedArrayBuffer(8), there('new SharedArrayBuffer(8)')]) {
     t.true(isSharedBuffer(buffer));
     t.false(isGrowable(buffer));
@@ -36,7 +36,7 @@ test('isSharedBuffer, isGrowable: by their slots, in any realm', (t) => {
   }
 });
 
-test('typedArrayKind, isUint8Array: by their slots, in any realm', (t) => {
+test('typedArrayKind, isUint8Array: read internal slots, in any realm', (t) => {
   t.is(typedArrayKind(there('new Float64Array(2)')), 'Float64Array');
   t.true(isUint8Array(there('new Uint8Array(2)')));
   t.true(isUint8Array(Buffer.alloc(2)));
@@ -52,7 +52,7 @@ test('typedArrayKind, isUint8Array: by their slots, in any realm', (t) => {
   t.false(isUint8Array(there('new Uint8ClampedArray(2)')));
 });
 
-test('typedArrayMadeBy: the constructors of any realm, and no class of the program', (t) => {
+test('typedArrayMadeBy: accepts the constructors of any realm, and no class of the program', (t) => {
   t.is(typedArrayMadeBy(BigInt64Array), 'BigInt64Array');
   t.is(typedArrayMadeBy(there('Int16Array')), 'Int16Array');
   const Own = Object.defineProperty(class extends Int8Array {}, 'name', { value: 'Uint8Array' });
@@ -71,7 +71,7 @@ test('typedArrayMadeBy: the constructors of any realm, and no class of the progr
   t.is(typedArrayMadeBy(Object.getPrototypeOf(Uint8Array)), undefined);
 });
 
-test('isPlainObject: of any realm and without a prototype, but no instance of a class', (t) => {
+test('isPlainObject: accepts objects of any realm and without a prototype, but no class instance', (t) => {
   for (const plain of [
     {},
     Object.create(null),
@@ -86,7 +86,7 @@ test('isPlainObject: of any realm and without a prototype, but no instance of a 
   }
 });
 
-test('errorsIn, isStackOverflow, messageOf: errors of any realm', (t) => {
+test('errorsIn, isStackOverflow, messageOf: recognise errors of any realm', (t) => {
   t.is(errorsIn(there('new AggregateError([1, 2])'))?.length, 2);
   t.is(errorsIn(there('new Error("x")')), undefined);
   t.is(errorsIn(undefined), undefined);

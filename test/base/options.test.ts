@@ -1,6 +1,6 @@
 /**
- * Proves that options objects are checked: what is none, options that there are not, and values that
- * they cannot have; and that whatever a getter does, the call says what is wrong.
+ * Proves that options objects are checked: values that are not objects, unknown options, and values
+ * that are not allowed; and that the call says what is wrong whatever a getter does.
  */
 
 import test from 'ava';
@@ -45,7 +45,7 @@ const refused = (instanceOf: ErrorConstructor, message: string) => ({
   message,
 });
 
-test('readOptions: what is given and known; undefined is not given', (t) => {
+test('readOptions: returns what is given and known; undefined counts as not given', (t) => {
   const write = () => {};
   t.deepEqual(read(undefined), {});
   t.deepEqual(read({}), {});
@@ -56,7 +56,7 @@ test('readOptions: what is given and known; undefined is not given', (t) => {
   t.deepEqual(read(Object.create({ length: 3 })), { length: 3 }, 'defaults may be inherited');
 });
 
-test('readOptions, checkOptions: what is no object, and what is not known', (t) => {
+test('readOptions, checkOptions: refuse what is not an object, and unknown options', (t) => {
   const all = "'length', 'offset', 'from', 'mode', 'quiet', 'write' and 'rest'";
   for (const [given, message] of [
     [{ offset: 5, lenght: 6 }, "show: there is no option 'lenght'; the nearest is 'length'"],
@@ -76,7 +76,7 @@ test('readOptions, checkOptions: what is no object, and what is not known', (t) 
   );
 });
 
-test('readOptions: a value that cannot be, by its type or beyond the limits', (t) => {
+test('readOptions: refuses a value of the wrong type or outside of the limits', (t) => {
   for (const [given, kind, message] of [
     [{ length: 10 }, RangeError, 'length must be a whole number from 1 to 9, got 10'],
     [{ length: Number.NaN }, RangeError, 'length must be a whole number from 1 to 9, got NaN'],
@@ -98,14 +98,14 @@ test('readOptions: a value that cannot be, by its type or beyond the limits', (t
   }
 });
 
-test('readOptions: each option is read once', (t) => {
+test('readOptions: reads each option once', (t) => {
   let reads = 0;
   const given = Object.defineProperty({}, 'length', { get: () => ++reads, enumerable: true });
   t.deepEqual(read(given), { length: 1 });
   t.is(reads, 1);
 });
 
-test('readOptions: what a getter or a trap throws is the cause of our error', (t) => {
+test('readOptions: what a getter or a proxy throws is the cause of our error', (t) => {
   const cause = new Error('no');
   const refuse = () => {
     throw cause;
@@ -124,7 +124,7 @@ test('readOptions: what a getter or a trap throws is the cause of our error', (t
   });
 });
 
-test('lookAt: an error of ours goes through, others become one', (t) => {
+test('lookAt: an error of ours stays, any other error becomes one of ours', (t) => {
   const ours = rangeError('ERR_SHMALLOC_INVALID_SIZE', 'ours');
   const give = (error: unknown) => () => {
     throw error;

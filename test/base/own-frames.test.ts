@@ -1,9 +1,9 @@
-/** Proves that frames are told by their place, where a package and a program are one file. */
+/** Proves that frames are recognised by their place when the package and the program are one file. */
 
 import test from 'ava';
 import { beginOwn, isOwnFrame } from '../../src/base/index.js';
 
-/** Frames above a function, as debug/stacks.ts has them. */
+/** Frames above a function, in the form that debug/stacks.ts has them. */
 function framesAbove(above: (...of: never[]) => unknown): string[] {
   const holder = { stack: '' };
   Error.captureStackTrace(holder, above);
@@ -18,7 +18,7 @@ function inside(): string[] {
 end();
 const after = (): string => inside()[2] ?? '';
 
-test('isOwnFrame: a frame between two marks of one file is, one before or behind them is not', (t) => {
+test('isOwnFrame: true between two marks of one file, false before and after them', (t) => {
   t.regex(before(), /before/);
   t.regex(after(), /after/);
   t.true(isOwnFrame(inside()[1] ?? ''));

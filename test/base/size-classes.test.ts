@@ -1,5 +1,5 @@
 /**
- * Proves the size-class table: which sizes there are, what rounding and spans waste, and that the
+ * Proves the size-class table: which sizes exist, how much rounding and spans waste, and that the
  * division by multiplication is exact for every byte of every span.
  */
 
@@ -49,7 +49,7 @@ test('BLOCK_BYTES: every size is a multiple of the granule and larger than the o
   }
 });
 
-test('classOf: the smallest class that holds the size, for every size to 64 KiB', (t) => {
+test('classOf: returns the smallest class that holds the size, for every size to 64 KiB', (t) => {
   const wrong: number[] = [];
   for (let bytes = 0; bytes <= SMALL_BYTES_MAX; bytes++) {
     const c = classOf(bytes);
@@ -60,14 +60,14 @@ test('classOf: the smallest class that holds the size, for every size to 64 KiB'
   t.is(classOf(0) as number, 1);
 });
 
-test('classOf: above 128 bytes rounding up wastes less than a fifth of the block', (t) => {
+test('classOf: rounding up wastes less than a fifth of a block above 128 bytes', (t) => {
   for (const c of classes.filter((n) => BLOCK_BYTES[n] > 128)) {
     const leastRequest = BLOCK_BYTES[c - 1] + 1;
     t.true((BLOCK_BYTES[c] - leastRequest) / BLOCK_BYTES[c] < 1 / 5, `class ${c}`);
   }
 });
 
-test('SPAN_PAGES: a tail of at most an eighth of the span, 1 to 512 blocks', (t) => {
+test('SPAN_PAGES: a span has 1 to 512 blocks, and its tail is at most an eighth of it', (t) => {
   for (const c of classes) {
     const bytes = BLOCK_BYTES[c];
     const span = SPAN_PAGES[c] * PAGE_BYTES;
@@ -86,7 +86,7 @@ test('BATCH_BLOCKS: from 1 to 512 blocks, about 128 KiB at most', (t) => {
   }
 });
 
-test('blockIndex: exact for every byte of every span, its tail included', (t) => {
+test('blockIndex: exact for every byte of every span, the tail included', (t) => {
   const wrong: string[] = [];
   for (const c of classes) {
     const span = SPAN_PAGES[c] * PAGE_BYTES;
@@ -98,7 +98,7 @@ test('blockIndex: exact for every byte of every span, its tail included', (t) =>
   t.deepEqual(wrong.slice(0, 5), []);
 });
 
-test('blockIndex: exact at every granule below 512 KiB, the bound that it names', (t) => {
+test('blockIndex: exact at every granule below 512 KiB, the limit in its comment', (t) => {
   const wrong: string[] = [];
   for (const c of classes) {
     for (let offset = 0; offset < 512 * 1024; offset += GRANULE_BYTES) {
@@ -110,7 +110,7 @@ test('blockIndex: exact at every granule below 512 KiB, the bound that it names'
   t.deepEqual(wrong.slice(0, 5), []);
 });
 
-test('alignedClassOf: the smallest class that holds the size and is a multiple', (t) => {
+test('alignedClassOf: returns the smallest class that holds the size and is a multiple', (t) => {
   const sizes = [0, 1, 15, 16, 17, 100, 129, 4096, 4097, 8192, 8193, 40000, 65535, 65536];
   for (let alignment = 1; alignment <= PAGE_BYTES; alignment *= 2) {
     for (const bytes of sizes) {
@@ -122,12 +122,12 @@ test('alignedClassOf: the smallest class that holds the size and is a multiple',
   }
 });
 
-test('alignedClassOf: none for more than 64 KiB, and none for more than a page', (t) => {
+test('alignedClassOf: returns 0 for more than 64 KiB, and for an alignment above a page', (t) => {
   t.is(alignedClassOf(16, SMALL_BYTES_MAX + 1) as number, 0);
   t.is(alignedClassOf(2 * PAGE_BYTES, 16) as number, 0);
 });
 
-test('pagesOf: whole pages, also past 32 bits', (t) => {
+test('pagesOf: counts whole pages, also past 32 bits', (t) => {
   t.is(pagesOf(0), 0);
   t.is(pagesOf(1), 1);
   t.is(pagesOf(PAGE_BYTES), 1);

@@ -1,12 +1,12 @@
 /**
- * Proves that sums of records leave no field out.
+ * Proves that sums of records include every field.
  */
 
 import test from 'ava';
 import { addCounts, isNothing } from '../../src/base/index.js';
 import { nothingRecovered } from '../../src/recovery/recover.js';
 
-test('addCounts: adds every field, those of a recovery too', (t) => {
+test('addCounts: adds every field, also those of a recovery', (t) => {
   const sum: Record<string, number> = { ...nothingRecovered() };
   const names = Object.keys(sum);
   const found = Object.fromEntries(names.map((name, n) => [name, n + 1]));
@@ -15,7 +15,7 @@ test('addCounts: adds every field, those of a recovery too', (t) => {
   t.deepEqual(sum, Object.fromEntries(names.map((name, n) => [name, 2 * n + 2])));
 });
 
-test('isNothing: false where any field is not 0', (t) => {
+test('isNothing: false if any field is not 0', (t) => {
   const nothing = nothingRecovered();
   t.true(isNothing(nothing));
   for (const name of Object.keys(nothing)) t.false(isNothing({ ...nothing, [name]: 1 }), name);

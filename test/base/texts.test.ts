@@ -1,4 +1,7 @@
-/** Proves that printable texts are harmless in a terminal, and that every text survives its bytes. */
+/**
+ * Proves that printable texts are harmless in a terminal, and that encoding and decoding keep every
+ * text.
+ */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -11,7 +14,7 @@ import {
 } from '../../src/base/index.js';
 import { seedOf } from '../helpers.js';
 
-test('printable: what is a command to a terminal or turns the line is an escape sequence', (t) => {
+test('printable: escapes what commands a terminal or changes the direction of a line', (t) => {
   t.is(
     printable('GET /\u001b[2J\nnext\t\u009b1m\u007f'),
     'GET /\\u001b[2J\\nnext\\t\\u009b1m\\u007f',
@@ -21,7 +24,7 @@ test('printable: what is a command to a terminal or turns the line is an escape 
   t.is(printableLines('a\u0007\nb'), 'a\\u0007\nb');
 });
 
-test('encodeHalves, decodeText: any text comes back, and is UTF-8 where it can be', (t) => {
+test('encodeHalves, decodeText: keep every text, and give UTF-8 where UTF-8 is possible', (t) => {
   const utf8 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
   const unit = fc.oneof(
     fc.integer({ min: 0xd7f0, max: 0xe010 }),

@@ -1,6 +1,7 @@
 /**
- * Proves that comments and test titles name their nouns: sentences do not begin with a pronoun whose
- * noun the reader has to guess ("Who ...", "Is it so?"), in the folders that have been rewritten.
+ * Proves that comments and test titles name their nouns: sentences do not begin with a pronoun
+ * whose noun the reader has to guess ("Who ...", "Is it so?"), in the folders that have been
+ * rewritten.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +12,7 @@ import test from 'ava';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Folders whose comments are checked. The list only grows. */
-const ROOMS = ['src/base', 'test/base'];
+const ROOMS = ['src/base', 'src/layout', 'test/base', 'test/layout'];
 
 /** Openings of sentences, each with what to write in its place. */
 const OPENINGS: readonly { readonly opening: RegExp; readonly instead: string }[] = [

@@ -1,9 +1,9 @@
 /**
- * The baseline: the values that counters had at the last resetStats(). Counters themselves are
+ * The baseline: the values of all counters at the last resetStats(). The counters themselves are
  * never set back, since only their owners write them.
  *
- * Written and read by stats/stats.ts. A thread that dies in the middle of a reset leaves some
- * counts older than others, and nothing worse.
+ * Written and read by stats/stats.ts. If a thread dies in the middle of a reset, some counts of the
+ * baseline are older than others; nothing else depends on them.
  *
  *     Float64   field      meaning
  *     0..       heap       HEAP_ENTRIES counts of the whole heap
@@ -20,7 +20,7 @@ export const SLOT_FIELDS = 4;
 export const baselineBytes = (threads: number): number =>
   (HEAP_ENTRIES + CLASS_ENTRIES * CLASS_FIELDS + threads * SLOT_FIELDS) * 8;
 
-/** Index of a heap-wide count. */
+/** Index of a count of the whole heap. */
 export const heapEntry = (field: number): number => field;
 /** Index of a count of a class. */
 export const classEntry = (sizeClass: number, field: number): number =>

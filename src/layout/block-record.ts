@@ -1,28 +1,30 @@
 /**
- * Block records: what the debug layer knows of each block. Only instrumented heaps have them: one
- * for every 64 bytes of data, out of line, so that no overrun of user data can damage them. Blocks
- * of such a heap are 64 bytes at least, so no two begin in the same 64.
+ * Block records: the debug layer's facts about each block. Only instrumented heaps have them. Each
+ * 64 bytes of data have one record, in a table apart from the data, so that no overrun damages a
+ * record. A block of such a heap has at least 64 bytes, so no two blocks begin in the same 64
+ * bytes.
  *
  * Found by the block's own address, red zone included. Written by the thread that allocates or
- * frees the block; by recovery, for a dead thread; read by any.
+ * frees the block, and by recovery for a dead thread. Read by any thread.
  *
  *     word   field        access   meaning
- *     0      state        both     SOURCE: bits 0..1 kind, 2..9 slot, 10..22 how many granules the
- *                                  user's part begins after the block, 23..24 at which granule of
- *                                  its 64 bytes the block begins
+ *     0      state        both     SOURCE: bits 0..1 kind, 2..9 slot, 10..22 granules from the
+ *                                  block's start to the user's part, 23..24 the granule of the
+ *                                  record's 64 bytes at which the block begins
  *     1      requested    plain    bytes that were asked for
  *     2      allocStack   plain    call stack of the allocation (stack-store.ts); 0 = not known
- *     3      freeStack    plain    the same of the free
- *     4      allocThread  plain    threadId + 1 of who allocated it
- *     5      freeThread   plain    the same of who freed it
- *     6      turn         plain    counts up with every allocation
- *     7      scribbled    atomic   the turn in which the freed block was filled; no other: it was not
+ *     3      freeStack    plain    call stack of the free (stack-store.ts); 0 = not known
+ *     4      allocThread  plain    threadId + 1 of the thread that allocated the block
+ *     5      freeThread   plain    threadId + 1 of the thread that freed the block
+ *     6      turn         plain    number of allocations that used this record
+ *     7      scribbled    atomic   the turn in which the freed block was filled; another turn = not
+ *                                  filled
  *
- *     kind     meaning, for a block with a tag (without one the record is a leftover)
- *     NONE     never seen: see I1
+ *     kind     meaning, for a block with a tag (the record of a block without a tag is a leftover)
+ *     NONE     not written yet: see I1
  *     PENDING  allocated by the thread of `slot`, in a call that has not returned
- *     LIVE     in the program's hands
- *     FREED    the program has freed it, by the thread of `slot`: in quarantine, or on its way
+ *     LIVE     in use by the program
+ *     FREED    freed by the thread of `slot`: in quarantine, or on its way to the heap
  *
  * I1  A block's record is written before its tag is: a tagged block has a record of its own.
  * I2  A tagged block that is FREED or PENDING belongs to its slot: when the slot's thread is dead,
@@ -36,7 +38,7 @@ import { orderWrites } from './memory-order.js';
 /** A record, by its first word in the buffer. */
 export type BlockRecord = WordIndex;
 
-/** So many bytes of data have one record; a block is no smaller. */
+/** Log2 of the bytes of data per record, which is also the minimum size of a block. */
 export const RECORD_SPAN_SHIFT = 6;
 export const RECORDED_BYTES_MIN = 1 << RECORD_SPAN_SHIFT;
 
@@ -69,14 +71,16 @@ const PLACE_MASK = 3;
 
 const placeOf = (block: number): number => (block >>> GRANULE_SHIFT) & PLACE_MASK;
 
-/** A block's state word. `frontBytes`: how far the user's part begins behind the block's start. */
+/** A block's state word. `frontBytes`: bytes from the block's start to the user's part. */
 export const blockState = (kind: number, slot: number, frontBytes: number, block: number): number =>
   kind |
   (slot << SLOT_SHIFT) |
   ((frontBytes >>> GRANULE_SHIFT) << FRONT_SHIFT) |
   (placeOf(block) << PLACE_SHIFT);
 
-/** Is this the state of the block at this address? Others share its record, one after the other. */
+/**
+ * True if the state is that of the block at this address. Blocks use a record one after the other.
+ */
 export const isStateOf = (state: number, block: number): boolean =>
   stateKind(state) !== NO_BLOCK && ((state >>> PLACE_SHIFT) & PLACE_MASK) === placeOf(block);
 export const stateKind = (state: number): number => state & KIND_MASK;
@@ -87,7 +91,7 @@ export const withKind = (state: number, kind: number): number => (state & ~KIND_
 export const stateFrontBytes = (state: number): number =>
   ((state >>> FRONT_SHIFT) & FRONT_MASK) << GRANULE_SHIFT;
 
-/** The record of a block; `table` is where that of address 0 would stand. */
+/** The record of a block; `table` is the place where the record of address 0 would be. */
 export const blockRecord = (table: number, address: number): BlockRecord =>
   (table + (address >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS) as BlockRecord;
 
@@ -96,26 +100,31 @@ export const setState = (i32: Int32Array, r: BlockRecord, state: number): void =
   i32[r + STATE] = state;
 };
 /**
- * The same, and nothing that is stored after it is seen before it: for a state that must be there
- * when the block's tag is.
+ * Stores the state so that no later store is visible before it: for a state that must be there when
+ * the block's tag is.
  */
 export const storeState = (i32: Int32Array, r: BlockRecord, state: number): void => {
   atomics.store(i32, r + STATE, state);
   orderWrites();
 };
-/** For a reader who has found the tag by loadTag, or reads the rest of the record after it. */
+/**
+ * Loads the state, for a thread that found the tag by loadTag, or reads the rest of the record
+ * later.
+ */
 export const loadState = (i32: Int32Array, r: BlockRecord): number => atomics.load(i32, r + STATE);
-/** A block's tag, read before its record is. */
+/** A block's tag, loaded so that its record can be read after it. */
 export const loadTag = (tags: Uint8Array, address: number): number =>
   atomics.load(tags, address >>> GRANULE_SHIFT);
-/** Changes the state if it is still `from`; what it was. */
+/** Changes the state if it is still `from`; returns the state that it found. */
 export const casState = (i32: Int32Array, r: BlockRecord, from: number, to: number): number =>
   atomics.compareExchange(i32, r + STATE, from, to);
 
 export const getRequested = (u32: Uint32Array, r: BlockRecord): number => u32[r + REQUESTED];
 export const getTurn = (u32: Uint32Array, r: BlockRecord): number => u32[r + TURN];
 
-/** Who did something to a block: `worker_threads` threadId, and a stack or 0. */
+/**
+ * The thread that allocated or freed a block: its `worker_threads` threadId, and its stack or 0.
+ */
 export interface Doer {
   readonly threadId: number;
   readonly stack: number;
@@ -125,13 +134,13 @@ export const getAllocator = (u32: Uint32Array, r: BlockRecord): Doer => ({
   threadId: u32[r + ALLOC_THREAD] - 1,
   stack: u32[r + ALLOC_STACK],
 });
-/** Who freed it; threadId -1 while nobody has. */
+/** The thread that freed the block; threadId -1 if no thread has. */
 export const getFreer = (u32: Uint32Array, r: BlockRecord): Doer => ({
   threadId: u32[r + FREE_THREAD] - 1,
   stack: u32[r + FREE_STACK],
 });
 
-/** The record of a new block, but for its state and the stack. */
+/** Writes the record of a new block, except its state and its stack. */
 export function writeAllocated(
   u32: Uint32Array,
   r: BlockRecord,
@@ -159,7 +168,7 @@ export function writeFreed(
   u32[r + FREE_THREAD] = threadId + 1;
 }
 
-/** The freed block is filled now, to its end. */
+/** Marks the freed block as filled to its end. */
 export const storeScribbled = (i32: Int32Array, r: BlockRecord): void => {
   atomics.store(i32, r + SCRIBBLED, i32[r + TURN]);
 };

@@ -1,46 +1,49 @@
 /**
- * Context records: 256 bytes for each memory context. Out of line, so that no overrun reaches them.
+ * Context records: 256 bytes for each memory context, in a table apart from the data, so that no
+ * overrun damages them.
  *
- * Written by the context's owner only; by recovery once that is dead. Read by any thread, for
- * statistics: these may be a moment old.
+ * Written by the context's owner only, and by recovery once the owner is dead. Read by any thread,
+ * for statistics, which may be a moment old.
  *
  *     word   field        meaning
- *     0      state        SOURCE atomic: phase, kind, slot, generation; 0 = free (record-table.ts I1)
- *     1      generation   SOURCE counts the contexts that the record has been
+ *     0      state        SOURCE atomic: phase, kind, slot, generation; 0 = free
+ *                         (record-table.ts I1)
+ *     1      generation   SOURCE number of contexts that have used the record
  *     2      parent       SOURCE atomic: index of the parent's record; 0 = a root
- *     3      firstChild   derived; with the next two, for who adopts
+ *     3      firstChild   derived; this and the next two are for adoption
  *     4      nextSibling
  *     5      prevSibling
- *     6      cursor       address: where the next object goes
- *     7      limit        address: where the current chunk ends
- *     8      start        address: where the current chunk begins
- *     9      chunk        index of the last chunk's record: the chain has all of them
- *     10     chunks       how many
- *     11     bytes        of all of them
- *     12     objects      that are live
+ *     6      cursor       address where the next object begins
+ *     7      limit        address where the current chunk ends
+ *     8      start        address where the current chunk begins
+ *     9      chunk        index of the last chunk's record, the head of the chain of all chunks
+ *     10     chunks       number of chunks
+ *     11     bytes        bytes of all chunks
+ *     12     objects      number of live objects
  *     13     usedBefore   bytes that objects take in chunks other than the current one
- *     14     freedBytes   of these and those in the current one: freed objects (sets)
- *     15     epoch        counts resets: who has an object of an earlier one has nothing
- *     16     initialBytes of the first chunk
- *     17     maxBytes     of the largest chunk that is not one object's own
- *     18     nextBytes    of the chunk to come
+ *     14     freedBytes   bytes of freed objects, in all chunks (sets)
+ *     15     epoch        number of resets: an object of an earlier epoch is not valid
+ *     16     initialBytes bytes of the first chunk
+ *     17     maxBytes     maximum bytes of a chunk that is shared by objects
+ *     18     nextBytes    bytes of the next chunk
  *     19     storages     index of the record of the last shared vector's storage
  *     20     keeper       index of the record of the chunk that a reset keeps; 0 = none yet
  *     21..42 freeLists    sets: address of the first freed object, by the logarithm of its size
- *     43     adoptions    counts how often the context was adopted: a handle is good for once
- *     44..53 name         one byte its length, then UTF-8
- *     54..63 ident        the same
+ *     43     adoptions    number of adoptions of the context: a handle can be adopted once
+ *     44..53 name         one byte length, then UTF-8
+ *     54..63 ident        one byte length, then UTF-8
  *
- *     state: bits 0-1 phase, bit 2 kind, bits 3-11 slot (RELEASED: low bits of adoptions), bits 12-31
- *     generation (low bits)
+ *     state: bits 0-1 phase, bit 2 kind, bits 3-11 slot (RELEASED: low bits of adoptions), bits
+ *     12-31 generation (low bits)
  *
- * I1  UNRESOLVED: the record is its slot's, being made or ended. LIVE: the context is that of the slot
- *     in the state of its root. RELEASED: a root that nobody owns, to be adopted.
+ * I1  UNRESOLVED: the record belongs to its slot, which creates or ends the context. LIVE: the
+ *     context belongs to the slot in the state of its root. RELEASED: a root without an owner, to
+ *     be adopted.
  * I2  A context's parent is in use, and has the same owner. Children end before their parents.
- * I3  Record 0 is no context: its cursor and limit are 0, so that an allocation in it finds no room.
- * I4  While its owner is not at work on it, the chunk records that name it are those of its chain and
- *     its storages; chunks and bytes are how many the chain has, and the sum of theirs; the place of
- *     the next object lies inside one of them.
+ * I3  Record 0 is not a context: its cursor and limit are 0, so that it has no room for an object.
+ * I4  While the owner does not work on a context, the chunk records that name it are exactly those
+ *     of its chain and its storages; `chunks` and `bytes` are the number and the sum of the chain's
+ *     chunks; the place of the next object lies inside one of them.
  */
 
 import {
@@ -83,12 +86,12 @@ const NAME = ADOPTIONS + 1;
 const IDENT = 54;
 export const CONTEXT_RECORD_WORDS = 64;
 
-/** A set's objects have a power of two of bytes, this many lists: from one granule on. */
+/** Number of a set's free lists: objects have a power of two of bytes, from one granule on. */
 export const FREE_LISTS_MAX = ADOPTIONS - FREE_LISTS;
-/** The longest object that a list can hold. */
+/** Maximum bytes of an object in a free list. */
 export const LISTED_BYTES_MAX = 2 ** (GRANULE_SHIFT + FREE_LISTS_MAX - 1);
 
-/** UTF-8 bytes of a name or ident that a record keeps. */
+/** Maximum UTF-8 bytes of a name or an ident. */
 export const TEXT_BYTES_MAX = (IDENT - NAME) * WORD_BYTES - 1;
 
 // ---- state
@@ -117,7 +120,7 @@ export const contextPhase = (state: number): ContextPhase => (state & PHASE_MASK
 export const contextKind = (state: number): number => (state >>> KIND_SHIFT) & 1;
 export const contextSlot = (state: number): SlotIndex =>
   ((state >>> SLOT_SHIFT) & SLOT_MASK) as SlotIndex;
-/** The same context in another phase, of another slot. */
+/** The state of the same context in another phase, with another slot. */
 export const withPhase = (state: number, phase: ContextPhase, slot: number): number =>
   contextState(phase, contextKind(state), slot, state >>> GENERATION_SHIFT);
 
@@ -128,7 +131,7 @@ export const contextTable = ({ contexts, contextCount }: Geometry): RecordTable 
   count: contextCount,
 });
 
-// ---- fields: plain, of the owner
+// ---- Fields: plain accesses, by the owner
 
 type Getter<T = number> = (u32: Uint32Array, record: WordIndex) => T;
 type Setter = (u32: Uint32Array, record: WordIndex, value: number) => void;
@@ -144,13 +147,14 @@ const setter =
 
 export const getGeneration = getter(GENERATION);
 export const setGeneration = setter(GENERATION);
-/** For the owner. */
+/** The parent, read plainly: for the owner only. */
 export const getParent = getter<ContextIndex>(PARENT);
-/** Of a context that is being made: nobody looks at it before its state says LIVE. */
+/** Sets the parent of a context that is being made: no thread reads it before its state is LIVE. */
 export const setParent = setter(PARENT);
 /**
- * For who finds out whose a context is: parent and state are read and written atomically by all, or a
- * thread would see the one that is written last first (docs/memory-model.md).
+ * The parent, read atomically, for a thread that looks for a context's owner. All threads read and
+ * write parent and state atomically: a plain read could see the later of two writes without the
+ * earlier one (docs/memory-model.md).
  */
 export const loadParent = (u32: Uint32Array, record: WordIndex): ContextIndex =>
   atomics.load(u32, record + PARENT) as ContextIndex;
@@ -183,7 +187,7 @@ export const getFreedBytes = getter(FREED_BYTES);
 export const setFreedBytes = setter(FREED_BYTES);
 export const getEpoch = getter(EPOCH);
 export const setEpoch = setter(EPOCH);
-/** The words that a context which has ended, or was reset, does not keep. */
+/** The first of the words that do not survive the context's end or its reset. */
 export const generationWord = (record: WordIndex): WordIndex => (record + GENERATION) as WordIndex;
 export const epochWord = (record: WordIndex): WordIndex => (record + EPOCH) as WordIndex;
 export const getInitialBytes = getter(INITIAL_BYTES);
@@ -199,16 +203,17 @@ export const setAdoptions = setter(ADOPTIONS);
 export const getKeeper = getter(KEEPER);
 export const setKeeper = setter(KEEPER);
 
-/** Word of the list of freed objects of `2 ** log` bytes. */
+/** The word of the free list for objects of `2 ** log` bytes. */
 export const freeListWord = (record: WordIndex, log: number): number =>
   record + FREE_LISTS + log - GRANULE_SHIFT;
 
 /**
- * Empties a context: its objects are of an earlier epoch, and no chunk is the current one. Stores
- * alone, so that no overflow of the stack can cut them.
+ * Empties a context: its objects belong to an earlier epoch, and no chunk is the current one. It
+ * only stores, so that a stack overflow cannot interrupt it.
  */
 export function emptyContext(u32: Uint32Array, record: WordIndex): void {
-  // First: V8 can cut a loop, and what a list has less is room and nothing else.
+  // The loop comes first, since V8 can cut it: a list that lost objects has less room, no other
+  // harm.
   for (let word = record + FREE_LISTS; word < record + ADOPTIONS; word++) u32[word] = 0;
   u32[record + EPOCH]++;
   u32[record + CURSOR] = 0;
@@ -219,7 +224,9 @@ export function emptyContext(u32: Uint32Array, record: WordIndex): void {
   u32[record + FREED_BYTES] = 0;
 }
 
-/** Makes the chunk from `start` to `end` the current one, empty. Stores alone, as well. */
+/**
+ * Makes the empty chunk from `start` to `end` the current one. It only stores, for the same reason.
+ */
 export function openChunk(u32: Uint32Array, record: WordIndex, start: number, end: number): void {
   u32[record + USED_BEFORE] += u32[record + CURSOR] - u32[record + START];
   u32[record + START] = start;
@@ -227,7 +234,7 @@ export function openChunk(u32: Uint32Array, record: WordIndex, start: number, en
   u32[record + LIMIT] = end;
 }
 
-// ---- name and ident
+// ---- Name and ident
 
 type TextField = typeof NAME | typeof IDENT;
 
@@ -239,11 +246,12 @@ function writeText(u8: Uint8Array, record: WordIndex, field: TextField, text: Ui
 
 function readText(u8: Uint8Array, record: WordIndex, field: TextField): string {
   const at = (record + field) * WORD_BYTES;
-  // Copied: browsers refuse to decode shared memory. What is being written may be half of each.
+  // Copied, since browsers refuse to decode shared memory. A name that is being written may be
+  // mixed.
   return new TextDecoder().decode(u8.slice(at + 1, at + 1 + Math.min(u8[at], TEXT_BYTES_MAX)));
 }
 
-/** Both as UTF-8, at most TEXT_BYTES_MAX of each. */
+/** Writes name and ident as UTF-8, each cut to TEXT_BYTES_MAX bytes. */
 export function writeNames(
   u8: Uint8Array,
   record: WordIndex,
@@ -256,9 +264,11 @@ export function writeNames(
 export const readName = (u8: Uint8Array, record: WordIndex): string => readText(u8, record, NAME);
 export const readIdent = (u8: Uint8Array, record: WordIndex): string => readText(u8, record, IDENT);
 
-// ---- whose a context is
+// ---- The owner of a context
 
-/** The slot that owns a context, -1 = none: free, or released. Climbs to its root (I1). */
+/**
+ * The slot that owns a context; -1 = none (free or released). Climbs to the context's root (I1).
+ */
 export function contextOwner(
   i32: Int32Array,
   u32: Uint32Array,
@@ -266,10 +276,11 @@ export function contextOwner(
   index: number,
 ): number {
   let at = index;
-  // Read while its owner moves it, the way up may be long; it is never longer than the table.
+  // While the owner moves the context, the way up can change; it has at most as many steps as
+  // records.
   for (let steps = 0; steps <= table.count; steps++) {
     const record = recordAt(table, at);
-    // In this order: of a context that becomes a root the slot is written first.
+    // The parent is read first: when a context becomes a root, its slot is written first.
     const parent = loadParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);

@@ -1,20 +1,20 @@
 /**
- * The debug record: which debug options a heap has, for all its threads. It stands right behind the
- * header, so that its place is known before anything else is.
+ * The debug record: the heap's debug options, for all its threads. It follows the header directly,
+ * so that it can be found before the rest of the layout is known.
  *
- * Written once by creation, read at attach; the two counters by the threads of a heap that has the
- * option.
+ * Written once by creation, read at attach. The two counters are written by the threads of a heap
+ * that has the option.
  *
  *     word   field        access   meaning
- *     0      flags        plain    which yes-or-no options are on, see below
- *     1      onError      plain    what a bad free does: index into ON_ERROR
+ *     0      flags        plain    the options that are on or off, one bit each: see FLAGS
+ *     1      onError      plain    the reaction to a bad free: index into ON_ERROR
  *     2      guard        plain    bytes of red zone before and after each block; 0 = none
  *     3      quarantine   plain    bytes of freed blocks that each thread holds back; 0 = none
- *     4      checkStart   plain    calls of a thread before its first check; 0 = none
- *     5      checkEach    plain    calls between its checks; 0 = no more
- *     6      history      plain    events that each thread's ring holds; 0 = no history
- *     7      stackDepth   plain    frames of a recorded call stack; 0 = none is recorded
- *     8      stackEvery   plain    every n-th event gets one
+ *     4      checkStart   plain    calls of a thread before its first check; 0 = no checks
+ *     5      checkEach    plain    calls between its checks; 0 = only the first check
+ *     6      history      plain    events in each thread's ring; 0 = no history
+ *     7      stackDepth   plain    frames of a recorded call stack; 0 = no call stacks
+ *     8      stackEvery   plain    events per recorded call stack
  *     9,10   secret       plain    random: keys the red zones
  *     11     sequence     atomic   events traced so far
  *     12     pathBytes    plain    length of the trace file's path
@@ -24,40 +24,40 @@
 import { LINE_WORDS, rangeError, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
 
-/** What a bad free does. */
+/** The reactions to a bad free. */
 export const ON_ERROR = ['throw', 'warn', 'ignore'] as const;
 
-/** The debug options of a heap, with nothing left open. */
+/** The debug options of a heap, all of them set. */
 export interface DebugSettings {
-  /** Freed blocks are filled. */
+  /** Free fills blocks. */
   readonly scribble: boolean;
-  /** New blocks are filled. */
+  /** Malloc fills blocks. */
   readonly preScribble: boolean;
-  /** A free claims its block atomically. */
+  /** Free claims its block atomically. */
   readonly strict: boolean;
   /** Every block is a run of its own. */
   readonly direct: boolean;
-  /** The thread that made the heap reports at its end what is still live. */
+  /** The thread that created the heap reports the live blocks when it ends. */
   readonly leaks: boolean;
-  /** It prints the statistics, too. */
+  /** The thread that created the heap prints the statistics when it ends. */
   readonly stats: boolean;
   readonly onError: (typeof ON_ERROR)[number];
-  /** Red zone before and after each block. */
+  /** Bytes of red zone before and after each block. */
   readonly guardBytes: number;
-  /** Freed blocks that each thread holds back. */
+  /** Bytes of freed blocks that each thread holds back. */
   readonly quarantineBytes: number;
   readonly checkStart: number;
   readonly checkEach: number;
-  /** Events that each thread's ring holds. */
+  /** Events in each thread's ring. */
   readonly historyEvents: number;
   /** Frames of a recorded call stack; 0 = none. */
   readonly stackDepth: number;
   readonly stackEvery: number;
-  /** Where the trace goes; empty = nowhere. */
+  /** Path of the trace file; empty = no trace. */
   readonly tracePath: string;
 }
 
-/** A heap with nothing on. */
+/** The settings of a heap without debug options. */
 export const NO_DEBUG: DebugSettings = {
   scribble: false,
   preScribble: false,
@@ -99,15 +99,15 @@ const PATH_LENGTH = SEQUENCE + 1;
 const PATH = LINE_WORDS;
 const PATH_LINES = 16;
 
-/** The longest path of a trace file. */
+/** Maximum bytes of a trace file's path. */
 export const TRACE_PATH_BYTES_MAX = PATH_LINES * LINE_WORDS * WORD_BYTES;
 export const DEBUG_RECORD_BYTES = PATH * WORD_BYTES + TRACE_PATH_BYTES_MAX;
 
 if (PATH_LENGTH >= LINE_WORDS) throw new Error('debug record: the first line is too long');
 
 /**
- * Do calls of this heap go through the debug layer, with a record for each block? Reports at the end
- * alone need nothing of it, nor does what becomes of errors.
+ * True if the heap's calls go through the debug layer, with a record for each block. Reports at the
+ * end and the reaction to errors do not need the layer.
  */
 export const isInstrumented = (settings: DebugSettings): boolean =>
   settings.scribble ||
@@ -153,7 +153,7 @@ export function readDebugRecord(u32: Uint32Array, r: WordIndex): DebugSettings {
   const flags = Object.fromEntries(FLAGS.map((flag, n) => [flag, ((bits >>> n) & 1) === 1]));
   const numbers = Object.fromEntries(NUMBERS.map((name, n) => [name, u32[r + FIRST_NUMBER + n]]));
   const start = (r + PATH) * WORD_BYTES;
-  // Copied first: browsers refuse to decode shared memory.
+  // Copied, since browsers refuse to decode shared memory.
   const path = new Uint8Array(u32.buffer, u32.byteOffset).slice(
     start,
     start + Math.min(u32[r + PATH_LENGTH], TRACE_PATH_BYTES_MAX),
@@ -176,6 +176,6 @@ export const getSecret = (u32: Uint32Array, r: WordIndex): readonly [number, num
 export const nextSequence = (i32: Int32Array, r: WordIndex): number =>
   (atomics.add(i32, r + SEQUENCE, 1) + 1) >>> 0;
 
-/** The number that the latest event has; 0 before the first. */
+/** The sequence number of the latest event; 0 = no event yet. */
 export const loadSequence = (i32: Int32Array, r: WordIndex): number =>
   atomics.load(i32, r + SEQUENCE) >>> 0;

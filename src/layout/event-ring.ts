@@ -1,40 +1,42 @@
 /**
- * Event rings: the last events of each thread slot, for heap.history(). Only heaps with `history`
- * have them.
+ * Event rings: the last events of each thread slot, for heap.history(). Only heaps with the option
+ * `history` have them.
  *
- * Written by the slot's owner only; read by any thread, which takes an event only when its number is the
- * same before and after. A ring goes on when another thread takes the slot.
+ * Written by the slot's owner only. Read by any thread: a reader uses an event only if the event's
+ * number is the same before and after reading it. The next owner of the slot continues the ring.
  *
  *     words   field        meaning
  *     0,1     written      Float64: events ever written to this ring
  *     2..15   -
  *     16..    events       `historyEvents` times:
- *       0      number      atomic: which event of the ring this is, from 1, modulo 2^32; 0 = being written
+ *       0      number      atomic: number of the event in this ring, from 1, modulo 2^32; 0 = being
+ *                          written
  *       1      operation   index into OPERATIONS
  *       2      threadId
- *       3      stack       stack-store.ts; 0 = none was recorded
+ *       3      stack       stack-store.ts; 0 = not recorded
  *       4      address
- *       5      from        realloc: the block's address before
+ *       5      from        realloc: the block's address before the call
  *       6,7    time        Float64: milliseconds since 1970
  *       8,9    requested   Float64: bytes
  *       10,11  usable      Float64: bytes
  *
- * I1  An event's number is cleared first and written last, and seen so.
+ * I1  An event's number is cleared before the event is written and set after it, visibly in this
+ *     order.
  */
 
 import { indexIn, LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
-/** What can happen to a block. */
+/** The calls that are recorded. */
 export const OPERATIONS = ['malloc', 'calloc', 'alignedAlloc', 'realloc', 'free'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** One call. */
+/** One recorded call. */
 export interface RingEvent {
   readonly operation: Operation;
   readonly threadId: number;
-  /** As stored: see stack-store.ts. */
+  /** The stack's number in the stack store; 0 = not recorded. */
   readonly stack: number;
   readonly address: number;
   readonly from: number;
@@ -59,7 +61,7 @@ const EVENT_WORDS = USABLE + 2;
 
 if (TIME % 2 !== 0 || EVENT_WORDS % 2 !== 0) throw new Error('event ring: not 8-byte aligned');
 
-/** A ring's length: whole cache lines. */
+/** Bytes of a ring: whole cache lines. */
 export const ringBytes = (events: number): number =>
   Math.ceil((EVENTS + events * EVENT_WORDS) / LINE_WORDS) * LINE_WORDS * WORD_BYTES;
 
@@ -72,7 +74,7 @@ export const getWritten = (f64: Float64Array, ring: WordIndex): number =>
 const eventWord = (ring: WordIndex, events: number, n: number): number =>
   ring + EVENTS + (n % events) * EVENT_WORDS;
 
-/** Appends an event, over the oldest one when the ring is full. Owner only. */
+/** Appends an event; a full ring loses its oldest one. Owner only. */
 export function appendEvent(
   u32: Uint32Array,
   f64: Float64Array,
@@ -98,7 +100,7 @@ export function appendEvent(
   f64[(ring + WRITTEN) >>> 1] = n + 1;
 }
 
-/** The `n`-th event ever written, from 0; null when it was overwritten, now or before. */
+/** The `n`-th event ever written, from 0; null if it was overwritten before or during the read. */
 export function readEvent(
   u32: Uint32Array,
   f64: Float64Array,

@@ -1,13 +1,13 @@
 /**
- * Geometry: where each structure of a heap begins. The memory map, as numbers.
+ * Geometry: the place of each structure of a heap. It is the memory map as numbers.
  *
- * Used once per attach, by everything above. Pure arithmetic from (base, bytes, threads, contexts,
- * debug options), so that every thread computes the same map from the header. The drawing is in
- * src/README.md.
+ * Computed once per attach, used by every layer above. Pure arithmetic from base, bytes, threads,
+ * contexts and debug options, so that every thread computes the same map from the header. The
+ * drawing is in src/README.md.
  *
  * I1  Structures follow each other without overlap; the data region ends where the heap ends.
- * I2  Locks, slots, records begin on a cache line; tags and page table on a 4 KiB system page, so
- *     that a small heap touches few of them.
+ * I2  Locks, slots and records begin on a cache line; tags and page table begin on a 4 KiB system
+ *     page, so that a small heap touches few system pages.
  * I3  Tag and page record of any data page are found from its absolute number, with no subtraction:
  *     `tags[address >>> 4]`, `pageTable + page * PAGE_RECORD_WORDS`. (The tag view begins before
  *     the tags by as many bytes as there are granules below the data; see viewMemory.)
@@ -53,37 +53,40 @@ import { registryBytes, THREADS_MAX } from './registry.js';
 import { SLOT_BYTES, SLOT_WORDS } from './slot.js';
 import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
 
-/** The smallest heap that can be made. */
+/** Minimum bytes of a heap. */
 export const HEAP_BYTES_MIN = 2 * MIB;
-/** The most bytes that a heap can be asked for. */
+/** Maximum bytes that a program can ask for. */
 export const HEAP_BYTES_MAX = 4 * GIB;
 /**
- * The end of a heap, at most: of the last 64 KiB below 4 GiB no use is made. The address behind the
- * last block is a limit that contexts keep in 32 bits, and programs compute with `(p + n) >>> 2`.
+ * Maximum address of a heap's end: the last 64 KiB below 4 GiB stay unused. A context keeps the
+ * address behind its last block in 32 bits, and programs compute with `(p + n) >>> 2`.
  */
 export const HEAP_END_MAX = HEAP_BYTES_MAX - 64 * KIB;
 export const THREADS_DEFAULT = 64;
 
-/** The most contexts that a heap can be made for. */
+/** Maximum contexts of a heap. */
 export const CONTEXTS_MAX = 2 ** 20;
-/** Whose count was not asked for has one for so many bytes, but never less than these. */
+/** Bytes of heap per context, if the program gives no count; at least CONTEXTS_MIN contexts. */
 const CONTEXT_SHARE_BYTES = 64 * KIB;
 const CONTEXTS_MIN = 64;
-/** A chunk for so many bytes, and two for each context at least. */
+/** Bytes of heap per chunk record; at least two records per context. */
 const CHUNK_SHARE_BYTES = 8 * KIB;
 
-/** Slots take at most this part of a heap whose thread count was not asked for. */
+/** Maximum share of the heap for slots, if the program gives no thread count. */
 const SLOTS_SHARE = 1 / 8;
-/** Magazines are as deep as fits into this part of the heap. */
+/** Share of the heap for magazines, which sets their sizes. */
 const CACHES_SHARE = 1 / 32;
-/** The stack store takes this part of a heap that has one, within these limits. */
+/** Share of the heap for the stack store, within the limits below. */
 const MAGAZINES_SHARE = 1 / 64;
 const MAGAZINES_BYTES_MIN = 64 * KIB;
 const MAGAZINES_BYTES_MAX = 16 * MIB;
-/** The granularity with which systems commit memory. */
+/** Bytes of a page of the operating system's memory. */
 const SYSTEM_PAGE_BYTES = 4 * KIB;
 
-/** Where everything is. Words index the buffer's 32-bit views, pages count from its start. */
+/**
+ * The places of all structures. Words are indexes into 32-bit views; pages count from the buffer's
+ * start.
+ */
 export interface Geometry {
   readonly base: number;
   readonly bytes: number;
@@ -99,25 +102,25 @@ export interface Geometry {
   readonly classes: WordIndex;
   readonly baseline: WordIndex;
   readonly slots: WordIndex;
-  /** The magazine region, and how large the magazines in it are. */
+  /** The magazine region, and the sizes of the magazines in it. */
   readonly magazines: WordIndex;
   readonly depths: MagazineSizes;
-  /** Table of the context records, and how many contexts there can be; 0 = none. */
+  /** Table of the context records, and the maximum number of contexts; 0 = none. */
   readonly contexts: WordIndex;
   readonly contextCount: number;
   /** Table of the chunk records. */
   readonly chunks: WordIndex;
   readonly chunkCount: number;
-  // What only heaps with debug options have: 0 = this one has none.
+  // Only in heaps with debug options; 0 = this heap has none.
   readonly eventRings: WordIndex;
   readonly stackStore: WordIndex;
   readonly stackStoreBytes: number;
   readonly traceBuffers: WordIndex;
   /** Byte offset of the first block record. */
   readonly blockRecordsStart: number;
-  /** Where the block record of address 0 would stand. May lie below zero. */
+  /** Place where the block record of address 0 would be; it may be below zero. */
   readonly blockRecords: number;
-  /** Where page 0's record would stand. May lie before the table, and below zero. */
+  /** Place where the record of page 0 would be; it may lie before the table, and below zero. */
   readonly pageTable: number;
   /** Byte offset of the first data page's owner. */
   readonly ownersStart: number;
@@ -127,32 +130,32 @@ export interface Geometry {
   readonly dataStart: number;
   readonly dataBytes: number;
   readonly firstPage: PageIndex;
-  /** The page after the last one. It has a record too, which no run ever begins at. */
+  /** The page after the last one. It has a page record, too, at which no run begins. */
   readonly endPage: PageIndex;
 }
 
-/** How many slots a heap of this length gets when nobody says how many. */
+/** Thread slots of a heap of this length, if the program gives no count. */
 export function defaultThreads(bytes: number): number {
   const fit = Math.floor((bytes * SLOTS_SHARE) / (SLOT_BYTES + MAGAZINE_BYTES_MIN));
   return Math.max(1, Math.min(THREADS_DEFAULT, fit));
 }
 
-/** How many contexts a heap of this length is made for when nobody says how many. */
+/** Contexts of a heap of this length, if the program gives no count. */
 export const defaultContexts = (bytes: number): number =>
   Math.max(CONTEXTS_MIN, Math.floor(bytes / CONTEXT_SHARE_BYTES));
 
-/** Where the header stands, for who has only the heap's base. */
+/** The place of the header, computed from the heap's base alone. */
 export const headerWord = (base: number): WordIndex =>
   ((base + PAGE_BYTES) >>> WORD_SHIFT) as WordIndex;
 
-/** How long the stack store of a heap is; 0 = it has none. */
+/** Bytes of a heap's stack store; 0 = none. */
 function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
   if (stackDepth === 0) return 0;
   const share = roundUp(bytes * MAGAZINES_SHARE, LINE_BYTES);
   return Math.min(MAGAZINES_BYTES_MAX, Math.max(MAGAZINES_BYTES_MIN, share));
 }
 
-/** What options take of a heap, for an error message. */
+/** The bytes that options take, as text for an error message. */
 function otherParts(
   threads: number,
   tablesBytes: number,
@@ -170,10 +173,12 @@ function otherParts(
   return parts.length === 0 ? '' : `, with ${parts.join(', ')},`;
 }
 
-/** How many data pages fit from `start` on, and where what grows with them stands. */
+/**
+ * The number of data pages that fit from `start` on, and the places of what grows with that number.
+ */
 function placePages(start: number, end: number, recorded: boolean) {
-  // Each data page costs itself, a record, its owner, its tags and its blocks' records; one page record
-  // more stands at the end.
+  // Each data page takes itself, a page record, an owner, its tags and its block records. One more
+  // page record follows the last one.
   const tagBytes = PAGE_BYTES >>> GRANULE_SHIFT;
   const recordBytes = recorded ? (PAGE_BYTES >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_BYTES : 0;
   const pageBytes = PAGE_BYTES + PAGE_RECORD_BYTES + 1 + tagBytes + recordBytes;
@@ -191,7 +196,7 @@ function placePages(start: number, end: number, recorded: boolean) {
 
 /**
  * The memory map of a heap of `bytes` bytes at byte `base` of its buffer.
- * @throws RangeError when slots and debug options leave no room for data
+ * @throws RangeError if slots and debug options leave no room for data
  */
 export function computeGeometry(
   base: number,
@@ -217,7 +222,7 @@ export function computeGeometry(
   const depths = magazineSizesFor((bytes * CACHES_SHARE) / threads);
   const stacks = stackStoreBytes(bytes, debug);
   const placed = {
-    // These two stand where a heap of any kind has them.
+    // A heap of any kind has header and debug record at these places.
     header: place(HEADER_BYTES),
     debug: place(DEBUG_RECORD_BYTES),
     registry: place(registryBytes(threads)),
@@ -272,14 +277,14 @@ export function computeGeometry(
   };
 }
 
-/** Is it a whole number of bytes that lies in the data region? */
+/** True for a whole number of bytes that lies in the data region. */
 export const isDataAddress = ({ dataStart, end }: Geometry, address: unknown): address is number =>
   typeof address === 'number' && Number.isInteger(address) && address >= dataStart && address < end;
 
-/** A word that is 0 for ever: in the null page (I4). */
+/** A word that is always 0: in the null page (I4). */
 export const nowhereWord = ({ base }: Geometry): WordIndex => (base / WORD_BYTES + 1) as WordIndex;
 
-/** Where a slot's part of the magazine region begins. */
+/** The place of a slot's part of the magazine region. */
 export const magazinesOfSlot = (
   { slots, magazines, depths }: Geometry,
   slot: WordIndex,
@@ -288,5 +293,5 @@ export const magazinesOfSlot = (
 /** The page that an address lies in. */
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;
 
-// The smallest heap must have room for data.
+// Checks that the smallest heap has room for data.
 computeGeometry(0, HEAP_BYTES_MIN, 1);

@@ -1,25 +1,29 @@
 /**
- * The heap's header: who it is, how it is laid out, and the words that concern all threads.
+ * The heap's header: its identity, its layout, and the words that concern all threads.
  *
- * Written once by creation (the first line), then by sync/ (the second), by recovery (the third) and
- * by whoever finds a broken invariant (the rest).
+ * The first line is written once by creation, the second by sync/, the third by recovery, the rest
+ * by the thread that finds a broken invariant.
  *
  *     word   field         access   meaning
- *     0,1    magic         both     'shma' 'lloc'; the first half is written last by creation, atomically
- *     2      version       plain    of the layout: a heap of another version is refused
- *     3      flags         plain    bit 0: the reserve reads as zero until it is touched
+ *     0,1    magic         both     'shma' 'lloc'; creation writes the first half last, atomically
+ *     2      version       plain    version of the layout: a heap of another version is refused
+ *     3      flags         plain    bit 0: pages that no thread has touched read as zero
  *     4      base          plain    byte offset of the heap in its buffer
  *     5      bytes         plain    length of the heap
- *     6      threads       plain    thread slots
- *     7,8    id            plain    random: the same heap is known again by it
- *     9      lockTimeout   plain    milliseconds that a main thread waits for an owner unknown to /proc
- *     10     contexts      plain    how many memory contexts there can be
- *     11     owned         plain    1 = there was an owned block once; a hint, written by placement
- *     16     exclusive          atomic   thread word of a thread in an unsafe call's slow path, or 0
+ *     6      threads       plain    number of thread slots
+ *     7,8    id            plain    random number that identifies the heap
+ *     9      lockTimeout   plain    milliseconds that a main thread waits for an owner unknown to
+ *                                   /proc
+ *     10     contexts      plain    maximum number of memory contexts
+ *     11     owned         plain    1 = the heap has had an owned block; a hint, written by
+ *                                   placement
+ *     16     exclusive     atomic   thread word of a thread in an unsafe call's slow path, or 0
  *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
- *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the recovery lock
- *     40     nextLook      plain    when a full heap's dead are looked for next (pages/looks.ts); 0 = now
- *     48     textLength    plain    bytes of the text that follows: which invariant is broken
+ *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the
+ *                                   recovery lock
+ *     40     nextLook      plain    time of the next search for dead threads in a full heap
+ *                                   (pages/looks.ts); 0 = now
+ *     48     textLength    plain    bytes of the text that follows: the invariant that is broken
  *     49..   text          plain    UTF-8; written before poison becomes 2
  *
  * I1  A poisoned heap stays poisoned.
@@ -29,7 +33,7 @@ import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
 import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
 
-/** Counts up with every change of the memory layout. */
+/** Version of the memory layout; each change of the layout adds 1. */
 export const LAYOUT_VERSION = 9;
 
 const MAGIC_LOW = 0x616d6873;
@@ -59,20 +63,20 @@ if (OWNED >= LINE_WORDS) throw new Error('header: the first line is too long');
 
 const RESERVE_IS_ZERO = 1;
 
-/** What creation decides about a heap, for good. */
+/** The facts about a heap that creation fixes. */
 export interface HeaderFields {
   readonly version: number;
   readonly base: number;
   readonly bytes: number;
   readonly threads: number;
-  /** How many memory contexts there can be. */
+  /** Maximum number of memory contexts. */
   readonly contexts: number;
   readonly id: string;
-  /** Pages never touched read as zero: so for a buffer that the heap made for itself. */
+  /** True if untouched pages read as zero, as in a buffer that creation allocated itself. */
   readonly reserveIsZero: boolean;
-  /** A main thread waits so long for a lock whose owner cannot be looked for. */
+  /** Milliseconds that a main thread waits for a lock whose owner cannot be found in /proc. */
   readonly lockTimeoutMs: number;
-  /** From the debug record, which stands behind the header. */
+  /** Read from the debug record, which follows the header. */
   readonly debug: DebugSettings;
 }
 
@@ -80,7 +84,7 @@ export interface HeaderFields {
 export const debugRecord = (h: WordIndex): WordIndex =>
   (h + HEADER_BYTES / WORD_BYTES) as WordIndex;
 
-/** Writes the header; the magic last, so that a half-made heap is no heap. */
+/** Writes the header, the magic last: a header without it is not a heap. */
 export function writeHeader(
   u32: Uint32Array,
   h: WordIndex,
@@ -99,13 +103,13 @@ export function writeHeader(
   atomics.store(u32, h + MAGIC, MAGIC_LOW);
 }
 
-/** From now on there is no heap here. */
+/** Erases the magic: the heap ceases to exist. */
 export function eraseHeader(u32: Uint32Array, h: WordIndex): void {
   u32[h + MAGIC] = 0;
   u32[h + MAGIC + 1] = 0;
 }
 
-/** Reads the header, or null where there is none. */
+/** Reads the header; null if there is none. */
 export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null {
   if (atomics.load(u32, h + MAGIC) !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;
   const half = (word: number) => word.toString(16).padStart(8, '0');
@@ -118,12 +122,12 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     id: half(u32[h + ID]) + half(u32[h + ID + 1]),
     reserveIsZero: (u32[h + FLAGS] & RESERVE_IS_ZERO) !== 0,
     lockTimeoutMs: u32[h + LOCK_TIMEOUT],
-    // Of another version it may stand elsewhere, or be something else.
+    // In another version of the layout the debug record may have another place and shape.
     debug: u32[h + VERSION] === LAYOUT_VERSION ? readDebugRecord(u32, debugRecord(h)) : NO_DEBUG,
   };
 }
 
-/** Was there ever an owned block? Where there was none, nobody need look for them. */
+/** True if the heap has had an owned block. If not, no thread needs to look for owned blocks. */
 export const hadOwned = (u32: Uint32Array, h: WordIndex): boolean => u32[h + OWNED] !== 0;
 export const noteOwned = (u32: Uint32Array, h: WordIndex): void => {
   if (u32[h + OWNED] === 0) u32[h + OWNED] = 1;
@@ -138,30 +142,34 @@ export const casExclusive = (i32: Int32Array, h: WordIndex, from: number, to: nu
 export const storeExclusive = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
   atomics.store(i32, h + EXCLUSIVE, threadWord);
 
-// ---- poison
+// ---- Poison
 
 /** States of the poison word. */
 export const SOUND = 0;
 export const BEING_POISONED = 1;
 export const POISONED = 2;
 
-/** A plain load: late by a moment at most, for slow paths that look at every passage. */
+/** A plain load, late by a moment at most: for slow paths, which check every time they run. */
 export const peekPoison = (i32: Int32Array, h: WordIndex): number => i32[h + POISON];
-/** For who would read the text after it, or has written what a poisoner is to see before. */
+/** An atomic load: before reading the text, or after writing what a poisoner must see. */
 export const loadPoison = (i32: Int32Array, h: WordIndex): number => atomics.load(i32, h + POISON);
-/** The word that those wait on who would know why. */
+/** The word that threads wait on until the poison text is written. */
 export const poisonWordIndex = (h: WordIndex): number => h + POISON;
 export const casPoison = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
   atomics.compareExchange(i32, h + POISON, from, to);
 
-/** Writes why the heap is poisoned, cut to what there is room for. Only who set BEING_POISONED. */
+/**
+ * Writes why the heap is poisoned, cut to the room for it. Only by the thread that set
+ * BEING_POISONED.
+ */
 export function writePoisonText(
   u8: Uint8Array,
   u32: Uint32Array,
   h: WordIndex,
   text: string,
 ): void {
-  // Not into shared memory, which browsers refuse; and never half a character.
+  // Encoded outside of shared memory, which browsers refuse; encodeInto never writes half a
+  // character.
   const bytes = new Uint8Array(TEXT_BYTES_MAX);
   const { written } = new TextEncoder().encodeInto(text, bytes);
   const start = (h + TEXT) * WORD_BYTES;
@@ -169,7 +177,9 @@ export function writePoisonText(
   u32[h + TEXT_LENGTH] = written;
 }
 
-/** Copied first: browsers refuse to decode shared memory. */
+/**
+ * The reason why the heap is poisoned. Copied first, since browsers refuse to decode shared memory.
+ */
 export function readPoisonText(u8: Uint8Array, u32: Uint32Array, h: WordIndex): string {
   const start = (h + TEXT) * WORD_BYTES;
   const bytes = new Uint8Array(Math.min(u32[h + TEXT_LENGTH], TEXT_BYTES_MAX));
@@ -177,9 +187,9 @@ export function readPoisonText(u8: Uint8Array, u32: Uint32Array, h: WordIndex): 
   return new TextDecoder().decode(bytes);
 }
 
-// ---- recovery totals
+// ---- Recovery totals
 
-/** What recovery found since creation, by its place. */
+/** Indexes of the totals of all recoveries since creation. */
 export const RECOVERED_SLOTS = 0;
 export const RECOVERED_BLOCKS = 1;
 export const RECOVERED_RUNS = 2;
@@ -196,7 +206,7 @@ export const addRecovered = (
   f64[((h + RECOVERED) >>> 1) + which] += amount;
 };
 
-// ---- when recovery is due
+// ---- Time of the next search for dead threads
 
 export const getNextLook = (u32: Uint32Array, h: WordIndex): number => u32[h + NEXT_LOOK];
 export const setNextLook = (u32: Uint32Array, h: WordIndex, time: number): void => {

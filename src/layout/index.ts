@@ -1,9 +1,9 @@
 /**
- * layout: one file per structure of the shared memory: its drawing, then its accessors. Nothing
- * else in the project knows an offset. Imports base/ only.
+ * layout: one file per structure of the shared memory, with its drawing and then its accessors. No
+ * other folder knows an offset. Imports base/ only.
  *
  * `get`/`set` are plain accesses (the caller says what protects them), `load`/`store`/`cas`/`swap`
- * are atomic. Records are named by the index of their first word.
+ * are atomic. A record is identified by the index of its first word.
  */
 export * from './atomics.js';
 export * from './baseline.js';

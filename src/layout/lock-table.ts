@@ -1,21 +1,24 @@
 /**
- * Locks: one 64-byte line each, in the order in which they may be taken.
+ * Locks: one 64-byte line each, in the order in which threads may take them.
  *
- * Taken and released by sync/mutex.ts, the word itself by sync/lock-word.ts; recovery, verification
- * and poison look at the words, repair and stats/ have to do with the counters.
+ * Taken and released by sync/mutex.ts; the lock word itself belongs to sync/lock-word.ts. Recovery,
+ * verification and poison read the words; repair and stats/ use the counters.
  *
  *     word   field          access   meaning
  *     0      lock word      atomic   0 = free, else the owner's thread word; bit 31 = waiters
  *     1      -
  *     2,3    acquisitions   plain    Float64, written by the holder
- *     4,5    contentions    plain    Float64, written by the holder: it had to wait
- *     6,7    waitNs         plain    Float64, written by the holder: nanoseconds waited in all
- *     8,9    longestNs      plain    Float64, written by the holder: the longest wait
- *     10,11  ownerDeaths    plain    Float64, written by the holder: taken over from the dead
- *     12,13  closed         plain    Float64, written by the holder: blocks of open transits returned
+ *     4,5    contentions    plain    Float64, written by the holder: acquisitions that had to wait
+ *     6,7    waitNs         plain    Float64, written by the holder: nanoseconds of all waits
+ *     8,9    longestNs      plain    Float64, written by the holder: nanoseconds of the longest
+ *                                    wait
+ *     10,11  ownerDeaths    plain    Float64, written by the holder: takeovers from dead threads
+ *     12,13  closed         plain    Float64, written by the holder: blocks of open transits
+ *                                    returned
  *
- * I1  A thread takes locks in rising order of index only: recovery, the class locks, the page lock.
- * I2  Counters are written while holding the lock they belong to.
+ * I1  A thread takes locks in ascending order of index only: recovery, the class locks, the page
+ *     lock.
+ * I2  A lock's counters are written by its holder only.
  */
 
 import {
@@ -27,11 +30,11 @@ import {
 } from '../base/index.js';
 import { atomics } from './atomics.js';
 
-/** The n-th lock of the ranked list. */
+/** The n-th lock in the order of locks. */
 export type LockIndex = number & { readonly lock: 'LockIndex' };
 
 export const RECOVERY_LOCK = 0 as LockIndex;
-/** The lock of a size class: its own number. */
+/** The lock of a size class; it has the class's number. */
 export const classLock = (sizeClass: SizeClass): LockIndex => sizeClass as number as LockIndex;
 export const PAGE_LOCK = (SIZE_CLASS_COUNT + 1) as LockIndex;
 export const LOCK_COUNT = PAGE_LOCK + 1;
@@ -42,7 +45,7 @@ const COUNTERS = 2;
 export const LOCK_WORDS = LINE_WORDS;
 export const LOCK_TABLE_BYTES = LOCK_COUNT * LOCK_WORDS * WORD_BYTES;
 
-/** Lock counters, by their place. */
+/** Indexes of the counters of a lock. */
 export const ACQUISITIONS = 0;
 export const CONTENTIONS = 1;
 export const WAIT_NANOSECONDS = 2;
@@ -53,9 +56,9 @@ export const CLOSED_BLOCKS = 5;
 export const lockLine = (table: WordIndex, lock: LockIndex): WordIndex =>
   (table + lock * LOCK_WORDS) as WordIndex;
 
-/** The word that is taken, and that Atomics.wait waits on. */
+/** The lock word, on which Atomics.wait waits. */
 export const lockWordIndex = (line: WordIndex): number => line + LOCK_WORD;
-/** The lock whose word this is. */
+/** The lock that a lock word belongs to. */
 export const lockOfWord = (table: WordIndex, word: number): LockIndex =>
   ((word - LOCK_WORD - table) / LOCK_WORDS) as LockIndex;
 export const peekLock = (i32: Int32Array, line: WordIndex): number => i32[line + LOCK_WORD];

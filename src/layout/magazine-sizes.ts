@@ -1,10 +1,11 @@
 /**
- * Magazine sizes: how many blocks each of a thread's magazines may hold, and where it stands in the thread's
- * part of the magazine region.
+ * Magazine sizes: the capacity of each of a thread's magazines, and its place in the thread's part
+ * of the magazine region.
  *
- * Used by geometry.ts, which chooses the sizes for a heap, and by pages/thread-cache.ts, which keeps to them.
- * Pure arithmetic. Deep magazines save a program that frees much and allocates it again the way through the
- * spans (docs/performance.md); how deep they get is for the traffic to say (pages/thread-cache.ts).
+ * Used by geometry.ts, which chooses the sizes for a heap, and by pages/thread-cache.ts, which
+ * stays within them. Pure arithmetic. A program that frees many blocks and allocates them again is
+ * faster with large magazines, since its blocks skip the spans (docs/performance.md). The traffic
+ * of a class decides how much of its magazine is used (pages/thread-cache.ts).
  *
  *     magazine region   of slot 0: magazines of class 1..44, local and remote in turn | of slot 1: ... | ...
  *     a magazine        0 | entry entry entry ... | SENTINEL SENTINEL
@@ -22,25 +23,27 @@ import {
   WORD_BYTES,
 } from '../base/index.js';
 
-/** The deepest local magazine has so many blocks, in a heap that is large enough; the others half, ... */
+/**
+ * Maximum blocks of a local magazine, in a large heap; smaller heaps halve it until the sizes fit.
+ */
 const BLOCKS_MAX = 4096;
 const BLOCKS_MIN = 128;
-/** A local magazine holds no more than so many bytes for each block of the deepest one. */
+/** Maximum bytes in a local magazine, per block of the largest magazine. */
 const BYTES_PER_BLOCK = 128;
 const BYTES_MIN = 128 * KIB;
-/** In a remote magazine lie no more than these: others may want them. */
+/** Maximum blocks of a remote magazine: blocks in it are missing for their owners. */
 const REMOTE_BLOCKS_MAX = 128;
 const REMOTE_BYTES_MAX = 64 * KIB;
-/** A zero word before a magazine's entries, two sentinels behind. */
+/** Sentinel words after a magazine's entries; one zero word stands before them. */
 export const SENTINEL_WORDS = 2;
 const FRAME_WORDS = 1 + SENTINEL_WORDS;
 
 export interface MagazineSizes {
-  /** The most blocks that a magazine holds, by magazine; 0 where it is none of a size class. */
+  /** Maximum blocks of a magazine, by magazine; 0 = no such magazine. */
   readonly limits: Uint32Array;
-  /** Where a magazine's first entry stands in a slot's part, in words. */
+  /** Words from the start of a slot's part to a magazine's first entry, by magazine. */
   readonly offsets: Uint32Array;
-  /** Length of a slot's part. */
+  /** Words of a slot's part. */
   readonly words: number;
 }
 
@@ -69,9 +72,9 @@ const choices: MagazineSizes[] = [];
 for (let blocks = BLOCKS_MAX; blocks >= BLOCKS_MIN; blocks /= 2) choices.push(makeSizes(blocks));
 const shallowest = choices.at(-1) as MagazineSizes;
 
-/** The least that a slot's magazines take. */
+/** Minimum bytes of a slot's magazines. */
 export const MAGAZINE_BYTES_MIN = shallowest.words * WORD_BYTES;
 
-/** The deepest magazines that fit into so many bytes a slot; the shallowest where none do. */
+/** The largest magazine sizes that fit into this many bytes per slot; the smallest if none fit. */
 export const magazineSizesFor = (bytesPerSlot: number): MagazineSizes =>
   choices.find(({ words }) => words * WORD_BYTES <= bytesPerSlot) ?? shallowest;

@@ -1,10 +1,10 @@
 /**
  * The views through which a thread sees a heap's buffer.
  *
- * Made once per attach. All views begin at byte 0 of the buffer, so that an address is an index
- * after one shift; only the tags have a view of their own.
+ * Created once per attach. All views begin at byte 0 of the buffer, so that an address becomes an
+ * index by one shift; only the tags and owners have biased views.
  *
- * I1  Views have a fixed length: length-tracking views, of growable buffers, cost 130-160 ns a pair.
+ * I1  Views have a fixed length: length-tracking views of growable buffers cost 130-160 ns a pair.
  */
 
 import { GIB, GRANULE_SHIFT, roundDown } from '../base/index.js';
@@ -24,16 +24,17 @@ export interface HeapMemory {
   readonly owners: Uint8Array<SharedArrayBuffer>;
 }
 
-/** Bytes of a buffer that addresses can reach: up to 4 GiB, a whole number of 8-byte words. */
+/** Bytes of a buffer that addresses can reach: up to 4 GiB, in whole 8-byte words. */
 export const reachableBytes = (buffer: SharedArrayBuffer): number =>
   roundDown(Math.min(buffer.byteLength, 4 * GIB), 8);
 
 /** The views of a heap. */
 export function viewMemory(buffer: SharedArrayBuffer, geometry: Geometry): HeapMemory {
   const bytes = reachableBytes(buffer);
-  // The data begins at least 16 times as many bytes into the buffer as its tags do before it, so
-  // the biased view never begins before the buffer: computeGeometry leaves room for tags (1/16 of
-  // the data) and page records, and (1/16 + 1/85) of the data is more than 1/15 of it.
+  // The biased view never begins before the buffer. The bytes from the buffer's start to the data
+  // are at least 16 times the bytes from the tags to the data: computeGeometry leaves room there
+  // for tags (1/16 of the data) and page records, and (1/16 + 1/85) of the data is more than 1/15
+  // of it.
   const tagsBias = geometry.tagsStart - (geometry.dataStart >>> GRANULE_SHIFT);
   const granules = geometry.end / (1 << GRANULE_SHIFT);
   return {
@@ -45,7 +46,8 @@ export function viewMemory(buffer: SharedArrayBuffer, geometry: Geometry): HeapM
     i64: new BigInt64Array(buffer, 0, bytes / 8),
     f64: new Float64Array(buffer, 0, bytes / 8),
     tags: new Uint8Array(buffer, tagsBias, granules),
-    // The same holds for these: they stand behind the null page, and are fewer than tags.
+    // The same holds for the owners: they follow the null page, and there are fewer of them than
+    // tags.
     owners: new Uint8Array(buffer, geometry.ownersStart - geometry.firstPage, geometry.endPage),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Names: which thread of the system a thread word stands for. Behind the registry's words.
+ * Names: the operating system's thread for each thread word. They follow the registry's words.
  *
  * Written and read by sync/names.ts. Any thread.
  *
@@ -7,14 +7,17 @@
  *     low half    atomic, 64 bits   bits 0..30   thread word, 0 = the entry is free
  *                                   bits 32..61  the system's id of the thread, 0 = not known
  *                                   bit 62       the thread's end was reported
- *     high half   atomic, 64 bits   bits 0..29   low bits of the thread word that this belongs to
- *                                   bits 30..63  start time in ticks (5 years of uptime), 0 = not known
+ *     high half   atomic, 64 bits   bits 0..29   low bits of the thread word that the start time is
+ *                                                for
+ *                                   bits 30..63  start time in ticks (5 years of uptime), 0 = not
+ *                                                known
  *
- * and before the first entry one word that counts the threads that have come.
+ * One word before the first entry counts the threads that have attached.
  *
- * I1  Word and id come and go in one compare-and-swap: a thread that dies behind it can be looked
- *     for. The start time says whose it is, so that one that an earlier thread has left tells nothing.
- * I2  The free entries are not cleared: only the low half says whether there is a thread.
+ * I1  Thread word and id are set and cleared in one compare-and-swap: if the thread dies after it,
+ *     others can look for it. The start time names its thread word, so that a leftover of an
+ *     earlier thread is recognised.
+ * I2  Free entries are not cleared: the low half alone says whether an entry has a thread.
  */
 
 import { LINE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
@@ -22,8 +25,8 @@ import { atomics } from './atomics.js';
 import type { HeapMemory } from './memory.js';
 
 /**
- * Entries more than slots: threads that wait for a slot, or have died over that. Those that are
- * free of any lock are taken back when a thread finds no other.
+ * Number of entries in addition to the slots: for threads that wait for a slot, or died while
+ * waiting. A thread that finds no free entry takes back those of dead threads that own no lock.
  */
 const VISITORS = 32;
 const ENTRY_BYTES = 16;
@@ -38,14 +41,14 @@ const OWNER_MASK = (1n << 30n) - 1n;
 const START_SHIFT = 30n;
 const START_MASK = (1n << 34n) - 1n;
 
-/** What an entry is while nobody has it. */
+/** The low half of a free entry. */
 export const NO_NAME = 0n;
 
 export const nameCount = (threads: number): number => threads + VISITORS;
 export const namesBytes = (threads: number): number =>
   LINE_BYTES + nameCount(threads) * ENTRY_BYTES;
 
-/** The low half of an entry. `id` is the system's, 0 where it is not known. */
+/** The low half of an entry. `id` is the system's id of the thread, 0 = not known. */
 export const packName = (word: number, id: number): bigint =>
   BigInt(word) | (BigInt(id) << ID_SHIFT);
 export const nameWord = (name: bigint): number => Number(name & WORD_MASK);
@@ -53,11 +56,11 @@ export const nameId = (name: bigint): number => Number((name >> ID_SHIFT) & ID_M
 export const isReported = (name: bigint): boolean => (name & REPORTED) !== 0n;
 export const asReported = (name: bigint): bigint => name | REPORTED;
 
-/** An entry's place, in words of 64 bits. `names` is the first word of the region. */
+/** The place of an entry, in 64-bit words. `names` is the first word of the region. */
 const half = (names: WordIndex, n: number): number =>
   (names * WORD_BYTES + LINE_BYTES) / 8 + n * ENTRY_HALVES;
 
-/** The entry's thread word, for a search: to be confirmed by loadName. */
+/** The entry's thread word, read plainly for a search; loadName confirms it. */
 export const peekNameWord = ({ i32, geometry }: HeapMemory, n: number): number =>
   i32[geometry.names + LINE_BYTES / WORD_BYTES + n * ENTRY_WORDS];
 export const loadName = ({ i64, geometry }: HeapMemory, n: number): bigint =>
@@ -69,7 +72,7 @@ export const casName = (
   to: bigint,
 ): bigint => atomics.compareExchange(i64, half(geometry.names, n), from, to);
 
-/** When the thread with this word started; 0 where that is not known, or not written yet. */
+/** The start time of the thread with this word; 0 = not known, or not written yet. */
 export function loadStart({ i64, geometry }: HeapMemory, n: number, word: number): number {
   const start = atomics.load(i64, half(geometry.names, n) + 1);
   return (start & OWNER_MASK) === (BigInt(word) & OWNER_MASK)
@@ -85,11 +88,11 @@ export function storeStart(
   const packed = ((BigInt(start) & START_MASK) << START_SHIFT) | (BigInt(word) & OWNER_MASK);
   atomics.store(i64, half(geometry.names, n) + 1, BigInt.asIntN(64, packed));
 }
-/** Two start times are one, as far as an entry can tell. */
+/** True if two start times are equal in the bits that an entry keeps. */
 export const isSameStart = (kept: number, start: number): boolean =>
   BigInt(kept) === (BigInt(start) & START_MASK);
 
-/** How many times a thread has come, modulo 2^32. */
+/** Number of threads that have attached, modulo 2^32. */
 export const loadComings = ({ i32, geometry }: HeapMemory): number =>
   atomics.load(i32, geometry.names);
 export const addComing = ({ i32, geometry }: HeapMemory): void => {

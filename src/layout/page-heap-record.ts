@@ -1,20 +1,21 @@
 /**
- * The page heap's own words: bins of free runs with their two-level bitmap, frontiers, counters.
+ * The page heap's own words: bins of free runs with a two-level bitmap, frontiers, counters.
  *
  * Read and written by pages/page-heap.ts under the page lock; read by stats/ at any time.
  *
- *     word      field          meaning (all of it derived or statistics: rebuilt by a walk)
+ *     word      field          meaning (all derived or statistics: a walk rebuilds them)
  *     0         untouched      head page of the UNTOUCHED run, 0 when the reserve is used up
  *     1         brk            first page above the pages taken from the bottom
  *     2         mappedPages    pages in RESERVED, SPAN and LARGE runs
- *     3         mappedRuns     how many such runs
- *     4         peakMapped     most mappedPages since creation or the last resetStats()
+ *     3         mappedRuns     number of such runs
+ *     4         peakMapped     maximum of mappedPages since creation or the last resetStats()
  *     5         summary        bit w set = bitmap word w is not 0
  *     6..10     bitmap         bit b set = bin b is not empty
- *     11        returns        how often a run became free, or longer: a count that goes round
+ *     11        returns        number of times that a run became free, or longer, modulo 2^32
  *     12..17    counters       splits, coalesces, directMaps: Float64
- *     18,19     peakLive       most live bytes that were sampled since creation or resetStats(): Float64,
- *                              written by any thread, under no lock (a lost write is a lower peak)
+ *     18,19     peakLive       maximum of the sampled live bytes since creation or resetStats():
+ *                              Float64, written by any thread without a lock (a lost write makes
+ *                              the peak lower)
  *     20..171   heads          first run of each bin, by page; 0 = empty
  *
  * Bins as in TLSF (Masmano et al. 2004): one per length up to 31 pages, then eight per doubling.
@@ -38,7 +39,7 @@ export function binOf(pages: number): number {
   return EXACT_BINS + (doubling - EXACT_SHIFT) * STEPS + step;
 }
 
-/** Is every run of this bin of one length? */
+/** True if all runs of this bin have the same length. */
 export const isExactBin = (bin: number): boolean => bin < EXACT_BINS;
 
 export const BIN_COUNT = binOf(RUN_PAGES_MAX) + 1;
@@ -79,7 +80,7 @@ export const getPeakMappedPages = (i32: Int32Array, h: WordIndex): number => i32
 export const setPeakMappedPages = (i32: Int32Array, h: WordIndex, pages: number): void => {
   i32[h + PEAK_MAPPED] = pages;
 };
-/** `pages` more (or fewer, when negative) are mapped, in `runs` more runs. */
+/** Adds `pages` pages and `runs` runs to the mapped ones; negative numbers subtract. */
 export const addMapped = (i32: Int32Array, h: WordIndex, pages: number, runs: number): void => {
   const mapped = i32[h + MAPPED_PAGES] + pages;
   i32[h + MAPPED_PAGES] = mapped;
@@ -87,14 +88,14 @@ export const addMapped = (i32: Int32Array, h: WordIndex, pages: number, runs: nu
   if (mapped > i32[h + PEAK_MAPPED]) i32[h + PEAK_MAPPED] = mapped;
 };
 
-/** What a walk has counted takes the place of what was kept. */
+/** Replaces the mapped pages and runs by those that a walk has counted. */
 export const setMapped = (i32: Int32Array, h: WordIndex, pages: number, runs: number): void => {
   i32[h + MAPPED_PAGES] = 0;
   i32[h + MAPPED_RUNS] = 0;
   addMapped(i32, h, pages, runs);
 };
 
-/** Page-heap counters, by their place. */
+/** Indexes of the page heap's counters. */
 export const SPLITS = 0;
 export const COALESCES = 1;
 export const DIRECT_MAPS = 2;
@@ -105,7 +106,7 @@ export const bumpPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: nu
 };
 
 export const getRunReturns = (u32: Uint32Array, h: WordIndex): number => u32[h + RETURNS];
-/** A run became free, or longer: whoever found none may look again. */
+/** Counts a run that became free, or longer: a thread that found none may look again. */
 export const bumpRunReturns = (u32: Uint32Array, h: WordIndex): void => {
   u32[h + RETURNS] += 1;
 };
@@ -118,7 +119,7 @@ export const setPeakLiveBytes = (f64: Float64Array, h: WordIndex, bytes: number)
 
 export const getBinHead = (i32: Int32Array, h: WordIndex, bin: number): PageIndex =>
   i32[h + HEADS + bin] as PageIndex;
-/** Sets a bin's first run and keeps the two bitmap levels true to it. */
+/** Sets a bin's first run, and both levels of the bitmap accordingly. */
 export const setBinHead = (i32: Int32Array, h: WordIndex, bin: number, page: PageIndex): void => {
   i32[h + HEADS + bin] = page;
   const n = bin >>> 5;
@@ -132,7 +133,7 @@ export const setBinHead = (i32: Int32Array, h: WordIndex, bin: number, page: Pag
   }
 };
 
-/** Does the summary say exactly which bitmap words are not 0? */
+/** True if the summary names exactly the bitmap words that are not 0. */
 export const isSummaryTrue = (i32: Int32Array, h: WordIndex): boolean => {
   for (let n = 0; n < BITMAP_WORDS; n++) {
     if (((i32[h + SUMMARY] >>> n) & 1) !== (i32[h + BITMAP + n] === 0 ? 0 : 1)) return false;
@@ -140,13 +141,13 @@ export const isSummaryTrue = (i32: Int32Array, h: WordIndex): boolean => {
   return i32[h + SUMMARY] >>> BITMAP_WORDS === 0;
 };
 
-/** Empties all bins, whatever is in them. */
+/** Empties all bins, also when their content is broken. */
 export const clearBins = (i32: Int32Array, h: WordIndex): void => {
   for (let word = SUMMARY; word < BITMAP + BITMAP_WORDS; word++) i32[h + word] = 0;
   for (let bin = 0; bin < BIN_COUNT; bin++) i32[h + HEADS + bin] = 0;
 };
 
-/** The first bin from `bin` on that is not empty, or -1. Two bitmap look-ups, no loop. */
+/** The first bin from `bin` on that is not empty; -1 = none. Two bitmap look-ups, no loop. */
 export const nextBin = (i32: Int32Array, h: WordIndex, bin: number): number => {
   const n = bin >>> 5;
   let bits = i32[h + BITMAP + n] & (-1 << (bin & 31));
@@ -158,7 +159,7 @@ export const nextBin = (i32: Int32Array, h: WordIndex, bin: number): number => {
   return (m << 5) + 31 - Math.clz32(bits & -bits);
 };
 
-/** The last bin that is not empty, or -1. */
+/** The last bin that is not empty; -1 = none. */
 export const lastBin = (i32: Int32Array, h: WordIndex): number => {
   const words = i32[h + SUMMARY];
   if (words === 0) return -1;

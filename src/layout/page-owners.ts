@@ -1,18 +1,18 @@
 /**
- * Page owners: one byte per page of a span, which says what thread the span is owned by.
+ * Page owners: one byte per page of a span, which names the thread that owns the span.
  *
- * A thread refills its magazines from spans owned by it, and blocks of other spans that it frees go back
- * there by way of its remote magazines (slot.ts): so that blocks which two threads allocate never share a
- * cache line, and neither do their tags, whoever frees them. After mimalloc's pages, which a thread
- * owns (Leijen, Zorn and de Moura 2019).
+ * A thread refills its magazines from its own spans. Blocks of other spans that it frees return
+ * through its remote magazines (slot.ts). So blocks that two threads allocate never share a cache
+ * line, and neither do their tags, whichever thread frees them. After mimalloc's pages, which a
+ * thread owns (Leijen, Zorn and de Moura 2019).
  *
- * Written under the class lock; read by any thread that frees a block, at any time.
+ * Written under the class lock; read at any time by any thread that frees a block.
  *
- *     byte n   owner of page n: slot + 1, 0 = nobody's
+ *     byte n   owner of page n: slot + 1, 0 = unowned
  *
- * I1  A hint, and nothing else depends on it: a block that goes into the wrong magazine is as well cached
- *     there, and comes back the same way. So no death can do harm here.
- * I2  Means something for pages of a span only, and is set before a run becomes one.
+ * I1  The owner is a hint; nothing depends on it. A block in the wrong magazine is cached there
+ *     just as well, and returns the same way. So a thread's death does no harm here.
+ * I2  It is valid for pages of a span only, and is set before a run becomes a span.
  */
 
 import type { PageIndex } from '../base/index.js';
@@ -23,7 +23,7 @@ export const ownerCodeOf = (slot: number): number => slot + 1;
 export const slotAt = (owner: number): number => owner - 1;
 
 export const getOwner = (owners: Uint8Array, page: PageIndex): number => owners[page];
-/** Of all pages of a span. */
+/** Sets the owner of all pages of a span. */
 export const setOwners = (
   owners: Uint8Array,
   head: PageIndex,

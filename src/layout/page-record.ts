@@ -1,26 +1,29 @@
 /**
- * Page records: one fixed record per page of the data region. The head page of a run says what the
- * run is; the head page of a span also holds which of its blocks are free.
+ * Page records: one record of fixed size per page of the data region. The record of a run's head
+ * page describes the run; that of a span's head page also holds the bitmap of free blocks.
  *
- * Read and written by pages/, read by stats/ and inspect/. Runs: under the page lock, but for the
- * one-store changes between RESERVED and LARGE or SPAN by their owner. Spans: under the class lock.
+ * Read and written by pages/, read by stats/ and inspect/. Runs are written under the page lock,
+ * except that their owner turns RESERVED into LARGE or SPAN, or back, by one store. Spans are
+ * written under the class lock.
  *
  *     word   field      written under  meaning
  *     0      run        page lock      SOURCE kind, owner and length of the run that starts here
  *     1      tail       page lock      derived at the last page of a FREE run its length, else 0
- *     2      next       page or class  derived next in its list (bin of a FREE run, partial list of a
- *     3      prev       page or class  derived  span), by page; 0 = none
+ *     2      next       page or class  derived next run of its list (the bin of a FREE run, a list
+ *                                      of spans), by page; 0 = none
+ *     3      prev       page or class  derived the run before it in that list; 0 = none
  *     4      spanHead   class lock     SOURCE while in a span: the span's head page
  *     5      freeCount  class lock     derived at a span's head: bits set in its bitmap
  *     6..21  bitmap     class lock     SOURCE at a span's head: bit set = block free
- *     22,23  -                         unused; 96 bytes keep words 0..7 in one cache line, and with
- *                                      them all that a span of up to 64 blocks needs
+ *     22,23  -                         unused; with 96 bytes, words 0..7 lie in one cache line,
+ *                                      which is all that a span of up to 64 blocks needs
  *
  *     run word   31..29 kind   28..20 owner: slot (RESERVED) or size class (SPAN)   19..0 pages
  *
- * I1  Source and derived: all that is marked derived can be rebuilt by one walk over the run heads.
+ * I1  Source and derived: one walk over the run heads rebuilds all words that are marked derived.
  * I2  A run changes kind, owner and length by one store of its head's run word.
- * I3  Words of pages inside a run are leftovers: nobody reads them, but spanHead inside a span.
+ * I3  The words of pages inside a run are leftovers that no code reads, except spanHead inside a
+ *     span.
  */
 
 import { LINE_WORDS, type PageIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
@@ -43,11 +46,11 @@ export const PAGE_RECORD_BYTES = PAGE_RECORD_WORDS * WORD_BYTES;
 if (BITMAP + BITMAP_WORDS > PAGE_RECORD_WORDS) throw new Error('page record: bitmap does not fit');
 if ((PAGE_RECORD_WORDS * 2) % LINE_WORDS !== 0) throw new Error('page record: not on half lines');
 
-/** A page's record; `table` is where page 0's would stand. */
+/** A page's record; `table` is the place where page 0's record would be. */
 export const pageRecord = (table: number, page: number): PageRecord =>
   (table + page * PAGE_RECORD_WORDS) as PageRecord;
 
-/** What a run is. */
+/** The kind of a run. */
 export type RunKind = number & { readonly kind: 'RunKind' };
 export const FREE_RUN = 1 as RunKind;
 export const UNTOUCHED_RUN = 2 as RunKind;
@@ -70,19 +73,19 @@ const OWNER_SHIFT = 20;
 const OWNER_MASK = 0x1ff;
 const PAGES_MASK = 0xfffff;
 
-/** The largest owner number that a run word can hold. */
+/** Maximum owner number in a run word. */
 export const RUN_OWNER_MAX = OWNER_MASK;
-/** The longest run, in pages. */
+/** Maximum pages of a run. */
 export const RUN_PAGES_MAX = PAGES_MASK;
 
-/** A run word: signed, as the 32-bit view stores it. */
+/** A run word, signed, as the 32-bit view stores it. */
 export const runWord = (kind: RunKind, owner: number, pages: number): number =>
   (kind << KIND_SHIFT) | (owner << OWNER_SHIFT) | pages;
 export const runKind = (word: number): RunKind => (word >>> KIND_SHIFT) as RunKind;
 export const runOwner = (word: number): number => (word >>> OWNER_SHIFT) & OWNER_MASK;
 export const runPages = (word: number): number => word & PAGES_MASK;
 
-/** Is it a span of this class? */
+/** True for a span of this class. */
 export const isSpanOf = (word: number, sizeClass: number): boolean =>
   runKind(word) === SPAN_RUN && runOwner(word) === sizeClass;
 
@@ -117,7 +120,7 @@ export const setFreeCount = (i32: Int32Array, r: PageRecord, blocks: number): vo
   i32[r + FREE_COUNT] = blocks;
 };
 
-/** The `n`-th 32 bits of a span's bitmap; bit set = block free. */
+/** The `n`-th 32 bits of a span's bitmap; a set bit is a free block. */
 export const getBitmap = (i32: Int32Array, r: PageRecord, n: number): number => i32[r + BITMAP + n];
 export const setBitmap = (i32: Int32Array, r: PageRecord, n: number, bits: number): void => {
   i32[r + BITMAP + n] = bits;

@@ -1,17 +1,17 @@
 /**
- * Regions: what the metadata of a heap consists of, by name and place.
+ * Regions: the parts of a heap's metadata, by name and place.
  *
  * Used by inspect/, for the map. Pure arithmetic from the geometry.
  *
- * I1  Regions tile all that lies below the data: each reaches to where the next one begins, so that
- *     what alignment leaves over belongs to the region before it.
+ * I1  Regions cover everything below the data without gaps: each reaches to the beginning of the
+ *     next one, so that padding belongs to the region before it.
  */
 
 import { WORD_BYTES } from '../base/index.js';
 import type { Geometry } from './geometry.js';
 import { pageRecord } from './page-record.js';
 
-/** A part of the buffer that has a name. */
+/** A named part of the buffer. */
 export interface Region {
   readonly name: string;
   /** Its first byte in the buffer. */
@@ -19,10 +19,10 @@ export interface Region {
   readonly bytes: number;
 }
 
-/** The one that may begin at 0. */
+/** The only region that may begin at 0. */
 const NULL_PAGE = 'null page';
 
-/** Where each region begins, 0 where a heap has none; the order does not matter. */
+/** The place of each region; 0 = the heap has no such region. The order does not matter. */
 const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   [NULL_PAGE, (g) => g.base],
   ['header', (g) => g.header * WORD_BYTES],

@@ -1,55 +1,60 @@
 /**
  * Thread slots: a thread's caches and counters.
  *
- * Written by the slot's owner only, but for recovery and the closing of a transit, which need the
- * class lock; read by any thread (sums may be a moment old, never torn).
+ * Written by the slot's owner only, except by recovery, and when another thread closes a transit,
+ * which needs the class lock. Read by any thread (sums may be a moment old, never torn).
  *
- *     words      field             meaning, one entry per class or magazine where it says so
+ *     words      field             meaning; one entry per class or magazine where it says so
  *     0          thread            the owner's worker_threads threadId + 1
- *     1          in-flight header  SOURCE 0, or a vector's header that is being made or deleted
- *     2          intentWord        SOURCE 0, or word index: a placement into this shared word is under way
- *     3          intentIn          SOURCE the block that is to come in there; 0 = none
- *     4          intentOut         SOURCE the block that is to go; 0 = none
+ *     1          in-flight header  SOURCE 0, or the header of the vector that is being made or
+ *                                  deleted
+ *     2          intentWord        SOURCE 0, or word index: a placement into this shared word is
+ *                                  under way
+ *     3          intentIn          SOURCE the block that is to come into the word; 0 = none
+ *     4          intentOut         SOURCE the block that is to leave the word; 0 = none
  *     5..15      -
  *     [magazine] top               SOURCE word index of the magazine's next free entry
- *     [magazine] transit           SOURCE 0, or word index: entries below it, and from `top` on, belong to
- *                                  their spans
- *     [magazine] from              SOURCE while a transit is open and the magazine parked: what stands here
- *                                  for its top
- *     [magazine] limit             how many blocks the magazine may hold now: where its sentinel is
- *     [class]    held              SOURCE Float64: blocks taken from spans less blocks given back
+ *     [magazine] transit           SOURCE 0, or word index: entries below it, and from `top` on,
+ *                                  belong to their spans
+ *     [magazine] from              SOURCE the magazine's top while a transit is open and the
+ *                                  magazine is parked
+ *     [magazine] limit             maximum blocks of the magazine now: the place of its sentinel
+ *     [class]    held              SOURCE Float64: blocks taken from spans minus blocks returned
  *     [class]    mallocs           Float64: blocks popped for the program, times MALLOC_STEP
  *     counters                     Float64: see below
- *     [class]    partial           derived: first of the spans owned here that have a free block, but for
- *                                  retired spans, by page; under the class lock, by any thread
- *                                  (class-record.ts)
- *     [class]    retired spans     derived: the same of those that are wholly free and kept
- *     [magazine] bottom            where the magazine begins: word index of its first entry
- *                                  (magazine-sizes.ts)
+ *     [class]    partial           derived: first of this slot's spans that have a free block,
+ *                                  except retired ones, by page; written under the class lock, by
+ *                                  any thread (class-record.ts)
+ *     [class]    retired spans     derived: first of this slot's retired spans, likewise
+ *     [magazine] bottom            word index of the magazine's first entry (magazine-sizes.ts)
  *     parked                       a magazine without room: a zero word, two sentinel words
- *     [class]    sampledBytes      Float64: bytes asked for by the calls that had to refill this magazine
- *     [class]    sampledRequests   Float64: how many such calls; both only ever grow
+ *     [class]    sampledBytes      Float64: bytes that calls asked for which had to refill this
+ *                                  magazine
+ *     [class]    sampledRequests   Float64: number of these calls; both only grow
  *
  *     a magazine    0 | entry entry entry ... | SENTINEL SENTINEL
  *                    ^ bottom        ^ top   ^ bottom + limit
  *
- * A class has two magazines. Its local magazine is what malloc pops; in its remote magazine lie blocks
- * of spans that are owned by other threads, on their way back there (page owners: page-owners.ts).
+ * A class has two magazines. Malloc pops from the local magazine. The remote magazine holds freed
+ * blocks of spans that other threads own, on their way back to these spans (page-owners.ts).
  *
  * I1  The word below bottom is 0 and the words at bottom + limit and above it are SENTINEL, so that
- *     empty and full are seen in the entry itself. Nothing else in a magazine is 0 or SENTINEL.
- * I2  A free pushes over the first sentinel and flushes after; the flush writes the sentinel again.
- * I3  A transit is open only under the class lock, and on one of the class's magazines. The magazine is
- *     parked meanwhile: should V8 cut the call there and the thread live on, no malloc or free touches
- *     it before the transit is closed (heap/section.ts I6).
- * I4  Tags 0, LARGE and those of owned blocks have tops that point at the parked magazine, whose only word
- *     is a sentinel: a bad free and a large free need no test of their own. So have magazines that were not
- *     used yet, until thread-cache.ts opens them: theirs is the last store of that.
- * I5  A cached block has no tag (for a moment of a malloc or a free it has).
- * I6  Over all slots, held is how many of the class's blocks are not free in a span, and never less
- *     than what is cached. Blocks in use, held less cached, were all counted by mallocs.
- * I7  An intent stands while intentWord is not 0. Of its two blocks one that the shared word names is
- *     there; one in this slot's own magazine, or RESERVED by it, is with the heap; any other is nobody's.
+ *     an entry itself shows whether the magazine is empty or full. No other word of a magazine is 0
+ *     or SENTINEL.
+ * I2  A free pushes over the first sentinel and then flushes; the flush writes the sentinel again.
+ * I3  A transit is open only under the class lock, and on one of the class's magazines. The
+ *     magazine is parked meanwhile: if V8 cuts the call there and the thread lives on, no malloc or
+ *     free uses the magazine before the transit is closed (heap/section.ts I6).
+ * I4  The tops of tags 0, LARGE and owned blocks point at the parked magazine, whose only entry is
+ *     a sentinel: so a bad free and a large free need no test of their own. So do the tops of
+ *     magazines that were never used, until thread-cache.ts opens them; the top is its last store.
+ * I5  A cached block has no tag, except for a moment of a malloc or a free.
+ * I6  Over all slots, held is the number of the class's blocks that are not free in a span, and
+ *     never less than the number of cached blocks. Mallocs has counted all blocks in use, which are
+ *     held minus cached.
+ * I7  An intent is open while intentWord is not 0. Of its two blocks, one that the shared word
+ *     names is in place; one in a magazine of this slot, or RESERVED by it, belongs to the heap;
+ *     any other is an orphan.
  */
 
 import {
@@ -70,9 +75,9 @@ import { atomics } from './atomics.js';
 import { type MagazineSizes, SENTINEL_WORDS } from './magazine-sizes.js';
 import { orderWrites } from './memory-order.js';
 
-/** Marks the end of a magazine. No address: it is no multiple of 16. */
+/** The end mark of a magazine. Not an address, since it is not a multiple of 16. */
 export const SENTINEL = -1;
-/** What stands where a sentinel was: neither 0 nor SENTINEL, and no address. */
+/** The value that replaces a sentinel: neither 0 nor SENTINEL, and not an address. */
 const NO_ENTRY = 1;
 
 export const remoteMagazine = (c: SizeClass): MagazineIndex => (c + REMOTE) as MagazineIndex;
@@ -98,7 +103,7 @@ const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
 const RETIRED = PARTIALS + CLASS_ENTRIES;
 const BOTTOMS = RETIRED + CLASS_ENTRIES;
-/** Where a magazine without entries begins: behind its zero word. */
+/** The bottom of the parked magazine, behind its zero word. */
 const PARKED = BOTTOMS + MAGAZINE_ENTRIES + 1;
 
 const SAMPLED_BYTES = roundUp(PARKED + SENTINEL_WORDS, LINE_WORDS);
@@ -112,19 +117,19 @@ if (HELD % 2 !== 0 || COUNTERS % 2 !== 0) throw new Error('slot: counters not 8-
 if (SAMPLED_BYTES % 2 !== 0) throw new Error('slot: samples not 8-byte aligned');
 
 /**
- * What a malloc adds to its count. Not 1: a sum of whole numbers is computed by V8 14 (Node 26) as
- * one of 64-bit integers, with conversions before and after that are a third of a malloc's time.
+ * Amount that a malloc adds to its count. It is not 1, since V8 14 (Node 26) adds whole numbers as
+ * 64-bit integers, and the conversions before and after take a third of a malloc's time.
  */
 export const MALLOC_STEP = 0.5;
 
 export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
   (slots + slot * SLOT_WORDS) as WordIndex;
 
-/** Where the tops stand: entry `topsOf(slot) + magazine` is that magazine's top. */
+/** Word index of the tops: entry `topsOf(slot) + magazine` is that magazine's top. */
 export const topsOf = (slot: WordIndex): WordIndex => (slot + TOPS) as WordIndex;
-/** Where the malloc counts stand, as an index of 8-byte words. */
+/** Index of the malloc counts, in 8-byte words. */
 export const mallocsOf = (slot: WordIndex): number => (slot + MALLOCS) >>> 1;
-/** Word index of a magazine's first entry; 0 where no thread ever had the slot. */
+/** Word index of a magazine's first entry; 0 = no thread has ever had the slot. */
 export const magazineBottom = (
   u32: Uint32Array,
   slot: WordIndex,
@@ -142,20 +147,20 @@ export const setTop = (
   u32[slot + TOPS + magazine] = top;
 };
 
-/** The top of a magazine, be it parked for a transit or not. */
+/** The top of a magazine, also while it is parked for a transit. */
 export const topOf = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number => {
   const top = getTop(u32, slot, magazine);
   const isInTransit = top === slot + PARKED && u32[slot + TRANSITS + magazine] !== 0;
   return isInTransit ? u32[slot + FROMS + magazine] : top;
 };
 
-/** How many blocks a magazine holds; 0 too where its owner has not written its tops yet. */
+/** Number of blocks in a magazine; 0 also if its owner has not written its tops yet. */
 export const magazineBlocks = (
   u32: Uint32Array,
   slot: WordIndex,
   magazine: MagazineIndex,
 ): number => Math.max(0, topOf(u32, slot, magazine) - magazineBottom(u32, slot, magazine));
-/** How many blocks of a class a slot has cached, in both magazines. */
+/** Number of cached blocks of a class in a slot, in both magazines. */
 export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): number =>
   magazineBlocks(u32, slot, c) + magazineBlocks(u32, slot, remoteMagazine(c));
 
@@ -170,8 +175,8 @@ export const setTransit = (
   u32[slot + TRANSITS + magazine] = end;
 };
 /**
- * Opens a transit of the entries in [from, end), and parks the magazine. Stores alone, as the next one: V8
- * cannot cut it between them.
+ * Opens a transit of the entries in [from, end), and parks the magazine. It only stores, like
+ * closeTransit: V8 cannot cut it in between.
  */
 export const openTransit = (
   u32: Uint32Array,
@@ -186,7 +191,7 @@ export const openTransit = (
   // point: transit.park
   u32[slot + TOPS + magazine] = slot + PARKED;
 };
-/** Ends it; the magazine has this top from now on. */
+/** Closes the transit; `top` becomes the magazine's top. */
 export const closeTransit = (
   u32: Uint32Array,
   slot: WordIndex,
@@ -216,7 +221,7 @@ export const addHeld = (f64: Float64Array, slot: WordIndex, c: SizeClass, blocks
 
 export const getLimit = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number =>
   u32[slot + LIMITS + magazine];
-/** Moves a magazine's sentinel: the new one stands before the old one goes. The magazine is shorter. */
+/** Moves a magazine's sentinel: writes the new one before it erases the old one. */
 export const moveSentinel = (
   u32: Uint32Array,
   slot: WordIndex,
@@ -239,18 +244,18 @@ export const moveSentinel = (
 export const getMallocs = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + MALLOCS) >>> 1) + c] / MALLOC_STEP;
 
-/** Slot counters, by their place. */
+/** Indexes of a slot's counters. */
 export const REFILLS = 0;
 export const FLUSHES = 1;
 export const LARGE_MALLOCS = 2;
 export const LARGE_FREES = 3;
 /** Usable bytes of large blocks, growth in place included. */
 export const LARGE_MALLOC_BYTES = 4;
-/** Bytes that rounding up to whole pages added, each time that a large block was given a size. */
+/** Bytes added by rounding large blocks up to whole pages, each time that one was given a size. */
 export const LARGE_ROUNDING_BYTES = 5;
-/** How often one was: allocations, and reallocations in place. */
+/** Number of times that a large block was given a size: allocations, and reallocations in place. */
 export const LARGE_SIZINGS = 6;
-/** Usable bytes of large blocks that were freed, those given back in place included. */
+/** Usable bytes of freed large blocks, including pages returned by a reallocation in place. */
 export const LARGE_FREED_BYTES = 7;
 export const SLOT_COUNTERS = 8;
 if (SLOT_COUNTERS * 2 > COUNTER_WORDS) throw new Error('slot: too many counters for their line');
@@ -266,12 +271,12 @@ export const addSlotCounter = (
   f64[((slot + COUNTERS) >>> 1) + counter] += amount;
 };
 
-/** Bytes asked for by the calls of this class that were sampled, and how many these were. */
+/** Bytes that the sampled calls of this class asked for, and the number of these calls. */
 export const getSampledBytes = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + SAMPLED_BYTES) >>> 1) + c];
 export const getSampledRequests = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + SAMPLED_REQUESTS) >>> 1) + c];
-/** Adds a sample. The slot's owner only; a death between the two stores does no more than skew. */
+/** Adds a sample. Slot's owner only; a death between its two stores only skews the average. */
 export const addSample = (
   f64: Float64Array,
   slot: WordIndex,
@@ -282,15 +287,15 @@ export const addSample = (
   f64[((slot + SAMPLED_REQUESTS) >>> 1) + c] += 1;
 };
 
-// ---- placement (heap/owned-blocks.ts)
+// ---- Placement (heap/owned-blocks.ts)
 
-/** The word that a vector's header is placed into while it is no program's. */
+/** The word for a vector's header that is being made or deleted. */
 export const inFlightHeaderWord = (slot: WordIndex): WordIndex =>
   (slot + IN_FLIGHT_HEADER) as WordIndex;
 
-/** Where an intent stands: its word, the block that comes, the block that goes. */
+/** Word index of an intent: its shared word, the block that comes, the block that goes. */
 export const intentOf = (slot: WordIndex): WordIndex => (slot + INTENT_WORD) as WordIndex;
-/** The shared word that a placement is under way for; 0 = none. */
+/** The shared word of the placement under way; 0 = none. */
 export const getIntentWord = (u32: Uint32Array, slot: WordIndex): WordIndex =>
   u32[slot + INTENT_WORD] as WordIndex;
 export const setIntentWord = (u32: Uint32Array, slot: WordIndex, word: number): void => {
@@ -307,15 +312,15 @@ export const setIntentOut = (u32: Uint32Array, slot: WordIndex, block: number): 
   u32[slot + INTENT_OUT] = block;
 };
 
-/** The owner's worker_threads threadId, or -1 where no thread ever had the slot. */
+/** The owner's worker_threads threadId; -1 = no thread has ever had the slot. */
 export const getThreadId = (u32: Uint32Array, slot: WordIndex): number => u32[slot + THREAD] - 1;
-/** Says that the slot is used; what is read after that is read after it (poison I1). */
+/** Marks the slot as used; later reads happen after it (poison I1). */
 export const storeThreadId = (u32: Uint32Array, slot: WordIndex, threadId: number): void => {
   atomics.store(u32, slot + THREAD, threadId + 1);
   orderWrites();
 };
 
-/** The slots that some thread has had: the others were never written. */
+/** The slots that a thread has ever had; the others were never written. */
 export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): List<SlotIndex> {
   const used = new List<SlotIndex>();
   for (let s = 0 as SlotIndex; s < threads; s++) {
@@ -324,7 +329,7 @@ export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): 
   return used;
 }
 
-/** The records of those. */
+/** The records of the used slots. */
 export function usedSlotRecords(
   u32: Uint32Array,
   slots: WordIndex,
@@ -339,9 +344,9 @@ export function usedSlotRecords(
 }
 
 /**
- * Says where a slot's magazines begin, and that none is open: malloc finds them empty, free full, and what
- * a thread never uses is never touched. Counters stay.
- * @param magazines where the slot's part of the magazine region begins
+ * Writes where a slot's magazines begin, and that none is open: malloc finds them empty, free finds
+ * them full, and the memory of unused magazines is never touched. Counters keep their values.
+ * @param magazines the place of the slot's part of the magazine region
  */
 export function resetMagazines(
   u32: Uint32Array,
@@ -357,11 +362,11 @@ export function resetMagazines(
   }
 }
 
-/** Has the magazine not been used yet? So too in a poisoned heap. */
+/** True if the magazine was never used, or the heap is poisoned. */
 export const isParked = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): boolean =>
   getTop(u32, slot, magazine) === slot + PARKED;
 
-/** Opens a parked magazine with room for `limit` blocks: its zero word, its sentinels, and then its top. */
+/** Opens a parked magazine with room for `limit` blocks: zero word, sentinels, and the top last. */
 export function openMagazine(
   u32: Uint32Array,
   slot: WordIndex,
@@ -377,13 +382,14 @@ export function openMagazine(
 }
 
 /**
- * Points every top at the parked magazine: whatever the owner tries next ends in a slow path. For a poisoned
- * heap, where the owner's last store may come over it; and for magazines that are not open yet.
- * @returns false where all of them were there already
+ * Points every top at the parked magazine, so that the owner's next call takes a slow path: for a
+ * poisoned heap, where a last store of the owner may undo one of them, and for magazines that are
+ * not open yet.
+ * @returns false if all of them pointed there before
  */
 export function parkTops(u32: Uint32Array, slot: WordIndex): boolean {
   let moved = false;
-  // Somebody who came here in the middle of a push may have written over them.
+  // The slot's owner, interrupted in a push, may have overwritten these words.
   u32[slot + PARKED - 1] = 0;
   u32[slot + PARKED] = SENTINEL;
   u32[slot + PARKED + 1] = SENTINEL;

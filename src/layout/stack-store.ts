@@ -1,19 +1,20 @@
 /**
- * The stack store: call stacks as text, each distinct one once, readable from any thread. Only heaps
- * with `stacks` have it. It only grows; when it is full, further stacks are not recorded.
+ * The stack store: call stacks as text, each different one once, readable by any thread. Only heaps
+ * with the option `stacks` have it. The store only grows; when it is full, new stacks are not
+ * recorded.
  *
- * Written by any thread, with no lock: a text is written into words that were reserved by an atomic
- * add, and found by all once its place is in the table. A thread that dies in between leaves a hole
- * in the store, and nothing else.
+ * Written by any thread, without a lock: a thread reserves words by an atomic add, writes the text
+ * into them, and then enters their place in the table, where all threads find it. A thread that
+ * dies before that leaves a hole in the store, and does no other harm.
  *
  *     word     field     access   meaning
  *     0        next      atomic   first word that is not reserved, counted from the store's start
- *     1        refused   atomic   stacks that found no room
+ *     1        refused   atomic   number of stacks that found no room
  *     2..15    -
- *     16..     table     atomic   hash table: where a text stands; 0 = empty
- *     ..       texts              each: word 0 bytes, word 1 hash, then UTF-8, whole words
+ *     16..     table     atomic   hash table: the place of a text; 0 = empty
+ *     ..       texts              each: word 0 bytes, word 1 hash, then UTF-8, in whole words
  *
- * I1  A text is whole before its place is in the table; it never changes after.
+ * I1  A text is complete before its place is in the table, and never changes after that.
  */
 
 import { LINE_WORDS, roundUp, WORD_BYTES, type WordIndex } from '../base/index.js';
@@ -23,27 +24,29 @@ import { orderWrites } from './memory-order.js';
 const NEXT = 0;
 const REFUSED = NEXT + 1;
 const TABLE = LINE_WORDS;
-/** A text takes some hundred bytes; the table is never crowded. */
+/**
+ * Bytes of the store per table entry. A text takes some hundred bytes, so the table stays sparse.
+ */
 const BYTES_PER_ENTRY = 64;
 
 const LENGTH = 0;
 const HASH = LENGTH + 1;
 const BYTES = HASH + 1;
 
-/** How many places the table of a store of this length has: a power of two. */
+/** Number of table entries of a store of this length: a power of two. */
 const tableEntries = (storeBytes: number): number =>
   2 ** Math.floor(Math.log2(storeBytes / BYTES_PER_ENTRY));
 
-/** An empty store: what is zero already needs no writing. */
+/** Initialises an empty store; words that must be zero are zero already. */
 export const initStackStore = (i32: Int32Array, s: WordIndex, storeBytes: number): void => {
   i32[s + NEXT] = TABLE + tableEntries(storeBytes);
 };
 
-/** Stacks that found no room. */
+/** Number of stacks that found no room. */
 export const loadRefused = (i32: Int32Array, s: WordIndex): number =>
   atomics.load(i32, s + REFUSED);
 
-/** The number of a stack, the same for the same text; 0 when there is no room. */
+/** The number of a stack; equal texts have the same number. 0 = no room. */
 export function internStack(
   i32: Int32Array,
   u8: Uint8Array,
@@ -60,10 +63,10 @@ export function internStack(
     if (found === 0) {
       own ||= writeText(i32, u8, s, storeBytes, text, hash);
       if (own === 0) break;
-      // Failure: another thread took this place just now, perhaps with the same text.
+      // On failure another thread took this place just now, perhaps with the same text.
       found = atomics.compareExchange(i32, place, 0, own);
       if (found === 0) {
-        // Its number is written down plainly: nobody is to see that before the text.
+        // The caller stores the number plainly: no thread may see the number before the text.
         orderWrites();
         return own;
       }
@@ -78,11 +81,11 @@ export function internStack(
 export function readStack(i32: Int32Array, u8: Uint8Array, s: WordIndex, stack: number): string {
   if (stack === 0) return '';
   const start = (s + stack + BYTES) * WORD_BYTES;
-  // Copied first: browsers refuse to decode shared memory.
+  // Copied, since browsers refuse to decode shared memory.
   return new TextDecoder().decode(u8.slice(start, start + i32[s + stack + LENGTH]));
 }
 
-/** Writes a text where nobody sees it yet; 0 when it does not fit. */
+/** Writes a text where no thread looks yet; returns 0 if it does not fit. */
 function writeText(
   i32: Int32Array,
   u8: Uint8Array,
@@ -93,7 +96,7 @@ function writeText(
 ): number {
   const words = BYTES + roundUp(text.length, WORD_BYTES) / WORD_BYTES;
   const end = storeBytes / WORD_BYTES;
-  // Looked at first: a full store must not count on until it wraps.
+  // Checked before the add: a full store must not add until the word wraps around.
   if (atomics.load(i32, s + NEXT) + words > end) return 0;
   const at = atomics.add(i32, s + NEXT, words);
   if (at + words > end) return 0;

@@ -1,42 +1,44 @@
 /**
- * Trace buffers: what each thread slot has traced and not yet written to a file. In shared memory,
- * so that nothing is lost when its thread is killed. Only heaps with `trace` have them.
+ * Trace buffers: the events that each thread slot has traced and not yet written to a file. They
+ * are in shared memory, so that nothing is lost when a thread is killed. Only heaps with the option
+ * `trace` have them.
  *
- * Filled and emptied by the slot's owner (debug/tracer.ts), one after the other; read by the thread
- * that puts the trace together (trace/merge-trace.ts), which ends tracing for all first.
+ * The slot's owner fills and empties its buffer (debug/tracer.ts). The thread that puts the trace
+ * together (trace/merge-trace.ts) reads all buffers, after it has ended tracing for all threads.
  *
  *     words   field      access   meaning
  *     0       count      atomic   events in the buffer; written by the owner
- *     1       emptied    atomic   how often the buffer was emptied; written by the owner
- *     2       state      atomic   TRACE_RUNNING, TRACE_ENDED or TRACE_WRITTEN; of the whole heap,
- *                                 but each slot has one to look at; set by who ends tracing
- *     3       lost       plain    events that found no room, since no file could be written
+ *     1       emptied    atomic   number of times that the buffer was emptied; written by the owner
+ *     2       state      atomic   TRACE_RUNNING, TRACE_ENDED or TRACE_WRITTEN: the state of the
+ *                                 whole heap, kept in each buffer; written by the thread that ends
+ *                                 tracing
+ *     3       lost       plain    number of events lost because no file could be written
  *     4..15   -
  *     16..    events     plain    TRACE_EVENTS times:
- *       0      sequence   place in the order of all events of the heap, from 1
+ *       0      sequence   number of the event among all events of the heap, from 1
  *       1      operation  TRACE_MALLOC ... TRACE_REALLOC
  *       2      threadId
- *       3      address    of the block that is there afterwards; free: of the one that was
- *       4      from       realloc: the block's address before
+ *       3      address    of the block after the call; free: of the freed block
+ *       4      from       realloc: the block's address before the call
  *       5      -
  *       6,7    bytes      Float64: requested
  *
- * A full buffer goes to the slot's spool file, which is nothing but events as they stand here.
+ * A full buffer is appended to the slot's spool file, which holds events in the same form.
  *
- * I1  An event is whole before it is counted.
- * I2  Events are written to the file before they are taken out of the buffer: who is killed in
- *     between leaves them in both, and their sequence tells.
- * I3  The file, and then the buffer, hold a slot's events by ascending sequence, but for those that
- *     are there twice: a slot has one owner at a time.
- * I4  Emptied counts up after count became 0 and before the next event is written: whoever copies
- *     the buffer and finds it unchanged has copied whole events.
+ * I1  An event is complete before it is counted.
+ * I2  Events are written to the file before they are removed from the buffer. If the owner is
+ *     killed in between, both have them, and their sequence numbers show it.
+ * I3  First the file and then the buffer hold a slot's events in ascending sequence, except for
+ *     events that are in both: a slot has one owner at a time.
+ * I4  `emptied` counts up after count became 0 and before the next event is written: a thread that
+ *     copies the buffer and finds `emptied` unchanged has copied complete events.
  */
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
-/** What was called, as trace files number it. alignedAlloc is a malloc to them. */
+/** The traced calls, as numbered in trace files. alignedAlloc is traced as a malloc. */
 export const TRACE_MALLOC = 1;
 export const TRACE_FREE = 2;
 export const TRACE_CALLOC = 3;
@@ -56,11 +58,11 @@ export const TRACE_EVENTS = 1024;
 export const TRACE_EVENT_WORDS = 8;
 export const TRACE_EVENT_BYTES = TRACE_EVENT_WORDS * WORD_BYTES;
 
-/** The trace of this heap is being recorded. */
+/** The heap's trace is being recorded. */
 export const TRACE_RUNNING = 0;
-/** Nobody appends to a buffer any more; files and buffers are being read. */
+/** No thread appends events any more; files and buffers are being read. */
 export const TRACE_ENDED = 1;
-/** The trace is written, the spool files are gone. */
+/** The trace is written, and the spool files are deleted. */
 export const TRACE_WRITTEN = 2;
 
 const COUNT = 0;
@@ -81,22 +83,22 @@ if (LOST >= EVENTS || SIZE + 2 !== TRACE_EVENT_WORDS) throw new Error('trace buf
 
 export const TRACE_BUFFER_BYTES = (EVENTS + TRACE_EVENTS * TRACE_EVENT_WORDS) * WORD_BYTES;
 
-/** How often a copy that another thread spoiled is made anew: it can do that once, having ended. */
+/** Maximum copies of a buffer. Its owner can spoil only one, since tracing has ended. */
 const COPY_ATTEMPTS_MAX = 8;
 
 export const traceBuffer = (buffers: WordIndex, slot: number): WordIndex =>
   (buffers + (slot * TRACE_BUFFER_BYTES) / WORD_BYTES) as WordIndex;
 
-/** The file that a slot's full buffers go to. The heap's id keeps those of other runs out. */
+/** The path of a slot's spool file. The heap's id keeps it apart from files of other runs. */
 export const spoolPath = (path: string, heapId: string, slot: number): string =>
   `${path}.${heapId}.slot${slot}.spool`;
 
-// ---- the owner's
+// ---- For the slot's owner
 
-/** For the owner, who alone writes it. */
+/** The number of events, read plainly: for the owner, the only thread that writes it. */
 export const getTraceCount = (i32: Int32Array, b: WordIndex): number => i32[b + COUNT];
 
-/** A plain load: late by an event at most. */
+/** The state, read plainly: late by one event at most. */
 export const peekTraceState = (i32: Int32Array, b: WordIndex): number => i32[b + STATE];
 export const loadTraceState = (i32: Int32Array, b: WordIndex): number =>
   atomics.load(i32, b + STATE);
@@ -106,7 +108,7 @@ export const addLost = (u32: Uint32Array, b: WordIndex): void => {
   u32[b + LOST] += 1;
 };
 
-/** The first byte of the events: for writing them out as they are. */
+/** Byte offset of the events, for writing them to a file in the same form. */
 export const traceEventsByte = (b: WordIndex): number => (b + EVENTS) * WORD_BYTES;
 
 /** Appends an event to a buffer that is not full. */
@@ -128,18 +130,18 @@ export function appendTrace(
   atomics.store(i32, b + COUNT, count + 1);
 }
 
-/** Takes out all events, which are in the file by now. */
+/** Removes all events, after they are in the file. */
 export function emptyTrace(i32: Int32Array, b: WordIndex): void {
   atomics.store(i32, b + COUNT, 0);
   atomics.add(i32, b + EMPTIED, 1);
   orderWrites();
 }
 
-// ---- of who puts the trace together
+// ---- For the thread that puts the trace together
 
-/** Ends tracing for all slots; false when someone else has done so. */
+/** Ends tracing for all slots; returns false if another thread has done so before. */
 export function endTrace(i32: Int32Array, buffers: WordIndex, slots: number): boolean {
-  // Failure: another thread puts this trace together. The state never goes back.
+  // On failure another thread puts this trace together. The state never goes back.
   const first = buffers + STATE;
   if (atomics.compareExchange(i32, first, TRACE_RUNNING, TRACE_ENDED) !== TRACE_RUNNING) {
     return false;
@@ -157,7 +159,7 @@ export function setTraceState(
   for (let s = 0; s < slots; s++) atomics.store(i32, traceBuffer(buffers, s) + STATE, state);
 }
 
-/** Copies a buffer's events into `target`, whoever owns the slot; how many these were. */
+/** Copies a buffer's events into `target`, also while its owner works; returns their number. */
 export function copyTrace(
   i32: Int32Array,
   u32: Uint32Array,
@@ -170,13 +172,13 @@ export function copyTrace(
     const first = b + EVENTS;
     target.set(u32.subarray(first, first + count * TRACE_EVENT_WORDS));
     orderReads();
-    // Otherwise the owner wrote them to its file meanwhile, and began anew.
+    // Otherwise the owner wrote the events to its file meanwhile, and started again.
     if (atomics.load(i32, b + EMPTIED) === emptied) return count;
   }
   return 0;
 }
 
-/** The `n`-th event of some that were copied out: `u32` and `f64` lie over the same bytes. */
+/** The `n`-th of copied events; `u32` and `f64` are views of the same bytes. */
 export function traceEventAt(u32: Uint32Array, f64: Float64Array, n: number): TraceEvent {
   const e = n * TRACE_EVENT_WORDS;
   return {

@@ -1,39 +1,41 @@
 /**
  * Vector headers: 64 bytes in an owned block of the heap, or in the memory of a context.
  *
- * Written by the vector's owner; of a shared one by who has its lock, or by nobody. Read by any
- * thread that reads its elements.
+ * Written by the vector's owner; the header of a shared vector by the owner of its lock. Read by
+ * any thread that reads its elements.
  *
  *     word   field       access   meaning
- *     0      magic       plain    this is a vector's header
- *     1      type        plain    bits 0-7 what its elements are; bit 8 shared, bit 9 in a context
+ *     0      magic       plain    marks the header of a vector
+ *     1      type        plain    bits 0-7 kind of its elements; bit 8 shared, bit 9 in a context
  *     2      stride      plain    bytes of an element
- *     3      data        atomic   SOURCE its storage, an address; 0 = no room yet. Placement's word
- *     4      length      plain    SOURCE elements. A shared one's stands in its storage
- *     5      version     atomic   of a shared one: counts what moves elements; odd: just being moved
- *     6      lock        atomic   of a shared one (sync/): 0, or the owner's thread word
- *     7      chunk       plain    index of the chunk record that has storage, version and lock in the
- *                                 place of the header; 0 = none. Of a shared one in a context
- *     8      context     plain    index of the context that it lives in; 0 = in the heap
- *     9      epoch       plain    of that context, when it was made
- *     10     generation  plain    of that context's record
- *     11     serial      plain    tells it from one that was here before; 0 = this is none
- *     12     capacity    plain    elements that its storage has room for. A shared one's stands there
+ *     3      data        atomic   SOURCE address of its storage; 0 = none yet. Placement's word
+ *     4      length      plain    SOURCE number of elements. A shared vector's is in its storage
+ *     5      version     atomic   shared: number of moves of its elements; odd = a move is under
+ *                                 way
+ *     6      lock        atomic   shared (sync/): 0, or the owner's thread word
+ *     7      chunk       plain    shared and in a context: index of the chunk record that has
+ *                                 storage, version and lock in place of the header; 0 = none
+ *     8      context     plain    index of the context that it is in; 0 = in the heap
+ *     9      epoch       plain    epoch of that context when the vector was made
+ *     10     generation  plain    generation of that context's record when the vector was made
+ *     11     serial      plain    tells it from an earlier vector at this place; 0 = not a vector
+ *     12     capacity    plain    number of elements that fit into its storage. A shared vector's
+ *                                 is there
  *     13     thread      plain    threadId + 1, in worker_threads, of the thread that made it
  *
- * The storage of a shared vector begins with 16 bytes of its own, so that one store of `data` makes
- * another order and another length of elements visible at once:
+ * The storage of a shared vector begins with a head of 16 bytes, so that one store of `data`
+ * changes elements, length and capacity at once:
  *
  *     word   field       access   meaning
  *     0      length      atomic   SOURCE elements; those below it are published
- *     1      redo        atomic   0, or n + 1: element n is to become what the scratch element is
- *     2      capacity    plain    elements that there is room for behind this
- *     ...    scratch     plain    room for one element, a multiple of 16 bytes; only where elements
+ *     1      redo        atomic   0, or n + 1: the scratch element is to be copied to element n
+ *     2      capacity    plain    number of elements that fit behind the head
+ *     ...    scratch     plain    room for one element, a multiple of 16 bytes; only if elements
  *                                 are records of bytes
  *     ...    elements    plain
  *
- * I1  A header that is being made or deleted stands in its slot's in-flight header (layout/slot.ts).
- * I2  The capacity is never more than there is room for.
+ * I1  A header that is being made or deleted is its slot's in-flight header (layout/slot.ts).
+ * I2  The capacity is never more than the storage has room for.
  */
 
 import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base/index.js';
@@ -59,7 +61,7 @@ const THREAD = CAPACITY + 1;
 export const VECTOR_HEADER_WORDS = 16;
 export const VECTOR_HEADER_BYTES = VECTOR_HEADER_WORDS * WORD_BYTES;
 
-/** What a vector is, from its beginning to its end. */
+/** The facts about a vector that never change. */
 export interface VectorFields {
   readonly type: number;
   readonly stride: number;
@@ -68,7 +70,7 @@ export interface VectorFields {
   readonly epoch: number;
   readonly generation: number;
   readonly serial: number;
-  /** `threadId` of the thread that made it. */
+  /** `threadId` of the thread that made the vector. */
   readonly threadId: number;
 }
 
@@ -76,7 +78,7 @@ export const VECTOR_KIND_MASK = 0xff;
 export const SHARED_VECTOR = 1 << 8;
 export const CONTEXT_VECTOR = 1 << 9;
 
-/** Writes a header with no elements; the magic last. */
+/** Writes the header of an empty vector, the magic last. */
 export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: VectorFields): void {
   u32.fill(0, header, header + VECTOR_HEADER_WORDS);
   u32[header + TYPE] = fields.type;
@@ -90,7 +92,7 @@ export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: V
   u32[header] = VECTOR_MAGIC;
 }
 
-/** What a header says that stays; null where there is none. */
+/** Reads the unchanging part of a header; null if there is none. */
 export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFields | null {
   if (u32[header] !== VECTOR_MAGIC) return null;
   return {
@@ -105,11 +107,11 @@ export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFie
   };
 }
 
-/** From now on this is no vector. */
+/** Erases the header: the vector ceases to exist. */
 export const clearVector = (u32: Uint32Array, header: WordIndex): void => {
   u32[header] = 0;
   u32[header + SERIAL] = 0;
-  // Whoever looks at these first finds no element and no room.
+  // A thread that reads length and capacity first finds no element and no room.
   u32[header + LENGTH] = 0;
   u32[header + CAPACITY] = 0;
 };
@@ -119,7 +121,7 @@ export const vectorVersionWord = (header: WordIndex): WordIndex => (header + VER
 export const vectorLockWord = (header: WordIndex): WordIndex => (header + LOCK) as WordIndex;
 export const vectorSerialWord = (header: WordIndex): WordIndex => (header + SERIAL) as WordIndex;
 
-// ---- of a vector that is one thread's
+// ---- Vectors of one thread
 
 export const getVectorData = (u32: Uint32Array, header: WordIndex): Address =>
   u32[header + DATA] as Address;
@@ -137,31 +139,31 @@ export const setVectorCapacity = (u32: Uint32Array, header: WordIndex, count: nu
   u32[header + CAPACITY] = count;
 };
 
-// ---- of a shared vector: its words, wherever they stand
+// ---- Shared vectors: words in the header or in a chunk record
 
 export const loadStorage = (i32: Int32Array, dataWord: WordIndex): Address =>
   (atomics.load(i32, dataWord) >>> 0) as Address;
 export const loadVersion = (i32: Int32Array, versionWord: WordIndex): number =>
   atomics.load(i32, versionWord);
-/** Moves a version on: what is written after it is not seen before it. */
+/** Adds to a version; later writes are visible after it. */
 export const addVersion = (i32: Int32Array, versionWord: WordIndex, step: number): void => {
   atomics.add(i32, versionWord, step);
   orderWrites();
 };
 
 /**
- * Another version, and one that is even: readers look again, and find nothing moving, also where a
- * dead thread has left it odd. By who has the lock.
+ * Changes the version to another even number: readers read again, and see no move under way, also
+ * if a dead thread left the version odd. Only by the owner of the lock.
  */
 export const closeVersion = (i32: Int32Array, versionWord: WordIndex): void => {
   addVersion(i32, versionWord, 2 - (loadVersion(i32, versionWord) & 1));
 };
 
-// ---- of a shared vector: what its storage begins with
+// ---- Shared vectors: the head of their storage
 
 const REDO = 1;
 const STORED_CAPACITY = REDO + 1;
-/** Bytes in front of the elements; where there is a scratch element it begins here. */
+/** Bytes from the storage's start to its elements, or to its scratch element if it has one. */
 export const STORAGE_HEAD_BYTES = GRANULE_BYTES;
 
 export const loadStoredLength = (i32: Int32Array, storage: Address): number =>

@@ -1,7 +1,7 @@
 /**
  * Proves the memory map: for heaps of all lengths, places and thread counts the structures follow
- * each other without overlap, on their boundaries, and a page's record and tags are found inside
- * their regions from its absolute number.
+ * each other without overlap, on their boundaries, and the absolute number of a page gives its
+ * record and tags inside their regions.
  */
 
 import test from 'ava';
@@ -40,7 +40,7 @@ interface Region {
   readonly end: number;
 }
 
-/** Everything that is in a heap, in the order of the drawing. */
+/** All structures of a heap, in the order of the drawing. */
 function regionsOf(g: Geometry): Region[] {
   const at = (name: string, start: number, length: number): Region => ({
     name,
@@ -68,7 +68,7 @@ function regionsOf(g: Geometry): Region[] {
   ];
 }
 
-/** What is wrong with a memory map; empty when nothing is. */
+/** The faults of a memory map; empty if it has none. */
 function findFaults(g: Geometry): string[] {
   const faults: string[] = [];
   const check = (holds: boolean, what: string) => {
@@ -133,7 +133,7 @@ const LENGTHS = [
 const BASES = [0, PAGE_BYTES, 64 * KIB, 3 * PAGE_BYTES, MIB, 512 * MIB];
 const THREADS = [1, 2, 3, 16, 64, 254, 255];
 
-test('computeGeometry: a matrix of bases, lengths and thread counts, without overlap', (t) => {
+test('computeGeometry: bases, lengths and thread counts in all combinations, without overlap', (t) => {
   const faults: string[] = [];
   let maps = 0;
   for (const bytes of LENGTHS) {
@@ -176,7 +176,7 @@ test('computeGeometry: random bases, lengths and default thread counts', (t) => 
   );
 });
 
-test('computeGeometry: no more than a few pages are lost between the structures', (t) => {
+test('computeGeometry: loses no more than a few pages between the structures', (t) => {
   for (const bytes of LENGTHS) {
     const regions = regionsOf(computeGeometry(0, bytes, 1));
     const used = regions.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -184,19 +184,19 @@ test('computeGeometry: no more than a few pages are lost between the structures'
   }
 });
 
-test('computeGeometry: the largest heap gives 92 of 100 bytes to data, the smallest 80', (t) => {
+test('computeGeometry: gives 92 percent of the largest heap to data, and 80 of the smallest', (t) => {
   t.true(computeGeometry(0, HEAP_END_MAX, 64).dataBytes > HEAP_END_MAX * 0.92);
   t.true(computeGeometry(0, HEAP_BYTES_MIN, 1).dataBytes > HEAP_BYTES_MIN * 0.8);
 });
 
-test('computeGeometry: refuses more slots than there is room for', (t) => {
+test('computeGeometry: refuses more slots than the heap has room for', (t) => {
   const refusal = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
   t.throws(() => computeGeometry(0, HEAP_BYTES_MIN, THREADS_MAX), refusal);
   t.throws(() => computeGeometry(0, GIB, THREADS_MAX + 1), refusal);
   t.notThrows(() => computeGeometry(0, GIB, THREADS_MAX));
 });
 
-test('defaultThreads: 64, fewer where slots would take more than an eighth, never none', (t) => {
+test('defaultThreads: 64, fewer if slots would take more than an eighth, at least 1', (t) => {
   t.is(defaultThreads(GIB), 64);
   for (let bytes = HEAP_BYTES_MIN; bytes <= 64 * MIB; bytes += 64 * KIB) {
     const threads = defaultThreads(bytes);
@@ -208,7 +208,7 @@ test('defaultThreads: 64, fewer where slots would take more than an eighth, neve
   }
 });
 
-test('viewMemory: tags and records of the first and last page lie where the map says', (t) => {
+test('viewMemory: tags and records of the first and last page are where the map says', (t) => {
   for (const base of [0, MIB]) {
     const geometry = computeGeometry(base, 4 * MIB, 2);
     const buffer = new SharedArrayBuffer(base + 4 * MIB);

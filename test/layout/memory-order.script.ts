@@ -1,6 +1,7 @@
 /**
- * Does what needs fences, in a process that takes itself for an ARM64 one, and prints which words were
- * accessed atomically in each step: `own` for the word of the fences, else a name or an index.
+ * Runs the operations that need fences, in a process that claims to be an ARM64 one, and prints
+ * which words each step accessed atomically: `own` for the private word of the fences, else a name
+ * or an index.
  */
 
 Object.defineProperty(process, 'arch', { value: 'arm64' });
@@ -13,7 +14,7 @@ let log: string[] = [];
 for (const access of ACCESSES) {
   const real = Atomics[access] as Access;
   const spied: Access = (array, index, ...values) => {
-    // Before it is done, as a thread that is cut there would have it.
+    // Recorded before the access, as in a thread that is cut at this place.
     const name = array.buffer instanceof SharedArrayBuffer ? names.get(index) : 'own';
     if (name !== undefined) log.push(`${access} ${name}`);
     return real(array, index, ...values);
@@ -21,10 +22,10 @@ for (const access of ACCESSES) {
   Object.defineProperty(Atomics, access, { value: spied });
 }
 
-// Behind that: the library takes the functions as they are when it is loaded.
+// Imported after that: the library takes the functions of Atomics when it is loaded.
 const { SharedHeap, Vector } = await import('shmalloc');
 
-/** What was done atomically to the named words, and to the fences' own, in a step. */
+/** The atomic accesses of a step to the named words, and to the private word of the fences. */
 function step(name: string, words: Record<string, number>, work: () => void): void {
   names = new Map(Object.entries(words).map(([word, index]) => [index, word]));
   log = [];
@@ -53,7 +54,7 @@ step('free', { state: record }, () => watched.free_ts(block));
 step('malloc', { state: record, number: rings + 16 + 2 * 12 }, () => void watched.malloc_ts(100));
 step('history', { number: rings + 16 + 2 * 12 }, () => void watched.history({ last: 1 }));
 
-/** Where the structures of a heap in its own buffer stand. */
+/** The places of the structures of a heap in its own buffer. */
 async function places(buffer: SharedArrayBuffer) {
   const layout = await import('../../src/layout/index.js');
   const u32 = new Uint32Array(buffer);

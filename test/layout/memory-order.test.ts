@@ -1,6 +1,7 @@
 /**
- * What docs/memory-model.md says of fences is in the code: seen by a process that takes itself for an
- * ARM64 one (memory-order.script.ts), and in the source where a plain access and an atomic one look alike.
+ * Proves that the fences of docs/memory-model.md are in the code: by a process that claims to be an
+ * ARM64 one (memory-order.script.ts), and in the source where a plain and an atomic access look
+ * alike.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -15,7 +16,7 @@ const lines = execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' }).tri
 const steps = new Map(lines.map((line) => JSON.parse(line) as [string, string[]]));
 const stepOf = (name: string): string => (steps.get(name) ?? []).join(', ');
 
-test('orderReads: an element is read before the version is looked at again', (t) => {
+test('orderReads: an element is read before the version is read again', (t) => {
   t.is(stepOf('get'), 'load version, load data, store own, load version, load data');
 });
 
@@ -23,7 +24,7 @@ test('orderWrites: no byte of a record is written before its version is odd', (t
   t.regex(stepOf('set'), /add version, load own, add version, load own$/);
 });
 
-test('publish: a new storage is made the vector’s by an atomic store, between two versions', (t) => {
+test('publish: an atomic store gives a vector its new storage, between two versions', (t) => {
   t.regex(stepOf('reserve'), /add version, load own, store data, add version, load own$/);
 });
 
@@ -38,11 +39,11 @@ test("orderWrites: a new block's state is there before its tag; an event's numbe
   );
 });
 
-test('orderReads: an event of the history is read before its number is looked at again', (t) => {
+test('orderReads: an event of the history is read before its number is read again', (t) => {
   t.regex(stepOf('history'), /load number, store own, load number$/);
 });
 
-test("a context's parent is read plainly by its owner only, and its state never", (t) => {
+test('context record: its owner alone reads the parent plainly, and no thread the state', (t) => {
   const plain = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
     (file) =>
       file.endsWith('.ts') && /\b[gs]etParent\(u32/.test(readFileSync(new URL(file, SRC), 'utf8')),

@@ -1,4 +1,4 @@
-/** Proves the bins of free runs: which bin a length has, and the two-level search for one. */
+/** Proves the bins of free runs: the bin of each length, and the two-level search for a bin. */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -14,7 +14,7 @@ const record = () => {
   return { i32: new Int32Array(buffer), f64: new Float64Array(buffer) };
 };
 
-test('binOf: monotone over all lengths of a run, each bin used, none past BIN_COUNT', (t) => {
+test('binOf: grows with the length of a run, uses each bin, and none past BIN_COUNT', (t) => {
   let before = binOf(1);
   t.is(before, 1);
   const wrong: number[] = [];
@@ -27,7 +27,7 @@ test('binOf: monotone over all lengths of a run, each bin used, none past BIN_CO
   t.is(before, BIN_COUNT - 1);
 });
 
-test('isExactBin: exactly the bins that hold runs of one length', (t) => {
+test('isExactBin: true for exactly the bins that hold runs of one length', (t) => {
   const lengths = new Map<number, number>();
   for (let pages = 1; pages <= RUN_PAGES_MAX; pages++) {
     lengths.set(binOf(pages), (lengths.get(binOf(pages)) ?? 0) + 1);
@@ -39,7 +39,7 @@ test('isExactBin: exactly the bins that hold runs of one length', (t) => {
   }
 });
 
-test('binOf: lengths of a bin differ by an eighth at most', (t) => {
+test('binOf: the lengths of a bin differ by at most an eighth', (t) => {
   let shortest = 1;
   const wrong: number[] = [];
   for (let pages = 2; pages <= RUN_PAGES_MAX; pages++) {
@@ -49,7 +49,7 @@ test('binOf: lengths of a bin differ by an eighth at most', (t) => {
   t.deepEqual(wrong.slice(0, 5), []);
 });
 
-test('nextBin: finds what a search through all heads finds, for any set of bins', (t) => {
+test('nextBin: finds the same bin as a search through all heads, for any set of bins', (t) => {
   const seed = seedOf(t);
   const bin = fc.integer({ min: 1, max: BIN_COUNT - 1 });
   const change = fc.tuple(bin, fc.boolean());
@@ -77,7 +77,7 @@ test('nextBin: finds what a search through all heads finds, for any set of bins'
   );
 });
 
-test('setBinHead: every bin alone is found from below and at itself, not from above', (t) => {
+test('setBinHead: a single bin is found from below and from itself, not from above', (t) => {
   for (let bin = 1; bin < BIN_COUNT; bin++) {
     const { i32 } = record();
     setBinHead(i32, AT, bin, 9 as PageIndex);
@@ -90,7 +90,7 @@ test('setBinHead: every bin alone is found from below and at itself, not from ab
   }
 });
 
-test('page-heap record: frontiers, totals, counters and bins keep apart', (t) => {
+test('page-heap record: frontiers, totals, counters and bins do not overlap', (t) => {
   const { i32, f64 } = record();
   for (let bin = 1; bin < BIN_COUNT; bin++) setBinHead(i32, AT, bin, (bin + 5000) as PageIndex);
   layout.setUntouched(i32, AT, 11 as PageIndex);

@@ -1,7 +1,7 @@
 /**
- * Proves that the fields of each record keep apart: written with values of their own through the
- * accessors, all read back, and nothing outside the record changes. Run words and the header round
- * trip.
+ * Proves that the fields of each record do not overlap: each is written through its accessor with a
+ * value of its own, all values are read back, and nothing outside the record changes. Run words and
+ * the header keep all that is written to them.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -21,7 +21,7 @@ import { seedOf } from '../helpers.js';
 const MARGIN_WORDS = 64;
 const MARGIN = 0x5a5a5a5a;
 
-/** Room for a record of this many bytes, between margins that nobody may write. */
+/** Room for a record of this many bytes, between margins that must stay unchanged. */
 function room(bytes: number) {
   const words = bytes / 4;
   const buffer = new SharedArrayBuffer(bytes + 2 * MARGIN_WORDS * 4);
@@ -39,14 +39,14 @@ function room(bytes: number) {
   };
 }
 
-/** A field: how to write a value to it, and how to read it. */
+/** A field, with functions that write and read it. */
 interface Field {
   readonly name: string;
   write(value: number): void;
   read(): number;
 }
 
-/** Writes a value of its own to each field, then finds those that read another. */
+/** Writes a different value to each field, then returns the fields that read another value. */
 function findClashes(fields: readonly Field[]): string[] {
   fields.forEach((field, i) => {
     field.write(i + 1);
@@ -54,7 +54,7 @@ function findClashes(fields: readonly Field[]): string[] {
   return fields.filter((field, i) => field.read() !== i + 1).map((field) => field.name);
 }
 
-test('page record: fields and all 16 bitmap words keep apart', (t) => {
+test('page record: fields and all 16 bitmap words do not overlap', (t) => {
   const { i32, at, marginsWhole } = room(layout.PAGE_RECORD_BYTES);
   const bitmap = Array.from(
     { length: 16 },
@@ -101,7 +101,7 @@ test('page record: fields and all 16 bitmap words keep apart', (t) => {
   t.true(marginsWhole());
 });
 
-test('class records: every class has its own', (t) => {
+test('class records: the records of all classes do not overlap', (t) => {
   const { i32, at, marginsWhole } = room(layout.CLASS_TABLE_BYTES);
   const fields = Array.from({ length: CLASS_ENTRIES }, (_, c): Field[] => {
     const record = layout.classRecord(at, c as SizeClass);
@@ -122,7 +122,7 @@ test('class records: every class has its own', (t) => {
   t.true(marginsWhole());
 });
 
-test('locks: words and counters keep apart, each lock on a line of its own', (t) => {
+test('locks: words and counters do not overlap, and each lock has its own line', (t) => {
   const { i32, f64, at, marginsWhole } = room(layout.LOCK_TABLE_BYTES);
   t.is(layout.LOCK_COUNT, SIZE_CLASS_COUNT + 2);
   const counters = [layout.ACQUISITIONS, layout.CONTENTIONS, layout.WAIT_NANOSECONDS];
@@ -153,7 +153,7 @@ test('locks: words and counters keep apart, each lock on a line of its own', (t)
   t.is(i32[layout.lockWordIndex(line)], 78);
 });
 
-test('registry: a slot is claimed once, 256 slots keep apart', (t) => {
+test('registry: a slot is claimed once, and 256 slots do not overlap', (t) => {
   const { i32, at, marginsWhole } = room(layout.registryBytes(256));
   for (let s = 0 as SlotIndex; s < 256; s++) {
     t.is(layout.casOwner(i32, at, s, 0, s + 1000), 0);
@@ -165,7 +165,7 @@ test('registry: a slot is claimed once, 256 slots keep apart', (t) => {
   t.true(marginsWhole());
 });
 
-test('baseline: entries of heap, classes and slots keep apart, for 1 and 256 threads', (t) => {
+test('baseline: entries of heap, classes and slots do not overlap, for 1 and 256 threads', (t) => {
   for (const threads of [1, 256]) {
     const { f64, at, marginsWhole } = room(layout.baselineBytes(threads));
     const entries = [
@@ -190,7 +190,7 @@ test('baseline: entries of heap, classes and slots keep apart, for 1 and 256 thr
   }
 });
 
-test('runWord: kind, owner and length round trip, at all edges', (t) => {
+test('runWord: keeps kind, owner and length, at all limits', (t) => {
   const kinds = [
     layout.FREE_RUN,
     layout.UNTOUCHED_RUN,
@@ -204,7 +204,7 @@ test('runWord: kind, owner and length round trip, at all edges', (t) => {
     for (const owner of [0, 1, 44, 255, layout.RUN_OWNER_MAX]) {
       for (const pages of [1, 2, 511, 65536, layout.RUN_PAGES_MAX]) {
         const word = layout.runWord(kind, owner, pages);
-        t.is(word, word | 0, 'as a signed view stores it');
+        t.is(word, word | 0, 'signed, as the view stores it');
         t.is(layout.runKind(word), kind);
         t.is(layout.runOwner(word), owner);
         t.is(layout.runPages(word), pages);
@@ -232,13 +232,13 @@ test('runWord: kind, owner and length round trip, at all edges', (t) => {
   );
 });
 
-test('RUN_KIND_NAMES: one for each kind, and 0 is none', (t) => {
+test('RUN_KIND_NAMES: one name for each kind, and 0 is no kind', (t) => {
   t.deepEqual(layout.RUN_KIND_NAMES, ['invalid', 'free', 'untouched', 'reserved', 'span', 'large']);
   t.is(layout.RUN_KIND_NAMES[layout.UNTOUCHED_RUN], 'untouched');
   t.is(layout.RUN_KIND_NAMES[layout.LARGE_RUN], 'large');
 });
 
-test('header: what is written is read, whatever the id and place', (t) => {
+test('header: is read as it was written, for any id and place', (t) => {
   const seed = seedOf(t);
   const word = fc.integer({ min: 0, max: 0xffffffff });
   t.notThrows(() =>
@@ -273,7 +273,7 @@ test('header: what is written is read, whatever the id and place', (t) => {
   );
 });
 
-test('header: exclusive, poison and recovery totals are words of their own; a half magic is none', (t) => {
+test('header: exclusive, poison and recovery totals do not overlap; half a magic is no heap', (t) => {
   const { u32, i32, f64, at } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
   const fields: layout.HeaderFields = {
     version: layout.LAYOUT_VERSION,
@@ -289,7 +289,7 @@ test('header: exclusive, poison and recovery totals are words of their own; a ha
   layout.writeHeader(u32, at, fields);
   layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [1, 2]);
   t.is(layout.casExclusive(i32, at, 0, 5), 0);
-  t.is(layout.casExclusive(i32, at, 0, 7), 5, 'taken: left as it is');
+  t.is(layout.casExclusive(i32, at, 0, 7), 5, 'taken: unchanged');
   t.is(layout.loadExclusive(i32, at), 5);
   layout.storeExclusive(i32, at, 6);
   t.is(layout.casPoison(i32, at, layout.SOUND, layout.POISONED), layout.SOUND);
@@ -297,7 +297,7 @@ test('header: exclusive, poison and recovery totals are words of their own; a ha
   const text = `${'broken ä '.repeat(80)}`;
   layout.writePoisonText(u8, u32, at, text);
   const read = layout.readPoisonText(u8, u32, at);
-  t.true(read.length > 300 && text.startsWith(read.slice(0, -1)), 'cut to what there is room for');
+  t.true(read.length > 300 && text.startsWith(read.slice(0, -1)), 'cut to the room for it');
   layout.addRecovered(f64, at, layout.RECOVERED_RUNS, 3);
   layout.addRecovered(f64, at, layout.RECOVERED_RUNS, 4);
   t.is(layout.getRecovered(f64, at, layout.RECOVERED_RUNS), 7);

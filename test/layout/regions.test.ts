@@ -1,6 +1,6 @@
 /**
- * Proves that the named regions tile a heap's metadata, wherever it lies and however many threads
- * it has.
+ * Proves that the named regions cover a heap's metadata without gaps, wherever the heap lies and
+ * however many threads it has.
  */
 
 import test from 'ava';

@@ -1,6 +1,6 @@
 /**
- * Proves the thread slot: its fields and magazines keep apart, sentinels stand where the limit says and
- * nowhere else, and the closed slot has nothing to give and no room.
+ * Proves the thread slot: its fields and magazines do not overlap, sentinels are where the limit
+ * says and nowhere else, and a closed slot hands out no block and has no room for one.
  */
 
 import test from 'ava';
@@ -20,7 +20,7 @@ const SENTINEL_WORD = 0xffffffff;
 const classes = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) => (i + 1) as SizeClass);
 const magazines = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as MagazineIndex);
 
-/** The slot's magazines stand right behind it. */
+/** The slot's magazines, which follow it directly. */
 const MAGAZINES = (AT + layout.SLOT_WORDS) as WordIndex;
 const depths = layout.magazineSizesFor(0);
 const limits = depths.limits;
@@ -35,7 +35,7 @@ function makeSlot() {
   };
 }
 
-test('magazineSizesFor: the deepest that fit; magazines are disjoint, in their part, and never without room', (t) => {
+test('magazineSizesFor: the largest that fit; magazines do not overlap, and each has room', (t) => {
   let last = Number.POSITIVE_INFINITY;
   for (let bytes = 1024 * 1024; bytes >= 1024; bytes /= 2) {
     const { limits, offsets, words } = layout.magazineSizesFor(bytes);
@@ -63,7 +63,7 @@ test('slotRecord: slots follow each other on cache lines', (t) => {
   t.is(layout.SLOT_BYTES % 64, 0);
 });
 
-test('slot: tops, transits, held, counts, counters, samples and thread keep apart', (t) => {
+test('slot: tops, transits, held, counts, counters, samples and thread do not overlap', (t) => {
   const { u32, f64 } = makeSlot();
   const limitOf = (c: MagazineIndex) => Math.min(limits[c], 2 + (c % 7));
   layout.resetMagazines(u32, AT, MAGAZINES, depths);
@@ -105,14 +105,14 @@ test('slot: tops, transits, held, counts, counters, samples and thread keep apar
   t.true(u32.subarray(MAGAZINES + depths.words).every((word) => word === 0));
 });
 
-test('getThreadId: -1 where no thread ever had the slot', (t) => {
+test('getThreadId: -1 if no thread ever had the slot', (t) => {
   const { u32 } = makeSlot();
   t.is(layout.getThreadId(u32, AT), -1);
   layout.storeThreadId(u32, AT, 0);
   t.is(layout.getThreadId(u32, AT), 0);
 });
 
-test('resetMagazines: no magazine is open: malloc finds it empty, free full, and nothing is touched', (t) => {
+test('resetMagazines: opens no magazine: malloc finds it empty, free finds it full, its memory stays untouched', (t) => {
   const { u32, f64 } = makeSlot();
   f64[layout.mallocsOf(AT) + 1] = 5;
   u32.fill(7, MAGAZINES, MAGAZINES + depths.words);
@@ -127,7 +127,7 @@ test('resetMagazines: no magazine is open: malloc finds it empty, free full, and
     t.is(layout.getTransit(u32, AT, magazine), 0);
   }
   t.true(u32.subarray(MAGAZINES, MAGAZINES + depths.words).every((word) => word === 7));
-  t.is(f64[layout.mallocsOf(AT) + 1], 5, 'counters stay');
+  t.is(f64[layout.mallocsOf(AT) + 1], 5, 'counters keep their values');
 });
 
 test('openMagazine: a magazine of any length is empty, and full at its limit', (t) => {

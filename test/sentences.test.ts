@@ -19,7 +19,7 @@ const OPENINGS: readonly { readonly opening: RegExp; readonly instead: string }[
   { opening: /^Who(ever|m|se)?\b/, instead: 'the noun: "The owner ..."' },
   { opening: /^What (is|are|was|were|has|had|it|they)\b(?!.*\?$)/, instead: 'the noun' },
   { opening: /^So (many|much|often|long|few|far)\b/, instead: 'a noun and a unit: "Maximum ..."' },
-  { opening: /^The same\b(?=[^.]*\b(of|for|as|by|from)\b)/, instead: 'all of it' },
+  { opening: /^The same( of| for| as| by| from|[.,]|$)/, instead: 'all of it' },
   {
     opening: /^(Is|Are|Was|Were|Has|Have|Does|Do|May|Can) (it|they|there)\b/,
     instead: '"True if ..."',

@@ -77,9 +77,9 @@ const SLOTS_SHARE = 1 / 8;
 /** Share of the heap for magazines, which sets their sizes. */
 const CACHES_SHARE = 1 / 32;
 /** Share of the heap for the stack store, within the limits below. */
-const MAGAZINES_SHARE = 1 / 64;
-const MAGAZINES_BYTES_MIN = 64 * KIB;
-const MAGAZINES_BYTES_MAX = 16 * MIB;
+const STACKS_SHARE = 1 / 64;
+const STACKS_BYTES_MIN = 64 * KIB;
+const STACKS_BYTES_MAX = 16 * MIB;
 /** Bytes of a page of the operating system's memory. */
 const SYSTEM_PAGE_BYTES = 4 * KIB;
 
@@ -151,8 +151,8 @@ export const headerWord = (base: number): WordIndex =>
 /** Bytes of a heap's stack store; 0 = none. */
 function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
   if (stackDepth === 0) return 0;
-  const share = roundUp(bytes * MAGAZINES_SHARE, LINE_BYTES);
-  return Math.min(MAGAZINES_BYTES_MAX, Math.max(MAGAZINES_BYTES_MIN, share));
+  const share = roundUp(bytes * STACKS_SHARE, LINE_BYTES);
+  return Math.min(STACKS_BYTES_MAX, Math.max(STACKS_BYTES_MIN, share));
 }
 
 /** The bytes that options take, as text for an error message. */

@@ -10,7 +10,7 @@
 
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { threadId } from 'node:worker_threads';
-import { threadState } from '../base/index.js';
+import { callProgram, threadState } from '../base/index.js';
 import type { HeapListener } from '../heap/index.js';
 import type { Recovered } from '../recovery/index.js';
 import type { SharedHeap } from './shared-heap.js';
@@ -98,5 +98,5 @@ export function createListener(heapId: string): HeapListener {
 
 /** What a subscriber throws, Node makes an uncaught exception of, later. */
 function publish(to: Channel, message: () => HeapEvent): void {
-  if (to.hasSubscribers) to.publish(message());
+  if (to.hasSubscribers) callProgram(() => to.publish(message()));
 }

@@ -5,10 +5,8 @@
  * every worker started after that finds it.
  */
 
-import { beginOwn } from '../base/index.js';
+import { markPublic } from '../base/index.js';
 import { SharedHeap } from './shared-heap.js';
-
-const endOwn = beginOwn();
 
 const heap = SharedHeap.current();
 
@@ -41,4 +39,4 @@ export const mem_reset = () => heap.resetStats();
 /** The default heap itself: its views, and all other calls. */
 export const mem_heap = heap;
 
-endOwn();
+markPublic({ mem_malloc, mem_free, mem_calloc, mem_realloc });

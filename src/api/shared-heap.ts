@@ -11,7 +11,6 @@ import {
   type Address,
   ANY_VERSION,
   append,
-  endOwnPackage,
   FLAG,
   HeapError,
   lookAt,
@@ -661,6 +660,3 @@ function recoverQuietly(core: ThreadHeap, ended: number): void {
     });
   }
 }
-
-// Classes above and below call each other; nothing that stands in a stack comes after this.
-endOwnPackage();

@@ -10,6 +10,8 @@
  *     versions share (`ANY_VERSION`) never changes its shape.
  */
 
+import { markPublic } from './public-calls.js';
+
 /** The version in package.json. */
 export const VERSION = '0.1.0';
 export const ANY_VERSION = '*';
@@ -43,16 +45,18 @@ export function threadState<T>(name: string, make: () => T, version = VERSION): 
 }
 
 /**
- * Marks the instances of a class, so that every copy of the package recognises their kind.
+ * Marks the instances of a class, so that every copy of the package recognises their kind, and the
+ * functions of the class as public calls.
  * @param isOne true for an instance, by `#field in value`; false for an object with the prototype
  * only
  */
 export function markKind(
   kind: string,
-  { prototype }: { readonly prototype: object },
+  Kind: { readonly prototype: object },
   isOne: (value: object) => boolean,
 ): void {
-  Object.defineProperty(prototype, kindKey(kind), {
+  markPublic(Kind);
+  Object.defineProperty(Kind.prototype, kindKey(kind), {
     get(this: object) {
       return isOne(this) ? VERSION : undefined;
     },

@@ -8,6 +8,7 @@
 
 import {
   type Address,
+  callProgram,
   createProbe,
   errorsIn,
   HeapError,
@@ -143,7 +144,7 @@ export function createContexts(attachment: Attachment): Contexts {
     resumeLater();
     callbacks++;
     try {
-      callback();
+      callProgram(callback);
     } finally {
       callbacks--;
     }
@@ -204,7 +205,7 @@ export function createContexts(attachment: Attachment): Contexts {
     const context = create(name, options, undefined, 'withContext');
     let result: T;
     try {
-      result = work(context);
+      result = callProgram(() => work(context));
     } catch (error) {
       throw endFailed(context, error);
     }

@@ -5,7 +5,15 @@
  * other threads it reads without locks.
  */
 
-import { type Address, GRANULE_SHIFT, HeapError, List, OwnSet } from '../base/index.js';
+import {
+  type Address,
+  type AnyFunction,
+  functionsOf,
+  GRANULE_SHIFT,
+  HeapError,
+  List,
+  OwnSet,
+} from '../base/index.js';
 import { eachBlock } from '../blocks/index.js';
 import type { Calls, ThreadHeap } from '../heap/index.js';
 import {
@@ -123,6 +131,14 @@ export function createDebug(
     if (thread.isOpen && !isPoisoned(memory)) selfRepair();
   }
 
+  /** The program calls these, and objects of the heap do. */
+  const calls = new Set<AnyFunction>();
+  const makeCalls = (inner: Calls): Calls => {
+    const made = createDebugCalls(inner, thread);
+    for (const call of functionsOf(made)) calls.add(call);
+    return made;
+  };
+
   const thread = {
     isOpen: false,
     selfRepair,
@@ -136,12 +152,12 @@ export function createDebug(
     quarantine,
     begin,
     deferError: (error: Error) => void deferred.push(error),
-    takeStack: createStacks(memory, settings, threadId),
+    takeStack: createStacks(memory, settings, { threadId, calls }),
     note,
     complain: errorPolicy(settings),
     bad: createRefusals(core, records, findBlock),
   };
-  const shared = createDebugCalls(core.shared, thread);
+  const shared = makeCalls(core.shared);
   core.ownedBlocks.whenFull(() => {
     // By the program's calls, but in the middle of a change of an object.
     core.marks.nested = true;
@@ -169,7 +185,7 @@ export function createDebug(
       shared,
       ownedBlocks: freeingBy(core, shared),
       exclusive() {
-        exclusive ??= createDebugCalls(core.exclusive(), thread);
+        exclusive ??= makeCalls(core.exclusive());
         return exclusive;
       },
       inspector,

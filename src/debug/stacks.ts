@@ -4,7 +4,14 @@
  * Used by debug-calls.ts. Owner thread only; the store itself is layout/stack-store.ts.
  */
 
-import { isOwnFrame, isStackOverflow, printable, random } from '../base/index.js';
+import {
+  type AnyFunction,
+  callProgram,
+  isStackOverflow,
+  printable,
+  publicCalls,
+  random,
+} from '../base/index.js';
 import { type DebugSettings, type HeapMemory, internStack } from '../layout/index.js';
 
 /**
@@ -15,7 +22,7 @@ const RealError = Error;
 const { captureStackTrace, prepareStackTrace: format } = Error;
 
 /** Maximum frames of this package above the program's. */
-const OWN_FRAMES_MAX = 10;
+const OWN_FRAMES_MAX = 20;
 /** Instead of a stack that cannot be had. */
 const NO_TEXT = '\n(no stack: Error is frozen, or Error.prepareStackTrace gives no text)';
 /** So many different stacks are remembered with their numbers. */
@@ -24,20 +31,25 @@ const KNOWN_MAX = 4096;
 /** The number of the stack of whoever called into this package; 0 when none is due now. */
 export type TakeStack = () => number;
 
-/** @param depth frames; `every`: one call in so many gets one */
+interface Attachment {
+  readonly threadId: number;
+  /** Public calls that this attachment alone has. */
+  readonly calls: ReadonlySet<AnyFunction>;
+}
+
+/** @param settings `stackDepth`: frames; `stackEvery`: one call in so many gets a stack */
 export function createStacks(
   memory: HeapMemory,
   { stackDepth: depth, stackEvery: every }: DebugSettings,
-  threadId: number,
+  { threadId, calls }: Attachment,
 ): TakeStack {
   const { i32, u8, geometry } = memory;
   const { stackStore, stackStoreBytes } = geometry;
   /** By the text as the engine gives it, which is not taken apart twice. */
   const known = new Map<string, number>();
   const encoder = new TextEncoder();
-  const own = ownFolder();
   const random = createRandom();
-  let calls = 0;
+  let count = 0;
   let next = interval();
   let warned = false;
 
@@ -60,13 +72,14 @@ export function createStacks(
   }
 
   return function take() {
-    calls++;
-    if (depth === 0 || calls < next) return 0;
-    next = calls + interval();
+    count++;
+    if (depth === 0 || count < next) return 0;
+    next = count + interval();
     const raw = captureStack(depth + OWN_FRAMES_MAX, take);
     const before = known.get(raw);
     if (before !== undefined) return before;
-    const text = encoder.encode(programFrames(raw, own).slice(0, depth).map(printable).join('\n'));
+    const frames = programFrames(depth, outermostCall(calls) ?? take);
+    const text = encoder.encode(frames.map(printable).join('\n'));
     const stack = internStack(i32, u8, stackStore, stackStoreBytes, text);
     if (stack === 0) warnOfFullStore();
     if (known.size >= KNOWN_MAX) known.clear();
@@ -75,47 +88,82 @@ export function createStacks(
   };
 }
 
+/**
+ * The public call that the program made: the outermost one that runs now, but for those in the middle of
+ * which the program is called back. Undefined where there is none.
+ *
+ * An engine can leave out the frames below a function that is running, and says so which one is: the fewer
+ * frames are left above a function, the further out it is.
+ */
+function outermostCall(calls: ReadonlySet<AnyFunction>): AnyFunction | undefined {
+  let found: AnyFunction | undefined;
+  withFormatter(Number.POSITIVE_INFINITY, sitesOf, (stackAbove) => {
+    const countAbove = (call: AnyFunction): number => (stackAbove(call) as unknown[]).length;
+    // Most public calls have another name than all that runs: those need no look.
+    const sites = stackAbove(outermostCall) as NodeJS.CallSite[];
+    const names = new Set(sites.map((site) => site.getFunctionName() ?? ''));
+    const calledBack = countAbove(callProgram);
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const some of [publicCalls(), calls]) {
+      for (const call of some) {
+        const count = names.has(call.name) ? countAbove(call) : 0;
+        if (count <= calledBack || count >= fewest) continue;
+        fewest = count;
+        found = call;
+      }
+    }
+    return undefined;
+  });
+  return found;
+}
+
+const sitesOf = (_: unknown, sites: NodeJS.CallSite[]): NodeJS.CallSite[] => sites;
+
 /** The engine's text of the stack above a function. */
-function captureStack(frames: number, above: (...of: never[]) => unknown): string {
-  const holder: { stack?: unknown } = {};
+function captureStack(frames: number, above: AnyFunction): string {
+  const stack = withFormatter(frames, format, (stackAbove) => stackAbove(above));
+  return typeof stack === 'string' ? stack : NO_TEXT;
+}
+
+/**
+ * Does work with what a formatter of stacks makes of the stack above a function; undefined where that
+ * cannot be had.
+ */
+function withFormatter(
+  frames: number,
+  formatter: typeof format,
+  work: (stackAbove: (above: AnyFunction) => unknown) => unknown,
+): unknown {
   const { stackTraceLimit, prepareStackTrace } = RealError;
   // A program may have frozen Error, or have formatted stacks in its own manner before.
   try {
     RealError.stackTraceLimit = frames;
-    if (prepareStackTrace !== format) RealError.prepareStackTrace = format;
-    captureStackTrace(holder, above);
-    // The engine formats it when it is first asked for.
-    return typeof holder.stack === 'string' ? holder.stack : NO_TEXT;
+    if (prepareStackTrace !== formatter) RealError.prepareStackTrace = formatter;
+    return work((above) => {
+      const holder: { stack?: unknown } = {};
+      captureStackTrace(holder, above);
+      // The engine formats it when it is first asked for.
+      return holder.stack;
+    });
   } catch (error) {
     if (isStackOverflow(error)) throw error;
-    return NO_TEXT;
+    return undefined;
   } finally {
     if (!Object.isFrozen(RealError)) {
       RealError.stackTraceLimit = stackTraceLimit;
-      if (prepareStackTrace !== format) RealError.prepareStackTrace = prepareStackTrace;
+      if (prepareStackTrace !== formatter) RealError.prepareStackTrace = prepareStackTrace;
     }
   }
 }
 
 /** The calling program's frames, each as `function (file:line:column)`. */
-function programFrames(raw: string, own: string): string[] {
-  const lines = linesOf(raw).filter((line) => !line.includes('node:internal/'));
-  const first = lines.findIndex((line) => !line.includes(own) && !isOwnFrame(line));
-  return first < 0 ? lines : lines.slice(first);
-}
-
-const linesOf = (raw: string): string[] =>
-  raw
+const programFrames = (depth: number, above: AnyFunction): string[] =>
+  captureStack(depth + OWN_FRAMES_MAX, above)
     .split('\n')
     .slice(1)
-    .map((line) => line.trim().replace(/^at /, ''));
-
-/** Where this package lies, as stacks of this process name it: source maps make it another place. */
-function ownFolder(): string {
-  const [line = ''] = linesOf(captureStack(1, captureStack));
-  const [, folder] = /(\S+)debug[\\/]stacks\./.exec(line) ?? [];
-  return folder?.replace(/^\(/, '') ?? '(nowhere)';
-}
+    .map((line) => line.trim().replace(/^at /, ''))
+    .filter((line) => !line.includes('node:internal/'))
+    .slice(0, depth);
 
 /** Whole numbers from 0 to below a limit (xorshift, Marsaglia 2003). */
 function createRandom(): (limit: number) => number {

@@ -12,7 +12,16 @@ import test from 'ava';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Folders whose comments are checked. The list only grows. */
-const ROOMS = ['src/base', 'src/layout', 'test/base', 'test/layout'];
+const ROOMS = [
+  'src/base',
+  'src/layout',
+  'src/trace',
+  'src/verify',
+  'test/base',
+  'test/layout',
+  'test/trace',
+  'test/verify',
+];
 
 /** Openings of sentences, each with what to write in its place. */
 const OPENINGS: readonly { readonly opening: RegExp; readonly instead: string }[] = [

@@ -1,11 +1,11 @@
 /**
- * Block ids of a trace, one for each live block: a free id is given anew before another is begun, so
- * that a trace has as many as blocks were live at once.
+ * Block ids of a trace, one for each live block. A released id is used again before a new one
+ * begins, so that a trace has as many ids as blocks were live at once.
  *
- * Used by merge-trace.ts, one thread.
+ * Used by merge-trace.ts, by one thread.
  *
- * The table is an array of pages, each made when it is needed. A Map could hold no more than 2^24
- * blocks, and hashes each address.
+ * The table is an array of pages, each created on first use. A Map holds at most 2^24 blocks, and
+ * hashes each address.
  */
 
 import { GRANULE_SHIFT, List } from '../base/index.js';
@@ -16,17 +16,17 @@ const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 export const NO_BLOCK = -1;
 
 export class BlockIds {
-  /** Block id + 1 by granule, 0 = no live block begins there. */
+  /** Block id + 1 by granule, 0 = no live block begins at the granule. */
   readonly #pages = new List<Uint32Array>();
   readonly #free = new List<number>();
   #count = 0;
 
-  /** How many block ids were needed so far. */
+  /** Number of block ids used so far. */
   get count(): number {
     return this.#count;
   }
 
-  /** Is there one left, when there can be so many? */
+  /** True if an id is left, of at most `idsMax`. */
   hasRoom(idsMax: number): boolean {
     return this.#free.length > 0 || this.#count < idsMax;
   }
@@ -38,20 +38,20 @@ export class BlockIds {
     return page === undefined ? NO_BLOCK : page[granule & PAGE_MASK] - 1;
   }
 
-  /** Gives an id to a block that has none. */
+  /** Gives an id to a block without one. */
   take(address: number): number {
     const id = this.#free.pop() ?? this.#count++;
     this.#set(address, id + 1);
     return id;
   }
 
-  /** Takes back the id of a block that has one. */
+  /** Takes the id back from a block. */
   release(address: number): void {
     this.#free.push(this.of(address));
     this.#set(address, 0);
   }
 
-  /** A block that has an id is now at another address, which has none. */
+  /** Moves the id of a block to another address, which has none. */
   move(from: number, to: number): void {
     const id = this.of(from);
     this.#set(from, 0);

@@ -1,13 +1,13 @@
 /**
- * Event streams: what the threads of a heap traced, from their spool files and buffers, brought
- * into one order.
+ * Event streams: the events that a heap's threads traced, from their spool files and buffers, in
+ * one order.
  *
- * Used by merge-trace.ts, one thread; tracing has ended, the threads may still run.
+ * Used by merge-trace.ts, by one thread. Tracing has ended; the threads may still run.
  *
- * I1  A stream gives the events of a slot by strictly ascending sequence: those that are there
- *     twice (layout/trace-buffer.ts, I2) once.
- * I2  The buffer is copied before the file is read: an owner that empties it into the file in
- *     between leaves its events in both, and not in neither.
+ * I1  A stream gives the events of a slot in strictly ascending sequence; an event that is in both
+ *     file and buffer (layout/trace-buffer.ts, I2) comes once.
+ * I2  The buffer is copied before the file is read. If the owner moves the buffer's events to the
+ *     file in between, both copies have them; none is missing.
  */
 
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -22,10 +22,10 @@ import {
   traceEventAt,
 } from '../layout/index.js';
 
-/** Events that are read from a file at a time. */
+/** Events per read of a file. */
 const PIECE_EVENTS = 2 * TRACE_EVENTS;
 
-/** Some events, and the two views through which they are read. */
+/** A number of events, and the two views of their words. */
 interface Piece {
   readonly bytes: Uint8Array;
   readonly u32: Uint32Array;
@@ -37,7 +37,7 @@ export class EventStream {
   head: TraceEvent | undefined;
   readonly #buffered: Piece;
   readonly #bufferedCount: number;
-  /** -1: there is none, or it was read. */
+  /** The open file; -1 = none, or read to its end. */
   #file: number;
   #at = 0;
   #piece: Piece;
@@ -47,7 +47,7 @@ export class EventStream {
 
   /**
    * The events of a slot.
-   * @throws what the file system does
+   * @throws errors of the file system
    */
   constructor({ i32, u32, geometry }: HeapMemory, path: string, heapId: string, slot: number) {
     this.#buffered = makePiece(TRACE_EVENTS);
@@ -59,7 +59,7 @@ export class EventStream {
     this.advance();
   }
 
-  /** Goes on to the next event. @throws what the file system does */
+  /** Moves to the next event. @throws errors of the file system */
   advance(): void {
     for (;;) {
       if (this.#next === this.#count && !this.#refill()) {
@@ -79,7 +79,9 @@ export class EventStream {
     this.#file = -1;
   }
 
-  /** The next piece: of the file, then what was in the buffer; false after that. */
+  /**
+   * Loads the next piece, first of the file, then of the buffer; returns false after the last one.
+   */
   #refill(): boolean {
     this.#next = 0;
     this.#count = 0;
@@ -92,7 +94,9 @@ export class EventStream {
     return this.#count > 0;
   }
 
-  /** How many whole events it read; what is less than one at the end of the file is none. */
+  /**
+   * Reads whole events; returns their number. A part of an event at the file's end does not count.
+   */
   #readPiece(): number {
     const { bytes } = this.#piece;
     let filled = 0;
@@ -125,12 +129,12 @@ function openIfThere(path: string): number {
   }
 }
 
-/** All events up to a sequence, by sequence. */
+/** All events up to the sequence `last`, in order. */
 export function* inOrder(all: readonly EventStream[], last: number): Generator<TraceEvent> {
   const streams = all.filter(({ head }) => head !== undefined);
   while (streams.length > 0) {
     const { first, limit } = lowest(streams);
-    // Threads do more than one thing at a turn: look at the other streams when it is theirs.
+    // A thread traces several events in a row, so this stream is read until another one is due.
     const stream = streams[first];
     while (stream.head !== undefined && stream.head.sequence < limit) {
       if (stream.head.sequence > last) return;
@@ -141,7 +145,7 @@ export function* inOrder(all: readonly EventStream[], last: number): Generator<T
   }
 }
 
-/** The stream with the lowest head, and the lowest head of the others. */
+/** The stream with the lowest next event, and the lowest next event of the other streams. */
 function lowest(streams: readonly EventStream[]): { first: number; limit: number } {
   let first = 0;
   let lowestOf = Number.POSITIVE_INFINITY;

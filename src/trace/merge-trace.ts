@@ -1,15 +1,15 @@
 /**
- * Makes the trace file of a heap, from what all its threads traced (debug/tracer.ts).
+ * Makes the trace file of a heap from the events that its threads traced (debug/tracer.ts).
  *
- * Called by api/ in the thread that made the heap, when it detaches or ends. Other threads may
- * still run, or may have been killed at any moment; from here on they are not traced.
+ * Called by api/ in the thread that created the heap, when that thread detaches or ends. Other
+ * threads may still run, or may have been killed at any moment; from here on they are not traced.
  *
- * I1  The trace is what all threads had done up to one moment: if an event is in it, so is every
- *     event that came before it. (The last sequence is read before the first buffer, and a thread
- *     has noted an event before any other can know of what it tells.)
- * I2  What is written can be replayed (trace-file.ts, I1), whatever was lost: an event that does
- *     not fit is left out or completed, and counted.
- * I3  It is written once, whoever calls, and nothing of it stays behind.
+ * I1  The trace is what all threads had done up to one moment: with an event it has all events
+ *     before it. (The last sequence is read before the first buffer, and a thread traces an event
+ *     before another thread can see its effect.)
+ * I2  The trace can be replayed (trace-file.ts, I1), whatever was lost: an event that does not fit
+ *     is dropped or completed, and counted.
+ * I3  The trace is written once, whichever thread calls, and no other file stays behind.
  */
 
 import { rmSync, writeSync } from 'node:fs';
@@ -33,25 +33,27 @@ import { EventStream, inOrder } from './event-stream.js';
 import { BLOCK_IDS_MAX, CALLOC, FREE, MALLOC, OPERATIONS_MAX, REALLOC } from './trace-format.js';
 import { createTraceWriter, type TraceWriter } from './trace-writer.js';
 
-/** What became of a trace. */
+/** The result of making a trace. */
 export interface TraceSummary {
-  /** The file; the name asked for, or one with a number where that was taken. */
+  /** Path of the file: the requested one, or one with a number if that name was in use. */
   readonly path: string;
   readonly operations: number;
-  /** Blocks live at once, at most. */
+  /** Maximum blocks live at once. */
   readonly blockIds: number;
   readonly threads: number;
-  /** Events left out: frees of blocks that the trace does not know, and what is past a limit. */
+  /** Events left out: frees of blocks that the trace does not know, and events beyond a limit. */
   readonly dropped: number;
-  /** Events completed: a block allocated where one was live, or reallocated and not known. */
+  /**
+   * Operations added for lost events: a free before an allocation, an allocation before a realloc.
+   */
   readonly repaired: number;
-  /** Events that threads did not note, since they could not write their files. */
+  /** Events that threads could not trace, since they could not write their files. */
   readonly lost: number;
-  /** It ends early: more than a trace can hold. */
+  /** True if the trace ends early, because it reached a limit. */
   readonly truncated: boolean;
 }
 
-/** What the format can hold. */
+/** The limits of the format. */
 export interface TraceLimits {
   readonly blockIds: number;
   readonly operations: number;
@@ -61,9 +63,9 @@ const FORMAT_LIMITS: TraceLimits = { blockIds: BLOCK_IDS_MAX, operations: OPERAT
 
 /**
  * Ends tracing of a heap and writes its trace.
- * @param path as the heap's debug record has it
- * @param warn is told what the trace lacks, or that there is none; does not throw
- * @returns null when the trace was written before, or could not be
+ * @param path the path in the heap's debug record
+ * @param warn gets a text if the trace is incomplete or could not be written; does not throw
+ * @returns null if the trace was written before, or could not be written
  *
  * Cost: about a second for a million events.
  */
@@ -75,7 +77,7 @@ export function finishTrace(
 ): TraceSummary | null {
   const { i32, u32, geometry } = memory;
   const { traceBuffers, threads, header } = geometry;
-  // Only a heap with a path has buffers.
+  // Only a heap with a path has trace buffers.
   if (path === '' || !endTrace(i32, traceBuffers, threads)) return null;
   const last = loadSequence(i32, debugRecord(header));
   const { id } = readHeader(u32, header) as HeaderFields;
@@ -100,7 +102,7 @@ export function finishTrace(
     for (const stream of streams) stream.close();
     removeSpools();
     setTraceState(i32, traceBuffers, threads, TRACE_WRITTEN);
-    // A thread that made its file in between did not see the state; one that does so later will.
+    // A thread may have created its file before it saw the new state; a later one sees the state.
     removeSpools();
   }
 
@@ -123,8 +125,8 @@ function merge(
   let full = false;
 
   for (const event of events) {
-    // One event makes two operations at most. Past a limit nothing is written any more: a trace
-    // with a hole in it would tell of a program that never was.
+    // An event makes at most two operations. After a limit nothing more is written: a trace with a
+    // hole would describe a program that never ran.
     full ||= writer.operations() > limits.operations - 2 || !fits(event);
     if (full || !place(event)) dropped++;
   }
@@ -134,14 +136,14 @@ function merge(
   const counts = { operations, blockIds: blocks.count, threads: threads.size };
   return { path, ...counts, dropped, repaired, lost, truncated: full };
 
-  /** Is there a block id for it, if it needs one? */
+  /** True if the event needs no new block id, or an id is left. */
   function fits({ operation, address, from }: TraceEvent): boolean {
     if (operation === FREE || address === 0 || blocks.hasRoom(limits.blockIds)) return true;
     if (blocks.of(address) !== NO_BLOCK) return true;
     return operation === REALLOC && blocks.of(from) !== NO_BLOCK;
   }
 
-  /** Writes an event; false when the trace can do nothing with it. */
+  /** Writes an event; returns false if it does not fit into the trace. */
   function place(event: TraceEvent): boolean {
     const { operation, address, from, bytes } = event;
     if (operation === FREE) return free(event, address);
@@ -149,7 +151,7 @@ function merge(
     const allocates = operation === MALLOC || operation === CALLOC || operation === REALLOC;
     if (!allocates || address === 0) return false;
     const isInPlace = operation === REALLOC && from === address;
-    // Somebody freed the block that was here and could not say so.
+    // The free of the earlier block at this address was lost.
     if (!isInPlace && free(event, address)) repaired++;
     writer.add(operation, numberOf(event.threadId), idFor(event), bytes);
     return true;
@@ -158,7 +160,7 @@ function merge(
   function idFor({ operation, address, from }: TraceEvent): number {
     if (operation !== REALLOC || from === 0) return blocks.take(address);
     if (blocks.of(from) === NO_BLOCK) {
-      // Of a block that the trace does not know, realloc is what it is of none: an allocation.
+      // A realloc of a block that the trace does not know is written as an allocation.
       repaired++;
       return blocks.take(address);
     }
@@ -174,7 +176,7 @@ function merge(
     return true;
   }
 
-  /** Threads are numbered as they appear. */
+  /** The number of a thread in the trace, in order of first appearance. */
   function numberOf(threadId: number): number {
     const known = threads.get(threadId);
     if (known !== undefined) return known;
@@ -183,7 +185,7 @@ function merge(
   }
 }
 
-/** What its user should know of a trace. */
+/** Texts about what a trace lacks. */
 function warnings(summary: TraceSummary, limits: TraceLimits): string[] {
   const { path, dropped, repaired, lost, truncated } = summary;
   const found = new List<string>();
@@ -194,7 +196,7 @@ function warnings(summary: TraceSummary, limits: TraceLimits): string[] {
     );
   } else if (dropped + repaired > 0) {
     found.push(
-      `the trace ${path} is not quite what the program did: ${dropped} frees of unknown blocks ` +
+      `the trace ${path} differs from what the program did: ${dropped} frees of unknown blocks ` +
         `were left out, ${repaired} operations were completed`,
     );
   }
@@ -206,15 +208,15 @@ function removeQuietly(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // It has this heap's own name: no other trace will take it for its own.
+    // A file that stays has this heap's id in its name: no other trace reads it.
   }
 }
 
-/** At once: a process that ends emits no warnings any more. */
+/** Writes at once, since a process that ends emits no more warnings. */
 function warnOnStderr(message: string): void {
   try {
     writeSync(2, `shmalloc: ${printable(message)}\n`);
   } catch {
-    // Nobody listens.
+    // stderr is closed.
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Reads trace files: trace-format.ts draws them.
+ * Reads trace files; their format is drawn in trace-format.ts.
  *
- * Used by the command line; replayed by workers/replay-worker.ts. Main thread or any other.
+ * Used by the command line; replayed by workers/replay-worker.ts. Any thread.
  *
- * I1  A Trace that was read can be replayed blindly: block ids are in range, kinds are known, nothing
- *     is filled twice or freed twice. A file that is not so is refused.
- * I2  A file takes no more memory than the operations that it has: what it says of itself is checked
- *     against its length, and what it becomes, piece by piece, against what it says.
+ * I1  A Trace can be replayed without checks: block ids are in range, kinds are known, no id is
+ *     filled twice or freed twice. Any other file is refused.
+ * I2  A file takes no more memory than its operations: its header is checked against its length,
+ *     and its inflated pieces against its header.
  */
 
 import { createReadStream } from 'node:fs';
@@ -31,27 +31,28 @@ import {
 export interface Trace {
   readonly name: string;
   readonly operations: number;
-  /** Blocks live at once, at most. */
+  /** Maximum blocks live at once. */
   readonly blockIds: number;
   readonly threads: number;
-  /** Requested bytes live at once, at most. */
+  /** Maximum requested bytes live at once. */
   readonly peakLiveBytes: number;
-  /** So many operations are done when they are live. */
+  /** Number of operations before that maximum. */
   readonly peakOperations: number;
-  /** Two words an operation, in shared memory: workers read them where they are. */
+  /** Two words per operation, in shared memory: workers read them without a copy. */
   readonly words: Uint32Array<SharedArrayBuffer>;
 }
 
-/** Bytes that a byte of a gzip file can become, at most. */
+/** Maximum bytes that one byte of a gzip file inflates to. */
 const INFLATION_MAX = 1032;
 
 const TAKEN =
-  'replay takes allocation traces (.mtr.gz): those that ship with shmalloc, and what a heap with ' +
+  'replay takes allocation traces (.mtr.gz): those that ship with shmalloc, and those that a heap with ' +
   'the debug option `trace` has written';
 
 /**
  * Reads and checks a trace.
- * @throws HeapError ERR_SHMALLOC_TRACE: no such file, no gzip, foreign, cut short or inconsistent
+ * @throws HeapError ERR_SHMALLOC_TRACE: file missing, not gzip, of another format, cut short,
+ * inconsistent
  */
 export async function readTrace(path: string): Promise<Trace> {
   const fileBytes = await sizeOf(path);
@@ -65,10 +66,10 @@ export async function readTrace(path: string): Promise<Trace> {
       },
     );
   } catch (error) {
-    // The pipeline may say that it was aborted, and not why.
+    // The pipeline may report that it was aborted, without the reason.
     if (reader.refusal !== undefined) throw reader.refusal;
     const { code = '' } = error as { code?: string };
-    // What zlib says of the bytes; anything else is the file system's.
+    // An error of zlib is about the bytes; any other error comes from the file system.
     throw /^Z_|_ZLIB_/.test(code)
       ? bad(path, `not a whole gzip file (${messageOf(error)}); ${TAKEN}`)
       : bad(path, messageOf(error));
@@ -89,19 +90,23 @@ async function sizeOf(path: string): Promise<number> {
   return found.size;
 }
 
-/** Takes a trace piece by piece: what is no trace is refused before it is inflated, or stored. */
+/**
+ * Reads a trace piece by piece, so that a file of another format is refused before it is inflated.
+ */
 class TraceReader {
-  /** What it has thrown. */
+  /** The error that it has thrown. */
   refusal: HeapError | undefined;
   readonly #path: string;
   readonly #fileBytes: number;
-  /** Bytes that are not a whole header or operation yet. */
+  /** Bytes that do not make a whole header or operation yet. */
   #rest: Buffer = Buffer.alloc(0);
   #header: { operations: number; blockIds: number; threads: number } | undefined;
   #words = new Uint32Array(new SharedArrayBuffer(0));
-  /** Words that it has. */
+  /** Number of words read. */
   #count = 0;
-  /** Requested bytes + 1 by block id, 0 = empty. Never filled, so that it takes memory where it is used. */
+  /**
+   * Requested bytes + 1 by block id, 0 = empty. Never filled, so that only used parts take memory.
+   */
   #sizes = new Float64Array(0);
   #live = 0;
   #peakLiveBytes = 0;
@@ -123,7 +128,7 @@ class TraceReader {
       }
     }
     if (this.#header !== undefined) bytes = this.#readOperations(bytes);
-    // A copy: pieces are used again.
+    // Copied, since the buffers of pieces are used again.
     this.#rest = Buffer.from(bytes);
   }
 
@@ -137,7 +142,7 @@ class TraceReader {
     const got = HEADER_BYTES + this.#count * 4 + this.#rest.length;
     const expected = HEADER_BYTES + operations * OPERATION_BYTES;
     if (got !== expected) {
-      throw this.#bad(`${operations} operations take ${expected} bytes, there are ${got}`);
+      throw this.#bad(`${operations} operations take ${expected} bytes, but the file has ${got}`);
     }
     return {
       name: basename(this.#path).replace(/\.mtr\.gz$/, ''),
@@ -148,7 +153,7 @@ class TraceReader {
     };
   }
 
-  /** `least` bytes are there at least. */
+  /** @param least minimum number of bytes */
   #checkMagic(bytes: Buffer, least = 0): void {
     if (this.#header !== undefined) return;
     const there = bytes.subarray(0, MAGIC.length).toString('latin1');
@@ -161,15 +166,15 @@ class TraceReader {
   #readHeader(bytes: Buffer): void {
     const [operations, blockIds, threads] = [4, 8, 12].map((at) => bytes.readUInt32LE(at));
     const expected = HEADER_BYTES + operations * OPERATION_BYTES;
-    // A forged count must not ask for gigabytes.
+    // A forged count must not make the reader allocate gigabytes.
     if (expected > HEADER_BYTES + this.#fileBytes * INFLATION_MAX) {
       throw this.#bad(
         `${operations} operations take ${expected} bytes, a file of ${this.#fileBytes} cannot hold them`,
       );
     }
-    // A block id has 24 bits.
+    // Block ids have 24 bits.
     if (blockIds > BLOCK_IDS_MAX)
-      throw this.#bad(`it names ${blockIds} block ids, there can be ${BLOCK_IDS_MAX}`);
+      throw this.#bad(`it names ${blockIds} block ids, the maximum is ${BLOCK_IDS_MAX}`);
     this.#header = { operations, blockIds, threads };
     this.#sizes = new Float64Array(blockIds);
     try {
@@ -179,7 +184,7 @@ class TraceReader {
     }
   }
 
-  /** Checks and keeps whole operations; gives what is left. */
+  /** Checks and stores whole operations; returns the remaining bytes. */
   #readOperations(bytes: Buffer): Buffer {
     const end = bytes.length - (bytes.length % OPERATION_BYTES);
     if (this.#count + end / 4 > this.#words.length) {
@@ -214,7 +219,8 @@ class TraceReader {
 }
 
 /**
- * What is wrong with an operation; `held` is what its block id has, undefined = there is no such block id.
+ * The fault of an operation, null = none; `held` is the content of its block id, undefined = no
+ * such id.
  */
 function whatIsWrong(kind: number, held: number | undefined): string | null {
   if (kind < MALLOC || kind > REALLOC) return `is of unknown kind ${kind}`;

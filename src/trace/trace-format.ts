@@ -1,20 +1,21 @@
 /**
  * The format of trace files (`.mtr.gz`): every allocation call that a program made, in order.
  *
- *     gzip of   16 bytes   'MTR1', operation count, block id count, thread count (32-bit little-endian)
+ *     gzip of   16 bytes   'MTR1', operation count, block id count, thread count (32-bit
+ *                          little-endian)
  *               8 bytes    per operation, two 32-bit little-endian words:
  *                          bits 0..2 kind, 3..7 thread modulo 32, 8..31 block id;  size in bytes
  *
- * A block id names a live block: malloc and calloc fill an empty one, realloc replaces what it holds,
- * or fills an empty one; free empties it, and has size 0.
+ * A block id stands for a live block: malloc and calloc fill an empty id, realloc replaces its
+ * content or fills an empty one; free empties it, and has size 0.
  *
- * The gzip file may have several members: the writer makes one for the header and one for each
+ * The gzip file may have several members: the writer makes one for the header, and one for each
  * piece of the operations.
  */
 
 import { TRACE_CALLOC, TRACE_FREE, TRACE_MALLOC, TRACE_REALLOC } from '../layout/index.js';
 
-// Kinds.
+// Kinds of operations.
 export const MALLOC = TRACE_MALLOC;
 export const FREE = TRACE_FREE;
 export const CALLOC = TRACE_CALLOC;
@@ -24,9 +25,9 @@ export const MAGIC = 'MTR1';
 export const HEADER_BYTES = 16;
 export const OPERATION_BYTES = 8;
 
-/** A block id has 24 bits. */
+/** Maximum number of block ids: they have 24 bits. */
 export const BLOCK_IDS_MAX = 1 << 24;
-/** Their count has 32. */
+/** Maximum number of operations: their count has 32 bits. */
 export const OPERATIONS_MAX = 2 ** 32 - 1;
 
 const THREAD_SHIFT = 3;
@@ -39,6 +40,6 @@ export const operationWord = (kind: number, thread: number, id: number): number 
   (kind | ((thread & THREAD_MASK) << THREAD_SHIFT) | (id << BLOCK_ID_SHIFT)) >>> 0;
 
 export const kindOf = (word: number): number => word & KIND_MASK;
-/** Modulo 32. */
+/** The thread of an operation, modulo 32. */
 export const threadOf = (word: number): number => (word >>> THREAD_SHIFT) & THREAD_MASK;
 export const blockIdOf = (word: number): number => word >>> BLOCK_ID_SHIFT;

@@ -1,15 +1,15 @@
 /**
- * Writes trace files: trace-format.ts draws them, trace-file.ts reads them.
+ * Writes trace files; trace-format.ts draws the format, trace-file.ts reads it.
  *
  * Used by merge-trace.ts. Any thread.
  *
- * A file of any length takes one piece of memory: each piece of the operations becomes a gzip
- * member of its own. The header comes first but is known last: its member is not compressed, and
- * so has one length whatever it says.
+ * A file of any length takes the memory of one piece: each piece of the operations is a gzip member
+ * of its own. The header is the first member, but its content is known last: it is not compressed,
+ * so that its length does not depend on its content.
  *
- * I1  A file that was not finished is refused by the reader: its header knows of no operation.
- * I2  No file is overwritten that was written since this process began: it is the trace of another
- *     heap of the same program. The new one gets a number.
+ * I1  The reader refuses an unfinished file: its header has no operation count.
+ * I2  A file written since this process began is not overwritten: it is the trace of another heap
+ *     of the same program. The new file gets a number in its name.
  */
 
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -18,26 +18,26 @@ import { constants, gzipSync } from 'node:zlib';
 import { wallNow } from '../base/index.js';
 import { HEADER_BYTES, MAGIC, OPERATION_BYTES, operationWord } from './trace-format.js';
 
-// As it is now: a program may put a double in its place.
+// The original function: a program may replace it.
 const { uptime } = process;
 
-/** Operations that are compressed at a time. */
+/** Operations per gzip member. */
 const PIECE_OPERATIONS = 1 << 17;
-/** Of gzip. The usual 6 takes three times as long, and saves 3%. */
+/** Compression level of gzip. The default, 6, takes three times as long and saves 3%. */
 const EFFORT = 4;
-/** More traces of one name than this are a mistake. */
+/** Maximum number in a file's name. */
 const NAMES_MAX = 10_000;
-/** One extension, though it has two dots: `name.mtr.gz` becomes `name.2.mtr.gz`. */
+/** The extension, which includes a dot: `name.mtr.gz` becomes `name.2.mtr.gz`. */
 const EXTENSION = '.mtr.gz';
 
 export interface TraceWriter {
-  /** The name that it got. */
+  /** Path of the file that is written. */
   readonly path: string;
-  /** How many there are so far. */
+  /** Number of operations so far. */
   operations(): number;
-  /** @throws what the file system does */
+  /** @throws errors of the file system */
   add(kind: number, thread: number, id: number, bytes: number): void;
-  /** @throws what the file system does */
+  /** @throws errors of the file system */
   finish(blockIds: number, threads: number): void;
   /** Removes the file. */
   abandon(): void;
@@ -45,7 +45,7 @@ export interface TraceWriter {
 
 /**
  * Begins a trace file.
- * @throws what the file system does
+ * @throws errors of the file system
  */
 export function createTraceWriter(wanted: string): TraceWriter {
   const { path, file } = claimName(wanted);
@@ -85,7 +85,7 @@ export function createTraceWriter(wanted: string): TraceWriter {
         closeSync(file);
         rmSync(path, { force: true });
       } catch {
-        // An unfinished file is no trace to anybody: I1.
+        // The reader refuses the unfinished file: I1.
       }
     },
   };
@@ -107,7 +107,7 @@ function writeWhole(file: number, bytes: Uint8Array, at: number): void {
   }
 }
 
-/** Makes the file, by the first name of those with a number that is free or an earlier run's. */
+/** Creates the file, under the first name that is free or belongs to an earlier run. */
 function claimName(wanted: string): { path: string; file: number } {
   for (let n = 1; ; n++) {
     const path = n === 1 ? wanted : numbered(wanted, n);
@@ -120,7 +120,7 @@ function claimName(wanted: string): { path: string; file: number } {
   }
 }
 
-/** Is there a file, and was it written before this process began? */
+/** True if a file exists that was written before this process began. */
 function isOfEarlierRun(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   const began = wallNow() - uptime() * 1000;

@@ -1,7 +1,7 @@
 /**
- * Verification of the context records: what each says of itself, the tree, and chains and counts.
+ * Verification of the context records: each record by itself, the tree, and the chains and counts.
  *
- * Called by objects.ts, whose remark on other threads holds here too.
+ * Called by objects.ts, whose note about other threads applies here, too.
  */
 
 import { GRANULE_SHIFT, hex, List, type SlotIndex, type WordIndex } from '../base/index.js';
@@ -43,7 +43,7 @@ import {
 import { isStable } from '../pages/index.js';
 import type { Findings } from './verify.js';
 
-/** Frontiers: the last record of each table that may be in use. */
+/** Checks all context records up to the frontier, the last record that may be in use. */
 export function checkContexts(
   memory: HeapMemory,
   findings: Findings,
@@ -61,7 +61,7 @@ export function checkContexts(
 
   if (table.count === 0) return;
   checkNone();
-  /** From these the way up is known to end. */
+  /** 1 = the chain of parents from this context is known to end. */
   const ends = new Uint8Array(table.count + 1);
   for (let index = 1; index <= frontier; index++) {
     if (stateOf(index) === 0) continue;
@@ -70,7 +70,7 @@ export function checkContexts(
     checkParent(index);
   }
   if (!report.quiet) return;
-  /** Which context's chain or storages a chunk record hangs on. */
+  /** By chunk record: the context whose chain or storages contain it; 0 = none. */
   const hangs = new Uint32Array(chunkFrontier + 1);
   const listed = new Uint8Array(frontier + 1);
   for (let index = 1; index <= frontier; index++) {
@@ -84,29 +84,33 @@ export function checkContexts(
   checkListed();
   checkHanging();
 
-  /** Where record 0 has room, an allocation in no context would find some. */
+  /** Record 0 must have no room: an allocation in it would be in no context. */
   function checkNone(): void {
     const none = at(0);
     if (getCursor(u32, none) === 0 && getChunkEnd(u32, none) === 0) return;
-    problem('context-record I3', none * 4, 'record 0 is no context, and has room for objects');
+    problem('context-record I3', none * 4, 'record 0 is not a context, but has room for objects');
   }
 
   function checkState(index: number): void {
     const place = at(index) * 4;
     if (isStable(() => stateOf(index) !== 0 && !isState(stateOf(index)))) {
       const state = `0x${(stateOf(index) >>> 0).toString(16)}`;
-      problem('context-record I1', place, `context ${index} is in state ${state}, which is none`);
+      problem(
+        'context-record I1',
+        place,
+        `context ${index} has state ${state}, which does not exist`,
+      );
       return;
     }
     const released = () => contextPhase(stateOf(index)) === RELEASED_CONTEXT;
     if (isStable(() => released() && loadParent(u32, at(index)) !== 0)) {
-      problem('context-record I1', place, `context ${index} is nobody's, and is no root`);
+      problem('context-record I1', place, `context ${index} has no owner, but is not a root`);
     }
   }
 
   function isState(state: number): boolean {
     const phase = contextPhase(state);
-    // A released one has no slot.
+    // A released context has no slot.
     return phase !== 0 && (phase === RELEASED_CONTEXT || contextSlot(state) < geometry.threads);
   }
 
@@ -114,18 +118,18 @@ export function checkContexts(
     const place = at(index) * 4;
     const parentOf = (context: number) => loadParent(u32, at(context));
     if (isStable(() => stateOf(index) !== 0 && parentOf(index) !== 0 && !inUse(parentOf(index)))) {
-      const is = `context ${index} is below context ${parentOf(index)}, which is none`;
+      const is = `context ${index} is below context ${parentOf(index)}, which does not exist`;
       problem('context-record I2', place, is);
       return;
     }
-    // The parents' own parents are looked at in their turn.
+    // The parents' own parents are checked in their turn.
     if (!isStable(() => !climbs(index))) return;
-    problem('context-record I2', place, `the way up from context ${index} does not end`);
-    // Whoever leads there is told of this one.
+    problem('context-record I2', place, `the chain of parents of context ${index} does not end`);
+    // Each context on this way is reported once.
     for (let at = index; ends[at] === 0; at = parentOf(at)) ends[at] = 1;
   }
 
-  /** Does the way up end? It is remembered on the way. */
+  /** True if the chain of parents ends. Remembers the contexts on the way. */
   function climbs(from: number): boolean {
     const path = new List<number>();
     for (let index = from; index !== 0 && ends[index] === 0; ) {
@@ -137,19 +141,27 @@ export function checkContexts(
     return true;
   }
 
-  // ---- only when threads are quiet
+  // ---- Checks for a quiet heap only
 
   function checkOwner(index: number): void {
     const place = at(index) * 4;
     const state = stateOf(index);
     if (contextPhase(state) === UNRESOLVED_CONTEXT) {
       const by = `slot ${contextSlot(state)}`;
-      problem('context-record I1', place, `context ${index} was left half made or ended by ${by}`);
+      problem(
+        'context-record I1',
+        place,
+        `context ${index} is unresolved: its creation or end was not completed by ${by}`,
+      );
     }
     if (loadParent(u32, at(index)) !== 0 || contextPhase(state) !== LIVE_CONTEXT) return;
     const slot = contextOwner(i32, u32, table, index) as SlotIndex;
     if (slot >= geometry.threads || loadOwner(i32, geometry.registry, slot) !== 0) return;
-    problem('context-record I1', place, `context ${index} is of slot ${slot}, which nobody has`);
+    problem(
+      'context-record I1',
+      place,
+      `context ${index} belongs to slot ${slot}, which has no owner`,
+    );
   }
 
   function checkChildren(index: number): void {
@@ -157,11 +169,11 @@ export function checkContexts(
     for (let child: number = getFirstChild(u32, at(index)); child !== 0; ) {
       const wrong =
         !inUse(child) || child > frontier
-          ? 'is none'
+          ? 'does not exist'
           : loadParent(u32, at(child)) !== index
             ? `is below context ${loadParent(u32, at(child))}`
             : listed[child] !== 0
-              ? 'is so twice'
+              ? 'is listed twice'
               : getPrevSibling(u32, at(child)) !== prev
                 ? 'has a wrong link back'
                 : '';
@@ -169,7 +181,8 @@ export function checkContexts(
         const says = `context ${index} has context ${child} as a child, which ${wrong}`;
         problem('context-record I2', at(index) * 4, says);
       }
-      // A list that is wrong leads anywhere; one with a wrong link back only leads on.
+      // A broken list can lead anywhere; the next sibling of a child with a wrong link back is
+      // sound.
       if (wrong !== '' && wrong !== 'has a wrong link back') return;
       listed[child] = 1;
       prev = child;
@@ -199,7 +212,7 @@ export function checkContexts(
         problem(
           'context-record I4',
           chunk * 4,
-          `chunk ${n} of context ${index}: a wrong link back`,
+          `chunk ${n} of context ${index} has a wrong link back`,
         );
       }
       after = n;
@@ -208,7 +221,7 @@ export function checkContexts(
       bytes += getChunkBytes(u32, chunk);
       const usable = owned.get(getChunkAddress(u32, chunk));
       if (usable === undefined || usable === getChunkBytes(u32, chunk)) return;
-      const is = `a chunk of context ${index} has ${getChunkBytes(u32, chunk)} bytes, its block`;
+      const is = `a chunk of context ${index} has ${getChunkBytes(u32, chunk)} bytes; its block has`;
       problem('context-record I4', chunk * 4, `${is} ${usable}`);
     });
     hang(index, getStorages(u32, record), () => {});
@@ -222,7 +235,7 @@ export function checkContexts(
     problem('context-record I4', record * 4, `${says} ${count}, ${bytes}`);
   }
 
-  /** Goes along a chain of chunk records, as far as it is one. */
+  /** Follows a chain of chunk records until its end or its first broken record. */
   function hang(index: number, first: number, visit: (chunk: WordIndex, n: number) => void): void {
     for (let chunk = first; chunk !== 0; ) {
       const inside = chunk <= chunkFrontier;
@@ -244,12 +257,12 @@ export function checkContexts(
       const record = recordAt(chunks, chunk);
       const context = loadRecord(i32, record);
       if (context === 0 || isEndedChunk(context) || hangs[chunk] !== 0) continue;
-      const is = `chunk ${chunk} is of context ${context}, and not in its chain`;
+      const is = `chunk ${chunk} belongs to context ${context}, but is not in its chain`;
       problem('context-record I4', record * 4, is);
     }
   }
 
-  /** start <= cursor <= limit, and all of them in one chunk. */
+  /** Checks that start <= cursor <= limit, all three in one chunk. */
   function checkCursor(index: number): void {
     const record = at(index);
     const start = getChunkStart(u32, record);
@@ -257,11 +270,11 @@ export function checkContexts(
     const limit = getChunkEnd(u32, record);
     const isNone = start === 0 && cursor === 0 && limit === 0;
     if (isNone || (start <= cursor && cursor <= limit && isInChunk(index, start, limit))) return;
-    const says = `objects of context ${index} go to ${cursor}, from ${start} to ${limit}`;
+    const says = `context ${index} has the cursor ${cursor} and a chunk from ${start} to ${limit}`;
     problem('context-record I4', record * 4, `${says}: not inside one of its chunks`);
   }
 
-  /** What objects take, and what was freed of it. */
+  /** Checks the bytes of objects and of freed objects. */
   function checkTaken(index: number): void {
     const record = at(index);
     const current = getCursor(u32, record) - getChunkStart(u32, record);

@@ -1,4 +1,4 @@
-/** verify: every structure of a heap against its invariants. Changes nothing. */
+/** verify: checks every structure of a heap against its invariants. Changes nothing. */
 export {
   addProblem,
   type VerifyOptions,

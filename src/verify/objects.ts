@@ -1,10 +1,10 @@
 /**
- * Verification of what belongs to objects of the heap: chunk records, owned blocks, and what slots
- * have under way. The context records themselves: contexts.ts.
+ * Verification of what belongs to objects of the heap: chunk records, owned blocks, and placements
+ * and headers in flight. contexts.ts verifies the context records themselves.
  *
- * Called by verify.ts, after the walks that have found the owned blocks. No lock: the tables have
- * none. While other threads run, what was read of two words may be of two moments; so what seems
- * wrong is looked at again and again, and is a problem only if it stays so.
+ * Called by verify.ts, after the walks that find the owned blocks. It takes no lock, since the
+ * tables have none. While other threads run, two words may be read at two different moments; so a
+ * mismatch is read again several times, and is a problem only if it stays.
  */
 
 import {
@@ -58,7 +58,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
   }
   const contextFrontier = checkFrontier(contexts, 'contexts');
   const chunkFrontier = checkFrontier(chunks, 'chunks');
-  /** Which record names a block. */
+  /** The record that names each block. */
   const names = new OwnMap<number, WordIndex>();
   for (let index = 1; index <= chunkFrontier; index++) checkChunk(recordAt(chunks, index), index);
   checkContexts(memory, findings, contextFrontier, chunkFrontier);
@@ -66,11 +66,11 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
   checkOwned();
   checkSlots();
 
-  /** The last record of a table that may be in use. */
+  /** Checks the frontier; returns the last record that may be in use. */
   function checkFrontier(table: RecordTable, what: string): number {
     const frontier = loadFrontier(i32, table);
     if (frontier < 0 || frontier > table.count) {
-      const has = `the frontier of the ${what} is ${frontier}, of ${table.count} records`;
+      const has = `the frontier of the ${what} is ${frontier}, but the table has ${table.count} records`;
       problem('record-table I2', table.start * 4, has);
     }
     const last = lastRecord(i32, table);
@@ -78,7 +78,11 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     for (let index = last + 1; index <= table.count; index++) {
       const record = recordAt(table, index);
       if (loadRecord(i32, record) === 0) continue;
-      problem('record-table I2', record * 4, `record ${index} of the ${what} is past the frontier`);
+      problem(
+        'record-table I2',
+        record * 4,
+        `record ${index} of the ${what} is in use behind the frontier`,
+      );
       break;
     }
     return last;
@@ -89,14 +93,18 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     const contextOf = () => loadRecord(i32, record);
     const addressOf = () => getChunkAddress(u32, record);
     if (isStable(() => contextOf() === 0 && addressOf() !== 0)) {
-      problem('chunk-record I1', at, `chunk ${index} is free, and names ${hex(addressOf())}`);
+      problem('chunk-record I1', at, `chunk ${index} is free, but names ${hex(addressOf())}`);
       return;
     }
-    // Of one that is marked the context has ended: who has its lock gives it back.
+    // A marked chunk may name a context that has ended: the owner of its lock releases the chunk.
     const isStray = (context: number): boolean =>
       context !== 0 && !isEndedChunk(context) && !isContext(context);
     if (isStable(() => isStray(contextOf()))) {
-      problem('chunk-record I1', at, `chunk ${index} is of context ${contextOf()}, which is none`);
+      problem(
+        'chunk-record I1',
+        at,
+        `chunk ${index} belongs to context ${contextOf()}, which does not exist`,
+      );
       return;
     }
     const address = addressOf();
@@ -110,12 +118,12 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     names.set(address, record);
     if (other === undefined) return;
     if (isStable(() => addressOf() === address && getChunkAddress(u32, other) === address)) {
-      problem('chunk-record I1', address, `two chunks have the block at ${hex(address)}`);
+      problem('chunk-record I1', address, `two chunks name the block at ${hex(address)}`);
     }
   }
 
   function isContext(index: number): boolean {
-    // Made meanwhile, it may lie behind what was the frontier.
+    // A context that another thread has just made may lie behind the frontier that was read before.
     const known = index > 0 && index <= contexts.count;
     return known && loadRecord(i32, recordAt(contexts, index)) !== 0;
   }
@@ -125,7 +133,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     return inData && address % GRANULE_BYTES === 0 && isOwnedTag(loadTag(tags, address));
   }
 
-  /** Each owned block is a chunk, or a vector's header, or the storage that one of those names. */
+  /** Checks that each owned block is a chunk, a vector's header, or the storage of a header. */
   function checkOwned(): void {
     const others = List.from(owned.keys()).filter((block) => !names.has(block));
     const headers = others.filter(isHeader);
@@ -137,13 +145,13 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     }
     for (const header of headers) {
       const storage = storageOf(header);
-      // Elements may look like a header; nothing is to be learnt from them.
+      // A storage whose elements look like a header is not a header.
       if (storage === 0 || storages.has(header)) continue;
-      const is = `the vector at ${hex(header)} has ${hex(storage)}`;
+      const is = `the vector at ${hex(header)} has its storage at ${hex(storage)}`;
       if (!owned.has(storage)) {
         problem('chunk-record I1', header, `${is}, where no owned block begins`);
       } else if (names.has(storage) || storages.get(storage) !== 1) {
-        problem('chunk-record I1', header, `${is}, which something else has too`);
+        problem('chunk-record I1', header, `${is}, which belongs to another object, too`);
       }
     }
     const known = new OwnSet<number>();
@@ -152,19 +160,21 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     for (const block of onTheirWay()) known.add(block);
     for (const block of others) {
       if (known.has(block)) continue;
-      const what = `the owned block at ${hex(block)} is no chunk and no vector's: lost`;
+      const what = `the owned block at ${hex(block)} belongs to no chunk and no vector: lost`;
       problem('chunk-record I1', block, what);
     }
   }
 
-  /** Of a vector of the heap: those in contexts lie inside of chunks. */
+  /** True for the header of a vector in the heap; a header in a context lies inside a chunk. */
   function isHeader(block: number): boolean {
     if ((owned.get(block) ?? 0) < VECTOR_HEADER_BYTES) return false;
     const fields = readVectorHeader(u32, wordOf(block));
     return fields !== null && (fields.type & CONTEXT_VECTOR) === 0;
   }
 
-  /** Blocks of placements that an error has left to a thread's next one. */
+  /**
+   * Blocks of placements that an error interrupted, and that the thread's next placement resolves.
+   */
   function onTheirWay(): List<number> {
     const blocks = new List<number>();
     for (const index of usedSlots(u32, geometry.slots, geometry.threads)) {
@@ -176,7 +186,9 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     return blocks;
   }
 
-  /** What is half done is for its thread to end, by its next call; or for recovery. */
+  /**
+   * Checks slots without an owner; a slot's owner itself finishes what an error has interrupted.
+   */
   function checkSlots(): void {
     for (const index of usedSlots(u32, geometry.slots, geometry.threads)) {
       if (loadOwner(i32, geometry.registry, index) !== 0) continue;
@@ -184,11 +196,11 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
       const word = getIntentWord(u32, slot);
       if (word !== 0) {
         const into = `into the word at ${hex(word * 4)}`;
-        problem('slot I7', slot * 4, `slot ${index} has not ended a placement ${into}`);
+        problem('slot I7', slot * 4, `slot ${index} has not finished a placement ${into}`);
       }
       const header = u32[inFlightHeaderWord(slot)];
       if (header === 0) continue;
-      const what = `slot ${index} has not ended the making of a vector at ${hex(header)}`;
+      const what = `slot ${index} has not finished creating or deleting the vector at ${hex(header)}`;
       problem('vector-header I1', slot * 4, what);
     }
   }

@@ -1,7 +1,8 @@
 /**
- * Verification of the runs: that they tile the data, and that every index of the page heap is true.
+ * Verification of the runs: they cover the data without gaps, and all derived words of the page
+ * heap are right.
  *
- * Called by verify.ts, which has the page lock.
+ * Called by verify.ts, which owns the page lock.
  */
 
 import {
@@ -61,7 +62,7 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
     checkTail(head, kind, pages);
     if (kind === FREE_RUN) {
       free.add(head);
-      if (freeBelow) problem('page-heap I3', head * PAGE_BYTES, 'two free runs touch');
+      if (freeBelow) problem('page-heap I3', head * PAGE_BYTES, 'two free runs are adjacent');
       checkNoTags(head * PAGE_BYTES, pages);
     } else if (kind === UNTOUCHED_RUN) {
       if (untouched !== 0) problem('page-heap I5', head * PAGE_BYTES, 'a second untouched run');
@@ -74,7 +75,11 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
         problem('large I1', head * PAGE_BYTES, `a run is left RESERVED by slot ${runOwner(word)}`);
       }
       if (kind === SPAN_RUN && (runOwner(word) === 0 || runOwner(word) >= LARGE)) {
-        problem('spans I2', head * PAGE_BYTES, `a span of class ${runOwner(word)}, which is none`);
+        problem(
+          'spans I2',
+          head * PAGE_BYTES,
+          `a span of class ${runOwner(word)}, which does not exist`,
+        );
       }
     }
     freeBelow = kind === FREE_RUN;
@@ -100,13 +105,13 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
     report.liveBlocks++;
     report.liveBytes += pages * PAGE_BYTES;
     if (tag === OWNED_LARGE) findings.owned.set(address, pages * PAGE_BYTES);
-    // Tag and run word are two stores, outside the lock.
+    // Tag and run word are written by two stores, outside the lock.
     if (report.quiet && tag !== LARGE && tag !== OWNED_LARGE)
       problem('large I1', address, `the large block at ${hex(address)} has tag ${tag}`);
     checkNoTags(address + (1 << GRANULE_SHIFT), pages, 1);
   }
 
-  /** No block begins in these pages, but for the first `skip` granules. */
+  /** Checks that no block begins in these pages, except in the first `skip` granules. */
   function checkNoTags(start: number, pages: number, skip = 0): void {
     const first = start >>> GRANULE_SHIFT;
     const end = first - skip + ((pages << PAGE_SHIFT) >>> GRANULE_SHIFT);
@@ -146,12 +151,12 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
     let prev = 0 as PageIndex;
     for (let page = first; page !== 0; page = getNext(i32, recordOf(page))) {
       const at = page * PAGE_BYTES;
-      // A run is taken out of the set as it is seen, so that a cycle ends here too.
+      // A run is removed from the set when it is seen, so that a cycle ends here, too.
       if (!free.delete(page)) {
         problem(
           'run-bins I1',
           at,
-          `bin ${bin} has page ${page}, where no free run begins, or twice`,
+          `bin ${bin} names page ${page}, which begins no free run, or is listed twice`,
         );
         return;
       }
@@ -167,6 +172,6 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
 
   function checkIndex(name: string, kept: number, counted: number): void {
     if (kept === counted) return;
-    problem('page-heap I6', pageHeap * 4, `${name} is ${kept}, the walk says ${counted}`);
+    problem('page-heap I6', pageHeap * 4, `${name} is ${kept}, but the walk counts ${counted}`);
   }
 }

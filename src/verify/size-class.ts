@@ -1,7 +1,7 @@
 /**
- * Verification of one size class: its spans block by block, its partial list, its caches.
+ * Verification of one size class: the blocks of its spans, its partial lists, its caches.
  *
- * Called by verify.ts, which has the lock of the class and the page lock.
+ * Called by verify.ts, which owns the lock of the class and the page lock.
  */
 
 import {
@@ -78,18 +78,22 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
     checkSpan(head, record);
   });
-  // What is left was in a cache and in no span.
+  // The remaining addresses are cached but in no span.
   for (const address of cached) {
-    problem('spans I5', address, `${hex(address)} is cached as class ${c} and is no block of it`);
+    problem(
+      'spans I5',
+      address,
+      `${hex(address)} is cached as class ${c} but is not a block of it`,
+    );
   }
   if (getSpanCount(i32, list) !== heads.size) {
     problem(
       'class-record I2',
       list * 4,
-      `class ${c} counts ${getSpanCount(i32, list)} spans, the walk ${heads.size}`,
+      `class ${c} counts ${getSpanCount(i32, list)} spans, but the walk counts ${heads.size}`,
     );
   }
-  // Takes the spans that it meets out of the set: last.
+  // Called last, since it removes the spans that it meets from the set.
   checkPartialLists();
   countClass();
 
@@ -130,16 +134,16 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     if (tag === OWNED) owned.set(address, blockBytes);
     if (tag !== 0 && tag !== c && tag !== OWNED)
       problem('spans I1', address, `${is} has tag ${tag}`);
-    if (free && tag !== 0) problem('spans I1', address, `${is} is free in its span, and has a tag`);
+    if (free && tag !== 0) problem('spans I1', address, `${is} is free in its span, but has a tag`);
     if (!quiet) return;
     if (free && inCache) problem('spans I1', address, `${is} is in a cache and free in its span`);
-    if (inCache && tag !== 0) problem('slot I5', address, `${is} is in a cache, and has a tag`);
+    if (inCache && tag !== 0) problem('slot I5', address, `${is} is in a cache, but has a tag`);
     if (free || inCache) return;
     if (tag === 0) problem('spans I5', address, `${is} is neither live, cached nor free: lost`);
     live++;
   }
 
-  /** Tags stand at the starts of blocks only. */
+  /** Checks that tags are at the starts of blocks only. */
   function checkTagsBetween(start: number): void {
     const end = start + (SPAN_PAGES[c] << PAGE_SHIFT);
     for (let address = start; address < end; address += 1 << GRANULE_SHIFT) {
@@ -167,7 +171,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  /** @param freeMin how many blocks of its spans are free at least */
+  /** @param freeMin minimum free blocks of a span in the list */
   function checkPartialList(first: WordIndex, owner: number, freeMin: number): void {
     let prev = 0 as PageIndex;
     for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, recordOf(page))) {
@@ -176,7 +180,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
         problem(
           'class-record I1',
           at,
-          `the partial list of class ${c} has page ${page}, no span of it`,
+          `the partial list of class ${c} names page ${page}, which is not a span of it`,
         );
         return;
       }
@@ -201,7 +205,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  /** All cached blocks of the class; checks the magazines on the way. */
+  /** Collects all cached blocks of the class; checks the magazines on the way. */
   function collectCached(): Set<number> {
     const found = new OwnSet<number>();
     for (const slot of slots) {
@@ -215,14 +219,14 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     const bottom = magazineBottom(u32, slot, magazine);
     const top = getTop(u32, slot, magazine);
     if (getTransit(u32, slot, magazine) !== 0) {
-      problem('slot I3', slot * 4, `a transit of class ${c} is open, and its lock was free`);
+      problem('slot I3', slot * 4, `a transit of class ${c} is open, but its lock was free`);
     }
     if (isParked(u32, slot, magazine)) return;
     if (!isBounded(bottom, top, bottom + getLimit(u32, slot, magazine))) {
       problem(
         'slot I1',
         slot * 4,
-        `a magazine of class ${c} is not between its zero and its sentinel`,
+        `the entries of a magazine of class ${c} are not between a zero and a sentinel`,
       );
       return;
     }
@@ -235,7 +239,7 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  /** Over the sentinel, at `end`, stands one block at most, or stood: after a flush that failed. */
+  /** At `end` is a sentinel, or one block that a free pushed over it before its flush failed. */
   function isBounded(bottom: number, top: number, end: number): boolean {
     const address = u32[end] % (1 << GRANULE_SHIFT) === 0 && u32[end] >= geometry.dataStart;
     return (

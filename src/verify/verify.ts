@@ -1,15 +1,17 @@
 /**
- * Verification: checks everything in the heap against the invariants that the files of this project
- * state at their heads, and counts what is there.
+ * Verification: checks the whole heap against the invariants that the files of this project state
+ * at their heads, and counts what is in it.
  *
- * Called by thread-heap.ts, in a section. Any thread; takes each class lock with the page lock inside, one
- * class at a time, and then the page lock alone, so that nobody is held up for the whole of it.
- * Changes nothing. A broken invariant is a problem in the report here: it does not poison the heap.
- * One that is poisoned is checked without locks, and its report begins with the reason.
+ * Called by thread-heap.ts, in a section. Any thread. Takes each class lock with the page lock
+ * inside it, one class at a time, and then the page lock alone, so that other threads wait for a
+ * part of the work only. Changes nothing. A broken invariant becomes a problem in the report; it
+ * does not poison the heap. A poisoned heap is checked without locks, and its report begins with
+ * the reason.
  *
- * A problem names its invariant as file and number: `spans I1` is I1 of pages/spans.ts. What only
- * holds when no other thread is in the heap is checked when the caller says that it is so (quiet):
- * caches, tags of blocks in use, reserved runs, locks, counters, chains and trees of contexts.
+ * A problem names its invariant as file and number: `spans I1` is I1 of pages/spans.ts. Some
+ * invariants hold only while no other thread uses the heap; they are checked if the caller says
+ * that this is so (quiet): caches, tags of blocks in use, reserved runs, locks, counters, chains
+ * and trees of contexts.
  */
 
 import {
@@ -36,46 +38,46 @@ import { checkObjects } from './objects.js';
 import { checkRunsLocked } from './runs.js';
 import { checkClassLocked } from './size-class.js';
 
-/** How `verify` is to look. */
+/** Options of `verify`. */
 export interface VerifyOptions {
-  /** No other thread is in the heap, says the caller: check what holds only then, too. */
+  /** True if no other thread uses the heap: more invariants hold then, and are checked. */
   quiet?: boolean;
 }
 
 /** An invariant that does not hold. */
 export interface VerifyProblem {
-  /** File and number, as `spans I1`. */
+  /** File and number, such as `spans I1`. */
   invariant: string;
-  /** Where: a byte offset in the buffer. */
+  /** Byte offset in the buffer of the broken structure. */
   address: number;
   message: string;
 }
 
-/** What verify found. Counts are exact when threads are quiet. */
+/** The result of verify. Counts are exact while threads are quiet. */
 export interface VerifyReport {
-  /** No problem was found. */
+  /** True if there is no problem. */
   ok: boolean;
-  /** What only holds when threads are quiet was checked too. */
+  /** True if the invariants of a quiet heap were checked, too. */
   quiet: boolean;
-  /** The first hundred. */
+  /** The first hundred problems. */
   problems: VerifyProblem[];
-  /** How many more there were. */
+  /** Number of further problems. */
   problemsLeftOut: number;
-  /** Blocks in use, large ones and owned ones included, and their usable bytes. */
+  /** Blocks in use, with large and owned blocks, and their usable bytes. */
   liveBlocks: number;
   liveBytes: number;
-  /** Of these the ones that are no program's to free: chunks of contexts, parts of vectors. */
+  /** The owned blocks among them: chunks of contexts, parts of vectors. */
   ownedBlocks: number;
   ownedBytes: number;
-  /** Memory contexts. */
+  /** Number of memory contexts. */
   contexts: number;
-  /** Blocks that the program has freed and debug options hold back; with their red zones. */
+  /** Freed blocks in quarantine, and their bytes with red zones. */
   quarantinedBlocks: number;
   quarantinedBytes: number;
-  /** Blocks in threads' caches. */
+  /** Blocks in threads' caches, and their bytes. */
   cachedBlocks: number;
   cachedBytes: number;
-  /** Free blocks in spans. */
+  /** Free blocks in spans, and their bytes. */
   freeBlocks: number;
   freeBlockBytes: number;
   spans: number;
@@ -83,10 +85,10 @@ export interface VerifyReport {
   freeRuns: number;
 }
 
-/** Where checks put what they find. */
+/** The results of all checks. */
 export interface Findings {
   readonly report: VerifyReport;
-  /** Owned blocks that were met, and their usable bytes. */
+  /** Owned blocks that the checks met, and their usable bytes. */
   readonly owned: Map<number, number>;
   problem(invariant: string, address: number, message: string): void;
 }
@@ -145,7 +147,7 @@ function createFindings(quiet: boolean): Findings {
   };
 }
 
-/** Adds a problem, or counts it where there are many. */
+/** Adds a problem; after the first hundred, counts it only. */
 export function addProblem(
   report: VerifyReport,
   invariant: string,
@@ -158,7 +160,9 @@ export function addProblem(
   } else report.problemsLeftOut++;
 }
 
-/** A walk that cannot go on is a problem like others; what it has not seen stays unchecked. */
+/**
+ * Runs a check. If a walk cannot go on, that is a problem, and the rest of the walk is not checked.
+ */
 function attempt(findings: Findings, check: () => void): void {
   try {
     check();
@@ -182,11 +186,16 @@ function checkNullPage({ u32, geometry }: HeapMemory, { problem }: Findings): vo
 function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): void {
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const line = lockLine(geometry.locks, lock);
-    // Of one that was handed over, with nobody left to take it, the waiters bit stands: lock-word I4.
+    // The waiters bit stays set after a handover if no waiter is left to take the lock: lock-word
+    // I4.
     const word = peekLock(i32, line) & ~WAITERS;
     if (word !== 0) problem('mutex I5', line * 4, `lock ${lock} is held by thread word ${word}`);
   }
   const exclusive = loadExclusive(i32, geometry.header);
   if (exclusive !== 0)
-    problem('threads I2', geometry.header * 4, `an exclusive section of ${exclusive} is open`);
+    problem(
+      'threads I2',
+      geometry.header * 4,
+      `an exclusive section of thread word ${exclusive} is open`,
+    );
 }

@@ -1,9 +1,9 @@
 /**
- * Process of the test with test doubles for clocks and timers: traces a heap, and reports its leaks at
- * the end, while those of a test library are in place. Prints how the history looks.
+ * Process of the test with test doubles of clocks and timers: traces a heap, and reports its leaks
+ * at the end, while the doubles of a test library are in place. Prints the shape of the history.
  *
- * Arguments: which doubles (none, the mock timers of node:test, or those of a module that is made like
- * sinon's), where the trace goes, and that module.
+ * Arguments: the doubles (none, the mock timers of node:test, or those of a module that works like
+ * sinon's), the trace's path, and that module.
  */
 
 import { mock } from 'node:test';
@@ -12,7 +12,7 @@ import { SharedHeap } from 'shmalloc';
 const [, , doubles = 'none', trace = '', library = ''] = process.argv;
 const started = Date.now();
 
-/** What sinon and jest put in place: a class, an object and functions that stand still. */
+/** The doubles of sinon and jest: a class, an object and functions that stand still. */
 function standStill(): void {
   const now = 1000;
   globalThis.Date = class extends Date {

@@ -1,6 +1,7 @@
 /**
- * Proves that test doubles of clocks and timers change no byte of a trace, no line of a leak report, and
- * no time of a history: those of node:test, and such as sinon and jest put in place.
+ * Proves that test doubles of clocks and timers change no byte of a trace, no line of a leak
+ * report, and no time of a history: the doubles of node:test, and doubles like those of sinon and
+ * jest.
  */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -17,7 +18,7 @@ async function play(folder: string, doubles: string) {
   return { ...finished, trace: readFileSync(trace, 'base64') };
 }
 
-test('doubles of clocks and timers change no trace, no leak report and no history', async (t) => {
+test('doubles of clocks and timers: change no trace, no leak report and no history', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'shmalloc-doubles-'));
   try {
     const real = await play(folder, 'none');
@@ -29,7 +30,7 @@ test('doubles of clocks and timers change no trace, no leak report and no histor
       t.is(stderr.replace(/\(node:\d+\) ExperimentalWarning.*\n.*\n/, ''), real.stderr, doubles);
       t.deepEqual({ ...rest, stderr: '' }, { ...real, stderr: '' }, doubles);
     }
-    // An earlier run's trace is written over, whatever a clock says: no second name.
+    // The trace of an earlier run is overwritten, whatever a clock says: no second name.
     await play(folder, 'still');
     t.deepEqual(readdirSync(folder).sort(), ['node.mtr.gz', 'none.mtr.gz', 'still.mtr.gz']);
   } finally {

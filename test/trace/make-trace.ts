@@ -1,5 +1,5 @@
 /**
- * Makes trace files for tests: right ones, and ones that are wrong in one way each.
+ * Makes trace files for tests: correct ones, and ones with one fault each.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ export function traceBytes(operations: readonly Operation[], blockIds = 16, thre
   return bytes;
 }
 
-/** Some operations in which every kind of call appears, and nothing is left at the end. */
+/** Operations with every kind of call, which leave no live block. */
 export const SAMPLE: readonly Operation[] = [
   ['malloc', 0, 100],
   ['calloc', 1, 5000],
@@ -44,7 +44,7 @@ export const SAMPLE: readonly Operation[] = [
   ['free', 3],
 ];
 
-/** A folder that is removed after the test; writes files into it. */
+/** A folder for files of a test, removed after it. */
 export class TraceFolder {
   readonly #folder = mkdtempSync(join(tmpdir(), 'shmalloc-trace-'));
 

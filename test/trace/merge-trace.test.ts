@@ -1,7 +1,7 @@
 /**
- * Proves that a heap's trace is what its threads did: every call once and in order, whoever was
- * killed or still runs; that it can be replayed whatever is missing, and that it says so; and that
- * nothing but the trace stays behind.
+ * Proves that a heap's trace is what its threads did: every call once and in order, also of threads
+ * that were killed or still run; that it can be replayed when events are missing, and reports them;
+ * and that no file but the trace stays behind.
  */
 
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -43,7 +43,7 @@ import type { TracingTask } from './tracing.worker.js';
 
 const TRACING = new URL('./tracing.worker.js', import.meta.url);
 
-/** A heap, its trace's path, and what was complained of. */
+/** A heap, the path of its trace, and the warnings. */
 class Traced {
   readonly path: string;
   readonly memory: HeapMemory;
@@ -80,7 +80,9 @@ class Traced {
 const isPrefix = (short: readonly string[], long: readonly string[]): boolean =>
   short.length <= long.length && short.every((line, n) => line === long[n]);
 
-/** Each log is what one of the trace's threads did, and there are no others. */
+/**
+ * Checks that each log is what one thread of the trace did, and that the trace has no other thread.
+ */
 async function assertLogs(
   t: ExecutionContext,
   path: string,
@@ -99,9 +101,9 @@ async function replays(t: ExecutionContext, path: string): Promise<void> {
   t.is(code, 0, stderr);
 }
 
-// ---- one thread
+// ---- One thread
 
-test('finishTrace: a heap that nothing was done with has an empty trace', async (t) => {
+test('finishTrace: an unused heap has an empty trace', async (t) => {
   const traced = new Traced(t);
   const summary = traced.finish();
   t.like(summary, { path: traced.path, operations: 0, blockIds: 0, threads: 0, truncated: false });
@@ -110,7 +112,7 @@ test('finishTrace: a heap that nothing was done with has an empty trace', async 
   t.deepEqual(traced.warnings, []);
 });
 
-test('finishTrace: every kind of call, in as few block ids as blocks were live', async (t) => {
+test('finishTrace: has every kind of call, and as many block ids as blocks were live', async (t) => {
   const traced = new Traced(t);
   const { thread, log } = traced.thread(0);
   const a = thread.malloc(100);
@@ -125,7 +127,7 @@ test('finishTrace: every kind of call, in as few block ids as blocks were live',
   t.deepEqual(traced.files(), ['app.mtr.gz']);
 });
 
-test('finishTrace: realloc of nothing allocates, realloc to nothing frees', async (t) => {
+test('finishTrace: realloc of 0 allocates, realloc to 0 bytes frees', async (t) => {
   const traced = new Traced(t);
   const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.moved(0, 4096, 10);
@@ -141,7 +143,7 @@ test('finishTrace: realloc of nothing allocates, realloc to nothing frees', asyn
   ]);
 });
 
-test('finishTrace: a long program, its slot used by one thread after the other', async (t) => {
+test('finishTrace: has a long program whose slot several threads use, one after the other', async (t) => {
   const traced = new Traced(t, 1);
   const logs = [1, 2, 3].map((threadId) => {
     const { thread, log } = traced.thread(threadId, 5000);
@@ -156,7 +158,7 @@ test('finishTrace: a long program, its slot used by one thread after the other',
   await replays(t, traced.path);
 });
 
-test('finishTrace: once only, and nothing is noted after it', async (t) => {
+test('finishTrace: runs once only, and nothing is traced after it', async (t) => {
   const traced = new Traced(t);
   const { thread } = traced.thread(0);
   thread.malloc(10);
@@ -167,9 +169,9 @@ test('finishTrace: once only, and nothing is noted after it', async (t) => {
   t.deepEqual(traced.files(), ['app.mtr.gz']);
 });
 
-// ---- several threads
+// ---- Several threads
 
-test.serial('finishTrace: threads that trade blocks', async (t) => {
+test.serial('finishTrace: has the calls of threads that trade blocks', async (t) => {
   const traced = new Traced(t);
   const workers = [1, 2, 3].map((n) => traced.worker(seedOf(t) + n, 20_000));
   await Promise.all(workers.map(({ worker }) => ended(worker)));
@@ -185,7 +187,7 @@ test.serial('finishTrace: threads that trade blocks', async (t) => {
 });
 
 test.serial(
-  'finishTrace: nothing that killed threads did is lost, whoever has their slots',
+  'finishTrace: loses no call of killed threads, also when other threads take their slots',
   async (t) => {
     const traced = new Traced(t, 3);
     const { thread: main, log } = traced.thread(0);
@@ -216,7 +218,7 @@ test.serial(
   },
 );
 
-test.serial('finishTrace: threads that still run are in it up to that moment', async (t) => {
+test.serial('finishTrace: has the calls of running threads up to one moment', async (t) => {
   for (let round = 0; round < 3; round++) {
     const traced = new Traced(t);
     const running = [0, 1, 2].map((n) => traced.worker(seedOf(t) + round * 3 + n, 500_000));
@@ -240,7 +242,7 @@ test.serial('finishTrace: threads that still run are in it up to that moment', a
   }
 });
 
-// ---- against a model
+// ---- Against a model
 
 interface Step {
   readonly thread: number;
@@ -259,7 +261,7 @@ const steps = fc.array(
   { maxLength: 400 },
 );
 
-/** A program of four tracers on addresses of its own: freed ones are used again at once. */
+/** Runs a program of four tracers on invented addresses; a freed address is used again at once. */
 function runModel(traced: Traced, program: readonly Step[], repeat: number): string[] {
   let threadId = 0;
   const make = (slot: number) =>
@@ -274,7 +276,7 @@ function runModel(traced: Traced, program: readonly Step[], repeat: number): str
     const tracer = tracers[thread];
     const block = live[pick % live.length];
     if (what === 'replace') {
-      // Killed: nothing is closed in order.
+      // The thread is killed: it closes nothing.
       tracers[thread] = make(thread);
     } else if (block === undefined || what === 'malloc' || what === 'calloc') {
       const kind = what === 'calloc' ? CALLOC : MALLOC;
@@ -299,7 +301,7 @@ function runModel(traced: Traced, program: readonly Step[], repeat: number): str
   return told;
 }
 
-test('finishTrace: of any program, exactly its operations', async (t) => {
+test('finishTrace: has exactly the operations of any program', async (t) => {
   let last = '';
   await fc.assert(
     fc.asyncProperty(steps, fc.constantFrom(1, 1, 30), async (program, repeat) => {
@@ -316,9 +318,9 @@ test('finishTrace: of any program, exactly its operations', async (t) => {
   return replays(t, last);
 });
 
-// ---- traces with holes
+// ---- Traces with holes
 
-test('finishTrace: whatever the buffers hold, the trace can be replayed', async (t) => {
+test('finishTrace: the trace can be replayed whatever the buffers hold', async (t) => {
   const event = fc.record({
     slot: fc.nat(3),
     operation: fc.constantFrom(MALLOC, MALLOC, FREE, CALLOC, REALLOC, REALLOC, 0, 5, 77),
@@ -354,7 +356,7 @@ test('finishTrace: whatever the buffers hold, the trace can be replayed', async 
   );
 });
 
-test('finishTrace: frees of unknown blocks are left out, lost frees are completed', async (t) => {
+test('finishTrace: drops frees of unknown blocks, and adds frees that were lost', async (t) => {
   const traced = new Traced(t);
   const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.freed(4096);
@@ -375,7 +377,7 @@ test('finishTrace: frees of unknown blocks are left out, lost frees are complete
   t.regex(traced.warnings[0], /1 frees of unknown blocks .* 3 operations were completed/);
 });
 
-test('finishTrace: a trace ends where it can hold no more, and says so', async (t) => {
+test('finishTrace: ends a trace at a limit of the format, and reports it', async (t) => {
   for (const limits of [
     { blockIds: 3, operations: 100 },
     { blockIds: 100, operations: 4 },
@@ -390,7 +392,7 @@ test('finishTrace: a trace ends where it can hold no more, and says so', async (
   }
 });
 
-test('finishTrace: says when there can be no file, and leaves none', (t) => {
+test('finishTrace: reports that the file cannot be written, and leaves none', (t) => {
   const traced = new Traced(t);
   const { thread } = traced.thread(0);
   for (let n = 0; n < 2 * TRACE_EVENTS; n++) thread.malloc(1);
@@ -405,7 +407,7 @@ test('finishTrace: says when there can be no file, and leaves none', (t) => {
   t.regex(traced.warnings[0], /folder\.mtr\.gz could not be written: ENOENT/);
 });
 
-test('finishTrace: heaps with one path get files of their own', (t) => {
+test('finishTrace: heaps with the same path get different files', (t) => {
   const path = new TraceFolder(t).path('same.mtr.gz');
   const summaries = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'].map((id, n) => {
     const memory = makeTracedMemory(path, 2, id);
@@ -421,7 +423,7 @@ test('finishTrace: heaps with one path get files of their own', (t) => {
   t.deepEqual(readdirSync(dirname(path)).sort(), ['same.2.mtr.gz', 'same.mtr.gz']);
 });
 
-test('finishTrace: a spool that cannot be read costs the trace, not the program', (t) => {
+test('finishTrace: a spool file that cannot be read costs the trace, not the program', (t) => {
   const traced = new Traced(t);
   const { thread } = traced.thread(0);
   thread.malloc(1);

@@ -1,6 +1,6 @@
 /**
- * Proves that readTrace() reads what the format says, and refuses every file that a replay could
- * not trust blindly, each with ERR_SHMALLOC_TRACE and a message that names file and reason.
+ * Proves that readTrace() reads the format, and refuses every file that a replay could not trust
+ * without checks, each with ERR_SHMALLOC_TRACE and a message that names file and reason.
  */
 
 import { readdirSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { type Operation, SAMPLE, TraceFolder, traceBytes } from './make-trace.js
 
 const SHIPPED = fileURLToPath(new URL('bench/traces/', ROOT));
 
-test('readTrace: gives name, counts, peak and words', async (t) => {
+test('readTrace: returns name, counts, peak and words', async (t) => {
   const trace = await readTrace(new TraceFolder(t).trace('sample', SAMPLE, 9));
   t.is(trace.name, 'sample');
   t.is(trace.operations, SAMPLE.length);
@@ -28,17 +28,17 @@ test('readTrace: gives name, counts, peak and words', async (t) => {
   t.is(trace.words[2], (1 << 8) | CALLOC);
   t.is(trace.words[4], REALLOC);
   t.is(trace.words[10], (1 << 8) | FREE);
-  // Block ids 0, 2 and 3 are live then: 300 + 200,000 + 0, and 17 in block id 1.
+  // At the peak block ids 0, 2 and 3 are live: 300 + 200,000 + 0, and 17 in block id 1.
   t.is(trace.peakLiveBytes, 300 + 200_000 + 17);
 });
 
-test('readTrace: an empty trace is one', async (t) => {
+test('readTrace: accepts an empty trace', async (t) => {
   const trace = await readTrace(new TraceFolder(t).trace('empty', [], 0));
   t.is(trace.operations, 0);
   t.is(trace.peakLiveBytes, 0);
 });
 
-test('readTrace: block ids and sizes may use all their bits', async (t) => {
+test('readTrace: accepts block ids and sizes that use all their bits', async (t) => {
   const id = 2 ** 24 - 1;
   const operations: Operation[] = [
     ['malloc', id, 2 ** 32 - 1],
@@ -143,14 +143,14 @@ test('readTrace: a missing file and a folder are ERR_SHMALLOC_TRACE', async (t) 
   }
 });
 
-test('readTrace: a file with any bytes changed is a sound trace or ERR_SHMALLOC_TRACE', async (t) => {
+test('readTrace: a file with changed bytes is a sound trace or ERR_SHMALLOC_TRACE', async (t) => {
   const random = randomFrom(seedOf(t));
   const folder = new TraceFolder(t);
   let refused = 0;
   let read = 0;
   for (let n = 0; n < 400; n++) {
     const bytes = Buffer.from(good);
-    // The block id count alone is left as it is: larger ones are as sound.
+    // The block id count is not changed, since a larger one is also valid.
     for (let change = 0; change <= random(3); change++) {
       const at = random(bytes.length);
       if (at < 8 || at >= 12) bytes.writeUInt8(random(256), at);
@@ -196,14 +196,14 @@ for (const [what, head, reason] of [
   );
 }
 
-/** The header of a trace with so many operations. */
+/** The header of a trace with this many operations. */
 function forged(operations: number): Buffer {
   const header = traceBytes([], 1);
   header.writeUInt32LE(operations, 4);
   return header;
 }
 
-test('readTrace: what is no trace is told which files are', async (t) => {
+test('readTrace: the error for another file says which files it takes', async (t) => {
   const folder = new TraceFolder(t);
   for (const path of [
     folder.write('empty', Buffer.alloc(0)),

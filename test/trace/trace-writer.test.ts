@@ -1,6 +1,6 @@
 /**
- * Proves that what createTraceWriter() writes is read back as it is, however long; that a file that
- * was not finished is refused; and which name a file gets.
+ * Proves that a file of createTraceWriter() is read back as it was written, at any length; that an
+ * unfinished file is refused; and the name of a file.
  */
 
 import { mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
@@ -23,7 +23,7 @@ import { SAMPLE, TraceFolder, traceBytes } from './make-trace.js';
 
 const KINDS = { malloc: MALLOC, free: FREE, calloc: CALLOC, realloc: REALLOC };
 
-/** A trace of some mallocs, of which a reader can tell how many it holds. */
+/** Writes a trace of mallocs whose block ids count up. */
 function write(path: string, operations: number): string {
   const writer = createTraceWriter(path);
   for (let n = 0; n < operations; n++) writer.add(MALLOC, 0, n, 1);
@@ -31,7 +31,7 @@ function write(path: string, operations: number): string {
   return writer.path;
 }
 
-test('createTraceWriter: writes what the format says', (t) => {
+test('createTraceWriter: writes the format', (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('sample.mtr.gz'));
   for (const [kind, id, bytes = 0] of SAMPLE) writer.add(KINDS[kind], 0, id, bytes);
   t.is(writer.operations(), SAMPLE.length);
@@ -39,7 +39,7 @@ test('createTraceWriter: writes what the format says', (t) => {
   t.deepEqual(gunzipSync(readFileSync(writer.path)), traceBytes(SAMPLE, 9));
 });
 
-test('createTraceWriter: fields keep apart, and use all their bits', async (t) => {
+test('createTraceWriter: fields do not overlap, and use all their bits', async (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('wide.mtr.gz'));
   const id = 2 ** 24 - 1;
   writer.add(MALLOC, 31, id, 2 ** 32 - 1);
@@ -52,7 +52,7 @@ test('createTraceWriter: fields keep apart, and use all their bits', async (t) =
   t.is(threads, 34);
 });
 
-test('createTraceWriter: a trace of several pieces', async (t) => {
+test('createTraceWriter: writes a trace of several pieces', async (t) => {
   const operations = 300_001;
   const trace = await readTrace(write(new TraceFolder(t).path('long.mtr.gz'), operations));
   t.is(trace.operations, operations);
@@ -61,7 +61,7 @@ test('createTraceWriter: a trace of several pieces', async (t) => {
   }
 });
 
-test('createTraceWriter: a file that was not finished is refused', async (t) => {
+test('createTraceWriter: an unfinished file is refused', async (t) => {
   const writer = createTraceWriter(new TraceFolder(t).path('half.mtr.gz'));
   for (let n = 0; n < 200_000; n++) writer.add(MALLOC, 0, n, 1);
   await t.throwsAsync(readTrace(writer.path), { code: 'ERR_SHMALLOC_TRACE' });
@@ -69,7 +69,7 @@ test('createTraceWriter: a file that was not finished is refused', async (t) => 
   t.deepEqual(readdirSync(dirname(writer.path)), []);
 });
 
-test('createTraceWriter: a file of this run stays, one of an earlier run is replaced', async (t) => {
+test('createTraceWriter: keeps a file of this run, and replaces one of an earlier run', async (t) => {
   const path = new TraceFolder(t).path('app.mtr.gz');
   t.is(write(path, 1), path);
   const second = path.replace('app', 'app.2');
@@ -81,13 +81,13 @@ test('createTraceWriter: a file of this run stays, one of an earlier run is repl
   t.is((await readTrace(second)).operations, 4);
 });
 
-test('createTraceWriter: a folder by that name stays', (t) => {
+test('createTraceWriter: keeps a folder of the same name', (t) => {
   const path = new TraceFolder(t).path('folder');
   mkdirSync(path);
   t.is(write(path, 1), `${path}.2`);
 });
 
-test('numbered: the number stands before the extension', (t) => {
+test('numbered: puts the number before the extension', (t) => {
   t.is(numbered('app.mtr.gz', 2), 'app.2.mtr.gz');
   t.is(numbered('/a.b/app.mtr.gz', 10), '/a.b/app.10.mtr.gz');
   t.is(numbered('../x/app.trace', 3), '../x/app.3.trace');

@@ -1,8 +1,8 @@
 /**
- * A thread of a traced program: attaches to a heap, notes every call with a tracer as the
- * instrumented calls do, and keeps a log of its own in shared memory, which outlives it.
+ * A thread of a traced program: attaches to a heap, traces every call as instrumented calls do, and
+ * keeps its own log in shared memory, which outlives the thread.
  *
- * Blocks know their size: it stands in their first word, so that threads can trade addresses.
+ * A block's first word is its size, so that threads can trade addresses.
  */
 
 import type { Address } from 'shmalloc';
@@ -24,7 +24,7 @@ import { Random } from '../helpers.js';
 const HEAP_BYTES = 64 * 1024 * 1024;
 const NAMES = ['', 'malloc', 'free', 'calloc', 'realloc'];
 
-/** An empty heap with trace buffers, that no thread has attached to. */
+/** An empty heap with trace buffers and no attached thread. */
 export function makeTracedMemory(path: string, threads = 8, id = '00c0ffee00c0ffee'): HeapMemory {
   return createHeap({
     buffer: new SharedArrayBuffer(HEAP_BYTES),
@@ -40,7 +40,7 @@ export function makeTracedMemory(path: string, threads = 8, id = '00c0ffee00c0ff
   });
 }
 
-/** What a call did, as a log and a trace both tell it: its block's size before and after. */
+/** A call as text, the same from a log and from a trace: its block's size before and after. */
 const tell = (kind: number, before: number, after: number): string =>
   `${NAMES[kind]} ${before} ${after}`;
 
@@ -74,7 +74,7 @@ export class CallLog {
   }
 }
 
-/** A tracer whose every event is a call of its own: room is made before it, as calls do. */
+/** A tracer for one event per call: it makes room before the event, as instrumented calls do. */
 export function createCallTracer(...of: Parameters<typeof createTracer>): Tracer {
   const tracer = createTracer(...of);
   const called =
@@ -138,7 +138,9 @@ export class TracedThread {
     this.core.detach();
   }
 
-  /** A random program, until the log is full. Trades blocks with others through `mail`. */
+  /**
+   * Runs a random program until the log is full. Trades blocks with other threads through `mail`.
+   */
   runAtRandom(seed: number, mail: Int32Array<SharedArrayBuffer>): void {
     const random = new Random(seed);
     const live: Address[] = [];
@@ -173,7 +175,7 @@ export class TracedThread {
 const trade = (mail: Int32Array<SharedArrayBuffer>, cell: number, mine: Address): Address =>
   (Atomics.exchange(mail, cell, mine) >>> 0) as Address;
 
-/** A trace as the logs tell it: all calls, and those of each of up to 32 threads. */
+/** A trace as text, in the form of the logs: all calls, and those of each of up to 32 threads. */
 export async function tellTrace(path: string): Promise<{ all: string[]; threads: string[][] }> {
   const { words, blockIds } = await readTrace(path);
   const sizes = new Array<number>(blockIds).fill(0);

@@ -1,6 +1,6 @@
 /**
- * Thread of the trace tests: a random traced program. It ends when its log is full, if nobody ends
- * it before.
+ * Thread of the trace tests: a random traced program. It ends when its log is full, unless the test
+ * ends it before.
  */
 
 import { parentPort, threadId, workerData } from 'node:worker_threads';

@@ -1,6 +1,6 @@
 /**
- * Proves that verify() reports bins of free runs that are not what the walk over the runs says, and
- * frontiers and counts of the page heap likewise. Each is broken by itself, in a heap made for it.
+ * Proves that verify() reports bins that differ from the walk over the free runs, and likewise the
+ * page heap's frontiers and counts. Each test breaks one of them, in a heap of its own.
  */
 
 import test from 'ava';
@@ -18,8 +18,8 @@ import {
 const NONE = 0 as PageIndex;
 
 /**
- * Where the bit of a bin and that of its bitmap word in the summary stand: the words that change
- * when something comes into the bin, and nothing else is in any.
+ * The bit of a bin, and the bit of its bitmap word in the summary: the words that change when a run
+ * comes into the bin and all other bins are empty.
  */
 function bitsOf({ memory: { i32 }, geometry: { pageHeap } }: Scene, bin: number) {
   const words = i32.subarray(pageHeap, pageHeap + layout.PAGE_HEAP_BYTES / 4);
@@ -27,12 +27,12 @@ function bitsOf({ memory: { i32 }, geometry: { pageHeap } }: Scene, bin: number)
   layout.clearBins(i32, pageHeap);
   const empty = words.slice();
   layout.setBinHead(i32, pageHeap, bin, 1 as PageIndex);
-  // The summary stands before the bitmap, the heads behind both.
+  // The summary stands before the bitmap, the heads after both.
   const [summary, bitmap] = [...words.keys()].filter((n) => words[n] !== empty[n]);
   const bits = { summary: words[summary], bitmap: words[bitmap] };
   words.set(before);
   return {
-    /** Sets the bits, or clears them: in one word, or in both. */
+    /** Sets or clears the bits, in one word or in both. */
     set(which: ('summary' | 'bitmap')[], on: boolean): void {
       for (const name of which) {
         const n = name === 'summary' ? summary : bitmap;
@@ -42,7 +42,7 @@ function bitsOf({ memory: { i32 }, geometry: { pageHeap } }: Scene, bin: number)
   };
 }
 
-/** A bin of a bitmap word in which no bin has anything. */
+/** A bin of a bitmap word whose bins are all empty. */
 const LONELY_BIN = 70;
 const BIN = layout.binOf(LARGE_PAGES);
 
@@ -50,9 +50,9 @@ const BIT_DAMAGES: Record<string, (scene: Scene) => void> = {
   'a bin with a run whose bit is not set': (scene) => bitsOf(scene, BIN).set(['bitmap'], false),
   'an empty bin whose bit is set': (scene) =>
     bitsOf(scene, LONELY_BIN).set(['bitmap', 'summary'], true),
-  'a summary that knows nothing of a bitmap word with bits': (scene) =>
+  'a summary without the bit of a bitmap word that has bits': (scene) =>
     bitsOf(scene, BIN).set(['summary'], false),
-  'a summary with a bit for a bitmap word without any': (scene) =>
+  'a summary with the bit of a bitmap word that has none': (scene) =>
     bitsOf(scene, LONELY_BIN).set(['summary'], true),
 };
 
@@ -84,7 +84,7 @@ const BINS: Damage[] = [
     ([what, find]): Damage => ({
       what: `a bin that begins with ${what}`,
       invariant: 'run-bins I1',
-      message: /has page -?\d+, where no free run begins, or twice/,
+      message: /names page -?\d+, which begins no free run, or is listed twice/,
       damage(scene) {
         const page = find(scene);
         layout.setBinHead(scene.memory.i32, scene.geometry.pageHeap, BIN, page);
@@ -93,9 +93,9 @@ const BINS: Damage[] = [
     }),
   ),
   {
-    what: 'a bin that runs in a circle',
+    what: 'a bin that is a cycle',
     invariant: 'run-bins I1',
-    message: /has page \d+, where no free run begins, or twice/,
+    message: /names page \d+, which begins no free run, or is listed twice/,
     damage({ memory: { i32 }, geometry: { pageHeap }, record }) {
       const first = layout.getBinHead(i32, pageHeap, BIN);
       const next = layout.getNext(i32, record(first));
@@ -126,7 +126,7 @@ const BINS: Damage[] = [
   },
 ];
 
-// ---- frontiers and counts
+// ---- Frontiers and counts
 
 const INDEXES: Record<string, (scene: Scene) => void> = {
   untouched({ memory: { i32 }, geometry: { pageHeap } }) {
@@ -145,9 +145,9 @@ const INDEXES: Record<string, (scene: Scene) => void> = {
 
 const COUNTS = Object.entries(INDEXES).map(
   ([name, damage]): Damage => ({
-    what: `${name} that is not what the walk says`,
+    what: `${name} that differs from the walk`,
     invariant: 'page-heap I6',
-    message: new RegExp(`^${name} is \\d+, the walk says \\d+$`),
+    message: new RegExp(`^${name} is \\d+, but the walk counts \\d+$`),
     damage(scene) {
       damage(scene);
       return scene.geometry.pageHeap * 4;

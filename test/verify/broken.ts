@@ -1,6 +1,6 @@
 /**
- * A heap to break: something of every structure is in it, and where it is. What is broken is put
- * right again by writing the metadata back as it was.
+ * A heap to break: it has every structure, at known places. The broken structure is repaired by
+ * writing the metadata back.
  */
 
 import type { ExecutionContext } from 'ava';
@@ -18,7 +18,10 @@ import {
 import * as layout from '../../src/layout/index.js';
 import { memoryOf } from '../helpers.js';
 
-/** Eight of these in a span of three pages: the bitmap's word has bits that no block has. */
+/**
+ * Bytes of a block. A span of three pages has eight such blocks, so its bitmap word has unused
+ * bits.
+ */
 export const SMALL_BYTES = 3000;
 export const LARGE_BYTES = 80_000;
 export const LARGE_PAGES = 10;
@@ -27,24 +30,24 @@ export interface Scene {
   readonly heap: SharedHeap;
   readonly memory: layout.HeapMemory;
   readonly geometry: layout.Geometry;
-  /** Main's slot, and its magazine of class `c`. */
+  /** The main thread's slot, and its magazine of class `c`. */
   readonly slot: WordIndex;
   readonly c: SizeClass;
   readonly bottom: number;
   readonly end: number;
   /** The class's record. */
   readonly counts: WordIndex;
-  /** Main's list of partial spans of the class. */
+  /** The main thread's list of partial spans of the class. */
   readonly list: WordIndex;
-  /** Spans of the class: those in that list, in its order; those without a free block. */
+  /** Spans of the class: those in that list, in its order, and those without a free block. */
   readonly partial: readonly PageIndex[];
   readonly full: readonly PageIndex[];
-  /** Blocks of the class. */
+  /** Blocks of the class: in use, and cached. */
   readonly live: readonly Address[];
   readonly cached: readonly Address[];
   /** A block of 48 bytes. */
   readonly tiny: Address;
-  /** Large blocks side by side, every other one of them freed: runs of one length, in one bin. */
+  /** Large blocks side by side. Every other one is freed: runs of one length, in one bin. */
   readonly large: readonly Address[];
   readonly freed: readonly PageIndex[];
   record(page: number): layout.PageRecord;
@@ -60,7 +63,7 @@ export function makeScene(heap = makeHeap()): Scene {
 
   const tiny = heap.malloc_ts(48);
   const blocks = Array.from({ length: 100 }, () => heap.malloc_ts(SMALL_BYTES));
-  // Of the last spans nothing is freed: they stay full.
+  // No block of the last spans is freed: these spans stay full.
   const freed = blocks.filter((_, n) => n < 70 && n % 3 !== 0);
   for (const address of freed) heap.free_ts(address);
   const row = Array.from({ length: 7 }, () => heap.malloc_ts(LARGE_BYTES));
@@ -104,20 +107,20 @@ export function makeScene(heap = makeHeap()): Scene {
 
 export const addressOf = (page: number): number => page * PAGE_BYTES;
 
-/** The bit of a block of the scene's class: of which span, and of which word of its bitmap. */
+/** The bit of a block of the scene's class: its span, and its bitmap word. */
 export function bitOf({ memory, record, c }: Scene, address: number) {
   const head = layout.getSpanHead(memory.i32, record(layout.pageOf(address)));
   const index = blockIndex(c, address - addressOf(head));
   return { span: record(head), word: index >>> 5, bit: 1 << index };
 }
 
-/** The lowest block that is free in the first span of the partial list. */
+/** The lowest free block in the first span of the partial list. */
 export function freeBlock({ memory, record, c, partial: [head] }: Scene): number {
   const index = lowestBit(layout.getBitmap(memory.i32, record(head), 0));
   return addressOf(head) + index * BLOCK_BYTES[c];
 }
 
-/** Pages that no list may name: one that is no head of such a run, two that are not in the heap. */
+/** Pages that no list may name: one that is not the head of such a run, two outside of the heap. */
 export const STRAY_PAGES: Record<string, (scene: Scene) => PageIndex> = {
   'a large block': ({ large: [block] }) => layout.pageOf(block),
   'a page past the end': () => 0x7fff_ffff as PageIndex,
@@ -127,16 +130,18 @@ export const STRAY_PAGES: Record<string, (scene: Scene) => PageIndex> = {
 /** One way to break a heap. */
 export interface Damage {
   readonly what: string;
-  /** As verify names it, and its words. */
+  /** The invariant that verify must name, and its message. */
   readonly invariant: string;
   readonly message: RegExp;
-  /** Does it; gives the address that verify is to name. */
+  /** Breaks the heap; returns the address that verify must name. */
   damage(scene: Scene): number;
-  /** Only a verification of a quiet heap can tell. */
+  /** True if only a verification of a quiet heap can find the damage. */
   readonly quietOnly?: boolean;
 }
 
-/** A broken structure is reported, nothing is thrown, and put right again the heap is sound. */
+/**
+ * Checks that the damage is reported, that nothing is thrown, and that the repaired heap is sound.
+ */
 export function assertReported(t: ExecutionContext, { damage, quietOnly, ...what }: Damage): void {
   const scene = makeScene();
   const { heap, memory, geometry } = scene;
@@ -152,7 +157,7 @@ export function assertReported(t: ExecutionContext, { damage, quietOnly, ...what
     what.message.test(problem.message);
   t.true(report.problems.some(fits), `${address}: ${JSON.stringify(report.problems.slice(0, 9))}`);
   if (quietOnly === true) t.deepEqual(heap.verify().problems, []);
-  else t.false(heap.verify().ok, 'seen at any time');
+  else t.false(heap.verify().ok, 'found at any time');
 
   memory.u8.set(before, geometry.base);
   t.deepEqual(heap.verify({ quiet: true }).problems, [], 'sound after');

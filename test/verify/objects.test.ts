@@ -1,6 +1,6 @@
 /**
- * Proves that verify() finds nothing wrong with contexts and vectors that are sound, counts them, and
- * reports each field of their records that is broken.
+ * Proves that verify() accepts sound contexts and vectors, counts them, and reports each broken
+ * field of their records.
  */
 
 import test from 'ava';
@@ -10,7 +10,7 @@ import * as layout from '../../src/layout/index.js';
 import { ContextMaker, type Made } from '../contexts.js';
 import { assertIdentity } from '../helpers.js';
 
-/** Trees, chunks small and large, storages, vectors, and blocks of the program. */
+/** A heap with trees, small and large chunks, storages, vectors, and blocks of the program. */
 function makeScene() {
   const heap = SharedHeap.create({ size: '8MiB', threads: 4 });
   const maker = new ContextMaker(heap);
@@ -34,7 +34,7 @@ function makeScene() {
   return {
     ...{ heap, maker, memory, plain, root, first: first as Made, second: second as Made, deep },
     ...{ other, released, small, large, storage, vector, bare, storageOfVector },
-    /** A thread had it that has detached. */
+    /** A slot whose thread has detached. */
     emptySlot: layout.slotRecord(memory.geometry.slots, emptySlot),
     chunkOf: ({ record }: Made): WordIndex =>
       maker.chunkRecord(layout.getChunk(memory.u32, record)),
@@ -43,7 +43,7 @@ function makeScene() {
 
 type Scene = ReturnType<typeof makeScene>;
 
-test('verify: contexts and vectors that are sound, counted', (t) => {
+test('verify: accepts sound contexts and vectors, and counts them', (t) => {
   const { heap, maker, small, large, plain } = makeScene();
   const quiet = heap.verify({ quiet: true });
   t.deepEqual(quiet.problems, []);
@@ -57,22 +57,22 @@ test('verify: contexts and vectors that are sound, counted', (t) => {
   t.true([...small, large].every((address) => owned.some((block) => block.address === address)));
   t.true(blocks.some(({ address, owned }) => address === plain && owned === undefined));
   maker.core.detach();
-  // What is nobody's stays; vectors of the heap belong to no thread.
+  // The released context stays; vectors of the heap belong to no thread.
   t.like(heap.verify({ quiet: true }), { ok: true, contexts: 1, ownedBlocks: 4 });
   heap.detach();
 });
 
-test('verify: a heap that is made for no contexts', (t) => {
+test('verify: accepts a heap without contexts', (t) => {
   using heap = SharedHeap.create({ size: '2MiB', contexts: 0 });
   t.like(heap.verify({ quiet: true }), { ok: true, contexts: 0, ownedBlocks: 0, ownedBytes: 0 });
 });
 
-/** One way to break them. */
+/** One way to break contexts and vectors. */
 interface Damage {
   readonly what: string;
   readonly invariant: string;
   readonly message: RegExp;
-  /** Does it; gives the address that verify is to name. */
+  /** Breaks the heap; returns the address that verify must name. */
   damage(scene: Scene): number;
   readonly quietOnly?: boolean;
 }
@@ -96,7 +96,7 @@ const field =
 const STRAY = 0x7fff_fff0;
 
 const DAMAGES: Damage[] = [
-  // ---- the tables
+  // ---- Tables
   ...[STRAY, 0xffff_ffff].map((frontier) => ({
     what: `the frontier of the contexts is ${frontier}`,
     invariant: 'record-table I2',
@@ -110,7 +110,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'the frontier of the chunks',
     invariant: 'record-table I2',
-    message: /frontier of the chunks is \d+, of \d+ records/,
+    message: /frontier of the chunks is \d+, but the table has \d+ records/,
     damage({ memory }) {
       const { chunks, chunkCount } = memory.geometry;
       memory.u32[chunks + 1] = chunkCount + 1;
@@ -120,7 +120,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a frontier that has fallen',
     invariant: 'record-table I2',
-    message: /record 6 of the contexts is past the frontier/,
+    message: /record 6 of the contexts is in use behind the frontier/,
     quietOnly: true,
     damage({ memory, released }) {
       const { contexts } = memory.geometry;
@@ -130,20 +130,20 @@ const DAMAGES: Damage[] = [
       return released.record * 4;
     },
   },
-  // ---- context records
+  // ---- Context records
   {
-    what: 'a state of no phase',
+    what: 'a state without a phase',
     invariant: 'context-record I1',
-    message: /context 1 is in state 0x8, which is none/,
+    message: /context 1 has state 0x8, which does not exist/,
     damage({ memory, root }) {
       layout.storeRecord(memory.i32, root.record, 8);
       return root.record * 4;
     },
   },
   {
-    what: 'a state of a slot that there is not',
+    what: 'a state with a slot that does not exist',
     invariant: 'context-record I1',
-    message: /which is none/,
+    message: /which does not exist/,
     damage(scene) {
       const broken = state(scene, layout.LIVE_CONTEXT, 4 as SlotIndex);
       layout.storeRecord(scene.memory.i32, scene.root.record, broken);
@@ -151,9 +151,9 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'a state of a slot that nobody has',
+    what: 'a state with a slot that has no owner',
     invariant: 'context-record I1',
-    message: /context 1 is of slot 3, which nobody has/,
+    message: /context 1 belongs to slot 3, which has no owner/,
     quietOnly: true,
     damage(scene) {
       const broken = state(scene, layout.LIVE_CONTEXT, 3 as SlotIndex);
@@ -164,7 +164,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a context left unresolved',
     invariant: 'context-record I1',
-    message: /context 5 was left half made or ended by slot 1/,
+    message: /context 5 is unresolved: its creation or end was not completed by slot 1/,
     quietOnly: true,
     damage(scene) {
       const { i32 } = scene.memory;
@@ -173,9 +173,9 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'a context that is nobody’s, and no root',
+    what: 'a context that has no owner and is not a root',
     invariant: 'context-record I1',
-    message: /context 2 is nobody's, and is no root/,
+    message: /context 2 has no owner, but is not a root/,
     damage({ maker, first }) {
       maker.release(first);
       return first.record * 4;
@@ -184,7 +184,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a free context that has chunks',
     invariant: 'chunk-record I1',
-    message: /chunk 4 is of context 5, which is none/,
+    message: /chunk 4 belongs to context 5, which does not exist/,
     damage(scene) {
       layout.storeRecord(scene.memory.i32, scene.other.record, 0);
       return scene.chunkOf(scene.other) * 4;
@@ -193,7 +193,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a parent that is free',
     invariant: 'context-record I2',
-    message: /context 4 is below context 2, which is none/,
+    message: /context 4 is below context 2, which does not exist/,
     damage({ memory, first, deep }) {
       layout.storeRecord(memory.i32, first.record, 0);
       return deep.record * 4;
@@ -202,7 +202,7 @@ const DAMAGES: Damage[] = [
   ...[60, STRAY].map((parent) => ({
     what: `the parent ${parent}`,
     invariant: 'context-record I2',
-    message: /context 3 is below context \d+, which is none/,
+    message: /context 3 is below context \d+, which does not exist/,
     damage: field(
       ({ second }) => second,
       layout.setParent,
@@ -210,9 +210,9 @@ const DAMAGES: Damage[] = [
     ),
   })),
   {
-    what: 'a way up that does not end',
+    what: 'a chain of parents that does not end',
     invariant: 'context-record I2',
-    message: /the way up from context 1 does not end/,
+    message: /the chain of parents of context 1 does not end/,
     damage: field(
       ({ root }) => root,
       layout.setParent,
@@ -220,7 +220,7 @@ const DAMAGES: Damage[] = [
     ),
   },
   {
-    what: 'a parent that has another child list',
+    what: 'a parent that does not list its child',
     invariant: 'context-record I2',
     message: /context 3 is below context 5, which does not list it/,
     quietOnly: true,
@@ -231,7 +231,7 @@ const DAMAGES: Damage[] = [
     ),
   },
   {
-    what: 'a child that is below another',
+    what: 'a child that has another parent',
     invariant: 'context-record I2',
     message: /context 5 has context 4 as a child, which is below context 2/,
     quietOnly: true,
@@ -242,9 +242,9 @@ const DAMAGES: Damage[] = [
     ),
   },
   {
-    what: 'a child that is none',
+    what: 'a child that does not exist',
     invariant: 'context-record I2',
-    message: /context 5 has context \d+ as a child, which is none/,
+    message: /context 5 has context \d+ as a child, which does not exist/,
     quietOnly: true,
     damage: field(
       ({ other }) => other,
@@ -253,9 +253,9 @@ const DAMAGES: Damage[] = [
     ),
   },
   {
-    what: 'siblings in a circle',
+    what: 'siblings in a cycle',
     invariant: 'context-record I2',
-    message: /context 1 has context 3 as a child, which is so twice/,
+    message: /context 1 has context 3 as a child, which is listed twice/,
     quietOnly: true,
     damage({ memory, first, second, root }) {
       layout.setNextSibling(memory.u32, first.record, second.index);
@@ -263,7 +263,7 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'a sibling that is left out',
+    what: 'a sibling that is missing in the list',
     invariant: 'context-record I2',
     message: /context 2 is below context 1, which does not list it/,
     quietOnly: true,
@@ -283,9 +283,9 @@ const DAMAGES: Damage[] = [
     },
   },
   ...[layout.CURSOR, layout.LIMIT].map((word) => ({
-    what: `room in no context (word ${word})`,
+    what: `room in record 0 (word ${word})`,
     invariant: 'context-record I3',
-    message: /record 0 is no context, and has room/,
+    message: /record 0 is not a context, but has room/,
     damage({ memory, maker }: Scene) {
       memory.u32[maker.recordOf(0) + word] = 4096;
       return maker.recordOf(0) * 4;
@@ -312,12 +312,13 @@ const DAMAGES: Damage[] = [
   ).map(([where, set, value]) => ({
     what: `a next object ${where}`,
     invariant: 'context-record I4',
-    message: /objects of context 4 go to \d+, from \d+ to \d+: not inside one of its chunks/,
+    message:
+      /context 4 has the cursor \d+ and a chunk from \d+ to \d+: not inside one of its chunks/,
     quietOnly: true,
     damage: field(({ deep }) => deep, set, value),
   })),
   ...([layout.setChunk, layout.setStorages] as const).map((set) => ({
-    what: `a chain that begins nowhere (${set === layout.setChunk ? 'chunks' : 'storages'})`,
+    what: `a chain that begins with no record (${set === layout.setChunk ? 'chunks' : 'storages'})`,
     invariant: 'context-record I4',
     message: /the chain of context 4 has chunk \d+, which is not its own/,
     quietOnly: true,
@@ -328,7 +329,7 @@ const DAMAGES: Damage[] = [
     ),
   })),
   {
-    what: 'a chain into that of another',
+    what: 'a chain that continues in that of another context',
     invariant: 'context-record I4',
     message: /the chain of context 4 has chunk 5, which is not its own/,
     quietOnly: true,
@@ -338,7 +339,7 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'a chain in a circle',
+    what: 'a chain in a cycle',
     invariant: 'context-record I4',
     message: /the chain of context 4 has chunk 3, twice/,
     quietOnly: true,
@@ -350,7 +351,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a wrong link back in a chain',
     invariant: 'context-record I4',
-    message: /chunk 2 of context 4: a wrong link back/,
+    message: /chunk 2 of context 4 has a wrong link back/,
     quietOnly: true,
     damage({ memory, maker }) {
       layout.setPrevChunk(memory.u32, maker.chunkRecord(2), 1);
@@ -369,7 +370,7 @@ const DAMAGES: Damage[] = [
     ),
   })),
   ...[layout.setUsedBefore, layout.setFreedBytes].map((set, n) => ({
-    what: `more taken, or freed, than there is (${n})`,
+    what: `more bytes taken, or freed, than there are (${n})`,
     invariant: 'context-record I4',
     message: /objects of context 4 take -?\d+ of 12288 bytes/,
     quietOnly: true,
@@ -380,7 +381,7 @@ const DAMAGES: Damage[] = [
     ),
   })),
   {
-    what: 'a freed object that is in another context',
+    what: 'a freed object in another context',
     invariant: 'context-record I4',
     message: /context 5 has a freed object at 0x[\da-f]+: not inside its chunks/,
     quietOnly: true,
@@ -392,7 +393,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a chunk in no chain',
     invariant: 'context-record I4',
-    message: /chunk 1 is of context 4, and not in its chain/,
+    message: /chunk 1 belongs to context 4, but is not in its chain/,
     quietOnly: true,
     damage({ memory, maker }) {
       layout.setNextChunk(memory.u32, maker.chunkRecord(2), 0);
@@ -400,20 +401,20 @@ const DAMAGES: Damage[] = [
     },
   },
   {
-    what: 'wrong bytes of a chunk',
+    what: 'a wrong number of bytes of a chunk',
     invariant: 'context-record I4',
-    message: /a chunk of context 4 has 8192 bytes, its block 4096/,
+    message: /a chunk of context 4 has 8192 bytes; its block has 4096/,
     quietOnly: true,
     damage({ memory, chunkOf, deep }) {
       layout.setChunkBytes(memory.u32, chunkOf(deep), 8192);
       return chunkOf(deep) * 4;
     },
   },
-  // ---- chunk records
+  // ---- Chunk records
   ...[60, STRAY, -5].map((context) => ({
     what: `a chunk of context ${context}`,
     invariant: 'chunk-record I1',
-    message: /chunk 3 is of context -?\d+, which is none/,
+    message: /chunk 3 belongs to context -?\d+, which does not exist/,
     damage({ memory, chunkOf, deep }: Scene) {
       layout.storeRecord(memory.i32, chunkOf(deep), context);
       return chunkOf(deep) * 4;
@@ -422,7 +423,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a free chunk with a block',
     invariant: 'chunk-record I1',
-    message: /chunk 3 is free, and names 0x/,
+    message: /chunk 3 is free, but names 0x/,
     damage({ memory, chunkOf, deep }) {
       layout.storeRecord(memory.i32, chunkOf(deep), 0);
       return chunkOf(deep) * 4;
@@ -449,27 +450,27 @@ const DAMAGES: Damage[] = [
   {
     what: 'two chunks with one block',
     invariant: 'chunk-record I1',
-    message: /two chunks have the block at/,
+    message: /two chunks name the block at/,
     damage(scene) {
       scene.memory.u32[layout.chunkWord(scene.chunkOf(scene.deep))] = scene.small[0] as number;
       return scene.small[0] as number;
     },
   },
   {
-    what: 'a chunk that no record names',
+    what: 'a chunk without a record',
     invariant: 'chunk-record I1',
-    message: /the owned block at 0x[\da-f]+ is no chunk and no vector's: lost/,
+    message: /the owned block at 0x[\da-f]+ belongs to no chunk and no vector: lost/,
     quietOnly: true,
     damage(scene) {
       scene.memory.u32[layout.chunkWord(scene.chunkOf(scene.other))] = 0;
       return scene.large;
     },
   },
-  // ---- slots
+  // ---- Slots
   {
-    what: 'an intent that stands',
+    what: 'an intent that was not resolved',
     invariant: 'slot I7',
-    message: /slot 2 has not ended a placement into the word at 0x/,
+    message: /slot 2 has not finished a placement into the word at 0x/,
     quietOnly: true,
     damage({ memory, maker, emptySlot }) {
       layout.setIntentWord(memory.u32, emptySlot, layout.chunkWord(maker.chunkRecord(1)));
@@ -479,7 +480,7 @@ const DAMAGES: Damage[] = [
   {
     what: 'a vector in the in-flight header',
     invariant: 'vector-header I1',
-    message: /slot 2 has not ended the making of a vector at 0x/,
+    message: /slot 2 has not finished creating or deleting the vector at 0x/,
     quietOnly: true,
     damage({ memory, emptySlot, vector }) {
       memory.u32[layout.inFlightHeaderWord(emptySlot)] = vector;
@@ -506,7 +507,7 @@ for (const { what, invariant, message, damage, quietOnly } of DAMAGES) {
     const { problems } = heap.verify({ quiet: true });
     t.true(problems.some(fits), `${address}: ${JSON.stringify(problems.slice(0, 9))}`);
     if (quietOnly === true) t.deepEqual(heap.verify().problems, []);
-    else t.true(heap.verify().problems.some(fits), 'seen at any time');
+    else t.true(heap.verify().problems.some(fits), 'found at any time');
     memory.u8.set(before, base);
     t.deepEqual(heap.verify({ quiet: true }).problems, [], 'sound after');
     maker.core.detach();
@@ -514,35 +515,35 @@ for (const { what, invariant, message, damage, quietOnly } of DAMAGES) {
   });
 }
 
-/** Vectors lie in the data, where programs can write. */
+/** Damages of vectors, whose words lie in the data, where programs can write. */
 const VECTOR_DAMAGES: [
   string,
   RegExp,
   (scene: Scene) => [word: number, value: number, at: number],
 ][] = [
   [
-    'a header that is none any more',
-    /the owned block at 0x[\da-f]+ is no chunk and no vector's: lost/,
+    'a header that was erased',
+    /the owned block at 0x[\da-f]+ belongs to no chunk and no vector: lost/,
     ({ vector }) => [vector >>> 2, 0, vector],
   ],
   [
-    'storage that no header names',
-    /the owned block at 0x[\da-f]+ is no chunk and no vector's: lost/,
+    'storage without a header',
+    /the owned block at 0x[\da-f]+ belongs to no chunk and no vector: lost/,
     ({ vector, storageOfVector }) => [(vector >>> 2) + 3, 0, storageOfVector],
   ],
   [
     'storage that is a block of the program',
-    /the vector at 0x[\da-f]+ has 0x[\da-f]+, where no owned block begins/,
+    /the vector at 0x[\da-f]+ has its storage at 0x[\da-f]+, where no owned block begins/,
     ({ vector, plain }) => [(vector >>> 2) + 3, plain, vector],
   ],
   [
     'storage that is a chunk',
-    /the vector at 0x[\da-f]+ has 0x[\da-f]+, which something else has too/,
+    /the vector at 0x[\da-f]+ has its storage at 0x[\da-f]+, which belongs to another object, too/,
     ({ bare, large }) => [(bare >>> 2) + 3, large, bare],
   ],
   [
-    'storage that another has',
-    /the vector at 0x[\da-f]+ has 0x[\da-f]+, which something else has too/,
+    'storage of two vectors',
+    /the vector at 0x[\da-f]+ has its storage at 0x[\da-f]+, which belongs to another object, too/,
     ({ bare, storageOfVector }) => [(bare >>> 2) + 3, storageOfVector, bare],
   ],
 ];
@@ -558,7 +559,7 @@ for (const [what, message, damage] of VECTOR_DAMAGES) {
     const found = problems.find((problem) => problem.address === address);
     t.like(found, { invariant: 'chunk-record I1' }, JSON.stringify(problems));
     t.regex(found?.message ?? '', message);
-    t.true(heap.verify().ok, 'nothing to be seen of it while threads are at work');
+    t.true(heap.verify().ok, 'not checked while threads use the heap');
     memory.u32[word] = before;
     t.true(heap.verify({ quiet: true }).ok, 'sound after');
     maker.core.detach();
@@ -566,7 +567,7 @@ for (const [what, message, damage] of VECTOR_DAMAGES) {
   });
 }
 
-test('verify: elements that look like a vector’s header are none', (t) => {
+test('verify: elements that look like a vector’s header are not one', (t) => {
   const { heap, maker, memory, storageOfVector } = makeScene();
   memory.u32[storageOfVector >>> 2] = layout.VECTOR_MAGIC;
   memory.u32[(storageOfVector >>> 2) + 3] = 4711;

@@ -1,6 +1,6 @@
 /**
- * Proves that verify() reports runs that do not tile the data, wrong tails, and large blocks and
- * tags that are not what they should be. Each is broken by itself, in a heap made for it.
+ * Proves that verify() reports runs that do not cover the data without gaps, wrong tails, and wrong
+ * tags of large blocks and free runs. Each test breaks one of them, in a heap of its own.
  */
 
 import test from 'ava';
@@ -11,12 +11,12 @@ import { addressOf, assertReported, type Damage, LARGE_PAGES, type Scene } from 
 const { FREE_RUN, LARGE_RUN, RESERVED_RUN, SPAN_RUN, UNTOUCHED_RUN, runWord, setRun, setTail } =
   layout;
 
-// ---- runs
+// ---- Runs
 
 const RUN_WORDS: Record<string, (pagesLeft: number) => number> = {
   'a run word of 0': () => 0,
   'a run of no pages': () => runWord(FREE_RUN, 0, 0),
-  'a run of a kind that is none': () => runWord(6 as layout.RunKind, 0, LARGE_PAGES),
+  'a run of an unknown kind': () => runWord(6 as layout.RunKind, 0, LARGE_PAGES),
   'a run past the end of the heap': (pagesLeft) => runWord(LARGE_RUN, 0, pagesLeft + 1),
   'a run word of all ones': () => -1,
 };
@@ -36,7 +36,7 @@ RUNS.push(
   {
     what: 'two free runs side by side',
     invariant: 'page-heap I3',
-    message: /two free runs touch/,
+    message: /two free runs are adjacent/,
     damage({ memory: { i32 }, record, freed: [head] }) {
       const middle = head + 4;
       const rest = LARGE_PAGES - 4;
@@ -72,7 +72,7 @@ for (const owner of [0, LARGE, layout.RUN_OWNER_MAX]) {
   RUNS.push({
     what: `a span of class ${owner}`,
     invariant: 'spans I2',
-    message: new RegExp(`a span of class ${owner}, which is none`),
+    message: new RegExp(`a span of class ${owner}, which does not exist`),
     damage({ memory: { i32 }, record, full: [head] }) {
       const pages = layout.runPages(layout.getRun(i32, record(head)));
       setRun(i32, record(head), runWord(SPAN_RUN, owner, pages));
@@ -104,7 +104,7 @@ for (const [kind, find] of Object.entries(TAILS)) {
   });
 }
 
-// ---- tags of runs
+// ---- Tags of runs
 
 const TAGS: Damage[] = [
   ...[0, 7].map(

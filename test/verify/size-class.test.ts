@@ -1,6 +1,6 @@
 /**
  * Proves that verify() reports every broken invariant of a size class: spans, bitmaps, tags, the
- * partial list, caches and their counters. Each is broken by itself, in a heap made for it.
+ * partial list, caches and their counters. Each test breaks one of them, in a heap of its own.
  */
 
 import test from 'ava';
@@ -10,7 +10,7 @@ import { addressOf, assertReported, bitOf, type Damage, freeBlock, STRAY_PAGES }
 
 const NONE = 0 as PageIndex;
 
-/** Where tags stand, by address. */
+/** Index of the tag of an address. */
 const tagAt = (address: number): number => address >>> 4;
 
 const SPANS: Damage[] = [
@@ -34,7 +34,7 @@ const SPANS: Damage[] = [
     },
   },
   {
-    what: 'a free count that is not the number of bits',
+    what: 'a free count that differs from the number of bits',
     invariant: 'spans I3',
     message: /free count \d+, bits set \d+/,
     damage({ memory: { i32 }, record, partial }) {
@@ -55,7 +55,7 @@ const SPANS: Damage[] = [
   {
     what: 'a free block with a tag',
     invariant: 'spans I1',
-    message: /is free in its span, and has a tag/,
+    message: /is free in its span, but has a tag/,
     damage(scene) {
       const address = freeBlock(scene);
       scene.memory.tags[tagAt(address)] = scene.c;
@@ -96,9 +96,9 @@ const SPANS: Damage[] = [
 
 const LISTS: Damage[] = [
   {
-    what: 'a count of spans that is not their number',
+    what: 'a span count that differs from the number of spans',
     invariant: 'class-record I2',
-    message: /class \d+ counts \d+ spans, the walk \d+/,
+    message: /class \d+ counts \d+ spans, but the walk counts \d+/,
     damage({ memory, counts }) {
       layout.addSpanCount(memory.i32, counts, 1);
       return counts * 4;
@@ -108,7 +108,7 @@ const LISTS: Damage[] = [
     ([what, find]): Damage => ({
       what: `a partial list that begins with ${what}`,
       invariant: 'class-record I1',
-      message: /the partial list of class \d+ has page -?\d+, no span of it/,
+      message: /the partial list of class \d+ names page -?\d+, which is not a span of it/,
       damage(scene) {
         const page = find(scene);
         layout.setPartial(scene.memory.i32, scene.list, page);
@@ -117,9 +117,9 @@ const LISTS: Damage[] = [
     }),
   ),
   {
-    what: 'a partial list that runs in a circle',
+    what: 'a partial list that is a cycle',
     invariant: 'class-record I1',
-    message: /has page \d+, no span of it/,
+    message: /names page \d+, which is not a span of it/,
     damage({ memory, record, partial }) {
       layout.setNext(memory.i32, record(partial.at(-1) as number), partial[0]);
       return addressOf(partial[0]);
@@ -179,7 +179,7 @@ const LISTS: Damage[] = [
 
 const CACHES: Damage[] = [
   {
-    what: 'a cached block that is free in its span too',
+    what: 'a cached block that is also free in its span',
     invariant: 'spans I1',
     message: /is in a cache and free in its span/,
     damage(scene) {
@@ -192,7 +192,7 @@ const CACHES: Damage[] = [
   {
     what: 'a cached block with a tag',
     invariant: 'slot I5',
-    message: /is in a cache, and has a tag/,
+    message: /is in a cache, but has a tag/,
     quietOnly: true,
     damage({ memory, cached, c }) {
       memory.tags[tagAt(cached[0])] = c;
@@ -202,7 +202,7 @@ const CACHES: Damage[] = [
   {
     what: 'a block of another class in a cache',
     invariant: 'spans I5',
-    message: /is cached as class \d+ and is no block of it/,
+    message: /is cached as class \d+ but is not a block of it/,
     quietOnly: true,
     damage({ memory, bottom, tiny }) {
       memory.u32[bottom] = tiny;
@@ -220,9 +220,9 @@ const CACHES: Damage[] = [
     },
   },
   {
-    what: 'a transit that is open with its lock free',
+    what: 'a transit that is open while its lock is free',
     invariant: 'slot I3',
-    message: /a transit of class \d+ is open, and its lock was free/,
+    message: /a transit of class \d+ is open, but its lock was free/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
       layout.setTransit(memory.u32, slot, c, bottom + 1);
@@ -247,7 +247,7 @@ for (const [what, damage] of Object.entries(MAGAZINE_ENDS)) {
   CACHES.push({
     what: `a magazine ${what}`,
     invariant: 'slot I1',
-    message: /a magazine of class \d+ is not between its zero and its sentinel/,
+    message: /the entries of a magazine of class \d+ are not between a zero and a sentinel/,
     quietOnly: true,
     damage({ memory, bottom, end, slot }) {
       damage(memory.u32, bottom, end);
@@ -259,12 +259,12 @@ for (const [what, damage] of Object.entries(MAGAZINE_ENDS)) {
 for (const [what, top] of [
   ['below its first entry', -1],
   ['past its sentinels', 100],
-  ['nowhere in the slot', 1e6],
+  ['outside of the slot', 1e6],
 ] as const) {
   CACHES.push({
     what: `a magazine whose top is ${what}`,
     invariant: 'slot I1',
-    message: /a magazine of class \d+ is not between its zero and its sentinel/,
+    message: /the entries of a magazine of class \d+ are not between a zero and a sentinel/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
       layout.setTop(memory.u32, slot, c, bottom + top);
@@ -275,7 +275,7 @@ for (const [what, top] of [
 
 const COUNTERS: Damage[] = [
   {
-    what: 'a count of held blocks that is not what bitmaps say',
+    what: 'a count of held blocks that differs from the bitmaps',
     invariant: 'slot I6',
     message: /class \d+: \d+ blocks held by counters, \d+ by bitmaps/,
     damage({ memory, slot, c, counts }) {
@@ -284,7 +284,7 @@ const COUNTERS: Damage[] = [
     },
   },
   {
-    what: 'fewer allocations than there are blocks in use',
+    what: 'fewer allocations than blocks in use',
     invariant: 'slot I6',
     message: /class \d+: more blocks in use than were ever allocated \(0\)/,
     quietOnly: true,

@@ -1,7 +1,7 @@
 /**
- * Proves that verify() finds nothing wrong with a sound heap, whatever it was used for and while
- * threads are at work in it; that its counts are those of stats() and of the program's books; that
- * blocks() lists the books; and what it reports of the heap as a whole.
+ * Proves that verify() finds no problem in a sound heap, after any use and while threads use it;
+ * that its counts are those of stats() and of the program's books; that blocks() lists the books;
+ * and its reports about the heap as a whole.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -16,7 +16,7 @@ import { makeScene } from './broken.js';
 
 const KIB = 1024;
 
-/** What verify counts, stats() counts and the program knows is one and the same. */
+/** Checks that verify, stats() and the program's books have the same counts. */
 function assertSound(t: ExecutionContext, heap: SharedHeap, books: Iterable<Address>): void {
   const report = heap.verify({ quiet: true });
   t.deepEqual(report.problems, []);
@@ -55,9 +55,9 @@ function assertSound(t: ExecutionContext, heap: SharedHeap, books: Iterable<Addr
   t.true(heap.verify().ok, 'not quiet');
 }
 
-// ---- sound heaps
+// ---- Sound heaps
 
-test('verify, blocks: a fresh heap has nothing in it', (t) => {
+test('verify, blocks: a fresh heap is empty', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   assertSound(t, heap, []);
   const { liveBytes, cachedBlocks, spans, freeRuns } = heap.verify({ quiet: true });
@@ -73,7 +73,7 @@ test('verify, blocks: a fresh heap has nothing in it', (t) => {
   t.false(heap.verify().quiet);
 });
 
-test('verify, blocks: every kind of block, in a buffer that was given, at an offset', (t) => {
+test('verify, blocks: count every kind of block, in a given buffer at an offset', (t) => {
   const buffer = new SharedArrayBuffer(9 * KIB * KIB);
   new Uint8Array(buffer).fill(0xff);
   using heap = SharedHeap.create({ buffer, byteOffset: 5 * 8192 });
@@ -86,7 +86,7 @@ test('verify, blocks: every kind of block, in a buffer that was given, at an off
   assertSound(t, heap, books);
 });
 
-test('verify, blocks: a heap that is full, then every other block of it', (t) => {
+test('verify, blocks: agree with the books of a full heap, and after every other block is freed', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   const books: Address[] = [];
   for (const size of [200 * KIB, 70 * KIB, 3000, 16]) {
@@ -106,7 +106,7 @@ test('verify, blocks: a heap that is full, then every other block of it', (t) =>
   );
 });
 
-test('verify, blocks: after every step of random work they agree with the books', (t) => {
+test('verify, blocks: agree with the books after every step of random work', (t) => {
   const random = new Random(seedOf(t));
   using heap = SharedHeap.create({ size: '6MiB', threads: 2 });
   const books = new Set<Address>();
@@ -136,9 +136,9 @@ test('verify, blocks: after every step of random work they agree with the books'
   assertSound(t, heap, []);
 });
 
-// ---- with other threads
+// ---- With other threads
 
-test('verify, blocks: exact with other threads attached, their caches full', async (t) => {
+test('verify, blocks: are exact while other threads are attached and their caches full', async (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 4 });
   const words = new Int32Array(new SharedArrayBuffer(12));
   const guest = new URL('../api/guest.worker.js', import.meta.url);
@@ -159,7 +159,7 @@ test('verify, blocks: exact with other threads attached, their caches full', asy
   await Promise.all([...workers, visitor].map((worker) => worker.terminate()));
 });
 
-test('verify, blocks: find nothing wrong at any moment while threads trade blocks', async (t) => {
+test('verify, blocks: find no problem at any moment while threads trade blocks', async (t) => {
   using heap = SharedHeap.create({ size: '24MiB', threads: 4 });
   const seed = seedOf(t);
   const claims = new Uint8Array(new SharedArrayBuffer(heap.stats().reservedBytes / 16));
@@ -206,7 +206,7 @@ test('verify, blocks: find nothing wrong at any moment while threads trade block
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-// ---- what concerns the whole heap
+// ---- The heap as a whole
 
 test('verify: a store through null is reported as geometry I4, with its address', (t) => {
   const { heap, geometry } = makeScene();
@@ -220,7 +220,7 @@ test('verify: a store through null is reported as geometry I4, with its address'
   heap.detach();
 });
 
-test('verify: a lock or an exclusive section that somebody has is reported when quiet', (t) => {
+test('verify: an owned lock and an open exclusive section are reported if quiet', (t) => {
   const { heap, geometry } = makeScene();
   const me = layout.loadOwner(heap.i32, geometry.registry, 0 as never);
   const lock = lockWordOf(heap, layout.RECOVERY_LOCK);
@@ -234,14 +234,14 @@ test('verify: a lock or an exclusive section that somebody has is reported when 
       { invariant: 'threads I2', address: geometry.header * 4 },
     ],
   );
-  t.true(heap.verify().ok, 'nothing wrong with it while threads are at work');
+  t.true(heap.verify().ok, 'no problem while threads use the heap');
   heap.i32[lock] = 0;
   layout.storeExclusive(heap.i32, geometry.header, 0);
   t.true(heap.verify({ quiet: true }).ok);
   heap.detach();
 });
 
-test('verify: lists a hundred problems and counts the others', (t) => {
+test('verify: lists a hundred problems and counts the rest', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   const { tags } = layout.viewMemory(heap.handle.buffer, geometryOf(heap));
   const blocks = Array.from({ length: 130 }, () => heap.malloc_ts(100));

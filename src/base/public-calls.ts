@@ -10,11 +10,11 @@ import { List } from './lists.js';
 
 export type AnyFunction = (...of: never[]) => unknown;
 
-/** What is marked and not yet searched for functions. */
+/** Marked classes and objects that were not searched for functions yet. */
 const marked = new List<object>();
 const calls = new Set<AnyFunction>();
 
-/** All functions of these classes (static ones and those of instances) or objects are public calls. */
+/** Marks classes or objects: all their functions, also those of instances, are public calls. */
 export function markPublic(...owners: object[]): void {
   for (const owner of owners) marked.push(owner);
 }
@@ -30,7 +30,7 @@ export function publicCalls(): ReadonlySet<AnyFunction> {
   return calls;
 }
 
-/** Methods, getters and setters of an object, with those that it inherits from this package. */
+/** The methods, getters and setters of an object, also those that it inherits from this package. */
 export function functionsOf(owner: object): AnyFunction[] {
   const found: AnyFunction[] = [];
   for (let at: object | null = owner; at !== null && !isLanguages(at); ) {
@@ -46,7 +46,7 @@ export function functionsOf(owner: object): AnyFunction[] {
   return found;
 }
 
-/** Is it Object.prototype or Function.prototype, of any realm? */
+/** True for Object.prototype and Function.prototype of any realm. */
 const isLanguages = (prototype: object): boolean =>
   Object.hasOwn(prototype, 'isPrototypeOf') || Object.hasOwn(prototype, 'bind');
 

@@ -14,7 +14,11 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Folders whose comments are checked. The list only grows. */
 const ROOMS = [
   'src/base',
+  'src/blocks',
   'src/layout',
+  'src/pages',
+  'src/recovery',
+  'src/sync',
   'src/trace',
   'src/verify',
   'test/base',

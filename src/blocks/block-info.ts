@@ -1,9 +1,9 @@
 /**
- * What is known about blocks, and who can be asked: the inspector of an attachment.
+ * Facts about blocks: the inspector of an attachment, and its types.
  *
- * Used by api/ for listings, hexdumps and leaks. Plain heaps have the inspector of list-blocks.ts, which
- * know a block by its tag and its run; instrumented heaps put the debug layer's in front of them,
- * which know more, and whose addresses lie behind the red zone of a block.
+ * Used by api/ for listings, hexdumps and leaks. Plain heaps have the inspector of list-blocks.ts,
+ * which knows a block by its tag and its run. Instrumented heaps put the debug layer's inspector in
+ * front of it, which knows more, and whose addresses lie behind the red zone of a block.
  */
 
 import type { Address, SizeClass } from '../base/index.js';
@@ -14,39 +14,39 @@ export interface Block {
   address: Address;
   /** Usable bytes. */
   bytes: number;
-  /** Not the program's to free: a chunk of a context, or a vector's header or storage. */
+  /** Set if a program must not free it: a chunk of a context, or a vector's header or storage. */
   owned?: 'context' | 'vector';
-  /** Of a chunk: which context has it. */
+  /** The context of a chunk. */
   context?: ContextLabel;
-  /** Bytes that were asked for, where the heap's debug options keep that. */
+  /** Bytes that were asked for, if the heap's debug options record them. */
   requested?: number;
-  /** `threadId` of who allocated it, where debug options keep that. */
+  /** `threadId` of the thread that allocated it, if debug options record it. */
   threadId?: number;
-  /** Call stack of its allocation, lines, where debug options keep that. */
+  /** Call stack of its allocation, one frame a line, if debug options record it. */
   stack?: string;
 }
 
-/** A thread that did something to a block, and from where. */
+/** A thread that allocated or freed a block, and its call stack. */
 export interface BlockUser {
   threadId: number;
-  /** Call stack, lines; empty when it was not recorded. */
+  /** Call stack, one frame a line; empty if it was not recorded. */
   stack: string;
 }
 
-/** What is known about the block at an address, live or not. */
+/** Facts about the block at an address, live or not. */
 export interface BlockDetails {
   address: Address;
   /** Usable bytes. */
   bytes: number;
-  /** LARGE for a run of its own. */
+  /** LARGE for a block that is a run of its own. */
   sizeClass: SizeClass;
   /** `quarantined`: freed by the program, and held back by the debug layer. */
   state: 'live' | 'quarantined' | 'free';
-  /** Whose it is, where it is no program's. */
+  /** The object that owns the block, if it does not belong to a program. */
   ownership?: Ownership;
-  /** Of such a block, the address in it that was asked for: objects lie inside. */
+  /** The address that was asked for, inside of an object's block. */
   inside?: Address;
-  /** Bytes that were asked for, where that is known. */
+  /** Bytes that were asked for, if known. */
   requested?: number;
   allocatedBy?: BlockUser;
   freedBy?: BlockUser;
@@ -55,29 +55,30 @@ export interface BlockDetails {
 /** The span or run that a block lies in. */
 export interface BlockRegion {
   readonly start: Address;
-  /** Of a span; Infinity for a run that is one block. */
+  /** Bytes of a block of the span; Infinity for a run that is one block. */
   readonly blockBytes: number;
 }
 
-/** Who sees the blocks of a heap. Owner thread only; all calls but historyOf pass the section. */
+/** Finds the blocks of a heap. Owner thread only; all calls but historyOf enter the section. */
 export interface BlockInspector {
   /**
-   * Live blocks from `address` on, in rising order: at most `max`, which is 1 at least. None = there
-   * are no more. The next ones are those from behind the last one's address.
+   * Live blocks from `address` on, in ascending order: at most `max`, which is 1 or more. None =
+   * there are no more. The next call continues behind the last block's address.
    */
   blocksFrom(address: number, max: number): Block[];
-  /** The pages of a live block. A hint: of a block freed meanwhile, its page. */
+  /** The pages of a live block. A hint: if the block is freed meanwhile, its page only. */
   regionOf(address: Address): BlockRegion;
   /**
-   * The block that begins at an address; one that is no program's, wherever in it that is.
-   * @throws InvalidAddressError when none does; `asked` is what it says cannot be done
+   * The block that begins at an address; for a block of an object, any address in it.
+   * @param asked the text after "cannot" in the error
+   * @throws InvalidAddressError if no block begins there
    */
   details(address: unknown, asked: string): BlockDetails;
-  /** What happened to the block at an address, a line each; empty when nothing was recorded. */
+  /** Events of the block at the address, one a line; empty if none was recorded. */
   historyOf(address: Address): string[];
 }
 
-/** So many blocks are listed at a time: what the page lock is held for at once. */
+/** Blocks per list: the page lock is held for one list at a time. */
 export const BLOCKS_AT_ONCE = 32_768;
 
 /** All live blocks, by address, never more than BLOCKS_AT_ONCE of them in memory. */

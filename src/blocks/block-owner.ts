@@ -1,8 +1,8 @@
 /**
- * Whose an owned block is: a chunk of which context; any other is a vector's.
+ * The owner of an owned block: a context, if it is a chunk; a vector, if not.
  *
- * Used by list-blocks.ts and explain-address.ts, for people. Any thread; no lock: of a block that changes
- * hands meanwhile this may be a moment old.
+ * Used by list-blocks.ts and explain-address.ts, for texts. Any thread; no lock: for a block that
+ * changes its owner meanwhile, the answer may be a moment old.
  */
 
 import { type Address, OwnMap, printable } from '../base/index.js';
@@ -19,22 +19,22 @@ import {
   recordAt,
 } from '../layout/index.js';
 
-/** Which context: its number in the heap, and what it was made with. */
+/** A context's number in the heap, and its name. */
 export interface ContextLabel {
   id: number;
   name: string;
-  /** Which one of its name; often empty. */
+  /** Tells contexts of one name apart; often empty. */
   ident: string;
 }
 
-/** Who has a block that is not the program's. */
+/** The owner of a block that does not belong to the program. */
 export interface Ownership {
   owned: 'context' | 'vector';
-  /** Of a chunk: the context that has it. */
+  /** The context of a chunk. */
   context?: ContextLabel;
 }
 
-/** Says of owned blocks whose they are, as of the moment when it is asked for the first one. */
+/** Returns the owners of owned blocks, as of the moment of the first question. */
 export function createOwnerships(memory: HeapMemory): (block: number) => Ownership {
   let chunks: Map<number, ContextIndex> | undefined;
   const known = new OwnMap<ContextIndex, Ownership>();
@@ -52,7 +52,7 @@ export function createOwnerships(memory: HeapMemory): (block: number) => Ownersh
   };
 }
 
-/** Every chunk that there is, and whose it is. */
+/** All chunks, with their contexts. */
 function readChunks({ i32, u32, geometry }: HeapMemory): Map<number, ContextIndex> {
   const table = chunkTable(geometry);
   const contexts = new OwnMap<Address, ContextIndex>();
@@ -68,7 +68,7 @@ function readChunks({ i32, u32, geometry }: HeapMemory): Map<number, ContextInde
   return contexts;
 }
 
-/** What a context is called. */
+/** The name of a context. */
 export function readLabel({ u8, geometry }: HeapMemory, context: ContextIndex): ContextLabel {
   const record = recordAt(contextTable(geometry), context);
   return { id: context, name: readName(u8, record), ident: readIdent(u8, record) };

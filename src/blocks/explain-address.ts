@@ -1,9 +1,9 @@
 /**
- * What is wrong with an address: finds out what lies there, and says so.
+ * Explains a bad address: finds out what is there, and makes the error.
  *
- * Called by allocator.ts and api/ when an address is not the start of a live block, and by
- * error messages, in a section. Any thread; takes the page lock for the walk over the runs.
- * Changes nothing.
+ * Called by allocator.ts and api/ if an address is not the start of a live block, and by error
+ * messages, in a section. Any thread; takes the page lock for the walk over the runs. Changes
+ * nothing.
  */
 
 import {

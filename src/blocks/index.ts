@@ -1,4 +1,4 @@
-/** blocks: which block an address lies in, who owns it, and lists of blocks. */
+/** blocks: finds the block at an address, its owner, and lists of blocks. */
 
 export {
   type Block,

@@ -1,11 +1,11 @@
 /**
- * Listing blocks: what a plain heap knows of its live blocks, some at a time.
+ * Lists of blocks: the live blocks of a plain heap, a part at a time.
  *
- * Made by thread-heap.ts. Owner thread only; each call takes the page lock for a walk over the runs, so a
- * long list holds nobody up for the whole of it. Changes nothing.
+ * Made by thread-heap.ts. Owner thread only; each call takes the page lock for one walk over the
+ * runs, so that a long list does not block other threads all the time. Changes nothing.
  *
- * I1  A list goes up: blocks that live from before the first call to after the last one are in it,
- *     each once, whatever other threads do meanwhile.
+ * I1  A list ascends: a block that lives from before the first call to after the last one is in it
+ *     once, whatever other threads do meanwhile.
  */
 
 import {
@@ -43,7 +43,7 @@ import { createOwnerships } from './block-owner.js';
 import { createDiagnose } from './explain-address.js';
 import { inspect } from './locate.js';
 
-/** @param look looks at what threads share */
+/** @param look the access to shared structures */
 export function createBlockInspector(
   memory: HeapMemory,
   look: <T>(work: (access: HeapAccess) => T) => T,
@@ -79,7 +79,7 @@ export function createBlockInspector(
   }
 }
 
-/** Live blocks from `from` on, at most `max`, by address. */
+/** At most `max` live blocks from `from` on, by address. */
 function listBlocks(memory: HeapMemory, access: HeapAccess, from: number, max: number): Block[] {
   const { tags } = memory;
   const blocks = new List<Block>();
@@ -112,12 +112,12 @@ function listBlocks(memory: HeapMemory, access: HeapAccess, from: number, max: n
   return blocks;
 }
 
-/** The first block of a span that begins at this offset or behind it. */
+/** The first block of a span that begins at this offset or after it. */
 function firstBlock(sizeClass: SizeClass, offset: number): number {
   return offset <= 0 ? 0 : blockIndex(sizeClass, offset + BLOCK_BYTES[sizeClass] - 1);
 }
 
-/** No lock: the span of a live block stays where it is. */
+/** The region of a live block. No lock: the span of a live block stays in place. */
 function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): BlockRegion {
   const tag = tags[address >>> GRANULE_SHIFT];
   if (tag === LARGE || tag === OWNED_LARGE || tag === 0) {

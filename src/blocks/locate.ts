@@ -1,8 +1,8 @@
 /**
- * What lies at an address of the data region: which block, or which pages that are none.
+ * Locates an address of the data region: the block there, or the pages that hold no block.
  *
- * Used by explain-address.ts and, through thread-heap.ts, by the debug layer and hexdump. Any thread;
- * takes the page lock for the walk over the runs. Changes nothing.
+ * Used by explain-address.ts and, through thread-heap.ts, by the debug layer and hexdump. Any
+ * thread; takes the page lock for the walk over the runs. Changes nothing.
  */
 
 import {
@@ -34,31 +34,31 @@ import { type HeapAccess, headOfLocked } from '../pages/index.js';
 /** A block, as the allocator knows it. */
 export interface BlockPlace {
   readonly is: 'block';
-  /** Where the block begins. */
+  /** The address at which the block begins. */
   readonly start: Address;
   readonly bytes: number;
-  /** LARGE for a run of its own. */
+  /** LARGE for a block that is a run of its own. */
   readonly sizeClass: SizeClass;
-  /** It has a tag: allocated, and not freed. */
+  /** True if it has a tag: allocated, and not freed. */
   readonly live: boolean;
-  /** It belongs to an object of the heap, not to the program. */
+  /** True if it belongs to an object of the heap, not to the program. */
   readonly owned: boolean;
 }
 
-/** Pages that hold no block there. */
+/** Pages without a block at this address. */
 export interface RunPlace {
-  /** `span end`: too short for a block. */
+  /** `span end`: the end of a span, too short for a block. */
   readonly is: 'span end' | 'free' | 'untouched' | 'reserved' | 'invalid';
-  /** Where the run begins. */
+  /** The address at which the run begins. */
   readonly start: Address;
   readonly bytes: number;
-  /** Of a span's end; else 0. */
+  /** The class of a span's end; else 0. */
   readonly sizeClass: SizeClass;
 }
 
 export type Place = BlockPlace | RunPlace;
 
-/** What is at an address between the heap's dataStart and its end. */
+/** Locates an address between the heap's dataStart and its end. */
 export function inspect(memory: HeapMemory, access: HeapAccess, address: number): Place {
   const { i32, tags, geometry } = memory;
   const stateOf = (block: number): Pick<BlockPlace, 'live' | 'owned'> => {

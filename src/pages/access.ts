@@ -1,9 +1,9 @@
 /**
- * Access: how what threads share is looked at, without changing it.
+ * Access: reads shared structures without changing them.
  *
- * Made by thread-heap.ts for verify.ts, list-blocks.ts and locate.ts. A sound heap is looked at under its
- * locks. A poisoned one refuses all work, but what is left of it can be seen: its locks may be
- * anybody's for ever, so they are not asked for, and what contradicts itself ends a walk there.
+ * Made by thread-heap.ts for verify.ts, list-blocks.ts and locate.ts. A sound heap is read under
+ * its locks. A poisoned heap refuses all work, but its remains can be read: its locks may have
+ * owners for ever, so they are not acquired, and a walk ends at the first contradiction.
  */
 
 import { isCorruption } from '../base/index.js';
@@ -12,14 +12,16 @@ import type { LockIndex } from '../layout/index.js';
 export interface HeapAccess {
   acquire(lock: LockIndex): void;
   release(lock: LockIndex): void;
-  /** The heap is poisoned: nobody works on it any more, and it may be wrong anywhere. */
+  /**
+   * True if the heap is poisoned: no thread works on it any more, and any word of it may be wrong.
+   */
   readonly broken: boolean;
 }
 
-/** Of a poisoned heap. */
+/** Access to a poisoned heap. */
 export const POST_MORTEM: HeapAccess = { acquire() {}, release() {}, broken: true };
 
-/** Walks, with an access: of a broken heap as far as it can be walked. */
+/** Walks; on a poisoned heap, until the first contradiction. */
 export function walkAsFar({ broken }: HeapAccess, walk: () => void): void {
   try {
     walk();
@@ -28,10 +30,10 @@ export function walkAsFar({ broken }: HeapAccess, walk: () => void): void {
   }
 }
 
-/** So often is looked at what seems wrong and no lock guards, before it is. */
+/** Number of reads before a mismatch of words that no lock guards counts as a problem. */
 const LOOKS = 16;
 
-/** Is it wrong every time that one looks? What was read of two words may be of two moments. */
+/** True if `wrong` is true in every read. Two words may have been read at two different moments. */
 export function isStable(wrong: () => boolean): boolean {
   for (let look = 0; look < LOOKS; look++) if (!wrong()) return false;
   return true;

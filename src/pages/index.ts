@@ -1,4 +1,4 @@
-/** pages: runs of pages, spans of blocks and the caches of threads: where free memory is. */
+/** pages: runs of pages, spans of blocks and the caches of threads: the places of free memory. */
 
 export { type HeapAccess, isStable, POST_MORTEM, walkAsFar } from './access.js';
 export {

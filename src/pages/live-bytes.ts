@@ -1,13 +1,13 @@
 /**
- * Live bytes: how much of the heap programs hold, added up from what the threads' slots say.
+ * Live bytes: the bytes that programs hold, computed from the counters in the threads' slots.
  *
  * Used by samples.ts for the peak, and by stats/ for statistics. Any thread; takes no lock and
- * changes nothing: slots are written by their owners only, so sums may be a moment old, and blocks
- * that are just on their way between a cache and its spans may count as live.
+ * changes nothing. Only its owner writes a slot, so sums may be a moment old, and blocks that are
+ * moving between a cache and its spans may count as live.
  *
  * Neither malloc nor free counts live bytes: per class, over all slots,
- *   in use = held - cached      held: blocks taken from spans less blocks given back
- * and large blocks are the mapped pages that are no spans.
+ *   in use = held - cached      held: blocks taken from spans minus blocks returned
+ * and large blocks are the mapped pages that are not in spans.
  */
 
 import {
@@ -32,7 +32,7 @@ import {
   usedSlotRecords,
 } from '../layout/index.js';
 
-/** Blocks of a class that these slots took from spans, less those that they gave back. */
+/** Blocks of a class that these slots took from spans, minus the blocks that they returned. */
 export function sumHeld({ f64 }: HeapMemory, slots: readonly WordIndex[], c: SizeClass): number {
   let held = 0;
   for (let n = 0; n < slots.length; n++) held += getHeld(f64, slots[n], c);
@@ -46,13 +46,13 @@ export function sumCached({ u32 }: HeapMemory, slots: readonly WordIndex[], c: S
   return cached;
 }
 
-/** Pages of large blocks, those just being handed out or taken back included. */
+/** Pages of large blocks, including blocks that are being handed out or taken back. */
 export function largePages({ i32, geometry }: HeapMemory): number {
   let spanPages = 0;
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
     spanPages += getSpanCount(i32, classRecord(geometry.classes, c)) * SPAN_PAGES[c];
   }
-  // A span is counted a moment after its pages, when it comes and when it goes.
+  // A span is counted a moment after its pages, when it is made and when it is released.
   return Math.max(0, getMappedPages(i32, geometry.pageHeap) - spanPages);
 }
 
@@ -67,27 +67,27 @@ function liveBytes(memory: HeapMemory): number {
   return bytes;
 }
 
-/** Looks how many bytes are live, and keeps that where it is the most so far. */
+/** Computes the live bytes, and stores them if they are the highest so far. */
 export function samplePeakLive(memory: HeapMemory): void {
   const { i32, geometry } = memory;
   const mappedBytes = getMappedPages(i32, geometry.pageHeap) * PAGE_BYTES;
-  // No more than there was room for: what is on its way may be counted twice.
+  // Limited to the mapped bytes, since a moving block may count twice.
   notePeakLive(memory, Math.min(liveBytes(memory), mappedBytes));
 }
 
 /**
- * So many bytes are live: perhaps the most so far. Under no lock: of two threads that say so at once one
- * may be forgotten.
+ * Stores the live bytes if they are the highest so far. Takes no lock: if two threads store at the
+ * same moment, one value may be lost.
  */
 export function notePeakLive({ i32, f64, geometry }: HeapMemory, bytes: number): void {
-  // In a heap that was found broken nothing is cached, as far as its slots say.
+  // The slots of a poisoned heap count no cached block.
   if (peekPoison(i32, geometry.header) !== SOUND) return;
   if (bytes > getPeakLiveBytes(f64, geometry.pageHeap)) {
     setPeakLiveBytes(f64, geometry.pageHeap, bytes);
   }
 }
 
-/** The peak begins anew, at what is live now. */
+/** Sets the peak to the bytes that are live now. */
 export function restartPeakLive(memory: HeapMemory): void {
   setPeakLiveBytes(memory.f64, memory.geometry.pageHeap, 0);
   samplePeakLive(memory);

@@ -1,17 +1,18 @@
 /**
- * Looks: how often a full heap is searched for what dead threads had.
+ * Looks: limits how often a full heap is searched for dead threads.
  *
- * Used by recover.ts, which looks, and by allocator.ts and thread-heap.ts for a call that is about to answer
- * 0. Any thread.
+ * Used by recover.ts, which searches, and by allocator.ts and thread-heap.ts for a call that is
+ * about to return 0. Any thread.
  *
- * A look asks the system about every thread that is attached, 15 to 25 microseconds for each. So one
- * thread's look does for all for a while: for 5 ms, as a waiter is patient (sync/lock-word.ts), or
- * for 20 times what the look took, up to 100 ms. What is found dead is given back before anybody
- * goes on: from then until that is done a look is due for all, and they wait for the recovery lock.
+ * A look asks the system about every attached thread, which takes 15 to 25 microseconds each. So
+ * one thread's look serves all threads for a while: for 5 ms, as long as a waiter waits
+ * (sync/lock-word.ts), or for 20 times the duration of the look, up to 100 ms. If it finds a dead
+ * thread, all other threads wait until that thread's memory is given back: a look is due for all
+ * until then, and they wait for the recovery lock.
  *
- * I1  The word says a time that is over, or 0, while a dead thread that was found has something left.
- * I2  A time far ahead is another clock's (threads may have started before the system's clock was
- *     set): a look is due.
+ * I1  The word is a time in the past, or 0, while a dead thread that was found is not recovered.
+ * I2  A time far in the future comes from another clock (threads may have started before the
+ *     system's clock was set): a look is due.
  */
 
 import { now, timeOrigin } from '../base/index.js';
@@ -19,27 +20,27 @@ import { getNextLook, type HeapMemory, setNextLook } from '../layout/index.js';
 
 const LOOK_MS_MIN = 5;
 const LOOK_MS_MAX = 100;
-/** A look takes a twentieth of a thread's time at most. */
+/** Looks take at most 1 / SHARE of a thread's time. */
 const SHARE = 20;
-/** Of the clock in shared memory: eighths of a millisecond, in 32 bits that go round in six days. */
+/** Ticks per millisecond of the clock in shared memory: 32 bits, which wrap around in six days. */
 const TICKS = 8;
 const DUE = 0;
 
 const clock = (milliseconds: number): number =>
   Math.floor((timeOrigin + milliseconds) * TICKS) >>> 0 || 1;
 
-/** Should the dead be looked for, before an allocation answers 0? */
+/** True if dead threads must be searched for before an allocation returns 0. */
 export function isLookDue({ u32, geometry }: HeapMemory): boolean {
   const next = getNextLook(u32, geometry.header);
-  // How much later than now: less than 0 where that is over.
+  // Ticks until the next look; negative if that time is over.
   return next === DUE || (next - clock(now())) >>> 0 > LOOK_MS_MAX * TICKS;
 }
 
-/** One look at all threads. The caller has the recovery lock. */
+/** One look at all threads. The caller owns the recovery lock. */
 export interface Look {
-  /** A dead thread was found, and something of it is about to be given back. */
+  /** Called for a dead thread, before anything of it is given back. */
   found(): void;
-  /** All that was found is given back. */
+  /** Called when everything that was found is given back. */
   end(): void;
 }
 
@@ -47,7 +48,8 @@ export function startLook({ u32, geometry }: HeapMemory): Look {
   const started = now();
   const set = (time: number): void => setNextLook(u32, geometry.header, time);
   let some = false;
-  // The others need not wait for a look that finds nobody. Should this thread die, it ends so too.
+  // Other threads need not wait for a look that finds none. This also ends the look if this thread
+  // dies.
   set(clock(started + LOOK_MS_MIN));
   return {
     found() {
@@ -56,7 +58,7 @@ export function startLook({ u32, geometry }: HeapMemory): Look {
     },
     end() {
       const took = now() - started;
-      // What is given back takes longer than a look, and says nothing of the next.
+      // Recovery takes longer than a look, so its duration says nothing about the next look.
       const pause = some ? LOOK_MS_MIN : Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, SHARE * took));
       set(clock(started + pause));
     },

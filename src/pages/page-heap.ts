@@ -1,22 +1,22 @@
 /**
  * The page heap: hands out runs of pages, splits and merges them, and grows into the reserve.
  *
- * Called by spans.ts and large.ts. Every function here needs the page lock (or solitude), but for
- * commitRun. Overview: allocator.ts.
+ * Called by spans.ts and large.ts. Every function here needs the page lock (or an exclusive
+ * section), except commitRun. Overview: allocator.ts.
  *
- * Free runs are found by run-bins.ts in constant time. Runs below the direct size are cut from the
- * bottom of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top
- * ("map"). A large block that realloc moves may well grow again: it gets the bottom of the longest
- * free run, or of the reserve, where it can grow without being moved.
+ * run-bins.ts finds free runs in constant time. Runs below the direct size are cut from the bottom
+ * of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map"). A
+ * large block that realloc moves is likely to grow again: it gets the bottom of the longest free
+ * run, or of the reserve, where it can grow without being moved.
  *
- * I1  Runs tile the data region: from firstPage, each head's length leads to the next head.
+ * I1  Runs cover the data region: from firstPage, each head's length leads to the next head.
  * I2  A change is one store of a head's run word; new remainders and tails are written before it,
- *     so that a thread that dies at any point leaves a heap that the walk understands.
- * I3  No two FREE runs touch, once the lock is released.
+ *     so that a thread that dies at any point leaves a heap that the walk can read.
+ * I3  No two FREE runs are adjacent, once the lock is released.
  * I4  The bins hold exactly the FREE runs; the tail word of a run's last page is its length for a
  *     FREE run and 0 for any other, the untouched reserve included.
  * I5  A page once taken from UNTOUCHED is never UNTOUCHED again; there is at most one such run.
- * I6  Frontiers and counts of mapped runs are what a walk says.
+ * I6  Frontiers and counts of mapped runs are equal to those of a walk.
  */
 
 import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '../base/index.js';
@@ -48,35 +48,37 @@ import {
 } from '../layout/index.js';
 import { createRunBins } from './run-bins.js';
 
-/** Runs of this many pages (128 KiB) and more are direct: taken from the top. */
+/** Minimum pages of a direct run, which is taken from the top: 128 KiB. */
 export const DIRECT_PAGES_MIN = 16;
-/** The reserve is taken from the bottom in steps of 64 KiB. */
+/** Pages per step in which the reserve is taken from the bottom: 64 KiB. */
 const BRK_STEP_PAGES = 8;
 
 const NONE = 0 as PageIndex;
 
-/** Where a run is to be taken from. */
+/** The place from which a run is taken. */
 export type RunFit = 'bottom' | 'top' | 'roomy';
 
-/** A run just taken: RESERVED by the caller's slot. */
+/** A run that was just taken: RESERVED by the caller's slot. */
 export interface TakenRun {
-  /** Its head; 0 when the heap is full. */
+  /** Its head; 0 = the heap is full. */
   page: PageIndex;
-  /** Never touched before: reads as zero if the heap's reserve does. */
+  /** True if it was never touched before: it reads as zero if the heap's reserve does. */
   fresh: boolean;
 }
 
 export interface PageHeap {
   /**
-   * Reserves `pages` pages at a multiple of `alignPages`, out of the reserve only if it may `grow`. The
-   * result is valid until the next call.
+   * Reserves `pages` pages at a multiple of `alignPages`; takes them from the reserve only if
+   * `grow`. The result is valid until the next call.
    */
   takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun;
   /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
   releaseRunLocked(page: PageIndex): void;
-  /** Gives a LARGE run a new length where it stands; false when there is no room. */
+  /** Gives a LARGE run a new length at its place; returns false if there is no room. */
   resizeRunLocked(page: PageIndex, pages: number): boolean;
-  /** Makes a RESERVED run a LARGE one or a span, by one store. Its owner only; needs no lock. */
+  /**
+   * Turns a RESERVED run into a LARGE one or a span, by one store. Its owner only; needs no lock.
+   */
   commitRun(page: PageIndex, kind: RunKind, owner: number): void;
 }
 
@@ -88,11 +90,11 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
   const taken: TakenRun = { page: NONE, fresh: false };
 
-  // ---- taking
+  // ---- Taking runs
 
   function takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun {
     const direct = fit === 'top';
-    // With this much room an aligned run fits wherever the free run begins.
+    // With this many pages an aligned run fits into any free run.
     const room = pages + alignPages - 1;
     taken.fresh = false;
     let found = (fit === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
@@ -139,7 +141,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     if (lead > 0) {
       // point: cut.leadTail
       setTail(i32, recordOf(at - 1), lead);
-      // The head stays where it was, so shortening it is what commits the split.
+      // The head stays in place, so that shortening it is the store that commits the split.
       // point: cut.commit
       setRun(i32, recordOf(page), runWord(FREE_RUN, 0, lead));
       linkLocked(page, lead);
@@ -176,23 +178,23 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
       // point: top.index
       setUntouched(i32, pageHeap, NONE);
     }
-    // No bin has it yet; it may touch a free run above.
+    // The rest is in no bin yet; it may be adjacent to a free run above.
     if (rest > 0) mergeLocked((at + pages) as PageIndex, rest);
     taken.page = at as PageIndex;
     taken.fresh = true;
     return true;
   }
 
-  /** Moves the brk up until the free run below it has `pages` pages; false when it cannot. */
+  /** Moves the brk up until the free run below it has `pages` pages; returns false if it cannot. */
   function growLocked(pages: number): boolean {
     const head = getUntouched(i32, pageHeap);
     if (head === 0) return false;
     const length = runPages(getRun(i32, recordOf(head)));
     const below = head > firstPage ? getTail(i32, recordOf(head - 1)) : 0;
     const missing = pages - below;
-    // The run below would do, though it was not among those that were compared.
+    // The run below is long enough, though it was not among those that were compared.
     if (missing <= 0) return false;
-    // What is free above joins when all of the reserve is taken.
+    // Free pages above join the run if all of the reserve is taken.
     if (missing > length + freePagesAt((head + length) as PageIndex)) return false;
     const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
     if (length > step) {
@@ -211,7 +213,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     return true;
   }
 
-  // ---- giving back
+  // ---- Releasing runs
 
   function releaseRunLocked(page: PageIndex): void {
     const pages = runPages(getRun(i32, recordOf(page)));
@@ -220,7 +222,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     mergeLocked(page, pages);
   }
 
-  /** Makes a run that is in no bin FREE, together with its free neighbours. */
+  /** Turns a run that is in no bin into a FREE one, joined with its free neighbours. */
   function mergeLocked(page: PageIndex, pages: number): void {
     let head = page;
     let total = pages;
@@ -261,7 +263,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const have = runPages(word);
     const above = (page + have) as PageIndex;
     let free = freePagesAt(above);
-    // Only the reserve stands behind: let the brk make room.
+    // Only the reserve follows: moving the brk can make room.
     const last = above + free === getUntouched(i32, pageHeap);
     if (have + free < pages && last && growLocked(pages - have)) free = freePagesAt(above);
     const rest = have + free - pages;
@@ -286,7 +288,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     return true;
   }
 
-  /** Length of the free run that begins at a page; 0 where none does. */
+  /** Length of the free run that begins at a page; 0 = none. */
   function freePagesAt(page: PageIndex): number {
     if (page >= endPage) return 0;
     const word = getRun(i32, recordOf(page));

@@ -1,11 +1,12 @@
 /**
- * Partial lists: per size class, the spans that have a free block: a list for each thread, of the spans
- * that are owned by it, one of its retired spans, and one of nobody's.
+ * Partial lists: the spans of a size class that have a free block. There is one list for the spans
+ * of each thread, one for each thread's retired spans, and one for unowned spans.
  *
- * Used by spans.ts and repair.ts. Every function needs the lock of its class (or solitude).
+ * Used by spans.ts and repair.ts. Every function needs the lock of its class (or an exclusive
+ * section).
  *
- * I1  All of it is index: a walk over the runs rebuilds it.
- * I2  A span's owner changes only while it is in no list.
+ * I1  All words here are derived: a walk over the runs rebuilds them.
+ * I2  A span's owner changes only while the span is in no list.
  */
 
 import { type PageIndex, type SizeClass, SPAN_PAGES, type WordIndex } from '../base/index.js';
@@ -32,17 +33,17 @@ import {
 } from '../layout/index.js';
 
 export interface PartialLists {
-  /** Head of the list of an owner. */
+  /** Head of an owner's list. */
   listOf(c: SizeClass, owner: number): WordIndex;
   /** Head of the list of a thread's retired spans. */
   retiredAt(c: SizeClass, owner: number): WordIndex;
-  /** Puts a span first in the list of its owner; an owner that is no thread's any more becomes nobody's. */
+  /** Puts a span first in its owner's list; if the owner has exited, the span becomes unowned. */
   linkLocked(c: SizeClass, page: PageIndex): void;
-  /** Takes a span out of the list that it is in. */
+  /** Removes a span from the list that it is in. */
   unlinkLocked(list: WordIndex, page: PageIndex): void;
-  /** Makes a span that is in a list another owner's. */
+  /** Moves a span that is in a list to another owner. */
   moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, owner: number): void;
-  /** Makes a span of a thread's list a retired span. */
+  /** Turns a span of a thread's list into a retired span. */
   retireLocked(c: SizeClass, page: PageIndex): void;
 }
 

@@ -1,13 +1,12 @@
 /**
- * Record pools: a thread's way to the records of a table (layout/record-table.ts), without a lock.
+ * Record pools: a thread takes records of a table (layout/record-table.ts) without a lock.
  *
- * Made by contexts/ for contexts and chunks. Owner thread only. What is here are hints, of where a
- * free record may be: whether it is free is decided by a compare-and-swap, and with the thread no
- * more than its hints are lost.
+ * Made by contexts/ for contexts and chunks. Owner thread only. A pool has only hints where a free
+ * record may be; a compare-and-swap decides whether it is free. A thread that dies loses only its
+ * hints.
  *
- * A record is looked for among those that this thread gave back, then in a few places below the
- * frontier, then at the frontier, at last everywhere: constant on average until the table is nearly
- * full.
+ * A pool tries the records that this thread gave back, then a few below the frontier, then the one
+ * at the frontier, and at last all: in constant time on average until the table is nearly full.
  */
 
 import { List } from '../base/index.js';
@@ -20,17 +19,17 @@ import {
   recordAt,
 } from '../layout/index.js';
 
-/** So many records below the frontier are looked at before it is moved. */
+/** Records below the frontier to try before the frontier is moved. */
 const LOOKS = 4;
 /**
- * So many hints are kept: a thread that ends what others have made gives back more than it ever takes.
+ * Maximum hints: a thread that ends objects of other threads gives back more records than it takes.
  */
 const HINTS_MAX = 16 * 1024;
 
 export interface RecordPool {
-  /** Takes a free record in the name of `owner`, not 0; its index, or 0 when none is free. */
+  /** Takes a free record for `owner`, not 0; returns its index, 0 = none is free. */
   take(owner: number): number;
-  /** A record that this thread has given back: its word 0 is 0 already. */
+  /** Remembers a record that this thread has given back: its word 0 is 0 already. */
   remember(index: number): void;
 }
 
@@ -50,7 +49,7 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
     return look(owner, LOOKS) || advance(owner) || look(owner, table.count);
   }
 
-  /** Looks at the next `count` records below the frontier, around and around. */
+  /** Tries the next `count` records below the frontier, in a circle. */
   function look(owner: number, count: number): number {
     const frontier = loadFrontier(i32, table);
     for (let n = 0; n < Math.min(count, frontier); n++) {
@@ -61,11 +60,11 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
     return 0;
   }
 
-  /** Takes the record at the frontier; 0 when there is none left. */
+  /** Takes the record at the frontier; 0 = none is left. */
   function advance(owner: number): number {
     for (let index = loadFrontier(i32, table) + 1; index <= table.count; ) {
-      // Failure: another thread has moved it. Who has moved it may still find its record taken, by
-      // one that looked below.
+      // On failure another thread has moved the frontier. Its new record may still be taken before
+      // its own claim, by a thread that tries records below the frontier.
       if (casFrontier(i32, table, index - 1, index) && claim(index, owner)) return index;
       index = loadFrontier(i32, table) + 1;
     }

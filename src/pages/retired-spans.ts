@@ -1,18 +1,19 @@
 /**
- * Retired spans: wholly free spans that a thread keeps for its next refills, and how those that nobody
- * keeps go back to the page heap.
+ * Retired spans: wholly free spans that a thread keeps for its next refills, and the return of
+ * other wholly free spans to the page heap.
  *
- * Used by spans.ts, thread-cache.ts and large.ts. A function that ends in Locked needs the lock of its
- * class (or solitude), with no transit open; the page lock is taken inside.
+ * Used by spans.ts, thread-cache.ts and large.ts. A function that ends in Locked needs the lock of
+ * its class (or an exclusive section), with no transit open; it acquires the page lock inside.
  *
- * A thread keeps the spans owned by it that came wholly free, up to a 32nd of the heap: so its blocks
- * stay in its processor's caches, and no page lock is taken (as mimalloc retires pages late). They go back
- * before the heap grows for a new run of this thread, and all threads' where it is full.
+ * A thread keeps its own spans that became wholly free, up to a 32nd of the heap: so its blocks
+ * stay in its processor's caches, and no page lock is taken (as mimalloc retires pages late). They
+ * are released before the heap grows for a new run of this thread; in a full heap those of all
+ * threads are.
  *
- * I1  A retired span is wholly free, and on its owner's list of retired spans and no other. The lists
- *     are index.
- * I2  Who counts its retired spans counts all it has, or more: others give them back too, in a full heap or a
- *     repair.
+ * I1  A retired span is wholly free, and in its owner's list of retired spans and no other. The
+ *     lists are derived.
+ * I2  A thread's count of its retired spans is an upper bound: other threads release some of them,
+ *     too, in a full heap or a repair.
  */
 
 import {
@@ -47,31 +48,35 @@ import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { createPartialLists } from './partial-lists.js';
 
-/** A thread's retired spans are a 32nd of the heap at most. */
+/** Maximum share of the heap for a thread's retired spans: a 32nd, as a shift. */
 const HEAP_SHIFT = 5;
-/** So many go back before others get the locks. */
+/** Maximum spans to release before other threads get the locks. */
 const GIVEN_AT_ONCE = 64;
 const NONE = 0 as PageIndex;
 
 /** One thread's retired spans. */
 export interface RetiredSpans {
-  /** May this thread have any? Then the heap should not grow. No lock needed. */
+  /** True if this thread may have some: then the heap should not grow. No lock needed. */
   hasAny(): boolean;
-  /** Makes a retired span a span like others of this thread; its head, 0 where there is none. */
+  /** Turns a retired span into an ordinary span of this thread; returns its head, 0 = none. */
   takeLocked(c: SizeClass): PageIndex;
-  /** Keeps spans that came wholly free, or gives them back. */
+  /** Keeps spans that became wholly free, or releases them. */
   keepOrGiveLocked(c: SizeClass, pages: readonly PageIndex[]): void;
-  /** Gives this thread's retired spans back; false when it cannot have any. Takes class locks. */
+  /**
+   * Releases this thread's retired spans; returns false if it cannot have any. Takes class locks.
+   */
   give(): boolean;
-  /** Gives those of all threads back; were there any? Takes class locks. */
+  /**
+   * Releases the retired spans of all threads; returns true if there were any. Takes class locks.
+   */
   releaseAll(): boolean;
-  /** Gives back what a slot has of a class. */
+  /** Releases a slot's retired spans of a class. */
   releaseSlotLocked(c: SizeClass, slot: WordIndex): void;
-  /** From now on none are kept: the thread is about to leave. */
+  /** Keeps no more spans from now on: the thread is about to detach. */
   stop(): void;
 }
 
-/** @param owner that of the thread; UNOWNED for one without a slot, which keeps none */
+/** @param owner the thread as page owner; UNOWNED for a thread without a slot, which keeps none */
 export function createRetiredSpans(
   memory: HeapMemory,
   locks: Locks,
@@ -153,7 +158,8 @@ export function createRetiredSpans(
   }
 
   function releaseSome(c: SizeClass, list: WordIndex): boolean {
-    // A look without the lock: who comes to have one by then has it for a refill of its own.
+    // Read without the lock: a span that comes into the list meanwhile is for its owner's next
+    // refill.
     if (getPartial(i32, list) === NONE) return false;
     locks.acquire(classLock(c));
     const given = releaseSomeLocked(c, list);
@@ -161,7 +167,7 @@ export function createRetiredSpans(
     return given;
   }
 
-  /** Gives the first retired spans of a list back; false where there were none. */
+  /** Releases the first retired spans of a list; returns false if there were none. */
   function releaseSomeLocked(c: SizeClass, list: WordIndex): boolean {
     const pages = new List<PageIndex>();
     let page = getPartial(i32, list);
@@ -180,7 +186,7 @@ export function createRetiredSpans(
   function checkFree(c: SizeClass, page: PageIndex): void {
     if (getFreeCount(i32, recordOf(page)) === SPAN_BLOCKS[c]) return;
     throw new HeapCorruptionError(
-      `the retired spans of class ${c} have page ${page}, where not all blocks are free (retired-spans I1)`,
+      `the retired spans of class ${c} include page ${page}, whose blocks are not all free (retired-spans I1)`,
     );
   }
 

@@ -1,13 +1,13 @@
 /**
- * Bins: the free runs by length, found in constant time.
+ * Bins: free runs by length, found in constant time.
  *
- * Used by page-heap.ts and repair.ts. Every function needs the page lock (or solitude).
+ * Used by page-heap.ts and repair.ts. Every function needs the page lock (or an exclusive section).
  *
  * Two look-ups in a two-level bitmap give the first bin that has a run (as in TLSF, Masmano et al.
- * 2004); of a bin with mixed lengths a few runs are compared for the best fit.
+ * 2004); in a bin with mixed lengths a few runs are compared for the best fit.
  *
- * I1  A free run is in the bin of its length, and in no other. All of it is index: a walk over the
- *     runs rebuilds it.
+ * I1  A free run is in the bin of its length, and in no other. All words here are derived: a walk
+ *     over the runs rebuilds them.
  */
 
 import { HeapCorruptionError, type PageIndex, roundUp } from '../base/index.js';
@@ -29,20 +29,20 @@ import {
   setPrev,
 } from '../layout/index.js';
 
-/** In a bin of mixed lengths, at most this many runs are compared. */
+/** Maximum runs to compare in a bin of mixed lengths. */
 const BEST_FIT_TRIES = 16;
 const NONE = 0 as PageIndex;
 
 export interface RunBins {
   linkLocked(page: PageIndex, pages: number): void;
   unlinkLocked(page: PageIndex, pages: number): void;
-  /** A free run of at least `pages` pages: the shortest of those it looks at; 0 = none. */
+  /** A free run of at least `pages` pages, the shortest of those it compares; 0 = none. */
   findLocked(pages: number): PageIndex;
   /** A free run of the last bin, if it has `pages` pages; 0 = none. */
   findLongestLocked(pages: number): PageIndex;
   /**
-   * Any free run in which an aligned run fits. The last resort: looks at every run that is long
-   * enough, where findLocked looks at a few of a bin.
+   * Any free run in which an aligned run fits. The last resort: compares every run that is long
+   * enough, while findLocked compares a few runs of a bin.
    */
   searchLocked(pages: number, alignPages: number): PageIndex;
 }
@@ -83,7 +83,7 @@ export function createRunBins(memory: HeapMemory): RunBins {
     while (bin >= 0) {
       const found = bestOfBin(bin, pages);
       if (found !== 0) return found;
-      // Only the request's own bin can hold runs that are all too short.
+      // Only in the request's own bin can all runs be too short.
       bin = nextBin(i32, pageHeap, bin + 1);
     }
     return NONE;

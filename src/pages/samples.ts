@@ -1,15 +1,16 @@
 /**
- * Samples: what the fast paths cannot count, looked at by the calls that end in a slow path anyway.
+ * Samples: facts that the fast paths cannot count, sampled by calls that take a slow path anyway.
  *
- * Used by allocator.ts, in a section (after it where no block is reserved), with no lock held; nothing
- * here takes one, and a thread that dies in the middle loses a sample. Owner thread only.
+ * Used by allocator.ts, in a section (after the section if no block is reserved), with no lock
+ * held. Nothing here takes a lock, and a thread that dies in the middle loses a sample. Owner
+ * thread only.
  *
- * Sizes: a call that has to refill a class's magazine notes how many bytes it wants: the first 64 such
- * calls of a thread, then every fourth, so one in about 64 to 256 allocations (to note all of them
- * costs the trace bash 4 %). Of large blocks all sizes are counted.
- * Peak of live bytes: looked at when the heap has grown by a 64th since this thread last did, and at
- * about every 256th of its slow allocations. What comes and goes in between is not seen: the true peak may
- * be higher, mostly by no more than threads have in their caches.
+ * Sizes: a call that has to refill a class's magazine records its requested bytes: the first 64
+ * such calls of a thread, then every fourth, which is one in about 64 to 256 allocations (to record
+ * all of them costs the trace bash 4 %). The sizes of large blocks are all counted. Peak of live
+ * bytes: sampled when the heap has grown by a 64th since this thread's last sample, and at about
+ * every 256th of its slow allocations. Blocks that come and go in between are not seen: the true
+ * peak may be higher, usually by no more than the threads' caches.
  */
 
 import { PAGE_BYTES, pagesOf, type SizeClass, type WordIndex } from '../base/index.js';
@@ -26,16 +27,19 @@ import { samplePeakLive } from './live-bytes.js';
 
 /** One thread's part in a heap's samples. */
 export interface Samples {
-  /** A block of class `c` was asked for with `bytes` bytes, and its magazine had to be refilled. */
+  /**
+   * Called for a block of class `c` and `bytes` requested bytes, if its magazine had to be
+   * refilled.
+   */
   small(c: SizeClass, bytes: number): void;
-  /** A large block is given `bytes` bytes: a new one, or one that stays where it is. */
+  /** Called when a large block gets `bytes` bytes: a new block, or one that stays in place. */
   large(bytes: number): void;
 }
 
-/** So many refills of a thread are all noted, then every fourth. */
+/** Number of refills of a thread that are all recorded; later, every fourth is. */
 const EARLY_REFILLS = 64;
 const REFILLS_MASK = 3;
-/** Of the calls that are noted. */
+/** Recorded calls between two samples of the peak. */
 const CALLS_BETWEEN_PEAKS = 64;
 const GROWTH_SHIFT = 6;
 
@@ -43,9 +47,9 @@ export function createSamples(memory: HeapMemory, slot: WordIndex): Samples {
   const { i32, f64, geometry } = memory;
   let refills = 0;
   let callsLeft = CALLS_BETWEEN_PEAKS;
-  /** The next look at the peak is due when so many pages are mapped. */
+  /** Mapped pages at which the next sample of the peak is due. */
   let nextPages = 1;
-  /** The peak as this thread saw it last: less is there after resetStats(). */
+  /** The peak at this thread's last sample; the shared one is lower after resetStats(). */
   let peak = 0;
 
   function lookAtPeak(): void {

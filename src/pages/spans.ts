@@ -1,19 +1,19 @@
 /**
- * Spans: runs cut into blocks of one size class; which of their blocks are free.
+ * Spans: runs cut into blocks of one size class, and the bitmaps of their free blocks.
  *
- * Called by thread-cache.ts. Every function here needs the lock of its class (or solitude); the page lock
- * is taken inside, for a new span or one that is given back.
+ * Called by thread-cache.ts. Every function here needs the lock of its class (or an exclusive
+ * section); it acquires the page lock inside, for a new span or one that is released.
  *
  * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.
- * I3  A span's freeCount is the number of bits set in its bitmap; it is in a partial list of its class,
- *     its owner's or nobody's, or a retired span, exactly when that is not 0.
- * I4  A span that is wholly free goes back to the page heap once no transit of its class is open, or
- *     becomes a retired span (retired-spans.ts).
+ * I3  A span's freeCount is the number of bits set in its bitmap. Exactly if it is not 0, the span
+ *     is in a partial list of its class (its owner's or the unowned one), or is a retired span.
+ * I4  A span that is wholly free is released to the page heap once no transit of its class is open,
+ *     or becomes a retired span (retired-spans.ts).
  * I5  Every block is exactly one of live, cached by one thread, and free in its span.
  *
- * A thread takes blocks from spans owned by it (layout/page-owners.ts): when these are used up it takes in
- * nobody's, then cuts a new one, and where the heap is full it takes one from another thread.
+ * A thread takes blocks from its own spans (layout/page-owners.ts). When these are used up, it
+ * takes over unowned spans, then makes a new one; in a full heap it takes over another thread's.
  */
 
 import {
@@ -64,26 +64,30 @@ const NO_RECORD = 0 as PageRecord;
 
 export interface Spans {
   /**
-   * How many free blocks the spans owned here can give, up to `wanted`; sees to it that there is such
-   * a span. 0 when the heap is full.
+   * Number of free blocks that this owner's spans can give, up to `wanted`; makes sure that there
+   * is such a span. 0 = the heap is full.
    */
   availableLocked(c: SizeClass, wanted: number): number;
   /**
-   * Writes `count` free addresses to the words below index `end`, so that the lowest address of
-   * the first span comes last. Clears no bit yet: that is takeListedLocked, with the same count.
+   * Writes `count` free addresses to the words below index `end`; the lowest address of the first
+   * span comes last. Clears no bit yet: takeListedLocked does, with the same count.
    */
   listFreeLocked(c: SizeClass, count: number, end: number): void;
-  /** Clears the bits of the first `count` free blocks, in the order in which listFree lists them. */
+  /** Clears the bits of the first `count` free blocks, in the order of listFreeLocked. */
   takeListedLocked(c: SizeClass, count: number): void;
-  /** Sets the bits of the blocks whose addresses stand in words [from, to). */
+  /** Sets the bits of the blocks whose addresses are in words [from, to). */
   putBackLocked(c: SizeClass, from: number, to: number): void;
-  /** Gives back the spans that putBack found wholly free, but for retired spans. No transit may be open. */
+  /**
+   * Releases the spans that putBack found wholly free, except retired ones. No transit may be open.
+   */
   releaseEmptiesLocked(c: SizeClass): void;
-  /** A slot's spans become nobody's, its retired spans go back: its thread leaves, or is dead. */
+  /**
+   * Makes a slot's spans unowned and releases its retired spans: its thread detaches, or is dead.
+   */
   disownLocked(c: SizeClass, slot: WordIndex): void;
 }
 
-/** @param owner that of the thread whose tools these are; UNOWNED for one without a slot */
+/** @param owner the thread as page owner; UNOWNED for a thread without a slot */
 export function createSpans(
   memory: HeapMemory,
   locks: Locks,
@@ -95,16 +99,16 @@ export function createSpans(
   const { classes, slots, threads } = memory.geometry;
   const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
   const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
-  /** Spans that came wholly free since the last release, newest last. */
+  /** Spans that became wholly free since the last release, newest last. */
   let empties = new List<PageIndex>();
 
-  // ---- taking blocks
+  // ---- Taking blocks
 
   function availableLocked(c: SizeClass, wanted: number): number {
     let available = 0;
     let page = getPartial(i32, listOf(c, owner));
     for (; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
-      // Each adds at least one, so the loop ends.
+      // Each call adds at least one block, so the loop ends.
       available += getFreeCount(i32, partialRecord(c, page));
     }
     while (available < wanted) {
@@ -120,7 +124,7 @@ export function createSpans(
     return Math.min(available, wanted);
   }
 
-  /** Makes the first span of another's list one owned here. */
+  /** Takes over the first span of another list. */
   function takeInLocked(c: SizeClass, list: WordIndex): PageIndex {
     const page = getPartial(i32, list);
     if (page === NONE) return NONE;
@@ -145,7 +149,7 @@ export function createSpans(
     const record = recordOf(page);
     if (page !== NONE && getFreeCount(i32, record) > 0) return record;
     throw new HeapCorruptionError(
-      `a list of class ${c} has page ${page}, where no block is free (spans I3)`,
+      `a list of class ${c} names page ${page}, which has no free block (spans I3)`,
     );
   }
 
@@ -188,7 +192,7 @@ export function createSpans(
         let bits = getBitmap(i32, record, n);
         let address = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
         if (bits === -1 && entry - begin >= 32) {
-          // A whole word of free blocks, as in every new span: nothing to search for.
+          // A whole word of free blocks, as in every new span, needs no search.
           // point: refill.entry
           for (const last = entry - 32; entry > last; address += blockBytes) i32[--entry] = address;
           continue;
@@ -235,7 +239,7 @@ export function createSpans(
     }
   }
 
-  /** Clears the `count` lowest bits of a bitmap that has more. */
+  /** Clears the `count` lowest bits of a bitmap that has more bits. */
   function clearLowest(c: SizeClass, record: PageRecord, count: number): void {
     let left = count;
     for (let n = 0; left > 0; n++) {
@@ -248,17 +252,17 @@ export function createSpans(
     }
   }
 
-  // ---- putting blocks back
+  // ---- Putting blocks back
 
   function putBackLocked(c: SizeClass, from: number, to: number): void {
-    // Some are left only where a section threw before it came to release them: repaired by now.
+    // Some are left only if a section threw before it released them: they are repaired by now.
     if (empties.length > 0) empties = new List();
     const spanBytes = SPAN_PAGES[c] << PAGE_SHIFT;
     const multiplier = DIVIDE_MULTIPLIER[c];
     const shift = DIVIDE_SHIFT[c];
-    // Neighbours in a cache mostly lie in one span, even in one word of its bitmap: both stay in
-    // locals while they do. (Without: 15 instead of 10.5 ns a block freed in the order of its
-    // allocation, and 4 % less where the order is random.)
+    // Neighbours in a cache are mostly in one span, often in one word of its bitmap: both stay in
+    // locals meanwhile. (Without: 15 instead of 10.5 ns a block freed in the order of its
+    // allocation, and 4 % less in random order.)
     let page = NONE;
     let start = 0;
     let record = NO_RECORD;
@@ -301,7 +305,7 @@ export function createSpans(
     bumpReturns(u32, classRecord(classes, c));
   }
 
-  /** A span's free count went up: the lists must say so. */
+  /** Stores a span's increased free count, and updates the lists. */
   function resolveLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
     // point: flush.count
     setFreeCount(i32, recordOf(page), free);
@@ -317,7 +321,7 @@ export function createSpans(
 
   function releaseEmptiesLocked(c: SizeClass): void {
     if (empties.length === 0) return;
-    // Forgotten first: should the page lock throw, they are spans like others by the next time.
+    // Forgotten first: if the page lock throws, they are ordinary spans by the next time.
     const pages = empties;
     empties = new List();
     retired.keepOrGiveLocked(c, pages);

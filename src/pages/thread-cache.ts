@@ -1,19 +1,20 @@
 /**
- * A thread's caches: two magazines of free blocks per size class, refilled from spans and flushed back.
+ * A thread's caches: two magazines of free blocks per size class, refilled from spans and flushed
+ * to them.
  *
- * Called by allocator.ts when a magazine is empty or full, and at detach. Owner thread only. The fast
- * path itself (push and pop) is in allocator.ts; the magazines are drawn in layout/slot.ts. A local magazine
- * is refilled from spans owned by this thread, and gives its newest half back when it is full; what
- * lies in a remote magazine only goes, all of it, back to the spans of others.
+ * Called by allocator.ts when a magazine is empty or full, and at detach. Owner thread only. The
+ * fast path itself (push and pop) is in allocator.ts; layout/slot.ts draws the magazines. A local
+ * magazine is refilled from this thread's spans, and gives its newest half back when it is full;
+ * blocks in a remote magazine all go back to the spans of other threads.
  *
- * Transit: while blocks move between a magazine and the spans, the words `from` and `transit` say which
- * entries belong to the spans: [from, transit). Setting their bits again does no harm, so whoever finds
- * the class lock's owner dead can finish either direction by setting them all. The magazine itself is
- * parked (empty and full at once) from the beginning of a transit to its end.
+ * Transit: while blocks move between a magazine and the spans, the words `from` and `transit` say
+ * which entries belong to the spans: [from, transit). Setting their bits twice does no harm, so a
+ * thread that takes over the class lock from a dead owner finishes either direction by setting them
+ * all. The magazine is parked (empty and full at once) from the beginning of a transit to its end.
  *
- * I1  Refill: entries, transit, parked, bits cleared, held, top, transit = 0. Flush: transit, parked,
- *     bits set, held, top, transit = 0. In this order, under the class lock.
- * I2  Empty spans are given back only after the transit is closed.
+ * I1  Refill: entries, transit, parked, bits cleared, held, top, transit = 0. Flush: transit,
+ *     parked, bits set, held, top, transit = 0. In this order, under the class lock.
+ * I2  Empty spans are released only after the transit is closed.
  * I3  A magazine's limit changes only while the magazine is shorter than the old and the new one.
  */
 
@@ -58,41 +59,48 @@ import type { Locks } from '../sync/index.js';
 import type { RetiredSpans } from './retired-spans.js';
 import type { Spans } from './spans.js';
 
-/** A magazine starts with room for this many blocks or bytes, and doubles with every refill. */
+/** Blocks or bytes that a new magazine has room for; every refill doubles the room. */
 const START_BLOCKS = 32;
 const START_BYTES = 8 * 1024;
-/** A flush gives the lock back after so many blocks, some microseconds: others wait for it. */
+/**
+ * Blocks per portion of a flush, which takes some microseconds; other threads get the lock in
+ * between.
+ */
 const PORTION_BLOCKS = 256;
 
 export interface Cache {
   /** Makes all magazines empty, and none open. At attach, before anything else. */
   reset(): void;
-  /** Sees to it that a magazine can be pushed on, if it is not full. */
+  /** Makes room in a magazine that is not full, so that a block can be pushed. */
   open(magazine: MagazineIndex): void;
-  /** Fills an empty magazine from the spans; false when the heap has no block to give. */
+  /** Fills an empty magazine from the spans; returns false if the heap has no block to give. */
   refill(c: SizeClass): boolean;
   /**
-   * Gives a full magazine back, of a local magazine the newest half: the entry over the sentinel
-   * included. One that is not open yet is opened.
+   * Flushes a full magazine, with the entry over the sentinel; of a local magazine, the newest
+   * half. Opens a magazine that is not open yet.
    */
   flush(magazine: MagazineIndex): void;
-  /** Is there an entry over the sentinel? So after a flush that failed. */
+  /** True if an entry is over the sentinel, as after a flush that failed. */
   isOver(magazine: MagazineIndex): boolean;
-  /** Gives everything back, and the retired spans of all threads; was there anything? */
+  /**
+   * Flushes all magazines, and releases the retired spans of all threads; false if there was
+   * nothing.
+   */
   flushAll(): boolean;
-  /** Gives all that the thread has back; the spans owned here are nobody's after. At detach. */
+  /** Flushes everything that the thread has; its spans become unowned. At detach. */
   leave(): number;
   /**
-   * That for a slot whose thread is dead. It may have died between a tag and the pop that was to
-   * follow, so tags are cleared too; and in the middle of a transit, so every class lock is taken.
+   * Flushes everything of a dead thread's slot. The thread may have died between a tag and the pop
+   * after it, so tags are cleared, too; and in the middle of a transit, so every class lock is
+   * taken.
    */
   flushDead(): number;
   /**
-   * Puts a block that is nobody's in the local magazine, and leaves it there. Flushes before where that
-   * is full. The thread is the magazine's own, or the rescuer of who had it.
+   * Puts an orphan in the local magazine, and leaves it there; flushes a full magazine before. The
+   * caller is the magazine's owner, or recovers its dead owner.
    */
   takeOrphan(c: SizeClass, block: Address): void;
-  /** The same with many, which go on to their spans: see reclaim-instrumented.ts. */
+  /** Puts many orphans in the local magazine, and flushes them: see reclaim-instrumented.ts. */
   releaseUnclaimed(c: SizeClass, blocks: readonly Address[]): void;
 }
 
@@ -117,7 +125,7 @@ export function createCache(
     resetMagazines(u32, slot, magazinesAt, depths);
   }
 
-  /** A magazine that is used for the first time. */
+  /** Opens a magazine on first use. */
   function open(magazine: MagazineIndex): void {
     if (isParked(u32, slot, magazine)) openMagazine(u32, slot, magazine, startLimit(magazine));
   }
@@ -126,7 +134,7 @@ export function createCache(
     open(c);
     const limit = getLimit(u32, slot, c);
     const wanted = Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]);
-    // What this thread keeps for other classes goes before the heap grows.
+    // Spans that this thread retired in other classes are released before the heap grows.
     if (!take(c, wanted) && !(retired.give() && take(c, wanted))) return false;
     addSlotCounter(f64, slot, REFILLS, 1);
     const most = depths.limits[c];
@@ -134,7 +142,7 @@ export function createCache(
     return true;
   }
 
-  /** Moves free blocks from the spans to an empty magazine; false when there are none. */
+  /** Moves free blocks from the spans to an empty magazine; returns false if there are none. */
   function take(c: SizeClass, wanted: number): boolean {
     locks.acquire(classLock(c));
     const count = spans.availableLocked(c, wanted);
@@ -168,7 +176,7 @@ export function createCache(
       return;
     }
     const limit = getLimit(u32, slot, magazine);
-    // Mostly half of the limit. A sentinel that was left behind by an error ends a magazine early.
+    // Usually half of the limit. A sentinel that an error left behind ends a magazine early.
     const half = (Math.min(limit, magazineBlocks(u32, slot, magazine)) + 1) >>> 1;
     const keep = magazine < REMOTE ? half : 0;
     while (releasePortion(magazine, keep));
@@ -176,11 +184,13 @@ export function createCache(
     moveSentinel(u32, slot, magazine, Math.min(limit * 2, depths.limits[magazine]));
   }
 
-  /** Gives the newest blocks of a magazine back, until it has `keep`; is there more to give? */
+  /**
+   * Flushes the newest blocks of a magazine, until `keep` are left; returns true if more are to go.
+   */
   function releasePortion(magazine: MagazineIndex, keep: number): boolean {
     const c = classOfMagazine(magazine);
     locks.acquire(classLock(c));
-    // Counted under the lock: in a poisoned heap the magazine is parked meanwhile.
+    // Counted under the lock: poisoning the heap parks the magazine.
     const held = magazineBlocks(u32, slot, magazine);
     const rest = Math.max(keep, held - PORTION_BLOCKS);
     if (held > rest) releaseLocked(magazine, rest, false);
@@ -188,7 +198,7 @@ export function createCache(
     return rest > keep;
   }
 
-  /** Gives all but the oldest `keep` blocks of a magazine back. */
+  /** Flushes all but the oldest `keep` blocks of a magazine. */
   function releaseLocked(magazine: MagazineIndex, keep: number, dead: boolean): void {
     const c = classOfMagazine(magazine);
     const top = getTop(u32, slot, magazine);
@@ -212,7 +222,7 @@ export function createCache(
   function flushAll(): boolean {
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      // Nobody else puts blocks in a living thread's magazine: where it is empty it stays so.
+      // No other thread puts blocks in a living thread's magazine: an empty one stays empty.
       if (cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, false);
     }
     return retired.releaseAll() || blocks > 0;
@@ -220,11 +230,11 @@ export function createCache(
 
   function leave(): number {
     let blocks = 0;
-    // Before all else: what this thread finds dead on its way may make spans of its own wholly free.
+    // First: the recovery of a dead thread on the way may make spans of this thread wholly free.
     retired.stop();
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      // Spans that come to be partial after this look stay in a list that nobody has: who takes the slot
-      // finds them there, and who finds the heap full.
+      // A span that becomes partial after this look stays in the list of a slot without owner: the
+      // slot's next owner finds it there, and so does a thread that finds the heap full.
       const listed = getPartial(i32, partialOf(slot, c)) || getPartial(i32, retiredOf(slot, c));
       if (listed !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, true);
     }
@@ -233,7 +243,8 @@ export function createCache(
 
   function flushDead(): number {
     let blocks = 0;
-    // Also where nothing is cached: to take the lock is to close what the dead thread left open.
+    // Also if nothing is cached: acquiring the lock closes a transit that the dead thread left
+    // open.
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks += releaseAll(c, true, true);
     return blocks;
   }

@@ -1,11 +1,12 @@
 /**
- * The walk: all runs of the data region, from head to head. What recovery and every check go by.
+ * The walk: visits all runs of the data region, from head to head. Recovery and all checks rely on
+ * it.
  *
- * Used by repair.ts, self-repair.ts, large.ts, locate.ts, list-blocks.ts and verify*.ts. Needs the page
- * lock (or solitude): it is the order of the heads that the lock guards, and nothing inside a run is
- * read.
+ * Used by repair.ts, self-repair.ts, large.ts, locate.ts, list-blocks.ts and verify*.ts. Needs the
+ * page lock (or an exclusive section): the lock guards the order of the heads; the walk reads
+ * nothing inside a run.
  *
- * I1  It ends: every step goes up, by a length that is checked.
+ * I1  The walk ends: every step goes up, by a length that is checked.
  */
 
 import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex } from '../base/index.js';
@@ -21,12 +22,12 @@ import {
 } from '../layout/index.js';
 import { type HeapAccess, walkAsFar } from './access.js';
 
-/** What is to be done at a head. The length is that of before the visit. */
+/** Called at each head. `word` is the run word before the visit. */
 export type Visit = (head: PageIndex, word: number, record: PageRecord) => void;
 
 /**
  * Visits all heads from the bottom up.
- * @throws HeapCorruptionError when a word is no run, or runs past the end (page-heap I1)
+ * @throws HeapCorruptionError if a word is not a run, or a run goes past the end (page-heap I1)
  */
 export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
   findRunLocked(memory, (head, word, record) => {
@@ -36,12 +37,12 @@ export function walkRunsLocked(memory: HeapMemory, visit: Visit): void {
 }
 
 /**
- * All runs as they are at one moment, from the bottom up: head page and run word, in turn. To be
- * read without any lock: a copy keeps others from the page heap for about 10 ns a run, and what is
- * counted from it need not keep anybody.
+ * Copies all runs, as they are at one moment, from the bottom up: head page and run word, in turn.
+ * The copy can be read without a lock. Copying holds the page lock for about 10 ns a run; counting
+ * from the copy holds no lock.
  */
 export function copyRunsLocked(memory: HeapMemory, access: HeapAccess): Int32Array {
-  // Room that doubles: a plain array of a hundred thousand runs is slower by half.
+  // The room doubles: a plain array of a hundred thousand runs takes half as long again.
   let runs = new Int32Array(1024);
   let length = 0;
   const copy = (head: PageIndex, word: number): void => {

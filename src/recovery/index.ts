@@ -1,4 +1,4 @@
-/** recovery: one lock's domain is made anew, and what dead threads left is taken back. */
+/** recovery: repairs the domain of one lock, and takes back what dead threads left. */
 
 export { reclaimInstrumented } from './reclaim-instrumented.js';
 export { freeContext, reclaimObjects } from './reclaim-objects.js';

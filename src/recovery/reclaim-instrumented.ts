@@ -1,15 +1,16 @@
 /**
- * Orphans: blocks of instrumented heaps that were a thread's own when it died, neither cached nor in
- * the program's hands: in its quarantine, in the middle of a free, or of an allocation that has not
- * returned. Their records say so (layout/block-record.ts I2).
+ * Orphans: blocks of instrumented heaps that a thread had when it died, neither cached nor in use
+ * by the program: in its quarantine, or in the middle of a free or of an allocation that did not
+ * return. Their records say so (layout/block-record.ts I2).
  *
- * Called by thread-heap.ts for a thread that lives on after a cut (marks.ts), and by recover.ts, under
- * the recovery lock, once the dead slot's caches are empty: whatever of these has a tag then is in no
- * magazine.
+ * Called by thread-heap.ts for a thread that lives on after a cut (marks.ts), and by recover.ts,
+ * under the recovery lock, once the dead slot's caches are empty: an orphan that still has a tag
+ * then is in no magazine.
  *
- * I1  A small orphan goes over the dead slot's own magazine: pushed, then untagged, then flushed. A
- *     rescuer that dies leaves it in that magazine, or tagged: the next one finds it either way.
- * I2  A large one becomes a run that the dead slot has RESERVED; those are freed after.
+ * I1  A small orphan goes through the dead slot's own magazine: pushed, then untagged, then
+ *     flushed. A rescuer that dies leaves it in that magazine, or tagged: the next rescuer finds it
+ *     either way.
+ * I2  A large orphan becomes a run that the dead slot has RESERVED; such runs are freed after.
  */
 
 import {
@@ -49,9 +50,9 @@ import type { Locks } from '../sync/index.js';
 const NONE: ReadonlySet<Address> = new OwnSet();
 
 /**
- * Gives a dead slot's orphans back: small ones wholly, large ones as runs that are freed after. How
- * many small ones there were.
- * @param kept of a thread that lives, and had a call cut: those that it holds back
+ * Gives a dead slot's orphans back: small ones wholly, large ones as runs that are freed after.
+ * Returns the number of small ones.
+ * @param kept the blocks that a living thread, whose call was cut, still holds back
  */
 export function reclaimInstrumented(
   memory: HeapMemory,
@@ -75,7 +76,7 @@ export function reclaimInstrumented(
   return given;
 }
 
-/** By class; LARGE for runs of their own. */
+/** The orphans by class; LARGE for runs of their own. */
 function findUnclaimed(
   memory: HeapMemory,
   locks: Locks,
@@ -85,9 +86,9 @@ function findUnclaimed(
   const { i32, tags, geometry } = memory;
   const found = new OwnMap<number, List<Address>>();
   const look = (c: number, block: number): void => {
-    // In this order: the block may be another thread's, and just being handed out.
+    // The tag is read first: the block may belong to another thread that is just handing it out.
     const tag = loadTag(tags, block);
-    // What its record says of an owned block is older than that.
+    // The record of an owned block is a leftover from before the object got it.
     if (tag === 0 || isOwnedTag(tag) || kept.has(block as Address)) return;
     const state = loadState(i32, blockRecord(geometry.blockRecords, block));
     const kind = stateKind(state);

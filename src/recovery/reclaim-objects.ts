@@ -1,19 +1,21 @@
 /**
- * Ending objects: what a slot's contexts have goes back to the heap, and what it was making or
- * deleting of a vector.
+ * Reclaims objects: gives the memory of a slot's contexts back to the heap, and that of the vector
+ * that the slot was making or deleting.
  *
- * Called by recover.ts for a dead thread, once its intent is resolved and its caches are empty, and by
- * thread-heap.ts at detach. The caller is the only one to touch the slot; it holds no lock but that of
- * recovery.
+ * Called by recover.ts for a dead thread, once its intent is resolved and its caches are empty, and
+ * by thread-heap.ts at detach. The caller is the only one to use the slot; it owns no lock except
+ * that of recovery.
  *
- * Everything is found by a scan of the tables, whatever links say: those are for the living.
+ * A scan of the tables finds everything; links are for living threads and may be broken.
  *
- * I1  A block goes back in the slot's own name, by an intent of the slot: who does this may die too.
- * I2  Chunks before their context, children before their parents: whose a context is, its root says.
- * I3  The storage of a shared vector is taken with its lock only, in the name of the slot's thread,
- *     and nobody is waited for: where another thread has it that one gives the storage back when it
- *     lets go, or, should it die before, its own recovery does, which looks at all that are marked.
- *     What a thread had that was recovered before it was marked has nobody to wait for.
+ * I1  A block is given back for the slot, by an intent of the slot: the caller may die, too.
+ * I2  Chunks end before their context, children before their parents: a context's root names its
+ *     owner.
+ * I3  The storage of a shared vector is taken only with its lock, acquired for the slot's thread,
+ *     and without waiting. If another thread owns the lock, that thread gives the storage back when
+ *     it releases the lock; if it dies before, its own recovery does, which scans all marked
+ *     storages. If the owner was recovered before the storage was marked, the caller takes the lock
+ *     without waiting.
  */
 
 import { type Address, List, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
@@ -61,10 +63,10 @@ import type { IntentResolver } from './resolve-intent.js';
 
 const NONE = new Int32Array(0);
 
-/** What was ended. */
+/** Number of reclaimed objects. */
 export interface Reclaimed {
   contexts: number;
-  /** Blocks that they had, and vectors. */
+  /** Blocks of the contexts, and vectors. */
   blocks: number;
 }
 
@@ -93,7 +95,7 @@ export function reclaimObjects(
     remove(word);
   }
 
-  /** Gives the block back that a shared word has, if it has one. */
+  /** Gives back the block that a shared word names, if it names one. */
   function remove(word: WordIndex): void {
     const block = u32[word] as Address;
     if (block === 0) return;
@@ -110,8 +112,8 @@ export function reclaimObjects(
   }
 
   /**
-   * How deep in its tree each context of the slot lies, by its index: 1 = a root, less than 0 = none
-   * of this slot's. null when it has none at all.
+   * The depth in its tree of each context of the slot, by its index: 1 = a root, negative = not of
+   * this slot. null = the slot has no context.
    */
   function findDepths(): Int32Array | null {
     const depths = new Int32Array(lastRecord(i32, contexts) + 1);
@@ -131,12 +133,13 @@ export function reclaimObjects(
       path.push(at);
       const record = recordAt(contexts, at);
       const isLive = contextPhase(loadRecord(i32, record)) === LIVE_CONTEXT;
-      // Before its state is read again, as the root's: of one that becomes a root that is written
-      // first.
+      // The parent is read before the root's state: when a context becomes a root, its state is
+      // written first.
       const parent = isLive ? loadParent(u32, record) : 0;
-      // What another thread is making right now may lie behind what was the frontier.
+      // A context that another thread makes right now may lie behind the frontier that was read.
       if (parent === 0 || parent >= depths.length) break;
-      // What is ours stands still: a way that does not end is one that a living thread moves about.
+      // The slot's own contexts do not move: a way without end belongs to a living thread, which
+      // moves it.
       endless = path.length > depths.length;
       if (endless) break;
       at = parent;
@@ -168,18 +171,21 @@ export function reclaimObjects(
       if (endChunk(record, context) || !isOurs) continue;
       // point: end.mark
       markChunkEnded(i32, record);
-      // Its lock may have been let go before the mark was to be seen. Who saw it has given the chunk
-      // back, and the record may be another's by now: that one says something else.
+      // The owner may have released the lock before the mark was visible. If it saw the mark, it
+      // has given the chunk back, and the record may be used again: its word 0 is different then.
       endChunk(record, endedChunk(context));
     }
   }
 
-  /** Gives a chunk back that says that it is this context's; false where another has its lock (I3). */
+  /**
+   * Gives a chunk back that still has this word 0; returns false if another thread owns its lock
+   * (I3).
+   */
   function endChunk(record: WordIndex, context: number): boolean {
     const owner = loadOwner(i32, geometry.registry, slotIndex);
     // point: end.lock
     if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return false;
-    // A marked one may have been given back by another in between.
+    // Another thread may have given a marked chunk back in between.
     if (loadRecord(i32, record) === context) {
       closeVersion(i32, storageVersionWord(record));
       // point: end.serial
@@ -193,16 +199,17 @@ export function reclaimObjects(
     return true;
   }
 
-  /** Takes a storage's lock from a thread that died with it, and was recovered before. */
+  /** Acquires a storage's lock from a thread that died as its owner, and was recovered before. */
   function inheritLock(record: WordIndex, owner: number): boolean {
     const held = loadStorageLock(i32, record);
-    // Who has a slot lives, or its own recovery is yet to come. A thread in no slot holds no lock.
+    // A thread with a slot lives, or its own recovery is yet to come. One without a slot owns no
+    // lock.
     const holder = (held & ~WAITERS) as ThreadWord;
     if (held === 0 || hasSlot(memory, holder)) return false;
     return casStorageLock(i32, record, held, owner);
   }
 
-  /** Deepest first. */
+  /** Ends the records of contexts, deepest first. */
   function endRecords(depths: Int32Array): void {
     const own = new List<number>();
     for (let index = 1; index < depths.length; index++) if (depths[index] > 0) own.push(index);
@@ -214,7 +221,7 @@ export function reclaimObjects(
   }
 }
 
-/** Frees a context's record: it has no chunk any more, and no child. The slot owns it. */
+/** Frees a context's record: it has no chunk and no child any more. The slot owns it. */
 export function freeContext(memory: HeapMemory, slotIndex: number, record: WordIndex): void {
   const { i32, u32 } = memory;
   // point: context.dying
@@ -223,7 +230,7 @@ export function freeContext(memory: HeapMemory, slotIndex: number, record: WordI
   storeParent(u32, record, 0);
   // point: context.generation
   setGeneration(u32, record, getGeneration(u32, record) + 1);
-  // So that an epoch alone tells whether the context is the one that it was.
+  // The epoch is increased, so that it alone tells whether the context is still the same.
   // point: context.epoch
   setEpoch(u32, record, getEpoch(u32, record) + 1);
   // point: context.free

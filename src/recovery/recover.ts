@@ -1,17 +1,18 @@
 /**
- * Recovery: takes back what threads left behind that ended without detaching, at whatever moment.
+ * Recovery: takes back what threads left that ended, at any moment, without detaching.
  *
- * Called by thread-heap.ts: when the program asks, when a watched worker ends, at attach when all slots are
- * taken, after a lock was taken over, and before malloc answers 0. Any thread, attached or not; it
- * holds no other lock when it begins.
+ * Called by thread-heap.ts: when the program asks, when a watched worker ends, at attach when all
+ * slots are taken, after a lock was taken over, and before malloc returns 0. Any thread, attached
+ * or not; it owns no other lock when it begins.
  *
- * Blocks that a dead thread had handed to its program stay live: others may hold their addresses.
+ * Blocks that a dead thread had handed to its program stay live: other threads may have their
+ * addresses.
  *
- * I1  A slot's owner is looked at, then whether it lives, then the owner again: a thread may
- *     detach, and another take the slot, in between.
- * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die too, and
+ * I1  A slot's owner is read, then whether it lives, then the owner again: in between a thread may
+ *     detach, and another one claim the slot.
+ * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die, too, and
  *     the next one begins anew.
- * I3  No slot is freed with a lock, a transit or an exclusive section still in its thread's name.
+ * I3  No slot is freed while a lock, a transit or an exclusive section still has its thread's word.
  */
 
 import {
@@ -59,17 +60,17 @@ import { reclaimObjects } from './reclaim-objects.js';
 import type { Repairs } from './repair.js';
 import { createIntentResolver } from './resolve-intent.js';
 
-/** What a recovery found. */
+/** The result of a recovery. */
 export interface Recovered {
   /** Slots of dead threads, free again. */
   slots: number;
-  /** Locks that dead threads held: what they guard was repaired. */
+  /** Locks that dead threads owned; what they guard was repaired. */
   locks: number;
   /** Blocks that dead threads had cached. */
   blocks: number;
   /** Runs that they were allocating or freeing. */
   runs: number;
-  /** Memory contexts that they had. */
+  /** Memory contexts that they owned. */
   contexts: number;
 }
 
@@ -82,8 +83,8 @@ export const nothingRecovered = (): Recovered => ({
 });
 
 /**
- * @param leftover a slot in this thread's own name that it does not use: its attach was cut
- * @param onlyIfDue not where another thread has looked just now (looks.ts)
+ * @param leftover a slot with this thread's own word that it does not use, since its attach was cut
+ * @param onlyIfDue true = do nothing if another thread has looked just now (looks.ts)
  */
 export function recoverDead(
   memory: HeapMemory,
@@ -113,7 +114,7 @@ export function recoverDead(
     const owner = loadOwner(i32, registry, slot);
     const isLeft = slot === leftover && owner === me;
     if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
-    // It may have died in its exclusive section since that was looked at.
+    // It may have died in its exclusive section since that was checked.
     if (loadExclusive(i32, header) === owner) endDeadExclusive();
     recoverSlot(slot);
   }
@@ -129,7 +130,10 @@ export function recoverDead(
     return true;
   }
 
-  /** Not all of them belong to a slot: a thread may die while it waits for one. */
+  /**
+   * Takes over dead threads' locks. Not all belong to a slot: a thread may die while it waits for
+   * one.
+   */
   function takeDeadLocks(): void {
     for (let lock = (RECOVERY_LOCK + 1) as LockIndex; lock < LOCK_COUNT; lock++) {
       if (!isDead(peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS)) continue;
@@ -138,7 +142,10 @@ export function recoverDead(
     }
   }
 
-  /** A thread that died in an exclusive section held no lock, and counts as having held all of them. */
+  /**
+   * A thread that died in an exclusive section owned no lock, and counts as having owned all of
+   * them.
+   */
   function endDeadExclusive(): void {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.acquire(classLock(c));
     locks.acquire(PAGE_LOCK);
@@ -153,13 +160,14 @@ export function recoverDead(
   function recoverSlot(slot: SlotIndex): void {
     const cache = cacheOf(slotRecord(geometry.slots, slot));
     const resolver = createIntentResolver(memory, locks, pageHeap, cache, slot);
-    // First: what is in its magazines now may be anybody's when they are empty.
+    // The intent is resolved first: its blocks may be in magazines that are emptied later.
     resolver.resolve();
     let blocks = cache.flushDead() + reclaimInstrumented(memory, locks, pageHeap, cache, slot);
     const ended = reclaimObjects(memory, resolver, slot);
     if (ended.blocks > 0) blocks += cache.flushDead();
     const runs = freeReserved(memory, locks, pageHeap, slot);
-    // Written before the slot is free: of a rescuer that dies here it is counted twice, nothing worse.
+    // Added before the slot is free: if the rescuer dies here, the slot is counted twice, nothing
+    // else.
     addRecovered(f64, header, RECOVERED_SLOTS, 1);
     addRecovered(f64, header, RECOVERED_BLOCKS, blocks);
     addRecovered(f64, header, RECOVERED_RUNS, runs);
@@ -171,7 +179,7 @@ export function recoverDead(
 }
 
 /**
- * Frees the runs that a slot has reserved and not committed; how many these were. Their tags may
+ * Frees the runs that a slot has reserved and not committed; returns their number. Their tags may
  * have been set already.
  */
 export function freeReserved(

@@ -1,17 +1,19 @@
 /**
- * Repair: puts right what a lock guards, from the source words, whatever a thread had half done there.
+ * Repair: rebuilds what a lock guards from the source words, whatever a thread left half done
+ * there.
  *
- * Called by sync/mutex.ts when a lock is taken over from a dead owner, by self-repair.ts when a living one
- * throws, and by recover.ts for a thread that died in an exclusive section. The caller has the lock that
- * it names; for a class the page lock is taken inside, before anything is changed.
+ * Called by sync/mutex.ts when a lock is taken over from a dead owner, by self-repair.ts when a
+ * living one throws, and by recover.ts for a thread that died in an exclusive section. The caller
+ * owns the lock that it names; for a class, the page lock is acquired inside, before anything is
+ * changed.
  *
- * Source are the run words at the heads of runs, span bitmaps and magazines; the rest is derived
- * (layout/page-record.ts, layout/page-heap-record.ts) and is rebuilt by one walk.
+ * The source words are the run words at the heads of runs, span bitmaps and magazines; all others
+ * are derived (layout/page-record.ts, layout/page-heap-record.ts), and one walk rebuilds them.
  *
- * I1  Every step can be repeated: whoever repairs may die too, and the next one begins anew.
- * I2  Only the domain of that one lock is touched.
- * I3  A transit is closed by a recount, last of all: blocks of the class that are not free in a span
- *     are held by somebody, and what the others hold is known.
+ * I1  Every step can be repeated: the repairing thread may die, too, and the next one begins anew.
+ * I2  Only the domain of the one lock is changed.
+ * I3  A transit is closed by a recount, as the last step: every block of the class that is not free
+ *     in a span is held by a slot, and the counts of the other slots are known.
  */
 
 import {
@@ -92,9 +94,9 @@ interface OpenTransit {
 }
 
 export interface Repairs {
-  /** Repairs the domain of one lock, which the caller has. */
+  /** Repairs the domain of one lock, which the caller owns. */
   lockLocked(lock: LockIndex): void;
-  /** Repairs everything: for who is alone, or has every lock. */
+  /** Repairs everything, for a caller that is alone or owns every lock. */
   allLocked(): void;
 }
 
@@ -106,7 +108,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
   const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
 
   function lockLocked(lock: LockIndex): void {
-    // Recovery itself keeps nothing of its own: who takes its lock over begins anew.
+    // Recovery keeps no state of its own: the next owner of its lock begins anew.
     if (lock === RECOVERY_LOCK) return;
     if (lock === PAGE_LOCK) repairPagesLocked();
     else repairClassLocked(lock as number as SizeClass);
@@ -117,7 +119,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairClassLocked(c);
   }
 
-  // ---- the page lock's domain
+  // ---- The page lock's domain
 
   function repairPagesLocked(): void {
     // point: pages.bins
@@ -142,13 +144,13 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     });
     // point: pages.index
     setUntouched(i32, geometry.pageHeap, untouched);
-    // Where the reserve is used up, the brk stays where it was seen last.
+    // If the reserve is used up, the brk stays at its last place.
     setBrk(i32, geometry.pageHeap, untouched || getBrk(i32, geometry.pageHeap));
     setMapped(i32, geometry.pageHeap, mapped, runs);
     bumpRunReturns(u32, geometry.pageHeap);
   }
 
-  /** Joins FREE runs that touch: a split or a merge may have stopped half-way. */
+  /** Joins adjacent FREE runs: a split or a merge may have stopped half-way. */
   function joinFreeLocked(): void {
     let below = NONE;
     let end = 0;
@@ -164,10 +166,10 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     });
   }
 
-  // ---- a class lock's domain
+  // ---- A class lock's domain
 
   function repairClassLocked(c: SizeClass): void {
-    // Before anything is changed: should this throw, the lock goes back as it was found.
+    // Acquired before anything is changed: if this throws, the class lock is released unchanged.
     locks.acquire(PAGE_LOCK);
     const open = closeTransitsLocked(c);
     const { held, empties } = rebuildClassLocked(c);
@@ -182,7 +184,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     locks.release(PAGE_LOCK);
   }
 
-  /** Gives the entries of open transits back to their spans; which transits these are. */
+  /** Gives the entries of open transits back to their spans; returns these transits. */
   function closeTransitsLocked(c: SizeClass): List<OpenTransit> {
     const open = openTransits(c);
     for (let n = 0; n < open.length; n++) {
@@ -234,7 +236,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     setBitmap(i32, recordOf(head), n, getBitmap(i32, recordOf(head), n) | (1 << index));
   }
 
-  /** Free counts and partial lists anew, from the bitmaps. */
+  /** Rebuilds free counts and partial lists from the bitmaps. */
   function rebuildClassLocked(c: SizeClass): { held: number; empties: List<PageIndex> } {
     const list = classRecord(classes, c);
     const blocks = SPAN_BLOCKS[c];

@@ -1,12 +1,15 @@
 /**
- * Resolving intents: what becomes of the blocks of a placement that was cut short (owned-blocks.ts I1).
+ * Resolves intents: decides about the blocks of a placement that was interrupted (owned-blocks.ts
+ * I1).
  *
  * Called by recover.ts for a dead thread's slot, before anything of that slot is given back: after
- * that a block that was in its magazine could be anybody's. By owned-blocks.ts for a thread's own slot,
- * where an error has left an intent standing. The caller is the only one to touch the slot.
+ * that, a block of its magazine could belong to any thread. Called by owned-blocks.ts for a
+ * thread's own slot, if an error has left an intent open. The caller is the only one to use the
+ * slot.
  *
- * I1  One block after the other: found to be where it belongs, or put in the slot's magazine (a large one
- *     made RESERVED by the slot), and then struck from the intent. The resolver may die at each store.
+ * I1  One block after the other is found to be in place, or put in the slot's magazine (a large one
+ *     made RESERVED by the slot), and then removed from the intent. The caller may die at each
+ *     store.
  */
 
 import {
@@ -46,13 +49,15 @@ import type { Cache, PageHeap } from '../pages/index.js';
 import type { Locks } from '../sync/index.js';
 
 export interface IntentResolver {
-  /** Ends the slot's intent; false if it has none. Its large blocks are RESERVED by the slot after. */
+  /**
+   * Resolves the slot's intent; returns false if it has none. Its large blocks are RESERVED after.
+   */
   resolve(): boolean;
-  /** Takes a block that is nobody's: in the slot's magazine, or RESERVED by it. */
+  /** Takes an orphan: into the slot's magazine, or RESERVED by the slot. */
   putAway(block: Address): void;
 }
 
-/** @param cache that of the slot, whoever's thread this is */
+/** @param cache the cache of the slot, whichever thread calls */
 export function createIntentResolver(
   memory: HeapMemory,
   locks: Locks,
@@ -82,13 +87,13 @@ export function createIntentResolver(
     if (block === 0 || u32[word] === block) return;
     const tag = tags[block >>> GRANULE_SHIFT];
     if (isLargeTag(tag)) {
-      // RESERVED by the slot: it is given back with all such runs.
+      // A run RESERVED by the slot is given back with all such runs.
       if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
     } else if (tag !== 0) {
       if (isInMagazine(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
       else putAway(block);
     }
-    // Without a tag it is in the magazine, or RESERVED.
+    // A block without a tag is in the magazine, or RESERVED.
   }
 
   function isInMagazine(c: SizeClass, block: Address): boolean {
@@ -114,12 +119,12 @@ export function createIntentResolver(
   return { resolve, putAway };
 }
 
-/** A run of its own: an object's, or the program's, which an object frees for it. */
+/** True for a run of its own: an object's, or the program's that an object frees for it. */
 const isLargeTag = (tag: number): boolean => tag === OWNED_LARGE || tag === LARGE;
 
 /**
- * Before the runs go back that a slot has RESERVED: ends an intent for one of them. After it could be
- * anybody's.
+ * Ends an intent for a run that the slot has RESERVED. Called before such runs are given back;
+ * after that the run could belong to any thread.
  */
 export function forgetRetracted({ i32, u32, geometry }: HeapMemory, slotIndex: SlotIndex): void {
   const slot = slotRecord(geometry.slots, slotIndex);
@@ -128,7 +133,7 @@ export function forgetRetracted({ i32, u32, geometry }: HeapMemory, slotIndex: S
   if (runKind(run) === RESERVED_RUN) setIntentWord(u32, slot, 0);
 }
 
-/** The size class of a span that a live block lies in. */
+/** The size class of the span that a live block lies in. */
 export function spanClass(i32: Int32Array, geometry: Geometry, block: Address): SizeClass {
   const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(block)));
   return runOwner(getRun(i32, pageRecord(geometry.pageTable, head))) as SizeClass;

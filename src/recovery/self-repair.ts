@@ -1,19 +1,20 @@
 /**
- * Self repair: what a living thread does when something throws in one of its own sections.
+ * Self-repair: a living thread repairs its own sections if something throws in one of them.
  *
  * Called by section.ts for a call that is given up, and by allocator.ts and large.ts for work that
  * follows a commit. Owner thread only.
  *
- * Nothing is expected to throw there: there is headroom on the stack before a section begins. What
- * does throw is a broken invariant, which poisons the heap; a lock that cannot be had, which leaves
- * all as it was; or a fault that nobody thought of, after which the thread repairs the domains of
- * its locks as if it had died in them.
+ * Nothing is expected to throw there, since a probe of the stack comes before each section. What
+ * can throw is a broken invariant, which poisons the heap; a lock that cannot be acquired, which
+ * leaves everything unchanged; or an unforeseen fault, after which the thread repairs the domains
+ * of its locks as if it had died in them.
  *
- * The same does for a call that V8 has cut, by the thread's next one (marks.ts).
+ * The thread's next call repairs a call that V8 has cut in the same way (marks.ts).
  *
- * I1  Afterwards this thread holds no lock.
- * I2  If it fails, the heap is poisoned; but for want of stack: then it throws, keeps the locks of what
- *     is half done, and the section tries again at the thread's next call, whatever that is.
+ * I1  Afterwards this thread owns no lock.
+ * I2  If self-repair fails, the heap is poisoned. The exception is a lack of stack: then it throws
+ *     and keeps the locks of what is half done, and the section tries again at the thread's next
+ *     call.
  */
 
 import {
@@ -38,22 +39,22 @@ import type { Repairs } from './repair.js';
 import { forgetRetracted } from './resolve-intent.js';
 
 /**
- * No error: to repair is to be rehearsed. A function that runs for the first time is compiled first,
- * and at the end of a stack there is no room for that.
+ * Stands for an error, to rehearse a repair: the engine compiles functions when they first run, and
+ * at the end of a stack there is no room for that.
  */
 export const REHEARSAL = Symbol('rehearsal');
-/** Stands for the error that a call which was cut never threw. */
+/** Stands for the error that a cut call never threw. */
 const CUT = Symbol('cut');
 
 export interface SelfRepair {
-  /** Repairs and releases what this thread has locked. False when the heap is poisoned now. */
+  /** Repairs and releases this thread's locks. Returns false if the heap is poisoned now. */
   locks(error: unknown): boolean;
-  /** The same for a call that is given up: its reserved runs are freed too. */
+  /** Repairs and releases like `locks`, and frees the reserved runs of a call that is given up. */
   call(error: unknown): void;
   /**
-   * What a call of this thread left that was cut: its locks, its exclusive section, its placement, its
-   * reserved runs. @throws where that cannot be done now
-   * @param cause the error, where the call was abandoned for one and could not be repaired then
+   * Repairs what a cut call of this thread left: its locks, its exclusive section, its placement,
+   * its reserved runs. @throws if that cannot be done now
+   * @param cause the error, if the call was given up for one and could not be repaired then
    */
   cut(cause: unknown): void;
 }
@@ -71,7 +72,7 @@ export function createSelfRepair(
     if (error === REHEARSAL || locks.dropRefused(error)) return true;
     if (!isCorruption(error) && repairHeld()) return true;
     try {
-      // First: who waits for these locks must not go on with them.
+      // Poisoned first: threads that wait for these locks must not use what they guard.
       poison(memory, messageOf(error));
     } finally {
       const held = locks.held();
@@ -97,14 +98,15 @@ export function createSelfRepair(
 
   function repairCall(error: unknown): void {
     if (!repairLocks(error) || error === REHEARSAL) return;
-    // Where the stack has ended this throws, with no lock held: the next call tries again.
+    // If the stack is full this throws, with no lock acquired: the next call tries again.
     probeStack(RESCUE_FRAMES);
     try {
       if (slot >= 0) forgetRetracted(memory, slot as SlotIndex);
       freeReserved(memory, locks, pageHeap, slot);
     } catch (worse) {
       repairLocks(worse);
-      // What ran for the first time had no room to be compiled: the next call tries again.
+      // A function that ran for the first time had no room to be compiled: the next call tries
+      // again.
       if (isStackOverflow(worse)) throw worse;
     }
   }

@@ -1,4 +1,4 @@
-/** sync: mutexes, thread words, slots, poison. With layout/, the only place for Atomics. */
+/** sync: mutexes, thread words, slots, poison. Only layout/ and this folder use Atomics. */
 export { lockTimeout } from './lock-word.js';
 export * from './mutex.js';
 export * from './names.js';

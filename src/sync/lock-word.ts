@@ -1,35 +1,36 @@
 /**
- * Lock words: one word of shared memory that a thread takes, gives back, and may die with.
+ * Lock words: one word of shared memory that a thread acquires and releases, and that survives its
+ * owner.
  *
- * What mutex.ts (the heap's ranked locks) and object-locks.ts (locks in objects) are built on. Any
- * thread.
+ * Used by mutex.ts (the heap's ranked locks) and object-locks.ts (locks in objects). Any thread.
  *
  * A lock word has four states. Three are 0, owner, owner with waiters (as in Drepper, "Futexes are
- * tricky", mutex 3), so that a release without waiters makes no system call. A waiter spins on plain
- * loads first, then sets the waiters bit and sleeps, with a time limit: a thread that dies between
- * its release and its notify must not leave others aXX * becomes the waiter's, who then has to see to
- * what the lock guards (as with robust futexes, whose new owner is told EOWNERDEAD; the checked model
- * of these rules is in test/model).
+ * tricky", mutex 3), so that a release without waiters makes no system call. A waiter spins on
+ * plain loads first, then sets the waiters bit and sleeps, with a time limit: a thread that dies
+ * between its release and its notify must not leave others asleep. When the limit ends and the word
+ * has not changed, the waiter checks whether the owner lives. A dead owner's lock is taken over:
+ * the word becomes the waiter's, which then has to repair what the lock guards (as with robust
+ * futexes, whose new owner gets EOWNERDEAD; the checked model of these rules is in test/model).
  *
- * The fourth state is the waiters bit alone: handed over. The lock has no owner and is kept for a
- * thread that has slept. Were it free for whoever comes first, threads that run would take it before
- * a sleeper is awake: with 64 threads on two processors some slept for seconds. So a release that
- * finds the waiters bit hands over, but not more often than every few milliseconds (as Go's mutexes
- * do for a waiter that has starved for one).
+ * The fourth state is the waiters bit alone: handed over. The lock has no owner and is reserved for
+ * a thread that has slept. Without this state running threads would take every free lock before a
+ * sleeper is awake: with 64 threads on two processors some slept for seconds. So a release that
+ * finds the waiters bit hands the lock over, but not more often than every few milliseconds (Go's
+ * mutexes do the same for a waiter that has starved for one).
  *
  * I1  A thread that has waited takes the lock with the waiters bit set: others may still sleep.
- * I2  A wait ends: with the lock, with the heap found poisoned, or, for a main thread where nobody
- *     can tell whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT. (A worker waits on there,
- *     until the owner's end is reported.) A call waits no longer than that in all, however many
- *     locks it asks for.
- * I3  A dead thread's word never comes back: what was seen to be a dead owner's is that until one
- *     waiter seizes it. What a failed takeover leaves is ABANDONED, and nobody's name.
- * I4  A word that names no thread, dead or alive, is a broken invariant, and not waited for.
- * I5  Waits are bounded by counts, of looks and of sleeps, and only shortened by the clock: a program
- *     may have made that stand still.
- * I6  A lock that is handed over belongs to nobody: what it guards is whole. The thread that was
- *     woken for it may die; every other thread that has slept takes it when its limit ends, and a
- *     thread that has not yet slept sleeps first.
+ * I2  A wait ends: with the lock; with the heap found poisoned; or, in a main thread that cannot
+ *     find out whether the owner lives, with ERR_SHMALLOC_LOCK_TIMEOUT. (A worker waits on in that
+ *     case, until the owner's end is reported.) The time limit is for a whole call, however many
+ *     locks the call acquires.
+ * I3  A dead thread's word never comes back: once seen, a dead owner's word stays until one waiter
+ *     seizes it. A failed takeover leaves ABANDONED, which is no thread's word.
+ * I4  A word of no thread, dead or alive, is a broken invariant, and no thread waits for it.
+ * I5  Waits are bounded by counts of looks and of sleeps; the clock only shortens them, since a
+ *     program may have stopped it.
+ * I6  A lock that is handed over has no owner: what it guards is sound. The thread that was woken
+ *     for it may die; every other thread that has slept takes the lock when its time limit ends,
+ *     and a thread that has not slept yet sleeps first.
  */
 
 import {
@@ -46,81 +47,87 @@ import { isPoisoned, throwIfPoisoned } from './poison.js';
 import { isThreadWord, type ThreadWord, threadNumber, WAITERS } from './thread-word.js';
 
 const { compareExchange, exchange, notify, pause } = atomics;
-/** A waiter looks for so long before it sleeps: locks are mostly held for less, to be woken takes more. */
+/**
+ * Milliseconds that a waiter spins before it sleeps. Most locks are free sooner; a wake-up takes
+ * longer.
+ */
 const SPIN_MS = 0.02;
-/** Looks between two at the clock: a microsecond, or two. */
+/** Looks at the word between two looks at the clock: one or two microseconds. */
 const SPINS = pause === undefined ? 1000 : 60;
-/** Looks at the clock before a waiter sleeps, whatever it says. */
+/** Maximum looks at the clock before a waiter sleeps. */
 const SPIN_ROUNDS_MAX = 40;
-/** A sleeping waiter looks again after this long, woken or not. */
+/** Milliseconds that a waiter sleeps at most before it looks again. */
 const WAIT_LIMIT_MS = 5;
 /**
- * The longest that it sleeps once it has seen the owner alive more than once: each time twice as long.
- * Where an owner waits for a processor, 60 waiters that look every 5 ms keep it from getting one.
+ * Maximum milliseconds of a sleep after the owner was seen alive several times; each sleep is twice
+ * as long as the one before. If the owner waits for a processor, 60 waiters that look every 5 ms
+ * keep it from getting one.
  */
 const WAIT_LIMIT_MAX_MS = 40;
-/** What a sleep counts for at least, whatever the clock says. */
+/** Minimum milliseconds that a sleep counts for, whatever the clock says. */
 const LEAST_MS = 1e-3;
 /**
- * The least time between two hand-overs by one thread. Each costs the time in which a sleeper wakes,
- * while the lock stands still: with one at every release 64 threads did a fifth of the work.
+ * Minimum milliseconds between two handovers by one thread. The lock stays unused while a sleeper
+ * wakes: with a handover at every release, 64 threads did a fifth of the work.
  */
 const HAND_OVER_EVERY_MS = 4;
-/** The word of a lock that is handed over: no owner, and waiters. */
+/** The word of a lock that is handed over: waiters, but no owner. */
 const HANDED_OVER = WAITERS;
 
-/** The locks' callers are to be checked for what only a mistake in this package would break. */
+/** True if callers are checked for mistakes that only a fault in this package can make. */
 export const CHECKED = globalThis.process?.env?.SHMALLOC_CHECKED === '1';
 
-/** What the locks of one kind do in their own way; asked where a thread has to wait, no sooner. */
+/** The rules of one kind of locks; called only when a thread has to wait. */
 export interface LockKind {
-  /** An owner is in the table of names as long as its word is in the lock, dead or alive. */
+  /** True if an owner is in the table of names while its word is in the lock, dead or alive. */
   readonly keepsNames: boolean;
-  /** The lock, as messages call it. */
+  /** The lock's name in messages. */
   nameOf(word: number): string;
-  /** The error for a thread that asks for a lock that it has. */
+  /** The error for a thread that acquires a lock it owns. */
   ownError(word: number): Error;
   /**
-   * The owner is dead, or (`alive` undefined) nobody can tell. Makes the word this thread's by
-   * `seize`; false where it is not to be had yet. When it throws, the word is not this thread's.
+   * Called when the owner is dead (or `alive` is undefined: not known). Makes the word this
+   * thread's by `seize`; returns false if the lock cannot be acquired yet. If it throws, the word
+   * is not this thread's.
    */
   takeOver(word: number, seen: number, alive: false | undefined): boolean;
 }
 
-/** How long a thread waits in one call for owners of whom nobody can tell whether they live. */
+/** The time that a thread waits in one call for owners that may be dead or alive. */
 export interface Patience {
   readonly limitMs: number;
-  /** Begins anew with each call. */
+  /** Milliseconds waited so far; 0 at the beginning of each call. */
   spentMs: number;
 }
 
 /**
- * The error for who has waited long enough.
- * @param what was waited for, of whom and why nobody can tell, as parts of a sentence
+ * The error for a thread that has waited long enough.
+ * @param what the thing that was waited for, as the beginning of a sentence
+ * @param why the reason why it is not known whether the owner lives, as the end of a sentence
  */
 export function lockTimeout(what: string, owner: ThreadWord, why: string, limitMs: number): Error {
   return new HeapError(
     'ERR_SHMALLOC_LOCK_TIMEOUT',
-    `${what}: waited ${limitMs} ms (lockTimeoutMs) for thread ${threadNumber(owner)}, and nobody ` +
-      `can tell whether it still lives: ${why}. Let the heap watch its workers ` +
-      '(heap.watch(worker), or a HeapPool), or make it with a longer lockTimeoutMs',
+    `${what}: waited ${limitMs} ms (lockTimeoutMs) for thread ${threadNumber(owner)}, and it is ` +
+      `not known whether that thread still lives: ${why}. Let the heap watch its workers ` +
+      '(heap.watch(worker), or a HeapPool), or create it with a longer lockTimeoutMs',
   );
 }
 
-/** One thread's way to the lock words of one kind. */
+/** One thread's access to the lock words of one kind. */
 export interface LockWords {
-  /** Takes a lock that is free; false when somebody has it. */
+  /** Acquires a free lock; returns false if another thread owns it. */
   take(word: number): boolean;
   /**
-   * Takes a lock that somebody has; blocks. True: the owner was dead.
+   * Acquires a lock that another thread owns; blocks. Returns true if the owner was dead.
    * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
    */
   wait(word: number): boolean;
-  /** Makes a dead owner's word this thread's; false when another waiter was quicker. */
+  /** Makes a dead owner's word this thread's; returns false if another waiter was faster. */
   seize(word: number, seen: number): boolean;
-  /** Gives a lock back. The caller holds it. */
+  /** Releases a lock that the caller owns. */
   release(word: number): void;
-  /** Does this thread hold it? */
+  /** True if this thread owns the lock. */
   isMine(word: number): boolean;
 }
 
@@ -136,38 +143,40 @@ export function createLockWords(
 
   function take(word: number): boolean {
     // point: lock.take
-    // Failure: somebody has it.
+    // On failure another thread owns the lock.
     return compareExchange(i32, word, 0, me) === 0;
   }
 
   function release(word: number): void {
-    // A plain load: where it misses the bit the lock is free for all, and a sleeper is woken as well.
+    // A plain load: if it misses the bit, the lock becomes free, and a sleeper is woken all the
+    // same.
     const after = i32[word] < 0 && isTimeToHandOver() ? HANDED_OVER : 0;
     // point: lock.release
     if (exchange(i32, word, after) >= 0) return;
     // point: lock.notify
     if (notify(i32, word, 1) > 0 || after === 0) return;
-    // Nobody sleeps: those who marked the word have died, or have it, or are about to see this.
+    // No thread sleeps: those that set the bit have died, or own the lock, or are about to see this
+    // word.
     // point: lock.open
-    // Failure: a thread that has slept has it.
+    // On failure a thread that has slept owns the lock.
     if (compareExchange(i32, word, HANDED_OVER, 0) !== HANDED_OVER) return;
-    // For one that fell asleep in between.
+    // For a thread that fell asleep in between.
     notify(i32, word, 1);
   }
 
   function isTimeToHandOver(): boolean {
     const time = now();
-    // A clock that stands still hands over every time: slower, and sound.
+    // With a clock that stands still every release hands over: slower, but correct.
     if (time - handedOverAt < HAND_OVER_EVERY_MS && time !== handedOverAt) return false;
     handedOverAt = time;
     return true;
   }
 
-  // Plain: only this thread writes its own word, and only this thread takes it away.
+  // Plain: only this thread writes its own word, and only this thread removes it.
   const isMine = (word: number): boolean => (i32[word] & ~WAITERS) === me;
 
   function wait(word: number): boolean {
-    // Here, where nothing is half done, and not on the way to the dead owner that may be found.
+    // Probed here, before anything is half done, since a dead owner may have to be repaired later.
     probeStack(RESCUE_FRAMES);
     if (isMine(word)) throw kind.ownError(word);
     const wasDead = !spin(word) && sleepUntilTaken(word);
@@ -182,7 +191,7 @@ export function createLockWords(
     const end = now() + SPIN_MS;
     for (let round = 0; round < SPIN_ROUNDS_MAX; round++) {
       for (let n = 0; n < SPINS; n++) {
-        // A plain load may be late, never wrong for long; the compare-and-swap decides.
+        // The plain load may be late for a moment; the compare-and-swap decides.
         if (i32[word] === 0 && compareExchange(i32, word, 0, me) === 0) return true;
         if (pause !== undefined) pause();
       }
@@ -191,13 +200,13 @@ export function createLockWords(
     return false;
   }
 
-  /** True: the owner was dead. */
+  /** Returns true if the owner was dead. */
   function sleepUntilTaken(word: number): boolean {
     let slept = false;
     let seenAlive = 0;
     for (;;) {
-      // A failed swap from 0 says what is there now. No ABA: the word names the owner, and whoever
-      // owns it now is waited for, whether or not it is the one that was seen.
+      // A failed swap from 0 returns the current word. No ABA: the word names the current owner,
+      // and that owner is waited for, whether or not it is the one that was seen before.
       let seen = compareExchange(i32, word, 0, me | WAITERS);
       if (seen === 0) return false;
       if (seen === HANDED_OVER) {
@@ -212,7 +221,7 @@ export function createLockWords(
         seen |= WAITERS;
       }
       const owner = (seen & ~WAITERS) as ThreadWord;
-      // Who was found dead before may have held more than one lock: no need to wait for those.
+      // A dead thread may have owned several locks: after the first one, no wait for the others.
       let sleptMs = 0;
       if (owner !== lastDead) {
         const limit = Math.min(WAIT_LIMIT_MS << Math.max(0, seenAlive - 1), WAIT_LIMIT_MAX_MS);
@@ -233,7 +242,10 @@ export function createLockWords(
     }
   }
 
-  /** How long, at least by the count of sleeps, and more than 0; 0 where the word was another already. */
+  /**
+   * Sleeps; returns its milliseconds, more than 0, by the count of sleeps at least; 0 = the word
+   * differed.
+   */
   function sleep(word: number, seen: number, limitMs: number): number {
     const started = now();
     const outcome = atomics.wait(i32, word, seen, limitMs);
@@ -245,14 +257,14 @@ export function createLockWords(
   function checkName(word: number, owner: ThreadWord): void {
     if (!kind.keepsNames && isThreadWord(owner)) return;
     throw new HeapCorruptionError(
-      `${kind.nameOf(word)} is in the name ${hex(owner)}, which no thread has, dead or alive ` +
+      `${kind.nameOf(word)} names thread word ${hex(owner)}, which no thread has, dead or alive ` +
         '(lock-word I4)',
     );
   }
 
   function seize(word: number, seen: number): boolean {
     // point: lock.takeover
-    // Failure: another waiter has it now. No ABA: I3.
+    // On failure another waiter owns the lock now. No ABA: I3.
     return compareExchange(i32, word, seen, me | WAITERS) === seen;
   }
 
@@ -260,7 +272,7 @@ export function createLockWords(
     patience.spentMs += sleptMs;
     if (patience.spentMs < patience.limitMs) return;
     throw lockTimeout(
-      `cannot have ${kind.nameOf(word)} of this heap`,
+      `cannot acquire ${kind.nameOf(word)} of this heap`,
       owner,
       why,
       patience.limitMs,

@@ -1,19 +1,22 @@
 /**
- * Mutexes: the heap's ranked locks, that outlive their owners.
+ * Mutexes: the heap's ranked locks, which survive their owners.
  *
- * Called by heap/ and recovery/ from the slow paths. Any thread; a thread's own cache needs none of them.
+ * Called by heap/ and recovery/ from the slow paths. Any thread; a thread's own cache needs none of
+ * them.
  *
- * How a lock's word is taken, waited for and given back: lock-word.ts. A dead owner's lock is taken
- * over: the word becomes the waiter's, and what the lock guards is repaired before anything else is
- * done with it.
+ * lock-word.ts describes how a lock's word is acquired, waited for and released. A dead owner's
+ * lock is taken over: the word becomes the waiter's, which repairs what the lock guards before it
+ * does anything else.
  *
- * I1  Locks are taken in rising order of index (checked with SHMALLOC_CHECKED=1).
- * I2  Counters are written by who holds the lock (lock-table I2).
- * I3  A thread in an exclusive section (unsafe calls, alone in the heap) takes no lock at all.
+ * I1  Locks are acquired in ascending order of index (checked with SHMALLOC_CHECKED=1).
+ * I2  Counters are written by the lock's owner (lock-table I2).
+ * I3  A thread in an exclusive section (unsafe calls, no other thread attached) acquires no lock at
+ *     all.
  * I4  No user code runs under a lock.
- * I5  A wait ends (lock-word I2); a thread that is in no call holds no lock.
- * I6  When acquire throws, nothing has been done under the lock; whoever repairs releases it where it
- *     was had. A takeover whose repair fails leaves the word ABANDONED, for the next waiter to try.
+ * I5  A wait ends (lock-word I2); a thread outside of a call owns no lock.
+ * I6  When acquire throws, nothing has been done under the lock. A repair releases the lock where
+ *     it was acquired. A takeover whose repair fails leaves the word ABANDONED, and the next waiter
+ *     tries again.
  */
 
 import { HeapCorruptionError, isCorruption, List, now, type WordIndex } from '../base/index.js';
@@ -42,39 +45,40 @@ import { ABANDONED, type ThreadWord, WAITERS } from './thread-word.js';
 
 const { exchange, notify } = atomics;
 
-/** Puts right what a lock guards. The caller has the lock. */
+/** Repairs what a lock guards. The caller owns the lock. */
 export type Repair = (lock: LockIndex) => void;
 
-/** One thread's way to the locks of one heap. */
+/** One thread's access to the locks of one heap. */
 export interface Locks {
   /**
-   * Takes a lock; blocks while another thread has it.
+   * Acquires a lock; blocks while another thread owns it.
    * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
    */
   acquire(lock: LockIndex): void;
-  /** Gives a lock back. The caller holds it. */
+  /** Releases a lock that the caller owns. */
   release(lock: LockIndex): void;
-  /** The locks that this thread holds, innermost first. Looks at every lock word. */
+  /** The locks that this thread owns, innermost first. Reads every lock word. */
   held(): LockIndex[];
-  /** From now on (until `false`) acquire and release do nothing: this thread is alone. */
+  /** Until it is called with `false`, acquire and release do nothing: this thread is alone. */
   setExclusive(alone: boolean): void;
   isExclusive(): boolean;
   /**
-   * Was this thrown because a lock could not be had? Then nothing is half done, and what this thread
-   * holds is released. Needs next to no stack: at its end is where that mostly happens.
+   * Checks whether an error says that a lock could not be acquired. Then nothing is half done, and
+   * this thread's locks are released. Needs almost no stack, since such errors mostly come at the
+   * stack's end.
    */
   dropRefused(error: unknown): boolean;
-  /** A call begins: what others before it have waited is not held against it. */
+  /** Begins a call: the waits of earlier calls do not count. */
   startCall(): void;
-  /** How many locks this thread has taken over from dead owners. */
+  /** Number of locks that this thread has taken over from dead owners. */
   takeovers(): number;
-  /** A call of this thread was cut: what it says of its order is of no account. */
+  /** Forgets the order of acquired locks, after a call of this thread was cut. */
   forgetRanks(): void;
 }
 
 /**
- * @param lockTimeoutMs how long to wait for an owner of whom nobody can tell whether it lives
- * @param repair what a takeover does before the lock is used
+ * @param lockTimeoutMs milliseconds to wait for an owner that may be dead or alive
+ * @param repair called in a takeover, before the lock is used
  */
 export function createLocks(
   memory: HeapMemory,
@@ -101,9 +105,7 @@ export function createLocks(
     keepsNames: true,
     nameOf: (word) => `lock ${lockOfWord(table, word)}`,
     ownError: (word) =>
-      new HeapCorruptionError(
-        `lock ${lockOfWord(table, word)} asked for by the thread that has it (mutex I1)`,
-      ),
+      new HeapCorruptionError(`lock ${lockOfWord(table, word)} asked for by its owner (mutex I1)`),
     takeOver,
   });
 
@@ -115,7 +117,7 @@ export function createLocks(
       try {
         acquireContended(line);
       } catch (error) {
-        // A broken heap is poisoned before anything is released.
+        // The heap is poisoned already if it is broken; such an error is not a refusal.
         if (!isCorruption(error)) refusal = error;
         throw error;
       }
@@ -140,7 +142,9 @@ export function createLocks(
     if (waited > longest) addLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS, waited - longest);
   }
 
-  /** Takes a dead owner's lock, and repairs what it guards. Who may be alive keeps it. */
+  /**
+   * Acquires a dead owner's lock, and repairs what it guards. Never takes one from a living owner.
+   */
   function takeOver(word: number, seen: number, alive: false | undefined): boolean {
     if (alive === undefined || !seize(word, seen)) return false;
     const lock = lockOfWord(table, word);
@@ -148,7 +152,8 @@ export function createLocks(
     try {
       repair(lock);
     } catch (error) {
-      // With what the repair has taken: half done, it is for the next one to repair as well.
+      // With the page lock, if the repair acquired it: the next owner has to repair its domain,
+      // too.
       const page = lockLine(table, PAGE_LOCK);
       const left = ABANDONED | WAITERS;
       if (CHECKED && ranks.at(-1) === PAGE_LOCK) ranks.pop();
@@ -164,7 +169,7 @@ export function createLocks(
   function dropRefused(error: unknown): boolean {
     if (error !== refusal) return false;
     if (CHECKED) ranks.length = 0;
-    // No call but of atomics: there may be no room for another frame. A line's first word is the lock.
+    // Only calls of Atomics: the stack may be full. The first word of a line is the lock.
     for (let word: number = table; word < tableEnd; word += LOCK_WORDS) {
       if ((i32[word] & ~WAITERS) !== me) continue;
       if (exchange(i32, word, 0) < 0) notify(i32, word, 1);

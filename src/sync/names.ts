@@ -1,17 +1,18 @@
 /**
- * Names: a heap's table of who its threads are in the system, for whoever waits for one of them.
+ * Names: the heap's table of its threads as the operating system knows them, for threads that wait
+ * for one of them.
  *
- * Written when a thread attaches and detaches, and where its end is reported; read by who waits for a
+ * Written when a thread attaches and detaches, and when its end is reported; read by waiters for a
  * lock, and by recovery. Any thread, no lock.
  *
- * I1  A thread's name is in the table before it stands in a lock, a slot or the exclusive word, and until
- *     it stands in none of them any more.
- * I2  A thread takes its own name out, when it has no slot left. The name of a dead one stays until
- *     the table is full and it stands nowhere else; then anybody may take it out. (It cannot come
- *     back: a takeover that fails leaves ABANDONED in the lock, not the dead owner's name.)
- * I3  A reported end stands with the name.
- * I4  So a word in a lock, and not in the table, was either there before its thread came, or is
- *     broken. `lookAtHolder` tells the two apart by the count of comings.
+ * I1  A thread's name is in the table before its word is in a lock, a slot or the exclusive word,
+ *     and until its word is in none of them any more.
+ * I2  A thread removes its own name when it has no slot left. A dead thread's name stays until the
+ *     table is full and its word is nowhere else; then any thread may remove it. (The word cannot
+ *     come back: a failed takeover leaves ABANDONED in the lock, not the dead owner's word.)
+ * I3  A reported end is stored with the name.
+ * I4  So a word that is in a lock but not in the table either was there before its thread came, or
+ *     is broken. `lookAtHolder` tells these cases apart by the count of threads that have attached.
  */
 
 import type { SlotIndex } from '../base/index.js';
@@ -42,16 +43,16 @@ import {
 import { ALIVE, DEAD, type Look, lookAt, ownSystemThread } from './system-thread.js';
 import { ABANDONED, type ThreadWord, WAITERS } from './thread-word.js';
 
-/** What a look at a word shows that is no thread's, alive or dead. */
+/** The result for a word of no thread, dead or alive. */
 export const NO_SUCH_THREAD: Look = { isAlive: undefined, why: 'no thread has this name' };
 
-// ---- coming and going
+// ---- Entering and leaving
 
-/** Makes the calling thread known; false where the table is full of threads that live. */
+/** Enters the calling thread in the table; returns false if the table is full of living threads. */
 export function enterName(memory: HeapMemory, me: ThreadWord): boolean {
   const own = ownSystemThread();
   const name = packName(me, own.id);
-  // A second attachment of this thread, or one that was cut, finds its name.
+  // A second attachment of this thread finds its name, and so does one after a cut attachment.
   let n = findName(memory, me);
   if (n === -1) n = claimEntry(memory, name);
   if (n === -1 && dropDeadNames(memory) > 0) n = claimEntry(memory, name);
@@ -63,7 +64,7 @@ export function enterName(memory: HeapMemory, me: ThreadWord): boolean {
   return true;
 }
 
-/** Takes the calling thread's name out, unless it has another slot. It holds no lock. */
+/** Removes the calling thread's name, unless it has another slot. The thread owns no lock. */
 export function leaveName(memory: HeapMemory, me: ThreadWord): void {
   if (hasSlot(memory, me)) return;
   const n = findName(memory, me);
@@ -76,13 +77,13 @@ function claimEntry(memory: HeapMemory, name: bigint): number {
   for (let n = 0; n < count; n++) {
     if (peekNameWord(memory, n) !== 0) continue;
     // point: name.enter
-    // Failure: another thread was quicker. Go on to the next entry.
+    // On failure another thread was faster: try the next entry.
     if (casName(memory, n, NO_NAME, name) === NO_NAME) return n;
   }
   return -1;
 }
 
-/** Takes out the names of dead threads that stand nowhere else; how many these were. */
+/** Removes the names of dead threads whose words are nowhere else; returns their number. */
 function dropDeadNames(memory: HeapMemory): number {
   const count = nameCount(memory.geometry.threads);
   let dropped = 0;
@@ -90,10 +91,11 @@ function dropDeadNames(memory: HeapMemory): number {
     const name = loadName(memory, n);
     if (name === NO_NAME) continue;
     const word = nameWord(name) as ThreadWord;
-    // Dead first: from then on it can only vanish from where it stands.
+    // The look for death comes first: after it the word can only vanish from where it is.
     if (lookAtEntry(memory, n, name).isAlive !== false || standsSomewhere(memory, word)) continue;
     // point: name.drop
-    // Failure: another thread has done it, or reported its end. No ABA: a name never comes back.
+    // On failure another thread has removed the name, or reported its end. No ABA: names never come
+    // back.
     if (casName(memory, n, name, NO_NAME) === name) dropped++;
   }
   return dropped;
@@ -108,7 +110,7 @@ function standsSomewhere(memory: HeapMemory, word: ThreadWord): boolean {
   return false;
 }
 
-/** Is a slot this thread's? Others may be claimed and freed meanwhile. */
+/** True if this thread owns a slot. Other threads may claim and free slots meanwhile. */
 export function hasSlot({ i32, geometry }: HeapMemory, word: ThreadWord): boolean {
   for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
     if (loadOwner(i32, geometry.registry, slot) === word) return true;
@@ -116,19 +118,19 @@ export function hasSlot({ i32, geometry }: HeapMemory, word: ThreadWord): boolea
   return false;
 }
 
-// ---- dead or alive
+// ---- Dead or alive
 
-/** Makes a thread's end known to all. One without a name holds nothing: there is nothing to tell. */
+/** Reports a thread's end to all. A thread without a name owns nothing, so no report is needed. */
 export function reportDeath(memory: HeapMemory, word: ThreadWord): void {
   for (let n = findName(memory, word); n !== -1; n = findName(memory, word)) {
     const name = loadName(memory, n);
     if (nameWord(name) !== word) continue;
-    // Failure: another thread has just reported it, or taken it out.
+    // On failure another thread has just reported the end, or removed the name.
     if (isReported(name) || casName(memory, n, name, asReported(name)) === name) return;
   }
 }
 
-/** Does the thread with this word still run? undefined where nobody can tell. */
+/** True if the thread with this word still runs; undefined if that is not known. */
 export const isThreadAlive = (memory: HeapMemory, word: ThreadWord): boolean | undefined =>
   lookAtThread(memory, word).isAlive;
 
@@ -141,15 +143,16 @@ export function lookAtThread(memory: HeapMemory, word: ThreadWord): Look {
 }
 
 /**
- * Looks at the thread whose word stands in the word `index`. NO_SUCH_THREAD: it stood there while it
- * was in no entry of the table (I4). One that has just left, and may have come again, lives.
+ * Looks at the thread whose word is in the lock word `index`. NO_SUCH_THREAD: the word was there
+ * while no entry of the table had it (I4). A thread that has just left, and may have come again,
+ * counts as alive.
  */
 export function lookAtHolder(memory: HeapMemory, word: ThreadWord, index: number): Look {
   const comings = loadComings(memory);
   const look = lookAtThread(memory, word);
   if (look !== NO_SUCH_THREAD) return look;
-  // Who holds it now came before this look, so that its name was in the table throughout; or it has
-  // come meanwhile, and was counted.
+  // If the word is still there, its thread came before this look, so that its name was in the table
+  // throughout; or it has come meanwhile, and was counted.
   const isThere = (atomics.load(memory.i32, index) & ~WAITERS) === word;
   return isThere && loadComings(memory) === comings ? look : ALIVE;
 }
@@ -159,7 +162,7 @@ function lookAtEntry(memory: HeapMemory, n: number, name: bigint): Look {
   return lookAt({ id: nameId(name), start: loadStart(memory, n, nameWord(name)) });
 }
 
-/** The entry that a word is in; -1 when it is in none. */
+/** The index of the entry with this word; -1 = none. */
 function findName(memory: HeapMemory, word: ThreadWord): number {
   const count = nameCount(memory.geometry.threads);
   for (let n = 0; n < count; n++) if (peekNameWord(memory, n) === word) return n;

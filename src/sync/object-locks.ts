@@ -1,29 +1,32 @@
 /**
- * Object locks: a lock word that stands in an object, anywhere in the heap, and outlives its owner.
+ * Object locks: lock words in objects, anywhere in the heap, which survive their owners.
  *
- * Called by objects of the heap that several threads change. Any thread that is attached. Readers
- * take none.
+ * Called by objects of the heap that several threads change. Any attached thread. Readers acquire
+ * none.
  *
- * A dead owner's lock is taken over when all that the dead thread had half done in the heap is
- * resolved, and not sooner: it may have been giving the object a new block, and only the recovery of
- * its slot says which one the object has. After that the object is the new owner's to repair.
+ * A dead owner's lock is taken over only after recovery has resolved everything that the dead
+ * thread left half done in the heap: it may have been placing a new block in the object, and only
+ * the recovery of its slot decides which block the object has. After that the new owner repairs the
+ * object.
  *
  *     if (locks.acquire(word) === 'taken over') ... make the object whole;
  *     try { ... } finally { locks.release(word); }
  *
- * I1  Object locks are the outermost: taken while no lock of the heap is held, and never in an exclusive
- *     section (both checked with SHMALLOC_CHECKED=1). Inside, the heap may be called as a part of the
- *     change (`nested` in heap/marks.ts); any other call takes the lock for that of a call that was cut.
- * I2  Recovery takes no object lock: it may wait for whoever holds one.
- * I3  Who holds one is attached. So a thread that is in no slot holds none, dead or alive; and a
- *     dead one that is in no slot has nothing left to resolve.
- * I4  When acquire throws, the lock is as it was.
- * I5  Where acquire returns there is stack left for stores and the release. Calls of the heap in
- *     between look for their own, and may throw.
- * I6  `mark.lock` names the word from before the lock is taken until it is given back, and no thread has
- *     two. Who wants one while it stands has had a call cut (heap/marks.ts).
- * I7  Who dies between a takeover and the end of the repair is taken over in turn: "taken over" is
- *     told until somebody has released the lock.
+ * I1  Object locks are the outermost: acquired while this thread owns no lock of the heap, and
+ *     never in an exclusive section (both checked with SHMALLOC_CHECKED=1). Under the lock the heap
+ *     may be called as a part of the change (`nested` in heap/marks.ts); any other call takes the
+ *     lock for that of a cut call.
+ * I2  Recovery acquires no object lock: it could wait for a thread that waits for recovery.
+ * I3  The owner of an object lock is attached. So a thread without a slot owns none, dead or alive;
+ *     and nothing of a dead thread without a slot is left to be resolved.
+ * I4  When acquire throws, the lock is unchanged.
+ * I5  When acquire returns, the stack has room for stores and the release. Calls of the heap in
+ *     between probe the stack themselves, and may throw.
+ * I6  `mark.lock` names the word from before the lock is acquired until after its release, and no
+ *     thread has two. A thread that acquires one while the mark is set has had a call cut
+ *     (heap/marks.ts).
+ * I7  A thread that dies between a takeover and the end of the repair is taken over in turn:
+ *     acquire returns "taken over" until a thread has released the lock.
  */
 
 import { createProbe, HeapCorruptionError, HeapError, hex, RESCUE_FRAMES } from '../base/index.js';
@@ -34,32 +37,32 @@ import { hasSlot } from './names.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
 import { whileUnattached } from './threads.js';
 
-/** More stack than the release needs, interpreted too (10 ns; what a section asks for costs 27). */
+/** Frames of stack for a release, also an interpreted one (10 ns; a section's probe takes 27). */
 const HEADROOM_FRAMES = 2;
 
-/** One thread's way to the lock words in a heap's objects. A word is named by its index. */
+/** One thread's access to the lock words in a heap's objects. A word is named by its index. */
 export interface ObjectLocks {
   /**
-   * Takes a lock; blocks while another thread has it. Taken over: its owner has died, the object may
-   * be in the middle of a change.
-   * @throws HeapCorruptionError; HeapError ERR_SHMALLOC_LOCK_HELD where this thread has it already,
-   * ERR_SHMALLOC_LOCK_TIMEOUT, ERR_SHMALLOC_DETACHED; RangeError where the stack ends
+   * Acquires a lock; blocks while another thread owns it. 'taken over': its owner has died, and the
+   * object may be in the middle of a change.
+   * @throws HeapCorruptionError; HeapError ERR_SHMALLOC_LOCK_HELD if this thread owns it already,
+   * ERR_SHMALLOC_LOCK_TIMEOUT, ERR_SHMALLOC_DETACHED; RangeError if the stack is full
    */
   acquire(word: number): 'clean' | 'taken over';
-  /** Gives a lock back. The caller holds it. */
+  /** Releases a lock that the caller owns. */
   release(word: number): void;
-  /** Does this thread hold it? */
+  /** True if this thread owns the lock. */
   isMine(word: number): boolean;
 }
 
-/** Which object lock this thread has (I6). */
+/** The object lock that this thread owns (I6). */
 export interface LockMark {
   lock: number;
 }
 
 /**
- * @param lockTimeoutMs how long to wait for an owner of whom nobody can tell whether it lives
- * @param checkOpen throws when this thread has detached, or the heap is poisoned; repairs what was cut
+ * @param lockTimeoutMs milliseconds to wait for an owner that may be dead or alive
+ * @param checkOpen throws if this thread has detached, or the heap is poisoned; repairs a cut call
  * @param recover takes back what dead threads have left in the heap
  */
 export function createObjectLocks(
@@ -73,7 +76,8 @@ export function createObjectLocks(
 ): ObjectLocks {
   const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
   const patience = { limitMs: lockTimeoutMs, spentMs: 0 };
-  // Recovery resolves what an owner has left, and forgets it, with the lock still in its name (I3).
+  // Recovery resolves what an owner left, and removes its name while its word is still in the lock
+  // (I3).
   const kind = { keepsNames: false, nameOf, ownError, takeOver };
   const words = createLockWords(memory, me, patience, kind);
 
@@ -100,10 +104,11 @@ export function createObjectLocks(
   function takeOver(word: number, seen: number, alive: false | undefined): boolean {
     const owner = (seen & ~WAITERS) as ThreadWord;
     const seize = (): boolean => words.seize(word, seen);
-    // Its death may have been reported, and forgotten when it was recovered.
+    // Its end may have been reported, and its name removed by recovery.
     if (alive === undefined) return whileUnattached(memory, me, owner, seize);
     recover();
-    // Still there: recovery could not tell that it is dead. To be tried again.
+    // A slot that is still there means that recovery could not tell that its owner is dead. Try
+    // later.
     return !hasSlot(memory, owner) && seize();
   }
 
@@ -114,7 +119,7 @@ export function createObjectLocks(
   function ownError(word: number): Error {
     return new HeapError(
       'ERR_SHMALLOC_LOCK_HELD',
-      `cannot take ${nameOf(word)}: this thread has it, and would wait for itself; an object cannot ` +
+      `cannot take ${nameOf(word)}: this thread owns it, and would wait for itself; an object cannot ` +
         'be changed in the middle of a change of the same object',
     );
   }

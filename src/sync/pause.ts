@@ -1,15 +1,15 @@
 /**
- * Waiting for a while, for what no lock and no event can tell.
+ * Pauses: waits for something that neither a lock nor an event reports.
  *
- * Used by options/sync-output.ts. Any thread; nothing else runs in the thread meanwhile.
+ * Used by options/sync-output.ts. Any thread; the thread does nothing else meanwhile.
  */
 
 import { atomics } from '../layout/index.js';
 
-/** A word that nobody ever wakes. */
+/** A word that no thread ever wakes. */
 const word = new Int32Array(new SharedArrayBuffer(4));
 
-/** Stops this thread for so many milliseconds. */
+/** Stops this thread for this many milliseconds. */
 export function pause(milliseconds: number): void {
   atomics.wait(word, 0, 0, milliseconds);
 }

@@ -2,14 +2,14 @@
  * Poison: a heap whose structures contradict each other refuses all further work, in every thread.
  *
  * Called by heap/ and recovery/ when a HeapCorruptionError leaves a section, and by everything that
- * waits. Any thread, no lock: who finds the heap broken can trust none.
+ * waits. Any thread, no lock: a thread that finds the heap broken can trust no lock.
  *
- * Slow paths look at the poison word. Fast paths look at nothing that they would not load anyway, so
- * the tops of every slot's magazines are moved to where a magazine is empty and full at once, and the next
+ * Slow paths check the poison word. Fast paths check only words that they load anyway, so the tops
+ * of all magazines are moved to the parked magazine, which is empty and full at once, and the next
  * call of any thread ends in a slow path.
  *
  * I1  The word becomes POISONED only after the text is written, and tops are moved after that: a
- *     thread that attaches meanwhile writes its tops first and looks at the word after.
+ *     thread that attaches meanwhile writes its tops first and checks the word after.
  */
 
 import { HeapCorruptionError } from '../base/index.js';
@@ -36,25 +36,26 @@ import {
 } from '../layout/index.js';
 
 /**
- * The owner of a magazine may be in the middle of a push or a pop, and put its top back after that; in
- * a tight loop it mostly is. So tops are moved again and again, until nothing has moved for longer
- * than a thread is mostly kept from running; and again by every call that is refused.
+ * Rounds of moving the tops. A magazine's owner may be in the middle of a push or a pop, mostly so
+ * in a tight loop, and store its top again after that. So tops are moved again and again, until
+ * none has come back for longer than a thread is usually kept from running; and again by every call
+ * that is refused.
  */
 const ROUNDS_MAX = 100_000;
 const QUIET_ROUNDS = 200;
 const BETWEEN_ROUNDS_MS = 1;
-/** Who writes the text takes microseconds, unless it dies over that. */
+/** Milliseconds to wait for the text. Writing it takes microseconds; its writer may die. */
 const TEXT_WAIT_MS = 50;
 
-/** Poisons the heap; the first to do so says why. */
+/** Poisons the heap; the first caller's reason is kept. */
 export function poison(memory: HeapMemory, reason: string): void {
   const { i32, u32, u8, geometry } = memory;
   const { header } = geometry;
-  // Failure: somebody else has found the heap broken before.
+  // On failure another thread has found the heap broken before.
   if (casPoison(i32, header, SOUND, BEING_POISONED) !== SOUND) return;
   writePoisonText(u8, u32, header, reason);
   casPoison(i32, header, BEING_POISONED, POISONED);
-  // Before it is looked who is there (I1).
+  // Written before the slots of attached threads are read (I1).
   orderWrites();
   atomics.notify(i32, poisonWordIndex(header));
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
@@ -67,12 +68,12 @@ export function poison(memory: HeapMemory, reason: string): void {
       continue;
     }
     quiet++;
-    // Nobody notifies: to sleep a moment is all that is wanted.
+    // No thread notifies: this only sleeps for a moment.
     atomics.wait(i32, header, i32[header], BETWEEN_ROUNDS_MS);
   }
 }
 
-/** Moves the tops of every slot that was ever used; false where all had been moved before. */
+/** Moves the tops of every slot that was ever used; returns false if none had to be moved. */
 function parkAll({ u32, geometry }: HeapMemory): boolean {
   let moved = false;
   const used = usedSlotRecords(u32, geometry.slots, geometry.threads);
@@ -83,7 +84,7 @@ function parkAll({ u32, geometry }: HeapMemory): boolean {
 export const isPoisoned = ({ i32, geometry }: HeapMemory): boolean =>
   peekPoison(i32, geometry.header) !== SOUND;
 
-/** Why the heap is poisoned, or null. */
+/** The reason why the heap is poisoned; null if it is not. */
 export function poisonReason(memory: HeapMemory): string | null {
   if (!isPoisoned(memory)) return null;
   const { i32, u32, u8 } = memory;
@@ -91,13 +92,13 @@ export function poisonReason(memory: HeapMemory): string | null {
   atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
   return loadPoison(i32, header) === POISONED
     ? readPoisonText(u8, u32, header)
-    : 'another thread has just found it broken';
+    : 'another thread has just found the heap broken';
 }
 
-/** @throws HeapCorruptionError when the heap is poisoned */
+/** @throws HeapCorruptionError if the heap is poisoned */
 export function throwIfPoisoned(memory: HeapMemory): void {
   if (!isPoisoned(memory)) return;
-  // Again, for whoever was not in a slow path yet.
+  // Moved again, for a thread that was not in a slow path yet.
   parkAll(memory);
   throw new HeapCorruptionError(`this heap refuses all work: ${poisonReason(memory)}`);
 }

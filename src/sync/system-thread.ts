@@ -1,28 +1,29 @@
 /**
- * Threads as the system knows them: which one the calling thread is, and whether another still runs.
+ * Threads as the operating system knows them: the calling thread's identity, and whether another
+ * thread still runs.
  *
- * Used by names.ts. Any thread, with no help of the event loop.
+ * Used by names.ts. Any thread; does not need the event loop.
  *
- * I1  Only what the system says of the thread itself counts. Whatever else a look can fail
- *     with (no /proc, no permission, no file descriptor left, a file system that a test has put in
- *     place of the real one) is neither its death nor its life, and is told as what it is.
+ * I1  Only the system's own facts about the thread count. Any other failure of a look (no /proc, no
+ *     permission, no file descriptor left, a file system that a test has put in place of the real
+ *     one) means neither death nor life, and is reported as what it is.
  */
 
 import { isSameStart } from '../layout/index.js';
 
-/** What one look at a thread has shown. */
+/** The result of one look at a thread. */
 export interface Look {
-  /** undefined: nobody can tell. */
+  /** undefined = not known. */
   readonly isAlive: boolean | undefined;
-  /** Why nobody can tell, as the end of a sentence. */
+  /** The reason why it is not known, as the end of a sentence. */
   readonly why: string;
 }
 
-/** A thread of this process, in the system's words. */
+/** A thread of this process, as the system identifies it. */
 export interface SystemThread {
   /** 0 = not known. */
   readonly id: number;
-  /** In clock ticks since the system was started; 0 = not known. */
+  /** Clock ticks from the system's start to the thread's start; 0 = not known. */
   readonly start: number;
 }
 
@@ -30,40 +31,43 @@ export const ALIVE: Look = { isAlive: true, why: '' };
 export const DEAD: Look = { isAlive: false, why: '' };
 const unknown = (why: string): Look => ({ isAlive: undefined, why });
 
-/** As an entry of the table of names can have them. */
+/** Maximum id that an entry of the table of names can hold. */
 const ID_MAX = 2 ** 30 - 1;
-/** Fields 9 and 22 of a stat line, counted behind the command name, which is field 2. */
+/** Indexes of fields 9 and 22 of a stat line, counted after the command name, which is field 2. */
 const FLAGS_FIELD = 9 - 3;
 const START_FIELD = 22 - 3;
-/** PF_EXITING of Linux: the thread runs no program any more, though /proc still shows it. */
+/** PF_EXITING of Linux: the thread runs no program code any more, though /proc still shows it. */
 const EXITING = 4;
 const [SPACE, ZERO, NINE, CLOSING] = [0x20, 0x30, 0x39, 0x29];
 
-// Not a static import: in a browser there is no such module. Its functions as they are now, before a
-// program puts a file system of its own in their place; and those that call no other of the module's.
+// Not a static import, since a browser has no such module. The functions are kept as they are now,
+// before a program replaces the file system; they call no other function of the module.
 const { openSync, readSync, closeSync, readlinkSync } =
   globalThis.process?.getBuiltinModule?.('node:fs') ?? {};
-/** A stat line is shorter: 52 numbers and a name of 16 characters. */
+/** Maximum bytes of a stat line: 52 numbers and a name of 16 characters are shorter. */
 const STAT_BYTES_MAX = 2048;
 
 let ownFault = '';
-/** Read as the module loads: half a millisecond that no attach has to wait for. */
+/** Read when the module is loaded, so that no attach has to wait half a millisecond for it. */
 const own = readOwn();
 
 /** The calling thread. */
 export const ownSystemThread = (): SystemThread => own;
 
-/** Does a thread of this process still run? A joined one stands in /proc for a moment more, exiting. */
+/**
+ * Checks whether a thread of this process still runs. /proc shows a joined thread for a moment,
+ * exiting.
+ */
 export function lookAt({ id, start }: SystemThread): Look {
   if (own.id === 0) return unknown(`this thread cannot look: ${ownFault}`);
-  if (id === 0) return unknown('it could not read its own id in /proc when it came');
+  if (id === 0) return unknown('it could not read its own id in /proc when it attached');
   const path = statPath(id);
   let stat: Uint8Array;
   try {
     stat = readStat(path);
   } catch (error) {
     if (!isGone(error)) return unknown(`${path} cannot be read (${codeOf(error)})`);
-    // Not there, as everything is where /proc is out of reach by now?
+    // The entry is missing. If /proc is out of reach by now, every entry is missing, also our own.
     return canSeeItself() ? DEAD : unknown(`this thread does not find itself in /proc any more`);
   }
   const started = fieldOf(stat, START_FIELD);
@@ -132,14 +136,14 @@ function readStat(path: string): Uint8Array {
 }
 
 /**
- * A field of a stat line, counted behind the command name, which may have anything in it; -1 where
- * there is none. By bytes: no method that a program may have replaced stands in the way.
+ * A field of a stat line, counted after the command name, which may contain any character; -1 =
+ * none. Reads bytes, since a program may have replaced the methods of strings.
  */
 function fieldOf(stat: Uint8Array, field: number): number {
   let at = stat.length - 1;
   while (at >= 0 && stat[at] !== CLOSING) at--;
   if (at < 0) return -1;
-  // The first field follows one space.
+  // One space precedes the first field.
   for (let spaces = 0; spaces <= field; at++) {
     if (at >= stat.length) return -1;
     if (stat[at] === SPACE) spaces++;

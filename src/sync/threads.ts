@@ -1,12 +1,13 @@
 /**
- * Threads come and go: claiming a slot, giving it back, being alone.
+ * Attached threads: claims and frees slots; exclusive sections.
  *
- * Called by heap/ and recovery/ at attach and detach, in the unsafe calls' slow path and in recovery.
+ * Called by heap/ and recovery/ at attach and detach, in the unsafe calls' slow path and in
+ * recovery.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
- * I2  An unsafe call announces itself in `exclusive` before it looks whether it is alone, and a thread
- *     that attaches claims its slot before it looks at `exclusive`: one of the two sees the other.
+ * I2  An unsafe call sets `exclusive` before it checks whether its thread is alone, and a thread
+ *     that attaches claims its slot before it checks `exclusive`: one of the two sees the other.
  */
 
 import type { SlotIndex } from '../base/index.js';
@@ -24,17 +25,19 @@ import {
 import { hasSlot, isThreadAlive } from './names.js';
 import type { ThreadWord } from './thread-word.js';
 
-// ---- slots
+// ---- Slots
 
-/** What a thread notes of its attach, should V8 cut that: it has no other way back to the slot. */
+/**
+ * A thread's note of its attach. If V8 cuts the attach, the note is its only way back to the slot.
+ */
 export interface Claim {
-  /** An attach is under way, or was cut. */
+  /** True while an attach is under way, and after it was cut. */
   isOpen: boolean;
-  /** The slot that it has claimed, or was about to; -1 = none. */
+  /** The slot that the thread has claimed, or was about to claim; -1 = none. */
   slot: number;
 }
 
-/** Claims a free slot; -1 when all are taken. Before the slot is used: waitForExclusive. */
+/** Claims a free slot; -1 = none is free. Call waitForExclusive before the slot is used. */
 export function claimSlot(
   { i32, geometry }: HeapMemory,
   me: ThreadWord,
@@ -45,18 +48,18 @@ export function claimSlot(
     if (loadOwner(i32, geometry.registry, slot) !== 0) continue;
     claim.slot = slot;
     // point: attach.claim
-    // Failure: another thread was quicker. Go on to the next slot.
+    // On failure another thread was faster: try the next slot.
     if (casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;
   }
   return -1;
 }
 
-/** Gives a slot back. Its caches are empty, its transits closed: this is the last store of all. */
+/** Frees a slot, by the last store of all. Its caches are empty, and its transits are closed. */
 export function freeSlot(memory: HeapMemory, slot: SlotIndex): void {
   storeOwner(memory.i32, memory.geometry.registry, slot, 0);
 }
 
-/** How many slots are claimed now. */
+/** Number of claimed slots. */
 export function countAttached(memory: HeapMemory): number {
   const { i32, geometry } = memory;
   let attached = 0;
@@ -66,7 +69,7 @@ export function countAttached(memory: HeapMemory): number {
   return attached;
 }
 
-/** How many slots are claimed by threads that live, or of which nobody can tell. */
+/** Number of slots whose owners live, or may live. */
 export function countLiving(memory: HeapMemory): number {
   const { i32, geometry } = memory;
   let living = 0;
@@ -77,19 +80,21 @@ export function countLiving(memory: HeapMemory): number {
   return living;
 }
 
-// ---- being alone
+// ---- Exclusive sections
 
-/** Starts an exclusive section; false (and nothing is changed) when this thread is not alone. */
+/**
+ * Begins an exclusive section; returns false, with nothing changed, if this thread is not alone.
+ */
 export function enterExclusive(memory: HeapMemory, me: ThreadWord): boolean {
   // point: exclusive.enter
-  // Failure: another thread is in such a section, so this one is not alone.
+  // On failure another thread is in an exclusive section, so this thread is not alone.
   if (casExclusive(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
   if (countAttached(memory) <= 1) return true;
   leaveExclusive(memory);
   return false;
 }
 
-/** Ends an exclusive section and lets in who waits to attach. */
+/** Ends an exclusive section; threads that wait to attach go on. */
 export function leaveExclusive(memory: HeapMemory): void {
   const { i32, geometry } = memory;
   // point: exclusive.leave
@@ -98,9 +103,9 @@ export function leaveExclusive(memory: HeapMemory): void {
 }
 
 /**
- * Does what is right only while the thread with this word is not attached. Should it attach now, it
- * waits as it would for an exclusive section (I2). False when it is attached, or `work` says so, or
- * somebody else keeps threads waiting at this moment.
+ * Runs `work` while the thread with this word is not attached; if it attaches meanwhile, it waits
+ * as for the end of an exclusive section (I2). Returns false if it is attached, if `work` returns
+ * false, or if another thread has set `exclusive`.
  */
 export function whileUnattached(
   memory: HeapMemory,
@@ -110,7 +115,7 @@ export function whileUnattached(
 ): boolean {
   if (hasSlot(memory, word)) return false;
   // point: exclusive.enter
-  // Failure: another thread is in an exclusive section, or does what this one is about to do.
+  // On failure another thread is in an exclusive section, or in this function.
   if (casExclusive(memory.i32, memory.geometry.header, 0, me) !== 0) return false;
   try {
     return !hasSlot(memory, word) && work();
@@ -119,7 +124,10 @@ export function whileUnattached(
   }
 }
 
-/** Waits up to `limitMs` for the end of an exclusive section; who is in it after that, 0 = nobody. */
+/**
+ * Waits up to `limitMs` for the end of an exclusive section; returns its owner after that, 0 =
+ * none.
+ */
 export function waitForExclusive({ i32, geometry }: HeapMemory, limitMs: number): ThreadWord {
   const word = loadExclusive(i32, geometry.header);
   if (word === 0) return 0 as ThreadWord;

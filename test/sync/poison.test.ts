@@ -115,7 +115,7 @@ const FINDS: Find[] = [
   {
     what: 'a class lock that this thread has already',
     invariant: 'mutex I1',
-    message: /lock \d+ asked for by the thread that has it/,
+    message: /lock \d+ asked for by its owner/,
     damage({ heap, geometry, c }) {
       const me = layout.loadOwner(heap.i32, geometry.registry, 0 as never);
       heap.i32[lockWordOf(heap, layout.classLock(c))] = me;

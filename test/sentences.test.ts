@@ -22,7 +22,12 @@ const ROOMS = [
   'src/trace',
   'src/verify',
   'test/base',
+  'test/blocks',
   'test/layout',
+  'test/pages',
+  'test/points',
+  'test/recovery',
+  'test/sync',
   'test/trace',
   'test/verify',
 ];

@@ -1,6 +1,6 @@
 /**
- * Proves that blocks are listed some at a time as they would be at once, wherever a part begins or
- * ends, and that what lies at an address is told right.
+ * Proves that a list of blocks in parts has the same blocks as one in whole, wherever a part begins
+ * or ends, and that the block at an address is described correctly.
  */
 
 import test from 'ava';
@@ -16,7 +16,7 @@ function inspectorOf(heap: SharedHeap): BlockInspector & { detach(): void } {
   return { ...core.inspector, detach: core.detach };
 }
 
-/** Blocks of many classes, some freed again; those left, by address. */
+/** Allocates blocks of many classes and frees some; returns the others, by address. */
 function fill(heap: SharedHeap, random: Random): { address: Address; bytes: number }[] {
   const blocks = Array.from({ length: 3000 }, () =>
     heap.malloc_ts(random.below(8) === 0 ? random.below(90_000) : random.below(600)),
@@ -31,7 +31,7 @@ function fill(heap: SharedHeap, random: Random): { address: Address; bytes: numb
     .map((address) => ({ address, bytes: heap.usableSize(address) }));
 }
 
-test('blocksFrom: parts of any size add up to all live blocks, in rising order', (t) => {
+test('blocksFrom: parts of any size add up to all live blocks, in ascending order', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
   const inspector = inspectorOf(heap);
   const expected = fill(heap, new Random(seedOf(t)));
@@ -51,7 +51,7 @@ test('blocksFrom: parts of any size add up to all live blocks, in rising order',
   inspector.detach();
 });
 
-test('blocksFrom: begins at the first block at or behind the address, and at no other', (t) => {
+test('blocksFrom: begins at the first block at or after the address', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
   const inspector = inspectorOf(heap);
   const random = new Random(seedOf(t));
@@ -72,7 +72,7 @@ test('blocksFrom: begins at the first block at or behind the address, and at no 
   inspector.detach();
 });
 
-test('details: live and free blocks of every class, and large ones', (t) => {
+test('details: describes live and free blocks of every class, and large ones', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
   const inspector = inspectorOf(heap);
   for (let sizeClass = 1 as SizeClass; sizeClass < LARGE; sizeClass++) {
@@ -94,13 +94,13 @@ test('details: live and free blocks of every class, and large ones', (t) => {
   inspector.detach();
 });
 
-test('regionOf: the span of a small block, the run of a large one', (t) => {
+test('regionOf: returns the span of a small block, and the run of a large one', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const inspector = inspectorOf(heap);
   // Blocks of 12 KiB lie in spans of several pages.
   const blocks = Array.from({ length: 8 }, () => heap.malloc_ts(12 * 1024)).sort((a, b) => a - b);
   const regions = blocks.map((address) => inspector.regionOf(address).start);
-  t.is(regions[0], blocks[0], 'the first block of a span begins where the span does');
+  t.is(regions[0], blocks[0], 'the first block of a span begins where the span begins');
   t.true(blocks.some((address, n) => address - (regions[n] as number) > 2 * 8192));
   t.true(regions.every((region, n) => region <= (blocks[n] as number) && region % 8192 === 0));
   const large = heap.malloc_ts(300_000);
@@ -109,7 +109,7 @@ test('regionOf: the span of a small block, the run of a large one', (t) => {
   inspector.detach();
 });
 
-test('blocks, hexdump, leaks: after detach they throw ERR_SHMALLOC_DETACHED', (t) => {
+test('blocks, hexdump, leaks: throw ERR_SHMALLOC_DETACHED after detach', (t) => {
   const heap = SharedHeap.create({ size: '2MiB' });
   const address = heap.malloc_ts(100);
   heap.detach();

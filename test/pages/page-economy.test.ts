@@ -1,11 +1,11 @@
 /**
- * Proves that a heap touches few pages: 1,024 blocks of 1,024 bytes, each written, take at most 290
- * pages of 4 KiB in all, data and metadata (256 would be the blocks alone); freeing each before the
- * next is allocated takes at most 10 pages more than an idle heap.
+ * Proves that a heap touches few pages: 1,024 blocks of 1,024 bytes, all written, take at most 290
+ * pages of 4 KiB, data and metadata together (the blocks alone are 256); freeing each block before
+ * the next is allocated takes at most 10 pages more than an idle heap.
  *
- * Counted twice. Pages that are not zero: on any system, but a page only looked at does not count.
- * And on Linux the resident pages of the buffer's mapping (Rss in /proc/self/smaps), unless the
- * system hands out huge pages, of which one is 512 small ones.
+ * The test counts twice. First, pages that are not zero: on any system, but without pages that are
+ * only read. Second, on Linux, the resident pages of the buffer's mapping (Rss in
+ * /proc/self/smaps), unless the system uses huge pages, which are as large as 512 small ones.
  */
 
 import { readFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ interface Mappings {
   readonly huge: boolean;
 }
 
-/** All mappings of at least a GiB, together: neighbours may have become one. */
+/** The sum of all mappings of at least a GiB: the system may have joined neighbours. */
 function readLargeMappings(): Mappings | null {
   let text: string;
   try {
@@ -48,7 +48,7 @@ function readLargeMappings(): Mappings | null {
   return { largest, residentPages: resident / SYSTEM_PAGE_BYTES, huge: huge > 0 };
 }
 
-/** Pages of the heap with anything but zeros in them. Looks at all of them: do this last. */
+/** Pages of the heap that are not all zeros. Reads all of them, so it comes last. */
 function countWrittenPages(heap: SharedHeap): number {
   const { f64 } = heap;
   const step = SYSTEM_PAGE_BYTES / 8;
@@ -64,7 +64,7 @@ function countWrittenPages(heap: SharedHeap): number {
   return pages;
 }
 
-/** Heaps stay until the process ends, so that no mapping goes away between two counts. */
+/** Keeps heaps until the process ends, so that no mapping goes away between two counts. */
 const kept: SharedHeap[] = [];
 
 function makeHeap(): SharedHeap {
@@ -110,7 +110,7 @@ test.serial('free_ts: one block at a time writes to at most 10 pages more than n
   t.true(pages >= idle + 1 && pages <= idle + IDLE_PAGES_MORE_MAX, `${pages} pages, idle ${idle}`);
 });
 
-/** How many pages become resident while `work` runs. */
+/** The number of pages that become resident while `work` runs. */
 function residentBy<T>(t: ExecutionContext, work: () => T): { pages: number; result: T } {
   const before = readLargeMappings() as Mappings;
   const result = work();
@@ -119,7 +119,10 @@ function residentBy<T>(t: ExecutionContext, work: () => T): { pages: number; res
   return { pages: after.residentPages - before.residentPages, result };
 }
 
-/** Why resident pages cannot be counted here; null where they can. A heap is touched to see. */
+/**
+ * The reason why resident pages cannot be counted here; null = they can. Touches a heap to find
+ * out.
+ */
 function whyNotCounted(): 'no /proc/self/smaps' | 'huge pages' | null {
   const heap = makeHeap();
   const p = heap.malloc_ts(4 * 2 ** 20);
@@ -145,8 +148,9 @@ if (why === null) {
     t.true(idle >= 1 && more >= 1 && more <= IDLE_PAGES_MORE_MAX, `${idle} idle, ${more} more`);
   });
 } else {
-  // The two counts of written pages above stand alone here: this checks that the reason is real.
-  test.serial(`page economy: resident pages are not counted, for a reason: ${why}`, (t) => {
+  // Then only the two counts of written pages above are checked: this test checks that the reason
+  // is real.
+  test.serial(`page economy: resident pages are not counted, because of ${why}`, (t) => {
     t.log(`not counted: ${why}`);
     if (why === 'huge pages') {
       const policy = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'latin1');

@@ -1,5 +1,5 @@
 /**
- * The page heap's rarer ways: a free run that the search for the best fit did not look at.
+ * Proves a rare case of the page heap: a free run that the search for the best fit did not compare.
  */
 
 import test from 'ava';
@@ -9,8 +9,8 @@ import { assertIdentity } from '../helpers.js';
 const PAGE = 8192;
 
 /**
- * A heap whose run below the reserve (136 pages, not zero) stands in its bin behind 18 shorter
- * ones, more than are compared.
+ * A heap whose run below the reserve (136 pages, not zero) comes in its bin after 18 shorter runs,
+ * more than are compared.
  */
 function crowdedBin(): SharedHeap {
   const heap = SharedHeap.create({ size: '64MiB' });
@@ -27,12 +27,12 @@ function crowdedBin(): SharedHeap {
 }
 
 for (const pages of [130, 136, 138]) {
-  test(`realloc_ts: to ${pages} pages, a run below the reserve being overlooked, keeps the reserve whole`, (t) => {
+  test(`realloc_ts: to ${pages} pages, keeps the reserve whole if the run below it was not compared`, (t) => {
     using heap = crowdedBin();
     const before = heap.stats();
     t.not(heap.realloc_ts(heap.malloc_ts(1), pages * PAGE), NULL);
     const after = heap.stats();
-    t.true(after.footprintBytes >= before.footprintBytes, 'no touched page is untouched again');
+    t.true(after.footprintBytes >= before.footprintBytes, 'a touched page is not untouched again');
     t.true(
       before.untouchedBytes - after.untouchedBytes <= 256 * PAGE,
       'the reserve is still there',
@@ -43,7 +43,7 @@ for (const pages of [130, 136, 138]) {
     const words = heap.f64.subarray(rest / 8, (rest + after.untouchedBytes) / 8);
     t.true(
       words.every((word) => word === 0),
-      'what comes from the reserve is zero',
+      'memory from the reserve is zero',
     );
     heap.free_ts(rest);
     t.throws(() => heap.free_ts(rest), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });

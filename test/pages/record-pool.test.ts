@@ -1,6 +1,6 @@
 /**
- * Proves that threads get records of a table without a lock: each one once, all there are, and again
- * when they come back, whatever a thread's hints say.
+ * Proves that threads take records of a table without a lock: each record once, all records, and
+ * again after they were given back, whatever a thread's hints say.
  */
 
 import test from 'ava';
@@ -27,7 +27,7 @@ function makeTable(count: number): { i32: Int32Array; table: RecordTable } {
 const ownerOf = (i32: Int32Array, table: RecordTable, index: number): number =>
   loadRecord(i32, recordAt(table, index));
 
-/** A pool that gives records back as those who use one do. */
+/** A pool that gives records back as contexts do. */
 function makePool(i32: Int32Array, table: RecordTable) {
   const { take, remember } = createRecordPool(i32, table);
   const give = (index: number): void => {
@@ -37,7 +37,7 @@ function makePool(i32: Int32Array, table: RecordTable) {
   return { take, give, remember };
 }
 
-test('RecordPool.take: every record once, 0 when all are taken, and each again when given back', (t) => {
+test('RecordPool.take: gives every record once, 0 when all are taken, and each again when given back', (t) => {
   const { i32, table } = makeTable(50);
   const pool = makePool(i32, table);
   for (let round = 0; round < 3; round++) {
@@ -59,13 +59,13 @@ test('RecordPool.take: every record once, 0 when all are taken, and each again w
   }
 });
 
-test('RecordPool.take: a table of none has none', (t) => {
+test('RecordPool.take: gives no record of an empty table', (t) => {
   const { i32, table } = makeTable(0);
   t.is(makePool(i32, table).take(1), 0);
   t.is(loadFrontier(i32, table), 0);
 });
 
-test('RecordPool: what is taken and given back in turn stays at the start of the table', (t) => {
+test('RecordPool: taking and giving back in turn stays at the start of the table', (t) => {
   const { i32, table } = makeTable(1000);
   const pool = makePool(i32, table);
   for (let n = 0; n < 5000; n++) {
@@ -75,13 +75,13 @@ test('RecordPool: what is taken and given back in turn stays at the start of the
   t.true(loadFrontier(i32, table) <= 3);
 });
 
-test('RecordPool: hints that are no longer true lead to no record twice', (t) => {
+test('RecordPool: wrong hints never give a record twice', (t) => {
   const { i32, table } = makeTable(4);
   const mine = makePool(i32, table);
   const other = makePool(i32, table);
   const all = [1, 2, 3, 4].map((n) => mine.take(n));
   for (const index of all) mine.give(index);
-  // Another thread has them by now.
+  // Another thread has taken them meanwhile.
   t.true([5, 6, 7].every((owner) => other.take(owner) !== 0));
   const last = mine.take(8);
   t.true(last !== 0);
@@ -90,10 +90,10 @@ test('RecordPool: hints that are no longer true lead to no record twice', (t) =>
     [1, 2, 3, 4].map((index) => ownerOf(i32, table, index)).toSorted((a, b) => a - b),
     [5, 6, 7, 8],
   );
-  // Given back by recovery, which tells nobody.
+  // Given back by recovery, which tells no pool.
   storeRecord(i32, recordAt(table, 2), 0);
   t.is(mine.take(9), 2);
-  // The same for one that was remembered twice.
+  // Given back while it was remembered twice.
   storeRecord(i32, recordAt(table, 2), 0);
   mine.remember(2);
   mine.remember(2);
@@ -101,7 +101,7 @@ test('RecordPool: hints that are no longer true lead to no record twice', (t) =>
   t.is(mine.take(11), 0);
 });
 
-test('RecordPool: three threads that take and give at random never share one', (t) => {
+test('RecordPool: three threads that take and give back at random never share a record', (t) => {
   const random = new Random(seedOf(t));
   const { i32, table } = makeTable(40);
   const pools = [1, 2, 3].map((owner) => ({
@@ -124,7 +124,7 @@ test('RecordPool: three threads that take and give at random never share one', (
       } else has.push(index);
     } else if (has.length > 0) {
       const [index] = has.splice(random.below(has.length), 1) as [number];
-      // Now and then by a thread that did not take it.
+      // Sometimes a thread gives back a record that it did not take.
       random.pick(pools).pool.give(index);
     }
     if (n % 500 !== 0) continue;
@@ -135,7 +135,7 @@ test('RecordPool: three threads that take and give at random never share one', (
   t.true(full > 0);
 });
 
-test('RecordPool: a thread that only gives back keeps no more hints than so many', (t) => {
+test('RecordPool: a thread that only gives back keeps a limited number of hints', (t) => {
   const { i32, table } = makeTable(8);
   const taker = makePool(i32, table);
   const giver = makePool(i32, table);
@@ -146,7 +146,7 @@ test('RecordPool: a thread that only gives back keeps no more hints than so many
     if (!casRecord(i32, record, 0, 1)) t.fail('it is free');
     giver.give(1 + (n & 7));
   }
-  // An entry takes 4 bytes at least.
+  // A hint takes at least 4 bytes.
   const grown = process.memoryUsage().heapUsed - before;
   t.true(grown < rounds * 3, `${grown} bytes`);
   t.true(taker.take(1) > 0);

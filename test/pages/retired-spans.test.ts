@@ -1,6 +1,6 @@
 /**
- * Proves what becomes of spans that come wholly free: their thread keeps some for its next refills, and
- * gives them back before the heap grows, at detach, and where the heap is full.
+ * Proves retired spans: a thread keeps some of its wholly free spans for its next refills, and
+ * releases them before the heap grows, at detach, and in a full heap.
  */
 
 import test from 'ava';
@@ -20,7 +20,7 @@ import { assertIdentity, memoryOf } from '../helpers.js';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const HEAP_BYTES = 64 * MIB;
-/** A thread's retired spans: a 32nd of the heap at most. */
+/** Maximum bytes of a thread's retired spans: a 32nd of the heap. */
 const RETIRED_BYTES_MAX = HEAP_BYTES / 32;
 
 function fillAndFree(heap: SharedHeap, size: number, bytes: number): void {
@@ -33,7 +33,7 @@ function hasRetired(heap: SharedHeap, size: number): boolean {
   return getPartial(i32, retiredOf(slotRecord(geometry.slots, 0), classOf(size))) !== 0;
 }
 
-test('retired spans: a class is refilled from its own, and no page changes hands', (t) => {
+test('retired spans: refill their class, and no page changes its owner', (t) => {
   using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 512, MIB);
   t.true(hasRetired(heap, 512));
@@ -47,7 +47,7 @@ test('retired spans: a class is refilled from its own, and no page changes hands
   t.true(heap.verify().ok);
 });
 
-test('retired spans: they are a 32nd of the heap at most', (t) => {
+test('retired spans: are at most a 32nd of the heap', (t) => {
   using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 4000, 16 * MIB);
   const { freeBlockBytes, spanTailBytes } = heap.stats();
@@ -61,7 +61,7 @@ for (const [what, size] of [
   ['large blocks', 100 * KIB],
   ['direct blocks', 700 * KIB],
 ] as const) {
-  test(`retired spans: they go back before the heap grows for ${what}`, (t) => {
+  test(`retired spans: are released before the heap grows for ${what}`, (t) => {
     using heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
     fillAndFree(heap, 512, 2 * MIB);
     t.true(hasRetired(heap, 512));
@@ -75,7 +75,7 @@ for (const [what, size] of [
   });
 }
 
-test('retired spans: when others gave them back, their thread cuts new spans', (t) => {
+test('retired spans: a thread makes new spans after other threads released its retired ones', (t) => {
   const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 3 });
   fillAndFree(heap, 512, MIB);
   const large: Address[] = [];
@@ -91,7 +91,7 @@ test('retired spans: when others gave them back, their thread cuts new spans', (
   heap.detach();
 });
 
-test('flush: a deep magazine goes back in portions, so that others get the lock', (t) => {
+test('flush: returns a large magazine in portions, so that other threads get the lock', (t) => {
   using heap = SharedHeap.create({ size: '1GiB', threads: 1 });
   const { f64, geometry } = memoryOf(heap);
   const line = lockLine(geometry.locks, classLock(classOf(16)));
@@ -107,7 +107,7 @@ test('flush: a deep magazine goes back in portions, so that others get the lock'
   t.is(most, 9);
 });
 
-test('retired spans: at detach all pages are free', (t) => {
+test('retired spans: all pages are free after detach', (t) => {
   const heap = SharedHeap.create({ size: HEAP_BYTES, threads: 2 });
   fillAndFree(heap, 512, MIB);
   fillAndFree(heap, 48, MIB);

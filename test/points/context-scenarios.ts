@@ -7,7 +7,7 @@ import { HELD_BACK, PAGES, type Program, type Scenario, SMALL } from './program.
 
 const KIB = 1024;
 
-/** Two chunks in spans, one that is a run, and two objects with chunks of their own. */
+/** Allocates two chunks in spans, one that is a run, and two objects with chunks of their own. */
 function fill(context: Context): Context {
   for (let n = 0; n < 4; n++) context.malloc(3 * KIB);
   context.malloc(20 * KIB);
@@ -15,7 +15,7 @@ function fill(context: Context): Context {
   return context;
 }
 
-/** A root with two children, one of which has one. */
+/** Makes a root with two children, one of which has a child. */
 function tree(program: Program): Context[] {
   const root = fill(program.context());
   const child = program.context({ parent: root, kind: 'set' });

@@ -1,10 +1,11 @@
 /**
- * Every scenario, its call cut by V8 at every point, in a thread that lives on: as `vm` does with a timeout
- * or for Ctrl-C. No catch runs and no finally. Then the same thread makes calls of every kind, one or the
- * other first; after that nothing is left half done, and every block is accounted for.
+ * Proves every scenario with a call that V8 cuts at every point, in a thread that lives on, as `vm`
+ * does with a timeout or for Ctrl-C: neither catch nor finally runs. Then the same thread makes
+ * calls of every kind, in different orders; after that nothing is half done, and every block is
+ * accounted for.
  *
- * These are real cuts, by the engine: at the point the process gets a signal, and waits for it. Left out are
- * points between straight stores, where the engine cuts nothing (heap/marks.ts).
+ * These are real cuts by the engine: at the point the process gets a signal, and waits for it.
+ * Points between straight stores are left out, since the engine cuts nothing there (heap/marks.ts).
  */
 
 import { runInThisContext } from 'node:vm';
@@ -18,19 +19,19 @@ import { PAGES, type Program, type Scenario, SMALL, TINY } from './program.js';
 import { SCENARIOS } from './scenarios.js';
 import { type Change, type Library, loadLibrary, withHook } from './simulation.js';
 
-/** Of the rescue of a rescuer: see deaths.test.ts. */
+/** Points in the rescue of a rescuer: see deaths.test.ts. */
 const SECOND = /^(end\.mark|exclusive\.clear)$/;
-/** Where the thread is on its way in or out: of these cuts test/heap/cuts.test.ts has real ones. */
+/** Points at attach and detach: test/heap/cuts.test.ts has real cuts there. */
 const LEAVING = /^(attach|detach|name)\./;
-/** Where a thread hands a lock over to another that sleeps, and that takes it: there is one thread here. */
+/** Points of handing a lock over to a thread that sleeps: this test has only one thread. */
 const HANDING_OVER = /^lock\.(open|accept)$/;
 
 const ALL = process.env.SHMALLOC_TEST_DEATHS === 'all';
-/** One in so many of the points that a scenario has passed before. */
+/** One of this many passages is cut, at points that a scenario has passed before. */
 const SAMPLE = 8;
 
 declare global {
-  /** What the script that is cut does. */
+  /** The work of the script that is cut. */
   var shmallocAct: () => void;
 }
 
@@ -42,7 +43,10 @@ test.after.always(() => lib?.copy.remove());
 
 type First = (p: Program, scenario: Scenario, doubtful: readonly Address[]) => void;
 
-/** What the thread does first after the cut. The first ones enter no section while a magazine has blocks. */
+/**
+ * The thread's first call after the cut. The first kinds enter no section while a magazine has
+ * blocks.
+ */
 const FIRST: readonly First[] = [
   (p) => p.freeAll([...p.many(3, TINY), ...p.many(3, SMALL)]),
   (p, _, doubtful) => p.freeAll([...p.books].filter((at) => !doubtful.includes(at)).slice(0, 2)),
@@ -64,7 +68,7 @@ function useObjects(p: Program): void {
   vector.delete();
 }
 
-/** Takes the lock of each vector that there was before, if it is there still. */
+/** Acquires the lock of each earlier vector that still exists. */
 function useVectors(
   { lib: { collections }, home }: Program,
   handles: readonly VectorHandle[],
@@ -80,10 +84,13 @@ function useVectors(
   }
 }
 
-/** It passed fewer points than when they were counted: a full heap looks for the dead by the clock. */
+/**
+ * The outcome of a run with fewer points than counted: a full heap searches for the dead by the
+ * clock.
+ */
 const NOT_REACHED = 'was not cut';
 
-/** Has V8 cut a call at its n-th point: the point. */
+/** Makes V8 cut a call at its n-th point; returns the point. */
 function interrupt(n: number, act: () => void): string {
   globalThis.shmallocAct = act;
   let point = NOT_REACHED;
@@ -102,8 +109,8 @@ function interrupt(n: number, act: () => void): string {
 }
 
 /**
- * Cuts what a scenario does at its n-th point, and goes on: what is wrong then.
- * @param again the point at which the repair of that is cut too; -1: it is not
+ * Cuts a scenario's act at its n-th point, and goes on; returns the faults.
+ * @param again the point at which the repair is cut, too; -1 = not cut
  */
 function cut(library: Library, scenario: Scenario, n: number, first: number, again = -1): string[] {
   const { memory, victim, blocks, dead } = setStage(library, scenario);
@@ -113,7 +120,7 @@ function cut(library: Library, scenario: Scenario, n: number, first: number, aga
     const repair = interrupt(again, () => victim.core.recover());
     if (repair === NOT_REACHED) return [NOT_REACHED];
   }
-  // What the call had done by then is for the program to find out: here by a look.
+  // The program has to find out what the call had done: this one looks.
   const { address } = victim.inFlight ?? {};
   const doubtful = address === undefined ? [] : [address];
   const death = { memory, point, n, books: victim.books, doubtful, survivor: undefined, dead };
@@ -148,7 +155,7 @@ const REPAIRED = [
 ];
 
 for (const title of REPAIRED) {
-  test.serial(`repair that is cut is begun anew: ${title}`, (t) => {
+  test.serial(`self-repair: a repair that is cut is begun anew: ${title}`, (t) => {
     const scenario = SCENARIOS.find(({ name }) => name === title) as Scenario;
     const faults: string[] = [];
     let cuts = 0;
@@ -169,14 +176,14 @@ for (const title of REPAIRED) {
   });
 }
 
-/** A thread that has left, or is only about to come, makes no calls after. */
+/** Scenarios after which the thread makes no call: it has detached, or is about to attach. */
 const goesOn = ({ name }: Scenario): boolean => !/attach|detach/.test(name);
 
-/** For the table: how often a call was cut at a point. */
+/** Number of cuts at each point, for the report. */
 const cutAt = new Map<string, number>();
 
 for (const scenario of SCENARIOS.filter(goesOn)) {
-  test.serial(`a cut at every kill point: ${scenario.name}`, (t) => {
+  test.serial(`V8: a cut at every kill point: ${scenario.name}`, (t) => {
     const random = new Random(seedOf(t));
     const faults: string[] = [];
     const seen = new Set<string>();
@@ -201,7 +208,7 @@ for (const scenario of SCENARIOS.filter(goesOn)) {
   });
 }
 
-test.serial('all kill points where V8 can cut have been cut at', (t) => {
+test.serial('V8: every kill point that can be cut has been cut', (t) => {
   for (const [point, cuts] of [...cutAt].sort()) {
     t.log(`${point.padEnd(18)}${String(cuts).padStart(6)} cuts   whole`);
   }
@@ -219,7 +226,7 @@ test.serial('all kill points where V8 can cut have been cut at', (t) => {
 interface Mutant {
   readonly rule: string;
   readonly change: Change;
-  /** The scenario that shows it, and the points at which it is cut there. */
+  /** The scenario that finds the mutant, and the points to cut. */
   readonly scenario: string;
   readonly at: RegExp;
 }
@@ -280,7 +287,7 @@ const MUTANTS: readonly Mutant[] = [
 ];
 
 for (const { rule, change, scenario: title, at } of MUTANTS) {
-  test.serial(`found where it does not hold: ${rule}`, async (t) => {
+  test.serial(`mutant is found: without the rule that ${rule}`, async (t) => {
     const mutant = await loadLibrary(change);
     try {
       const scenario = SCENARIOS.find(({ name }) => name === title) as Scenario;

@@ -1,8 +1,9 @@
 /**
- * Every scenario, its thread dead at every point of it, then every rescuer dead at every point of
- * its rescue: the real code, cut where the model (test/model) is cut, with the same verdict.
+ * Proves every scenario with its thread dead at every point, and then with every rescuer dead at
+ * every point of its rescue: the real code, cut where the model (test/model) is cut, with the same
+ * checks.
  *
- * Death at every point, all of them every time; death of the rescuer at a sample, or at all with
+ * Every run has death at every point. Deaths of the rescuer are a sample, or all with
  * SHMALLOC_TEST_DEATHS=all (minutes).
  */
 
@@ -31,7 +32,7 @@ import {
 } from './simulation.js';
 
 const ALL = process.env.SHMALLOC_TEST_DEATHS === 'all';
-/** One in so many pairs of deaths is looked at. */
+/** One of this many pairs of deaths is checked. */
 const SAMPLE = 17;
 
 let lib: Library;
@@ -40,10 +41,10 @@ test.before(async () => {
 });
 test.after.always(() => lib?.copy.remove());
 
-/** Every point at which some thread has died. */
+/** Every point at which a thread has died. */
 const diedAt = new Map<string, number>();
 
-/** At most this many faults are listed: one hole has many. */
+/** Maximum listed faults: one hole has many. */
 const FAULTS_MAX = 5;
 
 class Verdicts {
@@ -87,7 +88,7 @@ for (const scenario of SCENARIOS) {
 }
 
 for (const scenario of SCENARIOS) {
-  test.serial(`death of the rescuer too: ${scenario.name}`, (t) => {
+  test.serial(`death of the rescuer at kill points: ${scenario.name}`, (t) => {
     const random = new Random(seedOf(t));
     const verdicts = new Verdicts();
     const take = (): boolean => ALL || random.below(SAMPLE) === 0;
@@ -106,14 +107,14 @@ for (const scenario of SCENARIOS) {
   });
 }
 
-test.serial('a thread that dies in an exclusive section while a rescuer looks for it', (t) => {
+test.serial('exclusive section: its thread dies while a rescuer looks for it', (t) => {
   const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
   const faults: string[] = [];
   const show = (death: Death): void => {
     for (const passage of [0, 1]) {
       const memory = copyHeap(lib, death.memory);
       everybodyLives();
-      // All slots are taken, by one that lives until the rescuer is at its slot.
+      // All slots are taken; their owner lives until the rescuer is at its slot.
       let passages = 0;
       const core = withHook(
         (name) => {
@@ -130,7 +131,7 @@ test.serial('a thread that dies in an exclusive section while a rescuer looks fo
   t.deepEqual(faults.slice(0, 5), []);
 });
 
-test.serial('death of the rescuer of an exclusive section, at every kill point', (t) => {
+test.serial('exclusive section: its rescuer dies at every kill point', (t) => {
   const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
   const verdicts = new Verdicts();
   eachDeath(lib, scenario, (first) => {
@@ -144,16 +145,16 @@ test.serial('death of the rescuer of an exclusive section, at every kill point',
   t.log(`${verdicts.deaths} pairs of deaths`);
 });
 
-/** Points that take what is not here, and where they are shown. */
+/** Points that need what this test has not, with the tests that have them. */
 const ELSEWHERE = new Set([
-  // A table full of the dead: names.test.ts, names.pml.
+  // A table full of dead threads: names.test.ts, names.pml.
   'name.drop',
-  // Another thread that sleeps, and a hand-over, of which there is one in 4 ms: kill.test.ts, lock.pml.
+  // Another thread that sleeps, and a handover, at most one in 4 ms: kill.test.ts, lock.pml.
   'lock.open',
   'lock.accept',
 ]);
 
-test.serial('all kill points have been died at', (t) => {
+test.serial('death: a thread has died at every kill point', (t) => {
   for (const [point, deaths] of [...diedAt].sort()) {
     t.log(`${point.padEnd(18)}${String(deaths).padStart(7)} deaths   whole`);
   }

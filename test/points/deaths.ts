@@ -1,6 +1,6 @@
 /**
- * Deaths: every heap that a scenario leaves when its thread dies at one of its points, and what has
- * to be true of it after a rescue.
+ * Deaths: every heap that a scenario leaves when its thread dies at one of its points, and the
+ * checks after a rescue.
  */
 
 import type { Address } from 'shmalloc';
@@ -22,31 +22,31 @@ import {
   withHook,
 } from './simulation.js';
 
-/** In heaps of scenarios with objects. */
+/** Contexts of a heap whose scenario has objects. */
 const CONTEXTS = 40;
 const MAIN = 1;
 export const VICTIM = 2;
 const CORPSE = 7;
-/** Ids of rescuers count up from here: one who died is not seen again. */
+/** First id of a rescuer; ids count up, so that no dead thread's id is used again. */
 const RESCUER = 10;
 const LAST = 99;
 
-/** A heap as its thread left it, and what programs held in it then. */
+/** A heap as its thread left it, and the blocks that programs held in it then. */
 export interface Death {
   readonly memory: HeapMemory;
   readonly point: string;
-  /** Which point of the act it was, counted from 0. */
+  /** Number of the point in the act, from 0. */
   readonly n: number;
   readonly books: ReadonlySet<Address>;
-  /** Blocks in the middle of a free or a realloc: live or free, now that their thread is gone. */
+  /** Blocks in the middle of a free or a realloc: live or free after their thread's death. */
   readonly doubtful: readonly Address[];
-  /** What the rescuer is to do first. */
+  /** The rescuer's first work. */
   readonly survivor: ((program: Program) => void) | undefined;
-  /** The ids of all who have died so far. */
+  /** The ids of all dead threads. */
   readonly dead: readonly number[];
 }
 
-/** A scenario's act, ready to run: by a victim with a name, in a heap of its own. */
+/** A scenario's act, ready to run by a victim with its own name, in its own heap. */
 export interface Stage {
   readonly memory: HeapMemory;
   readonly victim: Program;
@@ -76,7 +76,7 @@ export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
   return { memory: staged, victim, blocks, dead };
 }
 
-/** The heap with a thread in it that has died at the corpse's point. */
+/** Makes the heap with a thread that has died at the corpse's point. */
 function layOut(
   lib: Library,
   { corpse }: Scenario,
@@ -93,7 +93,7 @@ function layOut(
       if (name !== corpse.point || ++passages !== (corpse.passage ?? 1)) return;
       left = copyHeap(lib, memory);
       for (const address of program.books) books.add(address);
-      // The block that was being freed may be gone: it belongs to nobody's books any more.
+      // The block that was being freed may be gone: no program's books have it any more.
       const { address } = program.inFlight ?? {};
       if (address !== undefined) books.delete(address);
     },
@@ -104,7 +104,7 @@ function layOut(
   return left;
 }
 
-/** Runs a scenario to its end, and shows the death at each of its points. */
+/** Runs a scenario to its end, and passes on the death at each of its points. */
 export function eachDeath(
   lib: Library,
   scenario: Scenario,
@@ -118,10 +118,12 @@ export function eachDeath(
   });
 }
 
-/** What survivors do first: recover at once, or take what they need from the dead one by one. */
+/**
+ * The rescuers' first work: they recover at once, or work and take over locks as they need them.
+ */
 export type Rescue = 'recover' | 'work';
 
-/** A rescue by a new thread, in a copy of the heap that a death left. */
+/** Rescues with a new thread, in a copy of the heap that a death left. */
 export function rescue(lib: Library, death: Death, how: Rescue): Program {
   const memory = copyHeap(lib, death.memory);
   const program = new Program(lib, attach(lib, memory, rescuerOf(death)), new Set(death.books));
@@ -129,7 +131,7 @@ export function rescue(lib: Library, death: Death, how: Rescue): Program {
   return program;
 }
 
-/** The deaths of a rescuer, at each point of its rescue, its attachment included. */
+/** Passes on the deaths of a rescuer, at each point of its rescue, its attachment included. */
 export function eachRescuerDeath(
   lib: Library,
   death: Death,
@@ -171,7 +173,7 @@ interface Cut {
   state(): Pick<Program, 'books' | 'inFlight'>;
 }
 
-/** Runs `act` with the world stopped at each of its points, and its thread dead there. */
+/** Runs `act`, and calls back at each of its points, with its thread dead there. */
 function eachCut(
   { memory, id, dead, survivor, state }: Cut,
   show: (death: Death) => void,
@@ -190,7 +192,7 @@ function eachCut(
   }, act);
 }
 
-/** What is wrong with a heap after a rescue; empty when nothing is. */
+/** The faults of a heap after a rescue; empty = none. */
 export function faultsOf(lib: Library, death: Death, { core, books }: Program): string[] {
   const { problems } = core.verify(true);
   const faults = problems.map(({ invariant, message }) => `${invariant}: ${message}`);
@@ -206,7 +208,7 @@ export function faultsOf(lib: Library, death: Death, { core, books }: Program): 
   return faults;
 }
 
-/** Blocks in the name of a slot whose thread is dead, or that nobody has. */
+/** Blocks in a slot that has no owner, or a dead one. */
 export function leftBehind(lib: Library, memory: HeapMemory): string[] {
   const { i32, geometry } = memory;
   return [...ownBlocks(lib, memory)]
@@ -217,7 +219,7 @@ export function leftBehind(lib: Library, memory: HeapMemory): string[] {
     .map(([slot, blocks]) => `left behind: ${blocks} of slot ${slot}, freed or not handed out`);
 }
 
-/** Slots that are still in the name of one of these threads. */
+/** Slots that one of these threads still owns. */
 function slotsOf({ layout }: Library, { memory }: ThreadHeap, ids: readonly number[]): SlotIndex[] {
   const { i32, geometry } = memory;
   const all = Array.from({ length: geometry.threads }, (_, slot) => slot as SlotIndex);
@@ -227,11 +229,11 @@ function slotsOf({ layout }: Library, { memory }: ThreadHeap, ids: readonly numb
   });
 }
 
-/** Frees everything that is live, by whomever: what is left in the heap then. */
+/** Frees all live blocks, whichever thread allocated them; returns what is left in the heap. */
 export function faultsOfEmptying(lib: Library, { core }: Program): string[] {
   endReleased(lib, core);
   for (const address of liveBlocks(core)) core.shared.free(address);
-  // Those who live are sent after the dead, for their caches.
+  // The living threads are declared dead, too, so that recovery empties their caches.
   die(MAIN);
   core.recover();
   core.detach();

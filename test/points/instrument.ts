@@ -1,11 +1,11 @@
 /**
  * An instrumented copy of the built library: every comment `point: name` of the source becomes a
- * call of a hook with that name, just before the store that it stands at.
+ * call of a hook with that name, just before the store that follows it.
  *
- * Ordinary builds have comments there and nothing else, so that points cost them nothing at all.
+ * Ordinary builds have only the comments, so that points cost them nothing.
  *
- * I1  A marker is a line of its own in front of a statement. All that are in the source are found
- *     in the copy (points.test.ts).
+ * I1  A marker is a line of its own before a statement. The copy has all markers of the source
+ *     (points.test.ts).
  */
 
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ declare global {
 }
 
 export interface Instrumented {
-  /** The folder of the copy, to resolve modules against: `new URL('heap/index.js', url)`. */
+  /** The folder of the copy, as a base for URLs: `new URL('heap/index.js', url)`. */
   readonly url: URL;
   /** All points in it, sorted. */
   readonly names: readonly string[];
@@ -45,7 +45,7 @@ export const pointsInSource = (): string[] => pointsIn(SOURCE, '.ts');
 
 /**
  * Makes a copy in a temporary folder.
- * @param replace modules to replace by others: path in src/ to source text
+ * @param replace modules to replace: path in src/ to source text
  */
 export function instrument(replace: Record<string, string> = {}): Instrumented {
   const folder = mkdtempSync(join(tmpdir(), 'shmalloc-points-'));

@@ -1,5 +1,5 @@
 /**
- * What kill.test.ts and the threads that it kills say to each other.
+ * Messages between kill.test.ts and the threads that it kills.
  */
 
 import type { HeapHandle } from 'shmalloc';
@@ -9,13 +9,13 @@ export interface KillOrder {
   readonly library: string;
   readonly handle: HeapHandle;
   readonly part: Part;
-  /** Where to park, at the n-th passage (from 1); '' = run through and count passages. */
+  /** The point to park at, at its n-th passage (from 1); '' = run to the end and count passages. */
   readonly point: string;
   readonly passage: number;
 }
 
-/** What the thread does: each part passes some of the points. */
+/** The thread's work: each part passes some of the points. */
 export type Part = 'tour' | 'reserve' | 'unsafe' | 'records' | 'contexts' | 'vectors' | 'rescue';
 
-/** So many blocks the part `records` allocates and frees before its next one: all are held back. */
+/** Blocks that the part `records` allocates and frees before its next one: all are held back. */
 export const RECORDS_HELD = 32;

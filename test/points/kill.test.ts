@@ -1,9 +1,10 @@
 /**
- * Real threads, terminated at every named point: a worker parks itself there, is terminated, and a
- * survivor goes on in the same heap. The table of points and outcomes is in the test's report.
+ * Proves that real threads can be terminated at every named point: a worker parks there and is
+ * terminated, and a survivor goes on in the same heap. The test's report has the table of points
+ * and outcomes.
  *
- * What the simulation (deaths.test.ts) cannot show: thread words of the system, /proc, waiting, and
- * what terminate() leaves.
+ * It shows what the simulation (deaths.test.ts) cannot: the system's thread ids, /proc, waits, and
+ * the state that terminate() leaves.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -15,11 +16,11 @@ import { type Instrumented, instrument } from './instrument.js';
 import { type KillOrder, type Part, RECORDS_HELD } from './kill.parts.js';
 import { heldLocks, type Library } from './simulation.js';
 
-/** A rescue needs somebody who died before: in this part, at this point. */
+/** A victim's work. A rescue needs a thread that died before, in this part, at this point. */
 interface Role {
   readonly part: Part;
   readonly corpse?: { readonly part: Part; readonly point: string; readonly passage?: number };
-  /** In an instrumented heap. */
+  /** True for an instrumented heap. */
   readonly debug?: true;
 }
 
@@ -44,7 +45,7 @@ const ROLES: readonly Role[] = [
   { part: 'rescue', corpse: { part: 'contexts', point: 'large.reserve' } },
 ];
 
-/** Points that these roles do not come to. */
+/** Points that these roles do not pass, with the reason. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'lock.accept': 'takes a lock that a dead thread was handing over: sync/dead-owner.test.ts',
   'end.mark': 'takes a third thread, which has the lock of a vector just then: deaths.test.ts',
@@ -52,10 +53,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 const BYTES = 8 * 1024 * 1024;
-/** All that a thread frees is held back. */
+/** A heap that holds back all that a thread frees. */
 const DEBUG = { guard: 16, scribble: true, strict: true, quarantine: BYTES } as const;
 
-/** Between the end of a thread and a survivor that goes on; the machine may be busy. */
+/**
+ * Maximum milliseconds from a thread's end until a survivor has gone on; the machine may be busy.
+ */
 const RESCUE_MS_MAX = 250;
 
 let copy: Instrumented;
@@ -91,7 +94,7 @@ async function makeHeap({ part, corpse, debug }: Role): Promise<SharedHeap> {
   return heap;
 }
 
-/** The heap's debug settings, as they stand in it. */
+/** The heap's debug settings. */
 function settingsOf({ u32 }: SharedHeap): layout.DebugSettings {
   return layout.readDebugRecord(u32, layout.computeGeometry(0, BYTES, 4).debug);
 }
@@ -145,7 +148,7 @@ async function outcomeOf(role: Role, point: string, passage: number): Promise<Ou
   };
 }
 
-test('a thread terminated at every kill point: survivors go on, and nothing is lost', async (t) => {
+test('terminate: at every kill point survivors go on, and nothing is lost', async (t) => {
   t.timeout(300_000);
   const counts: Map<string, number>[] = [];
   for (const role of ROLES) counts.push(await count(role));
@@ -165,7 +168,7 @@ test('a thread terminated at every kill point: survivors go on, and nothing is l
     for (const passage of new Set([1, Math.ceil(passages / 2)])) {
       const { held, ms, recovered, problems } = await outcomeOf(role, point, passage);
       worst = Math.max(worst, ms);
-      // Without a slot it has nothing that could be left behind.
+      // A thread without a slot leaves nothing.
       const slotless = /^(attach\.claim|name\.\w+)$/.test(point);
       const ok = problems.length === 0 && (recovered > 0 || slotless);
       const who = role.corpse === undefined ? role.part : `${role.part} after ${role.corpse.point}`;

@@ -1,6 +1,6 @@
 /**
- * A thread that is to die at a point: runs a part with an instrumented library and parks itself
- * there, for the main thread to terminate it.
+ * A thread that dies at a point: runs a part with an instrumented library and parks at the point,
+ * for the main thread to terminate it.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -21,7 +21,7 @@ globalThis.shmallocPoint = (name) => {
 
 const KIB = 1024;
 
-/** Refills, flushes, splits, merges, growth, moves: every way through the heap. */
+/** Refills, flushes, splits, merges, growth, moves: passes every way through the heap. */
 function tour(heap: SharedHeap): void {
   const { malloc_ts, free_ts, calloc_ts, realloc_ts, alignedAlloc_ts } = heap;
   const many = (count: number, size: number) =>
@@ -42,7 +42,7 @@ function tour(heap: SharedHeap): void {
   free_ts(calloc_ts(1, 200 * KIB));
   free_ts(realloc_ts(malloc_ts(3 * KIB), 5 * KIB));
   free_ts(alignedAlloc_ts(64 * KIB, 300 * KIB));
-  // Until nothing is left of the reserve, then back.
+  // Allocates until the reserve is used up, then frees.
   const rest: Address[] = [];
   for (let size = 1024 * KIB; size > 64 * KIB; size -= 8 * KIB) {
     for (let block = malloc_ts(size); block !== 0; block = malloc_ts(size)) rest.push(block);
@@ -54,7 +54,7 @@ function tour(heap: SharedHeap): void {
   heap.detach();
 }
 
-/** The brk moves up to a free run, then all of the reserve goes at once. */
+/** Moves the brk up to a free run, then takes all of the reserve at once. */
 function reserve(heap: SharedHeap): void {
   heap.malloc_ts(72 * KIB);
   heap.malloc_ts(100 * KIB);
@@ -100,7 +100,7 @@ function contexts(heap: SharedHeap): void {
   heap.detach();
 }
 
-/** Vectors in the heap and in a context, alone and shared: made, grown, changed, ended. */
+/** Vectors in the heap and in a context, local and shared: made, grown, changed, ended. */
 function vectors(heap: SharedHeap): void {
   const context = heap.createContext('vectors');
   for (const place of [heap, context]) {
@@ -125,7 +125,7 @@ function vectors(heap: SharedHeap): void {
   heap.detach();
 }
 
-/** Needs what the dead hold, then recovers them. */
+/** Needs the locks that a dead thread owns, then recovers it. */
 function rescue(heap: SharedHeap): void {
   heap.free_ts(heap.malloc_ts(16 * KIB));
   heap.free_ts(heap.malloc_ts(90 * KIB));

@@ -1,9 +1,9 @@
 /**
- * Mutants of the real code: each rule of recovery taken out of it alone must be found by the deaths
- * and throws of the scenarios. So the tests are known to see what they are there for.
+ * Proves that the tests find faults: each mutant of the real code, which lacks one rule of
+ * recovery, must be found by the deaths and throws of the scenarios.
  *
- * The mutants of the rules themselves, and those that need threads at the same time (that recovery
- * takes every class lock, say), are the model's (test/model).
+ * The model (test/model) has the mutants of the rules themselves, and those that need threads at
+ * the same time (for example, that recovery acquires every class lock).
  */
 
 import test from 'ava';
@@ -21,14 +21,14 @@ import { type Library, loadLibrary } from './simulation.js';
 
 interface Mutant {
   readonly rule: string;
-  /** In src/, without its ending. */
+  /** Path in src/, without the extension. */
   readonly file: string;
-  /** Text of the built file, and what stands there instead. */
+  /** Text of the built file, and its replacement. */
   readonly from: string | RegExp;
   readonly to: string;
-  /** The scenario that sees it, where the first ones do not. */
+  /** The scenario that finds it, unless the first ones do. */
   readonly seenIn?: string;
-  /** It takes two deaths to see it. */
+  /** True if it takes two deaths to find it. */
   readonly twice?: boolean;
 }
 
@@ -295,7 +295,7 @@ const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-/** The first fault that a library shows, or null. */
+/** The first fault that a library shows; null = none. */
 function findFault(lib: Library, scenario: Scenario, twice: boolean): string | null {
   let fault: string | null = null;
   const judge = (death: Death): void => {
@@ -322,7 +322,7 @@ function findFault(lib: Library, scenario: Scenario, twice: boolean): string | n
 }
 
 for (const mutant of MUTANTS) {
-  test.serial(`found: without the rule that ${mutant.rule}`, async (t) => {
+  test.serial(`mutant is found: without the rule that ${mutant.rule}`, async (t) => {
     const lib = await loadLibrary({
       ...mutant,
       file: `${mutant.file}.js`,

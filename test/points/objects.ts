@@ -1,5 +1,5 @@
 /**
- * What has to be true of contexts, chunks and vectors after a rescue, by the tables alone.
+ * Checks of contexts, chunks and vectors after a rescue, by the tables alone.
  */
 
 import type { Address } from 'shmalloc';
@@ -7,7 +7,7 @@ import type { ContextIndex } from '../../src/layout/index.js';
 import { HEAP_ID } from './program.js';
 import { type HeapMemory, type Library, ownedBlocks, type ThreadHeap } from './simulation.js';
 
-/** Contexts whose record is taken. */
+/** Contexts whose record is in use. */
 export function usedContexts({ layout }: Library, { i32, geometry }: HeapMemory): ContextIndex[] {
   const table = layout.contextTable(geometry);
   const used: ContextIndex[] = [];
@@ -18,7 +18,7 @@ export function usedContexts({ layout }: Library, { i32, geometry }: HeapMemory)
   return used;
 }
 
-/** Does the context belong to a thread that lives, or has it been released? */
+/** True if the context belongs to a living thread, or was released. */
 function isKept({ layout }: Library, { i32, u32, geometry }: HeapMemory, index: number): boolean {
   const table = layout.contextTable(geometry);
   let root = index;
@@ -32,7 +32,7 @@ function isKept({ layout }: Library, { i32, u32, geometry }: HeapMemory, index: 
   return owner !== 0 && !globalThis.shmallocDead.has(owner);
 }
 
-/** What is wrong with contexts and their chunks; empty when nothing is. */
+/** The faults of contexts and their chunks; empty = none. */
 export function objectFaults(lib: Library, core: ThreadHeap): string[] {
   const { layout } = lib;
   const { i32, u32, geometry } = core.memory;
@@ -47,7 +47,7 @@ export function objectFaults(lib: Library, core: ThreadHeap): string[] {
     const record = layout.recordAt(chunks, chunk);
     const context = layout.loadRecord(i32, record);
     const address = layout.getChunkAddress(u32, record);
-    // Who has its lock gives it back.
+    // The owner of its lock gives it back.
     const isLeft = layout.isEndedChunk(context) && layout.loadStorageLock(i32, record) !== 0;
     if (context !== 0 && !used.has(context) && !isLeft) faults.push(`left behind: chunk ${chunk}`);
     if (address !== 0 && !owned.delete(address)) faults.push(`chunk ${chunk} has no block`);
@@ -61,7 +61,7 @@ export function objectFaults(lib: Library, core: ThreadHeap): string[] {
   return faults;
 }
 
-/** Of these blocks the headers of vectors, and what they name. */
+/** The headers of vectors among these blocks, and the blocks that they name. */
 function vectorBlocks({ layout }: Library, { memory }: ThreadHeap, owned: Set<number>): number[] {
   const found: number[] = [];
   for (const address of owned) {
@@ -72,7 +72,7 @@ function vectorBlocks({ layout }: Library, { memory }: ThreadHeap, owned: Set<nu
   return found;
 }
 
-/** Ends what nobody has, as somebody who was told of it would. */
+/** Ends released contexts, as a thread would that knows their handles. */
 export function endReleased(lib: Library, core: ThreadHeap): void {
   endVectors(lib, core);
   const attachment = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
@@ -80,7 +80,7 @@ export function endReleased(lib: Library, core: ThreadHeap): void {
   for (const handle of contexts.released()) contexts.adopt(handle).delete();
 }
 
-/** Deletes the vectors of the heap, whoever has made them. */
+/** Deletes the vectors of the heap, whichever thread made them. */
 function endVectors({ layout }: Library, core: ThreadHeap): void {
   const { u32, geometry } = core.memory;
   const inFlightHeader = layout.inFlightHeaderWord(

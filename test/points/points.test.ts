@@ -1,5 +1,5 @@
 /**
- * The names of the points: source, build and model have the same.
+ * Proves that source, build and model have the same kill points.
  */
 
 import test from 'ava';

@@ -1,5 +1,5 @@
 /**
- * A thread's program, with the books of what it holds, and what a scenario consists of.
+ * A thread's program with the books of its blocks, and the parts of a scenario.
  *
  * Used by the scenarios and by deaths.ts.
  */
@@ -16,32 +16,32 @@ import type {
 import type { DebugSettings } from '../../src/layout/index.js';
 import type { Library, ThreadHeap } from './simulation.js';
 
-/** Blocks of this size come in batches of few, so that few stores repeat. */
+/** Bytes of a block that comes in small batches, so that few stores repeat. */
 export const SMALL = 32 * 1024;
-/** Blocks of this size come in batches of several, with bitmaps of more than one bit a word. */
+/** Bytes of a block that comes in batches of several, with bitmaps of more than one bit a word. */
 export const TINY = 2000;
-/** A page is 8 KiB: large blocks have 9 pages and more, direct ones 16 and more. */
+/** Bytes of a number of pages of 8 KiB: large blocks have 9 pages and more, direct ones 16 and more. */
 export const PAGES = (pages: number): number => pages * 8192;
 
-/** Of all heaps here. */
+/** The id of all heaps here. */
 export const HEAP_ID = '0123456789abcdef';
 
-/** What a program was doing when it was cut. */
+/** The call of a program at the moment of its cut. */
 export interface InFlight {
   readonly call: 'malloc' | 'free' | 'realloc';
-  /** The block that is being freed or moved. */
+  /** The block that the call frees or moves. */
   readonly address?: Address;
 }
 
-/** A thread's program: its calls, and the books of what it holds. */
+/** A thread's program: its calls, and the books of its blocks. */
 export class Program {
   readonly core: ThreadHeap;
-  /** What this program, and those before it, were given and have not freed. */
+  /** Blocks that this program and earlier ones allocated and have not freed. */
   readonly books: Set<Address>;
   inFlight: InFlight | null = null;
   unsafe = false;
   readonly lib: Library;
-  /** What stands for the heap where objects want one. */
+  /** Stands for the heap where objects need one. */
   readonly home = {};
   #contexts: Contexts | undefined;
 
@@ -62,7 +62,7 @@ export class Program {
     return this.#contexts;
   }
 
-  /** A context whose chunks stay short: what gets one of its own has more than 16 KiB. */
+  /** Makes a context whose chunks stay short: an object of more than 16 KiB gets its own chunk. */
   context(options: ContextOptions = {}): Context {
     return this.contexts.create('test', { maxBytes: 64 * 1024, ...options });
   }
@@ -94,7 +94,7 @@ export class Program {
     this.inFlight = null;
   }
 
-  /** Somebody else frees a block of this program. */
+  /** Frees a block of this program by `work` of another thread. */
   freeBy(address: Address, work: () => void): void {
     this.inFlight = { call: 'free', address };
     work();
@@ -126,7 +126,7 @@ export class Program {
   }
 }
 
-/** What setup and preparation leave for the act. */
+/** Blocks that setup and preparation leave for the act. */
 export interface Blocks {
   a: Address;
   b: Address;
@@ -134,11 +134,11 @@ export interface Blocks {
   contexts: Context[];
   handles: ContextHandle[];
   vectors: VectorHandle[];
-  /** The thread that has set up, and lives on. */
+  /** The thread that has run the setup, and lives on. */
   main?: Program;
 }
 
-/** A thread that has died at the n-th passage (from 1, the first when not said) of a point. */
+/** A thread that has died at the n-th passage (from 1, default 1) of a point. */
 export interface Corpse {
   readonly point: string;
   readonly passage?: number;
@@ -147,33 +147,33 @@ export interface Corpse {
 
 export interface Scenario {
   readonly name: string;
-  /** Of an instrumented heap. */
+  /** Debug settings of an instrumented heap. */
   readonly debug?: Partial<DebugSettings>;
-  /** Contexts and vectors are in it. */
+  /** True if the scenario has contexts and vectors. */
   readonly objects?: true;
-  /** By a thread that lives on. */
+  /** Run by a thread that lives on. */
   setup?(program: Program, blocks: Blocks): void;
-  /** By the victim, before it is cut. */
+  /** Run by the victim, before it is cut. */
   prepare?(program: Program, blocks: Blocks): void;
-  /** By the victim, cut at every point. */
+  /** Run by the victim, cut at every point. */
   act(program: Program, blocks: Blocks): void;
-  /** What a rescuer does first, where the usual work would not show it. */
+  /** Run by a rescuer first, if the usual work would not find a fault. */
   survivor?(program: Program): void;
-  /** false = what has happened when a call throws is not told by the throw. */
+  /** false = a call that throws may or may not have done its work. */
   readonly throws?: boolean;
-  /** Unsafe calls: the victim is alone in the heap. */
+  /** True for unsafe calls: no other thread is attached. */
   readonly alone?: boolean;
-  /** Points that it must pass, to be what its name says. */
+  /** Points that the act must pass. */
   readonly hits?: readonly string[];
   /** A thread that died before, in the middle of this: its locks and transits are open. */
   readonly corpse?: Corpse;
 }
 
-// ---- settings of instrumented heaps
+// ---- Settings of instrumented heaps
 
-/** Nothing is held back. */
+/** No block is held back. */
 export const GUARDED: Partial<DebugSettings> = { guardBytes: 16, scribble: true };
-/** A few small blocks are held back, or one that is not. */
+/** A few small blocks are held back; one larger block is not. */
 export const HELD_BACK: Partial<DebugSettings> = {
   ...GUARDED,
   strict: true,
@@ -181,7 +181,7 @@ export const HELD_BACK: Partial<DebugSettings> = {
   historyEvents: 4,
   quarantineBytes: 100 * 1024,
 };
-/** All of them are. */
+/** All freed blocks are held back. */
 export const ALL_HELD_BACK: Partial<DebugSettings> = {
   ...HELD_BACK,
   quarantineBytes: 4 * 1024 * 1024,

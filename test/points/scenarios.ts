@@ -1,8 +1,8 @@
 /**
- * Scenarios: short programs, cut at every point. The same operations as the scenarios of the model
+ * Scenarios: short programs, cut at every point. They are the operations of the model's scenarios
  * (test/model/scenarios.ts), with sizes that make the real heap take the same ways.
  *
- * Pure: they act on what they are given. Blocks go through a Program, which keeps the books.
+ * They act only on their arguments. Blocks go through a Program, which keeps the books.
  */
 
 import type { Address } from 'shmalloc';
@@ -23,7 +23,7 @@ import {
 } from './program.js';
 import { VECTOR_SCENARIOS } from './vector-scenarios.js';
 
-/** Three blocks of `pages` pages side by side, then one more; some of them free again. */
+/** Allocates three adjacent blocks of `pages` pages and one more, and frees some of them. */
 function neighbours(program: Program, blocks: Blocks, below: boolean, above: boolean): void {
   const [a, b, c] = program.many(4, PAGES(10)) as [Address, Address, Address];
   blocks.a = b;
@@ -40,12 +40,12 @@ function fillMagazine(program: Program, blocks: Address[]): void {
   while (!isFull()) program.free(blocks.pop() as Address);
 }
 
-/** Allocates and frees so much that wholly free spans are kept. */
+/** Allocates and frees enough blocks that wholly free spans are retired. */
 function makeRetired(program: Program): void {
   program.freeAll(program.many(140, TINY));
 }
 
-/** Fills the heap. Aligned to more than a page all of these are runs of their own. */
+/** Fills the heap with runs: a block that is aligned to more than a page is a run of its own. */
 function fillWithRuns(program: Program): void {
   for (let pages = 64; pages > 0; pages >>>= 1) {
     while (program.aligned(PAGE_BYTES * 2, PAGES(pages)) !== 0);
@@ -59,9 +59,9 @@ const flushWithCorpse = {
   },
 };
 
-// ---- instrumented heaps
+// ---- Instrumented heaps
 
-/** Freed blocks of three kinds, more of them than their magazines hold, and one not handed out. */
+/** Freed blocks of three kinds, more than their magazines hold, and one that was not handed out. */
 const holder: Corpse = {
   point: 'debug.live',
   passage: 15,
@@ -178,7 +178,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'flush of many blocks in several spans',
     prepare(p, blocks) {
       const list = p.many(140, TINY);
-      // Every other one first, then the rest: words of the bitmaps change hands.
+      // Every other block first, then the rest, so that each flush changes several bitmap words.
       blocks.list = [...list.filter((_, n) => n % 2), ...list.filter((_, n) => n % 2 === 0)];
     },
     act: (p, { list }) => p.freeAll(list),
@@ -252,7 +252,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'brk growth, then a direct map down to its end',
     act: (p) => void p.malloc(PAGES(9)),
     survivor(p) {
-      // The brk would have moved by 16 pages.
+      // Without it the brk would move by 16 pages.
       const reserve = p.core.memory.geometry.dataBytes;
       p.free(p.malloc(reserve - PAGES(16)));
     },
@@ -505,7 +505,7 @@ export const SCENARIOS: readonly Scenario[] = [
     corpse: {
       point: 'cut.leadTail',
       act(p) {
-        // The run behind this one begins a page past a multiple of 64 KiB.
+        // The run after this one begins a page past a multiple of 64 KiB.
         p.aligned(64 * 1024, PAGES(9));
         const a = p.malloc(PAGES(15));
         p.malloc(PAGES(9));

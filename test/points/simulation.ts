@@ -2,13 +2,13 @@
  * A heap with simulated threads: all of them run on one real thread, one after the other, and any
  * of them can be cut at any point of the real code.
  *
- * The library is an instrumented copy in which sync/system-thread.ts is replaced by a double:
- * a thread lives until the simulation says that it died. A thread that
- * is killed at a point is not stopped there: the heap's metadata is copied as it is at that moment
- * and the copy goes on without it, while the thread itself runs to its end in the original. So one
- * run of a program gives the heaps of all the deaths that it can die.
+ * The library is an instrumented copy in which a double replaces sync/system-thread.ts: a thread
+ * lives until the simulation says that it died. A thread that is killed at a point does not stop
+ * there: the heap's metadata is copied at that moment, and the copy goes on without the thread,
+ * while the thread runs to its end in the original. So one run of a program gives the heaps of all
+ * its possible deaths.
  *
- * What this does not show: threads that run at the same time (kill.test.ts, test/model, stress).
+ * It does not show threads that run at the same time (kill.test.ts, test/model, stress do).
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,10 @@ import type * as Layout from '../../src/layout/index.js';
 import type * as Stats from '../../src/stats/index.js';
 import { type Instrumented, instrument } from './instrument.js';
 
-/** A thread's id is its number and one, and who attaches says which thread runs. */
+/**
+ * The double: a thread's id is its number plus one, and the attaching thread says which thread
+ * runs.
+ */
 const SYSTEM_DOUBLE = `
 export const ALIVE = { isAlive: true, why: '' };
 export const DEAD = { isAlive: false, why: '' };
@@ -31,9 +34,9 @@ export const lookAt = ({ id }) => globalThis.shmallocDead.has((1 << 30) | (id - 
 `;
 
 declare global {
-  /** Thread words of the dead. */
+  /** Thread words of dead threads. */
   var shmallocDead: Set<number>;
-  /** The number of the thread that runs. */
+  /** The number of the running thread. */
   var shmallocThread: number;
 }
 
@@ -42,7 +45,7 @@ const HEAP_BYTES = 2 * 1024 * 1024;
 export type ThreadHeap = Heap.ThreadHeap;
 export type HeapMemory = Layout.HeapMemory;
 
-/** An instrumented library with its double, and what tests need of it. */
+/** An instrumented library with its double, and the parts that tests use. */
 export interface Library {
   readonly copy: Instrumented;
   readonly heap: typeof Heap;
@@ -54,7 +57,7 @@ export interface Library {
   readonly stats: typeof Stats;
 }
 
-/** A change of one built file: what stands there, and what is to. */
+/** A change of one built file: a text, and its replacement. */
 export interface Change {
   readonly file: string;
   readonly from: string | RegExp;
@@ -63,7 +66,7 @@ export interface Change {
 
 export async function loadLibrary(change?: Change): Promise<Library> {
   globalThis.shmallocDead = new Set();
-  // Nobody else runs meanwhile: to wait is to lose time.
+  // No other thread runs meanwhile: a wait would only lose time.
   Atomics.wait = () => 'timed-out';
   const copy = instrument({ 'sync/system-thread.js': SYSTEM_DOUBLE });
   if (change !== undefined) {
@@ -86,7 +89,7 @@ export async function loadLibrary(change?: Change): Promise<Library> {
   };
 }
 
-/** An empty heap; with debug settings an instrumented one; with contexts one that can have some. */
+/** An empty heap: instrumented if it has debug settings, with contexts if it has a count. */
 export function makeHeap(
   { heap, layout }: Library,
   threads = 4,
@@ -107,7 +110,7 @@ export function makeHeap(
   });
 }
 
-/** A thread's attachment. Its number names it: a number that is in use must live. */
+/** Attaches a thread. Its number names it: a thread of a used number must live. */
 export function attach(lib: Library, memory: HeapMemory, threadId: number): ThreadHeap {
   globalThis.shmallocThread = threadId;
   const core = lib.heap.attachThreadHeap(memory, true, { threadId, lockTimeoutMs: 1000 });
@@ -126,8 +129,8 @@ export function everybodyLives(): void {
 }
 
 /**
- * The heap as it is now, in a buffer of its own. User data stays behind, but where red zones lie
- * among it, or headers of objects.
+ * Copies the heap as it is now into another buffer. User data is not copied, except where red zones
+ * or headers of objects are among it.
  */
 export function copyHeap({ layout }: Library, memory: HeapMemory): HeapMemory {
   const { geometry } = memory;
@@ -138,7 +141,7 @@ export function copyHeap({ layout }: Library, memory: HeapMemory): HeapMemory {
   return layout.viewMemory(buffer, geometry);
 }
 
-/** Runs `work` with a hook at every point; gives back what the work gave, or threw. */
+/** Runs `work` with a hook at every point; returns or throws what the work does. */
 export function withHook<T>(hook: (name: string, n: number) => void, work: () => T): T {
   let n = 0;
   globalThis.shmallocPoint = (name) => hook(name, n++);
@@ -163,7 +166,7 @@ const blocksThat = (core: ThreadHeap, areOwned: boolean): Set<Address> =>
       .map(({ address }) => address),
   );
 
-/** Blocks that their records say are some thread's own, freed or not yet handed out: by slot. */
+/** Blocks whose records say that a thread holds them, freed or not handed out yet: by slot. */
 export function ownBlocks({ base, layout }: Library, memory: HeapMemory): Map<number, Address[]> {
   const { i32, tags, geometry } = memory;
   const own = new Map<number, Address[]>();
@@ -178,7 +181,7 @@ export function ownBlocks({ base, layout }: Library, memory: HeapMemory): Map<nu
   return own;
 }
 
-/** Locks that are held, and by whom; for "no lock left". */
+/** Owned locks and their owners; for the check that no lock is left. */
 export function heldLocks({ layout }: Library, { i32, geometry }: HeapMemory): string[] {
   const held: string[] = [];
   for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {

@@ -1,6 +1,7 @@
 /**
- * Proves that a span which another thread takes in the middle of a call loses no block: a full heap's
- * spans change their owner at any moment, and with it the magazine that their blocks are freed to.
+ * Proves that no block is lost if another thread takes over a span in the middle of a call: in a
+ * full heap spans change their owner at any moment, and with it the magazine that their blocks are
+ * freed to.
  */
 
 import test from 'ava';
@@ -8,14 +9,15 @@ import type { Address } from 'shmalloc';
 import { attach, type Library, loadLibrary, makeHeap, withHook } from './simulation.js';
 
 const BYTES = 64;
-/** Blocks of that size in a page. */
+/** Number of blocks of that size in a page. */
 const SPAN_BLOCKS = 8192 / BYTES;
-/** More than a new magazine holds. */
+/** Number of blocks that a new magazine cannot hold. */
 const FREED_MAX = 140;
 
 /**
- * A block is moved to another class, after so many frees of its class; another thread needs a block of
- * that class after each flush and refill meanwhile. What is wrong then, and how often it took a span.
+ * Moves a block to another class, after `freed` frees of its class; meanwhile another thread needs
+ * a block of that class after each flush and refill. Returns the faults, and how often it took over
+ * a span.
  */
 function moveBeside(lib: Library, freed: number) {
   const memory = makeHeap(lib, 4);
@@ -36,7 +38,7 @@ function moveBeside(lib: Library, freed: number) {
   }
   while (keep(one.shared.malloc(BYTES)) !== 0);
   for (const address of wider.slice(0, 20)) free(address);
-  // The newest are of the span of the block that moves: a flush gives them back.
+  // The newest blocks are in the span of the block that moves: a flush returns them.
   const [moving, ...rest] = small as [Address, ...Address[]];
   const order = [...rest.slice(SPAN_BLOCKS), ...rest.slice(0, SPAN_BLOCKS - 1)];
   for (const address of order.slice(order.length - freed)) free(address);
@@ -73,7 +75,7 @@ function moveAll(lib: Library) {
   };
 }
 
-test('realloc_ts: a block whose span another thread takes meanwhile is freed to the magazine that was looked at', async (t) => {
+test('realloc_ts: a block is freed to the magazine that was checked, also if another thread takes over its span', async (t) => {
   const lib = await loadLibrary();
   const { stolen, wrong, left } = moveAll(lib);
   t.true(stolen > 0, 'no span was taken');
@@ -82,7 +84,7 @@ test('realloc_ts: a block whose span another thread takes meanwhile is freed to 
   lib.copy.remove();
 });
 
-test('realloc_ts: the same is found out where the magazine is looked for twice', async (t) => {
+test('realloc_ts: mutant is found: looks for the magazine twice', async (t) => {
   const lib = await loadLibrary({
     file: 'heap/allocator.js',
     from: /const ownTop = u32\[tops \+ magazine\];/,

@@ -1,10 +1,10 @@
 /**
- * Every scenario, with an error thrown into it at every point: the thread lives on, and so does the
- * heap. What throws there in earnest is a stack overflow that no probe foresaw.
+ * Proves every scenario with an error thrown into it at every point: thread and heap go on. The
+ * real error of this kind is a stack overflow that no probe foresaw.
  *
- * Left out are the points of straight stores, where nothing is called and nothing can throw: those
- * of the fast paths, of block records and of a large block's commit, the first and last store of an
- * exclusive section, and the one that gives a slot back.
+ * Points of straight stores are left out, since nothing can throw there: those of the fast paths,
+ * of block records and of a large block's commit, the first and last store of an exclusive section,
+ * and the store that frees a slot.
  */
 
 import test from 'ava';
@@ -18,7 +18,7 @@ import { type Library, loadLibrary, withHook } from './simulation.js';
 const CANNOT_THROW =
   /^(pop|push|exclusive|attach|detach|debug|place|resolve|context|chunk|end|name|inflight|vector|storage)\.|^large\.(count|tag|commit)$/;
 
-/** Where a thread hands a lock over to another that sleeps, and that takes it: there is one thread here. */
+/** Points of handing a lock over to a thread that sleeps: this test has only one thread. */
 const HANDING_OVER = /^lock\.(open|accept)$/;
 
 class Injected extends Error {}
@@ -29,7 +29,9 @@ test.before(async () => {
 });
 test.after.always(() => lib?.copy.remove());
 
-/** For the table: how often an error was thrown at a point, and how often it reached the caller. */
+/**
+ * For the report: number of errors thrown at a point, and number of those that reached the caller.
+ */
 const thrownAt = new Map<string, { errors: number; told: number }>();
 
 interface Outcome {
@@ -38,7 +40,7 @@ interface Outcome {
   readonly faults: string[];
 }
 
-/** Runs a scenario with an error at its n-th point; null when it has no such point. */
+/** Runs a scenario with an error at its n-th point; null = it has no such point. */
 function throwAt(scenario: Scenario, n: number): Outcome | null {
   const { memory, victim, blocks, dead } = setStage(lib, scenario);
   let point = '';
@@ -62,20 +64,20 @@ function throwAt(scenario: Scenario, n: number): Outcome | null {
     if (row !== undefined) row.told++;
   }
   if (point === '') return null;
-  // Half ended, contexts have chains that lead nowhere, and nobody may go on with them: who detaches
-  // does it again.
+  // Half-ended contexts may have broken chains, and no thread may use them: the thread detaches
+  // again.
   if (threw && scenario.name === 'detach with contexts') victim.core.detach();
-  // Who threw has done nothing: a block in its hands is live, and it is alone to know.
+  // A call that threw has done nothing: its block is live, and only this thread has the address.
   const death = { memory, point, n, books: victim.books, doubtful: [], survivor: undefined, dead };
   const attached = countSlots(memory.i32, memory.geometry.registry, memory.geometry.threads);
   if (attached === 0) return { point, threw, faults: leftBehind(lib, memory) };
-  // What an error has left standing of a placement is for the next one to end.
+  // The thread's next placement ends one that an error has interrupted.
   if (scenario.objects) {
     const context = victim.context();
     context.malloc(1);
     context.delete();
   }
-  // Where it has detached, who has set up looks.
+  // If the victim has detached, the thread of the setup checks.
   const isThere = memory.i32[memory.geometry.registry + victim.core.slotIndex] !== 0;
   const access = isThere ? victim : (blocks.main ?? victim);
   access.core.recover();
@@ -87,7 +89,7 @@ const countSlots = (i32: Int32Array, registry: number, threads: number): number 
   i32.subarray(registry, registry + threads).filter((word) => word !== 0).length;
 
 for (const scenario of SCENARIOS.filter(({ throws }) => throws !== false)) {
-  test.serial(`a throw at every kill point: ${scenario.name}`, (t) => {
+  test.serial(`error: thrown at every kill point: ${scenario.name}`, (t) => {
     const faults: string[] = [];
     let thrown = 0;
     let points = 0;
@@ -105,7 +107,7 @@ for (const scenario of SCENARIOS.filter(({ throws }) => throws !== false)) {
   });
 }
 
-test.serial('a block that free or realloc threw for is still there, as it was', (t) => {
+test.serial('error: a block stays as it was if free or realloc threw', (t) => {
   const scenario = SCENARIOS.find(({ name }) => name === 'realloc grows in place') as Scenario;
   const { victim, blocks } = setStage(lib, scenario);
   const { u8 } = victim.core.memory;
@@ -127,7 +129,7 @@ test.serial('a block that free or realloc threw for is still there, as it was', 
   t.deepEqual(victim.core.verify(true).problems, []);
 });
 
-/** Poisons the heap at the n-th point of a call; null when it has no such point. */
+/** Poisons the heap at the n-th point of a call; null = it has no such point. */
 function poisonAt(sync: typeof Sync, call: (victim: Program) => unknown, n: number): string | null {
   const scenario = SCENARIOS.find(({ name }) => name === 'calloc of a used block') as Scenario;
   const { memory, victim } = setStage(lib, scenario);
@@ -150,30 +152,27 @@ function poisonAt(sync: typeof Sync, call: (victim: Program) => unknown, n: numb
   return sync.poisonReason(memory) === null ? `at ${point} the poison is gone` : '';
 }
 
-test.serial(
-  'a heap that is poisoned in the middle of a call: nothing is written to null',
-  async (t) => {
-    const sync = (await import(new URL('sync/index.js', lib.copy.url).href)) as typeof Sync;
-    const calls: ((victim: Program) => unknown)[] = [
-      (p) => p.calloc(65_000),
-      (p) => p.calloc(900),
-      (p) => p.calloc(200_000),
-      (p) => p.realloc(p.malloc(SMALL), 60_000),
-      (p) => p.realloc(p.malloc(200_000), 3000),
-      (p) => p.realloc(p.malloc(TINY), 90_000),
-      (p) => p.freeAll(p.many(20, SMALL)),
-    ];
-    for (const call of calls) {
-      let n = 0;
-      for (let fault = poisonAt(sync, call, n); fault !== null; fault = poisonAt(sync, call, ++n)) {
-        t.is(fault, '');
-      }
-      t.true(n >= 3);
+test.serial('poison: in the middle of a call: nothing is written to null', async (t) => {
+  const sync = (await import(new URL('sync/index.js', lib.copy.url).href)) as typeof Sync;
+  const calls: ((victim: Program) => unknown)[] = [
+    (p) => p.calloc(65_000),
+    (p) => p.calloc(900),
+    (p) => p.calloc(200_000),
+    (p) => p.realloc(p.malloc(SMALL), 60_000),
+    (p) => p.realloc(p.malloc(200_000), 3000),
+    (p) => p.realloc(p.malloc(TINY), 90_000),
+    (p) => p.freeAll(p.many(20, SMALL)),
+  ];
+  for (const call of calls) {
+    let n = 0;
+    for (let fault = poisonAt(sync, call, n); fault !== null; fault = poisonAt(sync, call, ++n)) {
+      t.is(fault, '');
     }
-  },
-);
+    t.true(n >= 3);
+  }
+});
 
-test.serial('all kill points where something can throw have thrown', (t) => {
+test.serial('error: was thrown at every kill point where a call can throw', (t) => {
   t.log('point             errors  told to the caller (the others came after a commit: repaired)');
   for (const [point, { errors, told }] of [...thrownAt].sort()) {
     t.log(`${point.padEnd(18)}${String(errors).padStart(6)}${String(told).padStart(8)}   whole`);

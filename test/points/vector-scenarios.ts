@@ -1,5 +1,6 @@
 /**
- * Scenarios of vectors: made, grown, changed, deleted, in the heap and in contexts, alone and shared.
+ * Scenarios of vectors: made, grown, changed, deleted, in the heap and in contexts, local and
+ * shared.
  */
 
 import type { Vector as AVector } from '../../src/collections/index.js';
@@ -7,12 +8,12 @@ import { type Blocks, type Program, type Scenario, SMALL } from './program.js';
 
 const KIB = 1024;
 
-/** A vector of numbers, in the heap or in a context of this program. */
+/** Makes a vector of numbers, in the heap or in a context of this program. */
 function make(program: Program, place: object = program.home, shared = false): AVector<number> {
   return program.lib.collections.Vector.create(place, Float64Array, { capacity: 4, shared });
 }
 
-/** The vector that the setup has left. */
+/** The vector that the setup has made. */
 const found = (program: Program, { vectors: [handle] }: Blocks): AVector<number> =>
   program.lib.collections.Vector.attach(program.home, handle as NonNullable<typeof handle>);
 
@@ -20,13 +21,13 @@ function push(vector: AVector<number>, count: number): void {
   for (let n = 0; n < count; n++) vector.push(n);
 }
 
-/** Everything that moves elements. */
+/** Makes every change that moves elements. */
 function change(vector: AVector<number>): void {
   push(vector, 9);
   vector.insert(3, 7);
   vector.remove(1);
   vector.pop();
-  // A run of its own.
+  // Its storage is a run of its own.
   vector.reserve(9000);
   push(vector, 2);
   vector.shrink();
@@ -103,7 +104,7 @@ const SCENARIOS: readonly Scenario[] = [
         }
       },
       hits: shared ? ['vector.freed'] : ['place.nowhere'],
-      // It may throw when it gives the lock back: what is freed then is freed.
+      // It may throw when it releases the lock: the blocks are freed by then.
       throws: !shared,
     }),
   ),
@@ -149,7 +150,7 @@ const SCENARIOS: readonly Scenario[] = [
     },
     act: (p) => p.core.detach(),
     hits: ['end.mark'],
-    // Once it has detached it cannot look after itself.
+    // A thread that has detached cannot repair itself.
     throws: false,
   },
   {

@@ -1,14 +1,14 @@
 /**
- * Thread of the exit tests: hands blocks over, has others cached, and ends in one of many ways. Or
- * stands by meanwhile, needs every lock all the time, and counts what it gets done. By itself, or
- * as a task of a pool.
+ * Thread of the exit tests: hands over some blocks, caches others, and ends in one of many ways. Or
+ * it is the bystander, which needs every lock all the time and counts its rounds. Started directly,
+ * or as a task of a pool.
  */
 
 import { workerData } from 'node:worker_threads';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 import { fillPattern, Random } from '../helpers.js';
 
-/** Ways to end. */
+/** Ways to end a thread. */
 export type End = 'return' | 'deaf' | 'exit' | 'throw' | 'memory' | 'loop';
 
 export interface ExitTask {
@@ -17,26 +17,26 @@ export interface ExitTask {
   readonly seed: number;
 }
 
-/** Places in `words`: what the thread is at, ... */
+/** Word of the thread's state. */
 export const STATE = 0;
-/** ... how often it has been through everything, ... */
+/** Word of the number of rounds that it has completed. */
 export const PROGRESS = 1;
-/** ... what it is asked to do, ... */
+/** Word of the order that it has to follow. */
 export const ORDER = 2;
-/** ... and the blocks that it has handed over. */
+/** First word of the blocks that it has handed over. */
 export const HANDED = 4;
 export const HANDED_COUNT = 24;
 export const WORDS = HANDED + HANDED_COUNT;
 
-/** States. */
+/** Values of the state word. */
 export const WORKING = 1;
 export const RESTING = 2;
-/** Orders. */
+/** Values of the order word. */
 export const WORK = 0;
 export const REST = 1;
 export const GO = 2;
 
-/** The size of the n-th block that is handed over: of every kind. */
+/** Bytes of the n-th block that is handed over: the sizes are of every kind. */
 export const handedBytes = (n: number): number => [24, 700, 5000, 90_000][n % 4] as number;
 
 const ENDS: Record<ExitTask['end'], (heap: SharedHeap, task: ExitTask) => void> = {
@@ -80,7 +80,7 @@ const ENDS: Record<ExitTask['end'], (heap: SharedHeap, task: ExitTask) => void> 
   },
 };
 
-/** One block of any kind; a few are kept for a while, so that caches run full and empty. */
+/** Allocates a block of any kind, and frees older ones, so that caches become full and empty. */
 function work(heap: SharedHeap, random: Random, kept: Address[]): void {
   if (kept.length >= 60 || (kept.length > 0 && random.below(3) === 0)) {
     const last = kept.pop() as Address;

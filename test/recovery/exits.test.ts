@@ -1,6 +1,7 @@
 /**
- * Proves that a heap survives its threads, in whatever way they end: the others go on at once, what
- * the dead had is taken back, what they had handed over stays as it was, and all is accounted for.
+ * Proves that a heap survives its threads, in whatever way they end: other threads go on at once,
+ * recovery takes back what the dead threads had, blocks that they handed over stay intact, and all
+ * memory is accounted for.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -28,7 +29,10 @@ import {
 } from './exit.worker.js';
 
 const FILE = new URL('./exit.worker.js', import.meta.url);
-/** From a death to survivors that go on, and to its recovery; the machine may be busy. */
+/**
+ * Maximum milliseconds from a death until survivors go on and it is recovered; the machine may be
+ * busy.
+ */
 const ON_MS_MAX = 3000;
 
 const makeTask = (end: ExitTask['end'], seed: number): ExitTask => ({
@@ -42,7 +46,7 @@ function start(heap: SharedHeap, alone: ExitTask, options: WorkerOptions = {}): 
   return new Worker(FILE, { workerData, stdout: true, stderr: true, ...options });
 }
 
-/** Waits until it is so; false when that takes too long. */
+/** Waits until a condition holds; returns false if that takes too long. */
 async function until(isSo: () => boolean): Promise<boolean> {
   const end = performance.now() + ON_MS_MAX;
   while (!isSo() && performance.now() < end) await setTimeout(1);
@@ -70,16 +74,16 @@ async function standBy(t: ExecutionContext, heap: SharedHeap): Promise<Bystander
   return { task, worker };
 }
 
-/** It gets through everything once more, from now on; and main does. */
+/** Checks that the bystander completes one more round from now on, and that main works, too. */
 async function assertGoesOn(t: ExecutionContext, heap: SharedHeap, { task }: Bystander) {
   const before = Atomics.load(task.words, PROGRESS);
-  // It may have been past the middle.
+  // The bystander may be in the middle of a round: two more counts are one whole round.
   const moved = await until(() => Atomics.load(task.words, PROGRESS) >= before + 2);
   t.true(moved, `the other thread is stuck: ${heldIn(heap)}`);
   for (const size of [40, 5000, 90_000]) heap.free_ts(heap.malloc_ts(size));
 }
 
-/** With the other thread at rest: everything is as if the dead had never been there. */
+/** Stops the bystander, and checks that the dead thread has left no trace. */
 async function assertWhole(
   t: ExecutionContext,
   heap: SharedHeap,
@@ -90,8 +94,8 @@ async function assertWhole(
   while (!isAt(task, RESTING)) await setTimeout(1);
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
   assertIdentity(t, heap);
-  t.is(countAttached(heap.stats()), 2, 'no slot is taken by the dead');
-  t.is(heap.stats().cachedBytes, cachedByTheLiving(heap), 'nothing is cached by the dead');
+  t.is(countAttached(heap.stats()), 2, 'no dead thread has a slot');
+  t.is(heap.stats().cachedBytes, cachedByTheLiving(heap), 'no dead thread has cached blocks');
   assertHanded(t, heap, handed);
   order(task, WORK);
   while (!isAt(task, WORKING)) await setTimeout(1);
@@ -102,7 +106,10 @@ function cachedByTheLiving(heap: SharedHeap): number {
   return living.reduce((sum, { cachedBytes }) => sum + cachedBytes, 0);
 }
 
-/** What the dead had handed over is live, with its contents. Frees it, and all that they lost. */
+/**
+ * Checks that blocks which the dead thread handed over are live and intact; frees them and the lost
+ * ones.
+ */
 function assertHanded(t: ExecutionContext, heap: SharedHeap, { words }: ExitTask): void {
   for (let n = 0; n < HANDED_COUNT; n++) {
     const block = (words[HANDED + n] >>> 0) as Address;
@@ -133,7 +140,7 @@ async function assertLeavesNothing(t: ExecutionContext, heap: SharedHeap, bystan
   last.detach();
 }
 
-// ---- workers by themselves
+// ---- Workers started directly
 
 const RESCUES: Record<string, (heap: SharedHeap, worker: Worker) => () => void> = {
   'watch()': (heap, worker) => {
@@ -154,33 +161,36 @@ const ENDINGS: Ending[] = [
   { what: 'a worker that returns', end: 'return', code: 0 },
   { what: 'a worker that returns and has lost its exit listeners', end: 'deaf', code: 0 },
   { what: 'process.exit() in a worker', end: 'exit', code: 7 },
-  { what: 'an error that nobody catches', end: 'throw', code: 1 },
+  { what: 'an error that is not caught', end: 'throw', code: 1 },
   {
     what: 'a worker that runs out of memory',
     end: 'memory',
     code: 1,
-    // Three times what it takes to load: memory ends while it works, not before.
+    // Three times the memory of loading: it runs out while the worker works, not before.
     options: { resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } },
   },
 ];
 
 for (const { what, end, code, options } of ENDINGS) {
   for (const [rescue, prepare] of Object.entries(RESCUES)) {
-    test.serial(`${what}: others go on, and ${rescue} takes back all that it had`, async (t) => {
-      const heap = SharedHeap.create({ size: '24MiB', threads: 4 });
-      const bystander = await standBy(t, heap);
-      const task = makeTask(end, 1);
-      const worker = start(heap, task, options);
-      worker.on('error', () => {});
-      const exit = new Promise<number>((resolve) => worker.once('exit', resolve));
-      const recover = prepare(heap, worker);
-      t.is(await exit, code);
-      t.true(isAt(task, WORKING), 'it ended before it had handed anything over');
-      await assertGoesOn(t, heap, bystander);
-      recover();
-      await assertWhole(t, heap, bystander, task);
-      await assertLeavesNothing(t, heap, bystander);
-    });
+    test.serial(
+      `${what}: other threads go on, and ${rescue} takes back all that it had`,
+      async (t) => {
+        const heap = SharedHeap.create({ size: '24MiB', threads: 4 });
+        const bystander = await standBy(t, heap);
+        const task = makeTask(end, 1);
+        const worker = start(heap, task, options);
+        worker.on('error', () => {});
+        const exit = new Promise<number>((resolve) => worker.once('exit', resolve));
+        const recover = prepare(heap, worker);
+        t.is(await exit, code);
+        t.true(isAt(task, WORKING), 'the worker ended before it handed blocks over');
+        await assertGoesOn(t, heap, bystander);
+        recover();
+        await assertWhole(t, heap, bystander, task);
+        await assertLeavesNothing(t, heap, bystander);
+      },
+    );
   }
 }
 
@@ -210,7 +220,7 @@ test.serial(
   },
 );
 
-// ---- workers of a pool
+// ---- Workers of a pool
 
 async function inPool(
   t: ExecutionContext,

@@ -1,6 +1,6 @@
 /**
- * Proves that recovery finds what a dead thread's contexts had, and no other thread's, by the source words
- * in the tables alone: whatever the links say, and at whatever moment of a call it died.
+ * Proves that recovery finds exactly the objects of a dead thread's contexts, by the source words
+ * in the tables alone: whatever the links say, and at whatever moment of a call the thread died.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -39,7 +39,7 @@ import { assertNothingLeft, assertSound, countRecords } from '../contexts/audit.
 import { enterDead, memoryOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
 
-/** The word of a thread that was attached to some heap, and has ended since. */
+/** The word of a thread that was attached to another heap, and has ended. */
 let dead = 0;
 
 test.before(async () => {
@@ -64,7 +64,7 @@ interface Stage {
   die(): void;
 }
 
-/** A heap with a second attachment, which can be made to look as if its thread had died. */
+/** Makes a heap with a second attachment, whose thread the test can declare dead. */
 function setStage(threads = 3): Stage {
   const heap = SharedHeap.create({ size: '16MiB', threads, contexts: 100 });
   const memory = memoryOf(heap);
@@ -90,7 +90,9 @@ function setStage(threads = 3): Stage {
   };
 }
 
-/** A root with a child and a grandchild, with small, large and own chunks: records 1, 2, 3. */
+/**
+ * Makes a root with a child and a grandchild, with small, large and own chunks: records 1, 2, 3.
+ */
 function family({ contexts }: Stage): Context[] {
   const root = contexts.create('root');
   const child = root.createContext('child', { kind: 'set' });
@@ -101,7 +103,7 @@ function family({ contexts }: Stage): Context[] {
   return [root, child, grandchild];
 }
 
-test("recover: a dead thread's contexts end, deepest first; those of others stay", (t) => {
+test("recover: ends a dead thread's contexts, deepest first; those of other threads stay", (t) => {
   const stage = setStage();
   const { heap } = stage;
   const mine = heap.createContext('mine', { kind: 'set' });
@@ -126,21 +128,21 @@ test("recover: a dead thread's contexts end, deepest first; those of others stay
   heap.detach();
 });
 
-test('recover: what was released stays, with all below it, whoever made them', (t) => {
+test('recover: a released context stays, with all contexts below it, whichever thread made them', (t) => {
   const stage = setStage();
   const { heap, contexts } = stage;
   const [root] = family(stage) as [Context];
   const handle = root.release();
   const other = contexts.create('not released');
   other.malloc(100);
-  // One of this thread's, taken over by the victim, and one the other way round.
+  // The victim adopts a context of this thread, and this thread adopts one of the victim's.
   const taken = contexts.adopt(heap.createContext('taken').release());
   taken.malloc(100);
   const given = contexts.create('given');
   given.createContext('child of the given').malloc(100);
   const kept = heap.adoptContext(given.release());
   stage.die();
-  t.is(heap.recover().contexts, 2, 'the one not released, and the one taken over');
+  t.is(heap.recover().contexts, 2, 'the one that was not released, and the adopted one');
   assertSound(t, heap);
   t.is(countRecords(heap).contexts, 5);
   kept.children[0]?.malloc(10);
@@ -150,7 +152,10 @@ test('recover: what was released stays, with all below it, whoever made them', (
   heap.detach();
 });
 
-/** What a death in the middle of a call leaves, by hand. Whose records: 1 root, 2 child, 3 grandchild. */
+/**
+ * States that a death in the middle of a call leaves, written by hand. Records: 1 root, 2 child, 3
+ * grandchild.
+ */
 const MOMENTS: Record<string, (stage: Stage) => void> = {
   'create: claimed, and nothing more'({ memory, at, victim }) {
     storeRecord(memory.i32, at(4), withPhase(0, UNRESOLVED_CONTEXT, victim.slotIndex));
@@ -175,11 +180,11 @@ const MOMENTS: Record<string, (stage: Stage) => void> = {
     setParent(memory.u32, at(3), 0);
     setGeneration(memory.u32, at(3), getGeneration(memory.u32, at(3)) + 1);
   },
-  'setParent: its own slot stands in it, its parent is the old one'({ memory, at, victim }) {
+  'setParent: the context has its own slot and the old parent'({ memory, at, victim }) {
     const state = loadRecord(memory.i32, at(3));
     storeRecord(memory.i32, at(3), withPhase(state, LIVE_CONTEXT, victim.slotIndex));
   },
-  'setParent: a root of its own'({ memory, at, victim }) {
+  'setParent: the context is a root'({ memory, at, victim }) {
     const state = loadRecord(memory.i32, at(2));
     storeRecord(memory.i32, at(2), withPhase(state, LIVE_CONTEXT, victim.slotIndex));
     setParent(memory.u32, at(2), 0);
@@ -187,7 +192,7 @@ const MOMENTS: Record<string, (stage: Stage) => void> = {
   'a chunk that is claimed and has no block'({ memory }) {
     const table = chunkTable(memory.geometry);
     storeRecord(memory.i32, recordAt(table, 90), 2);
-    // The frontier is behind it.
+    // The frontier lies behind the chunk's record.
     memory.i32[table.start + 1] = 100;
   },
   'a chunk that is in no chain'({ memory, victim }) {
@@ -196,7 +201,7 @@ const MOMENTS: Record<string, (stage: Stage) => void> = {
     memory.i32[table.start + 1] = 100;
     victim.ownedBlocks.replace(chunkWord(recordAt(table, 90)), 5000);
   },
-  'links that lead nowhere: they are not what is followed'({ memory, at }) {
+  'broken links, which recovery does not follow'({ memory, at }) {
     const { u32, geometry } = memory;
     for (const index of [1, 2, 3]) {
       setChunk(u32, at(index), 1);
@@ -209,12 +214,12 @@ const MOMENTS: Record<string, (stage: Stage) => void> = {
 
 for (const [moment, prepare] of Object.entries(MOMENTS)) {
   for (const how of ['recover', 'detach'] as const) {
-    test(`${how}: all of it goes (${moment})`, (t) => {
+    test(`${how}: reclaims all of it (${moment})`, (t) => {
       const stage = setStage();
       const { heap, memory } = stage;
       family(stage);
       const table = contextTable(memory.geometry);
-      // Behind the frontier nothing was ever taken.
+      // No record behind the frontier was ever taken.
       if (moment.startsWith('create')) memory.i32[table.start + 1] = 4;
       prepare(stage);
       if (how === 'recover') {
@@ -231,7 +236,7 @@ for (const [moment, prepare] of Object.entries(MOMENTS)) {
   }
 }
 
-test('recover: a stale handle of what recovery has ended is refused', (t) => {
+test('recover: a stale handle of a context that recovery has ended is refused', (t) => {
   const stage = setStage();
   const { heap, contexts, memory, at } = stage;
   const handle = contexts.create('c').release();
@@ -247,7 +252,7 @@ test('recover: a stale handle of what recovery has ended is refused', (t) => {
   heap.detach();
 });
 
-test('recover: parents that lead in a circle, as those that a living thread moves, are left alone', (t) => {
+test('recover: leaves parents in a cycle alone, as a living thread can make them for a moment', (t) => {
   const stage = setStage();
   const { heap, memory, at } = stage;
   family(stage);
@@ -257,7 +262,7 @@ test('recover: parents that lead in a circle, as those that a living thread move
   t.true(heap.verify().problems.some(({ invariant }) => invariant === 'context-record I2'));
 });
 
-test('recover: a chunk that another thread has given back meanwhile is not taken from who has its record now', (t) => {
+test('recover: a chunk that another thread has given back is not taken from the new owner of its record', (t) => {
   const stage = setStage();
   const { heap, memory } = stage;
   family(stage);
@@ -265,7 +270,8 @@ test('recover: a chunk that another thread has given back meanwhile is not taken
   const record = recordAt(table, 1);
   const context = loadRecord(memory.i32, record);
   t.true(context > 0);
-  // Somebody has its lock until it is marked: then it is given back, and claimed for a context that lives.
+  // A thread owns its lock until it is marked; then it is given back, and claimed for a live
+  // context.
   using other = heap.createContext('other');
   const mine = heap.contextTree().find(({ name }) => name === 'other')?.id as number;
   const or = atomics.or;
@@ -284,19 +290,19 @@ test('recover: a chunk that another thread has given back meanwhile is not taken
   } finally {
     atomics.or = or;
   }
-  t.is(loadRecord(memory.i32, record), mine, 'it is still that one');
+  t.is(loadRecord(memory.i32, record), mine, 'the record still has this context');
   t.true(getChunkAddress(memory.u32, record) > 0);
   t.is(other.stats().chunks, 0);
 });
 
-test('recover: contexts of other threads are looked at while these change them, and left alone', (t) => {
+test('recover: leaves contexts alone that other threads change meanwhile', (t) => {
   const stage = setStage();
   const { heap, memory, at } = stage;
   family(stage);
   const states = [UNRESOLVED_CONTEXT, LIVE_CONTEXT, RELEASED_CONTEXT];
   const table = contextTable(memory.geometry);
   memory.i32[table.start + 1] = 20;
-  // Of a slot that another living thread has: slot 2.
+  // They belong to slot 2, which another living thread owns.
   for (const [n, phase] of states.entries()) {
     storeRecord(memory.i32, at(10 + n), withPhase(0, phase as never, 2));
     setParent(memory.u32, at(10 + n), [0, 19, 0][n] as number);
@@ -310,7 +316,7 @@ test('recover: contexts of other threads are looked at while these change them, 
   );
 });
 
-test('detach and recover of a thread without contexts touch no table', (t) => {
+test('detach, recover: touch no table for a thread without contexts', (t) => {
   const stage = setStage();
   const { heap, memory } = stage;
   using mine = heap.createContext('mine');

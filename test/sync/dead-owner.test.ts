@@ -1,8 +1,8 @@
 /**
- * Locks and exclusive sections of threads that died are taken over, and never waited for.
+ * Proves that locks and exclusive sections of dead threads are taken over, and never waited for.
  *
- * The dead thread's word is written by hand where a lock's owner would stand: what a kill leaves
- * behind, without having to hit the moment. Kills at every single point are in test/points.
+ * The test writes a dead thread's word into the lock: the state that a kill leaves, without the
+ * need to hit the moment. test/points kills threads at every single point.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -15,7 +15,7 @@ import { countAttached, ended, nextMessage } from '../workers.js';
 
 const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 };
 
-/** Attaches a thread, and gives the word that named it in the registry; the thread is dead then. */
+/** Attaches a thread that then dies; returns its word in the registry. */
 async function deadThread(handle: HeapHandle): Promise<number> {
   const guest = new URL('../api/guest.worker.js', import.meta.url);
   const worker = new Worker(guest, { workerData: { handle, blocks: 4, end: 'stay' } });
@@ -35,7 +35,7 @@ function lockWord(heap: SharedHeap, lock: layout.LockIndex): number {
   return layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, lock));
 }
 
-test('mutex: a class lock of a dead thread is taken over by who needs it', async (t) => {
+test('mutex: a class lock of a dead thread is taken over by a thread that needs it', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
   heap.i32[lockWord(heap, layout.classLock(classOf(1000)))] = word;
@@ -50,7 +50,7 @@ test('mutex: a class lock of a dead thread is taken over by who needs it', async
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-test('mutex: the page lock of a dead thread, by small and large blocks and by error reports', async (t) => {
+test('mutex: small blocks, large blocks and error reports take over the page lock of a dead thread', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
   const page = lockWord(heap, layout.PAGE_LOCK);
@@ -74,7 +74,7 @@ test('mutex: the page lock of a dead thread, by small and large blocks and by er
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-test('recover: all locks of a dead thread, the recovery lock too, with waiters or without', async (t) => {
+test('recover: takes over all locks of a dead thread, also the recovery lock, with waiters or without', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
   for (const held of [word, word | 0x80000000]) {
@@ -87,7 +87,7 @@ test('recover: all locks of a dead thread, the recovery lock too, with waiters o
   t.deepEqual(heap.recover(), NOTHING);
 });
 
-test('mutex: locks that a thread was handing over when it died are free for all', (t) => {
+test('mutex: a lock that a thread was handing over when it died is free for all threads', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
     heap.i32[lockWord(heap, lock as layout.LockIndex)] = 0x80000000;
@@ -99,7 +99,7 @@ test('mutex: locks that a thread was handing over when it died are free for all'
   t.is(heap.stats().locks.ownerDeaths, 0);
 });
 
-test('attach: a thread that died in an unsafe call is recovered first', async (t) => {
+test('attach: recovers a thread that died in an unsafe call first', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = heap;
   const word = await deadThread(handle);
@@ -112,7 +112,7 @@ test('attach: a thread that died in an unsafe call is recovered first', async (t
   t.deepEqual(again.verify({ quiet: true }).problems, []);
 });
 
-test('unsafe calls: a dead thread in the heap is no company', async (t) => {
+test('unsafe calls: a dead thread does not count as attached', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   await deadThread(heap.handle);
   const block = heap.malloc(100);
@@ -120,7 +120,7 @@ test('unsafe calls: a dead thread in the heap is no company', async (t) => {
   t.is(heap.stats().recovery.recoveries, 1);
 });
 
-test('malloc: a full heap gets back what dead threads had before the answer is 0', async (t) => {
+test('malloc: in a full heap takes back what dead threads had before it returns 0', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   await deadThread(heap.handle);
   const before = heap.stats().cachedBytes;
@@ -131,12 +131,12 @@ test('malloc: a full heap gets back what dead threads had before the answer is 0
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-test('recover: a run that a dead thread had reserved is freed, its tag cleared', async (t) => {
+test('recover: frees a run that a dead thread had reserved, and clears its tag', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const block = heap.malloc_ts(200_000);
   const { pageTable } = geometryOf(heap);
   await deadThread(heap.handle);
-  // As a thread in slot 1 leaves it when it dies before its commit.
+  // The state that a thread in slot 1 leaves if it dies before its commit.
   const record = layout.pageRecord(pageTable, layout.pageOf(block));
   const pages = layout.runPages(layout.getRun(heap.i32, record));
   layout.setRun(heap.i32, record, layout.runWord(layout.RESERVED_RUN, 1, pages));
@@ -146,7 +146,7 @@ test('recover: a run that a dead thread had reserved is freed, its tag cleared',
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-/** Goes down to the end of the stack and does something at every depth on the way back up. */
+/** Recurses to the end of the stack and calls `act` at every depth on the way back. */
 function dive(act: () => void): void {
   try {
     dive(act);
@@ -156,14 +156,14 @@ function dive(act: () => void): void {
   act();
 }
 
-/** Each dive's act runs so often: after that the stack is deep enough for anything. */
+/** Calls of `act` in each dive: after them the stack is deep enough for anything. */
 const ACTS = 150;
 
-test('mutex: a stack that ends while a dead lock is taken over leaves no lock behind', async (t) => {
+test('mutex: a stack overflow in a takeover leaves no lock behind', async (t) => {
   using heap = SharedHeap.create({ size: '16MiB', threads: 4 });
   const word = await deadThread(heap.handle);
   const page = lockWord(heap, layout.PAGE_LOCK);
-  // What has never run is compiled first, which takes more stack than to run it.
+  // A function is compiled on its first call, which takes more stack than running it.
   for (let n = 0; n < 100; n++) {
     const sizes = [40, 3000, 40_000, 90_000, 200_000];
     for (const block of sizes.map((size) => heap.malloc_ts(size))) heap.free_ts(block);
@@ -180,7 +180,8 @@ test('mutex: a stack that ends while a dead lock is taken over leaves no lock be
     } catch (error) {
       t.true(error instanceof RangeError, String(error));
     }
-    // Who took its lock over may not have had stack enough for the rest of its recovery.
+    // The thread that took the lock over may have had too little stack for the rest of the
+    // recovery.
     heap.recover();
     t.is(heap.recover().slots, 0);
     t.deepEqual(heldIn(heap), []);
@@ -188,7 +189,7 @@ test('mutex: a stack that ends while a dead lock is taken over leaves no lock be
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
 });
 
-test('attach: a stack that ends over it leaves no slot behind', (t) => {
+test('attach: a stack overflow in attach leaves no slot behind', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 8 });
   const { handle } = first;
   first.detach();

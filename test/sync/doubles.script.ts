@@ -1,6 +1,6 @@
 /**
- * Process of the test with replaced globals: what test libraries and programs put in the place of
- * clocks, timers, random, Error and Atomics, while a dead worker's lock is waited for.
+ * Process of the test with replaced globals: it replaces clocks, timers, random, Error and Atomics,
+ * as test libraries and programs do, and waits for a dead worker's lock.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -24,7 +24,7 @@ const end = ended(worker);
 await worker.terminate();
 await end;
 
-/** Always from the same place: the stacks are one text. */
+/** Allocates at one place, so that all stacks have the same text. */
 function allocate(bytes: number): number {
   return heap.malloc_ts(bytes);
 }

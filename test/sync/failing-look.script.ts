@@ -1,6 +1,6 @@
 /**
- * Process of the tests of failing looks: from some moment on the system answers every look at a thread
- * with the error code that is given. Prints what came of it as JSON.
+ * Process of the tests of failing looks: from some moment on, the system answers every look at a
+ * thread with the given error code. Prints the outcome as JSON.
  */
 
 import fs from 'node:fs';
@@ -21,7 +21,7 @@ fs.openSync = (path, ...more) => {
 };
 syncBuiltinESMExports();
 
-// Behind that: the library takes its functions as they are when it is loaded.
+// Imported after that: the library takes these functions when it is loaded.
 const { SharedHeap } = await import('shmalloc');
 const { numberedWord } = await import('../../src/sync/index.js');
 const { lockWordOf } = await import('../helpers.js');
@@ -43,7 +43,7 @@ function attempt(what: string, lock: layout.LockIndex, call: () => unknown): voi
     attempts.push({ what });
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    // A look that finds nothing is followed by one at the thread itself.
+    // A look that finds nothing is followed by a look at the thread itself.
     const each = process.argv[2] === 'ENOENT' ? 2 : 1;
     attempts.push({ what, code, message, looks: (looks - before) / each });
   }

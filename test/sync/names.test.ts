@@ -1,8 +1,8 @@
 /**
- * Names of threads: whose a lock is when the system gives a dead thread's id to another, when a look
- * fails, when nobody can have the word that stands in it, and when the table is full.
+ * Proves the table of names: which thread owns a lock if the system uses a dead thread's id again,
+ * if a look fails, if the word in the lock belongs to no thread, and if the table is full.
  *
- * What the system would have to do, at the right moment, is written into the table by hand.
+ * The test writes into the table what the system would have to do at the right moment.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -20,7 +20,7 @@ import { ended, nextMessage } from '../workers.js';
 const BYTES = 1000;
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
-/** A thread that has attached and was terminated: its entry in the table of names, and its word. */
+/** Attaches a thread and terminates it; returns its entry in the table of names, and its word. */
 async function deadName(heap: SharedHeap): Promise<{ n: number; word: number }> {
   const guest = new URL('../api/guest.worker.js', import.meta.url);
   const workerData = { handle: heap.handle satisfies HeapHandle, blocks: 4, end: 'stay' };
@@ -45,7 +45,7 @@ function entryOf(heap: SharedHeap, word: number): number {
 
 const classLock = (heap: SharedHeap): number => lockWordOf(heap, layout.classLock(classOf(BYTES)));
 
-/** The id and the start of the thread that runs this. */
+/** The id and the start time of the calling thread. */
 function self(): { id: number; start: number } {
   const stat = readFileSync('/proc/thread-self/stat', 'latin1');
   const id = Number(readlinkSync('/proc/thread-self').split('/').pop());
@@ -53,23 +53,26 @@ function self(): { id: number; start: number } {
 }
 
 for (const ticks of [1, 256, 2 ** 22, 2 ** 32]) {
-  onLinux(`names: a dead owner's id came again ${ticks} ticks later: taken over`, async (t) => {
-    using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
-    const memory = memoryOf(heap);
-    const { n, word } = await deadName(heap);
-    const { id, start } = self();
-    layout.casName(memory, n, layout.loadName(memory, n), layout.packName(word, id));
-    layout.storeStart(memory, n, word, start + ticks);
-    heap.i32[classLock(heap)] = word;
-    heap.free_ts(heap.malloc_ts(BYTES));
-    t.is(heap.stats().locks.ownerDeaths, 1);
-    t.is(heap.stats().recovery.recoveries, 1);
-    t.deepEqual(heap.verify({ quiet: true }).problems, []);
-  });
+  onLinux(
+    `names: a dead owner whose id is used again ${ticks} ticks later is taken over`,
+    async (t) => {
+      using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+      const memory = memoryOf(heap);
+      const { n, word } = await deadName(heap);
+      const { id, start } = self();
+      layout.casName(memory, n, layout.loadName(memory, n), layout.packName(word, id));
+      layout.storeStart(memory, n, word, start + ticks);
+      heap.i32[classLock(heap)] = word;
+      heap.free_ts(heap.malloc_ts(BYTES));
+      t.is(heap.stats().locks.ownerDeaths, 1);
+      t.is(heap.stats().recovery.recoveries, 1);
+      t.deepEqual(heap.verify({ quiet: true }).problems, []);
+    },
+  );
 }
 
 onLinux(
-  'names: an entry has the id and the start of its thread, and goes with its last slot',
+  'names: an entry has the id and the start time of its thread, and goes with its last slot',
   (t) => {
     const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
     const memory = memoryOf(heap);
@@ -86,7 +89,7 @@ onLinux(
 );
 
 for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
-  test(`mutex: 0x${word.toString(16)} in a lock, which no thread has, poisons the heap`, (t) => {
+  test(`mutex: 0x${word.toString(16)} in a lock, a word of no thread, poisons the heap`, (t) => {
     const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
     heap.i32[classLock(heap)] = word;
     const error = t.throws(() => heap.malloc_ts(BYTES), { code: 'ERR_SHMALLOC_CORRUPTION' });
@@ -96,7 +99,7 @@ for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
   });
 }
 
-test('attach: an exclusive word that no thread has poisons the heap, and is not waited for', (t) => {
+test('attach: an exclusive word of no thread poisons the heap, and is not waited for', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = first;
   first.detach();
@@ -107,7 +110,7 @@ test('attach: an exclusive word that no thread has poisons the heap, and is not 
   });
 });
 
-test('names: a full table: those of the dead make room, but for who holds a lock', (t) => {
+test('names: in a full table dead threads make room, except owners of locks', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = first;
   const memory = memoryOf(first);
@@ -127,7 +130,7 @@ test('names: a full table: those of the dead make room, but for who holds a lock
   t.deepEqual(heldIn(heap), []);
 });
 
-test('ERR_SHMALLOC_NO_SLOT: a table full of threads that may live, and nothing left behind', (t) => {
+test('ERR_SHMALLOC_NO_SLOT: a table full of threads that may live; nothing is left behind', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = first;
   const memory = memoryOf(first);
@@ -146,7 +149,7 @@ test('ERR_SHMALLOC_NO_SLOT: a table full of threads that may live, and nothing l
   t.is(layout.loadName(memory, 3), layout.NO_NAME);
 });
 
-// ---- processes of their own
+// ---- Processes of their own
 
 const script = (name: string, ...given: string[]): unknown =>
   JSON.parse(
@@ -166,7 +169,7 @@ const WHYS = {
 
 for (const [code, why] of Object.entries(WHYS)) {
   onLinux(
-    `lockTimeoutMs: a look that fails with ${code} is no death, waited for once, told`,
+    `lockTimeoutMs: a look that fails with ${code} is no death; the wait is one timeout, with the reason`,
     (t) => {
       const { attempts, watched } = script('failing-look', code) as {
         attempts: { what: string; code: string; message: string; looks: number }[];
@@ -176,7 +179,7 @@ for (const [code, why] of Object.entries(WHYS)) {
       for (const { what, looks, ...error } of attempts) {
         t.is(error.code, 'ERR_SHMALLOC_LOCK_TIMEOUT', what);
         t.regex(error.message, why, what);
-        // 300 ms in sleeps of 5: twice as many where it is waited for twice.
+        // 300 ms in sleeps of 5 ms: twice as many if it waits twice.
         t.true(looks > 0 && looks <= 62, `${what}: ${looks} looks`);
       }
       t.is(watched, 'went on', 'a reported end counts all the same');
@@ -184,7 +187,7 @@ for (const [code, why] of Object.entries(WHYS)) {
   );
 }
 
-test('globals that are replaced later change no wait, no verdict and no text', (t) => {
+test('globals: a later replacement changes no wait, no verdict and no text', (t) => {
   t.deepEqual(script('doubles'), {
     ownerDeaths: 1,
     recoveries: 1,

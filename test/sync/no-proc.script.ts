@@ -1,6 +1,6 @@
 /**
- * Process of the tests without /proc: runs one scenario, and prints what came of it as JSON. Loaded
- * with a module that hides /proc from it and from all its threads.
+ * Process of the tests without /proc: runs one scenario, and prints the outcome as JSON. A module
+ * that is loaded first hides /proc from this process and all its threads.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -19,9 +19,9 @@ import { attachTo, type ObjectOrder } from './object-lock.parts.js';
 
 const WORKER = new URL('./no-proc.worker.js', import.meta.url);
 const LOCK_TIMEOUT_MS = 300;
-/** So that a thread that is about to wait is waiting. */
+/** Milliseconds after which a thread that is about to wait is waiting. */
 const PAUSE_MS = 60;
-/** The class whose lock kill.worker holds when it flushes for the first time. */
+/** The class whose lock kill.worker owns when it flushes for the first time. */
 const BYTES = 48;
 
 const makeHeap = (): SharedHeap =>
@@ -31,7 +31,7 @@ function start(handle: HeapHandle, task: NoProcTask): Worker {
   return new Worker(WORKER, { workerData: { handle, task } });
 }
 
-/** A thread at the lock of an object. */
+/** Starts a thread that acquires the lock of an object. */
 function startAtObject(heap: SharedHeap, word: number, act: ObjectOrder['act']) {
   const words = twoWords();
   const workerData: ObjectOrder = { handle: heap.handle, word, act, words };
@@ -46,7 +46,7 @@ async function arrived(words: Int32Array<SharedArrayBuffer>, threads: number): P
   await setTimeout(PAUSE_MS);
 }
 
-/** What is to be true of a heap at the end. */
+/** Checks of a heap at the end of a scenario. */
 const stateOf = (heap: SharedHeap) => ({
   held: heldIn(heap),
   problems: heap.verify({ quiet: true }).problems,
@@ -54,7 +54,7 @@ const stateOf = (heap: SharedHeap) => ({
   recoveries: heap.stats().recovery.recoveries,
 });
 
-/** A thread that was terminated, and not recovered: its word. */
+/** Attaches a thread and terminates it without recovery; returns its word. */
 async function deadWord(heap: SharedHeap): Promise<number> {
   const words = twoWords();
   const worker = start(heap.handle, { hold: layout.RECOVERY_LOCK, words });
@@ -82,7 +82,7 @@ function attempt(call: () => unknown): Attempt {
 }
 
 const SCENARIOS: Record<string, () => Promise<object>> = {
-  /** How threads are named; that they can do all that they can elsewhere. */
+  /** The names of threads; they can do everything that they can with /proc. */
   async words() {
     const heap = makeHeap();
     const words = twoWords();
@@ -106,7 +106,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { names, recovered, said, ...stateOf(heap) };
   },
 
-  /** A worker is terminated in the middle of a flush; another waits for the lock that it had. */
+  /** A worker is terminated in the middle of a flush; another waits for its lock. */
   async watch() {
     const heap = makeHeap();
     const copy = instrument();
@@ -135,7 +135,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { parked, heldBefore: held, said, ...stateOf(heap) };
   },
 
-  /** The same of a pool's worker, ended by the abortion of its task. */
+  /** A worker of a pool is terminated in the middle of a flush, by the abortion of its task. */
   async pool() {
     const heap = makeHeap();
     const pool = new HeapPool(heap, { filename: WORKER, threads: 2 });
@@ -155,7 +155,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { heldBefore: held, aborted, said: [said, again], ...stateOf(heap) };
   },
 
-  /** Nobody knows that the owner is dead: main gives up, with each lock and each call in turn. */
+  /** The owner's death is not known: main gives up, with each lock and in each call. */
   async timeout() {
     const heap = makeHeap();
     const word = await deadWord(heap);
@@ -204,7 +204,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { attempts, whole };
   },
 
-  /** A free with a full cache is done before the lock is asked for; the next one is refused. */
+  /** A free with a full cache is done before it acquires the lock; the next free is refused. */
   async full() {
     const heap = makeHeap();
     const word = await deadWord(heap);
@@ -241,7 +241,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { code, ms, mine, ...stateOf(heap) };
   },
 
-  /** A worker waits longer than main would, and goes on when it can. */
+  /** A worker waits longer than main would, and goes on when the lock is free. */
   async patience() {
     const heap = makeHeap();
     const word = await deadWord(heap);
@@ -264,13 +264,16 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { meanwhile, said, ...stateOf(heap) };
   },
 
-  /** A watched worker is terminated with an object's lock: one waits for it, main comes later. */
+  /**
+   * A watched worker is terminated as an object lock's owner: one thread waits for it, main comes
+   * later.
+   */
   async object() {
     const heap = makeHeap();
     const [first, second] = [heap.calloc_ts(1, 64) >>> 2, heap.calloc_ts(1, 64) >>> 2];
     const victim = startAtObject(heap, first, 'hold');
     await victim.there;
-    // In one object somebody waits while it dies, in the other nobody.
+    // It dies as the owner of two locks: a thread waits for one of them, none for the other.
     heap.i32[second] = heap.i32[first];
     const waiter = startAtObject(heap, first, 'wait');
     const said = nextMessage<string>(waiter.worker);
@@ -290,7 +293,9 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { outcomes, ...stateOf(heap) };
   },
 
-  /** Nobody knows that an object's owner is dead: main gives up, and goes on once it is told. */
+  /**
+   * The death of an object lock's owner is not known: main gives up, and goes on after a report.
+   */
   async objectTimeout() {
     const heap = makeHeap();
     const core = attachTo(heap.handle);
@@ -316,5 +321,5 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
 const scenario = SCENARIOS[process.argv[2] ?? ''];
 if (scenario === undefined) throw new Error(`no scenario ${process.argv[2]}`);
 console.log(JSON.stringify(await scenario()));
-// Dead threads that nobody reported have slots still.
+// Dead threads whose end was not reported still have slots.
 process.exit();

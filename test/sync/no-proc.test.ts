@@ -1,7 +1,7 @@
 /**
- * Proves what holds where there is no /proc to look into, as on systems that are not Linux: threads
- * are named by their numbers, watched workers and those of a pool are recovered as they end, and
- * where nobody knows that a thread is dead main gives up in time, with nothing half done.
+ * Proves the heap without /proc, as on systems other than Linux: threads are named by their
+ * numbers; watched workers and those of a pool are recovered when they end; and if main cannot know
+ * that a thread is dead, it gives up in time, with nothing half done.
  *
  * Each scenario is a process of its own, in which /proc is hidden before anything is loaded.
  */
@@ -14,7 +14,7 @@ import { ended, run } from '../workers.js';
 
 const SCRIPT = fileURLToPath(new URL('./no-proc.script.js', import.meta.url));
 
-/** Modules that are loaded first: in main, and in every worker. */
+/** Modules that hide /proc; loaded first in main and in every worker. */
 const HIDE = {
   'a node without such a module': `
     const get = process.getBuiltinModule;
@@ -25,7 +25,7 @@ const HIDE = {
 };
 type Hide = keyof typeof HIDE;
 
-/** From the moment that somebody can go on to the moment that it has; the machine may be busy. */
+/** Maximum milliseconds until a thread that can go on has gone on; the machine may be busy. */
 const LOCK_TIMEOUT_MS = 300;
 const LATE_MS = 5000;
 
@@ -47,11 +47,11 @@ async function play<T>(
 }
 
 const NOTHING = { slots: 0, locks: 0, blocks: 0, runs: 0, contexts: 0 };
-/** How a heap is when all but main have gone and were recovered. */
+/** The state of a heap when all threads but main have ended and were recovered. */
 const QUIET = { held: [], problems: [], attached: 1 };
 
 for (const hide of Object.keys(HIDE) as Hide[]) {
-  test(`without /proc (${hide}): threads have numbers for names, and all works`, async (t) => {
+  test(`without /proc (${hide}): threads are named by numbers, and everything works`, async (t) => {
     t.deepEqual(await play(t, 'words', hide), {
       names: { main: true, worker: true },
       recovered: NOTHING,
@@ -62,7 +62,7 @@ for (const hide of Object.keys(HIDE) as Hide[]) {
   });
 }
 
-test('watch: a worker terminated with a lock is recovered, those who wait go on', async (t) => {
+test('watch: a worker terminated with a lock is recovered, and waiters go on', async (t) => {
   t.deepEqual(await play(t, 'watch'), {
     parked: 'parked',
     heldBefore: 1,
@@ -72,7 +72,7 @@ test('watch: a worker terminated with a lock is recovered, those who wait go on'
   });
 });
 
-test('HeapPool: a worker whose task is aborted while it has a lock is recovered too', async (t) => {
+test('HeapPool: a worker whose task is aborted while it owns a lock is recovered', async (t) => {
   const { recoveries, ...rest } = await play<{ recoveries: number }>(t, 'pool');
   t.deepEqual(rest as object, {
     heldBefore: 1,
@@ -93,7 +93,7 @@ function assertGaveUp(t: ExecutionContext, { code, ms }: Attempt, what: string):
   t.true(ms >= LOCK_TIMEOUT_MS - 1 && ms < LOCK_TIMEOUT_MS + LATE_MS, `${what}: ${ms} ms`);
 }
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: each call in main, each lock, nothing half done', async (t) => {
+test('ERR_SHMALLOC_LOCK_TIMEOUT: each call in main, for each lock, leaves nothing half done', async (t) => {
   interface Tried extends Attempt {
     readonly call: string;
     readonly held: number;
@@ -111,7 +111,7 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: each call in main, each lock, nothing half done
   t.true(whole, 'and have the same contents');
 });
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts is done over the sentinel, then refused', async (t) => {
+test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts frees over the sentinel, then is refused', async (t) => {
   interface Freed extends Attempt {
     readonly live: boolean;
   }
@@ -125,7 +125,7 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts is done over the sentinel, then refused
   t.like(state, { held: [], problems: [] });
 });
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with an exclusive section of a dead thread', async (t) => {
+test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, during the exclusive section of a dead thread', async (t) => {
   const { mine, problems, held, ...outcome } = await play<
     Attempt & { mine: number; problems: object[]; held: string[] }
   >(t, 'attach');
@@ -135,7 +135,7 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with an exclusive section of a dead thr
   t.deepEqual(held, []);
 });
 
-test('objectLocks: a watched owner is taken over, by who waits and by who comes later', async (t) => {
+test('objectLocks: a watched owner is taken over, by a waiter and by a later thread', async (t) => {
   t.deepEqual(await play(t, 'object'), {
     outcomes: ['taken over', 'clean', 'taken over', 'clean'],
     ...QUIET,
@@ -162,7 +162,7 @@ test('lockTimeoutMs: a worker waits longer, and goes on when the lock is free', 
   t.like(await play(t, 'patience'), { meanwhile: 'waits', said: 'done', held: [], problems: [] });
 });
 
-// ---- options and arguments, on any system
+// ---- Options and arguments, on any system
 
 for (const bad of [0, -1, 0.5, NaN, Infinity, 2 ** 31, '300', null, 300n]) {
   test(`lockTimeoutMs: refuses ${String(bad)} (${typeof bad})`, (t) => {
@@ -174,7 +174,7 @@ for (const bad of [0, -1, 0.5, NaN, Infinity, 2 ** 31, '300', null, 300n]) {
   });
 }
 
-test('watch: refuses a worker that has ended, saying so', async (t) => {
+test('watch: refuses a worker that has ended, with the reason', async (t) => {
   using heap = SharedHeap.create({ size: '2MiB', threads: 2 });
   const worker = new Worker('', { eval: true });
   await ended(worker);
@@ -186,7 +186,7 @@ test('watch: refuses a worker that has ended, saying so', async (t) => {
 });
 
 for (const bad of [undefined, null, 5, 'worker', {}, { threadId: 7 }, { threadId: '7' }]) {
-  test(`watch: refuses ${JSON.stringify(bad)}, which is no worker, saying so`, (t) => {
+  test(`watch: refuses ${JSON.stringify(bad)}, which is not a worker, with the reason`, (t) => {
     using heap = SharedHeap.create({ size: '2MiB', threads: 2 });
     t.throws(() => heap.watch(bad as Worker), {
       instanceOf: TypeError,

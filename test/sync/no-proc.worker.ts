@@ -1,6 +1,6 @@
 /**
- * Thread of the tests without /proc, by itself or as a task of a pool: holds a lock until it is
- * terminated, or does work that needs locks.
+ * Thread of the tests without /proc, started directly or as a task of a pool: holds a lock until it
+ * is terminated, or does work that needs locks.
  */
 
 import { parentPort, threadId, workerData } from 'node:worker_threads';
@@ -10,11 +10,11 @@ import { numberedWord } from '../../src/sync/index.js';
 import { lockWordOf } from '../helpers.js';
 
 export interface NoProcTask {
-  /** Hold this lock, for ever. */
+  /** The lock to hold for ever. */
   readonly hold?: LockIndex;
-  /** Allocate and free blocks of this size, more than a cache holds. */
+  /** Size of blocks to allocate and free, more of them than a cache holds. */
   readonly work?: number;
-  /** Word 0 counts the threads that are at it. */
+  /** Word 0 counts the threads that are at work. */
   readonly words: Int32Array<SharedArrayBuffer>;
 }
 

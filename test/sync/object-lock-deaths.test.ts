@@ -1,9 +1,10 @@
 /**
- * Deaths with an object's lock: a thread that takes it, calls the heap and gives it back dies at
- * every point of the real code, and so does whoever takes the lock over from it.
+ * Proves deaths of an object lock's owner: a thread that acquires the lock, calls the heap and
+ * releases the lock dies at every point of the real code, and so does a thread that takes the lock
+ * over.
  *
- * All threads are simulated on one (test/points/simulation.ts). What that cannot show, threads that
- * run at the same time, is in object-locks.test.ts.
+ * One thread simulates all threads (test/points/simulation.ts). object-locks.test.ts has threads
+ * that run at the same time.
  */
 
 import test from 'ava';
@@ -40,13 +41,13 @@ interface Death {
   readonly dead: readonly number[];
 }
 
-/** The heap as it is now, with the object in it. */
+/** The heap as it is now, with the object. */
 function copyWith({ i32 }: HeapMemory, copy: HeapMemory, word: number): HeapMemory {
   copy.i32.set(i32.subarray(word, word + 3), word);
   return copy;
 }
 
-/** What a thread leaves behind if it dies in what it does: at each point, shown as it gets there. */
+/** Runs a thread, and passes on the state that it leaves if it dies, at each point on the way. */
 function eachDeath(
   memory: HeapMemory,
   word: number,
@@ -68,11 +69,14 @@ function setDead(dead: readonly number[]): void {
   dead.forEach(die);
 }
 
-/** Takes the lock, changes the object in two steps with calls of the heap between, gives it back. */
+/**
+ * Acquires the lock, changes the object in two steps with calls of the heap between, and releases
+ * it.
+ */
 function change({ objectLocks, memory: { i32 }, shared, marks }: ThreadHeap, word: number): string {
   const outcome = objectLocks.acquire(word);
   i32[word + 1]++;
-  // A part of the change, as objects say it: else the lock is taken for that of a cut call.
+  // The calls are a part of the change, as in objects: else the lock counts as that of a cut call.
   marks.nested = true;
   shared.free(shared.malloc(SMALL));
   marks.nested = false;
@@ -81,7 +85,7 @@ function change({ objectLocks, memory: { i32 }, shared, marks }: ThreadHeap, wor
   return outcome;
 }
 
-/** What is wrong with the rescue from a death; null when nothing is. */
+/** The fault of the rescue from a death; null = none. */
 function faultOf({ memory, dead }: Death, word: number, id: number): string | null {
   setDead(dead);
   const { i32, geometry } = memory;
@@ -103,7 +107,7 @@ function faultOf({ memory, dead }: Death, word: number, id: number): string | nu
   return held[0] ?? core.verify(true).problems[0]?.message ?? (i32[word] === 0 ? null : 'held');
 }
 
-/** All deaths of a thread that changes an object, and where the object is. */
+/** All deaths of a thread that changes an object, and the object's place. */
 function firstDeaths(): { deaths: Death[]; word: number } {
   everybodyLives();
   const memory = makeHeap(lib);
@@ -116,7 +120,7 @@ function firstDeaths(): { deaths: Death[]; word: number } {
 }
 
 test.serial(
-  'a thread that dies at any kill point of a change: the lock is had, and the death told',
+  'objectLocks: a death at any kill point of a change: the lock is acquired, and the death reported',
   (t) => {
     const { deaths, word } = firstDeaths();
     const faults = deaths.flatMap((death) => {
@@ -130,30 +134,33 @@ test.serial(
   },
 );
 
-test.serial('who takes over and dies at any kill point of that is taken over in turn', (t) => {
-  const { deaths, word } = firstDeaths();
-  const seen = new Set<string>();
-  const faults: string[] = [];
-  let count = 0;
-  for (const { memory, point, dead } of deaths) {
-    setDead(dead);
-    const rescuer = attach(lib, memory, RESCUER);
-    const judge = (second: Death): void => {
-      count++;
-      seen.add(second.point);
-      const fault = faultOf(second, word, SECOND);
-      if (fault !== null) faults.push(`${point}, ${second.point}: ${fault}`);
-    };
-    eachDeath(memory, word, [...dead, RESCUER], judge, () => change(rescuer, word));
-  }
-  t.deepEqual(faults.slice(0, 5), []);
-  for (const point of ['lock.mark', 'lock.takeover', 'lock.notify', 'recover.slot']) {
-    t.true(seen.has(point), point);
-  }
-  t.log(`${count} deaths of rescuers`);
-});
+test.serial(
+  'objectLocks: a rescuer that dies at any kill point of a takeover is taken over',
+  (t) => {
+    const { deaths, word } = firstDeaths();
+    const seen = new Set<string>();
+    const faults: string[] = [];
+    let count = 0;
+    for (const { memory, point, dead } of deaths) {
+      setDead(dead);
+      const rescuer = attach(lib, memory, RESCUER);
+      const judge = (second: Death): void => {
+        count++;
+        seen.add(second.point);
+        const fault = faultOf(second, word, SECOND);
+        if (fault !== null) faults.push(`${point}, ${second.point}: ${fault}`);
+      };
+      eachDeath(memory, word, [...dead, RESCUER], judge, () => change(rescuer, word));
+    }
+    t.deepEqual(faults.slice(0, 5), []);
+    for (const point of ['lock.mark', 'lock.takeover', 'lock.notify', 'recover.slot']) {
+      t.true(seen.has(point), point);
+    }
+    t.log(`${count} deaths of rescuers`);
+  },
+);
 
-test.serial('a dead owner keeps its lock until recovery has freed its slot', (t) => {
+test.serial('objectLocks: a dead owner keeps its lock until recovery has freed its slot', (t) => {
   const { deaths, word } = firstDeaths();
   const { memory, dead } = deaths.at(-1) as Death;
   setDead(dead);
@@ -161,7 +168,7 @@ test.serial('a dead owner keeps its lock until recovery has freed its slot', (t)
   const { i32, geometry } = memory;
   const name = i32[word] as number;
   t.is(name & 0xffff, VICTIM);
-  // It seems to live when recovery looks, as if /proc could not be read just then.
+  // The owner seems to live when recovery looks, as if /proc could not be read at that moment.
   let looks = 0;
   const outcome = withHook(
     (point) => {

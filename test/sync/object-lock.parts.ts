@@ -1,6 +1,6 @@
 /**
- * Shared by the tests of object locks and their workers: an attachment with its object locks, and
- * an object of three words, the first of which is its lock.
+ * Common parts of the tests of object locks and their workers: an attachment with its object locks,
+ * and an object of three words, the first of which is its lock.
  */
 
 import { isMainThread, threadId } from 'node:worker_threads';
@@ -13,25 +13,25 @@ export interface ObjectOrder {
   /** Index of the object's lock word. */
   readonly word: number;
   /**
-   * hold: take the lock and keep it. wait: take it once, and say how that went. count: change the
-   * object so many `rounds`, for ever where there are none.
+   * hold: acquires the lock and keeps it. wait: acquires it once, and reports the outcome. count:
+   * changes the object `rounds` times, or for ever.
    */
   readonly act: 'hold' | 'wait' | 'count';
   readonly rounds?: number;
-  /** Word 0 counts the threads that are at it. */
+  /** Word 0 counts the threads that are at work. */
   readonly words: Int32Array<SharedArrayBuffer>;
 }
 
 export interface CountAnswer {
   takenOver: number;
-  /** What was wrong; the first few. */
+  /** The first few faults. */
   wrong: string[];
 }
 
 const WRONG_MAX = 5;
 export const LOCK_TIMEOUT_MS = 300;
 
-/** Attaches this thread once more, or for the first time. */
+/** Makes an attachment of this thread. */
 export function attachTo({ buffer, byteOffset }: HeapHandle): ThreadHeap {
   const header = layout.headerWord(byteOffset);
   const fields = layout.readHeader(new Uint32Array(buffer), header) as layout.HeaderFields;
@@ -41,7 +41,7 @@ export function attachTo({ buffer, byteOffset }: HeapHandle): ThreadHeap {
   return attachThreadHeap(memory, fields.reserveIsZero, { threadId, lockTimeoutMs });
 }
 
-/** Changes the object once: both its words count up, and are the same whenever the lock is free. */
+/** Changes the object once: both its words count up, and are equal whenever the lock is free. */
 export function changeOnce(
   { memory: { i32 }, objectLocks, shared, recover, marks }: ThreadHeap,
   word: number,
@@ -53,13 +53,13 @@ export function changeOnce(
   const first = i32[word + 1];
   const second = i32[word + 2];
   if (outcome === 'taken over') answer.takenOver++;
-  // Who died has changed one word, or both, or none.
+  // The dead owner has changed no word, one, or both.
   const ahead = first - second;
   if (ahead !== 0 && (outcome === 'clean' || ahead !== 1)) {
     if (answer.wrong.length < WRONG_MAX) answer.wrong.push(`${outcome}: ${first}, ${second}`);
   }
   i32[word + 1] = first + 1;
-  // As objects do: else the next call takes the lock for that of a call that was cut.
+  // As objects do it: else the next call takes the lock for that of a cut call.
   marks.nested = true;
   if (n % 16 === 0) shared.free(shared.malloc(48 + (n % 1000)));
   marks.nested = false;

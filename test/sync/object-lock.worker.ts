@@ -1,4 +1,4 @@
-/** Thread of the tests of object locks: does with one what it is told. */
+/** Thread of the tests of object locks: follows one order for a lock. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachTo, type CountAnswer, changeOnce, type ObjectOrder } from './object-lock.parts.js';

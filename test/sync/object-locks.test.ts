@@ -1,8 +1,9 @@
 /**
- * Proves that a lock in an object is held by one thread at a time, and that the death of its owner
- * is repaired by recovery, told to one thread, and waited for by none.
+ * Proves that one thread at a time owns an object lock, and that the death of its owner is repaired
+ * by recovery, reported to one thread, and waited for by none.
  *
- * Deaths at every point of the protocol: object-lock-deaths.test.ts. Without /proc: no-proc.test.ts.
+ * object-lock-deaths.test.ts has deaths at every point of the protocol, no-proc.test.ts the lock
+ * without /proc.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -17,14 +18,14 @@ import { ended, nextMessage } from '../workers.js';
 import { attachTo, type CountAnswer, changeOnce, type ObjectOrder } from './object-lock.parts.js';
 
 const WORKER = new URL('./object-lock.worker.js', import.meta.url);
-/** So that a thread that is about to wait is waiting. */
+/** Milliseconds after which a thread that is about to wait is waiting. */
 const PAUSE_MS = 60;
 
 interface Scene {
   readonly heap: SharedHeap;
-  /** Main's second attachment: the one with object locks. */
+  /** Main's second attachment, with object locks. */
   readonly core: ThreadHeap;
-  /** Index of the lock word; two more of the object follow it. */
+  /** Index of the lock word; two more words of the object follow it. */
   readonly word: number;
 }
 
@@ -47,19 +48,19 @@ const NO_ANSWER: CountAnswer = { takenOver: 0, wrong: [] };
 
 interface Guest<T> {
   readonly worker: Worker;
-  /** What it says at its end. */
+  /** The thread's message at its end. */
   readonly answer: Promise<T>;
   readonly end: Promise<number>;
 }
 
-/** Starts a thread, and comes back when it is at it. */
+/** Starts a thread, and returns when it is at work. */
 async function start<T>({ heap, word }: Pick<Scene, 'heap' | 'word'>, order: Order) {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const workerData: ObjectOrder = { handle: heap.handle, word, words, ...order };
   const worker = new Worker(WORKER, { workerData });
-  // Now, and not when it is waited for: it may be done before that.
+  // Created now, and not when the test waits for it: the thread may end before that.
   const guest: Guest<T> = { worker, answer: nextMessage<T>(worker), end: ended(worker) };
-  // Who is killed does not answer.
+  // A killed thread does not answer.
   guest.answer.catch(() => {});
   while (Atomics.load(words, 0) === 0) await setTimeout(1);
   return guest;
@@ -70,7 +71,7 @@ async function kill({ worker, end }: Guest<unknown>): Promise<void> {
   await end;
 }
 
-test('objectLocks: one thread at a time, main and workers, with calls of the heap inside', async (t) => {
+test('objectLocks: one owner at a time, main and workers, with calls of the heap inside', async (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   const ROUNDS = 20_000;
@@ -89,7 +90,7 @@ test('objectLocks: one thread at a time, main and workers, with calls of the hea
   assertWhole(t, scene);
 });
 
-test('objectLocks.isMine: while it is held by this thread', async (t) => {
+test('objectLocks.isMine: true while this thread owns the lock', async (t) => {
   const scene = makeScene();
   const { core, word } = scene;
   t.false(core.objectLocks.isMine(word));
@@ -106,17 +107,17 @@ test('objectLocks.isMine: while it is held by this thread', async (t) => {
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: refuses a thread that has the lock, and leaves it that', (t) => {
+test('objectLocks.acquire: refuses the owner of the lock, which stays the owner', (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   core.objectLocks.acquire(word);
   const held = heap.i32[word];
-  // By another attachment: that of this one would be that of a call that was cut.
+  // By another attachment, since the lock of this one would count as that of a cut call.
   const other = attachTo(heap.handle);
   t.throws(() => other.objectLocks.acquire(word), {
     name: 'HeapError',
     code: 'ERR_SHMALLOC_LOCK_HELD',
-    message: new RegExp(`the lock at 0x${(word * 4).toString(16)}: this thread has it`),
+    message: new RegExp(`the lock at 0x${(word * 4).toString(16)}: this thread owns it`),
   });
   t.is(heap.i32[word], held);
   other.detach();
@@ -127,7 +128,7 @@ test('objectLocks.acquire: refuses a thread that has the lock, and leaves it tha
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: two locks at a time, in whatever order', (t) => {
+test('objectLocks.acquire: two locks at a time, in any order', (t) => {
   const scene = makeScene();
   const { core, word } = scene;
   t.is(core.objectLocks.acquire(word), 'clean');
@@ -146,7 +147,7 @@ test('objectLocks.acquire: refuses a thread that has detached', (t) => {
   heap.detach();
 });
 
-test('objectLocks.acquire: a terminated owner is recovered, and told of once', async (t) => {
+test('objectLocks.acquire: a terminated owner is recovered, and reported once', async (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   await kill(await start(scene, { act: 'hold' }));
@@ -159,7 +160,7 @@ test('objectLocks.acquire: a terminated owner is recovered, and told of once', a
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: an owner that was recovered long ago is as dead', async (t) => {
+test('objectLocks.acquire: an owner that was recovered long ago counts as dead', async (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   await kill(await start(scene, { act: 'hold' }));
@@ -169,7 +170,7 @@ test('objectLocks.acquire: an owner that was recovered long ago is as dead', asy
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: of those who wait for a terminated owner one is told', async (t) => {
+test('objectLocks.acquire: the death of an owner is reported to one of several waiters', async (t) => {
   const scene = makeScene();
   const owner = await start(scene, { act: 'hold' });
   const waiters = await Promise.all([1, 2, 3].map(() => start<string>(scene, { act: 'wait' })));
@@ -181,7 +182,7 @@ test('objectLocks.acquire: of those who wait for a terminated owner one is told'
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: who takes over and dies is taken over', async (t) => {
+test('objectLocks.acquire: a thread that dies after a takeover is taken over', async (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   await kill(await start(scene, { act: 'hold' }));
@@ -193,7 +194,7 @@ test('objectLocks.acquire: who takes over and dies is taken over', async (t) => 
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: waits for a recovery that another thread is at', async (t) => {
+test('objectLocks.acquire: waits for a recovery by another thread', async (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   await kill(await start(scene, { act: 'hold' }));
@@ -210,11 +211,11 @@ test('objectLocks.acquire: waits for a recovery that another thread is at', asyn
   assertWhole(t, scene);
 });
 
-test('objectLocks.acquire: where recovery fails nothing is taken', async (t) => {
+test('objectLocks.acquire: acquires nothing if recovery fails', async (t) => {
   const { heap, core, word } = makeScene();
   await kill(await start({ heap, word }, { act: 'hold' }));
   const dead = heap.i32[word];
-  // Main has the recovery lock: to ask for it again is what recovery finds wrong.
+  // Main owns the recovery lock: recovery fails, since it acquires the lock again.
   const { registry } = core.memory.geometry;
   heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = layout.loadOwner(
     heap.i32,
@@ -229,7 +230,7 @@ test('objectLocks.acquire: where recovery fails nothing is taken', async (t) => 
   heap.detach();
 });
 
-test('objectLocks.acquire: a poisoned heap refuses, also who waits', async (t) => {
+test('objectLocks.acquire: refuses in a poisoned heap, also a waiter', async (t) => {
   const { heap, core, word } = makeScene();
   core.objectLocks.acquire(word);
   const waiter = await start<string>({ heap, word }, { act: 'wait' });
@@ -245,7 +246,7 @@ test('objectLocks.acquire: a poisoned heap refuses, also who waits', async (t) =
   heap.detach();
 });
 
-/** Goes down to the end of the stack and does something at every depth on the way back up. */
+/** Recurses to the end of the stack and calls `act` at every depth on the way back. */
 function dive(act: () => void): void {
   try {
     dive(act);
@@ -255,10 +256,10 @@ function dive(act: () => void): void {
   act();
 }
 
-/** Each dive's act runs so often: after that the stack is deep enough for anything. */
+/** Calls of `act` in each dive: after them the stack is deep enough for anything. */
 const ACTS = 150;
 
-test('objectLocks: a stack that ends in acquire has changed nothing, and never ends in release', (t) => {
+test('objectLocks: a stack overflow in acquire changes nothing, and release never overflows', (t) => {
   const scene = makeScene();
   const { core, word } = scene;
   const { i32 } = core.memory;
@@ -293,7 +294,7 @@ test('objectLocks: a stack that ends in acquire has changed nothing, and never e
   assertWhole(t, scene);
 });
 
-test('objectLocks: threads that are terminated while they change an object, again and again', async (t) => {
+test('objectLocks: survive threads that are terminated while they change an object, again and again', async (t) => {
   const random = new Random(seedOf(t));
   const scene = makeScene();
   const { heap, core, word } = scene;
@@ -304,9 +305,9 @@ test('objectLocks: threads that are terminated while they change an object, agai
     const victim = await start<CountAnswer>(scene, { act: 'count' });
     await setTimeout(random.below(12));
     await kill(victim);
-    // It ends by itself where it finds something wrong.
+    // The thread ends by itself if it finds a fault.
     own.wrong.push(...(await victim.answer.catch(() => NO_ANSWER)).wrong);
-    // A turn of its own, so that deaths are found by main too.
+    // Main changes the object, too, so that it also finds deaths.
     for (let m = 0; m < 50; m++) changeOnce(core, word, m, own);
   }
   const { takenOver, wrong } = await survivor.answer;
@@ -318,11 +319,11 @@ test('objectLocks: threads that are terminated while they change an object, agai
   assertWhole(t, scene);
 });
 
-// ---- handed over: lock-word I4
+// ---- Handed over: lock-word I4
 
 const WAITERS = 0x80000000 | 0;
 
-/** Something asleep on a word, as a waiter is: woken when its promise is fulfilled. */
+/** Sleeps on a word like a waiter; the promise is fulfilled at its end. */
 function sleepOn(i32: Int32Array, word: number): Promise<string> {
   const { waitAsync } = Atomics as unknown as {
     waitAsync(i32: Int32Array, word: number, value: number): { value: Promise<string> };
@@ -330,7 +331,7 @@ function sleepOn(i32: Int32Array, word: number): Promise<string> {
   return waitAsync(i32, word, i32[word] as number).value;
 }
 
-test('objectLocks.release: is kept for a thread that sleeps, not for the next to ask', async (t) => {
+test('objectLocks.release: keeps the lock for a thread that sleeps, not for the next one', async (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   core.objectLocks.acquire(word);
@@ -339,7 +340,7 @@ test('objectLocks.release: is kept for a thread that sleeps, not for the next to
   core.objectLocks.release(word);
   t.is(heap.i32[word], WAITERS, 'no owner: handed over');
   t.is(await woken, 'ok');
-  // Who comes now sleeps first; who was woken may have died, so it is not waited for longer.
+  // A new thread sleeps first. The woken thread may have died, so the wait for it ends after that.
   t.is(core.objectLocks.acquire(word), 'clean');
   t.true(core.objectLocks.isMine(word));
   t.true((heap.i32[word] as number) < 0, 'others may still sleep');
@@ -347,7 +348,7 @@ test('objectLocks.release: is kept for a thread that sleeps, not for the next to
   assertWhole(t, scene);
 });
 
-test('objectLocks.release: where nobody sleeps any more the lock is free for all', (t) => {
+test('objectLocks.release: a lock without a sleeping waiter is free for all threads', (t) => {
   const scene = makeScene();
   const { heap, core, word } = scene;
   core.objectLocks.acquire(word);

@@ -1,8 +1,9 @@
 /**
- * Process of the tests with the permission model: one side may not read /proc, the other one may. Holds a
- * lock in one thread, terminates it, and asks for that lock in the other. Prints what came of it.
+ * Process of the tests with the permission model: one thread may not read /proc, the other one may.
+ * One thread acquires a lock and is terminated, the other one waits for that lock. Prints the
+ * outcome as JSON.
  *
- * Arguments: who waits, main or worker; whether the one that dies is watched.
+ * Arguments: the waiting thread, main or worker; whether the terminated thread is watched.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -13,10 +14,10 @@ import type { NoProcTask } from './no-proc.worker.js';
 
 const [, , waits = 'main', watched = '', bare = ''] = process.argv;
 const WORKER = new URL('./no-proc.worker.js', import.meta.url);
-/** A class that the worker needs more blocks of than a cache holds. */
+/** A size of which the worker needs more blocks than a cache holds. */
 const BYTES = 100_000;
 
-/** Without the options of this process, that is without its permissions' limits, or with them. */
+/** Starts a worker with the permissions' limits of this process, or without them. */
 function start(handle: HeapHandle, task: NoProcTask, isFree: boolean): Worker {
   const workerData = { handle, task };
   return new Worker(WORKER, isFree ? { workerData, execArgv: [] } : { workerData });
@@ -24,7 +25,7 @@ function start(handle: HeapHandle, task: NoProcTask, isFree: boolean): Worker {
 
 const words = new Int32Array(new SharedArrayBuffer(8));
 const heap = SharedHeap.create({ size: '64MiB', threads: 4, lockTimeoutMs: 300 });
-// The one that dies may read /proc where main may not, and the other way round.
+// The terminated thread may read /proc if main may not, and the other way round.
 const victim = start(heap.handle, { hold: layout.PAGE_LOCK, words }, bare === 'free');
 const end = ended(victim);
 while (Atomics.load(words, 0) < 1) await new Promise((done) => setTimeout(done, 2));

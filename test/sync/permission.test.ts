@@ -1,6 +1,7 @@
 /**
- * Proves what holds where the permission model lets some threads of a process read /proc, and others
- * not: a watched death counts whoever can look, and one that is not watched is told as what it is.
+ * Proves the heap under a permission model that lets only some threads of a process read /proc: a
+ * watched death is known to all threads, and a death that is not watched is reported with the true
+ * reason.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -15,12 +16,12 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 
 interface Played {
   readonly outcome: string | { readonly code: string; readonly message: string };
-  /** May main read /proc? */
+  /** True if main may read /proc. */
   readonly mayRead: boolean;
   readonly attached: number;
 }
 
-/** `free`: the thread that dies may read /proc, and the one that waits may not. `same`: neither may. */
+/** `free`: the terminated thread may read /proc, the waiting one may not. `same`: neither may. */
 type Whose = 'free' | 'same';
 
 async function play(t: ExecutionContext, ...args: [string, string, Whose]): Promise<Played> {
@@ -42,13 +43,13 @@ for (const [whose, who] of [
   ['free', 'the dead thread could read /proc, and the one that waits cannot'],
   ['same', 'main cannot read /proc, nor could the dead thread'],
 ] as const) {
-  onLinux(`watch: counts for main where ${who}`, async (t) => {
+  onLinux(`watch: is known to main if ${who}`, async (t) => {
     const { outcome, attached } = await play(t, 'main', 'watched', whose);
     t.is(outcome, 'went on');
     t.is(attached, 1, 'its slot is free again');
   });
 
-  onLinux(`ERR_SHMALLOC_LOCK_TIMEOUT: says why main cannot tell where ${who}`, async (t) => {
+  onLinux(`ERR_SHMALLOC_LOCK_TIMEOUT: says why main does not know if ${who}`, async (t) => {
     const { outcome, attached } = await play(t, 'main', 'no', whose);
     t.like(outcome, { code: 'ERR_SHMALLOC_LOCK_TIMEOUT' });
     t.regex((outcome as { message: string }).message, /cannot look: \/proc .*ERR_ACCESS_DENIED/);
@@ -57,14 +58,14 @@ for (const [whose, who] of [
 }
 
 onLinux(
-  'watch: counts for a worker that waits, and cannot read /proc as the dead one could',
+  'watch: is known to a waiting worker that cannot read /proc, as the dead one could',
   async (t) => {
     t.like(await play(t, 'worker', 'watched', 'free'), { outcome: 'done', attached: 1 });
   },
 );
 
 onLinux(
-  'watch: counts for a worker that waits, and can read /proc as the dead one could not',
+  'watch: is known to a waiting worker that can read /proc, as the dead one could not',
   async (t) => {
     t.like(await play(t, 'worker', 'watched', 'same'), { outcome: 'done', attached: 1 });
   },

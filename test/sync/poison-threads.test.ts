@@ -1,7 +1,7 @@
 /**
- * Proves that a heap found broken by one thread refuses all work in the others too: those that have
- * all they need in their own caches, those in the middle of a call, those that wait. And that such
- * threads end in order.
+ * Proves that a heap found broken by one thread refuses all work in other threads, too: those that
+ * have all blocks they need in their caches, those in the middle of a call, and those that wait.
+ * And that such threads end in order.
  */
 
 import { once } from 'node:events';
@@ -20,13 +20,13 @@ import { countAttached, ended } from '../workers.js';
 import type { PoisonAnswer, PoisonOrder } from './poison.worker.js';
 
 const REASON = 'said by a test (spans I1)';
-/** From the poisoning to the refusal; the machine may be busy. */
+/** Maximum milliseconds from the poisoning to the refusal; the machine may be busy. */
 const WAKE_MS_MAX = 3000;
 
 const NO_ANSWER = ['no answer at all'];
 const CLEAN = { code: 0, errors: [] };
 
-/** A worker that does what it is told, and is gone when its test is over. */
+/** A worker that follows orders, and ends with its test. */
 class Guest {
   readonly #worker = new Worker(new URL('./poison.worker.js', import.meta.url));
   #words = new Int32Array(new SharedArrayBuffer(8));
@@ -36,7 +36,7 @@ class Guest {
     t.teardown(() => this.#worker.terminate());
   }
 
-  /** Gives an order, and comes back when the worker is at it. */
+  /** Sends an order, and returns when the worker is at work. */
   async send(
     heap: SharedHeap,
     act: PoisonOrder['act'],
@@ -49,7 +49,9 @@ class Guest {
     while (Atomics.load(this.#words, 0) === 0) await setTimeout(1);
   }
 
-  /** The heap is poisoned: what the worker could still do then, in the time that it has. */
+  /**
+   * After the heap is poisoned: the calls of the worker that were not refused, within a time limit.
+   */
   async wrong(): Promise<readonly string[]> {
     Atomics.store(this.#words, 1, 1);
     Atomics.notify(this.#words, 1);
@@ -57,7 +59,7 @@ class Guest {
     return Promise.race([late, this.#answer?.then(({ wrong }) => wrong) ?? NO_ANSWER]);
   }
 
-  /** Ends it in order; gives what it ended with. */
+  /** Ends the worker in order; returns its exit code and errors. */
   async end(): Promise<{ code: number; errors: unknown[] }> {
     const errors: unknown[] = [];
     this.#worker.on('error', (error) => errors.push(error));
@@ -67,12 +69,12 @@ class Guest {
   }
 }
 
-/** A thread word of a thread that lives and is not going to give anything back: main's. */
+/** The thread word of main, a living thread that releases nothing. */
 function mainsWord(heap: SharedHeap): number {
   return layout.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
 }
 
-test('poison: every call in every other thread refuses, with warm caches or none', async (t) => {
+test('poison: every call in every other thread refuses, with warm caches and without', async (t) => {
   const { heap, memory, record, freed, large } = makeScene();
   const guests = [new Guest(t), new Guest(t)];
   const reason = '(page-heap I4)';
@@ -88,7 +90,7 @@ test('poison: every call in every other thread refuses, with warm caches or none
   heap.detach();
 });
 
-test('poison: threads that live from their caches alone are stopped too', async (t) => {
+test('poison: stops threads that use their caches only', async (t) => {
   const random = new Random(seedOf(t));
   const guest = new Guest(t);
   for (let round = 0; round < 50; round++) {
@@ -102,7 +104,7 @@ test('poison: threads that live from their caches alone are stopped too', async 
   t.deepEqual(await guest.end(), CLEAN);
 });
 
-test('poison: a thread that waits for a lock wakes, though the lock stays held', async (t) => {
+test('poison: wakes a thread that waits for a lock, though the lock stays owned', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
   const lock = lockWordOf(heap, layout.classLock(classOf(64)));
   heap.i32[lock] = mainsWord(heap);
@@ -116,9 +118,9 @@ test('poison: a thread that waits for a lock wakes, though the lock stays held',
   heap.detach();
 });
 
-test('poison: a thread that waits for the lock of who finds the heap broken refuses', async (t) => {
+test('poison: a thread refuses that waits for a lock of the thread that finds the heap broken', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
-  // Main has the lock; to ask for it again is what it finds wrong.
+  // Main owns the lock, and acquires it again: that is the broken invariant.
   heap.i32[lockWordOf(heap, layout.classLock(classOf(3000)))] = mainsWord(heap);
   const guest = new Guest(t);
   await guest.send(heap, 'wait', { size: 3000, reason: '(mutex I1)' });
@@ -129,7 +131,7 @@ test('poison: a thread that waits for the lock of who finds the heap broken refu
   heap.detach();
 });
 
-test('poison: a thread that waits to attach wakes, though an exclusive section is open', async (t) => {
+test('poison: wakes a thread that waits to attach, though an exclusive section is open', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
   layout.storeExclusive(heap.i32, geometryOf(heap).header, mainsWord(heap));
   const guest = new Guest(t);
@@ -142,7 +144,7 @@ test('poison: a thread that waits to attach wakes, though an exclusive section i
   heap.detach();
 });
 
-test('poison: a pool over a heap that was found broken ends in order', async (t) => {
+test('poison: a pool over a poisoned heap ends in order', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
   const filename = new URL('../pool/blocks.worker.js', import.meta.url);
   const pool = new HeapPool(heap, { filename, threads: 1 });

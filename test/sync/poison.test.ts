@@ -1,7 +1,7 @@
 /**
- * Proves that a broken invariant, found in passing by whatever call, throws a HeapCorruptionError
- * that names it, and that from then on the heap refuses every call, says why each time, and can
- * still be looked at and left. In one thread; other threads are in poison-threads.test.ts.
+ * Proves that any call that finds a broken invariant throws a HeapCorruptionError that names it,
+ * and that from then on the heap refuses every call with the reason, and can still be inspected and
+ * detached. In one thread; poison-threads.test.ts has other threads.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -21,14 +21,14 @@ import {
 import { ended, nextMessage } from '../workers.js';
 import { everyCall, notRefused, warmUp } from './refusals.js';
 
-// ---- found in passing
+// ---- Found by a call
 
 interface Find {
   readonly what: string;
   readonly invariant: string;
   readonly message: RegExp;
   damage(scene: Scene): void | Promise<void>;
-  /** Comes across it. */
+  /** Finds the damage. */
   find(scene: Scene): void;
 }
 
@@ -70,7 +70,7 @@ const FINDS: Find[] = [
   {
     what: 'a span without free blocks in the partial list, by a refill',
     invariant: 'spans I3',
-    message: /a list of class \d+ has page/,
+    message: /a list of class \d+ names page/,
     damage({ memory: { i32 }, record, list, full: [head] }) {
       layout.setNext(i32, record(head), layout.getPartial(i32, list));
       layout.setPartial(i32, list, head);
@@ -124,7 +124,7 @@ const FINDS: Find[] = [
   },
 ];
 
-/** The heap is poisoned: nothing is done any more, everything says why. */
+/** Checks that the heap is poisoned: it does nothing any more, and every call says why. */
 function assertPoisoned(t: ExecutionContext, heap: SharedHeap, invariant: string): void {
   t.deepEqual(heldIn(heap), [], 'no lock is left');
   t.is(heap.stats().reservedBytes, 8 * 2 ** 20, 'stats still reads');
@@ -161,7 +161,7 @@ for (const { what, invariant, message, damage, find } of FINDS) {
   });
 }
 
-test('poison: the first reason stands, a second one changes nothing', (t) => {
+test('poison: the first reason stays, a second one changes nothing', (t) => {
   const heap = SharedHeap.create({ size: '8MiB' });
   const calls = everyCall(heap, warmUp(heap));
   poison(memoryOf(heap), 'the first reason (page-heap I1)');
@@ -170,11 +170,11 @@ test('poison: the first reason stands, a second one changes nothing', (t) => {
   heap.detach();
 });
 
-test('poison: a heap that refuses all work can still be looked at', (t) => {
+test('poison: a heap that refuses all work can still be inspected', (t) => {
   const heap = SharedHeap.create({ size: '8MiB' });
   const { live, large } = warmUp(heap);
   const { length } = heap.map().runs;
-  // The page lock is somebody's for ever, as of a thread that found the heap broken.
+  // The page lock has an owner for ever, such as a thread that found the heap broken.
   const { i32 } = heap;
   const word = layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, layout.PAGE_LOCK));
   poison(memoryOf(heap), 'a reason (page-heap I1)');
@@ -214,7 +214,7 @@ test('poison: a heap that is being poisoned refuses already', (t) => {
   t.notThrows(() => heap.detach());
 });
 
-// ---- the message
+// ---- The message
 
 for (const character of ['e', 'é', '€', '𝄞']) {
   test(`poison: a long message of '${character}' is cut between characters`, (t) => {

@@ -1,6 +1,6 @@
 /**
- * Thread of the poison tests: is in the middle of something when the heap is poisoned, and tells
- * what it could still do afterwards. Does one order after the other, then ends.
+ * Thread of the poison tests: is in the middle of a call when the heap is poisoned, and reports the
+ * calls that were not refused. Follows orders one after the other, then ends.
  */
 
 import { parentPort } from 'node:worker_threads';
@@ -10,23 +10,23 @@ import { everyCall, notRefused, warmUp } from './refusals.js';
 export interface PoisonOrder {
   readonly handle: HeapHandle;
   /**
-   * With warm caches try every call; malloc and free from its cache all the time; wait for the lock
-   * of a class; attach.
+   * try: every call, with warm caches. loop: malloc and free from its cache all the time. wait: for
+   * the lock of a class. attach: makes another attachment.
    */
   readonly act: 'try' | 'loop' | 'wait' | 'attach';
-  /** Word 0: the thread is at it. Word 1: the heap is poisoned. */
+  /** Word 0: the thread is at work. Word 1: the heap is poisoned. */
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly size: number;
-  /** Part of what every refusal is to say. */
+  /** A text that every refusal must contain. */
   readonly reason: string;
 }
 
 export interface PoisonAnswer {
-  /** What did anything else than refuse. */
+  /** The calls that were not refused. */
   readonly wrong: readonly string[];
 }
 
-/** A loop that has not been refused for so long is not going to be. */
+/** Milliseconds after which a loop that was not refused counts as never refused. */
 const LOOP_MS_MAX = 1000;
 
 const ACTS: Record<PoisonOrder['act'], (order: PoisonOrder) => string[]> = {

@@ -1,11 +1,11 @@
 /**
- * What a poisoned heap must refuse: all work, with stacks that are neither empty nor full, and
- * with others.
+ * The calls that a poisoned heap must refuse, with magazines that are neither empty nor full, and
+ * with other magazines.
  */
 
 import type { Address, SharedHeap } from 'shmalloc';
 
-/** Blocks of these sizes are live, and as many again are cached. */
+/** Sizes of blocks; some are live, and as many are cached. */
 const SIZES = [8, 100, 4096, 20_000] as const;
 const EACH = 8;
 
@@ -14,7 +14,7 @@ export interface Warm {
   readonly large: Address;
 }
 
-/** Fills a thread's caches half-way, and gives live blocks of every kind. */
+/** Fills a thread's caches half-way; returns live blocks of every kind. */
 export function warmUp(heap: SharedHeap): Warm {
   const live: Address[] = [];
   for (const size of SIZES) {
@@ -25,7 +25,7 @@ export function warmUp(heap: SharedHeap): Warm {
   return { live, large: heap.malloc_ts(100_000) };
 }
 
-/** All calls by name, each one that a sound heap would carry out. */
+/** All calls by name; a sound heap would carry out each of them. */
 export function everyCall(heap: SharedHeap, { live, large }: Warm): Record<string, () => unknown> {
   const calls: Record<string, () => unknown> = {
     'malloc_ts of a class without blocks': () => heap.malloc_ts(9000),
@@ -64,7 +64,7 @@ export function everyCall(heap: SharedHeap, { live, large }: Warm): Record<strin
   return calls;
 }
 
-/** What every call came to: the calls that did anything else than refuse, naming `invariant`. */
+/** Makes every call; returns those that did anything but refuse and name `invariant`. */
 export function notRefused(calls: Record<string, () => unknown>, invariant: string): string[] {
   const wrong: string[] = [];
   for (const [name, call] of Object.entries(calls)) {

@@ -1,5 +1,5 @@
 /**
- * How many contexts a heap has, and what they have.
+ * Totals of a heap's memory contexts: how many there are, and their chunks and bytes.
  *
  * Used by counters.ts. Any thread; takes no lock and stops nobody.
  */
@@ -18,7 +18,7 @@ import {
 } from '../layout/index.js';
 import type { ContextTotals } from './heap-stats.js';
 
-/** How many contexts there are and what they have, without a tree of them: for statistics. */
+/** Totals of all contexts, without building their tree. */
 export function countContexts({ i32, u32, geometry }: HeapMemory): ContextTotals {
   const table = contextTable(geometry);
   const frontier = lastRecord(i32, table);

@@ -1,18 +1,19 @@
 /**
- * Counters: adds up what the threads of a heap have counted since it was made.
+ * Counters: sums of what the threads of a heap have counted since its creation.
  *
- * Called by stats.ts. Any thread; takes no lock and stops nobody. Costs a read of every slot's
- * counters, about 40 microseconds, and no walk; and of every context's, some 20 ns each.
+ * Called by stats.ts. Any thread; takes no lock and stops no thread. Reads every slot's counters
+ * (about 40 microseconds) and every context's (about 20 ns each), and walks over no block.
  *
- * What is not counted is derived: frees of small blocks (slot-readings.ts), large blocks and the reserve
- * (page-readings.ts). What programs asked for is known of a sample of their calls (pages/samples.ts).
+ * Figures that no thread counts are derived: frees of small blocks (slot-readings.ts), large blocks
+ * and the reserve (page-readings.ts). Requested sizes come from a sample of calls
+ * (pages/samples.ts).
  *
- * I1  No figure is below 0, and parts are never more than their whole, whatever threads do meanwhile:
- *     what was read at different moments is cut to what can be. When threads are quiet nothing is cut.
- * I2  A count never falls, from one look of an attachment to the next: counts are the least that can
- *     have been (seen.ts), and exact when threads are quiet.
- * I3  Per class in use + cached + free = blocks of its spans, at any moment; and in use = allocations -
- *     frees, when threads are quiet.
+ * I1  No figure is below 0, and no part exceeds its whole, whatever threads do meanwhile: values
+ *     that were read at different moments are clamped. When threads are quiet nothing is clamped.
+ * I2  A count never falls between two readings by one attachment: each count is a lower bound
+ *     (seen.ts), and exact when threads are quiet.
+ * I3  Per class, in use + cached + free = blocks of its spans, at any moment; and in use =
+ *     allocations - frees, when threads are quiet.
  */
 
 import {
@@ -72,7 +73,7 @@ import { seenOf } from './seen.js';
 import { readSlot, type SlotReading } from './slot-readings.js';
 import { sum } from './sum.js';
 
-/** Everything since the heap was made. */
+/** All figures since the heap's creation. */
 export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapStats {
   const { u32, f64, geometry } = memory;
   const totals = countContexts(memory);
@@ -132,7 +133,8 @@ function describeClass(
   c: SizeClass,
 ): SizeClassStats {
   const frees = sum(slots, (slot) => slot.frees[c]);
-  // A block that moved between two slots as they were read was freed in one, and not allocated yet.
+  // A block that moved between two slots during the reading may have its free counted, but not yet
+  // its allocation.
   const allocations = Math.max(
     frees,
     sum(slots, (slot) => slot.mallocs[c]),
@@ -140,7 +142,8 @@ function describeClass(
   const blocks = spans[c] * SPAN_BLOCKS[c];
   const blocksInUse = Math.min(allocations - frees, blocks);
   const blocksCached = cutCached(slots, c, blocks - blocksInUse);
-  // Bytes before their requests, as they are written: the mean is never more than a block.
+  // Writers add the bytes before the request, so the bytes may be ahead: the mean is clamped to a
+  // block.
   const requestedBytes = sum(slots, ({ record }) => getSampledBytes(f64, record, c));
   const requests = sum(slots, ({ record }) => getSampledRequests(f64, record, c));
   const mean = requests > 0 ? Math.min(BLOCK_BYTES[c], requestedBytes / requests) : null;
@@ -158,7 +161,7 @@ function describeClass(
   };
 }
 
-/** Blocks in caches, at most so many: what is more was cached in one slot, and then in another. */
+/** Blocks in caches, at most `most`: a block that changed slots during the reading counts twice. */
 function cutCached(slots: readonly SlotReading[], c: SizeClass, most: number): number {
   let left = most;
   for (const { cached } of slots) {
@@ -182,7 +185,7 @@ function describeLarge(
   return { blocksInUse, bytesInUse, allocations, frees, internalBytes };
 }
 
-/** What rounding up to pages adds to so many large blocks, if they are as all that there were. */
+/** Bytes that rounding up to pages adds to `blocks` large blocks, by the mean of all so far. */
 function estimateLargeInternal(
   { f64 }: HeapMemory,
   slots: readonly SlotReading[],
@@ -194,7 +197,9 @@ function estimateLargeInternal(
   return sizings === 0 ? 0 : Math.round((blocks * roundingBytes) / sizings);
 }
 
-/** They are among the blocks in use, which were read later. */
+/**
+ * Chunks are among the blocks in use, but those were read later: clamps chunks and bytes to them.
+ */
 function cutContexts(
   totals: ContextTotals,
   sizeClasses: readonly SizeClassStats[],
@@ -243,7 +248,7 @@ function readLocks({ f64, geometry }: HeapMemory): LockStats {
     stats.waitNanoseconds += Math.max(longest, counter(WAIT_NANOSECONDS));
     stats.ownerDeaths += deaths;
     stats.contentions += contentions;
-    // Who has just taken it over, or waited for it, has not counted yet that it has it.
+    // A thread counts its takeover or wait first and its acquisition afterwards.
     stats.acquisitions += Math.max(deaths, contentions, counter(ACQUISITIONS));
   }
   return stats;

@@ -1,9 +1,9 @@
 /**
- * Fragmentation: how much of the heap's memory nobody can use, and why.
+ * Fragmentation: how much of the heap's memory cannot be used, and why.
  *
- * Called by counters.ts. Any thread; takes no lock. What it reads of the page heap may change under
- * it: every page and length is checked, and a walk ends after a few runs, so that the worst that
- * comes of it is a number a moment old.
+ * Called by counters.ts. Any thread; takes no lock. The page heap may change during the reading:
+ * every page and length is checked and a walk ends after a few runs, so that a figure is at worst a
+ * moment old.
  */
 
 import { PAGE_BYTES, type PageIndex } from '../base/index.js';
@@ -26,7 +26,7 @@ import {
 } from '../layout/index.js';
 import type { FragmentationStats, HeapStats } from './heap-stats.js';
 
-/** So many runs of the last bin are compared; their lengths differ by an eighth at most. */
+/** Maximum runs of the last bin that are compared; their lengths differ by an eighth at most. */
 const RUNS_COMPARED = 64;
 
 type Counted = Pick<
@@ -56,7 +56,7 @@ export function describeFragmentation(memory: HeapMemory, stats: Counted): Fragm
   };
 }
 
-/** Pages of the longest free run: the bins know, with no walk over the heap. */
+/** Pages of the longest free run, found in the bins without a walk over the heap. */
 function findLargestFreeRun(memory: HeapMemory): number {
   const { i32, geometry } = memory;
   const bin = lastBin(i32, geometry.pageHeap);
@@ -66,7 +66,7 @@ function findLargestFreeRun(memory: HeapMemory): number {
   let longest = 0;
   for (let n = 0; page !== 0 && n < RUNS_COMPARED; n++) {
     const pages = runPagesAt(memory, page, FREE_RUN);
-    // Somebody has just taken it: the links lead elsewhere now.
+    // Another thread has just taken this run, so its links lead elsewhere.
     if (pages === 0 || binOf(pages) !== bin) break;
     longest = Math.max(longest, pages);
     page = getNext(i32, pageRecord(geometry.pageTable, page));
@@ -85,7 +85,7 @@ function measureReserve(memory: HeapMemory): number {
   return below + pages + runPagesAt(memory, head + pages, FREE_RUN);
 }
 
-/** Length of the run of this kind that begins at a page; 0 where none does. */
+/** Length of the run of this kind that begins at a page, in pages; 0 if there is none. */
 function runPagesAt(memory: HeapMemory, page: PageIndex | number, kind: number): number {
   const { firstPage, endPage, pageTable } = memory.geometry;
   if (page < firstPage || page >= endPage) return 0;

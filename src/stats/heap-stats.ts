@@ -1,49 +1,49 @@
 /**
- * What statistics there are: their names and units. Filled in by counters.ts and stats.ts.
+ * The statistics of a heap: their names and units. Filled in by counters.ts and stats.ts.
  */
 
-/** Lock counts, over all locks of the heap. */
+/** Counts of all locks of the heap together. */
 export interface LockStats {
   acquisitions: number;
-  /** How often the lock was taken, and the thread had to wait. */
+  /** Acquisitions for which the thread had to wait. */
   contentions: number;
-  /** Waited in all, over all threads. */
+  /** Total wait of all threads. */
   waitNanoseconds: number;
-  /** The longest wait since the heap was made. */
+  /** The longest wait since the heap's creation. */
   longestWaitNanoseconds: number;
-  /** Locks whose owner had died: taken over, and what they guard repaired. */
+  /** Locks taken over from dead owners; what each guards was repaired. */
   ownerDeaths: number;
 }
 
-/** What was taken back from threads that ended without detaching. */
+/** What recovery took back from threads that ended without detaching. */
 export interface RecoveryStats {
   /** Slots of dead threads. */
   recoveries: number;
-  /** Blocks that they had cached, or that were on their way to or from a cache. */
+  /** Blocks in caches of dead threads, or in transit to or from one. */
   blocksReturned: number;
-  /** Runs that they were allocating or freeing. */
+  /** Runs that dead threads were allocating or freeing. */
   runsReturned: number;
-  /** Memory contexts that they owned, ended with all that was in them. */
+  /** Memory contexts of dead threads, ended with all their objects. */
   contextsReturned: number;
 }
 
 /**
- * Memory contexts: blocks of the heap that belong to objects in them. They are in use, so in
- * inUseBytes and their size classes, too.
+ * Memory contexts and their chunks. Chunks are blocks in use: inUseBytes and the size classes
+ * include them.
  */
 export interface ContextTotals {
-  /** Contexts that there are, released ones included. */
+  /** Contexts that have not ended, released ones included. */
   live: number;
-  /** Roots that nobody owns, to be adopted. */
+  /** Root contexts without an owner, which a thread can adopt. */
   released: number;
-  /** Blocks that they have, and their bytes; but not the storage of shared vectors. */
+  /** Chunks of contexts, and their bytes; the storage of shared vectors is not included. */
   chunks: number;
   bytes: number;
 }
 
 /**
- * One size class. Blocks are live (in use), in some thread's cache, or free in a span. When threads are
- * quiet in use = allocations - frees, since the heap was made.
+ * One size class. A block is live (in use), in a thread's cache, or free in a span. When threads
+ * are quiet, in use = allocations - frees since the heap's creation.
  */
 export interface SizeClassStats {
   blockBytes: number;
@@ -53,68 +53,71 @@ export interface SizeClassStats {
   blocksFree: number;
   allocations: number;
   frees: number;
-  /** How many requests for blocks of this class were sampled, since the heap was made. */
+  /** Sampled requests for blocks of this class since the heap's creation. */
   sampledRequests: number;
-  /** Their mean size; null where none was sampled, as where none was ever made. */
+  /** Mean size of the sampled requests, in bytes; null if none was sampled. */
   requestBytesMean: number | null;
-  /** blocksInUse times what a block has more than that: an estimate. */
+  /** blocksInUse times (blockBytes - requestBytesMean): an estimate. */
   internalBytes: number;
 }
 
 /**
- * Blocks that are runs of their own, over 64 KiB. One that a thread was allocating or freeing when it
- * died counts as freed once no lock is held.
+ * Blocks over 64 KiB; each is a run of its own. A block that a thread was allocating or freeing
+ * when it died counts as freed as soon as no lock is held.
  */
 export interface LargeStats {
   blocksInUse: number;
   bytesInUse: number;
   allocations: number;
   frees: number;
-  /** blocksInUse times what rounding up to pages added on the average, since the heap was made. */
+  /** blocksInUse times the mean bytes added by rounding up to pages, since the heap's creation. */
   internalBytes: number;
 }
 
 /**
- * How well the heap uses its memory. Sampled, so an estimate: what has to do with the sizes that
- * programs asked for (the calls that refilled a thread's cache tell theirs: the first of a class,
- * then one in 8 to 64), and the peak of live bytes. All else is exact when threads are quiet.
+ * How well the heap uses its memory. Figures about requested sizes are estimates from a sample:
+ * calls that refill a thread's cache record their size (the first call of a class, then one in 8 to
+ * 64). The peak of live bytes is sampled too. All other figures are exact when threads are quiet.
  */
 export interface FragmentationStats {
   /**
-   * Internal: bytes of live blocks that nobody asked for, since sizes are rounded up to a class, or
-   * to whole pages. Sampled; of large blocks the mean of all sizes there ever were.
+   * Internal fragmentation: bytes of live blocks that were not requested, because sizes are rounded
+   * up to a class or to whole pages. Sampled; for large blocks the mean of all sizes so far is
+   * used.
    */
   internalBytes: number;
-  /** internalBytes of inUseBytes, 0 to 1; 0 where nothing is in use. */
+  /** internalBytes / inUseBytes, 0 to 1; 0 if nothing is in use. */
   internalRatio: number;
   /**
-   * The longest free run of pages. Of more than 64 runs of about its length it may be one that is
-   * up to an eighth shorter. The untouched reserve is no free run.
+   * The longest free run of pages. If more than 64 free runs are of about this length, the true
+   * longest run may be up to an eighth longer. The untouched reserve is not a free run.
    */
   largestFreeRunBytes: number;
-  /** External: largestFreeRunBytes of freeRunBytes, 0 to 1; 1 where no run is free. */
+  /** largestFreeRunBytes / freeRunBytes, 0 to 1; 1 if no run is free. */
   largestFreeRunRatio: number;
-  /** The rest, 1 - largestFreeRunRatio: 0 where all free pages are in one piece. */
+  /** External fragmentation, 1 - largestFreeRunRatio: 0 if all free pages are in one run. */
   externalRatio: number;
   /**
-   * The longest run that can be had: the longest free one, or the untouched reserve with the free
-   * runs on both sides of it. malloc of this many bytes succeeds, of more it answers 0, if nothing
-   * is left in caches and spans that it could give back first.
+   * The longest run that can be allocated: the longest free run, or the untouched reserve with the
+   * free runs on both sides of it. malloc of this many bytes succeeds; malloc of more returns 0,
+   * unless caches and spans have pages that they can give back first.
    */
   largestFitBytes: number;
   /**
-   * The most bytes in use since creation or resetStats(), as far as it was seen: by every stats(),
-   * and by threads when the heap grows and at every 256th of their slow calls.
+   * The most bytes in use that were seen since creation or resetStats(). Every stats() looks, and
+   * so does a thread when the heap grows and at every 256th of its slow calls.
    */
   peakLiveBytes: number;
-  /** footprintBytes over peakLiveBytes: what the heap costs for what it has to hold; 0 for 0. */
+  /** footprintBytes / peakLiveBytes: the cost of what the heap has to hold; 0 if the peak is 0. */
   footprintOverPeakLive: number;
 }
 
-/** One thread slot that is, or was, in use. Counts go on when another thread takes the slot over. */
+/**
+ * One thread slot that was ever in use. Its counts go on when another thread takes the slot over.
+ */
 export interface ThreadStats {
   slot: number;
-  /** `threadId` of worker_threads: of the thread that has the slot now, or had it last. */
+  /** `threadId` (worker_threads) of the thread that has the slot now, or had it last. */
   threadId: number;
   attached: boolean;
   allocations: number;
@@ -125,32 +128,35 @@ export interface ThreadStats {
 }
 
 /**
- * All sizes are in bytes; blocks count with their usable size. Exact when threads are quiet, but for
- * what is sampled. While they run: see SharedHeap.stats().
+ * All sizes are in bytes; a block counts with its usable size. Exact when threads are quiet, except
+ * for sampled figures. For figures read while threads run, see SharedHeap.stats().
  */
 export interface HeapStats {
-  /** Length of the heap. */
+  /** Length of the heap, in bytes. */
   reservedBytes: number;
-  /** Data pages ever taken from the reserve: what the heap may have touched. Never falls. */
+  /**
+   * Data pages ever taken from the reserve: the most memory that the heap can have touched. Never
+   * falls.
+   */
   footprintBytes: number;
-  /** Data pages that belong to spans and large blocks now. */
+  /** Data pages in spans and large blocks now. */
   mappedBytes: number;
   /** The most mappedBytes since creation or resetStats(). */
   peakFootprintBytes: number;
   inUseBytes: number;
-  /** In threads' caches, ready to be handed out. */
+  /** Blocks in threads' caches, ready to be handed out. */
   cachedBytes: number;
   /** Free blocks in spans. */
   freeBlockBytes: number;
-  /** Ends of spans, too short for a block. */
+  /** Ends of spans that are too short for a block. */
   spanTailBytes: number;
   /** Free runs of pages. */
   freeRunBytes: number;
-  /** Data pages never taken. */
+  /** Data pages never used. */
   untouchedBytes: number;
-  /** Everything that is no data page. */
+  /** All bytes outside of data pages. */
   metadataBytes: number;
-  /** Allocated since creation or resetStats(), growth in place included. */
+  /** Bytes allocated since creation or resetStats(), growth in place included. */
   totalAllocatedBytes: number;
   totalFreedBytes: number;
   allocations: number;
@@ -159,11 +165,11 @@ export interface HeapStats {
   splits: number;
   /** Free runs joined with a neighbour. */
   coalesces: number;
-  /** Runs of 128 KiB and more, taken from the top. */
+  /** Runs of 128 KiB and more, taken from the top of the reserve. */
   directMaps: number;
-  /** How far spans and small runs have grown from the bottom. */
+  /** Bytes from the first data page to the end of the spans and small runs, which grow upwards. */
   brkBytes: number;
-  /** Live large blocks (runs of their own, over 64 KiB), and what they hold. */
+  /** Live blocks over 64 KiB, each a run of its own. */
   large: LargeStats;
   fragmentation: FragmentationStats;
   locks: LockStats;

@@ -1,12 +1,12 @@
 /**
- * The metrics: one table of all that is told to monitoring, from which every format is made.
+ * The metrics: one table of all values for monitoring systems, from which every format is made.
  *
- * Read by metrics.ts. Pure data: names, units, and how each is read out of the statistics.
+ * Read by metrics.ts. Pure data: names, units, and how to read each value from the statistics.
  *
- * I1  A counter is a total since the heap was made: resetStats() does not set it back.
- * I2  Points of one metric have the same attributes, with different values.
+ * I1  A counter is a total since the heap's creation: resetStats() does not set it back.
+ * I2  All points of a metric have the same attributes, with different values.
  * I3  Attributes have few values: states, size classes that were ever used, thread slots (not
- *     threads, of which there may be any number over time).
+ *     threads, whose number has no limit over time).
  */
 
 import type { HeapStats } from './heap-stats.js';
@@ -235,7 +235,7 @@ function attachedThreads({ threads }: HeapStats): number {
   return threads.filter(({ attached }) => attached).length;
 }
 
-/** All of them, in the order in which they are told. */
+/** All metrics, in the order of the output. */
 export const METRICS: readonly Metric[] = [
   ...HEAP_METRICS,
   ...FRAGMENTATION_METRICS,

@@ -1,18 +1,18 @@
 /**
- * A metric: its name, unit, kind, and how its values are read out of the statistics.
+ * A metric: its name, unit and kind, and how to read its values from the statistics.
  *
- * Used by metric-table.ts to make the table's rows, and by metrics.ts. Pure.
+ * Used by metric-table.ts, which makes the rows of the table, and by metrics.ts. Pure.
  */
 
 import type { HeapStats, SizeClassStats, ThreadStats } from './heap-stats.js';
 
 /**
- * What a metric does: a counter only ever grows; levels of one metric can be added up over their
- * attributes, gauges cannot.
+ * How a metric behaves: a counter only grows; the levels of one metric can be summed over their
+ * attributes; gauges cannot.
  */
 export type MetricKind = 'counter' | 'level' | 'gauge';
 
-/** Units, as OpenTelemetry writes them (UCUM). Values are in exactly these. */
+/** Units in OpenTelemetry's notation (UCUM). Values are in exactly these units. */
 export type MetricUnit = 'By' | 's' | '1' | `{${string}}`;
 
 export interface MetricPoint {
@@ -21,18 +21,18 @@ export interface MetricPoint {
 }
 
 export interface Metric {
-  /** Dots between namespaces, no unit: OpenTelemetry's manner. */
+  /** Dots between namespaces, no unit: OpenTelemetry's convention. */
   readonly name: string;
   readonly kind: MetricKind;
   readonly unit: MetricUnit;
-  /** One sentence, without its full stop. */
+  /** One sentence without its full stop. */
   readonly description: string;
   read(stats: HeapStats): MetricPoint[];
 }
 
 const UNIT_SUFFIXES: Readonly<Record<string, string>> = { By: '_bytes', s: '_seconds' };
 
-/** A metric's name in Prometheus, as OpenTelemetry's own exporters would make it. */
+/** A metric's name in Prometheus, the same that OpenTelemetry's own exporters make of it. */
 export function prometheusName({ name, unit, kind }: Metric): string {
   const total = kind === 'counter' ? '_total' : '';
   return `${name.replaceAll('.', '_')}${UNIT_SUFFIXES[unit] ?? ''}${total}`;
@@ -54,7 +54,7 @@ export function one(
   return { name: `shmalloc.${name}`, kind, unit, description, read };
 }
 
-/** A value for each size class that was ever used. */
+/** A metric with one value for each size class that was ever used. */
 export function each(
   kind: MetricKind,
   unit: MetricUnit,
@@ -67,7 +67,7 @@ export function each(
   return { name: `shmalloc.class.${name}`, kind, unit, description, read };
 }
 
-/** A value for each thread slot that was ever used. */
+/** A metric with one value for each thread slot that was ever used. */
 export function slot(
   kind: MetricKind,
   unit: MetricUnit,
@@ -80,6 +80,6 @@ export function slot(
   return { name: `shmalloc.slot.${name}`, kind, unit, description, read };
 }
 
-/** The size classes that have spans, or had blocks. */
+/** The size classes that have spans, or had blocks allocated. */
 export const usedClasses = ({ sizeClasses }: HeapStats): SizeClassStats[] =>
   sizeClasses.filter((c) => c.allocations > 0 || c.spans > 0);

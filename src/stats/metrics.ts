@@ -1,9 +1,9 @@
 /**
  * Metrics: a heap's statistics in the formats of monitoring systems.
  *
- * Called by SharedHeap.metrics(). Pure. What there is to tell is in metric-table.ts; here are the two
- * formats. No counter falls (counters.ts I2): monitoring would take that for a restart, and count all
- * of it again.
+ * Called by SharedHeap.metrics(). Pure. metric-table.ts has the metrics, this file the two formats.
+ * No counter falls (counters.ts I2), since a monitoring system takes a falling counter for a
+ * restart and counts its whole value again.
  */
 
 import { type OptionValue, printable, show, typeError } from '../base/index.js';
@@ -11,21 +11,21 @@ import type { HeapStats } from './heap-stats.js';
 import { type MetricKind, type MetricPoint, type MetricUnit, prometheusName } from './metric.js';
 import { METRICS } from './metric-table.js';
 
-/** Labels that are put on every value, as a name for the heap: `{ heap: 'images' }`. */
+/** Labels added to every value, such as a name of the heap: `{ heap: 'images' }`. */
 export type MetricLabels = Readonly<Record<string, string>>;
 
-/** A metric as OpenTelemetry has it: `kind` says which instrument it is for. */
+/** A metric in OpenTelemetry's terms: `kind` names the instrument. */
 export interface OtelMetric {
-  /** As `shmalloc.heap.memory`. */
+  /** For example `shmalloc.heap.memory`. */
   readonly name: string;
   readonly kind: 'observable_counter' | 'observable_up_down_counter' | 'observable_gauge';
-  /** `By`, `s`, `1`, or what is counted: `{block}`. */
+  /** `By`, `s`, `1`, or the counted thing: `{block}`. */
   readonly unit: MetricUnit;
   readonly description: string;
   readonly points: readonly MetricPoint[];
 }
 
-/** What a response with the Prometheus text is to say of itself. */
+/** Content type of a response with the Prometheus text. */
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 const OTEL_KINDS: Record<MetricKind, OtelMetric['kind']> = {
@@ -65,7 +65,7 @@ export function listOtelMetrics(stats: HeapStats, labels: MetricLabels): OtelMet
   }));
 }
 
-/** Labels as an option of a call: a copy, which nobody changes. */
+/** Labels as an option of a call: a private copy, so that no caller can change it later. */
 export const LABELS: OptionValue<MetricLabels> = {
   allowed: "an object of names and texts, as in { heap: 'images' }",
   types: [],
@@ -77,7 +77,7 @@ export const LABELS: OptionValue<MetricLabels> = {
   },
 };
 
-/** Names that the table uses, and those that Prometheus keeps for itself, are refused. */
+/** Refuses names that the table uses and names that Prometheus reserves. */
 function checkLabels(labels: MetricLabels): void {
   for (const [name, value] of Object.entries(labels)) {
     const own = ['state', 'block_bytes', 'slot'].includes(name);
@@ -98,7 +98,7 @@ function renderLabels(attributes: MetricPoint['attributes']): string {
 }
 
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-/** Prometheus knows line breaks; other control characters come as what `printable` makes of them. */
+/** Prometheus can escape line breaks; other control characters are written in `printable` form. */
 const escapeLabel = (text: string): string =>
   text
     .split('\n')

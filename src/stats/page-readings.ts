@@ -1,14 +1,15 @@
 /**
- * Readings of pages: how many there are in spans and large blocks, and how far the reserve is used.
+ * Page readings: pages in spans and in large blocks, and how far the reserve is used.
  *
- * Called by counters.ts. Any thread; takes no lock. Spans are counted under the lock of their class,
- * pages under the page lock, one after the other: in between the spans may be more than all that is
- * mapped. What is read is cut so that parts are never more than their whole.
+ * Called by counters.ts. Any thread; takes no lock. Threads count spans under the lock of the class
+ * and pages under the page lock, one after the other: in between, spans may exceed all mapped
+ * pages. Readings are clamped so that no part exceeds its whole.
  *
- * I1  Parts are read before their whole: brk, spans and mapped pages before the footprint, which never
- *     falls.
- * I2  What large blocks are lost by deaths is known from a look at which no lock was held: then what
- *     was counted in and out under the page lock, and what is there, are of one moment.
+ * I1  Parts are read before their whole: brk, spans and mapped pages before the footprint, which
+ *     never falls.
+ * I2  Large blocks lost by deaths are computed from a reading during which no lock was held: then
+ *     the counts of allocations and frees under the page lock and the pages in use are of one
+ *     moment.
  */
 
 import { PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass, SPAN_PAGES, times } from '../base/index.js';
@@ -57,9 +58,9 @@ export interface PageReading {
   readonly footprintPages: number;
 }
 
-/** What is counted of large blocks. */
+/** Counts of large blocks. */
 export interface LargeReading {
-  /** Of each slot's threads, by slot. */
+  /** By slot: allocations by the threads of that slot. */
   readonly allocationsOf: readonly number[];
   readonly freesOf: readonly number[];
   readonly allocations: number;
@@ -77,7 +78,7 @@ export function readPages(memory: HeapMemory, seen: Seen): PageReading {
   const mapped = Math.max(getMappedPages(i32, pageHeap), counted);
   const footprintPages = readFootprint(memory, seen);
   const mappedPages = Math.min(mapped, footprintPages);
-  // Pages that went from one class to another meanwhile were counted in both.
+  // A page that moved from one class to another during the reading was counted in both.
   if (counted > mappedPages) cutSpans(spans, mappedPages);
   return {
     brkPages: Math.min(brkPages, footprintPages),
@@ -118,7 +119,7 @@ function readFootprint(memory: HeapMemory, seen: Seen): number {
   return seen.footprintPages;
 }
 
-/** Pages of the reserve; -1 where its beginning moves about. */
+/** Pages of the reserve; -1 if its first page keeps changing. */
 function readUntouched(memory: HeapMemory): number {
   const { i32, geometry } = memory;
   const { pageTable, pageHeap, endPage } = geometry;
@@ -127,7 +128,8 @@ function readUntouched(memory: HeapMemory): number {
     if (head === 0) return 0;
     const word = getRun(i32, pageRecord(pageTable, head));
     if (runKind(word) === UNTOUCHED_RUN) return runPages(word);
-    // Just taken from: what is left of it, if anything, begins behind that. For one who died there, too.
+    // Pages were just taken from the reserve: the rest of it, if any, begins behind them. This also
+    // holds if the thread that took them died here.
     const next = head + runPages(word);
     const rest = next < endPage ? getRun(i32, pageRecord(pageTable, next)) : 0;
     const isSame =
@@ -139,10 +141,10 @@ function readUntouched(memory: HeapMemory): number {
 
 // ---- large blocks
 
-/** Large blocks, as threads have counted them, and what is lost of that by deaths (I2). */
+/** Large blocks as threads have counted them, with the number lost by deaths (I2). */
 export function readLarge(memory: HeapMemory, seen: Seen): LargeReading {
   noteLost(memory, seen);
-  // Frees first: each is of a block that was counted before it.
+  // Frees are read first: each is of a block whose allocation was counted before.
   const freesOf = readCounter(memory, LARGE_FREES);
   const frees = sum(freesOf) + seen.largeLost;
   const freedBytes = sum(readCounter(memory, LARGE_FREED_BYTES)) + seen.largeBytesLost;
@@ -174,7 +176,7 @@ function noteLost(memory: HeapMemory, seen: Seen): void {
   seen.largeBytesLost = Math.max(seen.largeBytesLost, bytes - pages * PAGE_BYTES);
 }
 
-/** How many locked sections there have been; -1 where a thread is in one, or alone in the heap. */
+/** Number of locked sections so far; -1 if a thread is in one, or is alone in the heap. */
 function readSections({ i32, f64, geometry }: HeapMemory): number {
   if (loadExclusive(i32, geometry.header) !== 0) return -1;
   let sections = 0;
@@ -186,7 +188,7 @@ function readSections({ i32, f64, geometry }: HeapMemory): number {
   return sections;
 }
 
-/** A counter of each slot, by slot. */
+/** One counter of each slot, by slot. */
 function readCounter({ u32, f64, geometry }: HeapMemory, counter: number): number[] {
   const counts = times(geometry.threads, () => 0);
   for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {

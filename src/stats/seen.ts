@@ -1,21 +1,24 @@
 /**
- * What one thread has seen of a heap's counters so far: the least that each of them can be.
+ * What one thread has read of a heap's counters so far: a lower bound for each of them.
  *
- * Used by the readings (slot-readings.ts, page-readings.ts). One per attachment.
+ * Used by slot-readings.ts and page-readings.ts. One per attachment.
  *
- * I1  What is kept here was true at some moment, and is of what never falls: so it is still true. What
- *     is read later and says less was read in the middle of something.
+ * I1  Each value here was true at some moment and belongs to a count that never falls, so it is
+ *     still a lower bound. A later reading with a smaller value was taken in the middle of an
+ *     operation.
  */
 
 import { CLASS_ENTRIES } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 
 export interface Seen {
-  /** Frees of each slot's threads, by slot * CLASS_ENTRIES + class. */
+  /** Frees by the threads of each slot, at slot * CLASS_ENTRIES + class. */
   readonly frees: Float64Array;
-  /** Data pages that were ever taken from the reserve. */
+  /** Data pages ever taken from the reserve. */
   footprintPages: number;
-  /** Large blocks, and bytes, that ended with a thread that died before it had counted them. */
+  /**
+   * Large blocks, and their bytes, that ended with a thread that died before it counted the free.
+   */
   largeLost: number;
   largeBytesLost: number;
 }
@@ -28,7 +31,7 @@ export function seenOf(memory: HeapMemory): Seen {
   return seen;
 }
 
-/** For a heap whose threads are quiet, where each figure is exact, and where it may be broken. */
+/** No bounds: for a heap whose threads are quiet (figures are exact) and which may be broken. */
 export function nothingSeen({ geometry }: HeapMemory): Seen {
   const frees = new Float64Array(geometry.threads * CLASS_ENTRIES);
   return { frees, footprintPages: 0, largeLost: 0, largeBytesLost: 0 };

@@ -1,19 +1,19 @@
 /**
- * Readings of slots: what each slot's threads have allocated, freed and cached of a size class, read
- * while they go on.
+ * Slot readings: what each slot's threads have allocated, freed and cached of a size class, read
+ * while these threads run.
  *
- * Called by counters.ts. Any thread; takes no lock. Only a slot's owner writes these words, and it has
- * one block at a time on its way, so all that is needed is that a slot's words are of one moment:
+ * Called by counters.ts. Any thread; takes no lock. Only a slot's owner writes these words, and it
+ * moves one block at a time. So the words of one slot have to be of one moment:
  *
  *     frees = mallocs - held + cached       held: blocks taken from spans less blocks given back
  *
- * which only grows, since blocks enter a cache by refill or free, and leave it by malloc or flush.
+ * This figure only grows: blocks enter a cache by refill or free, and leave it by malloc or flush.
  *
- * I1  What is read is never more than the frees that there were. The count of mallocs is read first: it
- *     may be short. A refill or a flush has its transit open, changes `held`, or counts a refill: where
- *     one of these is seen the words are read again, and in the end the magazines count as empty. A block
- *     that has a tag, on the top of its magazine, is just being allocated, or freed: it counts as live.
- *     (On processors whose stores are seen in another order, that one may count as freed for a moment.)
+ * I1  A reading is never more than the true number of frees. The count of mallocs is read first, so
+ *     it may be short. A refill or flush has its transit open, changes `held`, or counts a refill:
+ *     if one of these is seen the words are read again, and after the last attempt the magazines
+ *     count as empty. A block on top of its magazine that has a tag is being allocated or freed: it
+ *     counts as live. (On processors that reorder stores it may count as freed for a moment.)
  */
 
 import {
@@ -39,10 +39,10 @@ import {
 } from '../layout/index.js';
 import type { Seen } from './seen.js';
 
-/** Attempts to find a slot's words of a class at rest. */
+/** Maximum attempts to read a slot's words of a class at rest. */
 const ATTEMPTS = 8;
 
-/** What a slot's threads did, by size class. */
+/** What the threads of a slot did, by size class. */
 export interface SlotReading {
   readonly index: SlotIndex;
   readonly record: WordIndex;
@@ -90,7 +90,7 @@ function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void
   }
 }
 
-/** Blocks of a local magazine, but for one that is just being popped, or pushed. */
+/** Blocks of a local magazine, without one that is being popped or pushed. */
 function localBlocks({ u32, tags }: HeapMemory, record: WordIndex, c: SizeClass): number {
   const top = getTop(u32, record, c);
   const blocks = top - magazineBottom(u32, record, c);

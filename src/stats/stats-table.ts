@@ -1,5 +1,5 @@
 /**
- * Statistics as a table for people.
+ * Statistics as a table of text.
  *
  * Used by printStats() and the command line. Pure text.
  */
@@ -7,7 +7,7 @@
 import { List } from '../base/index.js';
 import type { HeapStats } from './heap-stats.js';
 
-/** The table: sizes, counts, then the classes and threads that have something to tell. */
+/** The table: sizes and counts, then the classes and threads that were used. */
 export function renderStats(stats: HeapStats): string {
   const { locks, large, recovery, fragmentation, contexts } = stats;
   const longest = `${(locks.longestWaitNanoseconds / 1e6).toFixed(1)} ms at most`;
@@ -124,7 +124,7 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
 
-/** Bytes in the largest unit that keeps a whole part: `1.2 MiB`. */
+/** Bytes in the largest unit that leaves a value of at least 1: `1.2 MiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   for (const unit of ['B', 'KiB', 'MiB']) {
@@ -139,7 +139,7 @@ function formatShare(ratio: number): string {
   return `${(ratio * 100).toFixed(1)}%`;
 }
 
-/** Rows as lines: columns padded to equal width, numbers to the right. */
+/** Rows as lines: columns padded to equal width, numbers aligned to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = new List<number>();
   for (const row of rows) {

@@ -1,11 +1,11 @@
 /**
- * Statistics: what the heap holds, where it is, and what was done with it since the last reset.
+ * Statistics: what the heap holds, where it is, and what threads did since the last reset.
  *
- * Called by api/. Any thread; takes no lock (counters.ts). While another thread resets them counts may
- * be some of them since this reset, and some since the one before.
+ * Called by api/. Any thread; takes no lock (counters.ts). While another thread resets the counts,
+ * some of them may be since this reset and some since the one before.
  *
  * I1  When threads are quiet: inUse + cached + free blocks + span tails + free runs + untouched
- *     reserve + metadata = reserved, to the byte (identityGap; verify() looks at it).
+ *     reserve + metadata = reserved, to the byte (identityGap; verify() checks it).
  */
 
 import {
@@ -24,7 +24,7 @@ import type { HeapStats } from './heap-stats.js';
 import { nothingSeen } from './seen.js';
 import { sum } from './sum.js';
 
-// Places in the baseline.
+// Indexes in the baseline.
 const HEAP = {
   splits: 0,
   coalesces: 1,
@@ -53,13 +53,14 @@ export function readStats(memory: HeapMemory): HeapStats {
 }
 
 /**
- * The figures of a heap whose threads are quiet, for a check: it may be broken, and later looks forget it.
+ * The figures of a heap whose threads are quiet, for verify(): it may be broken, so no bound is
+ * kept.
  */
 export function readQuiet(memory: HeapMemory): HeapStats {
   return readCounters(memory, nothingSeen(memory));
 }
 
-/** How many bytes the parts of a heap are short of the whole; 0 when threads are quiet. */
+/** Bytes by which the parts of a heap fall short of the whole; 0 when threads are quiet. */
 export function identityGap(stats: HeapStats): number {
   const parts = [
     stats.inUseBytes,
@@ -73,7 +74,7 @@ export function identityGap(stats: HeapStats): number {
   return stats.reservedBytes - sum(parts, (bytes) => bytes);
 }
 
-/** Counts begin anew from what they are now; the heap itself is not touched. */
+/** Restarts the counts at their present values; the heap itself does not change. */
 export function resetStats(memory: HeapMemory): void {
   const { f64, i32, geometry } = memory;
   const raw = readCounters(memory);
@@ -85,12 +86,12 @@ export function resetStats(memory: HeapMemory): void {
   restartPeakLive(memory);
 }
 
-/** The heap's statistics since creation, whatever was reset: counts that never start anew. */
+/** The heap's statistics since its creation, whatever was reset. */
 export function readTotals(memory: HeapMemory): HeapStats {
   return addUp(readNow(memory));
 }
 
-/** Everything since the heap was made. What is in use now may be the most so far. */
+/** All figures since the heap's creation; also notes the bytes in use if they are a new peak. */
 function readNow(memory: HeapMemory): HeapStats {
   const stats = readCounters(memory);
   notePeakLive(memory, stats.inUseBytes);
@@ -98,7 +99,7 @@ function readNow(memory: HeapMemory): HeapStats {
 }
 
 function sinceBaseline({ f64, geometry }: HeapMemory, stats: HeapStats): HeapStats {
-  // Another thread's reset may have seen more than is seen here by now.
+  // Another thread's reset may have read larger counts than this reading.
   eachCounter(stats, (entry, value) =>
     Math.max(0, value - getBaseline(f64, geometry.baseline, entry)),
   );
@@ -111,7 +112,7 @@ function addUp(stats: HeapStats): HeapStats {
   return stats;
 }
 
-/** Passes every count that a reset sets back, and stores what comes out of it. */
+/** Passes every count that a reset sets back, and stores the result in its place. */
 function eachCounter(stats: HeapStats, pass: (entry: number, value: number) => number): void {
   stats.splits = pass(heapEntry(HEAP.splits), stats.splits);
   stats.coalesces = pass(heapEntry(HEAP.coalesces), stats.coalesces);

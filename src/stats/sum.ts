@@ -1,10 +1,10 @@
 /**
- * The sum over lists and arrays of numbers.
+ * The sum of a list or an array of numbers.
  *
  * Used by all of stats/. Pure.
  */
 
-/** The sum over some items. */
+/** The sum of all items, or of a number computed from each. */
 export function sum<T extends number>(items: ArrayLike<T>): number;
 export function sum<T>(items: ArrayLike<T>, of: (item: T, index: number) => number): number;
 export function sum<T>(

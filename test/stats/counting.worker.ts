@@ -5,11 +5,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 
-/** One order; the answer to each is the addresses allocated. */
+/** One order; the answer to it is the addresses allocated. */
 export interface Order {
   readonly allocate?: readonly number[];
   readonly free?: readonly number[];
-  /** Take and give back the page lock, again and again, until this word is not 0. */
+  /** Acquire and release the page lock repeatedly until this word is not 0. */
   readonly contendUntil?: Int32Array<SharedArrayBuffer>;
 }
 

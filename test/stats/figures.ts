@@ -1,11 +1,11 @@
 /**
- * What holds of a heap's figures at any moment: none is below 0 or no number, no part is more than its
- * whole, no count falls.
+ * Properties of a heap's figures at any moment: no figure is negative or not a number, no part
+ * exceeds its whole, no count falls.
  */
 
 import type { HeapStats } from 'shmalloc';
 
-/** Every number in a record, with its path; those of lists by their place. */
+/** Every number in a record, with its path; list items by their index. */
 export function* numbersIn(value: unknown, path = ''): Generator<readonly [string, number]> {
   if (typeof value === 'number') yield [path, value];
   if (typeof value !== 'object' || value === null) return;
@@ -19,7 +19,7 @@ const isSound = (value: unknown): boolean => {
   return typeof value !== 'object' || value === null || Object.values(value).every(isSound);
 };
 
-/** Figures that cannot be, of any record: below 0, or no number. */
+/** Invalid numbers of any record: below 0, or not finite. */
 export function badNumbers(record: unknown): string[] {
   if (isSound(record)) return [];
   return [...numbersIn(record)]
@@ -27,7 +27,7 @@ export function badNumbers(record: unknown): string[] {
     .map(([path, value]) => `${path} is ${value}`);
 }
 
-/** Parts that are more than their whole, of statistics since the heap was made. */
+/** Parts that exceed their whole, in statistics since the heap's creation. */
 export function excessParts(stats: HeapStats): string[] {
   const { large, fragmentation, locks, contexts, sizeClasses, threads } = stats;
   const found: string[] = [];
@@ -79,13 +79,13 @@ export function excessParts(stats: HeapStats): string[] {
     most(of('internal'), c.internalBytes, c.blocksInUse * c.blockBytes);
     most(of('mean'), c.requestBytesMean ?? 0, c.blockBytes);
     const blocks = c.blocksInUse + c.blocksCached + c.blocksFree;
-    // Whole spans, and as many blocks in each.
+    // The blocks of whole spans: the same number in each.
     most(of('blocks of no span'), c.spans === 0 ? blocks : blocks % c.spans, 0);
   }
   return found;
 }
 
-/** Counts of statistics, which never fall but by a reset. */
+/** Counts of statistics; only a reset may lower them. */
 export function countsOf(stats: HeapStats): [string, number][] {
   const { locks, recovery } = stats;
   const classes = stats.sizeClasses.flatMap((c) => [
@@ -109,7 +109,7 @@ export function countsOf(stats: HeapStats): [string, number][] {
   return [...Object.entries(sums), ...classes, ...threads].map(([name, value]) => [name, value]);
 }
 
-/** Remembers counts, and says which of them have fallen. */
+/** Remembers counts, and returns those that have fallen. */
 export function createWatch(): (counts: Iterable<readonly [string, number]>) => string[] {
   const last = new Map<string, number>();
   return (counts) => {

@@ -1,6 +1,6 @@
 /**
  * Proves stats().fragmentation: internal bytes against sizes that the test knows, the longest runs
- * against what malloc gives, and the peak of live bytes against a count of one's own.
+ * against what malloc can allocate, and the peak of live bytes against the test's own count.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -16,7 +16,7 @@ const KIB = 1024;
 
 const fragmentationOf = (heap: SharedHeap) => heap.stats().fragmentation;
 
-test('internalBytes: exact where all blocks of a class were asked for with one size', (t) => {
+test('internalBytes: exact if all requests of a class have one size', (t) => {
   using heap = SharedHeap.create({ size: '16MiB' });
   const sizes = [1, 20, 100, 1000, 5000, 40_000];
   let expected = 0;
@@ -35,7 +35,7 @@ for (const [name, allocate] of Object.entries({
   alignedAlloc_ts: (heap: SharedHeap, size: number) => heap.alignedAlloc_ts(64, size),
   realloc_ts: (heap: SharedHeap, size: number) => heap.realloc_ts(heap.malloc_ts(16), size),
 })) {
-  test(`internalBytes: ${name} hands its size on, for small and large blocks`, (t) => {
+  test(`internalBytes: ${name} records the requested size, for small and large blocks`, (t) => {
     using heap = SharedHeap.create({ size: '8MiB' });
     const sizes = [300, 3000, 70_000, 300_000];
     const blocks = sizes.map((size) => allocate(heap, size));
@@ -51,7 +51,7 @@ for (const [name, allocate] of Object.entries({
   });
 }
 
-test('internalBytes: of mixed sizes the estimate is near what it is', (t) => {
+test('internalBytes: for mixed sizes the estimate is near the true value', (t) => {
   const random = randomFrom(seedOf(t));
   using heap = SharedHeap.create({ size: '64MiB' });
   const blocks: { address: Address; size: number }[] = [];
@@ -66,7 +66,7 @@ test('internalBytes: of mixed sizes the estimate is near what it is', (t) => {
   }
   const exact = blocks.reduce((sum, { address, size }) => sum + heap.usableSize(address) - size, 0);
   const { internalBytes } = fragmentationOf(heap);
-  t.true(Math.abs(internalBytes - exact) < exact * 0.25, `${internalBytes}, in fact ${exact}`);
+  t.true(Math.abs(internalBytes - exact) < exact * 0.25, `${internalBytes}, exact ${exact}`);
 });
 
 test('internalBytes: a large block resized in place counts with its new size', (t) => {
@@ -74,11 +74,11 @@ test('internalBytes: a large block resized in place counts with its new size', (
   const block = heap.malloc_ts(20 * PAGE);
   t.is(heap.stats().large.internalBytes, 0);
   t.is(heap.realloc_ts(block, 18 * PAGE - 4000), block);
-  // One block, two sizes that it had: 0 and 4,000 bytes too many.
+  // One block that had two sizes: 0 and 4,000 bytes more than requested.
   t.is(heap.stats().large.internalBytes, 2000);
 });
 
-test('largestFreeRunBytes: of free runs of many lengths the longest', (t) => {
+test('largestFreeRunBytes: the longest of free runs of many lengths', (t) => {
   using heap = SharedHeap.create({ size: '32MiB' });
   const blocks: Address[] = [];
   for (let pages = 9; pages < 60; pages++) {
@@ -95,7 +95,7 @@ test('largestFreeRunBytes: of free runs of many lengths the longest', (t) => {
   });
 });
 
-test('largestFreeRunBytes: equals a walk over all runs, after every one of many operations', (t) => {
+test('largestFreeRunBytes: equals a walk over all runs after each of many operations', (t) => {
   const random = randomFrom(seedOf(t));
   using heap = SharedHeap.create({ size: '8MiB' });
   const blocks: Address[] = [];
@@ -110,13 +110,13 @@ test('largestFreeRunBytes: equals a walk over all runs, after every one of many 
     const longest = Math.max(0, ...freeGaps(heap));
     const { largestFreeRunBytes } = fragmentationOf(heap);
     if (largestFreeRunBytes !== longest) {
-      faults.push(`operation ${n}: ${largestFreeRunBytes}, a walk finds ${longest}`);
+      faults.push(`operation ${n}: ${largestFreeRunBytes}, but a walk finds ${longest}`);
     }
   }
   t.deepEqual(faults, []);
 });
 
-/** The gaps between the blocks, but for the untouched reserve. For a heap of large blocks only. */
+/** The gaps between blocks, without the untouched reserve. For a heap of large blocks only. */
 function freeGaps(heap: SharedHeap): number[] {
   const { geometry } = memoryOf(heap);
   const { brkBytes, untouchedBytes } = heap.stats();
@@ -134,7 +134,7 @@ function freeGaps(heap: SharedHeap): number[] {
   return gaps;
 }
 
-test('largestFitBytes: malloc gives that, and not a byte more', (t) => {
+test('largestFitBytes: malloc of this many bytes succeeds, of one byte more it fails', (t) => {
   const random = randomFrom(seedOf(t));
   for (let round = 0; round < 60; round++) {
     using heap = SharedHeap.create({ size: '8MiB', threads: 1 });
@@ -155,7 +155,7 @@ test('largestFitBytes: malloc gives that, and not a byte more', (t) => {
 });
 
 for (const size of [24, 500, 9000, 100_000]) {
-  test(`peakLiveBytes: sees a peak of blocks of ${size} bytes that came and went unwatched`, (t) => {
+  test(`peakLiveBytes: sees a peak of blocks of ${size} bytes between two calls of stats()`, (t) => {
     using heap = SharedHeap.create({ size: '64MiB' });
     const blocks: Address[] = [];
     let live = 0;
@@ -174,7 +174,7 @@ for (const size of [24, 500, 9000, 100_000]) {
   });
 }
 
-test('peakLiveBytes: sees one that needs no new pages', (t) => {
+test('peakLiveBytes: sees a peak that needs no new pages', (t) => {
   using heap = SharedHeap.create({ size: '64MiB' });
   const big = Array.from({ length: 100 }, () => heap.malloc_ts(80_000));
   for (const block of big) heap.free_ts(block);
@@ -186,7 +186,7 @@ test('peakLiveBytes: sees one that needs no new pages', (t) => {
   t.true(peakLiveBytes > 60_000 * 64 * 0.6 && peakLiveBytes <= 60_000 * 64, `${peakLiveBytes}`);
 });
 
-test('peakLiveBytes: stats() looks too, and never makes it less', (t) => {
+test('peakLiveBytes: stats() updates it too, and never lowers it', (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   heap.malloc_ts(16);
   const few = Array.from({ length: 5 }, () => heap.malloc_ts(16));
@@ -198,7 +198,7 @@ test('peakLiveBytes: stats() looks too, and never makes it less', (t) => {
   t.is(largePages(memoryOf(heap)), 0);
 });
 
-test('fragmentation: counts what all threads hold', async (t) => {
+test('fragmentation: counts the blocks of all threads', async (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   const worker = new Worker(new URL('./counting.worker.js', import.meta.url), {
     workerData: heap.handle,
@@ -210,7 +210,7 @@ test('fragmentation: counts what all threads hold', async (t) => {
   heap.malloc_ts(104);
   const { fragmentation, sizeClasses } = assertIdentity(t, heap);
   const c = sizeClasses.find(({ blockBytes }) => blockBytes === 112);
-  t.is(c?.sampledRequests, 2, 'the first of each thread');
+  t.is(c?.sampledRequests, 2, 'the first request of each thread');
   t.is(c?.requestBytesMean, 102);
   t.is(fragmentation.internalBytes, 4 * 10);
   t.is(fragmentation.peakLiveBytes, 4 * 112);

@@ -1,10 +1,10 @@
 /**
- * Proves that a heap's figures are such as can be whatever moment they are read at: looked at after
- * every single store of threads that allocate, free, trade blocks, die and recover; and read by a
- * reader who is stopped between any two of its loads, while others go on.
+ * Proves that a heap's figures are possible values at whatever moment they are read: they are read
+ * after every single store of threads that allocate, free, trade blocks, die and recover; and by a
+ * reader that is stopped between any two of its loads while other threads run.
  *
- * Threads are simulated (test/points/simulation.ts): their views of the heap, or the reader's, are
- * proxies that call back.
+ * Threads are simulated (test/points/simulation.ts): their views of the heap, or the reader's
+ * views, are proxies that call back.
  */
 
 import test, { type ExecutionContext } from 'ava';
@@ -26,7 +26,7 @@ import { badNumbers, countsOf, createWatch, excessParts } from './figures.js';
 
 type View = Int32Array | Uint32Array | Float64Array | Uint8Array;
 
-/** Proxies' views, for Atomics, which take no proxy. */
+/** The real views by proxy, since Atomics accept no proxy. */
 const views = new WeakMap<object, View>();
 const CALLS = ['load', 'store', 'add', 'or', 'exchange', 'compareExchange', 'notify'] as const;
 for (const name of CALLS) {
@@ -36,7 +36,7 @@ for (const name of CALLS) {
   });
 }
 
-/** A heap's views, with a call before every load, or after every store, of a word. */
+/** A heap's views with a callback before every load, or after every store, of a word. */
 function proxied(memory: HeapMemory, on: { load?: () => void; store?: () => void }): HeapMemory {
   const wrap = <V extends View>(view: V): V => {
     const proxy = new Proxy(view, {
@@ -64,7 +64,7 @@ function proxied(memory: HeapMemory, on: { load?: () => void; store?: () => void
 
 const SIZES = [16, 100, 1000, 5000, 30_000, 70_000, 140_000, 300_000];
 
-/** Threads that do whatever comes, and what they hold together. */
+/** Threads that do random calls, and the blocks that they hold together. */
 class Crew {
   readonly #lib: Library;
   readonly #memory: HeapMemory;
@@ -92,7 +92,7 @@ class Crew {
     this.cores.delete(name);
   }
 
-  /** One call, of one of them. */
+  /** One call by one of the threads. */
   act(): void {
     const random = this.#random;
     const [, core] = random.pick([...this.cores]);
@@ -100,11 +100,11 @@ class Crew {
     const size = random.pick(SIZES);
     const chance = random.below(100);
     if (chance < 45 || this.held.length === 0) {
-      // Long ones are cleared by the engine's own fill, which takes no view that is watched.
+      // The engine's own fill clears long blocks; it bypasses the proxies.
       const isCleared = chance < 5 && size <= SMALL_BYTES_MAX;
       const address = isCleared ? shared.calloc(1, size) : shared.malloc(size);
       if (address !== 0) this.held.push(address);
-      // The heap is full, and gives all that it has: for others.
+      // The heap is full: the thread frees most of the blocks for others.
       else while (this.held.length > 20) shared.free(this.take());
     } else if (chance < 60) {
       const old = this.take();
@@ -124,7 +124,7 @@ class Crew {
   }
 }
 
-/** Looks at the heap again and again, and keeps what cannot be. */
+/** Reads the heap's figures repeatedly, and keeps the impossible ones. */
 function createLooks(lib: Library, memory: HeapMemory) {
   const fell = createWatch();
   const faults = new Set<string>();
@@ -144,7 +144,7 @@ function createLooks(lib: Library, memory: HeapMemory) {
   };
 }
 
-/** When threads are quiet every figure is what there is. */
+/** When threads are quiet every figure is exact. */
 function checkQuiet(t: ExecutionContext, stats: HeapStats, core: ThreadHeap, lib: Library): void {
   const blocks = stats.sizeClasses.reduce((sum, c) => sum + c.blocksInUse, 0);
   t.is(blocks + stats.large.blocksInUse, liveBlocks(core).size);
@@ -162,105 +162,114 @@ function checkQuiet(t: ExecutionContext, stats: HeapStats, core: ThreadHeap, lib
 
 const lib = await loadLibrary();
 
-test.serial('readTotals: after every store of threads that allocate, free and trade', (t) => {
-  everybodyLives();
-  const random = new Random(seedOf(t));
-  const memory = makeHeap(lib);
-  const { look, faults, count } = createLooks(lib, memory);
-  let inside = false;
-  const store = (): void => {
-    if (inside || random.below(6) > 0) return;
-    inside = true;
-    look();
-    inside = false;
-  };
-  const crew = new Crew(lib, proxied(memory, { store }), random);
-  for (let n = 0; n < 300; n++) {
-    crew.act();
-    if (n % 50 === 49) {
-      crew.leave([...crew.cores.keys()][0] as number);
-      crew.join();
-    }
-    if (n % 20 !== 0) continue;
-    inside = true;
-    checkQuiet(t, look(), [...crew.cores.values()][0] as ThreadHeap, lib);
-    inside = false;
-  }
-  t.true(count() > 1000, `${count()} looks`);
-  t.deepEqual([...faults], []);
-});
-
-test.serial('readTotals: after every store of who dies, and of who recovers it', (t) => {
-  everybodyLives();
-  const random = new Random(seedOf(t));
-  const memory = makeHeap(lib);
-  const { look, faults, count } = createLooks(lib, memory);
-  const saved = new Uint8Array(memory.geometry.dataStart);
-  let stores = 0;
-  let cutAt = -1;
-  let inside = false;
-  const store = (): void => {
-    // Once it has died, what the victim stores never happened.
-    if (inside || stores++ > cutAt) return;
-    inside = true;
-    if (random.below(4) === 0) look();
-    if (stores > cutAt) saved.set(memory.u8.subarray(0, saved.length));
-    inside = false;
-  };
-  const crew = new Crew(lib, proxied(memory, { store }), random);
-  cutAt = Number.POSITIVE_INFINITY;
-  for (let n = 0; n < 40; n++) {
-    for (let calls = random.below(8); calls >= 0; calls--) crew.act();
-    const victim = crew.join();
-    const others = new Map(crew.cores);
-    others.delete(victim);
-    for (const name of others.keys()) crew.cores.delete(name);
-    stores = 0;
-    cutAt = random.below(200);
-    while (stores <= cutAt) crew.act();
-    memory.u8.set(saved);
-    die(victim);
-    cutAt = Number.POSITIVE_INFINITY;
-    crew.cores.clear();
-    for (const [name, core] of others) crew.cores.set(name, core);
-    const [rescuer] = others.values();
-    look();
-    rescuer?.recover();
-    inside = true;
-    checkQuiet(t, look(), rescuer as ThreadHeap, lib);
-    // What the dead had: in the middle of a call a block may be either way.
-    const live = liveBlocks(rescuer as ThreadHeap);
-    crew.held.splice(0, crew.held.length, ...live);
-    inside = false;
-  }
-  t.true(count() > 1000, `${count()} looks`);
-  t.deepEqual([...faults], []);
-});
-
-for (const [what, others] of [
-  ['one thread goes on', 1],
-  ['two threads trade blocks', 2],
-] as const) {
-  test.serial(`readTotals: stopped between any two loads, while ${what}`, (t) => {
+test.serial(
+  'readTotals: figures are possible after every store of threads that allocate, free and trade',
+  (t) => {
     everybodyLives();
     const random = new Random(seedOf(t));
     const memory = makeHeap(lib);
-    const crew = new Crew(lib, memory, random);
-    if (others === 1) crew.leave([...crew.cores.keys()][1] as number);
-    let until = Number.POSITIVE_INFINITY;
-    const load = (): void => {
-      if (until-- > 0) return;
-      until = Number.POSITIVE_INFINITY;
-      for (let n = random.below(40); n >= 0; n--) crew.act();
-      if (random.below(2) === 0) until = random.below(200);
-    };
-    const { look, faults } = createLooks(lib, proxied(memory, { load }));
-    for (let n = 0; n < 1000; n++) {
-      until = random.below(3000);
+    const { look, faults, count } = createLooks(lib, memory);
+    let inside = false;
+    const store = (): void => {
+      if (inside || random.below(6) > 0) return;
+      inside = true;
       look();
-      until = Number.POSITIVE_INFINITY;
-      if (n % 100 === 0) checkQuiet(t, look(), [...crew.cores.values()][0] as ThreadHeap, lib);
+      inside = false;
+    };
+    const crew = new Crew(lib, proxied(memory, { store }), random);
+    for (let n = 0; n < 300; n++) {
+      crew.act();
+      if (n % 50 === 49) {
+        crew.leave([...crew.cores.keys()][0] as number);
+        crew.join();
+      }
+      if (n % 20 !== 0) continue;
+      inside = true;
+      checkQuiet(t, look(), [...crew.cores.values()][0] as ThreadHeap, lib);
+      inside = false;
     }
+    t.true(count() > 1000, `${count()} looks`);
     t.deepEqual([...faults], []);
-  });
+  },
+);
+
+test.serial(
+  'readTotals: figures are possible after every store of a thread that dies and of its rescuer',
+  (t) => {
+    everybodyLives();
+    const random = new Random(seedOf(t));
+    const memory = makeHeap(lib);
+    const { look, faults, count } = createLooks(lib, memory);
+    const saved = new Uint8Array(memory.geometry.dataStart);
+    let stores = 0;
+    let cutAt = -1;
+    let inside = false;
+    const store = (): void => {
+      // The victim is dead: its later stores never happen.
+      if (inside || stores++ > cutAt) return;
+      inside = true;
+      if (random.below(4) === 0) look();
+      if (stores > cutAt) saved.set(memory.u8.subarray(0, saved.length));
+      inside = false;
+    };
+    const crew = new Crew(lib, proxied(memory, { store }), random);
+    cutAt = Number.POSITIVE_INFINITY;
+    for (let n = 0; n < 40; n++) {
+      for (let calls = random.below(8); calls >= 0; calls--) crew.act();
+      const victim = crew.join();
+      const others = new Map(crew.cores);
+      others.delete(victim);
+      for (const name of others.keys()) crew.cores.delete(name);
+      stores = 0;
+      cutAt = random.below(200);
+      while (stores <= cutAt) crew.act();
+      memory.u8.set(saved);
+      die(victim);
+      cutAt = Number.POSITIVE_INFINITY;
+      crew.cores.clear();
+      for (const [name, core] of others) crew.cores.set(name, core);
+      const [rescuer] = others.values();
+      look();
+      rescuer?.recover();
+      inside = true;
+      checkQuiet(t, look(), rescuer as ThreadHeap, lib);
+      // The dead thread's blocks: one in the middle of a call may be live or free.
+      const live = liveBlocks(rescuer as ThreadHeap);
+      crew.held.splice(0, crew.held.length, ...live);
+      inside = false;
+    }
+    t.true(count() > 1000, `${count()} looks`);
+    t.deepEqual([...faults], []);
+  },
+);
+
+for (const [what, others] of [
+  ['one thread runs', 1],
+  ['two threads trade blocks', 2],
+] as const) {
+  test.serial(
+    `readTotals: figures are possible if the reader stops between any two loads while ${what}`,
+    (t) => {
+      everybodyLives();
+      const random = new Random(seedOf(t));
+      const memory = makeHeap(lib);
+      const crew = new Crew(lib, memory, random);
+      if (others === 1) crew.leave([...crew.cores.keys()][1] as number);
+      let until = Number.POSITIVE_INFINITY;
+      const load = (): void => {
+        if (until-- > 0) return;
+        until = Number.POSITIVE_INFINITY;
+        for (let n = random.below(40); n >= 0; n--) crew.act();
+        if (random.below(2) === 0) until = random.below(200);
+      };
+      const { look, faults } = createLooks(lib, proxied(memory, { load }));
+      for (let n = 0; n < 1000; n++) {
+        until = random.below(3000);
+        look();
+        until = Number.POSITIVE_INFINITY;
+        if (n % 100 === 0) checkQuiet(t, look(), [...crew.cores.values()][0] as ThreadHeap, lib);
+      }
+      t.deepEqual([...faults], []);
+    },
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Proves heap.metrics(): the text parses by the rules of the Prometheus format, every value is what
- * stats() says, both formats say the same, and counters never fall.
+ * Proves heap.metrics(): the text parses by the rules of the Prometheus format, every value equals
+ * that of stats(), both formats have the same values, and counters never fall.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -23,9 +23,11 @@ interface Family {
 const NAME = '[a-zA-Z_:][a-zA-Z0-9_:]*';
 const LABEL = '([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\\\\n]|\\\\[\\\\n"])*)"';
 
-/** Strict: HELP, TYPE, then the samples of that metric, each metric once, no line but these. */
+/**
+ * Parses strictly: HELP, TYPE, then the samples of that metric; each metric once, no other line.
+ */
 function parse(text: string): Map<string, Family> {
-  if (!text.endsWith('\n')) throw new Error('the last line has no end');
+  if (!text.endsWith('\n')) throw new Error('the last line has no line break');
   const families = new Map<string, Family>();
   let [name, help, type] = ['', '', ''];
   for (const line of text.slice(0, -1).split('\n')) {
@@ -34,7 +36,7 @@ function parse(text: string): Map<string, Family> {
     const sample = new RegExp(`^(${NAME})(?:\\{(${LABEL}(?:,${LABEL})*)\\})? (\\S+)$`).exec(line);
     if (helped !== null) {
       [, name, help] = helped as unknown as [string, string, string];
-      if (families.has(name)) throw new Error(`${name} a second time`);
+      if (families.has(name)) throw new Error(`${name} appears a second time`);
     } else if (typed !== null && typed[1] === name) {
       type = typed[2] as string;
       families.set(name, { type, help, samples: [] });
@@ -42,7 +44,7 @@ function parse(text: string): Map<string, Family> {
       families
         .get(name)
         ?.samples.push({ labels: labelsOf(sample[2]), value: Number(sample.at(-1)) });
-    } else throw new Error(`no line of ${name}: ${line}`);
+    } else throw new Error(`not a line of ${name}: ${line}`);
   }
   return families;
 }
@@ -54,11 +56,12 @@ function labelsOf(text = ''): Record<string, string> {
     (value as string).replace(/\\(.)/g, (_, c: string) => escapes[c] as string),
   ]);
   const labels = Object.fromEntries(pairs) as Record<string, string>;
-  if (Object.keys(labels).length !== pairs.length) throw new Error(`a label twice: ${text}`);
+  if (Object.keys(labels).length !== pairs.length)
+    throw new Error(`a label appears twice: ${text}`);
   return labels;
 }
 
-/** A heap in which something of everything has happened. */
+/** A heap with at least one event of every kind. */
 async function busyHeap(t: ExecutionContext): Promise<SharedHeap> {
   const heap = SharedHeap.create({ size: '16MiB' });
   t.teardown(() => heap.detach());
@@ -79,7 +82,7 @@ async function busyHeap(t: ExecutionContext): Promise<SharedHeap> {
   return heap;
 }
 
-/** What each metric without attributes must be. */
+/** The expected value of each metric without attributes. */
 const PLAIN: Record<string, (stats: HeapStats) => number> = {
   shmalloc_heap_reserved_bytes: (s) => s.reservedBytes,
   shmalloc_heap_footprint_bytes: (s) => s.footprintBytes,
@@ -118,7 +121,7 @@ const PLAIN: Record<string, (stats: HeapStats) => number> = {
   shmalloc_recovered_contexts_total: (s) => s.recovery.contextsReturned,
 };
 
-/** The samples that the others must be. */
+/** The expected samples of the metrics with attributes. */
 function expectedSamples(stats: HeapStats): Record<string, Sample[]> {
   const used = stats.sizeClasses.filter((c) => c.allocations > 0 || c.spans > 0);
   const perClass = (of: (c: (typeof used)[number]) => number) =>
@@ -156,7 +159,7 @@ function expectedSamples(stats: HeapStats): Record<string, Sample[]> {
   };
 }
 
-test('metrics: the text is strict Prometheus, and every value is what stats() says', async (t) => {
+test('metrics: the text is strict Prometheus, and every value equals that of stats()', async (t) => {
   const heap = await busyHeap(t);
   const families = parse(heap.metrics());
   const expected = expectedSamples(heap.stats());
@@ -170,7 +173,7 @@ test('metrics: the text is strict Prometheus, and every value is what stats() sa
   t.regex(PROMETHEUS_CONTENT_TYPE, /^text\/plain; version=0\.0\.4/);
 });
 
-test('metrics: names have their unit, counters and nothing else end in _total', async (t) => {
+test('metrics: names contain their unit; only counters end in _total', async (t) => {
   const heap = await busyHeap(t);
   const families = parse(heap.metrics());
   const metrics = heap.metrics({ format: 'otel' });
@@ -190,7 +193,7 @@ test('metrics: names have their unit, counters and nothing else end in _total', 
   t.is(new Set(metrics.map(({ name }) => name)).size, metrics.length);
 });
 
-test('metrics: as OpenTelemetry the same values, attributes as they are', async (t) => {
+test('metrics: the OpenTelemetry format has the same values, with attributes unescaped', async (t) => {
   const heap = await busyHeap(t);
   const metrics = heap.metrics({ format: 'otel' });
   const families = [...parse(heap.metrics()).values()];
@@ -203,7 +206,7 @@ test('metrics: as OpenTelemetry the same values, attributes as they are', async 
   });
 });
 
-test('metrics: counters go on over resetStats()', async (t) => {
+test('metrics: resetStats() does not set counters back', async (t) => {
   const heap = await busyHeap(t);
   const before = parse(heap.metrics());
   heap.resetStats();
@@ -215,7 +218,7 @@ test('metrics: counters go on over resetStats()', async (t) => {
   }
 });
 
-test('metrics: labels are put on every value, escaped; those that cannot be are refused', (t) => {
+test('metrics: labels are added to every value, escaped; invalid ones are refused', (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   const awkward = 'a "b" \\ c\nd';
   for (const { samples } of parse(heap.metrics({ labels: { heap: awkward } })).values()) {

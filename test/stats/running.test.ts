@@ -1,7 +1,7 @@
 /**
- * Proves that figures of a heap are such as can be while real threads allocate, free, trade blocks,
- * come, go, are killed and recovered: none below 0, no part more than its whole, no count of metrics
- * that falls; and that all is exact when they have stopped.
+ * Proves that a heap's figures are possible values while real threads allocate, free, trade blocks,
+ * start, end, are killed and recovered: none is below 0, no part exceeds its whole, no counter of
+ * metrics falls; and that all figures are exact when the threads have stopped.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -58,7 +58,7 @@ async function startCrew(): Promise<Crew> {
   return crew;
 }
 
-/** Looks with everything that tells figures, while threads run; what of it cannot be. */
+/** Reads all figures while threads run; returns the impossible ones. */
 async function lookOn(heap: SharedHeap, meanwhile: (look: number) => Promise<void>) {
   const faults = new Set<string>();
   const fellInStats = createWatch();
@@ -84,7 +84,7 @@ async function lookOn(heap: SharedHeap, meanwhile: (look: number) => Promise<voi
   return [...faults];
 }
 
-/** What walks over blocks tell. */
+/** Impossible results of calls that walk over blocks. */
 function lookAtBlocks(heap: SharedHeap): string[] {
   const leaks = heap.leaks();
   const text = renderLeaks(leaks, readUsage(memoryOf(heap)));
@@ -119,7 +119,7 @@ function* countersIn(text: string): Generator<readonly [string, number]> {
   }
 }
 
-/** All have stopped: what was handed on and not taken is all that there is. */
+/** All threads have stopped: blocks in mailboxes are the only live ones. */
 function checkQuiet(t: ExecutionContext, heap: SharedHeap, blocks: number): HeapStats {
   const stats = assertIdentity(t, heap);
   const inUse = stats.sizeClasses.reduce((sum, c) => sum + c.blocksInUse, 0);
@@ -129,37 +129,43 @@ function checkQuiet(t: ExecutionContext, heap: SharedHeap, blocks: number): Heap
   return stats;
 }
 
-test.serial('stats, metrics: while threads allocate, free and trade', async (t) => {
-  const crew = await startCrew();
-  const faults = await lookOn(crew.heap, async () => {});
-  await crew.stop();
-  t.deepEqual(faults, []);
-  const left = [...crew.words.subarray(1)].filter((address) => address !== 0).length;
-  const stats = checkQuiet(t, crew.heap, left);
-  t.is(stats.allocations - stats.frees, left);
-  t.is(stats.totalAllocatedBytes - stats.totalFreedBytes, stats.inUseBytes);
-  crew.heap.detach();
-});
+test.serial(
+  'stats, metrics: figures are possible while threads allocate, free and trade',
+  async (t) => {
+    const crew = await startCrew();
+    const faults = await lookOn(crew.heap, async () => {});
+    await crew.stop();
+    t.deepEqual(faults, []);
+    const left = [...crew.words.subarray(1)].filter((address) => address !== 0).length;
+    const stats = checkQuiet(t, crew.heap, left);
+    t.is(stats.allocations - stats.frees, left);
+    t.is(stats.totalAllocatedBytes - stats.totalFreedBytes, stats.inUseBytes);
+    crew.heap.detach();
+  },
+);
 
-test.serial('stats, metrics: while threads come and go, are killed and recovered', async (t) => {
-  const crew = await startCrew();
-  await crew.add({ leaves: true });
-  const faults = await lookOn(crew.heap, async (look) => {
-    if (look % 30 !== 15) return;
-    await crew.kill();
-    if (look % 60 === 15) crew.heap.recover();
-    await crew.add({ leaves: look % 60 === 15 });
-  });
-  await crew.stop();
-  t.deepEqual(faults, []);
-  const stats = checkQuiet(t, crew.heap, crew.heap.blocks().length);
-  t.is(stats.allocations - stats.frees, crew.heap.blocks().length);
-  t.is(stats.totalAllocatedBytes - stats.totalFreedBytes, stats.inUseBytes);
-  t.true(stats.recovery.recoveries > 0);
-  crew.heap.detach();
-});
+test.serial(
+  'stats, metrics: figures are possible while threads start, end, are killed and recovered',
+  async (t) => {
+    const crew = await startCrew();
+    await crew.add({ leaves: true });
+    const faults = await lookOn(crew.heap, async (look) => {
+      if (look % 30 !== 15) return;
+      await crew.kill();
+      if (look % 60 === 15) crew.heap.recover();
+      await crew.add({ leaves: look % 60 === 15 });
+    });
+    await crew.stop();
+    t.deepEqual(faults, []);
+    const stats = checkQuiet(t, crew.heap, crew.heap.blocks().length);
+    t.is(stats.allocations - stats.frees, crew.heap.blocks().length);
+    t.is(stats.totalAllocatedBytes - stats.totalFreedBytes, stats.inUseBytes);
+    t.true(stats.recovery.recoveries > 0);
+    crew.heap.detach();
+  },
+);
 
-test.serial('stats, metrics: while another thread resets them', async (t) => {
+test.serial('stats, metrics: figures are possible while another thread resets them', async (t) => {
   const crew = await startCrew();
   await crew.add({ resets: true });
   const { heap } = crew;

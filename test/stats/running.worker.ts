@@ -1,6 +1,6 @@
 /**
- * Thread of the tests of running heaps: allocates and frees all the time, trades blocks with others
- * through mailboxes, has contexts and vectors, until it is killed or told to stop.
+ * Thread of the tests of running heaps: allocates and frees in a loop, trades blocks with other
+ * threads through mailboxes, and has contexts and vectors, until it is killed or told to stop.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -8,11 +8,11 @@ import { type Address, type HeapHandle, SharedHeap, Vector } from 'shmalloc';
 
 export interface Run {
   readonly heap: HeapHandle;
-  /** Word 0: 1 = stop. The others: each a block for whoever comes, or 0. */
+  /** Word 0: 1 = stop. Each other word: a block for any thread that takes it, or 0. */
   readonly words: Int32Array<SharedArrayBuffer>;
-  /** Detach and attach again all the time. */
+  /** Detach and attach again repeatedly. */
   readonly leaves: boolean;
-  /** Set all statistics back now and then. */
+  /** Reset all statistics now and then. */
   readonly resets: boolean;
 }
 
@@ -46,7 +46,7 @@ function work(round: number): void {
   for (const address of held) heap.free_ts(address);
 }
 
-/** Leaves a block for others; gives what was there. */
+/** Puts a block into a mailbox; returns the block that was there. */
 function trade(address: Address, n: number): Address {
   return (Atomics.exchange(words, 1 + (n % (words.length - 1)), address) >>> 0) as Address;
 }

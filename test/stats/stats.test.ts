@@ -1,6 +1,6 @@
 /**
  * Proves every field of heap.stats() on scenarios small enough to count by hand, that resetStats()
- * starts the counts anew without touching the heap, and that printStats() shows them.
+ * restarts the counts without a change of the heap, and that printStats() prints them.
  */
 
 import { threadId, Worker } from 'node:worker_threads';
@@ -13,14 +13,14 @@ import type { Order } from './counting.worker.js';
 const WORKER = new URL('./counting.worker.js', import.meta.url);
 const PAGE = 8192;
 const MIB = 2 ** 20;
-/** The reserve is taken from the bottom in steps of so many bytes. */
+/** Bytes of the steps in which the bottom of the reserve is taken. */
 const BRK_STEP = 8 * PAGE;
 
 function classOf(stats: HeapStats, blockBytes: number): SizeClassStats {
   return stats.sizeClasses.find((c) => c.blockBytes === blockBytes) as SizeClassStats;
 }
 
-/** A heap whose main thread has nothing cached, and its statistics with the identity checked. */
+/** A heap whose main thread has an empty cache, and its statistics with the identity checked. */
 function fresh(size: string, threads = 2): SharedHeap {
   return SharedHeap.create({ size, threads });
 }
@@ -41,7 +41,7 @@ const NO_LOCKS = {
 
 const NO_RECOVERY = { recoveries: 0, blocksReturned: 0, runsReturned: 0, contextsReturned: 0 };
 
-test('stats: a new heap has everything untouched and all counts 0', (t) => {
+test('stats: a new heap is wholly untouched, and all its counts are 0', (t) => {
   using heap = fresh('8MiB');
   const stats = check(t, heap);
   const dataBytes = 8 * MIB - stats.metadataBytes;
@@ -117,7 +117,7 @@ test('stats: three blocks of 100 bytes, counted by hand', (t) => {
   using heap = fresh('8MiB');
   const addresses = [1, 2, 3].map(() => heap.malloc_ts(100));
   const stats = check(t, heap);
-  // 100 bytes take a block of 112; a span of that class is a page with 73 blocks and 16 bytes left.
+  // 100 bytes take a block of 112; a span of that class is one page: 73 blocks, 16 bytes left over.
   t.is(stats.inUseBytes, 3 * 112);
   t.is(stats.allocations, 3);
   t.is(stats.frees, 0);
@@ -149,7 +149,7 @@ test('stats: three blocks of 100 bytes, counted by hand', (t) => {
       internalBytes: 3 * 12,
     },
   );
-  t.true(c.blocksCached > 0, 'a refill took more than was asked for');
+  t.true(c.blocksCached > 0, 'a refill took more blocks than were requested');
   t.is(c.blocksInUse + c.blocksCached + c.blocksFree, 73);
   t.is(stats.cachedBytes, c.blocksCached * 112);
   t.is(stats.freeBlockBytes, c.blocksFree * 112);
@@ -176,7 +176,7 @@ test('stats: three blocks of 100 bytes, counted by hand', (t) => {
   t.is(after.locks.acquisitions, 2, 'frees into the cache take no lock');
 });
 
-test('stats: the free blocks of a span are counted, and a whole one goes back', (t) => {
+test('stats: free blocks of a span are counted, and a wholly free span goes back', (t) => {
   using heap = fresh('8MiB');
   const addresses = Array.from({ length: 6000 }, () => heap.malloc_ts(128));
   const full = check(t, heap);
@@ -198,14 +198,14 @@ test('stats: the free blocks of a span are counted, and a whole one goes back', 
   t.is(detached.mappedBytes, 0);
   t.is(detached.cachedBytes, 0);
   t.is(detached.freeRunBytes, detached.footprintBytes);
-  t.true(detached.coalesces > 0, 'runs given back were joined');
+  t.true(detached.coalesces > 0, 'free runs were joined');
   again.detach();
 });
 
 test('stats: large blocks, splits, coalesces, direct maps and the brk, counted by hand', (t) => {
   using heap = fresh('8MiB');
   const { untouchedBytes } = heap.stats();
-  // 100,000 bytes are 13 pages: two steps of the brk, 3 pages of them left over.
+  // 100,000 bytes are 13 pages: two steps of the brk, with 3 pages left over.
   const low = heap.malloc_ts(100_000);
   let stats = check(t, heap);
   t.is(stats.inUseBytes, 13 * PAGE);
@@ -222,12 +222,12 @@ test('stats: large blocks, splits, coalesces, direct maps and the brk, counted b
   t.is(stats.splits, 1);
   t.is(stats.directMaps, 0);
 
-  // 128 KiB and more come from the top, exactly.
+  // Runs of 128 KiB and more come from the top, in their exact size.
   const high = heap.malloc_ts(128 * 1024);
   stats = check(t, heap);
   t.true(high > low);
   t.is(stats.directMaps, 1);
-  t.is(stats.brkBytes, 2 * BRK_STEP, 'the brk stays');
+  t.is(stats.brkBytes, 2 * BRK_STEP, 'the brk stays where it is');
   t.is(stats.footprintBytes, 2 * BRK_STEP + 16 * PAGE);
   t.is(stats.untouchedBytes, untouchedBytes - stats.footprintBytes);
   t.is(stats.mappedBytes, 29 * PAGE);
@@ -245,7 +245,7 @@ test('stats: large blocks, splits, coalesces, direct maps and the brk, counted b
 
   heap.free_ts(high);
   stats = check(t, heap);
-  t.is(stats.coalesces, 1, 'the reserve is no free run');
+  t.is(stats.coalesces, 1, 'the reserve is not a free run');
   t.is(stats.freeRunBytes, 32 * PAGE);
   t.is(stats.mappedBytes, 0);
   t.deepEqual(stats.large, {
@@ -260,13 +260,14 @@ test('stats: large blocks, splits, coalesces, direct maps and the brk, counted b
   t.is(stats.totalFreedBytes, 29 * PAGE);
   t.is(stats.threads[0]?.allocations, 2);
   t.is(stats.threads[0]?.frees, 2);
-  t.is(stats.locks.acquisitions, 4, 'the page lock once a call');
+  t.is(stats.locks.acquisitions, 4, 'the page lock once per call');
 
-  // 20 pages are direct, and found in no free run: from the top of the reserve, again.
+  // A run of 20 pages is direct and fits into no free run: it comes from the top of the reserve
+  // again.
   heap.free_ts(heap.malloc_ts(20 * PAGE));
   stats = check(t, heap);
   t.is(stats.directMaps, 2);
-  t.is(stats.coalesces, 2, 'with the run above it, which the first direct block left');
+  t.is(stats.coalesces, 2, 'joined with the run above, which the first direct block left');
   t.is(stats.freeRunBytes, 52 * PAGE);
 });
 
@@ -281,7 +282,7 @@ test('stats: realloc counts a move as an allocation and a free, growth in place 
   t.is(stats.totalAllocatedBytes, 64 + 224);
   t.is(stats.totalFreedBytes, 64);
   t.is(heap.realloc_ts(moved, 210), moved);
-  t.is(heap.stats().allocations, 2, 'within the class nothing is counted');
+  t.is(heap.stats().allocations, 2, 'a realloc within the class is not counted');
   heap.free_ts(moved);
 
   const low = heap.malloc_ts(9 * PAGE);
@@ -298,10 +299,10 @@ test('stats: realloc counts a move as an allocation and a free, growth in place 
   t.is(heap.realloc_ts(low, 9 * PAGE), low);
   stats = check(t, heap);
   t.is(stats.large.bytesInUse, 9 * PAGE);
-  t.is(stats.totalFreedBytes, before.totalFreedBytes + 2 * PAGE, 'its tail was given back');
+  t.is(stats.totalFreedBytes, before.totalFreedBytes + 2 * PAGE, 'the tail was given back');
 });
 
-test('stats: per thread, who allocated and who freed', async (t) => {
+test('stats: allocations and frees are counted by thread', async (t) => {
   using heap = fresh('8MiB');
   const worker = new Worker(WORKER, { workerData: heap.handle });
   await nextMessage(worker);
@@ -343,14 +344,14 @@ test('stats: per thread, who allocated and who freed', async (t) => {
   heap.recover();
   stats = check(t, heap);
   t.false(stats.threads[1]?.attached);
-  t.is(stats.threads[1]?.threadId, other?.threadId, 'who had the slot last');
+  t.is(stats.threads[1]?.threadId, other?.threadId, 'the last thread that had the slot');
   t.is(stats.threads[1]?.allocations, 11, 'counts outlive their thread');
   t.is(stats.threads[1]?.cachedBytes, 0);
 
   const next = new Worker(WORKER, { workerData: heap.handle });
   await nextMessage(next);
   stats = check(t, heap);
-  t.is(stats.threads.length, 2, 'the slot is used again');
+  t.is(stats.threads.length, 2, 'the slot is reused');
   t.is(stats.threads[1]?.threadId, next.threadId);
   t.true(stats.threads[1]?.attached);
   t.is(stats.threads[1]?.allocations, 11, 'and its counts go on');
@@ -359,7 +360,7 @@ test('stats: per thread, who allocated and who freed', async (t) => {
   await exit;
 });
 
-test('stats: locks that two threads want at once are counted as contended', async (t) => {
+test('stats: a lock that two threads want at once is counted as contended', async (t) => {
   using heap = fresh('8MiB');
   const worker = new Worker(WORKER, { workerData: heap.handle });
   await nextMessage(worker);
@@ -375,7 +376,7 @@ test('stats: locks that two threads want at once are counted as contended', asyn
   Atomics.store(contendUntil, 0, 1);
   t.true(stats.locks.waitNanoseconds > 0);
   t.true(stats.locks.contentions <= stats.locks.acquisitions);
-  // An answer to a further order: the worker has left its loop.
+  // The worker answers a further order only after it has left its loop.
   const quiet = nextMessage(worker);
   worker.postMessage({} satisfies Order);
   await quiet;
@@ -383,7 +384,7 @@ test('stats: locks that two threads want at once are counted as contended', asyn
   await worker.terminate();
 });
 
-test('resetStats: starts all counts anew and leaves the heap as it is', async (t) => {
+test('resetStats: restarts all counts and leaves the heap as it is', async (t) => {
   using heap = fresh('8MiB');
   const worker = new Worker(WORKER, { workerData: heap.handle });
   await nextMessage(worker);
@@ -436,7 +437,7 @@ test('resetStats: starts all counts anew and leaves the heap as it is', async (t
     frees: 0,
     internalBytes: before.large.internalBytes,
   });
-  t.is(stats.fragmentation.peakLiveBytes, stats.inUseBytes, 'the peak begins anew');
+  t.is(stats.fragmentation.peakLiveBytes, stats.inUseBytes, 'the peak restarts');
   stats.sizeClasses.forEach((c, i) => {
     t.deepEqual(c, { ...(before.sizeClasses[i] as SizeClassStats), allocations: 0, frees: 0 });
   });
@@ -453,7 +454,7 @@ test('resetStats: starts all counts anew and leaves the heap as it is', async (t
   heap.free_ts(large[1]);
   const one = heap.malloc_ts(64);
   const after = check(t, heap);
-  t.is(after.frees, 200 + 300 + 1, 'frees of blocks from before the reset count');
+  t.is(after.frees, 200 + 300 + 1, 'frees of blocks allocated before the reset are counted');
   t.is(after.allocations, 1);
   t.is(after.totalAllocatedBytes, 64);
   t.is(after.totalFreedBytes, before.inUseBytes);
@@ -522,13 +523,13 @@ test('printStats: prints a table of sizes, classes and threads to stdout', (t) =
   t.is(internalBytes, 1234 * 12 + 19 * PAGE - 150_000);
   t.regex(line(/not asked for/), /not asked for\s+20 KiB\s+longest free\s+\S+ KiB\s/);
   t.true(line(/not asked for/).includes(`${(internalRatio * 100).toFixed(1)}% of use internal`));
-  t.is(peakLiveBytes, 1234 * 112 + 19 * PAGE, 'the block of 16 bytes came and went');
+  t.is(peakLiveBytes, 1234 * 112 + 19 * PAGE, 'the block of 16 bytes was freed in between');
   t.regex(line(/most in use/), /most in use\s+287 KiB\s+longest fit\s.*footprint 1\.\d\d x/);
   t.regex(line(/direct maps/), /direct maps\s+1\s+large blocks\s+1/);
   t.regex(line(/^\s+112\b/), /^\s+112\s+\d+\s+1,234\s/);
   t.regex(line(/^\s+large\b/), /large\s+1\s/);
   t.regex(lines.at(-1) ?? '', /^\s+0\s+0\s+1,236\s+1\s+\d+\s+0\s/);
-  // Columns stand below each other, numbers to the right.
+  // Columns are aligned, numbers to the right.
   const ends = [/^\s+16\b/, /^\s+112\b/].map((start) => start.exec(line(start))?.[0].length);
   t.is(ends[0], ends[1]);
 });

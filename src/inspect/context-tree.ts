@@ -1,12 +1,12 @@
 /**
- * The tree of memory contexts: what each has and how much of it is used, read from the tables alone,
- * and as text in the manner of PostgreSQL's MemoryContextTotals.
+ * The tree of memory contexts: what each has and how much of that is used, read from the tables
+ * alone, and printed in the manner of PostgreSQL's MemoryContextTotals.
  *
- * Called by api/, counters.ts and leaks.ts. Any thread; takes no lock and stops nobody.
+ * Called by api/, counters.ts and leaks.ts. Any thread; takes no lock and stops no thread.
  *
- * I1  Contexts are read one after the other while their owners go on: each one is in the tree once,
- *     below a parent that is in it too, or a root; its figures are those of about one moment, and are
- *     cut to what can be.
+ * I1  Contexts are read one after the other while their owners run. Each context is in the tree
+ *     once, as a root or below a parent that is in the tree too; its figures are of about one
+ *     moment and are clamped to possible values.
  */
 
 import { addCounts, List, printable } from '../base/index.js';
@@ -38,32 +38,32 @@ import {
   slotRecord,
 } from '../layout/index.js';
 
-/** So many of a context's children are shown, and so many levels; the others are summed up. */
+/** Maximum children of a context, and levels, in the text; the others are summed up. */
 const CHILDREN_MAX = 100;
 const LEVELS_MAX = 100;
 
 /** A memory context as it was a moment ago. Plain data. */
 export interface ContextNode {
-  /** Its number in the heap: another context has it when this one has ended. */
+  /** Its number in the heap; reused after the context has ended. */
   id: number;
   name: string;
-  /** Which one of its name; often empty. */
+  /** Distinguishes contexts of one name; often empty. */
   ident: string;
   kind: 'bump' | 'set';
-  /** `threadId` of the thread that owns it; null = released, and not adopted yet. */
+  /** `threadId` of the thread that owns it; null = released and not adopted yet. */
   owner: number | null;
   /** 1 = a root. */
   level: number;
-  /** Ids from its root down to itself; of one that lies deeper, the first hundred. */
+  /** Ids from its root down to itself; at most the first hundred. */
   path: number[];
   /** Id of its parent; 0 = a root. */
   parent: number;
-  /** Blocks that it has of the heap, and their bytes: used + free. */
+  /** Its chunks (blocks of the heap), and their bytes: used + free. */
   chunks: number;
   bytes: number;
   usedBytes: number;
   freeBytes: number;
-  /** Live ones. */
+  /** Live objects. */
   objects: number;
 }
 
@@ -72,16 +72,16 @@ export function readContextTree(memory: HeapMemory): ContextNode[] {
   const { i32, u32, geometry } = memory;
   const table = contextTable(geometry);
   const frontier = lastRecord(i32, table);
-  /** By id: what its state was, 0 = it is none. */
+  /** State by id; 0 = no context. */
   const states = new Int32Array(frontier + 1);
   const parents = new Uint32Array(frontier + 1);
   for (let id = 1; id <= frontier; id++) {
     const record = recordAt(table, id);
-    // In this order: of a context that becomes a root the slot is written first.
+    // The order matters: when a context becomes a root, its slot is written first.
     const parent = loadParent(u32, record);
     const state = loadRecord(i32, record);
     const phase = contextPhase(state);
-    // What is just being made has nothing yet, and what is just ending has nothing left.
+    // A context that is being made has nothing yet, and one that is ending has nothing left.
     if (phase !== LIVE_CONTEXT && phase !== RELEASED_CONTEXT) continue;
     states[id] = state;
     parents[id] = parent;
@@ -89,7 +89,7 @@ export function readContextTree(memory: HeapMemory): ContextNode[] {
   const children = new Map<number, number[]>();
   for (let id = 1; id <= frontier; id++) {
     if (states[id] === 0) continue;
-    // Of one whose parent has ended meanwhile the new place is not known: it stands by itself.
+    // A context whose parent has ended during the reading becomes a root: its new place is unknown.
     const parent = (states[parents[id]] ?? 0) === 0 ? 0 : parents[id];
     parents[id] = parent;
     const siblings = children.get(parent);
@@ -99,11 +99,11 @@ export function readContextTree(memory: HeapMemory): ContextNode[] {
   const nodes = new List<ContextNode>();
   const seen = new Uint8Array(frontier + 1);
   for (const root of children.get(0) ?? []) addTree(root);
-  // Moved about while it was read, a tree may hang below itself.
+  // A tree that contexts were moved in during the reading may contain a cycle.
   for (let id = 1; id <= frontier; id++) if (states[id] !== 0 && seen[id] === 0) addTree(id);
   return [...nodes];
 
-  /** A context and all below it. Not by calls: it may lie deeper than a stack. */
+  /** Adds a context and all below it. Iterative: the tree may be deeper than the call stack. */
   function addTree(root: number): void {
     const open = List.of<{ id: number; above: ContextNode | undefined }>({
       id: root,
@@ -139,7 +139,7 @@ function readNode(
     name: readName(u8, record),
     ident: readIdent(u8, record),
     kind: contextKind(state) === SET_KIND ? 'set' : 'bump',
-    // Below a root the state may still name who had the tree before.
+    // Below a root the state may still name the previous owner of the tree.
     owner: root ? ownerOf(u32, geometry, state) : above.owner,
     level: root ? 1 : above.level + 1,
     path: root ? [id] : above.level < LEVELS_MAX ? [...above.path, id] : above.path,
@@ -158,7 +158,7 @@ function ownerOf(u32: Uint32Array, geometry: HeapMemory['geometry'], state: numb
   return getThreadId(u32, slotRecord(geometry.slots, slot));
 }
 
-/** What several contexts come to. */
+/** Sums over several contexts. */
 interface ContextSums {
   contexts: number;
   chunks: number;
@@ -184,8 +184,8 @@ function sumContexts(nodes: readonly ContextNode[]): ContextSums {
 }
 
 /**
- * The tree as text: a line each, below its parent; of more than a hundred children, or levels, one
- * line for the others with what they and all below them come to; the grand total.
+ * The tree as text: one line per context, below its parent. Beyond a hundred children or levels,
+ * one line sums up the others and all below them. The last line is the grand total.
  */
 export function renderContextTree(nodes: readonly ContextNode[]): string {
   const lines = new List<string>();
@@ -196,7 +196,7 @@ export function renderContextTree(nodes: readonly ContextNode[]): string {
   return lines.join('\n');
 }
 
-/** The trees from one place in the list to another. Calls itself no more often than LEVELS_MAX. */
+/** The trees from one index of the list to another. Recursive, at most LEVELS_MAX deep. */
 function renderLevel(
   nodes: readonly ContextNode[],
   from: number,

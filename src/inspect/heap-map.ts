@@ -1,5 +1,5 @@
 /**
- * What a heap's map says: its names and units. Filled in by map.ts.
+ * The map of a heap: its names and units. Filled in by map.ts.
  *
  * Plain data: it can be printed, compared, and posted to another thread.
  */
@@ -7,22 +7,22 @@
 import type { Region } from '../layout/index.js';
 
 /**
- * What a run of pages is used for. `tiny`: spans of blocks up to 512 bytes; `small`: spans of larger
+ * What a run of pages is used for. `tiny`: span of blocks up to 512 bytes; `small`: span of larger
  * blocks, up to 64 KiB; `large`: one block; `free`: given back, to be used again; `untouched`: the
  * reserve, never used; `reserved`: on its way between a thread and the page heap, for a moment.
  */
 export type RunZone = 'tiny' | 'small' | 'large' | 'free' | 'untouched' | 'reserved';
 
-/** A part of the metadata that has a name: its first byte in the buffer, and its length. */
+/** A named part of the metadata: its first byte in the buffer, and its length in bytes. */
 export type MapRegion = Region;
 
-/** A run that is no span. */
+/** A run that is not a span. */
 export interface MapPlainRun {
   zone: 'large' | 'free' | 'untouched' | 'reserved';
   /** Its first byte in the buffer. */
   address: number;
   bytes: number;
-  /** Of a large block that is no program's: whose. */
+  /** Of a large block that the program did not allocate: the kind of its owner. */
   owned?: 'context' | 'vector';
 }
 
@@ -32,33 +32,33 @@ export interface MapSpan {
   /** Its first byte in the buffer. */
   address: number;
   bytes: number;
-  /** From 1. */
+  /** Number of the size class, from 1. */
   sizeClass: number;
   blockBytes: number;
   blocks: number;
-  /** In use. */
+  /** Blocks in use. */
   live: number;
-  /** Of these the chunks of memory contexts, and what vectors have. */
+  /** Live blocks that are chunks of memory contexts, and those that belong to vectors. */
   contexts: number;
   vectors: number;
-  /** In threads' caches. */
+  /** Blocks in threads' caches. */
   cached: number;
-  /** In the span. */
+  /** Free blocks in the span. */
   free: number;
-  /** At its end, too short for a block. */
+  /** Bytes at the end of the span, too short for a block. */
   tailBytes: number;
 }
 
 export type MapRun = MapPlainRun | MapSpan;
 
-/** What a zone comes to. Bytes are those of whole runs; blocks are only in tiny, small and large. */
+/** Totals of a zone. Bytes are of whole runs; only tiny, small and large have blocks. */
 export interface ZoneTotals {
   bytes: number;
-  /** Runs; of metadata, its regions. */
+  /** Number of runs; for metadata, of regions. */
   runs: number;
   liveBlocks: number;
   liveBytes: number;
-  /** Of these the chunks of memory contexts, and what vectors have. */
+  /** Live blocks that are chunks of memory contexts, and those that belong to vectors. */
   contextBlocks: number;
   contextBytes: number;
   vectorBlocks: number;
@@ -70,7 +70,7 @@ export interface ZoneTotals {
   tailBytes: number;
 }
 
-/** Where everything in a heap is. Addresses are byte offsets in the buffer. */
+/** Where everything is in a heap. Addresses are byte offsets in the buffer. */
 export interface HeapMap {
   /** First byte of the heap. */
   base: number;
@@ -79,13 +79,13 @@ export interface HeapMap {
   /** First byte after the metadata: where the first run begins. */
   dataStart: number;
   pageBytes: number;
-  /** Where the pages end that were taken from the bottom: the untouched reserve begins there. */
+  /** End of the pages taken from the bottom; the untouched reserve begins there. */
   brk: number;
-  /** Where the pages begin that were taken from the top: the untouched reserve ends there. */
+  /** First of the pages taken from the top; the untouched reserve ends there. */
   mapFrontier: number;
-  /** From base to dataStart, without gaps. */
+  /** Regions from base to dataStart, without gaps. */
   metadata: MapRegion[];
-  /** From dataStart to end, without gaps. */
+  /** Runs from dataStart to end, without gaps. */
   runs: MapRun[];
   zones: Record<RunZone | 'metadata', ZoneTotals>;
 }

@@ -1,7 +1,7 @@
 /**
  * Hexdumps: the bytes of a block as text, as `hexdump -C` prints them.
  *
- * Called by api/. Pure text from bytes that others may write meanwhile.
+ * Called by api/. Pure text from bytes that other threads may write meanwhile.
  */
 
 import {
@@ -20,41 +20,42 @@ import { type BlockDetails, describeOwner } from '../blocks/index.js';
 const ROW_BYTES = 16;
 const GROUP_BYTES = 8;
 const ADDRESS_DIGITS = 8;
-/** `00 ` for each byte, a space between the two groups, none at the end. */
+/** Width in characters: `00 ` for each byte, a space between the two groups, none at the end. */
 const HEX_WIDTH = ROW_BYTES * 3;
 
-/** Without a length a dump ends here: a block can have 4 GiB. */
+/** Default maximum length in bytes: a block can have 4 GiB. */
 const LENGTH_DEFAULT_MAX = 64 * KIB;
-/** A text cannot be much longer than what this makes. */
+/** Maximum length in bytes: the text of more would exceed the longest string. */
 const LENGTH_MAX = 64 * MIB;
 
-/** What part of the memory at a block a dump shows. */
+/** The part of the memory at a block that a dump shows. */
 export interface HexdumpOptions {
   /**
-   * Bytes. Default: to the block's end, of a large block 64 KiB. A greater length goes past the
-   * block, and ends at the heap's end. At most 64 MiB.
+   * Bytes to show. Default: up to the block's end, at most 64 KiB. A greater length goes past the
+   * block and ends at the heap's end. At most 64 MiB.
    */
   length?: number;
   /**
-   * Where it begins: bytes from the block's address. Default 0; below 0 is before the block, as far
-   * down as the heap's data go: `-16` shows a red zone. Past the block with a `length` only.
+   * Start of the dump, in bytes from the block's address. Default 0. A negative offset shows memory
+   * before the block, down to the heap's first data page: `-16` shows a red zone. An offset past
+   * the block needs a `length`.
    */
   offset?: number;
 }
 
-/** What they may be depends on the block. */
+/** Each value is checked later: its limits depend on the block. */
 const VALUES: OptionValues<HexdumpOptions> = { length: ANYTHING, offset: ANYTHING };
 
-/** Where a dump may lie: first byte, and first byte after the last. */
+/** Where a dump may lie: the first byte, and the byte after the last. */
 export interface HexdumpBounds {
   readonly dataStart: number;
   readonly end: number;
 }
 
 /**
- * A header and the rows.
- * @throws RangeError ERR_SHMALLOC_INVALID_SIZE for an offset or a length that cannot be; TypeError
- *   ERR_SHMALLOC_INVALID_OPTION for an option that there is not
+ * A header and the rows of bytes.
+ * @throws RangeError ERR_SHMALLOC_INVALID_SIZE for an offset or a length out of range; TypeError
+ *   ERR_SHMALLOC_INVALID_OPTION for an unknown option
  */
 export function renderHexdump(
   u8: Uint8Array,
@@ -78,7 +79,7 @@ export function renderHexdump(
   return [
     describeBlock(details),
     ...hexRows(u8, from, to),
-    ...(left > 0 ? [`... and ${left} bytes more: ask for a length`] : []),
+    ...(left > 0 ? [`... and ${left} more bytes: set length to see them`] : []),
   ].join('\n');
 }
 
@@ -92,8 +93,9 @@ function requireWhole(what: string, got: number, min: number, max: number, why: 
 }
 
 /**
- * Who the block is: `block at 0x10000: class 3, 48 bytes usable, thread 0, live`. One that is no
- * program's: `chunk of context 'request' (42), 4096 bytes, at 0x10000`, and where in it one looks.
+ * Describes a block: `block at 0x10000: class 3, 48 bytes usable, thread 0, live`. A block that an
+ * object of the heap owns: `chunk of context 'request' (42), 4096 bytes, at 0x10000`, and the
+ * offset of the inspected address in it.
  */
 export function describeBlock(details: BlockDetails): string {
   const { ownership, inside = details.address } = details;
@@ -112,8 +114,8 @@ export function describeBlock(details: BlockDetails): string {
 }
 
 /**
- * The bytes from `from` to before `to`, 16 a row with their addresses and as ASCII. Of four equal
- * rows and more only the first and the last are shown, with a `*` between them.
+ * The bytes from `from` up to, not including, `to`: 16 a row, with addresses and as ASCII. Of four
+ * or more equal rows only the first and the last are shown, with a `*` between them.
  */
 export function* hexRows(u8: Uint8Array, from: number, to: number): Generator<string> {
   for (let at = from; at < to; at += ROW_BYTES) {

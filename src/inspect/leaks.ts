@@ -1,7 +1,8 @@
 /**
- * Leaks: live blocks by where they were allocated, and the report of them in the manner of valgrind.
+ * Leaks: live blocks grouped by where they were allocated, and a report in the manner of valgrind.
  *
- * Called by api/. findLeaks goes through blocks once and keeps the groups only; the rest is text.
+ * Called by api/. findLeaks passes over the blocks once and keeps only the groups; the rest is
+ * text.
  */
 
 import { type Address, BLOCK_BYTES, classOf, hex, SMALL_BYTES_MAX } from '../base/index.js';
@@ -10,80 +11,82 @@ import type { HeapMemory } from '../layout/index.js';
 import { formatCount, readCounters, sum } from '../stats/index.js';
 import type { ContextNode } from './context-tree.js';
 
-/** A report lists so many trees of contexts, and sums up the others. */
+/** Maximum trees of contexts in a report; the others are summed up. */
 const CONTEXTS_SHOWN = 20;
 
-/** Live blocks of one origin: a call stack where it is known, else a size. */
+/** Live blocks of one origin: a call stack if it is known, else a size. */
 export interface LeakGroup {
   blocks: number;
-  /** Usable bytes of all of them. */
+  /** Usable bytes of all of its blocks. */
   bytes: number;
-  /** Bytes that were asked for, of all of them, where debug options keep that. */
+  /** Requested bytes of all of its blocks, if debug options record them. */
   requestedBytes?: number;
-  /** The lowest of them. */
+  /** Address of the lowest block. */
   firstAddress: Address;
-  /** Call stack of the allocations, lines, where debug options record it. */
+  /** Call stack of the allocations, as lines, if debug options record it. */
   stack?: string;
-  /** Without a stack: bytes that each of them was asked for, where debug options keep that. */
+  /** Without a stack: requested bytes of each block, if debug options record them. */
   requestedEach?: number;
-  /** Without either: bytes of a block of their size class; 0 = large blocks, of any size. */
+  /** Without a stack and requested bytes: block size of the class; 0 = large blocks of any size. */
   blockBytes?: number;
 }
 
-/** A tree of memory contexts that has not ended: its root, and what the whole of it has. */
+/** A tree of memory contexts that has not ended: its root, and totals of the whole tree. */
 export interface LeakedContext {
-  /** Of the root: its number in the heap. */
+  /** Number of the root context in the heap. */
   id: number;
   name: string;
-  /** Which one of its name; often empty. */
+  /** Distinguishes contexts of one name; often empty. */
   ident: string;
   kind: 'bump' | 'set';
-  /** `threadId` of the thread that owns it; null = released, and not adopted yet. */
+  /** `threadId` of the thread that owns it; null = released and not adopted yet. */
   owner: number | null;
-  /** How many there are in the tree: 1 = a root alone. */
+  /** Contexts in the tree: 1 = only the root. */
   contexts: number;
-  /** Blocks of all of them, the storage of shared vectors included, and their usable bytes. */
+  /** Blocks of all its contexts, the storage of shared vectors included, and their usable bytes. */
   chunks: number;
   bytes: number;
-  /** Live objects of all of them. */
+  /** Live objects of all its contexts. */
   objects: number;
 }
 
-/** What is live in a heap: what the program has, in groups, and apart what objects of the heap have. */
+/**
+ * The live blocks of a heap: the program's in groups, and separately those of the heap's objects.
+ */
 export interface Leaks {
-  /** Blocks that the program has. */
+  /** Blocks that the program allocated. */
   blocks: number;
-  /** Usable bytes of these. */
+  /** Usable bytes of these blocks. */
   bytes: number;
-  /** Bytes that were asked for, where debug options keep that. */
+  /** Requested bytes of these blocks, if debug options record them. */
   requestedBytes?: number;
-  /** The largest first. */
+  /** Groups, the largest first. */
   groups: LeakGroup[];
   /** Memory contexts that have not ended, the largest tree first. */
   contexts: LeakedContext[];
-  /** Headers and storages of vectors that are in no context, and their usable bytes. */
+  /** Headers and storages of vectors outside of contexts, and their usable bytes. */
   vectors: { blocks: number; bytes: number };
 }
 
-/** Which heap a report is about, where there are several. */
+/** Identifies the heap of a report if there are several. */
 export interface LeakLabel {
   /** As in `heap.handle.id`. */
   readonly heapId: string;
-  /** The thread that made it. */
+  /** `threadId` of the thread that created the heap. */
   readonly threadId: number;
 }
 
-/** What was done with a heap since it was made. */
+/** Totals of allocations since the heap's creation. */
 export interface HeapUsage {
   readonly allocations: number;
   readonly allocatedBytes: number;
 }
 
 /**
- * Puts live blocks into groups, and those of contexts to their trees.
+ * Groups live blocks, and adds blocks of contexts to the context's tree.
  * @param nodes the contexts, each before its children
- * @param isLarge is a block a run of its own? Asked where its bytes do not say so: a block with red
- *   zones, or one that is a run by a debug option, has less than its run
+ * @param isLarge whether a block is a run of its own. Its size does not show it for a block with
+ *   red zones, or one that is a run because of a debug option: such a block is shorter than its run
  */
 export function findLeaks(
   blocks: Iterable<Block>,
@@ -120,7 +123,7 @@ export function findLeaks(
   return leaks;
 }
 
-/** By the id of each context the tree that it is in, with nothing in it yet but objects. */
+/** The tree of each context, by the context's id; with objects counted, but no blocks yet. */
 function treesOf(nodes: readonly ContextNode[]): Map<number, LeakedContext> {
   const trees = new Map<number, LeakedContext>();
   for (const { id, name, ident, kind, owner, parent, objects } of nodes) {
@@ -147,17 +150,17 @@ function originOf(
 
 type Sum = Pick<LeakGroup, 'blocks' | 'bytes' | 'requestedBytes'>;
 
-/** A heap keeps what was asked for of all its blocks, or of none. */
+/** Adds a block. A heap records the requested bytes of all its blocks or of none. */
 function count(sum: Sum, { bytes, requested }: Block): void {
   sum.blocks++;
   sum.bytes += bytes;
   if (requested !== undefined) sum.requestedBytes = (sum.requestedBytes ?? 0) + requested;
 }
 
-/** The bytes that a report tells. */
+/** The bytes that a report shows. */
 const told = ({ bytes, requestedBytes }: Sum): number => requestedBytes ?? bytes;
 
-/** Counts since the heap was made, whatever was reset since. */
+/** Totals since the heap's creation, whatever was reset since. */
 export function readUsage(memory: HeapMemory): HeapUsage {
   const { sizeClasses, large, totalAllocatedBytes } = readCounters(memory);
   return {
@@ -167,14 +170,14 @@ export function readUsage(memory: HeapMemory): HeapUsage {
 }
 
 /**
- * The report at the end of a program, in bytes that were asked for where that is known (but for
- * those allocated since the heap was made, which are usable bytes). `label` gets a line of its own.
+ * The report at the end of a program. Bytes are requested bytes if they are recorded; the total
+ * allocated since the heap's creation is always in usable bytes. `label` adds a line.
  */
 export function renderLeaks(leaks: Leaks, usage: HeapUsage, label?: LeakLabel): string {
   const [blocks, bytes] = [leaks.blocks, told(leaks)].map(formatCount);
-  // What waits in quarantine is freed, as the program sees it.
+  // A block in quarantine counts as freed: the program has freed it.
   const kept = sum(leaks.contexts, (tree) => tree.chunks) + leaks.vectors.blocks;
-  // Those allocated since the usage was read are among them, where threads still run.
+  // Blocks allocated after the usage was read are in `leaks` too, if threads still run.
   const frees = formatCount(Math.max(0, usage.allocations - leaks.blocks - kept));
   const [allocs, allocated] = [usage.allocations, usage.allocatedBytes].map(formatCount);
   return [
@@ -193,7 +196,7 @@ export function renderLeaks(leaks: Leaks, usage: HeapUsage, label?: LeakLabel): 
   ].join('\n');
 }
 
-/** Contexts that have not ended, the largest first, and vectors. Nothing where there are none. */
+/** Contexts that have not ended, the largest first, and vectors. Empty if there are none. */
 function renderOwned({ contexts, vectors }: Leaks): string[] {
   const lines = contexts.slice(0, CONTEXTS_SHOWN).map(renderContext);
   const rest = contexts.slice(CONTEXTS_SHOWN);

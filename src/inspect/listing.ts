@@ -7,34 +7,35 @@
  *     0x2e000 - 0x2e800 : 2048 bytes
  *     Total : 2096 bytes
  *
- * Blocks that are no program's have behind that whose they are: `, chunk of context 'request' (42)`.
+ * A block that an object of the heap owns has its owner at the end of the line: `, chunk of context
+ * 'request' (42)`.
  *
- * Called by api/. Pure text, made and handed on piece by piece: a heap has up to 268 million blocks.
+ * Called by api/. Pure text, made and written piece by piece: a heap has up to 268 million blocks.
  */
 
 import { type Address, hex } from '../base/index.js';
 import { type Block, type BlockRegion, describeOwner } from '../blocks/index.js';
 import { type BlockZone, zoneOf } from './zones.js';
 
-/** A piece of text is handed on when it has so many characters. */
+/** Minimum characters of a piece of text that is written. */
 const PIECE_CHARS = 64 * 1024;
 
-/** What a listing needs to know of a heap. */
+/** What a listing reads from a heap. */
 export interface ListingSource {
   /** Live blocks in rising order of address. */
   readonly blocks: Iterable<Block>;
   /** The pages that a block lies in. */
   regionOf(address: Address): BlockRegion;
-  /** Lines below a block's own. */
+  /** Lines below the line of a block. */
   detailsOf?(block: Block): Iterable<string>;
 }
 
-/** Lists live blocks: a heading where the zone changes, a line a block, the total. */
+/** Lists live blocks: a heading where the zone changes, a line per block, the total. */
 export function writeListing(source: ListingSource, write: (text: string) => void): void {
   writeLines(listingLines(source), write);
 }
 
-/** Hands lines on, each with its line break, some thousand at a time. */
+/** Writes lines, each with its line break, some thousand at a time. */
 export function writeLines(lines: Iterable<string>, write: (text: string) => void): void {
   let piece = '';
   for (const line of lines) {

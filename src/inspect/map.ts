@@ -1,14 +1,14 @@
 /**
  * The map: what every page of the heap is used for, and how full each span is.
  *
- * Called by api/, with the runs that were copied under the page lock. Any thread; takes no
- * lock itself and stops nobody.
+ * Called by api/, with the runs that were copied under the page lock. Any thread; takes no lock
+ * itself and stops no thread.
  *
- * I1  Regions and runs tile the heap: they are those of one moment.
+ * I1  Regions and runs tile the heap: they are of one moment.
  * I2  In every span live + cached + free = blocks, and contexts + vectors <= live. Bitmaps, caches,
- *     tags and chunks are read a moment later than the runs, while their owners may go on: what they
- *     say is cut to what a span can have. When
- *     threads are quiet it is exact, and sums up to what stats() says.
+ *     tags and chunks are read a moment later than the runs, while their owners may run: these
+ *     counts are clamped to what the span can hold. When threads are quiet they are exact and sum
+ *     up to the figures of stats().
  */
 
 import {
@@ -66,13 +66,13 @@ const PLAIN_ZONES: Readonly<Record<RunKind, MapPlainRun['zone']>> = {
   [LARGE_RUN]: 'large',
 };
 
-/** The map of a heap; `runs` are its head pages and run words, in turn, by address. */
+/** The map of a heap; `runs` has head pages and run words in turn, in order of address. */
 export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
   const { geometry } = memory;
   const counted = {
     cached: countCached(memory),
     chunks: countChunks(memory),
-    // Where there are none, the look at all tags would be half of the cost.
+    // Without owned blocks, reading all tags would be half of the cost.
     owned: hadOwned(memory.u32, geometry.header),
   };
   const list = new List<MapRun>();
@@ -95,17 +95,17 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
   };
 }
 
-/** Where bottom and top have met, once the reserve is used up. */
+/** Where the pages from the bottom and from the top have met, once the reserve is used up. */
 const readBrk = ({ i32, geometry }: HeapMemory): number =>
   getBrk(i32, geometry.pageHeap) * PAGE_BYTES;
 
-/** What is known of all runs. Both arrays by a run's first page, counted from the first data page. */
+/** Counts by run. Both arrays are indexed by a run's first page, from the first data page. */
 interface Counted {
-  /** Of a span: its blocks in caches. */
+  /** Of a span: its blocks in threads' caches. */
   readonly cached: Uint32Array;
   /** Chunks of contexts. */
   readonly chunks: Uint32Array;
-  /** Can there be owned blocks at all? */
+  /** Whether the heap ever had owned blocks. */
   readonly owned: boolean;
 }
 
@@ -144,7 +144,7 @@ function readRun(memory: HeapMemory, head: number, word: number, counted: Counte
   };
 }
 
-/** Free blocks of a span, by its bitmap. */
+/** Free blocks of a span, from its bitmap. */
 function countFree({ i32, geometry }: HeapMemory, head: number, blocks: number): number {
   const record = pageRecord(geometry.pageTable, head);
   let free = 0;
@@ -152,7 +152,7 @@ function countFree({ i32, geometry }: HeapMemory, head: number, blocks: number):
   return free;
 }
 
-/** Owned blocks of a span, by their tags. */
+/** Owned blocks of a span, from their tags. */
 function countOwned({ tags }: HeapMemory, head: number, sizeClass: number): number {
   const step = BLOCK_BYTES[sizeClass] >>> GRANULE_SHIFT;
   const first = (head * PAGE_BYTES) >>> GRANULE_SHIFT;
@@ -162,7 +162,7 @@ function countOwned({ tags }: HeapMemory, head: number, sizeClass: number): numb
   return owned;
 }
 
-/** Chunks of contexts in every run, by its first page, counted from the first data page. */
+/** Chunks of contexts in every run, indexed by its first page, from the first data page. */
 function countChunks({ i32, u32, tags, geometry }: HeapMemory): Uint32Array {
   const { firstPage, endPage } = geometry;
   const counted = new Uint32Array(endPage - firstPage);
@@ -173,7 +173,7 @@ function countChunks({ i32, u32, tags, geometry }: HeapMemory): Uint32Array {
     const address = getChunkAddress(u32, record);
     const page = pageOf(address);
     if (loadRecord(i32, record) === 0 || page < firstPage || page >= endPage) continue;
-    // Of a large block its own page, whatever span was there before.
+    // A large block is a run of its own: the page record may still name an earlier span.
     const isLarge = loadTag(tags, address) === OWNED_LARGE;
     const head = isLarge ? page : getSpanHead(i32, pageRecord(geometry.pageTable, page));
     if (head >= firstPage && head <= page) counted[head - firstPage]++;
@@ -181,7 +181,7 @@ function countChunks({ i32, u32, tags, geometry }: HeapMemory): Uint32Array {
   return counted;
 }
 
-/** Cached blocks of every span, by its head page, counted from the first data page. */
+/** Cached blocks of every span, indexed by its head page, from the first data page. */
 function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
   const { firstPage, endPage } = geometry;
   const cached = new Uint32Array(endPage - firstPage);
@@ -195,7 +195,7 @@ function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
 
   function countMagazine(bottom: number, blocks: number): void {
     for (let entry = bottom; entry < bottom + blocks; entry++) {
-      // Its owner may have moved it away and back: then any word may stand here.
+      // The owner may have moved the magazine during the reading: the word may be of any kind.
       const page = pageOf(u32[entry]);
       if (page < firstPage || page >= endPage) continue;
       const head = getSpanHead(i32, pageRecord(geometry.pageTable, page));
@@ -267,5 +267,5 @@ const noTotals = (): ZoneTotals => ({
   tailBytes: 0,
 });
 
-/** Is it cut into blocks? */
+/** True if the run is cut into blocks. */
 export const isSpan = (run: MapRun): run is MapSpan => run.zone === 'tiny' || run.zone === 'small';

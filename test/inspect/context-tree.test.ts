@@ -1,6 +1,6 @@
 /**
- * Proves that the tree of contexts is read as it is, of all threads, that a tree which changes while
- * it is read comes out whole, and what its text says.
+ * Proves that the tree of contexts is read correctly for all threads, that a tree which changes
+ * during the reading comes out valid, and the text of the tree.
  */
 
 import test from 'ava';
@@ -15,7 +15,7 @@ function makeScene(size = '8MiB', contexts?: number) {
   return { heap, maker: new ContextMaker(heap, 3), memory: memoryOf(heap) };
 }
 
-/** Each node stands once, below its parent, where its path says. */
+/** True if each node is in the list once, below its parent, at the place that its path names. */
 function isTree(nodes: readonly ContextNode[]): boolean {
   const open: ContextNode[] = [];
   const ids = new Set<number>();
@@ -106,7 +106,7 @@ test('readContextTree: every field, roots and siblings in the order of their ids
   heap.detach();
 });
 
-test('readContextTree: what is being made or ended is left out', (t) => {
+test('readContextTree: contexts that are being made or ended are left out', (t) => {
   const { heap, maker, memory } = makeScene();
   const root = maker.make('root');
   maker.make('child', root);
@@ -123,7 +123,7 @@ test('readContextTree: what is being made or ended is left out', (t) => {
   heap.detach();
 });
 
-test('readContextTree: whatever the tables say, each context once and figures that can be', (t) => {
+test('readContextTree: whatever the tables contain, each context appears once, with possible figures', (t) => {
   const random = new Random(seedOf(t));
   const { heap, maker, memory } = makeScene();
   const made: Made[] = [];
@@ -133,7 +133,7 @@ test('readContextTree: whatever the tables say, each context once and figures th
   for (let round = 0; round < 200; round++) {
     for (let n = 0; n < 30; n++) {
       const { record } = random.pick(made);
-      // Any field but the state: that is checked apart.
+      // Any field but the state, which has its own test.
       u32[record + 1 + random.below(63)] = random.pick([random.word(), random.below(70), 0]);
     }
     const nodes = readContextTree(memory);
@@ -149,7 +149,7 @@ test('readContextTree: whatever the tables say, each context once and figures th
   heap.detach();
 });
 
-test('readContextTree: a frontier that is none', (t) => {
+test('readContextTree: accepts an invalid frontier', (t) => {
   const { heap, maker, memory } = makeScene();
   maker.make('one');
   const { contexts } = memory.geometry;
@@ -165,7 +165,7 @@ test('readContextTree: a frontier that is none', (t) => {
   t.is(renderContextTree([]), 'Grand total: 0 bytes in 0 chunks; 0 free; 0 used');
 });
 
-test('renderContextTree: a hundred children, and one line for the others with all below them', (t) => {
+test('renderContextTree: shows a hundred children, and one line for the others and all below them', (t) => {
   const { heap, maker, memory } = makeScene('32MiB', 1000);
   const root = maker.make('root');
   for (let n = 0; n < 130; n++) {
@@ -183,7 +183,7 @@ test('renderContextTree: a hundred children, and one line for the others with al
   heap.detach();
 });
 
-test('renderContextTree, readContextTree: 10,000 contexts one below the other', (t) => {
+test('renderContextTree, readContextTree: 10,000 contexts, each below the one before', (t) => {
   const { heap, maker, memory } = makeScene('64MiB', 10_000);
   let last: Made | undefined;
   for (let n = 0; n < 10_000; n++) last = maker.make('link', last);

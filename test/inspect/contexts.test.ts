@@ -1,6 +1,6 @@
 /**
- * Proves that everything that shows contexts agrees with the contexts themselves, and finds nothing
- * wrong with them: after every few steps of random work, and at any moment while threads do that.
+ * Proves that every call that shows contexts agrees with the contexts themselves, and that verify
+ * finds no problem: after every few steps of random work, and at any moment while threads do it.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -18,7 +18,7 @@ function contextsOf(heap: SharedHeap): Context[] {
   return found;
 }
 
-/** All that shows the contexts of a heap that is quiet says the same. */
+/** Checks that all calls that show contexts of a quiet heap agree. */
 function assertAgreed(t: ExecutionContext, heap: SharedHeap, released: number): void {
   const report = heap.verify({ quiet: true });
   t.deepEqual(report.problems, []);
@@ -70,7 +70,7 @@ function assertAgreed(t: ExecutionContext, heap: SharedHeap, released: number): 
 }
 
 for (const debug of [undefined, { guard: 32, scribble: true }]) {
-  test(`contexts: all that shows them agrees${debug ? ', with debug options' : ''}`, (t) => {
+  test(`contexts: all calls that show contexts agree${debug ? ', with debug options' : ''}`, (t) => {
     using heap = SharedHeap.create({ size: '32MiB', threads: 2, ...(debug && { debug }) });
     const handles: ContextHandle[] = [];
     const step = churn(heap, new Random(seedOf(t)), handles);
@@ -85,7 +85,7 @@ for (const debug of [undefined, { guard: 32, scribble: true }]) {
   });
 }
 
-test('contexts: nothing wrong at any moment while threads change them', async (t) => {
+test('contexts: no problem is found at any moment while threads change contexts', async (t) => {
   const seed = seedOf(t);
   using heap = SharedHeap.create({ size: '64MiB', threads: 4 });
   const words = new Int32Array(new SharedArrayBuffer(4));
@@ -120,7 +120,7 @@ test('contexts: nothing wrong at any moment while threads change them', async (t
   t.like(heap.verify({ quiet: true }), { ok: true, problems: [], contexts: 0, liveBlocks: 0 });
 });
 
-test('contexts: those of a terminated worker are counted when they are ended', async (t) => {
+test('contexts: contexts of a terminated worker are counted when recovery ends them', async (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 4 });
   const words = new Int32Array(new SharedArrayBuffer(4));
   const workerData: ContextChurn = { handle: heap.handle, seed: 3, words };
@@ -137,7 +137,7 @@ test('contexts: those of a terminated worker are counted when they are ended', a
   t.true(readContextTree(memoryOf(heap)).every(({ owner }) => owner === null));
 });
 
-test('hexdump, showAllocMem, free: say whose chunk an address is in', (t) => {
+test('hexdump, showAllocMem, free: name the context whose chunk an address is in', (t) => {
   for (const debug of [{}, { guard: 16 }]) {
     using heap = SharedHeap.create({ size: '8MiB', threads: 2, debug });
     const mine = heap.malloc_ts(20);

@@ -1,5 +1,5 @@
 /**
- * Thread of the tests that look at contexts while they change: makes trees of them, fills, moves,
+ * Thread of the tests that read contexts while they change: makes trees of contexts, fills, moves,
  * resets, ends, releases and adopts them, until told to stop. `churn` does some steps of that.
  */
 

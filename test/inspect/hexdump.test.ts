@@ -1,6 +1,6 @@
 /**
- * Proves what a hexdump shows, to the letter, that it stays inside the block unless asked, and that
- * each kind of wrong address has a message of its own.
+ * Proves what a hexdump shows, to the letter; that it stays inside the block unless a length says
+ * otherwise; and that each kind of wrong address has a message of its own.
  */
 
 import test from 'ava';
@@ -10,7 +10,7 @@ import type { BlockDetails } from '../../src/blocks/index.js';
 import { hexRows, renderHexdump } from '../../src/inspect/index.js';
 import { geometryOf } from '../helpers.js';
 
-/** A heap with one block in it, which holds 0, 1, 2 ... */
+/** A heap with one block, which holds the bytes 0, 1, 2 ... */
 function counting(size: number): { heap: SharedHeap; address: Address; bytes: number } {
   const heap = SharedHeap.create({ size: '2MiB', threads: 1 });
   const address = heap.malloc_ts(size);
@@ -41,7 +41,7 @@ test('hexdump: header, hexadecimal, ASCII, to the letter', (t) => {
   heap.detach();
 });
 
-test('hexdump: offset and length choose the bytes, the last row is as wide as the others', (t) => {
+test('hexdump: offset and length choose the bytes; the last row is as wide as the others', (t) => {
   const { heap, address } = counting(48);
   t.deepEqual(rowsOf(heap.hexdump(address, { offset: 3, length: 20 })), [
     `${digits(address + 3)}  03 04 05 06 07 08 09 0a  0b 0c 0d 0e 0f 10 11 12  |................|`,
@@ -58,7 +58,7 @@ test('hexdump: offset and length choose the bytes, the last row is as wide as th
   heap.detach();
 });
 
-test('hexdump: past the block only when asked, and never past the heap', (t) => {
+test('hexdump: goes past the block only with a length, and never past the heap', (t) => {
   const { heap, address, bytes } = counting(48);
   heap.u8.fill(0xee, address + bytes, address + 200);
   t.false(heap.hexdump(address).includes('ee'));
@@ -98,7 +98,7 @@ test('hexdump: past the block only when asked, and never past the heap', (t) => 
   heap.detach();
 });
 
-test("hexdump: an offset below 0 shows what is before the block, down to the data's start", (t) => {
+test('hexdump: an offset below 0 shows bytes before the block, down to the first data page', (t) => {
   const debug = { guard: 16 };
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug });
   const address = heap.malloc_ts(32);
@@ -114,7 +114,7 @@ test("hexdump: an offset below 0 shows what is before the block, down to the dat
   t.true(all[0]?.startsWith(digits(dataStart)));
 });
 
-test('hexdump: an option that there is not is refused, and the nearest is named', (t) => {
+test('hexdump: an unknown option is refused, and the nearest one is named', (t) => {
   const { heap, address } = counting(48);
   for (const [options, message] of [
     [{ lenght: 5 }, /^hexdump: there is no option 'lenght'; the nearest is 'length'$/],
@@ -131,18 +131,18 @@ test('hexdump: an option that there is not is refused, and the nearest is named'
   heap.detach();
 });
 
-test('hexdump: of a large block the first 64 KiB, and how much more there is', (t) => {
+test('hexdump: shows the first 64 KiB of a large block, and how many bytes are left', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
   const address = heap.calloc_ts(1, 200_000);
   for (let at = 0; at < 204_800; at += 4) heap.u32[(address + at) >>> 2] = at;
   const rows = rowsOf(heap.hexdump(address));
   t.is(rows.length, 4097);
-  t.is(rows.at(-1), '... and 139264 bytes more: ask for a length');
+  t.is(rows.at(-1), '... and 139264 more bytes: set length to see them');
   t.is(rowsOf(heap.hexdump(address, { length: 204_800 })).length, 12_800);
   t.regex(heap.hexdump(address), /: large, 204800 bytes usable, thread unknown, live\n/);
 });
 
-test('hexdump: four equal rows and more are folded, three are not', (t) => {
+test('hexdump: four or more equal rows are folded, three are not', (t) => {
   const rows = (pattern: string): string[] => {
     const u8 = Uint8Array.from([...pattern].flatMap((c) => new Array(16).fill(c.charCodeAt(0))));
     return [...hexRows(u8, 0, u8.length)].map((row) => (row === '*' ? row : (row[61] as string)));
@@ -157,18 +157,18 @@ test('hexdump: four equal rows and more are folded, three are not', (t) => {
   t.deepEqual(
     [...hexRows(odd, 0, 70)].map((row) => row.slice(0, 8)),
     ['00000000', '*', '00000030', '00000040'],
-    'a last row that is not whole is always shown',
+    'a partial last row is always shown',
   );
 });
 
-test('hexdump: a free block says that it is', (t) => {
+test('hexdump: the header of a free block says so', (t) => {
   const { heap, address } = counting(64);
   heap.free_ts(address);
   t.regex(heap.hexdump(address), /: class 4, 64 bytes usable, thread unknown, free\n/);
   heap.detach();
 });
 
-test('hexdump: the header tells what debug layers know', (t) => {
+test('hexdump: the header includes what debug options record', (t) => {
   const details: BlockDetails = {
     address: 32 as Address,
     bytes: 48,

@@ -1,6 +1,6 @@
 /**
- * Proves that leaks are counted and put into groups by what is known of them, the largest first, and
- * what the report says.
+ * Proves that leaks are counted and grouped by what is known of them, the largest group first, and
+ * the text of the report.
  */
 
 import test from 'ava';
@@ -19,7 +19,7 @@ const block = (address: number, bytes: number, stack?: string, requested?: numbe
 
 const NOTHING_OWNED = { contexts: [], vectors: { blocks: 0, bytes: 0 } };
 
-test('findLeaks: by stack where there is one, else by size class, the largest first', (t) => {
+test('findLeaks: groups by stack if there is one, else by size class, the largest first', (t) => {
   const leaks = findLeaks([
     block(0x100, 48),
     block(0x200, 112, 'at parse\nat main'),
@@ -44,7 +44,7 @@ test('findLeaks: by stack where there is one, else by size class, the largest fi
   t.deepEqual(findLeaks([]), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
 });
 
-test('SharedHeap.leaks: what is live, in groups, equal to blocks() and stats()', (t) => {
+test('SharedHeap.leaks: groups of live blocks, equal to blocks() and stats()', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 1 });
   t.deepEqual(heap.leaks(), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
   const small = Array.from({ length: 10 }, () => heap.malloc_ts(100));
@@ -62,7 +62,7 @@ test('SharedHeap.leaks: what is live, in groups, equal to blocks() and stats()',
   t.is(heap.leaks().blocks, 0);
 });
 
-test('readUsage: counts since the heap was made, whatever was reset since', (t) => {
+test("readUsage: counts since the heap's creation, whatever was reset since", (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 1 });
   heap.free_ts(heap.malloc_ts(100));
   heap.malloc_ts(100_000);
@@ -96,7 +96,7 @@ test('renderLeaks: the report of leaks, to the letter', (t) => {
   );
 });
 
-test('renderLeaks: nothing left, to the letter', (t) => {
+test('renderLeaks: the report without leaks, to the letter', (t) => {
   t.is(
     renderLeaks(findLeaks([]), { allocations: 3, allocatedBytes: 48 }),
     [
@@ -108,7 +108,7 @@ test('renderLeaks: nothing left, to the letter', (t) => {
   );
 });
 
-test('findLeaks: by what was asked for where that is known, large blocks as such', (t) => {
+test('findLeaks: groups by requested bytes if they are known; large blocks are one group', (t) => {
   const isLarge = (address: number) => address >= 0x10000;
   const leaks = findLeaks(
     [
@@ -158,7 +158,7 @@ for (const [debug, blockBytes] of [
   [{ direct: true }, 0],
   [{ direct: true, guard: 32 }, 0],
 ] as const) {
-  test(`SharedHeap.leaks: of a heap with ${JSON.stringify(debug)}, what was asked for`, (t) => {
+  test(`SharedHeap.leaks: requested bytes in a heap with ${JSON.stringify(debug)}`, (t) => {
     using heap = SharedHeap.create({ size: '8MiB', threads: 1, debug });
     const firstAddress = heap.malloc_ts(10);
     heap.malloc_ts(10);
@@ -170,7 +170,7 @@ for (const [debug, blockBytes] of [
       t.like(groups[0], { blocks: 3, requestedBytes: 65_550, firstAddress, blockBytes: 0 });
       return;
     }
-    // With red zones it does not fit into a block of 64 KiB any more.
+    // With red zones the request does not fit into a block of 64 KiB.
     t.like(groups[0], {
       blocks: 1,
       requestedBytes: 65_530,
@@ -182,7 +182,7 @@ for (const [debug, blockBytes] of [
   });
 }
 
-test('renderLeaks: which heap, on a line of its own behind the first two', (t) => {
+test("renderLeaks: the heap's label is the third line", (t) => {
   const label = { heapId: '0123456789abcdef', threadId: 3 };
   t.deepEqual(
     renderLeaks(findLeaks([]), { allocations: 0, allocatedBytes: 0 }, label).split('\n'),
@@ -196,7 +196,7 @@ test('renderLeaks: which heap, on a line of its own behind the first two', (t) =
   );
 });
 
-test('SharedHeap.leaks: contexts by tree and vectors, apart from the program’s blocks', (t) => {
+test('SharedHeap.leaks: contexts by tree, and vectors, are separate from the program’s blocks', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const maker = new ContextMaker(heap, 7);
   const mine = heap.malloc_ts(100);
@@ -250,7 +250,7 @@ test('SharedHeap.leaks: contexts by tree and vectors, apart from the program’s
   maker.core.detach();
 });
 
-test('renderLeaks: many contexts, the smallest of them on one line', (t) => {
+test('renderLeaks: of many contexts the smallest are summed up on one line', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const maker = new ContextMaker(heap, 7);
   for (let n = 0; n < 25; n++) maker.addChunk(maker.make(`c${n}`), n < 5 ? 256 : 512);

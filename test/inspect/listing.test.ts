@@ -1,6 +1,6 @@
 /**
  * Proves that the listing has every live block, in order, under the right headings; and that it is
- * made piece by piece, however many blocks there are.
+ * written piece by piece, however many blocks there are.
  */
 
 import test from 'ava';
@@ -11,16 +11,16 @@ import { Random, seedOf } from '../helpers.js';
 
 const hex = (address: number): string => `0x${address.toString(16)}`;
 
-/** The lines that a call of this heap prints. */
+/** The lines that a call prints. */
 function printed(show: (options: PrintOptions) => void): string[] {
   const pieces: string[] = [];
   show({ write: (text) => pieces.push(text) });
   const text = pieces.join('');
-  if (!text.endsWith('\n')) throw new Error('the last line is not ended');
+  if (!text.endsWith('\n')) throw new Error('the last line has no line break');
   return text.slice(0, -1).split('\n');
 }
 
-/** Blocks by address and bytes, as if their pages began at the next 64 below. */
+/** Blocks by address and bytes; each region begins at the next multiple of 64 below. */
 function source(blocks: [number, number][], more: Partial<ListingSource> = {}): ListingSource {
   return {
     blocks: blocks.map(([address, bytes]) => ({ address: address as Address, bytes })),
@@ -38,7 +38,7 @@ function linesOf(from: ListingSource): string[] {
   return pieces.join('').split('\n').slice(0, -1);
 }
 
-test('writeListing: a heading where the zone changes, a line a block, the total', (t) => {
+test('writeListing: a heading where the zone changes, a line per block, the total', (t) => {
   t.deepEqual(
     linesOf(
       source([
@@ -67,7 +67,7 @@ test('writeListing: a heading where the zone changes, a line a block, the total'
   t.deepEqual(linesOf(source([])), ['Total : 0 bytes']);
 });
 
-test('writeListing: details stand below their block, indented', (t) => {
+test('writeListing: details are below their block, indented', (t) => {
   const blocks: [number, number][] = [
     [0x1000, 48],
     [0x1040, 48],
@@ -84,7 +84,7 @@ test('writeListing: details stand below their block, indented', (t) => {
   ]);
 });
 
-test('showAllocMem: lists what blocks() lists, in rising order, with zones that hold', (t) => {
+test('showAllocMem: lists what blocks() lists, in rising order, under the right zones', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
   const random = new Random(seedOf(t));
   t.deepEqual(
@@ -114,7 +114,7 @@ test('showAllocMem: lists what blocks() lists, in rising order, with zones that 
   for (const [n, line] of lines.slice(0, -1).entries()) {
     const [, heading, region] = /^(TINY|SMALL|LARGE) : (0x[0-9a-f]+)$/.exec(line) ?? [];
     if (heading !== undefined) {
-      t.not(heading, zone, 'zones side by side are one');
+      t.not(heading, zone, 'a heading is not repeated');
       zone = heading;
       const [next = ''] = lines[n + 1]?.split(' ') ?? [];
       t.true(Number(region) <= Number(next) && Number(region) % 8192 === 0, line);
@@ -123,7 +123,7 @@ test('showAllocMem: lists what blocks() lists, in rising order, with zones that 
   t.true(lines.filter((line) => line.startsWith('LARGE')).length > 0);
 });
 
-test('showAllocMemEx: the listing, with the first 64 bytes of each block', (t) => {
+test('showAllocMemEx: adds the first 64 bytes of each block', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
   const small = heap.calloc_ts(1, 20);
   const long = heap.calloc_ts(1, 1000);
@@ -142,7 +142,7 @@ test('showAllocMemEx: the listing, with the first 64 bytes of each block', (t) =
   t.is(dumped.filter((line) => line.startsWith('    ')).length, 4);
 });
 
-test('showAllocMem: a million blocks come in pieces, and the text is never whole', (t) => {
+test('showAllocMem: a million blocks are written in pieces, never as one text', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
   const count = 1_000_000;
   for (let n = 0; n < count; n++) if (heap.malloc_ts(16) === 0) t.fail('the heap is full');

@@ -1,6 +1,6 @@
 /**
- * Proves heap.map(): regions and runs tile the heap, every span's counts are those of a recount,
- * sums are those of stats() to the byte, and under running threads it stays whole.
+ * Proves heap.map(): regions and runs tile the heap, every span's counts equal a recount, sums
+ * equal those of stats() to the byte, and under running threads the map stays consistent.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -14,7 +14,7 @@ import type { Churn } from './map.worker.js';
 
 const WORKER = new URL('./map.worker.js', import.meta.url);
 
-/** What stats() says of a heap whose threads are quiet, as the map has it. */
+/** The figures of stats() for a heap whose threads are quiet, computed from the map. */
 function statsOfMap({ zones, base, end, runs }: HeapMap) {
   const { tiny, small, large, free, untouched, metadata } = zones;
   const both = [tiny, small];
@@ -33,7 +33,7 @@ function statsOfMap({ zones, base, end, runs }: HeapMap) {
   };
 }
 
-/** Of each class that has spans: spans, live, cached, free. */
+/** For each class that has spans: spans, live, cached, free. */
 function classesOfMap(map: HeapMap): Record<number, number[]> {
   const classes: Record<number, number[]> = {};
   for (const { blockBytes, live, cached, free } of spansOf(map)) {
@@ -113,7 +113,7 @@ test('map: blocks of three sizes, counted by hand', (t) => {
 test('map: chunks of contexts and vectors, in spans and large, counted by hand', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const maker = new ContextMaker(heap);
-  // A span was where a large block is now.
+  // A large block takes the place of an earlier span.
   const before = Array.from({ length: 2000 }, () => heap.malloc_ts(1024));
   for (const address of before) heap.free_ts(address);
   heap.recover();
@@ -158,11 +158,11 @@ test('map: chunks of contexts and vectors, in spans and large, counted by hand',
   t.is(
     total(Object.values(after.zones), (zone) => zone.vectorBlocks),
     4,
-    'nobody frees these',
+    'blocks that the program must not free',
   );
 });
 
-test('map: sums are those of stats(), spans those of a recount', (t) => {
+test('map: sums equal stats(), spans equal a recount', (t) => {
   const random = new Random(seedOf(t));
   for (let round = 0; round < 6; round++) {
     using heap = SharedHeap.create({ size: random.pick(['2MiB', '16MiB', '64MiB']), threads: 2 });
@@ -178,7 +178,7 @@ test('map: sums are those of stats(), spans those of a recount', (t) => {
       .filter(({ spans }) => spans > 0)
       .map((c) => [c.blockBytes, [c.spans, c.blocksInUse, c.blocksCached, c.blocksFree]]);
     t.deepEqual(classesOfMap(map), Object.fromEntries(inStats));
-    // What each span has live, from the tags.
+    // Live blocks of each span, from the tags.
     const blocks = heap.blocks();
     let next = 0;
     for (const run of map.runs) {
@@ -191,7 +191,7 @@ test('map: sums are those of stats(), spans those of a recount', (t) => {
   }
 });
 
-test('map: of a heap in the middle of a buffer', (t) => {
+test('map: a heap in the middle of a buffer', (t) => {
   const base = 3 * 65_536;
   const buffer = new SharedArrayBuffer(base + 4 * 2 ** 20);
   using heap = SharedHeap.create({ buffer, byteOffset: base });
@@ -203,7 +203,7 @@ test('map: of a heap in the middle of a buffer', (t) => {
   t.is(map.metadata[0].address, base);
 });
 
-test('map: of a heap with no reserve left', (t) => {
+test('map: a heap without untouched reserve', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   while (heap.malloc_ts(3000) !== 0);
   while (heap.malloc_ts(16) !== 0);
@@ -214,13 +214,13 @@ test('map: of a heap with no reserve left', (t) => {
   t.true(map.brk > map.dataStart && map.brk <= map.end);
 });
 
-test('map: refused once this thread has detached', (t) => {
+test('map: refused after this thread has detached', (t) => {
   const heap = mixedHeap('2MiB', 1, 10);
   heap.detach();
   t.throws(() => heap.map(), { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
 });
 
-test('map: whole under running threads, exact after them', async (t) => {
+test('map: consistent while threads run, exact after they stop', async (t) => {
   const seed = seedOf(t);
   using heap = SharedHeap.create({ size: '64MiB', threads: 4 });
   const words = new Int32Array(new SharedArrayBuffer(4));
@@ -251,7 +251,7 @@ test('map: a heap of 1 GiB full of small blocks', (t) => {
   const map = heap.map();
   const ms = performance.now() - started;
   t.log(`map of ${map.runs.length} runs: ${ms.toFixed(0)} ms`);
-  t.true(ms < 10_000, 'a bound for any machine; under a second is usual');
+  t.true(ms < 10_000, 'a bound for any machine; usually under a second');
   checkMap(map);
   t.true(map.zones.tiny.liveBlocks > 14e6);
   t.is(map.zones.tiny.liveBytes, heap.stats().inUseBytes);

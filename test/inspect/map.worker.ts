@@ -1,5 +1,5 @@
 /**
- * Thread of the map tests: allocates and frees blocks of all sizes, until told to stop.
+ * Thread of the map tests: allocates and frees blocks of all sizes until told to stop.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,6 +1,6 @@
 /**
- * Proves that what a program has chosen, names, idents, labels and paths, is harmless wherever it is
- * printed: no line more, and no command to a terminal.
+ * Proves that texts which a program has chosen (names, idents, labels, paths) are harmless wherever
+ * they are printed: they add no line, and no command to a terminal.
  */
 
 import test from 'ava';
@@ -8,10 +8,10 @@ import { SharedHeap } from 'shmalloc';
 import { renderHtml, renderSvg } from 'shmalloc/pictures';
 
 const EVIL = 'GET /\u001b[2J\r\nserver, thread 0: 0 bytes\u009b1m\u202e';
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for control characters
 const COMMANDS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
 
-test('names of contexts: a line each, without commands, in listings, reports and errors', (t) => {
+test('names of contexts: one line each, without control characters, in listings, reports and errors', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', debug: { history: 5 } });
   const context = heap.createContext(EVIL, { ident: EVIL });
   context.malloc(100);
@@ -38,14 +38,14 @@ test('names of contexts: a line each, without commands, in listings, reports and
   for (const text of [listed, ...errors, inspected.call(context)]) t.notRegex(text, COMMANDS, text);
 });
 
-test('metrics: control characters of a label come as escape sequences, line breaks as Prometheus has them', (t) => {
+test('metrics: control characters of a label are escaped, line breaks as in Prometheus', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   const text = heap.metrics({ labels: { heap: 'a\u001b[2J\n"\\' } });
   t.notRegex(text, COMMANDS);
   t.true(text.includes('heap="a\\\\u001b[2J\\n\\"\\\\"'), text.slice(0, 600));
 });
 
-test('pictures: a title and a label cannot turn the text around them', (t) => {
+test('pictures: a title and a label cannot change the direction of the text around them', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   t.notRegex(renderSvg(heap.map(), { title: EVIL }), COMMANDS);
   const page = renderHtml([{ map: heap.map(), label: EVIL }], { title: EVIL });

@@ -1,4 +1,4 @@
-/** Proves where the zones of blocks end. */
+/** Proves the size limits of the zones of blocks. */
 
 import test from 'ava';
 import { zoneOf } from '../../src/inspect/zones.js';

@@ -1,11 +1,12 @@
 /**
- * Cells: the address space in rows, a cell a page or a few, as every picture of it has them.
+ * Cells: the address space in rows of cells, one cell for one or several pages, shared by all
+ * pictures.
  *
- * Used by all pictures; pure arithmetic on maps. Several maps of one heap can be laid out at once,
- * as the frames of a film: then a place is in the same cell in all of them.
+ * Pure arithmetic on maps. Several maps of one heap can be laid out together, as the frames of a
+ * film: then an address is in the same cell in all of them.
  *
  * I1  A row begins at a multiple of its length, so that its address is a round number.
- * I2  What is left out is told: a gap stands for rows that show nothing but one ink, the same in
+ * I2  Rows that are left out are reported: a gap stands for rows of a single ink, the same ink in
  *     all of them.
  */
 
@@ -15,11 +16,11 @@ import { formatBytes } from '../stats/index.js';
 import { fullness } from './figures.js';
 import { COLORS, type Color, colorOf, colorOfRun, FILL_LEVELS, levelOf } from './palette.js';
 
-/** A row of cells, or a gap in place of several rows that look alike. */
+/** A row of cells, or a gap in place of several rows that look the same. */
 export interface Line {
   readonly address: number;
   readonly rows: number;
-  /** In cells from the first row of the heap: where its cells begin. */
+  /** Index of its first cell, counted from the first row of the heap. */
   readonly cell: number;
 }
 
@@ -31,30 +32,30 @@ export interface Grid {
   /** Address of the first cell. */
   readonly start: number;
   readonly lines: readonly Line[];
-  /** For each map the ink of each cell, gaps included. */
+  /** For each map, the ink of each cell, those of gaps included. */
   readonly inks: readonly Uint8Array[];
 }
 
-/** How much room there is. */
+/** The space for a grid. */
 export interface Room {
   readonly columns: number;
-  /** More lines than that, and a cell stands for more pages. */
+  /** Maximum lines; if more are needed, a cell stands for more pages. */
   readonly linesMax: number;
 }
 
-/** So many rows that look alike are worth a gap. */
+/** Minimum equal rows that are replaced by a gap. */
 const GAP_ROWS_MIN = 4;
 
 /**
  * Lays out one map, or several of one heap.
- * @throws RangeError ERR_SHMALLOC_INVALID_OPTION when they are of heaps in different places
+ * @throws RangeError ERR_SHMALLOC_INVALID_OPTION if the maps are of heaps at different addresses
  */
 export function layOut(maps: readonly HeapMap[], { columns, linesMax }: Room): Grid {
   const [first] = maps;
   if (first === undefined || maps.some((m) => m.base !== first.base || m.end !== first.end)) {
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `cannot draw ${maps.length} maps together: they must be of one heap, and one at least`,
+      `cannot draw ${maps.length} maps together: give at least one, all of one heap`,
     );
   }
   const pages = maps.map(paintPages);
@@ -86,7 +87,7 @@ function paintPages(map: HeapMap): Uint8Array {
   return pages;
 }
 
-/** The ink of each cell, when `before` pages of the first row lie below the heap. */
+/** The ink of each cell; `before` pages of the first row are below the heap. */
 function paintCells(
   pages: Uint8Array,
   before: number,
@@ -106,13 +107,14 @@ function paintCells(
   return cells;
 }
 
-// By ink: the first ink of its zone, and its level. As tables, for they are asked for every page.
+// Indexed by ink: the first ink of its zone, and its level. Tables, since they are read for every
+// page.
 const FIRST = Uint8Array.from(COLORS, ({ zone }) => colorOf(zone));
 const LEVEL = Uint8Array.from(COLORS, ({ level }) => level);
 const pagesOfZone = new Uint32Array(COLORS.length);
 const levelsOfZone = new Uint32Array(COLORS.length);
 
-/** One ink for several pages: the zone that most of them are in, as full as they are together. */
+/** One ink for several pages: the zone of most of them, at the level of these together. */
 function blend(pages: Uint8Array, from: number, to: number): number {
   pagesOfZone.fill(0);
   levelsOfZone.fill(0);
@@ -125,7 +127,7 @@ function blend(pages: Uint8Array, from: number, to: number): number {
   return most + levelOf(levelsOfZone[most], pagesOfZone[most] * FILL_LEVELS);
 }
 
-/** Rows that are shown, and gaps: the first row of each and how many there are. */
+/** The rows to show and the gaps: the first row of each, and the number of rows. */
 function foldRows(
   maps: readonly Uint8Array[],
   rows: number,
@@ -149,7 +151,7 @@ function foldRows(
   return lines;
 }
 
-/** The stretches of one ink in a line of a map: from column, how many, which. */
+/** Parts of one ink in a line of a map: first column, length, ink. */
 export function* stretches(
   { columns, inks }: Grid,
   line: Line,
@@ -165,10 +167,10 @@ export function* stretches(
   }
 }
 
-/** What a gap is full of: the ink of its cells. */
+/** The ink of a gap's cells. */
 export const gapInk = ({ inks }: Grid, line: Line, map = 0): Color => COLORS[inks[map][line.cell]];
 
-/** What a gap says: `2.5 MiB, 5 rows like this: tiny, 99 % of blocks live`; short, `5 rows: ...`. */
+/** Text of a gap: `2.5 MiB, 5 rows like this: tiny, 99 % of blocks live`; short, `5 rows: ...`. */
 export function tellGap(
   heapMap: HeapMap,
   grid: Grid,
@@ -182,13 +184,15 @@ export function tellGap(
   return `${formatBytes(bytes)}, ${line.rows} rows${short ? '' : ' like this'}: ${what}`;
 }
 
-/** What a cell says where it is several pages; empty where it is one. */
+/** Explains a cell of several pages; empty if a cell is one page. */
 export const cellRule = ({ pagesPerCell }: Grid): string =>
   pagesPerCell === 1
     ? ''
     : `a cell of ${pagesPerCell} pages shows the zone of most of them, and how full those are`;
 
-/** The line that an address is in, and how far into it: 0 to 1. The heap's end is in the last. */
+/**
+ * The line of an address, and how far into the line it is: 0 to 1. The heap's end is in the last.
+ */
 export function placeOf(
   { lines, rowBytes }: Grid,
   address: number,

@@ -1,6 +1,6 @@
 /**
- * What the pictures are given, checked: a wrong thing is told here, and not by whatever breaks on it
- * further in.
+ * Checks of what callers give to the pictures, so that a wrong value is reported here and does not
+ * fail somewhere deeper.
  *
  * Used by text.ts, svg.ts and html.ts. Pure functions.
  */
@@ -9,8 +9,8 @@ import { lookAt, readOptions, show, TEXT, typeError, wholeFrom } from '../base/i
 import type { HeapMap } from '../inspect/index.js';
 
 /**
- * What `draw` makes of a map. That looks like one, and what is in it may still be anything: whatever
- * breaks on it is told as a map that cannot be drawn.
+ * Runs `draw`. A value with the shape of a map may contain anything: whatever fails inside is
+ * reported as a map that cannot be drawn.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
 export const drawing = (call: string, draw: () => string): string => lookAt(call, 'the map', draw);
@@ -18,7 +18,7 @@ export const drawing = (call: string, draw: () => string): string => lookAt(call
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
 export function checkMap(call: string, map: unknown): asserts map is HeapMap {
   if (!isMap(map))
-    throw refused(`${call}: give it the map of a heap, heap.map(), got ${show(map)}`);
+    throw refused(`${call}: the map must be one that heap.map() returned, got ${show(map)}`);
 }
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
@@ -28,11 +28,13 @@ export function checkFrames(call: string, frames: readonly unknown[]): void {
     const { map, label } = (frame ?? {}) as { map?: unknown; label?: unknown };
     if (isMap(map) && typeof label === 'string') return;
     const got = isMap(frame)
-      ? 'a map alone'
+      ? 'a map without a label'
       : isMap(map)
         ? `the label ${show(label)}`
         : show(frame);
-    throw refused(`${call}: of several maps each is { map, label: 'text' }, got ${got} at ${n}`);
+    throw refused(
+      `${call}: each of several maps must be { map, label: 'text' }, got ${got} at ${n}`,
+    );
   });
 }
 
@@ -40,13 +42,15 @@ const TITLE = { title: TEXT };
 const TITLE_DEFAULT = 'Heap map';
 
 /**
- * What stands above a picture.
+ * The title above a picture.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
 export const readTitle = (call: string, options: { title?: string }): string =>
   readOptions(call, options, TITLE).title ?? TITLE_DEFAULT;
 
-/** Widths of an SVG picture: as wide as a phone's window at least. */
+/**
+ * Minimum and maximum width of an SVG picture, in pixels; the minimum is that of a phone's window.
+ */
 const [SVG_PX_MIN, SVG_PX_MAX] = [360, 1280];
 const SVG = {
   ...TITLE,
@@ -68,7 +72,7 @@ export function readSvgOptions(
 
 const refused = (message: string): TypeError => typeError('ERR_SHMALLOC_INVALID_OPTION', message);
 
-/** By its shape: a map may have been posted, or read from a file. */
+/** Checks the shape only: a map may have been posted, or read from a file. */
 function isMap(given: unknown): given is HeapMap {
   if (typeof given !== 'object' || given === null) return false;
   const { base, end, dataStart, metadata, runs, zones } = given as Partial<HeapMap>;

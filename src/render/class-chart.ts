@@ -1,10 +1,11 @@
 /**
- * The size classes as a chart: a bar for each, with its bytes and its blocks.
+ * The chart of size classes: a bar for each, with its bytes and its blocks.
  *
  * Used by svg.ts and html.ts. Pure text.
  *
- * A heap has classes of 8 KiB beside such of 100 MiB: lengths are logarithmic, so that all are seen.
- * The parts of a bar are in proportion to its own length: how much of the class is live.
+ * A heap may have a class of 8 KiB beside one of 100 MiB: the lengths are logarithmic, so that all
+ * bars are visible. The parts of a bar are in proportion to its length: how much of the class is
+ * live.
  */
 
 import { times } from '../base/index.js';
@@ -24,14 +25,14 @@ import type { Panel } from './panels.js';
 const ROW_PX = 19;
 const BAR_PX = 13;
 const NAME_PX = 62;
-/** A width for two columns of rows. */
+/** Minimum width for two columns of rows, in pixels. */
 const TWO_COLUMNS_PX = 900;
 const COLUMN_SPACE_PX = 40;
-/** A width of a column for long texts behind the bars. */
+/** Minimum width of a column for long texts behind the bars, in pixels. */
 const LONG_PX = 560;
-/** Bytes that the axis goes to at least. */
+/** Minimum length of the axis, in bytes. */
 const AXIS_BYTES_MIN = 2 ** 16;
-/** From one line of the axis to the next: a factor. */
+/** Factor from one line of the axis to the next. */
 const TICK = 16;
 
 /** A row for each size class that has spans, and for large blocks. */
@@ -73,12 +74,12 @@ export function classesPanel({ classes, contextBytes }: Figures, width: number):
 }
 
 interface Scale {
-  /** Length of the bar of `most` bytes. */
+  /** Length of the bar of `most` bytes, in pixels. */
   readonly barPx: number;
   readonly most: number;
 }
 
-/** Lines at round numbers of bytes, with these above. */
+/** Lines at round numbers of bytes, with the numbers above them. */
 function axis(x: number, top: number, bottom: number, scale: Scale): string {
   let svg = '';
   let next = Number.NEGATIVE_INFINITY;
@@ -94,7 +95,7 @@ function axis(x: number, top: number, bottom: number, scale: Scale): string {
   return svg;
 }
 
-/** `1.2 MiB · 12,345 live`, and where there is room ` · 20 cached · 100 free`. */
+/** `1.2 MiB · 12,345 live`, and if there is room ` · 20 cached · 100 free`. */
 function tellRow(c: ClassFigures, isLong: boolean): string {
   const text = `${formatBytes(c.bytes)} · ${formatCount(c.live)} live`;
   const more = isLong && c.zone !== 'large';
@@ -120,7 +121,7 @@ function row(c: ClassFigures, text: string, x: number, y: number, scale: Scale):
   for (const [bytes, ink] of parts) {
     if (bytes === 0 || ink === undefined) continue;
     const partPx = (length * bytes) / c.bytes;
-    // Shorter than a rect: a film has thousands.
+    // A path is shorter than a rect element: a film has thousands.
     svg += `<path class="${inkClass(ink)}" d="M${px(at)} ${px(y + 1)}h${px(partPx)}v${BAR_PX}H${px(at)}z"/>`;
     at += partPx;
   }
@@ -131,7 +132,7 @@ function row(c: ClassFigures, text: string, x: number, y: number, scale: Scale):
   );
 }
 
-/** All that is known of a class. */
+/** All figures of a class. */
 function tellAll(c: ClassFigures): string {
   const isLarge = c.zone === 'large';
   const part = (bytes: number): string => `${formatBytes(bytes)}, ${percent(bytes, c.bytes)}`;

@@ -1,5 +1,5 @@
 /**
- * Figures: what a map comes to, as the pictures tell it.
+ * Figures: the totals of a map, as the pictures show them.
  *
  * Used by all pictures. Pure arithmetic on a map.
  *
@@ -10,25 +10,25 @@ import { type HeapMap, isSpan, type MapRun, type ZoneTotals } from '../inspect/i
 import { formatBytes, formatCount } from '../stats/index.js';
 import { type Color, zoneOfRun } from './palette.js';
 
-/** A size class that has spans, or all large blocks. */
+/** A size class that has spans, or all large blocks together. */
 export interface ClassFigures {
   readonly zone: 'tiny' | 'small' | 'large';
   /** 0 for large blocks. */
   readonly sizeClass: number;
-  /** Of large blocks, on average. */
+  /** For large blocks the mean. */
   readonly blockBytes: number;
-  /** Runs, of large blocks. */
+  /** For large blocks the number of runs. */
   spans: number;
   live: number;
   cached: number;
   free: number;
   liveBytes: number;
-  /** Of these chunks of contexts. */
+  /** Live bytes that are chunks of contexts. */
   contextBytes: number;
   cachedBytes: number;
   freeBytes: number;
   tailBytes: number;
-  /** All of the above. */
+  /** All bytes of its spans or runs. */
   bytes: number;
 }
 
@@ -36,17 +36,17 @@ export interface Figures {
   readonly heapBytes: number;
   readonly metadataBytes: number;
   readonly untouchedBytes: number;
-  /** What was ever taken from the reserve. */
+  /** Data pages ever taken from the reserve. */
   readonly footprintBytes: number;
-  /** What belongs to spans and large blocks. */
+  /** Pages in spans and large blocks. */
   readonly mappedBytes: number;
   readonly liveBytes: number;
-  /** Without chunks of contexts. */
+  /** Live bytes without chunks of contexts. */
   readonly liveByZone: Readonly<Record<'tiny' | 'small' | 'large', number>>;
-  /** Chunks of contexts: these are live, too. */
+  /** Chunks of contexts, which are live too. */
   readonly contextBlocks: number;
   readonly contextBytes: number;
-  /** What vectors have: live, and in liveByZone. */
+  /** Blocks of vectors: live, and included in liveByZone. */
   readonly vectorBlocks: number;
   readonly vectorBytes: number;
   readonly liveBlocks: number;
@@ -140,11 +140,11 @@ const NOTHING = {
   bytes: 0,
 };
 
-/** A figure that says how the heap does. */
+/** A figure about the state of the heap. */
 export interface Headline {
-  /** Percent, or a dash where there is nothing to take a part of. */
+  /** Percent, or a dash if the whole is 0. */
   readonly value: string;
-  /** How many bytes these are. */
+  /** The bytes of the percentage. */
   readonly bytes: string;
   readonly meaning: string;
 }
@@ -169,8 +169,8 @@ export function headlines(f: Figures): Headline[] {
 }
 
 /**
- * How full the spans of a zone are between two addresses, in words: `all blocks live`, `99 % of
- * blocks live`; empty for what has no spans.
+ * How full the spans of a zone are between two addresses, as text: `all blocks live`, `99 % of
+ * blocks live`; empty for a zone without spans.
  */
 export function fullness({ runs }: HeapMap, zone: Color['zone'], from: number, to: number): string {
   let [live, blocks] = [0, 0];
@@ -188,7 +188,7 @@ export function fullness({ runs }: HeapMap, zone: Color['zone'], from: number, t
   return `${words} % of blocks live`;
 }
 
-/** Index of the run that an address lies in, or of the first one. */
+/** Index of the run that contains an address; 0 if there is none. */
 function firstRunAt(runs: readonly MapRun[], address: number): number {
   let [low, high] = [0, runs.length];
   while (low < high) {
@@ -203,15 +203,15 @@ function firstRunAt(runs: readonly MapRun[], address: number): number {
 export const BAR_BYTES_MIN = 4096;
 
 /**
- * How long the bar of some bytes is, where `most` bytes have a bar of length 1. Logarithmic: a heap has
- * classes of 8 KiB beside such of 100 MiB.
+ * Length of the bar of some bytes, if a bar of `most` bytes has length 1. Logarithmic, since a heap
+ * may have a class of 8 KiB beside one of 100 MiB.
  */
 export function barLength(bytes: number, most: number): number {
   const bits = (of: number) => Math.log2(Math.max(of, BAR_BYTES_MIN) / BAR_BYTES_MIN);
   return bits(bytes) / bits(most);
 }
 
-/** `83.1 %`; of nothing, a dash. */
+/** `83.1 %`; a dash if the whole is 0. */
 export const percent = (part: number, whole: number): string =>
   whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`;
 

@@ -1,5 +1,5 @@
 /**
- * Frame: where the lines of a grid stand in a picture, in pixels, and what is written beside them.
+ * Frame: the places of a grid's lines in a picture, in pixels, and the texts beside them.
  *
  * Used by svg.ts, and by html.ts for the page's canvas.
  */
@@ -8,49 +8,49 @@ import type { HeapMap } from '../inspect/index.js';
 import { formatBytes } from '../stats/index.js';
 import { type Grid, type Line, layOut, placeOf, tellGap } from './cells.js';
 
-/** How wide a picture is, and what is where in it. */
+/** Width of a picture, and the places of its parts. */
 export interface Layout {
-  /** Of the picture, in pixels, margins not included. */
+  /** Width of the picture in pixels, without margins. */
   readonly width: number;
-  /** Where cells begin: addresses are to the left. */
+  /** Left edge of the cells; addresses are to the left of it. */
   readonly left: number;
-  /** Room to the right of the cells, for the names of frontiers; 0 = these stand to the left. */
+  /** Space to the right of the cells for the names of frontiers; 0 = the names are to the left. */
   readonly right: number;
 }
 
-/** Wide enough for the names of frontiers beside the cells. */
+/** Minimum width for the names of frontiers to the right of the cells, in pixels. */
 const WIDE_PX = 640;
 
-/** The layout of a picture that is so wide. */
+/** The layout of a picture of this width. */
 export const layoutOf = (width: number): Layout =>
   width < WIDE_PX ? { width, left: 76, right: 0 } : { width, left: 84, right: 100 };
 
 const GAP_PX = 26;
-/** A heap that small has cells twice as large. */
+/** Maximum lines of a heap whose cells are drawn twice as large. */
 const LARGE_CELL_LINES = 24;
-/** Least widths of a cell: of a small heap, and else. */
+/** Minimum widths of a cell, in pixels: in a small heap, and otherwise. */
 const CELL_PX_MIN = [16, 8] as const;
 
-/** A grid with room for its lines. */
+/** A grid with the places of its lines. */
 export interface Frame extends Layout {
   readonly maps: readonly HeapMap[];
   readonly grid: Grid;
   readonly cellPx: number;
   /** Width of all cells of a row. */
   readonly cellsPx: number;
-  /** Top of each line. */
+  /** Top of each line, in pixels. */
   readonly tops: readonly number[];
   readonly heights: readonly number[];
   readonly height: number;
 }
 
-/** Lays out maps of one heap in cells as large as there is room for. */
+/** Lays out maps of one heap, in the largest cells that fit. */
 export function frameOf(maps: readonly HeapMap[], width: number, linesMax: number): Frame {
   const layout = layoutOf(width);
   const room = width - layout.left - layout.right;
   for (const cellMin of CELL_PX_MIN) {
     const large = cellMin === CELL_PX_MIN[0];
-    // A power of two: the addresses of rows are round.
+    // A power of two, so that the addresses of rows are round.
     const columns = 2 ** Math.floor(Math.log2(room / cellMin));
     const cellPx = Math.floor(room / columns);
     const grid = layOut(maps, { columns, linesMax: large ? Number.MAX_SAFE_INTEGER : linesMax });
@@ -67,24 +67,24 @@ export function frameOf(maps: readonly HeapMap[], width: number, linesMax: numbe
   throw new Error('no cell size fits');
 }
 
-/** What a gap says: in narrow pictures less. */
+/** Text of a gap, shorter in narrow pictures. */
 export const gapText = ({ maps, grid, right }: Frame, line: Line, map: number): string =>
   tellGap(maps[map], grid, line, { map, short: right === 0 });
 
-/** A frontier: a place in the cells, and the line that says which it is. */
+/** A frontier: its place in the cells, and its name. */
 export interface Mark {
   readonly name: string;
   readonly x: number;
   readonly y: number;
   readonly height: number;
-  /** The middle of its name. */
+  /** Vertical middle of its name. */
   readonly textY: number;
 }
 
-/** Least distance of two names. */
+/** Minimum distance of two names, in pixels. */
 const NAME_PX = 14;
 
-/** Where the reserve begins and ends. In narrow pictures the names are short. */
+/** The marks where the reserve begins and ends. In narrow pictures their names are short. */
 export function marksOf(frame: Frame, map: HeapMap): Mark[] {
   const { grid, tops, heights, cellsPx, right } = frame;
   let next = Number.NEGATIVE_INFINITY;
@@ -100,7 +100,7 @@ export function marksOf(frame: Frame, map: HeapMap): Mark[] {
   });
 }
 
-/** What the picture says about its own scale. */
+/** Text about the scale of the picture. */
 export function scaleText({ grid }: Frame): string {
   const { pagesPerCell, cellBytes, rowBytes } = grid;
   const pages = pagesPerCell === 1 ? 'a page' : `${pagesPerCell} pages`;

@@ -1,9 +1,9 @@
 /**
- * The map as a page: the same cells on a canvas, where the pointer tells what lies under it, and,
- * with several maps, a slider over time.
+ * The map as a page: the cells on a canvas, with a tip for the place under the pointer, and for
+ * several maps a slider over time.
  *
- * Used by the command line and by programs. Pure text, any thread. The page is one file: its data
- * are in it as JSON, what it does is in page-script.ts, and it loads nothing.
+ * Used by the command line and by programs. Pure text, any thread. The page is one file: it has its
+ * data as JSON, its program is page-script.ts, and it loads nothing.
  */
 
 import { type HeapMap, isSpan, type MapRun } from '../inspect/index.js';
@@ -19,40 +19,40 @@ import { COLORS } from './palette.js';
 import { figuresPanel, legendPanel } from './panels.js';
 import { describe } from './svg.js';
 
-/** A map at a moment of a run. */
+/** A map at one moment of a run. */
 export interface MapFrame {
   readonly map: HeapMap;
-  /** Says which moment. */
+  /** Text for this moment. */
   readonly label: string;
 }
 
 export interface HtmlOptions {
-  /** Stands above the picture. Default `Heap map`. */
+  /** Title above the picture. Default `Heap map`. */
   title?: string;
 }
 
-/** More lines of cells than that, and a cell stands for more pages. */
+/** Maximum lines of cells; if more are needed, a cell stands for more pages. */
 const LINES_MAX = 160;
 /**
- * Widths of the layouts, in pixels: for a phone, for half a screen, for a whole one. The page takes
- * the widest that its window has room for, and draws it somewhat larger where there is more.
+ * Widths of the layouts, in pixels: for a phone, for half a screen, for a whole one. The page uses
+ * the widest layout that fits its window, and enlarges it if there is more space.
  */
 const WIDTHS = [360, 700, 1216] as const;
-/** Letters larger than that look silly. */
+/** Maximum enlargement: larger letters look wrong. */
 const SCALE_MAX = 1.4;
-/** The letter of the first ink: none from there on means anything in HTML or JSON. */
+/** The letter of the first ink: it and the letters after it have no meaning in HTML or JSON. */
 const LETTER = ']'.charCodeAt(0);
 
 if (LETTER + COLORS.length > 0x7f) throw new Error('html: more inks than letters');
 
 /**
- * Draws a map, or several of one heap as a film, as an HTML page that needs nothing from outside.
+ * Draws a map, or several of one heap as a film, as an HTML page without external resources.
  * The page begins with the frame that has the most bytes in live blocks.
  * @param maps a map, or frames in the order of time
- * @returns the page, some 80 KiB, of each further map 60 KiB and about 10 bytes a run
+ * @returns the page: about 80 KiB, plus for each further map 60 KiB and about 10 bytes a run
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION: no map, or maps of different heaps
  *
- * Threads: any. Cost: some milliseconds a map; about 170 for a full heap of 1 GiB.
+ * Threads: any. Cost: a few milliseconds per map; about 170 for a full heap of 1 GiB.
  */
 export function renderHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions = {}): string {
   return drawing('renderHtml', () => drawHtml(maps, options));
@@ -62,7 +62,7 @@ function drawHtml(maps: HeapMap | readonly MapFrame[], options: HtmlOptions): st
   const frames = framesOf(maps);
   const title = readTitle('renderHtml', options);
   const data = dataOf(frames);
-  // No end tag and no comment can begin in it.
+  // Escaped, so that no end tag and no comment can begin in the data.
   const json = JSON.stringify(data).replace(/</g, '\\u003c');
   return [
     '<!doctype html>',
@@ -112,7 +112,7 @@ const controls = (frames: number): string =>
   `<input id="time" type="range" min="0" max="${frames - 1}" step="1" aria-label="Frame">` +
   '<output id="label" for="time"></output></div>';
 
-/** What page-script.ts reads. */
+/** The data for page-script.ts. */
 function dataOf(frames: readonly MapFrame[]) {
   const maps = frames.map(({ map }) => map);
   const [first] = maps;
@@ -145,7 +145,7 @@ function dataOf(frames: readonly MapFrame[]) {
   };
 }
 
-/** What all frames have in common in one of the layouts. */
+/** The part of a layout that is the same in all frames. */
 function layoutData(frame: Frame) {
   const { grid, tops, heights, width, left, right, height, cellPx, cellsPx } = frame;
   return {
@@ -160,7 +160,7 @@ function layoutData(frame: Frame) {
 const figuresLive = ({ tiny, small, large }: HeapMap['zones']): number =>
   tiny.liveBytes + small.liveBytes + large.liveBytes;
 
-/** Lines of cells as letters; a gap is one. */
+/** Lines of cells as letters; a gap is one letter. */
 function lettersOf({ grid }: Frame, map: number): string[] {
   return grid.lines.map(({ cell, rows }) => {
     const cells = grid.inks[map].subarray(cell, cell + (rows > 1 ? 1 : grid.columns));
@@ -168,15 +168,17 @@ function lettersOf({ grid }: Frame, map: number): string[] {
   });
 }
 
-/** Zones of runs that are no spans, as numbers that are no size class. */
+/** Codes of runs that are not spans: numbers that are not size classes. */
 const PLAIN_CODES = { large: 0, free: -1, untouched: -2, reserved: -3 } as const;
 const OWNED_CODES = { context: -4, vector: -5 } as const;
-/** Added to the size class of a span that has blocks of contexts or vectors: then it says how many. */
+/**
+ * Added to the size class of a span that has blocks of contexts or vectors: their counts follow.
+ */
 const OWNED_CODE = 100;
 
 /**
- * A run in a few numbers: pages, then its size class, live and cached blocks, and where it has them
- * those of contexts and vectors; or its code.
+ * A run as numbers: pages, then its size class, live and cached blocks and, if there are any,
+ * blocks of contexts and of vectors; a run that is not a span has its code in place of these.
  */
 function packRun(run: MapRun, pageBytes: number): number[] {
   const pages = run.bytes / pageBytes;
@@ -188,7 +190,7 @@ function packRun(run: MapRun, pageBytes: number): number[] {
   return [pages, OWNED_CODE + sizeClass, live, cached, contexts, vectors];
 }
 
-/** Of each class that appears: zone, bytes of a block, blocks of a span. */
+/** For each class in the maps: zone, bytes of a block, blocks of a span. */
 function classTable(maps: readonly HeapMap[]): Record<number, [string, number, number]> {
   const classes: Record<number, [string, number, number]> = {};
   for (const map of maps) {

@@ -1,6 +1,6 @@
 /**
- * Markup: what the SVG picture and the page have in common: escaping, measures, and one style sheet
- * for light and dark backgrounds.
+ * Markup: what the SVG picture and the page share: escaping, measures, and one style sheet for
+ * light and dark backgrounds.
  *
  * Used by panels.ts, svg.ts and html.ts. Pure text.
  */
@@ -17,12 +17,12 @@ export function escapeText(text: string): string {
       .replace(/>/g, '&gt;')
       .replace(/"/g, '&quot;')
       .replace(/'/g, '&#39;')
-      // No XML may hold these, not even escaped.
+      // XML forbids these characters, even escaped.
       .replace(/[\ufffe\uffff]/g, ' ')
   );
 }
 
-/** A coordinate, no longer than it must be. */
+/** A coordinate, in as few digits as possible. */
 export const px = (value: number): string => String(Math.round(value * 10) / 10);
 
 /** A rectangle of a style class. */
@@ -34,13 +34,13 @@ export const label = (style: string, x: number, y: number, text: string): string
   `<text class="${style}" x="${px(x)}" y="${px(y)}">${escapeText(text)}</text>`;
 
 /**
- * Text cannot be measured here: width of a letter, on average, in the widest of the fonts; of a small
- * one.
+ * Mean widths of a normal and of a small letter in the widest of the fonts, in pixels: text cannot
+ * be measured here.
  */
 export const LETTER_PX = 7.9;
 export const SMALL_LETTER_PX = 7;
 
-/** A text as lines that fit a width, parted at blanks. */
+/** A text as lines that fit a width, broken at spaces. */
 export function wrapText(text: string, width: number, letterPx = LETTER_PX): string[] {
   const room = width / letterPx;
   const lines = new List<string>();
@@ -52,7 +52,7 @@ export function wrapText(text: string, width: number, letterPx = LETTER_PX): str
   return lines;
 }
 
-/** Lines of text below each other, from a baseline on. */
+/** Lines of text below each other, from a baseline down. */
 export const labels = (
   style: string,
   x: number,
@@ -71,7 +71,7 @@ interface Scheme {
   readonly line: string;
   readonly hatch: string;
   readonly mark: string;
-  /** Three that are told apart beside each other. */
+  /** Three greys that differ visibly beside each other. */
   readonly greys: readonly [string, string, string];
 }
 
@@ -94,7 +94,7 @@ const DARK: Scheme = {
   greys: ['#3d4450', '#6c7583', '#a9b1bd'],
 };
 
-/** Colours of the page by name, for who draws without style classes. */
+/** Colours of the page by name, for code that draws without style classes. */
 export const SCHEMES = { light: LIGHT, dark: DARK };
 
 function colours(scheme: Scheme, of: 'light' | 'dark'): string {
@@ -111,7 +111,7 @@ function colours(scheme: Scheme, of: 'light' | 'dark'): string {
   ].join('');
 }
 
-/** The style sheet: light by itself, dark where the reader prefers it. */
+/** The style sheet: light by default, dark if the reader prefers dark. */
 export const STYLE = [
   'text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;font-size:13.5px}',
   '.mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:11.5px}',
@@ -122,7 +122,10 @@ export const STYLE = [
   `@media (prefers-color-scheme:dark){${colours(DARK, 'dark')}}`,
 ].join('\n');
 
-/** What `.free` refers to: lines over free runs, so that they are not taken for a pale span. */
+/**
+ * The pattern that `.free` refers to: lines over free runs, so that they do not look like a pale
+ * span.
+ */
 export const HATCH =
   '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse">' +
   '<path class="hatch" d="M-1 7 7 -1M-1 1 1 -1M5 7 7 5"/></pattern></defs>';

@@ -1,10 +1,10 @@
 /**
- * What the page of html.ts does: text that is put into it as it stands. It runs in a browser,
- * without any library; html.ts (dataOf) says what it reads.
+ * The program of html.ts's page: text that is put into the page as it is. It runs in a browser
+ * without any library; html.ts (dataOf) describes its data.
  *
- * For tests and other programs, the page has `shmallocMap`: `placeOf(address)` gives the point of
+ * For tests and other programs the page has `shmallocMap`: `placeOf(address)` gives the point of
  * the canvas where an address is drawn, `width` the layout, `show(frame)` goes to a frame; the tip
- * carries what it says as data attributes.
+ * has its values as data attributes.
  */
 
 export const PAGE_SCRIPT = String.raw`

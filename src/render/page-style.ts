@@ -1,5 +1,6 @@
 /**
- * How the page of html.ts looks, besides what it has in common with the SVG picture (markup.ts).
+ * The style of html.ts's page, in addition to the style that it shares with the SVG picture
+ * (markup.ts).
  */
 
 export const PAGE_STYLE = `

@@ -1,34 +1,36 @@
 /**
  * Inks: what a cell of a picture can show, and how each kind of picture shows it.
  *
- * Used by all pictures. A cell holds the index of its ink. Zones are told apart by colours that
- * colour-blind people can tell apart too (blue, orange, a dark green and a reddish purple, after
- * Okabe and Ito); how full a span is, by the shade: the more live blocks, the stronger.
+ * Used by all pictures. A cell holds the index of its ink. Zones differ by colours that
+ * colour-blind people can distinguish too (blue, orange, a dark green and a reddish purple, after
+ * Okabe and Ito); the shade shows how full a span is: the more live blocks, the stronger.
  */
 
 import { times } from '../base/index.js';
 import { type HeapMap, isSpan, type MapRun, type RunZone } from '../inspect/index.js';
 
-/** What a picture tells apart. `context`: a run whose live blocks are mostly chunks of contexts. */
+/**
+ * What a picture distinguishes. `context`: a run whose live blocks are mostly chunks of contexts.
+ */
 export type DrawnZone = RunZone | 'metadata' | 'context';
 
-/** How a cell looks. */
+/** The look of a cell. */
 export interface Color {
-  /** `outside`: no part of the heap. */
+  /** `outside`: not part of the heap. */
   readonly zone: DrawnZone | 'outside';
-  /** Of spans how full: 0 = no live block, FILL_LEVELS = all live. */
+  /** How full a span is: 0 = no live block, FILL_LEVELS = all live. */
   readonly level: number;
   /** Colours on a light and on a dark background. */
   readonly light: string;
   readonly dark: string;
-  /** On a terminal with colours: a character, in a colour of the 256. */
+  /** On a terminal with colours: a character, and its colour of the 256. */
   readonly glyph: string;
   readonly terminal: number;
-  /** On one without. */
+  /** On a terminal without colours. */
   readonly letter: string;
 }
 
-/** Shades of a span that has live blocks. */
+/** Number of shades of a span that has live blocks. */
 export const FILL_LEVELS = 8;
 
 const GLYPHS = '·░░▒▒▓▓▓█';
@@ -55,7 +57,7 @@ function shades(
   }));
 }
 
-/** The colour so far on the way from one to the other, as `#rrggbb`. */
+/** The colour at a fraction `part` of the way from one colour to the other, as `#rrggbb`. */
 function mix([from, to]: readonly [number, number], part: number): string {
   const channel = (shift: number) => {
     const start = (from >>> shift) & 0xff;
@@ -89,28 +91,28 @@ export const COLORS: readonly Color[] = [
 
 const firstOf = new Map(COLORS.map((ink, i) => [ink.zone, i] as const).reverse());
 
-/** The ink of a zone; of spans by their level. */
+/** The ink of a zone; for spans, at a level. */
 export const colorOf = (zone: Color['zone'], level = 0): number =>
   (firstOf.get(zone) as number) + level;
 
-/** The shade of a span of which this part is live: weakest and strongest mean none and all. */
+/** The level of a span: 0 only if no block is live, the maximum only if all are. */
 export function levelOf(live: number, whole: number): number {
   if (live <= 0) return 0;
   if (live >= whole) return FILL_LEVELS;
   return Math.min(FILL_LEVELS - 1, Math.max(1, Math.round((FILL_LEVELS * live) / whole)));
 }
 
-/** Does a zone have shades? */
+/** True if a zone has shades. */
 export const isShaded = (zone: Color['zone']): boolean =>
   zone === 'tiny' || zone === 'small' || zone === 'context';
 
-/** What a run is drawn as. */
+/** The zone that a run is drawn as. */
 export function zoneOfRun(run: MapRun): RunZone | 'context' {
   if (isSpan(run)) return run.contexts > 0 && 2 * run.contexts >= run.live ? 'context' : run.zone;
   return run.owned === 'context' ? 'context' : run.zone;
 }
 
-/** How a run looks. */
+/** The ink of a run. */
 export function colorOfRun(run: MapRun): number {
   const zone = zoneOfRun(run);
   if (isSpan(run)) return colorOf(zone, levelOf(run.live, run.blocks));
@@ -128,16 +130,16 @@ const ZONE_NAMES: readonly (readonly [zone: DrawnZone, name: string])[] = [
   ['reserved', 'on its way'],
 ];
 
-/** What is drawn in the inks of a zone. */
+/** A zone in the legend. */
 export interface Drawn {
   readonly zone: DrawnZone;
   readonly name: string;
   bytes: number;
-  /** Runs; of metadata, its regions. */
+  /** Number of runs; for metadata, of regions. */
   runs: number;
 }
 
-/** Zones in the order in which legends have them. Those that are rare only if there are any. */
+/** Zones in the order of legends. Rare zones are listed only if they have runs. */
 export function drawnZones(map: HeapMap): Drawn[] {
   const { bytes, runs } = map.zones.metadata;
   const drawn = ZONE_NAMES.map(

@@ -1,6 +1,6 @@
 /**
- * Panels: what stands below the cells in the SVG picture and in the page: the legend, and how the
- * heap does; the size classes are in class-chart.ts. Each is a piece of SVG for a given width.
+ * Panels: the parts below the cells in the SVG picture and in the page: the legend and the figures;
+ * class-chart.ts has the size classes. Each is a piece of SVG for a given width.
  *
  * Used by svg.ts and html.ts. Pure text.
  */
@@ -11,34 +11,34 @@ import { type Figures, headlines, many, percent } from './figures.js';
 import { inkClass, label, labels, rect, SMALL_LETTER_PX, wrapText } from './markup.js';
 import { colorOf, drawnZones, FILL_LEVELS, isShaded } from './palette.js';
 
-/** A piece of SVG that fills a width from (0, 0) on. */
+/** A piece of SVG of a given width, from (0, 0) on. */
 export interface Panel {
   readonly svg: string;
   readonly height: number;
 }
 
 const SWATCH_PX = 12;
-/** Shades that the swatch of spans shows. */
+/** Shades in the legend's sample of a span. */
 const SWATCH_LEVELS = [0, 2, 4, 6, FILL_LEVELS];
 const LINE_PX = 18;
 const ITEM_PX = 44;
-/** Least width of a column of the legend, and of the headlines. */
+/** Minimum width of a column of the legend, and of the headlines, in pixels. */
 const COLUMN_PX_MIN = 175;
 
-/** A width for all columns that there may be. */
+/** Minimum width for the full number of columns, in pixels. */
 const WIDE_PX = 900;
 
 const columnsIn = (width: number, most: number): number =>
   Math.max(1, Math.min(most, Math.floor(width / COLUMN_PX_MIN)));
 
-/** A rectangle in a zone's ink, hatched where it is free. */
+/** A rectangle in a zone's ink, hatched if the zone is free. */
 function zoneRect(ink: number, x: number, y: number, width: number, height: number): string {
   const plain = rect(inkClass(ink), x, y, width, height);
   if (ink === colorOf('free')) return plain + rect('free', x, y, width, height);
   return ink === colorOf('untouched') ? plain + rect('line', x, y, width, height) : plain;
 }
 
-/** Which colour is what, and how much of it there is; below, what there is to say of cells. */
+/** The legend: each colour with its zone and amount; below it, an explanation of the cells. */
 export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
   const columns = width < WIDE_PX ? columnsIn(width, 3) : 4;
   const step = width / columns;
@@ -70,7 +70,7 @@ export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
 const BAR_PX = 22;
 const TILE_PX = 112;
 
-/** The footprint as one bar, and figures that say how the heap does. */
+/** The footprint as one bar, and figures about the state of the heap. */
 export function figuresPanel(f: Figures, width: number): Panel {
   const title =
     `Footprint ${formatBytes(f.footprintBytes)}: ${formatBytes(f.mappedBytes)} mapped in spans ` +

@@ -1,8 +1,8 @@
 /**
  * The map as an SVG picture.
  *
- * Used by the command line and by programs. Pure text, any thread. Neighbouring cells that look the
- * same are one rectangle; a grid of lines over them makes them cells again.
+ * Used by the command line and by programs. Pure text, any thread. Neighbouring cells of one ink
+ * are drawn as one rectangle; a grid of lines over it shows the cells.
  */
 
 import { hex } from '../base/index.js';
@@ -29,35 +29,35 @@ import { COLORS, colorOf } from './palette.js';
 import { figuresPanel, legendPanel, type Panel } from './panels.js';
 
 export interface SvgOptions {
-  /** Stands above the picture. Default `Heap map`. */
+  /** Title above the picture. Default `Heap map`. */
   title?: string;
   /**
-   * Width in pixels, margins included: 360 to 1,280. Default 1,000. A narrow picture has fewer cells
-   * in a row, and letters of the same size.
+   * Width in pixels, margins included: 360 to 1,280. Default 1,000. A narrow picture has fewer
+   * cells in a row, and letters of the same size.
    */
   width?: number;
 }
 
-/** More lines of cells than that, and a cell stands for more pages. */
+/** Maximum lines of cells; if more are needed, a cell stands for more pages. */
 const LINES_MAX = 128;
 const WIDTH_DEFAULT = 1000;
-/** Margins of a picture, and of a narrow one. */
+/** Margins of a wide and of a narrow picture, in pixels. */
 const [MARGIN_PX, MARGIN_PX_NARROW] = [24, 12];
 const NARROW_PX = 640;
 const TITLE_PX = 26;
 const LINE_PX = 18;
 const SPACE_PX = 32;
-/** Least distance of two addresses. */
+/** Minimum distance of two addresses, in pixels. */
 const ADDRESS_PX = 14;
 
 /**
- * Draws a map as an SVG document: the address space in rows, one cell a page (or, where it says so,
- * several), with the frontiers, a legend, how the heap does, and its size classes. It follows the
- * reader's light or dark scheme, and needs nothing from outside.
- * @returns the document, some 10 to 1,000 KiB
+ * Draws a map as an SVG document: the address space in rows, one cell per page (or several pages;
+ * the picture says how many), with the frontiers, a legend, the main figures and the size classes.
+ * It follows the reader's light or dark scheme, and needs no external resource.
+ * @returns the document, about 10 to 1,000 KiB
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  *
- * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
+ * Threads: any. Cost: a few milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderSvg(map: HeapMap, options: SvgOptions = {}): string {
   return drawing('renderSvg', () => drawSvg(map, options));
@@ -76,7 +76,7 @@ function drawSvg(map: HeapMap, options: SvgOptions): string {
     classesPanel(figures, inner),
   ];
   const about = wrapText(`${describe(map)}; ${scaleText(frame)}`, inner);
-  // Letters of the title are half as wide again.
+  // Letters of the title are 1.6 times as wide.
   const titles = wrapText(title, inner / 1.6);
   const aboutY = TITLE_PX * titles.length + 16;
   const top = aboutY + LINE_PX * about.length;
@@ -102,12 +102,12 @@ function drawSvg(map: HeapMap, options: SvgOptions): string {
   ].join('\n');
 }
 
-/** Where the heap is, and its frontiers. */
+/** The heap's addresses and its frontiers. */
 export const describe = (map: HeapMap): string =>
   `${formatBytes(map.end - map.base)}, ${hex(map.base)} to ${hex(map.end)}; ` +
   `brk ${hex(map.brk)}, map frontier ${hex(map.mapFrontier)}`;
 
-/** Panels one below the other. */
+/** Places panels one below the other. */
 function stack(panels: readonly Panel[], top: number): { svg: string; bottom: number } {
   let bottom = top;
   const parts = panels.map(({ svg, height }) => {
@@ -157,7 +157,7 @@ function row({ grid, cellPx }: Frame, line: Line, top: number): string {
   return svg;
 }
 
-/** A gap: a band of its ink, with what it stands for on a plate in its middle. */
+/** A gap: a band of its ink, with a text on a plate in its middle. */
 function band(frame: Frame, line: Line, top: number, height: number): string {
   const { grid, cellsPx } = frame;
   const text = gapText(frame, line, 0);
@@ -170,18 +170,18 @@ function band(frame: Frame, line: Line, top: number, height: number): string {
   );
 }
 
-/** A rectangle in an ink, hatched where it is free. */
+/** A rectangle in an ink, hatched if the ink is that of free runs. */
 const inked = (ink: number, x: number, y: number, width: number, height: number): string =>
   rect(inkClass(ink), x, y, width, height) +
   (ink === colorOf('free') ? rect('free', x, y, width, height) : '');
 
-/** The address of each line, where there is room to write it, and no frontier has its name. */
+/** The address of each line, if there is space to write it and no frontier's name is there. */
 function addresses({ grid, tops, heights, left }: Frame, taken: readonly number[]): string[] {
   let next = 0;
   return grid.lines.map((line, i) => {
     const middle = tops[i] + heights[i] / 2;
     const isRound = i === 0 || line.rows > 1 || grid.lines[i - 1].rows > 1;
-    // Round ones have their place kept for them.
+    // A round address takes precedence over its neighbours.
     if (middle < next || (!isRound && grid.lines[i + 1]?.rows > 1)) return '';
     if (taken.some((y) => Math.abs(y - middle) < ADDRESS_PX)) return '';
     next = middle + ADDRESS_PX;

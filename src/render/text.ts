@@ -13,9 +13,9 @@ import { barLength, type ClassFigures, type Figures, figuresOf, headlines } from
 import { COLORS, colorOf, drawnZones, FILL_LEVELS, isShaded, levelOf } from './palette.js';
 
 export interface TextOptions {
-  /** With the colours of a terminal; else plain letters. Default false. */
+  /** Use the colours of a terminal; otherwise plain letters. Default false. */
   color?: boolean;
-  /** Columns of the terminal, from 40; more than 144 are not used. Default 80. */
+  /** Columns of the terminal, at least 40; more than 144 are not used. Default 80. */
   width?: number;
 }
 
@@ -24,11 +24,11 @@ const WIDTH_MIN = 40;
 const COLUMNS_MAX = 128;
 const LINES_MAX = 48;
 const BAR_CELLS = 24;
-/** Width of a row's address and the space behind it. */
+/** Width of a row's address and the space behind it, in characters. */
 const MARGIN = 11;
-/** Width of what may stand behind a row. */
+/** Width of the longest mark behind a row, in characters. */
 const MARK = ' both'.length;
-/** An address is below 4 GiB. */
+/** Maximum hexadecimal digits of an address: it is below 4 GiB. */
 const ADDRESS_DIGITS = 8;
 
 const VALUES: OptionValues<TextOptions> = {
@@ -36,16 +36,16 @@ const VALUES: OptionValues<TextOptions> = {
   width: wholeFrom(`a whole number from ${WIDTH_MIN}`, WIDTH_MIN),
 };
 
-/** Writes in an ink, or in none: by its index. */
+/** Writes a text in an ink, given by index, or without any. */
 type Pen = (ink: number, text: string) => string;
 
 /**
- * Draws a map as text: the address space in rows, one cell a page (or, where it says so, several),
- * a legend, how the heap does, and what each size class has. Rows that look alike are left out, and
- * a line says how many.
+ * Draws a map as text: the address space in rows, one cell per page (or several pages; the text
+ * says how many), a legend, the main figures, and the size classes. Equal rows are left out, and a
+ * line says how many.
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
  *
- * Threads: any. Cost: some milliseconds; about 60 for a full heap of 1 GiB.
+ * Threads: any. Cost: a few milliseconds; about 60 for a full heap of 1 GiB.
  */
 export function renderText(map: HeapMap, options: TextOptions = {}): string {
   return drawing('renderText', () => drawText(map, options));
@@ -107,7 +107,7 @@ function drawLine(
   return `${addressOf(line.address)} ${cells}${frontierMark(map, line.address, grid.rowBytes)}`;
 }
 
-/** Behind the row that a frontier lies in: which. */
+/** The name of the frontier that lies in a row, written behind the row. */
 function frontierMark(map: HeapMap, address: number, rowBytes: number): string {
   const isHere = (frontier: number) => frontier > address && frontier <= address + rowBytes;
   if (isHere(map.brk)) return isHere(map.mapFrontier) ? ' both' : ' brk';
@@ -179,7 +179,10 @@ function histogram(classes: readonly ClassFigures[], pen: Pen, color: boolean): 
   });
 }
 
-/** A bar of logarithmic length; its parts are in proportion. What is not nothing has one cell. */
+/**
+ * A bar of logarithmic length with parts in proportion. A part that is not empty has at least one
+ * cell.
+ */
 function bar(c: ClassFigures, most: number, parts: string): string {
   const cells = Math.max(1, Math.round(BAR_CELLS * barLength(c.bytes, most)));
   const live = Math.round((cells * c.liveBytes) / c.bytes);

@@ -1,6 +1,6 @@
 /**
  * Proves the geometry that all pictures share: cells add up to the map, rows begin at round
- * addresses, and what is left out is the same all over.
+ * addresses, and the rows of a gap are all the same.
  */
 
 import test from 'ava';
@@ -12,7 +12,7 @@ import { COLORS, colorOf, FILL_LEVELS, levelOf } from '../../src/render/palette.
 import { Random, seedOf } from '../helpers.js';
 import { fillRandomly, mixedHeap, PAGE } from '../maps.js';
 
-/** Bytes of cells in each zone's inks. */
+/** Bytes of cells by zone. */
 function bytesByZone(grid: Grid, map = 0): Record<string, number> {
   const bytes: Record<string, number> = {};
   for (const ink of grid.inks[map]) {
@@ -27,7 +27,7 @@ function zoneBytes({ zones }: HeapMap): Record<string, number> {
   return Object.fromEntries(all.filter(([, bytes]) => bytes > 0));
 }
 
-test('layOut: cells of a page add up to the zones of the map', (t) => {
+test('layOut: cells of one page add up to the zones of the map', (t) => {
   const random = new Random(seedOf(t));
   for (const columns of [16, 64, 128]) {
     using heap = mixedHeap('16MiB', random.word(), 3000);
@@ -56,7 +56,7 @@ test('layOut: lines cover the heap, rows begin at multiples of their length, gap
   t.true(at >= 64 * 2 ** 20 && at - grid.rowBytes < 64 * 2 ** 20);
 });
 
-test('layOut: too many lines, and a cell stands for more pages', (t) => {
+test('layOut: with too many lines a cell stands for more pages', (t) => {
   using heap = mixedHeap('64MiB', 6, 60_000);
   const map = heap.map();
   const fine = layOut([map], { columns: 64, linesMax: 1e6 });
@@ -64,7 +64,7 @@ test('layOut: too many lines, and a cell stands for more pages', (t) => {
   t.true(grid.pagesPerCell > 1);
   t.true(grid.lines.length <= 20);
   const faults: string[] = [];
-  // Each cell shows the zone that most of its pages are in.
+  // Each cell shows the zone of most of its pages.
   for (let cell = 0; cell < grid.inks[0].length; cell++) {
     const from = cell * grid.pagesPerCell;
     const pages = [...fine.inks[0].subarray(from, from + grid.pagesPerCell)];
@@ -129,7 +129,7 @@ test('placeOf: finds the line of every page', (t) => {
   t.is(placeOf(grid, map.end).line, grid.lines.length - 1);
 });
 
-test('levelOf: none and all have shades of their own', (t) => {
+test('levelOf: no live block and all live blocks have their own shades', (t) => {
   t.is(levelOf(0, 73), 0);
   t.is(levelOf(1, 512), 1);
   t.is(levelOf(511, 512), FILL_LEVELS - 1);
@@ -139,7 +139,7 @@ test('levelOf: none and all have shades of their own', (t) => {
   t.is(new Set(COLORS.map(({ dark }) => dark)).size, COLORS.length);
 });
 
-test('figuresOf: adds up, and says how scattered free runs are', (t) => {
+test('figuresOf: figures add up, and include how scattered free runs are', (t) => {
   using heap = mixedHeap('16MiB', 10, 5000);
   const stats = heap.stats();
   const f = figuresOf(heap.map());

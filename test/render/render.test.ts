@@ -1,6 +1,6 @@
 /**
- * Proves the three kinds of picture as text: what they draw is what the map says, they fit where
- * they go, and nothing in them can break out. That a browser shows them is test/browser/.
+ * Proves the three kinds of picture as text: they draw what the map contains, they fit their width,
+ * and no text in them can break out. test/browser/ proves that a browser shows them.
  */
 
 import test, { type ExecutionContext } from 'ava';
@@ -18,7 +18,7 @@ const GAP = /([\d.]+) (KiB|MiB|GiB), (\d+) rows like this: (\w+)$/;
 
 // ---- text
 
-/** Pages by zone, as a text without colours shows them; only where a cell is a page. */
+/** Pages by zone, as a text without colours shows them; only if a cell is one page. */
 function pagesInText(text: string, columns: number): Record<string, number> {
   const zones = { m: 'metadata', t: 'tiny', s: 'small', l: 'large', '-': 'free', '.': 'untouched' };
   const pages: Record<string, number> = {};
@@ -52,7 +52,7 @@ test('renderText: its cells are the pages of the map', (t) => {
   }
 });
 
-test('renderText: fits its width, and says what it comes to', (t) => {
+test('renderText: fits its width, and has the totals', (t) => {
   using heap = mixedHeap('16MiB', 22, 3000);
   const map = heap.map();
   const text = renderText(map);
@@ -83,7 +83,7 @@ test('renderText: with colours it has the same rows, without it has no codes', (
   t.regex(colored, /█/);
 });
 
-test('renderText: an empty heap, and one in 2 MiB', (t) => {
+test('renderText: an empty heap, and one of 2 MiB', (t) => {
   using empty = SharedHeap.create({ size: '1GiB' });
   const text = renderText(empty.map());
   t.true(text.split('\n').length < 25, 'most of it is left out');
@@ -98,7 +98,7 @@ test('renderText: an empty heap, and one in 2 MiB', (t) => {
   );
 });
 
-test('renderText: a width that is none is refused', (t) => {
+test('renderText: an invalid width is refused', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   const map = heap.map();
   for (const width of [39, 0, -1, 80.5, Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -109,7 +109,7 @@ test('renderText: a width that is none is refused', (t) => {
 
 // ---- SVG
 
-/** Every tag is closed, in order; attributes are quoted, and no bare & or < is left. */
+/** Checks that every tag is closed, in order, attributes are quoted, and no bare & or < is left. */
 function assertWellFormed(t: ExecutionContext, svg: string): void {
   const open: string[] = [];
   const text = svg.replace(/<style>[\s\S]*?<\/style>/, '');
@@ -125,7 +125,7 @@ function assertWellFormed(t: ExecutionContext, svg: string): void {
 }
 
 test('renderSvg: the area of each ink is that of its pages', (t) => {
-  // Too small to leave anything out.
+  // Small enough that no row is left out.
   using heap = mixedHeap('2MiB', 24, 150);
   const map = heap.map();
   // Wide enough for cells of 16 pixels.
@@ -141,7 +141,7 @@ test('renderSvg: the area of each ink is that of its pages', (t) => {
   t.deepEqual(areas, pagesInMap(map));
 });
 
-test('renderSvg: text in it is escaped', (t) => {
+test('renderSvg: text is escaped', (t) => {
   using heap = mixedHeap('2MiB', 25, 50);
   const svg = renderSvg(heap.map(), { title: EVIL });
   assertWellFormed(t, svg);
@@ -150,7 +150,7 @@ test('renderSvg: text in it is escaped', (t) => {
   t.true(svg.includes('&lt;/script&gt;&lt;script&gt;'));
 });
 
-test('renderSvg: names frontiers, figures, light and dark', (t) => {
+test('renderSvg: has the frontiers, figures, and styles for light and dark', (t) => {
   using heap = mixedHeap('16MiB', 26, 3000);
   const map = heap.map();
   const svg = renderSvg(map);
@@ -158,10 +158,10 @@ test('renderSvg: names frontiers, figures, light and dark', (t) => {
   t.true(svg.includes('◂ brk') && svg.includes('◂ map frontier'));
   t.true(svg.includes(`Footprint ${formatBytes(heap.stats().footprintBytes)}`));
   t.true(svg.includes('prefers-color-scheme:dark'));
-  t.notRegex(svg.replace('http://www.w3.org/2000/svg', ''), /https?:/, 'nothing from outside');
+  t.notRegex(svg.replace('http://www.w3.org/2000/svg', ''), /https?:/, 'no external resource');
 });
 
-test('renderSvg: a picture is at most 1,280 pixels wide, and as wide as it is asked to be', (t) => {
+test('renderSvg: a picture has the requested width, at most 1,280 pixels', (t) => {
   using heap = mixedHeap('16MiB', 37, 3000);
   const map = heap.map();
   const sizeOf = (svg: string) => /^<svg [^>]*viewBox="0 0 (\d+) [\d.]+" width="(\d+)"/.exec(svg);
@@ -189,9 +189,9 @@ test('renderSvg: a picture is at most 1,280 pixels wide, and as wide as it is as
   t.throws(() => renderSvg(map, { width: '420' as never }), { instanceOf: TypeError });
 });
 
-test('renderSvg: each size class has a bar that is seen, with its bytes and its blocks', (t) => {
+test('renderSvg: each size class has a visible bar, with its bytes and its blocks', (t) => {
   using heap = SharedHeap.create({ size: '64MiB' });
-  // One class that is thousands of times the others.
+  // One class with thousands of times the bytes of the others.
   for (let n = 0; n < 40_000; n++) heap.malloc_ts(1000);
   for (const size of [16, 100, 500, 3000, 10_000, 60_000]) heap.malloc_ts(size);
   const map = heap.map();
@@ -210,7 +210,7 @@ test('renderSvg: each size class has a bar that is seen, with its bytes and its 
   }
 });
 
-test('pictures: no percentage is without its bytes', (t) => {
+test('pictures: each percentage has its bytes beside it', (t) => {
   using heap = mixedHeap('16MiB', 38, 3000);
   const map = heap.map();
   const svg = renderSvg(map);
@@ -242,7 +242,7 @@ function dataOf(t: ExecutionContext, html: string): PageData {
   return JSON.parse(scripts[0][1]) as PageData;
 }
 
-test('renderHtml: its data are the runs of the map', (t) => {
+test('renderHtml: the data of the page are the runs of the map', (t) => {
   using heap = mixedHeap('16MiB', 27, 3000);
   const map = heap.map();
   const data = dataOf(t, renderHtml(map));
@@ -266,16 +266,16 @@ test('renderHtml: its data are the runs of the map', (t) => {
   t.is(at, map.end);
 });
 
-test('renderHtml: text in it is escaped', (t) => {
+test('renderHtml: text is escaped', (t) => {
   using heap = mixedHeap('2MiB', 28, 50);
   const map = heap.map();
   const html = renderHtml([{ map, label: EVIL }], { title: EVIL });
   t.is(dataOf(t, html).frames[0].label, EVIL);
   t.false(html.includes('<script>alert'));
-  t.notRegex(html, /https?:/, 'nothing from outside');
+  t.notRegex(html, /https?:/, 'no external resource');
 });
 
-test('renderHtml: several frames have a slider and begin where most is live, one has none', (t) => {
+test('renderHtml: several frames have a slider and begin at the one with most live bytes, one has none', (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   const frames = [{ map: heap.map(), label: 'empty' }];
   const blocks = Array.from({ length: 1000 }, () => heap.malloc_ts(300));
@@ -304,7 +304,7 @@ test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
 
 // ---- contexts
 
-test('pictures: contexts have an ink and a place in the legend of their own', (t) => {
+test('pictures: contexts have their own ink and place in the legend', (t) => {
   using heap = heapWithContexts();
   const map = heap.map();
   const drawn = drawnZones(map);
@@ -332,7 +332,7 @@ test('pictures: contexts have an ink and a place in the legend of their own', (t
   for (const line of text.split('\n').filter((one) => ROW.test(one))) t.true(line.length <= 80);
 });
 
-test('pictures: of a heap with no contexts nothing is said of any', (t) => {
+test('pictures: a heap without contexts has no text about contexts', (t) => {
   using heap = mixedHeap('2MiB', 32, 100);
   const map = heap.map();
   for (const picture of [renderText(map), renderSvg(map), renderHtml(map)]) {
@@ -343,7 +343,7 @@ test('pictures: of a heap with no contexts nothing is said of any', (t) => {
   }
 });
 
-test('renderHtml: its data say how many blocks of a run are of contexts and vectors', (t) => {
+test('renderHtml: the data include the blocks of contexts and vectors in each run', (t) => {
   using heap = heapWithContexts();
   const map = heap.map();
   const { runs } = dataOf(t, renderHtml(map)).frames[0];
@@ -364,13 +364,13 @@ test('renderHtml: its data say how many blocks of a run are of contexts and vect
   t.is(i, runs.length);
 });
 
-// ---- all of them
+// ---- all pictures
 
-test('pictures: what is no map, no frame, no title or no option is refused', (t) => {
+test('pictures: a wrong map, frame, title or option is refused', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   const map = heap.map();
-  const isMap = 'give it the map of a heap, heap.map(), got';
-  const isFrame = "renderHtml: of several maps each is { map, label: 'text' }, got";
+  const isMap = 'the map must be one that heap.map() returned, got';
+  const isFrame = "renderHtml: each of several maps must be { map, label: 'text' }, got";
   const anything = (given: unknown) => given as never;
   for (const [draw, message] of [
     [() => renderText(anything(heap)), `renderText: ${isMap} an object (SharedHeap)`],
@@ -380,7 +380,7 @@ test('pictures: what is no map, no frame, no title or no option is refused', (t)
     [() => renderText(anything(null)), `renderText: ${isMap} null`],
     [() => renderSvg(anything([map])), `renderSvg: ${isMap} an array of 1`],
     [() => renderSvg(anything({ ...map, runs: 5 })), `renderSvg: ${isMap} an object`],
-    [() => renderHtml(anything([map, map])), `${isFrame} a map alone at 0`],
+    [() => renderHtml(anything([map, map])), `${isFrame} a map without a label at 0`],
     [
       () => renderHtml(anything([{ map, label: 'a' }, { map }])),
       `${isFrame} the label undefined at 1`,
@@ -410,7 +410,7 @@ test('pictures: what is no map, no frame, no title or no option is refused', (t)
   }
 });
 
-test('pictures: what is left out says how full it is', (t) => {
+test('pictures: a gap says how full its rows are', (t) => {
   using heap = SharedHeap.create({ size: '32MiB', threads: 1 });
   const blocks = Array.from({ length: 100_000 }, () => heap.malloc_ts(64));
   const gaps = () => {
@@ -425,14 +425,14 @@ test('pictures: what is left out says how full it is', (t) => {
     for (let n = 0; n < blocks.length; n += every) heap.free_ts(blocks[n]);
     for (let n = blocks.length - 1; n >= 0; n--) if (n % every === 0) blocks.splice(n, 1);
   };
-  // In every page two of 128: it is neither full nor seven eighths.
+  // In every page two of 128 blocks are free: the page is neither full nor seven eighths full.
   free(64);
   t.deepEqual(gaps(), ['rows like this: tiny, 98 % of blocks live']);
   free(2);
   t.deepEqual(gaps(), ['rows like this: tiny, 49 % of blocks live']);
 });
 
-test('pictures: cells of several pages have a line that says what they show', (t) => {
+test('pictures: a line explains cells of several pages', (t) => {
   using small = mixedHeap('2MiB', 30, 100);
   using heap = SharedHeap.create({ size: '256MiB', threads: 1 });
   const random = new Random(31);
@@ -453,9 +453,9 @@ test('pictures: cells of several pages have a line that says what they show', (t
   t.true(line.length <= 80, line);
 });
 
-test('pictures: of a heap of 1 GiB full of small blocks stay small', (t) => {
+test('pictures: pictures of a 1 GiB heap full of small blocks stay small', (t) => {
   using heap = fullHeap();
-  // Every page as full as chance will have it, so that no neighbours look the same.
+  // Every page is randomly full, so that no neighbours look the same.
   const random = new Random(29);
   for (let page = heap.map().dataStart; page < 2 ** 30; page += PAGE) {
     const freed = random.below(9);
@@ -477,7 +477,7 @@ test('pictures: of a heap of 1 GiB full of small blocks stay small', (t) => {
   }
 });
 
-test('renderSvg: a width that is refused is refused with the reason', (t) => {
+test('renderSvg: the error of a refused width has the reason', (t) => {
   using heap = SharedHeap.create({ size: '2MiB', threads: 1 });
   t.throws(() => renderSvg(heap.map(), { width: 2560 }), {
     instanceOf: RangeError,

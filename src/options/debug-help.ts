@@ -1,7 +1,7 @@
 /**
  * The table of debug options, for SHMALLOC_HELP=1 and for the documentation.
  *
- * Used by debug-options.ts. Pure text, but for printHelp.
+ * Used by debug-options.ts. Pure text, except for printHelp.
  */
 
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import { table } from '../stats/index.js';
 import type { OptionKind } from './option-kinds.js';
 import { writeToStderr } from './sync-output.js';
 
-/** What the table says of an option. */
+/** The fields of an option that the table shows. */
 interface Described {
   readonly kind: OptionKind<unknown>;
   readonly variable: string;
@@ -17,10 +17,12 @@ interface Described {
   readonly meaning: string;
 }
 
-/** In the environment data, which threads get from those that start them: help was printed. */
+/**
+ * Key in the environment data, which threads pass on to the threads they start: help was printed.
+ */
 const PRINTED = 'shmalloc:help';
 
-/** Prints the table to stderr, if neither this thread nor one above it has. */
+/** Prints the table to stderr, unless this thread or one that started it already has. */
 export function printHelp(
   options: readonly (readonly [name: string, option: Described])[],
   others: readonly Described[],
@@ -30,7 +32,7 @@ export function printHelp(
   writeToStderr(renderHelp(options, others));
 }
 
-/** Two lines an option, so that no line is longer than a page is wide. */
+/** The table with two lines per option, so that each line fits a terminal. */
 export function renderHelp(
   options: readonly (readonly [name: string, option: Described])[],
   others: readonly Described[],
@@ -44,7 +46,7 @@ export function renderHelp(
     kind.limit === '' ? meaning : `${meaning}; ${kind.limit}`;
   return [
     'Debug options of shmalloc: variables, or SharedHeap.create({ debug: { option: value } }).',
-    'Variables have the last word; what they say when a heap is made holds for all its threads.',
+    'Variables override code. Their values when a heap is made hold for all its threads.',
     'On: 1, true, on, yes. Off: 0, false, off, no, or empty.',
     '',
     heading,
@@ -53,7 +55,7 @@ export function renderHelp(
   ].join('\n');
 }
 
-/** The same as a table in Markdown. */
+/** The table in Markdown. */
 export function renderMarkdown(
   options: readonly (readonly [name: string, option: Described])[],
   others: readonly Described[],

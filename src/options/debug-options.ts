@@ -1,12 +1,12 @@
 /**
- * The debug options of a heap: what the program asked for, and what the environment says.
+ * The debug options of a heap: the program's choices combined with the environment's.
  *
- * Used by heap-options.ts. OPTIONS is the one table: values in code, variables, the help text and
+ * Used by heap-options.ts. OPTIONS is the only table: values in code, variables, the help text and
  * the table in docs/debugging.md are all made from it.
  *
- * I1  The environment of the thread that makes the heap has the last word: an option can be put on
- *     and off without changing the program.
- * I2  What is wrong in code throws; what is wrong in the environment warns, and counts as not given.
+ * I1  The environment of the thread that creates the heap takes precedence: an option can be turned
+ *     on and off without a change of the program.
+ * I2  A mistake in code throws; a mistake in the environment causes a warning and is ignored.
  */
 
 import { resolve } from 'node:path';
@@ -27,8 +27,8 @@ import {
 } from './option-kinds.js';
 
 /**
- * What `SharedHeap.create({ debug })` can be told. Each option has a variable of the environment,
- * which has the last word: `guard` and `SHMALLOC_GUARD`, `onError` and `SHMALLOC_ON_ERROR`.
+ * Debug options of `SharedHeap.create({ debug })`. Each option has an environment variable, which
+ * takes precedence: `guard` and `SHMALLOC_GUARD`, `onError` and `SHMALLOC_ON_ERROR`.
  */
 export interface DebugOptions {
   /** Fill freed blocks with 0x55. */
@@ -36,29 +36,31 @@ export interface DebugOptions {
   /** Fill new blocks with 0xAA. */
   preScribble?: boolean;
   /**
-   * Bytes of red zone before and after each block: 0 to 4096, or a text like `'1KiB'`; rounded up to
-   * a multiple of 16.
+   * Bytes of red zone before and after each block: 0 to 4096, or a text such as `'1KiB'`; rounded
+   * up to a multiple of 16.
    */
   guard?: number | string;
-  /** Bytes of freed blocks that each thread holds back before they are used again: below 4 GiB. */
+  /** Bytes of freed blocks that each thread holds back before they can be reused: below 4 GiB. */
   quarantine?: number | string;
-  /** Verify the heap after so many calls of a thread. */
+  /** Number of calls of a thread after which the heap is first verified. */
   checkStart?: number;
-  /** Then after every so many. Without `checkStart` the first check comes after so many, too. */
+  /** Number of calls between later checks; without `checkStart`, also before the first check. */
   checkEach?: number;
-  /** A free claims its block atomically: two threads that free one block at once are caught. */
+  /**
+   * A free claims its block atomically, so that two threads that free one block at once are caught.
+   */
   strict?: boolean;
-  /** What a bad free does. */
+  /** What a bad free does: throw an error, warn, or nothing. */
   onError?: (typeof ON_ERROR)[number];
-  /** How many events of each thread are kept: up to 1,000,000. */
+  /** Number of events kept of each thread: up to 1,000,000. */
   history?: number;
-  /** Call stacks: how many frames, up to 64; and for every n-th event only. */
+  /** Frames of call stacks, up to 64; with `every`, only each n-th event gets a stack. */
   stacks?: number | { depth: number; every?: number };
   /** Write a trace of all calls to this file. */
   trace?: string;
-  /** Report live blocks when the thread that made the heap detaches or ends. */
+  /** Report live blocks when the thread that created the heap detaches or ends. */
   leaks?: boolean;
-  /** Print statistics then. */
+  /** Print statistics when the thread that created the heap detaches or ends. */
   stats?: boolean;
   /** Every block is a run of its own. */
   direct?: boolean;
@@ -66,7 +68,7 @@ export interface DebugOptions {
   help?: boolean;
 }
 
-/** The same, parsed. */
+/** The parsed options. */
 interface Choices {
   scribble: boolean;
   preScribble: boolean;
@@ -85,11 +87,11 @@ interface Choices {
   help: boolean;
 }
 
-/** An option: its kind, variable, name in older systems, meaning. */
+/** An option: its kind, its variable, its name in older systems, its meaning. */
 export interface DebugOption<Value = unknown> {
   readonly kind: OptionKind<Value>;
   readonly variable: string;
-  /** What does the like elsewhere; empty = nothing known. */
+  /** Name of a similar option elsewhere; empty = none known. */
   readonly older: string;
   readonly meaning: string;
 }
@@ -119,7 +121,7 @@ export const OPTIONS: { readonly [Name in keyof Choices]: DebugOption<Choices[Na
     SIZE,
     'QUARANTINE',
     'ASan quarantine',
-    'hold back so many bytes of freed blocks in each thread',
+    'hold back this many bytes of freed blocks in each thread',
   ),
   checkStart: option(
     wholeNumber('n'),
@@ -149,13 +151,13 @@ export const OPTIONS: { readonly [Name in keyof Choices]: DebugOption<Choices[Na
     wholeNumber('events', HISTORY_EVENTS_MAX),
     'HISTORY',
     'MallocStackLogging',
-    'keep so many last events of each thread',
+    'keep the last events of each thread, this many',
   ),
   stacks: option(
     STACKS,
     'STACKS',
     'MallocStackLogging',
-    'call stacks of so many frames; of every n-th event only, as in 16,100',
+    'call stacks of this many frames; for every n-th event only, as in 16,100',
   ),
   trace: option(FILE, 'TRACE', 'mtrace, MALLOC_TRACE', 'write all calls to a trace file'),
   leaks: option(
@@ -164,7 +166,12 @@ export const OPTIONS: { readonly [Name in keyof Choices]: DebugOption<Choices[Na
     'leaks --atExit, valgrind',
     'report live blocks at the end of the thread that made the heap',
   ),
-  stats: option(YES_OR_NO, 'STATS', 'MALLOC_CONF=stats_print', 'print statistics at its end'),
+  stats: option(
+    YES_OR_NO,
+    'STATS',
+    'MALLOC_CONF=stats_print',
+    'print statistics at the end of that thread',
+  ),
   direct: option(
     YES_OR_NO,
     'DIRECT',
@@ -174,13 +181,15 @@ export const OPTIONS: { readonly [Name in keyof Choices]: DebugOption<Choices[Na
   help: option(YES_OR_NO, 'HELP', 'MallocHelp', 'print this table'),
 };
 
-/** Read elsewhere, and no option of a heap: its variable must be neither unknown nor wrong. */
+/**
+ * Variables that are not options of a heap and are read elsewhere; listed so that they are known.
+ */
 export const OTHER_VARIABLES: readonly DebugOption[] = [
   option(
     {
       ...YES_OR_NO,
       allowed: '1 or 0',
-      // sync/mutex.ts knows no other way to say yes.
+      // sync/mutex.ts compares with '1' only.
       fromText: (text) => (text === '1' ? true : text === '0' ? false : undefined),
     },
     'CHECKED',
@@ -195,7 +204,7 @@ const IN_CODE = Object.fromEntries(
 
 /**
  * The settings of a new heap.
- * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION for what code got wrong
+ * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION for a mistake in code
  */
 export function resolveDebug(
   given: DebugOptions = {},
@@ -231,7 +240,7 @@ function settingsOf(choices: Choices): DebugSettings {
     historyEvents: history,
     stackDepth: stacks.depth,
     stackEvery: stacks.every,
-    // Other threads may be anywhere else when they open it.
+    // Absolute, since other threads may open the file from another working directory.
     tracePath: trace === '' ? '' : resolve(trace),
   };
 }

@@ -1,5 +1,6 @@
 /**
- * The environment: what SHMALLOC_ variables say. None of them is passed over in silence.
+ * The environment: the values of SHMALLOC_ variables. A wrong or unknown one is never ignored
+ * silently.
  *
  * Used by debug-options.ts. Any thread: a worker's environment is a copy made at its start.
  */
@@ -8,23 +9,23 @@ import { show, similarTo, threadState } from '../base/index.js';
 import type { OptionKind } from './option-kinds.js';
 
 const PREFIX = 'SHMALLOC_';
-/** The test suite's own. */
+/** Prefix of the test suite's variables. */
 const TEST_PREFIX = 'SHMALLOC_TEST_';
 const WARNING_CODE = 'SHMALLOC_DEBUG_OPTION';
 
-/** As `process.env`. */
+/** The type of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A variable that is known. */
+/** A known variable. */
 export interface Variable {
   readonly variable: string;
   readonly kind: OptionKind<unknown>;
 }
 
-/** Variables that this thread has warned of. */
+/** Variables that this thread has already warned about. */
 const warned = threadState('warned', () => new Set<string>());
 
-/** What the environment says, by variable. What it says wrong is a warning, and left out. */
+/** Values by variable. A wrong value causes a warning and is left out. */
 export function readEnvironment(
   environment: Environment,
   known: readonly Variable[],
@@ -34,7 +35,7 @@ export function readEnvironment(
     if (!name.startsWith(PREFIX) || name.startsWith(TEST_PREFIX)) continue;
     const kind = known.find(({ variable }) => variable === name)?.kind;
     if (kind === undefined) {
-      warn(name, `${name} is no variable of shmalloc: ${hint(name, known)}`);
+      warn(name, `${name} is not a variable of shmalloc: ${hint(name, known)}`);
       continue;
     }
     const value = text.trim() === '' ? kind.off : kind.fromText(text.trim());
@@ -44,7 +45,7 @@ export function readEnvironment(
   return said;
 }
 
-/** Which variable was meant; where that is a riddle, where all of them are told. */
+/** The most similar variable; if none is similar, the variable that lists all of them. */
 function hint(name: string, known: readonly Variable[]): string {
   const bare = ({ variable }: Variable): string => variable.slice(PREFIX.length);
   const similar = similarTo(name.slice(PREFIX.length), known.map(bare));

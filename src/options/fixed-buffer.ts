@@ -1,15 +1,15 @@
 /**
- * The buffer that a heap is made in or attached in: shared, and of fixed length.
+ * The buffer of a heap: it must be shared and of fixed length.
  *
  * Used by SharedHeap.create and SharedHeap.attach. Pure.
  */
 
 import { builtinTag, isGrowable, isSharedBuffer, show, typeError } from '../base/index.js';
 
-/** What to do about what is nearly one. */
+/** Advice for values that are nearly such a buffer. */
 const ADVICE: Readonly<Record<string, string>> = {
   '[object WebAssembly.Memory]':
-    ': give its memory.buffer, of a new WebAssembly.Memory({ initial, maximum, shared: true })',
+    ': pass memory.buffer of a new WebAssembly.Memory({ initial, maximum, shared: true })',
   '[object ArrayBuffer]':
     ', which no other thread sees: that of a WebAssembly.Memory is shared if it was made with ' +
     'shared: true',

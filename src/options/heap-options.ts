@@ -1,7 +1,7 @@
 /**
- * What a heap can be made with, checked.
+ * The options of a new heap, checked.
  *
- * Used by SharedHeap.create. Every mistake is an error that says what was given and what is allowed.
+ * Used by SharedHeap.create. Every mistake is an error that names the given and the allowed values.
  */
 
 import {
@@ -35,46 +35,47 @@ const BYTES_DEFAULT = '1GiB';
 const LOCK_TIMEOUT_MS_DEFAULT = 10_000;
 const LOCK_TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
-/** What `SharedHeap.create` can be told. */
+/** Options of `SharedHeap.create`. */
 export interface HeapOptions {
   /**
-   * Bytes to reserve: a number, or a text like `'256MiB'`. From 2 MiB to 4 GiB, default 1 GiB (or
-   * what `buffer` has from `byteOffset` on). A heap ends 64 KiB below 4 GiB at the latest: one of
-   * `'4GiB'` is so much shorter. Memory is committed as it is first touched.
+   * Bytes to reserve: a number, or a text such as `'256MiB'`. From 2 MiB to 4 GiB; default 1 GiB,
+   * or the rest of `buffer` from `byteOffset` on. A heap must end at least 64 KiB below 4 GiB: one
+   * of `'4GiB'` is 64 KiB shorter. The system commits memory at its first use.
    */
   size?: number | string;
-  /** How many threads can be attached at a time: 1 to 255, default 64 (fewer in small heaps). */
+  /** Maximum threads attached at a time: 1 to 255, default 64 (fewer in small heaps). */
   threads?: number;
   /**
-   * How many memory contexts there can be at a time: up to 1,048,576, default one for every 64 KiB of
-   * the heap, 64 at least. Each takes 256 bytes of it, committed when first used; 0 = none.
+   * Maximum memory contexts at a time: up to 1,048,576; default one per 64 KiB of the heap, at
+   * least 64. Each takes 256 bytes of the heap, committed at first use; 0 = no contexts.
    */
   contexts?: number;
-  /** Lay the heap into this buffer, say that of a shared WebAssembly.Memory. Not a growable one. */
+  /** Buffer for the heap, such as that of a shared WebAssembly.Memory. It must not be growable. */
   buffer?: SharedArrayBuffer;
-  /** Where in `buffer` the heap begins: a multiple of 8192. Default 0. */
+  /** Offset of the heap in `buffer`, in bytes: a multiple of 8192. Default 0. */
   byteOffset?: number;
   /**
-   * Make the heap also where it lies over a heap of `buffer` that threads are attached to. This
-   * thread is detached from that one first. No thread may use that one any more, or it damages the
-   * new one. Default false: refused with ERR_SHMALLOC_BUFFER_IN_USE, for heaps at this place, at
-   * the buffer's beginning, that this thread is attached to, or that begin at a multiple of
-   * 8 KiB (up to 8 MiB of buffer; twice that for each doubling, 4 MiB of 4 GiB).
+   * Create the heap even if it overlaps a heap in `buffer` that threads are attached to. This
+   * thread is detached from the old heap first. No thread may use the old heap any more: it would
+   * damage the new one. Default false: refused with ERR_SHMALLOC_BUFFER_IN_USE if there is such a
+   * heap at this offset, at the buffer's beginning, at a multiple of 8 KiB (up to 8 MiB of buffer;
+   * the step doubles with each doubling of the buffer, up to 4 MiB for 4 GiB), or one that this
+   * thread is attached to.
    */
   overwrite?: boolean;
   /**
-   * Where there is no /proc (anywhere but on Linux), how many milliseconds a main thread waits for a
-   * lock before it gives up with ERR_SHMALLOC_LOCK_TIMEOUT: nobody can tell there whether the thread
-   * that has it still lives, unless the heap watches its workers. Default 10,000.
+   * Milliseconds that a main thread waits for a lock before it throws ERR_SHMALLOC_LOCK_TIMEOUT, on
+   * systems without /proc (all but Linux): there the heap cannot tell whether the lock's owner is
+   * alive, unless the heap watches its workers. Default 10,000.
    */
   lockTimeoutMs?: number;
-  /** Debug options. Variables of this thread's environment (SHMALLOC_GUARD ...) have the last word. */
+  /** Debug options. Environment variables of this thread (SHMALLOC_GUARD ...) take precedence. */
   debug?: DebugOptions;
 }
 
-/** The options with all that they leave open decided. */
+/** The options with every default filled in. */
 export interface ResolvedOptions {
-  /** The caller's buffer, if there is one. */
+  /** The caller's buffer, if one was given. */
   readonly buffer: SharedArrayBuffer | undefined;
   readonly base: number;
   readonly overwrite: boolean;
@@ -88,7 +89,7 @@ export interface ResolvedOptions {
 const CALL = 'SharedHeap.create';
 
 const VALUES: OptionValues<HeapOptions> = {
-  // What it may be depends on the buffer, and what the buffer may be on the heap's place in it.
+  // Checked later: the size depends on the buffer, and the buffer on the heap's offset in it.
   size: ANYTHING,
   buffer: ANYTHING,
   byteOffset: ANYTHING,
@@ -150,7 +151,7 @@ function checkSize(
 ): number {
   const room = Math.min(buffer?.byteLength ?? HEAP_BYTES_MAX, HEAP_BYTES_MAX) - base;
   const fallback = buffer === undefined ? BYTES_DEFAULT : room;
-  // Not `??`: null is no size.
+  // Not `??`: null is not a size.
   const asked = size === undefined ? fallback : size;
   const bytes = parseBytes(asked, `${CALL}: size`);
   const rounded = buffer === undefined ? roundUp(bytes, PAGE_BYTES) : roundDown(bytes, PAGE_BYTES);

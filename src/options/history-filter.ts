@@ -1,6 +1,6 @@
 /**
- * What a history can be asked for, checked: a filter that says nothing true would give an empty list
- * or a whole one, and look like an answer.
+ * The filter of a history, checked: a wrong filter would give an empty list or the whole history,
+ * and look like a valid answer.
  *
  * Used by inspectable-heap.ts. Pure functions.
  */
@@ -15,7 +15,7 @@ const VALUES: OptionValues<HistoryFilter> = {
 };
 
 /**
- * What of the history is asked for.
+ * The checked filter.
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
  */
 export const readFilter = (call: string, filter: HistoryFilter | undefined): HistoryFilter =>

@@ -1,5 +1,5 @@
 /**
- * Kinds of options: what an option may be, as a value in code and as text in the environment.
+ * Kinds of options: their valid values in code, and as text in the environment.
  *
  * Used by debug-options.ts and heap-options.ts. Pure functions.
  */
@@ -8,18 +8,18 @@ import { FLAG, GIB, type OptionValue } from '../base/index.js';
 import { ON_ERROR, TRACE_PATH_BYTES_MAX } from '../layout/index.js';
 import { parseBytes } from './parse-bytes.js';
 
-/** What values an option has, in code and as text. Empty text is `off` for all of them. */
+/** The valid values of an option, in code and as text. Empty text means `off` for all kinds. */
 export interface OptionKind<Value> extends OptionValue<Value> {
-  /** How the help shows a value: `1`, `bytes`. */
+  /** The value as the help shows it: `1`, `bytes`. */
   readonly sample: string;
-  /** What the help says of the most it can be; empty = nothing. */
+  /** The maximum as the help states it; empty = none. */
   readonly limit: string;
   readonly off: Value;
-  /** The value that a text says; undefined when it is none. */
+  /** The value of a text; undefined if the text is not valid. */
   fromText(text: string): Value | undefined;
 }
 
-/** Call stacks: how many frames, of every n-th event. */
+/** Call stacks: number of frames, and one event in how many. */
 export interface StackChoice {
   readonly depth: number;
   readonly every: number;
@@ -59,7 +59,7 @@ export function wholeNumber(sample: string, max = WORD_MAX): OptionKind<number> 
   };
 }
 
-/** Bytes below 4 GiB, as a number or a text with a unit. */
+/** A size below 4 GiB: bytes as a number, or a text with a unit. */
 export const SIZE: OptionKind<number> = {
   allowed: "a size below 4 GiB: a number of bytes, or a text like '16MiB'",
   types: ['number', 'string'],
@@ -70,7 +70,7 @@ export const SIZE: OptionKind<number> = {
   fromText: (text) => bytesOf(text, 4 * GIB - 1),
 };
 
-/** Bytes up to a few KiB, in whole ones. */
+/** A size of at most a few KiB, in whole bytes. */
 export function smallSize(max: number): OptionKind<number> {
   return {
     allowed: `a size from 0 to ${inFigures(max)} bytes: a whole number, or a text like '1KiB'`,

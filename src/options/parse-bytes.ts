@@ -1,5 +1,5 @@
 /**
- * Sizes as people write them: `'256MiB'`, `'1GiB'`, `65536`.
+ * Sizes in the notation of people: `'256MiB'`, `'1GiB'`, `65536`.
  *
  * Used by options/ and the command line. Pure text.
  */
@@ -15,8 +15,8 @@ const UNITS = new Map([
 ]);
 
 /**
- * Bytes of a size.
- * @param what stands at the head of an error: the call and its option
+ * The bytes of a size.
+ * @param what the beginning of an error message: the call and its option
  * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
  */
 export function parseBytes(size: number | string, what = 'a size'): number {

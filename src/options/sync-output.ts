@@ -1,9 +1,9 @@
 /**
- * Writing to stdout and stderr at once: the text is out when the call returns, whatever ends the
- * thread then, and none of it waits in memory for a reader that is slow.
+ * Synchronous output to stdout and stderr: the text is written when the call returns, even if the
+ * thread ends then, and none of it waits in memory for a slow reader.
  *
- * Used by all calls that print. Any thread: a worker, too, writes to the process's own. Text that
- * the program has given to `process.stdout`, and that still waits there, comes later.
+ * Used by all calls that print. Any thread: a worker writes to the process's stdout and stderr too.
+ * Text that the program has written to `process.stdout` and that still waits there comes later.
  */
 
 import { writeSync } from 'node:fs';
@@ -12,16 +12,16 @@ import { pause } from '../sync/index.js';
 
 const STDOUT = 1;
 const STDERR = 2;
-/** What a program's end may be held up by. */
+/** Maximum wait for a reader of stderr, in milliseconds: it may delay the end of a program. */
 const STDERR_WAIT_MS = 1000;
-/** A pipe that is full is tried again after so long. */
+/** Pause before a full pipe is tried again, in milliseconds. */
 const BETWEEN_TRIES_MS = 2;
 
-/** Where what a heap prints goes. */
+/** Where a call of a heap prints. */
 export interface PrintOptions {
   /**
-   * Gets the text, about 64 KiB at a time. Default: writes to the process's stdout at once, and
-   * waits for a reader that is slow; a worker's, too, whatever its own `process.stdout` is.
+   * Called with the text, about 64 KiB at a time. Default: a synchronous write to the process's
+   * stdout, which waits for a slow reader; also in a worker, whatever its `process.stdout` is.
    */
   write?: (text: string) => void;
 }
@@ -29,7 +29,7 @@ export interface PrintOptions {
 const VALUES: OptionValues<PrintOptions> = { write: callback('a function that gets the text') };
 
 /**
- * Who gets what a call prints.
+ * The function that gets the text of a call.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
 export function writerOf(call: string, options: PrintOptions | undefined): (text: string) => void {
@@ -37,9 +37,9 @@ export function writerOf(call: string, options: PrintOptions | undefined): (text
 }
 
 /**
- * Writes all of it, however long the reader takes. Where there is no reader any more, as behind
- * `head`, what is left is nobody's.
- * @throws what the file system says else, as that it is full
+ * Writes the whole text, however long the reader takes. If the reader has exited, as `head` does,
+ * the rest is dropped.
+ * @throws other errors of the file system, such as a full disk
  */
 export function writeToStdout(text: string): void {
   try {
@@ -49,12 +49,12 @@ export function writeToStdout(text: string): void {
   }
 }
 
-/** Writes all of it, or as much as can be written within a second. Never throws. */
+/** Writes the whole text, or as much as can be written within a second. Never throws. */
 export function writeToStderr(text: string): void {
   try {
     writeOut(STDERR, text, STDERR_WAIT_MS);
   } catch {
-    // There is nowhere to say so.
+    // There is no other output for this error.
   }
 }
 
@@ -65,7 +65,7 @@ function writeOut(file: number, text: string, waitMs: number): void {
     try {
       at += writeSync(file, bytes, at);
     } catch (error) {
-      // A pipe that somebody has made non-blocking, as process.stdout does, is full.
+      // The pipe is full, and non-blocking, since process.stdout was used.
       if (codeOf(error) !== 'EAGAIN' || waitedMs > waitMs) throw error;
       pause(BETWEEN_TRIES_MS);
       waitedMs += BETWEEN_TRIES_MS;

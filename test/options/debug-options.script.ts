@@ -1,6 +1,6 @@
 /**
- * Process of the debug option tests: makes heaps as it is told by its first argument (options in
- * code, as JSON), and prints which settings they have: in this thread, and as a worker finds them.
+ * Process of the debug option tests: creates heaps with the options in its first argument (JSON),
+ * and prints their settings as this thread sees them and as a worker sees them.
  */
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -10,9 +10,9 @@ import { nextMessage } from '../workers.js';
 
 export interface SettingsSeen {
   readonly main: DebugSettings;
-  /** Found by a worker that attached. */
+  /** Settings of the main thread's heap, read by a worker that attached. */
   readonly worker: DebugSettings;
-  /** Of a heap that the worker made without options. */
+  /** Settings of a heap that the worker created without options. */
   readonly workersOwn: DebugSettings;
 }
 
@@ -25,7 +25,7 @@ function settingsOf(heap: SharedHeap): DebugSettings {
 if (isMainThread) {
   const debug = JSON.parse(process.argv[2] ?? '{}') as DebugOptions;
   const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
-  // A second heap: what is said once is not said again.
+  // A second heap: help and warnings are printed once only.
   SharedHeap.create({ size: '16MiB', threads: 2, debug }).detach();
   process.env.SHMALLOC_GUARD = '4096';
   const worker = new Worker(new URL(import.meta.url), { workerData: heap.handle });

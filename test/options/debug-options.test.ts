@@ -1,6 +1,6 @@
 /**
- * Proves that debug options can be chosen in code and by the environment, which has the last word;
- * that all threads obey what the heap was made with; and that nothing wrong is passed over.
+ * Proves that debug options can be set in code and by the environment, which takes precedence; that
+ * all threads of a heap follow its options; and that every mistake is reported.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { SettingsSeen } from './debug-options.script.js';
 
 const SCRIPT = fileURLToPath(new URL('./debug-options.script.js', import.meta.url));
 
-/** What an environment without these would be. */
+/** An environment without debug options. */
 const QUIET: Record<string, string | undefined> = Object.fromEntries(
   Object.keys(process.env)
     .filter((name) => name.startsWith('SHMALLOC_'))
@@ -27,7 +27,7 @@ const QUIET: Record<string, string | undefined> = Object.fromEntries(
 interface Ran {
   readonly seen: SettingsSeen;
   readonly finished: Finished;
-  /** What was warned of, without its code. */
+  /** Texts of warnings, without their code. */
   readonly warnings: string[];
 }
 
@@ -52,7 +52,7 @@ async function runWith(
 
 // ---- values
 
-/** An option: what code says, what the environment says, what comes of it. */
+/** An option: its value in code, in the environment, and the resulting settings. */
 const GOOD: [DebugOptions, Record<string, string>, Partial<DebugSettings>][] = [
   [{ scribble: true }, { SHMALLOC_SCRIBBLE: '1' }, { scribble: true }],
   [{ preScribble: true }, { SHMALLOC_PRESCRIBBLE: 'true' }, { preScribble: true }],
@@ -112,20 +112,20 @@ for (const [options, variables, expected] of GOOD) {
   test(`resolveDebug: ${JSON.stringify(options)} is ${JSON.stringify(variables)}`, (t) => {
     t.deepEqual(resolveDebug(options, {}), { ...NO_DEBUG, ...expected });
     t.deepEqual(resolveDebug({}, variables), { ...NO_DEBUG, ...expected });
-    // Empty is off, in front of whatever code says.
+    // An empty variable is off, whatever the option in code is.
     const emptied = Object.fromEntries(Object.keys(variables).map((name) => [name, '']));
     t.deepEqual(resolveDebug(options, emptied), NO_DEBUG);
   });
 }
 
-test('resolveDebug: nothing given is a heap with nothing on', (t) => {
+test('resolveDebug: without options all settings are off', (t) => {
   t.deepEqual(resolveDebug(), NO_DEBUG);
   t.deepEqual(resolveDebug({}, {}), NO_DEBUG);
   const open = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, undefined]));
   t.deepEqual(resolveDebug(open as DebugOptions, {}), NO_DEBUG);
 });
 
-test('resolveDebug: the environment has the last word, option by option', (t) => {
+test('resolveDebug: the environment takes precedence, option by option', (t) => {
   const options: DebugOptions = { scribble: true, guard: 64, checkStart: 9, onError: 'warn' };
   const settings = resolveDebug(options, {
     SHMALLOC_SCRIBBLE: 'no',
@@ -144,7 +144,7 @@ test('resolveDebug: the environment has the last word, option by option', (t) =>
 });
 
 for (const off of ['0', 'false', 'off', 'no', 'OFF', '', '  ']) {
-  test(`resolveDebug: a variable that says '${off}' puts an option off`, (t) => {
+  test(`resolveDebug: a variable set to '${off}' turns its option off`, (t) => {
     t.false(resolveDebug({ scribble: true }, { SHMALLOC_SCRIBBLE: off }).scribble);
   });
 }
@@ -193,7 +193,7 @@ for (const [options, message] of [
     /debug has no option 'toString'; it takes 'scribble', 'preScribble', .* and 'help'$/,
   ],
 ] as const) {
-  test(`SharedHeap.create: debug ${JSON.stringify(options).slice(0, 60)} says what is wrong`, (t) => {
+  test(`SharedHeap.create: debug ${JSON.stringify(options).slice(0, 60)} is refused with what is wrong`, (t) => {
     t.throws(() => SharedHeap.create({ size: '2MiB', debug: options as DebugOptions }), {
       code: 'ERR_SHMALLOC_INVALID_OPTION',
       message,
@@ -201,7 +201,7 @@ for (const [options, message] of [
   });
 }
 
-test('SharedHeap.create: debug that is no object is refused', (t) => {
+test('SharedHeap.create: debug that is not an object is refused', (t) => {
   for (const debug of [null, 5, 'scribble', true, [], ['scribble']]) {
     t.throws(() => SharedHeap.create({ size: '2MiB', debug: debug as never }), {
       code: 'ERR_SHMALLOC_INVALID_OPTION',
@@ -212,7 +212,7 @@ test('SharedHeap.create: debug that is no object is refused', (t) => {
 
 // ---- processes
 
-test('environment: all threads obey what the heap was made with, without a word', async (t) => {
+test('environment: all threads follow the options of the heap, without a warning', async (t) => {
   const { seen, finished } = await runWith(
     t,
     { SHMALLOC_GUARD: '48', SHMALLOC_SCRIBBLE: '0', SHMALLOC_TEST_ANYTHING: 'x' },
@@ -220,12 +220,20 @@ test('environment: all threads obey what the heap was made with, without a word'
   );
   const expected = { ...NO_DEBUG, guardBytes: 48, historyEvents: 100 };
   t.deepEqual(seen.main, expected);
-  t.deepEqual(seen.worker, expected, 'a worker reads the header, not its own environment');
-  t.deepEqual(seen.workersOwn, { ...NO_DEBUG, guardBytes: 4096 }, 'which it reads for its own');
+  t.deepEqual(
+    seen.worker,
+    expected,
+    'a worker reads the settings of the heap, not its own environment',
+  );
+  t.deepEqual(
+    seen.workersOwn,
+    { ...NO_DEBUG, guardBytes: 4096 },
+    'a heap that a worker makes follows its environment',
+  );
   t.is(finished.stderr, '');
 });
 
-test('environment: unknown variables and bad values are warned of once, and ignored', async (t) => {
+test('environment: unknown variables and bad values give one warning each, and are ignored', async (t) => {
   const { seen, warnings } = await runWith(t, {
     SHMALLOC_GARD: '64',
     SHMALLOC_SCRIBBLE: 'maybe',
@@ -239,40 +247,40 @@ test('environment: unknown variables and bad values are warned of once, and igno
     SHMALLOC_SEED: '5',
   });
   t.deepEqual(seen.main, NO_DEBUG);
-  // The worker warns too: its own heap is made by what its own environment says.
+  // The worker warns too: its own heap follows its own environment.
   const once = [...new Set(warnings)].sort();
   t.deepEqual(
     once.map((text) => text.replace(/x{100,}/, 'x...')),
     [
       "SHMALLOC_CHECKED must be 1 or 0, got 'true': it is ignored",
       "SHMALLOC_CHECK_EACH must be a whole number from 0 to 4,294,967,295, got '-1': it is ignored",
-      'SHMALLOC_GARD is no variable of shmalloc: the nearest is SHMALLOC_GUARD',
+      'SHMALLOC_GARD is not a variable of shmalloc: the nearest is SHMALLOC_GUARD',
       "SHMALLOC_HISTORY must be a whole number from 0 to 1,000,000, got '1e3': it is ignored",
       "SHMALLOC_ON_ERROR must be throw, warn or ignore, got 'wran': it is ignored",
       "SHMALLOC_QUARANTINE must be a size below 4 GiB: a number of bytes, or a text like '16MiB', got '5GiB': it is ignored",
       'SHMALLOC_SCRIBBLE must be true or false (1 or 0, on or off, yes or no in the environment), ' +
         "got 'maybe': it is ignored",
-      'SHMALLOC_SEED is no variable of shmalloc: SHMALLOC_HELP=1 lists all of them',
+      'SHMALLOC_SEED is not a variable of shmalloc: SHMALLOC_HELP=1 lists all of them',
       'SHMALLOC_STACKS must be 0 to 64 frames; for every n-th event only: { depth, every } in code, ' +
         "as in '16,100' in the environment, got '16;100': it is ignored",
       "SHMALLOC_TRACE must be a path of at most 1024 bytes, got 'x......': it is ignored",
     ],
   );
-  t.is(warnings.length, 2 * once.length, 'once in each of two threads, for three heaps');
+  t.is(warnings.length, 2 * once.length, 'each of two threads warns once, for three heaps');
 });
 
-test('environment: what it says wrong leaves what code said', async (t) => {
+test('environment: a bad value leaves the option of the code', async (t) => {
   const { seen } = await runWith(t, { SHMALLOC_GUARD: '64K' }, { guard: 16 });
   t.is(seen.main.guardBytes, 16);
 });
 
-test('environment: the lock check is known, and no option of a heap', async (t) => {
+test('environment: the lock check is a known variable, and not an option of a heap', async (t) => {
   const { seen, finished } = await runWith(t, { SHMALLOC_CHECKED: '1' });
   t.deepEqual(seen.main, NO_DEBUG);
   t.is(finished.stderr, '');
 });
 
-test('environment: a relative trace path begins where the creating thread is', async (t) => {
+test('environment: a relative trace path begins at the working directory of the creating thread', async (t) => {
   const cwd = mkdtempSync(join(tmpdir(), 'shmalloc-trace-'));
   t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
   const { seen } = await runWith(t, { SHMALLOC_TRACE: 'logs/calls.trace' }, {}, cwd);
@@ -293,7 +301,7 @@ for (const [how, variables, debug] of [
 
 // ---- texts made from the table
 
-test('renderHelp: every option and variable has its line, and one with its meaning and limit', (t) => {
+test('renderHelp: every option has a line with its variable, and one with its meaning and limit', (t) => {
   const help = renderHelp(Object.entries(OPTIONS), OTHER_VARIABLES).split('\n');
   for (const [name, { kind, variable, meaning, older }] of Object.entries(OPTIONS)) {
     const at = help.findIndex((one) => one.startsWith(`  ${variable}=`));
@@ -305,7 +313,7 @@ test('renderHelp: every option and variable has its line, and one with its meani
   }
   for (const limit of [
     'red zones before and after each block; at most 4,096 bytes',
-    'keep so many last events of each thread; at most 1,000,000',
+    'keep the last events of each thread, this many; at most 1,000,000',
     'as in 16,100; at most 64 frames',
   ]) {
     t.true(help.join('\n').includes(limit), limit);
@@ -317,7 +325,7 @@ test('renderHelp: every option and variable has its line, and one with its meani
   t.true(help.includes('  SHMALLOC_CHECKED=1'));
 });
 
-test('docs/debugging.md: has the table that the code makes', (t) => {
+test('docs/debugging.md: has the table that the code generates', (t) => {
   const page = readFileSync(new URL('docs/debugging.md', ROOT), 'utf8');
   t.true(page.includes(renderMarkdown(Object.entries(OPTIONS), OTHER_VARIABLES)));
 });

@@ -1,5 +1,5 @@
 /**
- * Proves that a history's filter is checked, and that the right ones give what they say.
+ * Proves that the filter of a history is checked, and that valid filters select the right events.
  */
 
 import test from 'ava';
@@ -39,7 +39,7 @@ for (const [filter, kind, message] of [
   });
 }
 
-test('history, printHistory: filters say which events', (t) => {
+test('history, printHistory: filters select events', (t) => {
   using heap = withHistory();
   const blocks = [1, 2, 3].map(() => heap.malloc_ts(10));
   const [address = 0] = blocks;

@@ -1,9 +1,9 @@
-/** Proves how sizes are read from numbers and texts, and what is refused. */
+/** Proves how sizes are parsed from numbers and texts, and which ones are refused. */
 
 import test from 'ava';
 import { parseBytes } from '../../src/options/index.js';
 
-test('parseBytes: numbers are bytes, fractions are cut', (t) => {
+test('parseBytes: numbers are bytes, rounded down', (t) => {
   t.is(parseBytes(0), 0);
   t.is(parseBytes(65536), 65536);
   t.is(parseBytes(1.9), 1);

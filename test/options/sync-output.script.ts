@@ -1,6 +1,6 @@
 /**
  * Process of the tests of printing: prints much to a stdout that may be slow or closed, then exits
- * at once. Argument: which call prints. On stderr: by how much the process's memory grew.
+ * at once. Argument: the call that prints. Stderr: by how much the process's memory grew.
  */
 
 import { writeSync } from 'node:fs';
@@ -39,7 +39,7 @@ function measured(print: () => void): void {
 }
 
 if (isMainThread) {
-  // From now on a pipe is one that does not block.
+  // Node makes a pipe non-blocking at its first use.
   process.stdout.write('first\n');
   PRINTS[process.argv[2] ?? '']?.();
   if (process.argv[2] !== 'worker') process.exit(7);

@@ -1,6 +1,6 @@
 /**
- * Proves that what is printed is out when the call returns: a slow reader gets all of it though the
- * process exits at once, none of it waits in memory, and a reader that has gone does no harm.
+ * Proves that printed text is written when the call returns: a slow reader gets all of it even if
+ * the process exits at once, none of it waits in memory, and a reader that has exited does no harm.
  */
 
 import { spawn } from 'node:child_process';
@@ -18,7 +18,7 @@ interface Printed {
   readonly stderr: string;
 }
 
-/** Runs the script with a reader that begins late, or that reads a little and goes. */
+/** Runs the script with a reader that begins late, or that reads a little and exits. */
 async function print(what: string, reader: 'slow' | 'gone'): Promise<Printed> {
   const child = spawn(process.execPath, [SCRIPT, what], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
@@ -38,36 +38,37 @@ async function print(what: string, reader: 'slow' | 'gone'): Promise<Printed> {
   return { code: code as number | null, lines: stdout.split('\n'), stderr };
 }
 
-test('showAllocMem: a slow reader gets all of it, and it never waits in memory', async (t) => {
+test('showAllocMem: a slow reader gets the whole text, and none of it waits in memory', async (t) => {
   const { code, lines, stderr } = await print('listing', 'slow');
   t.is(code, 7, stderr);
   t.is(lines[0], 'first');
   t.is(lines.length, 1_000_000 + 4);
   t.is(lines.at(-2), 'Total : 16000000 bytes');
-  // Garbage of the text's making, about 60 MiB; with all of it kept 290.
+  // Making the text leaves about 60 MiB of garbage; if all of it were kept, memory would grow by
+  // 290.
   const { grown } = JSON.parse(stderr) as { grown: number };
   t.log(`${(grown / 2 ** 20).toFixed(0)} MiB more in memory, of text ${lines.join('\n').length}`);
   t.true(grown < 130 * 2 ** 20, `${grown} bytes more in memory`);
 });
 
-test('showAllocMem: in a worker that ends at once, a slow reader gets all of it', async (t) => {
+test('showAllocMem: a slow reader gets the whole text from a worker that ends at once', async (t) => {
   const { lines, stderr } = await print('worker', 'slow');
   t.is(lines.length, 1_000_000 + 4, stderr);
   t.is(lines.at(-2), 'Total : 16000000 bytes');
 });
 
-test('printHistory: a slow reader gets all of it', async (t) => {
+test('printHistory: a slow reader gets the whole text', async (t) => {
   const { code, lines, stderr } = await print('history', 'slow');
   t.is(code, 7, stderr);
   t.is(lines.length, 100_000 + 2);
 });
 
-test('showAllocMem: a reader that has gone is no error', async (t) => {
+test('showAllocMem: a reader that has exited is no error', async (t) => {
   const { code, stderr } = await print('listing', 'gone');
   t.is(code, 7, stderr);
 });
 
-test('showAllocMem, showAllocMemEx, printHistory: a wrong write is refused', (t) => {
+test('showAllocMem, showAllocMemEx, printHistory: a write option that is not a function is refused', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug: { history: 10 } });
   for (const call of ['showAllocMem', 'showAllocMemEx', 'printHistory'] as const) {
     for (const [options, message] of [

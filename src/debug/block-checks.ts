@@ -1,11 +1,11 @@
 /**
- * Checks of single blocks: are the red zones whole, is a freed block still as it was left.
+ * Checks of single blocks: whether red zones are intact, and whether a freed block is unchanged.
  *
- * Used by debug-calls.ts for the block at hand and by check.ts for all. Any thread; no lock. While
- * the block's threads run, its record and tag tell whether it is still the same block: damage that was
- * seen between two equal readings of state, turn and length is real.
+ * Used by debug-calls.ts for the block of a call and by check.ts for all blocks. Any thread; no
+ * lock. While the block's threads run, its record and tag tell whether it is still the same block:
+ * damage that was seen between two equal readings of state, turn and length is real.
  *
- * I1  The red zones of a live or freed block are whole.
+ * I1  The red zones of a live or freed block are intact.
  * I2  With scribble, a freed block that waits in a quarantine is full of SCRIBBLE.
  */
 
@@ -41,14 +41,14 @@ import {
 import type { Records } from './records.js';
 import { createRedZones, type Damaged } from './red-zones.js';
 
-/** What a freed and a new block are filled with, as in Apple's libmalloc. */
+/** Fill bytes of freed and of new blocks, as in Apple's libmalloc. */
 export const SCRIBBLE = 0x55;
 export const PRE_SCRIBBLE = 0xaa;
 
 export interface BlockChecks {
   /** Paints the zones of a block. Owner only. */
   paint(block: number, blockBytes: number): void;
-  /** The error for a block that is damaged, live or freed; null when it is whole, or none now. */
+  /** The error for a damaged block, live or freed; null if it is intact, or not a block now. */
   find(block: number): BlockDamagedError | null;
 }
 
@@ -82,10 +82,10 @@ export function createBlockChecks(
     return same && bytesNow(block) === blockBytes ? error : null;
   }
 
-  /** How long the block is at this moment; 0 when it is none. */
+  /** The present length of a block, in bytes; 0 if it is not a block of the program. */
   function bytesNow(block: number): number {
     const tag = tags[block >>> GRANULE_SHIFT];
-    // Of 0 and of owned blocks this is 0: those are no program's.
+    // 0 for a tag of 0 and for owned blocks, which are not the program's.
     if (tag !== LARGE) return BLOCK_BYTES[tag];
     return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
   }
@@ -120,7 +120,7 @@ export function createBlockChecks(
     return { first, last };
   }
 
-  /** With what was found on the other side, if there is something. */
+  /** The error includes damage on the other side, if there is any. */
   function underrun(
     block: number,
     user: number,
@@ -134,7 +134,7 @@ export function createBlockChecks(
         ? ''
         : `; and ${count(behind.last + 1 - end)} past its end, ${found(behind.first)}`;
     const text =
-      `${count(far)} before the block at ${hex(user)} (${bytes(block)}) begins: ` +
+      `${count(far)} before the block at ${hex(user)} (${bytes(block)}): ` +
       `the red zone there was overwritten, ${found(last)}${too}`;
     return damaged(text, 'underrun', block, user, first, last);
   }
@@ -162,7 +162,7 @@ export function createBlockChecks(
   const count = (n: number): string => `${n} ${n === 1 ? 'byte' : 'bytes'}`;
   const bytes = (block: number): string => `${getRequested(u32, records.recordOf(block))} bytes`;
   const found = (address: number): string =>
-    `${hex(u8[address])} stands at ${hex(address)}${text(u8[address])}`;
+    `${hex(u8[address])} found at ${hex(address)}${text(u8[address])}`;
   const text = (byte: number): string =>
     byte > 0x20 && byte < 0x7f ? `, '${String.fromCharCode(byte)}'` : '';
 

@@ -1,9 +1,9 @@
 /**
- * The inspector of an instrumented heap: blocks as the program knows them, with who allocated and who
- * freed them.
+ * The inspector of an instrumented heap: blocks at the program's addresses, with the threads that
+ * allocated and freed them.
  *
- * Put by debug-thread.ts in front of the plain heap's inspector (blocks/list-blocks.ts). Owner thread only;
- * what is read of records is read without a lock.
+ * debug-thread.ts puts it in front of the plain heap's inspector (blocks/list-blocks.ts). Owner
+ * thread only; records are read without a lock.
  */
 
 import type { Address } from '../base/index.js';
@@ -24,24 +24,26 @@ import type { FindBlock } from './find-block.js';
 import { type HistoryEvent, readHistory, renderHistory } from './history.js';
 import type { Records } from './records.js';
 
-/** What is known of a block's allocation. */
+/** The record of a block's allocation. */
 export interface Allocation {
-  /** The block, as the program knows it. */
+  /** The program's address of the block. */
   address: Address;
   requestedBytes: number;
   /** `threadId` of worker_threads. */
   threadId: number;
-  /** Call stack, a line a frame, where one was recorded. */
+  /** Call stack, one line per frame, if one was recorded. */
   stack?: string;
-  /** Milliseconds since 1970, and which call it was: while the history still has it. */
+  /** Milliseconds since 1970, and the kind of call, as long as the history has the event. */
   time?: number;
   operation?: Operation;
-  /** Who freed it, if somebody did. */
+  /** The thread that freed the block, if it was freed. */
   freedBy?: BlockUser;
 }
 
 export interface DebugInspector extends BlockInspector {
-  /** Who allocated the block around an address, live or freed; undefined = nobody ever did. */
+  /**
+   * The allocation of the block around an address, live or freed; undefined if there never was one.
+   */
   whoAllocated(address: number): Allocation | undefined;
 }
 
@@ -69,7 +71,10 @@ export function createDebugInspector(
     };
   }
 
-  /** A program's address lies in its block: the blocks behind it are those that begin behind it. */
+  /**
+   * Program addresses lie inside of blocks: a block may begin before `address` and yet come after
+   * it.
+   */
   function blocksFrom(address: number, max: number): Block[] {
     for (let from = address; ; ) {
       const blocks = inspector.blocksFrom(from, max);
@@ -88,7 +93,7 @@ export function createDebugInspector(
     const block = findBlock(address);
     if (block === 0 && isOwned(address)) return inspector.details(address, asked);
     const place = block === 0 ? undefined : inspect(block);
-    // Where a large block was, there may be anything now.
+    // In place of a freed large block there may be anything by now.
     if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
     const freer = records.freerOf(block);
     const freed = stateKind(stateOf(block)) === FREED_BLOCK;
@@ -103,7 +108,7 @@ export function createDebugInspector(
     };
   }
 
-  /** In a block that is no program's: there is no record of it. */
+  /** True for an address in a block that an object of the heap owns: such a block has no record. */
   function isOwned(address: unknown): boolean {
     if (!isDataAddress(geometry, address)) return false;
     const place = inspect(address);

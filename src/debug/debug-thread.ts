@@ -1,8 +1,8 @@
 /**
- * A thread's part in a heap with debug options: puts the files of this folder together.
+ * A thread's part of a heap with debug options: assembles the files of this folder.
  *
- * Made by api/ once per attachment of an instrumented heap. Owner thread only; what it reads of
- * other threads it reads without locks.
+ * Made by api/ once per attachment of an instrumented heap. Owner thread only; it reads other
+ * threads' data without locks.
  */
 
 import {
@@ -48,14 +48,14 @@ import { verifyBlocks } from './verify-blocks.js';
 
 /** The debug side of an attachment. */
 export interface Debug {
-  /** The attachment, with all that the options ask for in each call. */
+  /** The attachment, whose calls do what the debug options say. */
   readonly core: ThreadHeap;
-  /** @throws HeapError ERR_SHMALLOC_OPTION_OFF when the heap keeps none */
+  /** @throws HeapError ERR_SHMALLOC_OPTION_OFF if the heap keeps no history */
   history(call: string, filter?: HistoryFilter): HistoryEvent[];
   whoAllocated(address: number): Allocation | undefined;
 }
 
-/** @param tell writes to where errors go when nobody is there to catch them */
+/** @param tell writes errors that no caller can catch */
 export function createDebug(
   core: ThreadHeap,
   settings: DebugSettings,
@@ -71,7 +71,7 @@ export function createDebug(
   const tracer = tracePath === '' ? null : createTracer(memory, slotIndex, threadId, tracePath);
   const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
 
-  /** Messages of damage that the program was told of. */
+  /** Messages of damage that was reported to the program. */
   const told = new OwnSet<string>();
 
   function survey(quiet: boolean): VerifyReport {
@@ -88,7 +88,7 @@ export function createDebug(
     return report;
   }
 
-  /** What the next calls throw, or detach tells. */
+  /** Errors that the next calls throw, or that detach prints. */
   const deferred = new List<Error>();
   const checkWhenDue = createTicker(settings, threadId, told, () => survey(false));
 
@@ -104,7 +104,7 @@ export function createDebug(
     if (tracer !== null) trace(tracer, event);
   }
 
-  /** Empties the quarantine; a call was cut if this is. */
+  /** Empties the quarantine. A cut in the middle counts as a cut call. */
   function drain(): { blocks: number; errors: Error[] } {
     thread.isOpen = true;
     try {
@@ -114,7 +114,7 @@ export function createDebug(
     }
   }
 
-  /** What the records say is this thread's own is in its quarantine, or goes back. */
+  /** Each block that is this thread's own by its record is in its quarantine, or is given back. */
   function selfRepair(): void {
     core.repairIfCut();
     const { i32, tags, geometry } = memory;
@@ -131,7 +131,7 @@ export function createDebug(
     if (thread.isOpen && !isPoisoned(memory)) selfRepair();
   }
 
-  /** The program calls these, and objects of the heap do. */
+  /** The calls for the program, and those for the heap's objects. */
   const calls = new Set<AnyFunction>();
   const makeCalls = (inner: Calls): Calls => {
     const made = createDebugCalls(inner, thread);
@@ -159,7 +159,7 @@ export function createDebug(
   };
   const shared = makeCalls(core.shared);
   core.ownedBlocks.whenFull(() => {
-    // By the program's calls, but in the middle of a change of an object.
+    // The frees go through the program's calls, but in the middle of a change of an object.
     core.marks.nested = true;
     try {
       const { blocks, errors } = drain();
@@ -172,7 +172,7 @@ export function createDebug(
   const inspector = createDebugInspector(core, settings, records, findBlock, thread.bad);
   let exclusive: Calls | undefined;
 
-  /** Gives back what the thread holds in quarantine. A broken heap keeps what it has. */
+  /** Gives back the blocks in the thread's quarantine. A poisoned heap keeps them. */
   function close(): void {
     if (isPoisoned(memory)) return;
     const { errors } = drain();
@@ -200,12 +200,12 @@ export function createDebug(
       detach() {
         repairIfCut();
         core.events.deferring(() => {
-          // Where this throws the thread stays attached: without its slot, what it holds back would
-          // be nobody's.
+          // If this throws the thread stays attached: without its slot no thread would own the
+          // blocks in its quarantine.
           close();
           core.detach();
           tracer?.close();
-          // Nobody is asked for an error any more, and a thread that ends hears none.
+          // Deferred errors are printed here: no later call will throw them.
           for (const { message } of deferred.splice(0)) {
             if (settings.onError === 'ignore' || told.has(message)) continue;
             tell(`shmalloc: thread ${threadId}, as it detached: ${message}\n`);
@@ -221,7 +221,7 @@ export function createDebug(
   };
 }
 
-/** Verifies when that is due, and throws what was not told before. */
+/** Verifies the heap when a check is due, and throws problems that were not reported before. */
 function createTicker(
   { checkStart, checkEach }: DebugSettings,
   threadId: number,
@@ -234,7 +234,8 @@ function createTicker(
     calls++;
     if (calls < next) return;
     next = checkEach > 0 ? calls + checkEach : Number.POSITIVE_INFINITY;
-    // Each is told once: else no call would get through any more, not even the free of the block.
+    // Each problem is reported once: otherwise no call would succeed any more, not even the free of
+    // the damaged block.
     const problems = verify().problems.filter(({ message }) => !told.has(message));
     const [first] = problems;
     if (first === undefined) return;
@@ -249,7 +250,7 @@ function createTicker(
   };
 }
 
-/** The error of a question that only a heap with a certain option can answer. */
+/** The error of a call that needs a certain option of the heap. */
 export function optionOff(call: string, option: 'history' | 'stacks'): HeapError {
   return new HeapError(
     'ERR_SHMALLOC_OPTION_OFF',
@@ -270,7 +271,7 @@ function historian(
   return (event) => appendEvent(u32, f64, ring, historyEvents, event, threadId, timeNow());
 }
 
-/** Notes a call for the trace. */
+/** Adds a call to the trace. */
 function trace(tracer: Tracer, { operation, address, from, requested }: Noted): void {
   if (operation === 'free') tracer.freed(address);
   else if (operation === 'realloc') tracer.moved(from, address, requested);

@@ -1,8 +1,8 @@
 /**
- * What becomes of the error of a bad free: thrown, told, or dropped (the option onError).
+ * The fate of the error of a bad free: thrown, printed, or dropped (the option onError).
  *
- * Used by debug-thread.ts, and alone for heaps with no other option that concerns calls: their frees
- * are the plain ones then, and only what these throw goes another way.
+ * Used by debug-thread.ts, and alone for heaps without other options that change calls: their frees
+ * are the plain ones then, and only the errors of these are treated differently.
  */
 
 import { type ErrorCode, isInvalidAddress } from '../base/index.js';
@@ -10,7 +10,7 @@ import type { Calls, ThreadHeap } from '../heap/index.js';
 import type { DebugSettings } from '../layout/index.js';
 import { freeingBy } from './freeing-by.js';
 
-/** Does with an error what the options say. */
+/** Treats an error as the options say. */
 export function errorPolicy({ onError }: DebugSettings): (error: Error) => void {
   return (error) => {
     if (onError === 'throw') throw error;

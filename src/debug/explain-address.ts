@@ -1,6 +1,6 @@
 /**
- * What is wrong with an address that a program gave to an instrumented call: as blocks/explain-address.ts,
- * but in terms of the blocks that the program knows, with who allocated and who freed them.
+ * The error for a wrong address in an instrumented call: like blocks/explain-address.ts, but in
+ * terms of the program's blocks, with the threads that allocated and freed them.
  *
  * Used by debug-calls.ts. Any thread; takes the page lock for a moment.
  */

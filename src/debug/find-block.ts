@@ -1,9 +1,9 @@
 /**
- * Which block an address belongs to, wherever in it: also one that was freed, as long as nobody else
- * has had its place.
+ * Finds the block that contains an address. It also finds a freed block, as long as its place was
+ * not reused.
  *
- * Used by explain-address.ts and debug-inspector.ts. Any thread; takes the page lock for the walk over
- * the runs.
+ * Used by explain-address.ts and debug-inspector.ts. Any thread; takes the page lock for the walk
+ * over the runs.
  */
 
 import { type Address, NULL } from '../base/index.js';
@@ -11,7 +11,7 @@ import type { ThreadHeap } from '../heap/index.js';
 import { getState, isDataAddress, isStateOf } from '../layout/index.js';
 import type { Records } from './records.js';
 
-/** The start of the block around an address, red zones included; 0 = nobody ever had one there. */
+/** The start of the block around an address, red zones included; 0 if there never was one. */
 export type FindBlock = (address: unknown) => Address;
 
 export function createFindBlock({ memory, inspect }: ThreadHeap, records: Records): FindBlock {
@@ -22,7 +22,7 @@ export function createFindBlock({ memory, inspect }: ThreadHeap, records: Record
     const known = records.find(address);
     if (known !== 0) return known;
     const place = inspect(address);
-    // Pages that are free now may be those of a large block that was freed.
+    // Free pages may be those of a freed large block.
     if (place.is !== 'block') return records.findGone(address);
     if (place.owned) return NULL;
     return isStateOf(getState(i32, records.recordOf(place.start)), place.start)

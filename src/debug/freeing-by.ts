@@ -1,5 +1,5 @@
 /**
- * Placement of a heap whose frees are more than the allocator's: with debug options, or forgiving.
+ * Placement for a heap whose free is not the allocator's: with debug options, or with onError.
  *
  * Put in the place of the plain one by debug-thread.ts and error-policy.ts. Owner thread only.
  */
@@ -7,7 +7,7 @@
 import type { Address } from '../base/index.js';
 import type { Calls, OwnedBlocks, ThreadHeap } from '../heap/index.js';
 
-/** The same placement, but that what it frees for the program goes through these calls. */
+/** The same placement, except that blocks it frees for the program go through these calls. */
 export function freeingBy(
   { memory, ownedBlocks, marks }: ThreadHeap,
   { free }: Calls,
@@ -18,10 +18,10 @@ export function freeingBy(
     free(word) {
       const block = u32[word] as Address;
       if (block === 0) return false;
-      // Here a thread that dies in between loses the block, and its records say so: better than an
-      // address of a block that is free.
+      // A thread that dies between these steps loses the block, and its record says so: that is
+      // better than an address of a free block.
       u32[word] = 0;
-      // The same calls as the program's, but under the object's lock.
+      // The program's own calls, but under the object's lock.
       marks.nested = true;
       try {
         free(block);

@@ -1,8 +1,8 @@
 /**
  * The history of a heap: the last calls of each thread, merged by time.
  *
- * Rings are written by the thread of their slot (debug-calls.ts), and read here by any thread, with
- * no lock: layout/event-ring.ts.
+ * The thread of a slot writes the slot's ring (debug-calls.ts); any thread reads it here without a
+ * lock: layout/event-ring.ts.
  */
 
 import { type Address, hex, List, now, timeOrigin } from '../base/index.js';
@@ -23,24 +23,24 @@ export interface HistoryEvent {
   /** `threadId` of worker_threads. */
   threadId: number;
   operation: Operation;
-  /** The block: for realloc, where it is now. */
+  /** Address of the block; for realloc, the new one. */
   address: Address;
-  /** realloc: where it was. */
+  /** For realloc, the old address of the block. */
   from?: Address;
-  /** Bytes that were asked for; of a free those that the block was allocated with. */
+  /** Requested bytes; for a free, those of the block's allocation. */
   requestedBytes: number;
   usableBytes: number;
-  /** Call stack, a line a frame, where one was recorded. */
+  /** Call stack, one line per frame, if one was recorded. */
   stack?: string;
 }
 
-/** Which events. */
+/** Selects events. */
 export interface HistoryFilter {
-  /** Those of the block at this address. */
+  /** Only events of the block at this address. */
   address?: number;
-  /** Those of this thread, by threadId. */
+  /** Only events of the thread with this threadId. */
   thread?: number;
-  /** Only so many, the last ones. */
+  /** Maximum number of events; the last ones. */
   last?: number;
 }
 
@@ -81,10 +81,12 @@ export function readHistory(
   ];
 }
 
-/** When an event is: milliseconds since 1970, the same clock in all threads. */
+/** Time of an event in milliseconds since 1970, by the same clock in all threads. */
 export const timeNow = (): number => timeOrigin + now();
 
-/** Events as lines, with times from the first one on, and the frames of their stacks below. */
+/**
+ * Events as lines, with times relative to the first event, and the frames of their stacks below.
+ */
 export function renderHistory(events: readonly HistoryEvent[]): string[] {
   const start = events[0]?.time ?? 0;
   return events.flatMap((event) => {

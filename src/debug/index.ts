@@ -1,6 +1,6 @@
 /**
- * debug: what a heap with debug options does more in every call: red zones, quarantine, history,
- * call stacks, checks, traces. Heaps without such options go past it.
+ * debug: the additional work of each call in a heap with debug options: red zones, quarantine,
+ * history, call stacks, checks, traces. Heaps without such options do not use it.
  */
 export { SCRIBBLE } from './block-checks.js';
 export type { Allocation } from './debug-inspector.js';

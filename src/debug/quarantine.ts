@@ -1,29 +1,32 @@
 /**
- * Quarantine: freed blocks of a thread that wait before they are used again, so that a program that
- * still uses one hurts nobody, and is found out.
+ * Quarantine: freed blocks of a thread that wait before they are reused, so that a program that
+ * still uses one harms no other block, and is detected.
  *
  * Used by debug-calls.ts. Owner thread only. (As in Valgrind and AddressSanitizer.)
  *
- * The queue itself is the thread's own, and may be lost with it: which blocks wait is in their
- * records (layout/block-record.ts I2), and recovery finds them there.
+ * The queue is the thread's own, and may be lost with it: the blocks' records say which blocks wait
+ * (layout/block-record.ts I2), and recovery finds them there.
  *
  * I1  A block is in the queue, or given back: one that cannot be given back now stays in it.
- * I2  To add a block does not throw, since the block is freed: what cannot leave for it leaves with
- *     the next one. A broken heap is another matter.
+ * I2  Adding a block does not throw, since the block is freed: a block that cannot leave now leaves
+ *     with the next one. Only a broken heap makes it throw.
  */
 
 import { type Address, isCorruption, isInvalidAddress, List, OwnSet } from '../base/index.js';
 
 export interface Quarantine {
   /**
-   * Takes a block in, and gives the oldest ones back while there are too many bytes.
+   * Adds a block, and gives the oldest blocks back while the total exceeds the maximum.
    * @param free gives a block back to the heap
-   * @returns what was found in the blocks that left; null = they were as they had been freed
+   * @returns the first damage found in the blocks that left; null if they were unchanged
    */
   add(block: Address, bytes: number, free: (block: Address) => void): Error | null;
-  /** Gives all back: all that was found, and how many there were. */
+  /** Gives all blocks back; returns the damage found, and the number of blocks. */
   drain(free: (block: Address) => void): { blocks: number; errors: Error[] };
-  /** A call was cut, and the queue may name blocks that are given back. @returns those that it keeps */
+  /**
+   * For a queue that may name blocks already given back, after a cut call. @returns the blocks that
+   * it keeps
+   */
   keepOnly(waits: (block: Address) => boolean): ReadonlySet<Address>;
 }
 
@@ -32,24 +35,26 @@ interface Waiting {
   readonly bytes: number;
 }
 
-/** @param check the error for a block that was written to since */
+/** @param check the error for a block that was written to after its free */
 export function createQuarantine(
   bytesMax: number,
   check: (block: Address) => Error | null,
 ): Quarantine {
   let queue = new List<Waiting>();
-  /** Entries before this one are gone: to shift each out would cost the queue's length. */
+  /**
+   * Index of the oldest entry; those before it are gone. To shift each out would cost O(length).
+   */
   let oldest = 0;
   let total = 0;
 
   function release(free: (block: Address) => void): Error | null {
     const { block, bytes } = queue[oldest];
-    // With nothing held back it was filled just now.
+    // With a maximum of 0 the block was filled just now.
     let error: Error | null = bytesMax === 0 ? null : check(block);
     try {
       free(block);
     } catch (refused) {
-      // Another thread has freed it too, and was faster: it is not this thread's to give back.
+      // Another thread has freed the block too, and was faster: this thread must not give it back.
       if (!isInvalidAddress(refused)) throw refused;
       error ??= refused;
     }

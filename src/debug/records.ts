@@ -1,11 +1,11 @@
 /**
- * Block records, as the debug layer uses them: which block an address of the program belongs to,
- * who allocated it, who freed it.
+ * Block records as the debug layer uses them: the block of a program's address, and the threads
+ * that allocated and freed it.
  *
  * Used by the files of this folder. Any thread; no lock.
  *
- * A program's address lies `front` bytes behind its block's start: the red zone, or more where an
- * alignment asks for it.
+ * A program's address is `front` bytes after its block's start: the red zone, or more if an
+ * alignment needs it.
  */
 
 import {
@@ -35,17 +35,17 @@ import {
 } from '../layout/index.js';
 
 export interface Records {
-  /** How far the program's part begins behind a block's start. */
+  /** Offset of the program's part from the block's start, in bytes. */
   frontOf(alignment: number): number;
-  /** The block that a program knows by this address; 0 = none that is allocated. */
+  /** The allocated block that has this program address; 0 if there is none. */
   find(user: number): Address;
-  /** The block that it last knew by this address and that is gone; 0 = none. */
+  /** The freed block that had this program address last; 0 if there is none. */
   findGone(user: number): Address;
   recordOf(block: number): BlockRecord;
-  /** Bytes of the program's part, of a block of so many bytes. */
+  /** Bytes of the program's part of a block of `blockBytes` bytes. */
   usableOf(block: number, blockBytes: number): number;
   allocatorOf(block: number): BlockUser;
-  /** Null while nobody has freed it. */
+  /** Null if the block has not been freed. */
   freerOf(block: number): BlockUser | null;
 }
 
@@ -58,7 +58,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
 
   const recordOf = (block: number): BlockRecord => blockRecord(geometry.blockRecords, block);
 
-  /** Undefined for a block that is no program's: what its record says is older than that. */
+  /** Undefined for an owned block: its record is of an earlier block. */
   function isAllocated(block: number): boolean | undefined {
     const tag = tags[block >>> GRANULE_SHIFT];
     return isOwnedTag(tag) ? undefined : tag !== 0;
@@ -67,7 +67,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
   function findBlock(user: number, allocated: boolean): Address {
     if (!isDataAddress(geometry, user) || user % GRANULE_BYTES !== 0) return NULL;
     let tried = -1;
-    // Most blocks have the plain front; one more for each alignment that the address has.
+    // Most blocks have the plain front; each alignment of the address may mean another front.
     for (let a = GRANULE_BYTES; a <= ALIGNMENT_MAX && user % a === 0; a *= 2) {
       const front = frontOf(a);
       const block = (user - front) as Address;

@@ -1,12 +1,13 @@
 /**
- * Red zones: bytes before and after each block that nobody may write. Who overruns a block damages
- * them, and a check finds out how far.
+ * Red zones: bytes before and after each block that no thread may write. An overrun damages them,
+ * and a check finds out how far.
  *
- * Used by debug-calls.ts and check.ts. The thread that has the block paints; any thread may look.
+ * Used by debug-calls.ts and check.ts. The block's owner paints; any thread may check.
  *
- * Each byte follows from its own address and the heap's secret, so that a zone copied from elsewhere
- * is no whole one. None is 0x00, 0x55, 0xAA, 0xFF or ASCII: what programs mostly write is seen at
- * every byte. (Guards keyed by address: as in mimalloc's secure mode; zones: Electric Fence, ASan.)
+ * Each byte depends on its own address and the heap's secret, so that a zone copied from elsewhere
+ * is not valid. No byte is 0x00, 0x55, 0xAA, 0xFF or ASCII: damage by the values that programs
+ * mostly write is seen at every byte. (Guards keyed by address: as in mimalloc's secure mode;
+ * zones: Electric Fence, ASan.)
  */
 
 import { getSecret, type HeapMemory } from '../layout/index.js';
@@ -19,14 +20,16 @@ export interface Damaged {
 
 export interface RedZones {
   paint(from: number, to: number): void;
-  /** What is damaged from `from` to `to`; null when all is whole. */
+  /** The damage from `from` to `to`; null if all bytes are intact. */
   find(from: number, to: number): Damaged | null;
 }
 
 export function createRedZones({ u8, i32, u32, geometry }: HeapMemory): RedZones {
   const [low, high] = getSecret(u32, geometry.debug);
 
-  /** The finisher of MurmurHash3 (Appleby), then out of the bytes that programs mostly write. */
+  /**
+   * The finisher of MurmurHash3 (Appleby), then moved out of the values that programs mostly write.
+   */
   function wordAt(word: number): number {
     let x = Math.imul(word ^ low, 0x9e3779b1) ^ high;
     x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
@@ -47,7 +50,7 @@ export function createRedZones({ u8, i32, u32, geometry }: HeapMemory): RedZones
   function find(from: number, to: number): Damaged | null {
     let first = from;
     while (first < to && u8[first] === byteAt(first)) {
-      // Word by word where a zone is long and whole.
+      // Word by word through the intact part of a long zone.
       if ((first & 3) === 0 && first + 4 <= to && i32[first >>> 2] === wordAt(first >>> 2)) {
         first += 4;
       } else first++;

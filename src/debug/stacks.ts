@@ -1,5 +1,5 @@
 /**
- * Call stacks of a thread: taken, cut to what concerns the program, and kept once each in the heap.
+ * Call stacks of a thread: taken, reduced to the program's frames, and kept once each in the heap.
  *
  * Used by debug-calls.ts. Owner thread only; the store itself is layout/stack-store.ts.
  */
@@ -15,29 +15,30 @@ import {
 import { type DebugSettings, type HeapMemory, internStack } from '../layout/index.js';
 
 /**
- * Error as it is now, and how it formats stacks: with source maps, say, where the program has seen to
- * that before it loads this library. What a test puts there later changes no stack.
+ * Error at the time when this library is loaded, and its formatter of stacks, such as one with
+ * source maps that the program installed before. A formatter that a test installs later changes no
+ * stack.
  */
 const RealError = Error;
 const { captureStackTrace, prepareStackTrace: format } = Error;
 
 /** Maximum frames of this package above the program's. */
 const OWN_FRAMES_MAX = 20;
-/** Instead of a stack that cannot be had. */
+/** In place of a stack that is not available. */
 const NO_TEXT = '\n(no stack: Error is frozen, or Error.prepareStackTrace gives no text)';
-/** So many different stacks are remembered with their numbers. */
+/** Maximum stacks whose numbers are remembered. */
 const KNOWN_MAX = 4096;
 
-/** The number of the stack of whoever called into this package; 0 when none is due now. */
+/** The number of the stack of the call into this package; 0 if no stack is due. */
 export type TakeStack = () => number;
 
 interface Attachment {
   readonly threadId: number;
-  /** Public calls that this attachment alone has. */
+  /** Public calls of this attachment only. */
   readonly calls: ReadonlySet<AnyFunction>;
 }
 
-/** @param settings `stackDepth`: frames; `stackEvery`: one call in so many gets a stack */
+/** @param settings `stackDepth`: frames; `stackEvery`: one call in this many gets a stack */
 export function createStacks(
   memory: HeapMemory,
   { stackDepth: depth, stackEvery: every }: DebugSettings,
@@ -45,7 +46,7 @@ export function createStacks(
 ): TakeStack {
   const { i32, u8, geometry } = memory;
   const { stackStore, stackStoreBytes } = geometry;
-  /** By the text as the engine gives it, which is not taken apart twice. */
+  /** Keyed by the engine's text, so that no text is parsed twice. */
   const known = new Map<string, number>();
   const encoder = new TextEncoder();
   const random = createRandom();
@@ -54,8 +55,8 @@ export function createStacks(
   let warned = false;
 
   /**
-   * How many calls until the next stack: at random, so that a program whose calls have a rhythm is
-   * seen in all of it.
+   * Number of calls until the next stack: random, so that all calls of a program with a rhythm are
+   * sampled.
    */
   function interval(): number {
     return every === 1 ? 1 : 1 + random(2 * every - 1);
@@ -89,17 +90,17 @@ export function createStacks(
 }
 
 /**
- * The public call that the program made: the outermost one that runs now, but for those in the middle of
- * which the program is called back. Undefined where there is none.
+ * The public call that the program made: the outermost running one, not counting calls during which
+ * the program is called back. Undefined if there is none.
  *
- * An engine can leave out the frames below a function that is running, and says so which one is: the fewer
- * frames are left above a function, the further out it is.
+ * An engine can leave out all frames up to a given function: the fewer frames are left above a
+ * function, the further out it is.
  */
 function outermostCall(calls: ReadonlySet<AnyFunction>): AnyFunction | undefined {
   let found: AnyFunction | undefined;
   withFormatter(Number.POSITIVE_INFINITY, sitesOf, (stackAbove) => {
     const countAbove = (call: AnyFunction): number => (stackAbove(call) as unknown[]).length;
-    // Most public calls have another name than all that runs: those need no look.
+    // Most public calls have another name than all running functions: they need no check.
     const sites = stackAbove(outermostCall) as NodeJS.CallSite[];
     const names = new Set(sites.map((site) => site.getFunctionName() ?? ''));
     const calledBack = countAbove(callProgram);
@@ -126,8 +127,7 @@ function captureStack(frames: number, above: AnyFunction): string {
 }
 
 /**
- * Does work with what a formatter of stacks makes of the stack above a function; undefined where that
- * cannot be had.
+ * Does work with the formatted stack above a function; undefined if the stack is not available.
  */
 function withFormatter(
   frames: number,
@@ -135,14 +135,14 @@ function withFormatter(
   work: (stackAbove: (above: AnyFunction) => unknown) => unknown,
 ): unknown {
   const { stackTraceLimit, prepareStackTrace } = RealError;
-  // A program may have frozen Error, or have formatted stacks in its own manner before.
+  // A program may have frozen Error, or have installed its own formatter of stacks.
   try {
     RealError.stackTraceLimit = frames;
     if (prepareStackTrace !== formatter) RealError.prepareStackTrace = formatter;
     return work((above) => {
       const holder: { stack?: unknown } = {};
       captureStackTrace(holder, above);
-      // The engine formats it when it is first asked for.
+      // The engine formats the stack at its first use.
       return holder.stack;
     });
   } catch (error) {

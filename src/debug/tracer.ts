@@ -1,16 +1,16 @@
 /**
- * The tracer: notes what one thread does with its heap, for a trace that can be replayed.
+ * The tracer: records the calls of one thread for a trace that can be replayed.
  *
- * Called by the instrumented calls. Owner thread only. The buffer stands in shared memory
- * (layout/trace-buffer.ts), full ones go to a spool file of the slot; trace/merge-trace.ts makes a
- * trace of all of them.
+ * Called by the instrumented calls. Owner thread only. The buffer is in shared memory
+ * (layout/trace-buffer.ts); full buffers go to a spool file of the slot; trace/merge-trace.ts makes
+ * a trace of all of them.
  *
- * I1  Events are in an order in which the blocks were really handed on: an allocation is noted
- *     after its block was committed, a free or a move before the old block is given back. The
- *     callers see to that.
- * I2  What a thread has noted stays noted, at whatever moment it is killed.
- * I3  What is noted in the middle of a call neither fails nor waits: room is made before.
- * I4  A thread that cannot write its file goes on without a trace, and says so once.
+ * I1  Events are in the order in which blocks really changed hands: an allocation is noted after
+ *     its block was committed, a free or a move before the old block is given back. The callers
+ *     ensure this.
+ * I2  An event that a thread has noted stays noted, at whatever moment the thread is killed.
+ * I3  A note in the middle of a call neither fails nor waits: room is made before the call.
+ * I4  A thread that cannot write its file goes on without a trace, and warns once.
  */
 
 import { closeSync, constants, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -41,16 +41,18 @@ import {
   traceEventsByte,
 } from '../layout/index.js';
 
-/** Sequences have 32 bits: tracing ends where each thread could still take one more. */
+/** Maximum sequence number: sequences have 32 bits, and each thread may still take one more. */
 const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
 
 export interface Tracer {
   /**
-   * Before a call changes anything: makes room for what it will note, in the file if need be. What is
-   * noted then cannot fail. @throws RangeError where the stack ends, with nothing lost
+   * Called before a call changes anything: makes room for its event, in the file if need be. The
+   * note itself cannot fail then. @throws RangeError if the stack ends; nothing is lost
    */
   begin(): void;
-  /** A block was committed, and the program does not know yet. An aligned one counts as malloc. */
+  /**
+   * A block was committed, and the program does not have it yet. An aligned one counts as malloc.
+   */
   allocated(
     operation: typeof TRACE_MALLOC | typeof TRACE_CALLOC,
     address: number,
@@ -59,17 +61,17 @@ export interface Tracer {
   /** A block is about to be given back. Not for address 0. */
   freed(address: number): void;
   /**
-   * A block was reallocated, and is about to be given back if it moved. `from` = `to` where it
-   * stayed; `from` 0 where it is a new one; `to` 0 where it was freed by that.
+   * A block was reallocated, and is about to be given back if it moved. `from` = `to` if it stayed
+   * in place; `from` 0 if it is new; `to` 0 if realloc freed it.
    */
   moved(from: number, to: number, bytes: number): void;
-  /** The thread detaches. What it noted stays in its slot's buffer, for who takes the slot next. */
+  /** The thread detaches. Its events stay in the slot's buffer, for the next owner of the slot. */
   close(): void;
 }
 
 /**
- * The tracer of a thread that owns the slot. Leftovers of an owner that died stay where they are.
- * @param path of the trace, as the heap's debug record has it
+ * The tracer of a thread that owns the slot. Events of an owner that died stay where they are.
+ * @param path the path of the trace, as in the heap's debug record
  */
 export function createTracer(
   memory: HeapMemory,
@@ -89,7 +91,7 @@ export function createTracer(
   );
   let closed = false;
   let failed = false;
-  /** The heap has as many events as can be counted. */
+  /** True if no sequence numbers are left. */
   let exhausted = loadSequence(i32, record) >= SEQUENCE_MAX;
 
   function note(operation: number, address: number, from: number, bytes: number): void {
@@ -120,9 +122,10 @@ export function createTracer(
       return;
     }
     emptyTrace(i32, buffer);
-    // Right after that store: V8 cuts nothing in between, and before it the same is written again.
+    // Directly after that store: V8 cuts nothing in between, and a cut before it writes the same
+    // again.
     spool.end += full.length;
-    // The trace was finished meanwhile: whoever did that has not seen this file.
+    // The trace was finished in the meantime, by a thread that has not seen this file.
     if (loadTraceState(i32, buffer) === TRACE_WRITTEN) spool.remove();
   }
 
@@ -145,16 +148,17 @@ export function createTracer(
   };
 }
 
-/** A slot's spool file: opened when it is first needed, then kept open. */
+/** A slot's spool file: opened at its first use, then kept open. */
 function createSpool(path: string) {
   const CLOSED = -1;
   let file = CLOSED;
 
-  /** At the end, which it does not move. @throws what the file system does */
+  /** Writes at the end, without moving it. @throws the errors of the file system */
   function write(events: Uint8Array): void {
     if (file === CLOSED) {
       file = openSync(path, constants.O_WRONLY | constants.O_CREAT);
-      // Half an event at its end is of a former owner's write that failed: the buffer has it, too.
+      // Half an event at the end is from a write of a former owner that failed: the buffer has it
+      // too.
       const { size } = fstatSync(file);
       spool.end = size - (size % TRACE_EVENT_BYTES);
     }
@@ -169,7 +173,7 @@ function createSpool(path: string) {
     try {
       closeSync(file);
     } catch {
-      // All is written: there is nothing left to lose.
+      // All events are written: nothing is left to lose.
     }
     file = CLOSED;
   }
@@ -179,7 +183,7 @@ function createSpool(path: string) {
     try {
       rmSync(path, { force: true });
     } catch {
-      // A file too much harms nobody.
+      // A file that stays does no harm.
     }
   }
 

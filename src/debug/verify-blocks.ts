@@ -1,9 +1,9 @@
 /**
- * The check of all blocks of an instrumented heap: are their red zones whole, and those that were
- * freed as they were left.
+ * The check of all blocks of an instrumented heap: their red zones, and that freed ones are
+ * unchanged.
  *
- * Used by debug-thread.ts. Any thread; no lock: what is damaged only seemingly, because its thread
- * is at work on it, is told apart by block-checks.ts.
+ * Used by debug-thread.ts. Any thread; no lock: block-checks.ts distinguishes real damage from a
+ * block that its thread is changing.
  */
 
 import type { Block } from '../blocks/index.js';
@@ -20,8 +20,9 @@ import type { BlockChecks } from './block-checks.js';
 import type { Records } from './records.js';
 
 /**
- * Checks all blocks, and counts those that the program has, and those that wait to be freed. A block
- * in the name of a slot that nobody has would never come back: while others run it may only look so.
+ * Checks all blocks; counts the program's blocks and those that wait to be freed. A block in the
+ * name of a slot without owner would never be freed: while other threads run, it may only look like
+ * that.
  */
 export function verifyBlocks(
   { i32, geometry }: HeapMemory,
@@ -43,7 +44,7 @@ export function verifyBlocks(
     const someones =
       stateKind(state) === LIVE_BLOCK || loadOwner(i32, geometry.registry, slot) !== 0;
     if (report.quiet && !someones) {
-      const what = `freed or not handed out by the thread of slot ${slot}, which nobody has`;
+      const what = `freed or not handed out by the thread of slot ${slot}, which no thread has`;
       addProblem(report, 'block-record I2', address, `the block was left behind, ${what}`);
     }
     if (stateKind(state) === LIVE_BLOCK) {

@@ -1,6 +1,6 @@
 /**
- * A program that damages blocks and ends: by itself, by a detach, or in a worker. What its heap finds
- * goes to stderr.
+ * A program that damages blocks and ends: by itself, by a detach, or in a worker. The findings of
+ * its heap go to stderr.
  */
 
 import { isMainThread, Worker, workerData } from 'node:worker_threads';

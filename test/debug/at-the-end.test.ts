@@ -1,6 +1,6 @@
 /**
- * Proves that damage which no call has found is told when the heap's maker ends: of blocks that were
- * never freed, and of those that still wait in quarantine; each once.
+ * Proves that damage which no call has found is reported when the creator of the heap ends: of
+ * blocks that were never freed, and of those that wait in quarantine; each once.
  */
 
 import test from 'ava';
@@ -11,7 +11,7 @@ const OVERRUN = /1 byte past the end of the block/g;
 const LATE = /was written to after its free, at offset 3/g;
 
 for (const manner of ['exit', 'detach', 'worker', 'verified']) {
-  test(`at the end: damage that nobody found is told once (${manner})`, async (t) => {
+  test(`at the end: damage that no call found is reported once (${manner})`, async (t) => {
     const { code, stdout, stderr } = await runScript(SCRIPT, [manner]);
     t.is(code, 0);
     t.is(stderr.match(OVERRUN)?.length, 1, stderr);

@@ -1,7 +1,8 @@
 /**
- * Proves that heaps with debug options find writes outside of blocks and into freed ones: the misuse
- * list's overflows, underflows and uses after free, of one byte, 32 bytes and 1 MB, written byte by
- * byte and by a copy, for blocks of 8 B, 4 KiB and 256 KiB, with both sets of calls.
+ * Proves that heaps with debug options find writes outside of blocks and into freed ones: the
+ * overflows, underflows and uses after free of the misuse list, of one byte, 32 bytes and 1 MB,
+ * written byte by byte and by a copy, for blocks of 8 B, 4 KiB and 256 KiB, with both sets of
+ * calls.
  */
 
 import test, { type ExecutionContext } from 'ava';
@@ -14,7 +15,7 @@ const GUARD = 32;
 const SIZES: Record<string, number> = { '8 B': 8, '4 KiB': 4 * KIB, '256 KiB': 256 * KIB };
 const WIDTHS: Record<string, number> = { '1 byte': 1, '32 bytes': 32, '1 MB': MIB };
 
-/** How a program writes. */
+/** Ways to write. */
 const WRITES: Record<string, (heap: SharedHeap, from: number, bytes: number) => void> = {
   'byte by byte': (heap, from, bytes) => {
     for (let at = from; at < from + bytes; at++) heap.u8[at] = 0x41;
@@ -31,7 +32,7 @@ interface Stage extends Calls {
   readonly size: number;
 }
 
-/** A block with 2 MiB of other blocks before and behind it. */
+/** A block with 2 MiB of other blocks before and after it. */
 function makeStage(t: ExecutionContext, calls: (heap: SharedHeap) => Calls, size: number): Stage {
   const heap = SharedHeap.create({
     size: '64MiB',
@@ -39,7 +40,7 @@ function makeStage(t: ExecutionContext, calls: (heap: SharedHeap) => Calls, size
     debug: { guard: GUARD, quarantine: MIB, scribble: true, history: 100, stacks: 3 },
   });
   const face = calls(heap);
-  // One of these is above a large block, which comes from the top, and one below a small one.
+  // One of these is above a large block, which comes from the top; the other is below a small one.
   face.malloc(2 * MIB);
   for (let n = 0; n < 300; n++) face.malloc(8 * KIB - 100);
   const block = face.malloc(size);
@@ -61,7 +62,7 @@ function eachStage(title: string, play: (stage: Stage) => void): void {
   }
 }
 
-/** The call throws this damage of the stage's block. */
+/** Checks that the call throws this damage of the stage's block. */
 function finds({ t, block }: Stage, damage: BlockDamage, call: () => unknown): BlockDamagedError {
   const error = t.throws(call, { instanceOf: BlockDamagedError }) as BlockDamagedError;
   t.is(error.code, 'ERR_SHMALLOC_BLOCK_DAMAGED');
@@ -81,12 +82,12 @@ for (const [width, bytes] of Object.entries(WIDTHS)) {
       write(heap, block + size, bytes);
       const error = finds(stage, 'overrun', () => free(block));
       t.is(error.firstOffset, size);
-      // No further than the block's own zone: what lies behind is others'.
+      // Only inside the block's own zone: the memory behind it belongs to others.
       if (bytes <= GUARD) {
         t.is(error.lastOffset, size + bytes - 1);
         t.true(error.message.includes(`${far(bytes)} past the end of the block at ${hex(block)}`));
       } else t.true(error.lastOffset >= size + GUARD - 1);
-      t.notThrows(() => free(block), 'told once, and the block can be freed');
+      t.notThrows(() => free(block), 'reported once, then the block can be freed');
     });
 
     eachStage(`guard: an underflow by ${width}, ${how}, is found at free`, (stage) => {
@@ -121,14 +122,14 @@ for (const [width, bytes] of Object.entries(WIDTHS)) {
   }
 }
 
-eachStage('guard: one byte on either side is found by realloc and verify, too', (stage) => {
+eachStage('guard: one damaged byte on either side is found by realloc and verify', (stage) => {
   const { t, heap, block, size, realloc } = stage;
   heap.u8[block - 1] = 0;
   heap.u8[block + size] = 0x55;
   const { problems } = heap.verify({ quiet: true });
-  t.is(problems.length, 1, 'the underrun first: it is before');
+  t.is(problems.length, 1, 'one problem per block, the underrun');
   finds(stage, 'underrun', () => realloc(block, size * 2));
-  t.is(heap.u8[block + size - 1], 0x5a, 'the block is where it was, as it was');
+  t.is(heap.u8[block + size - 1], 0x5a, 'the block was not moved or changed');
   heap.u8[block + size] = 0xff;
   finds(stage, 'overrun', () => realloc(block, 8));
   const moved = realloc(block, size + 1);
@@ -136,18 +137,15 @@ eachStage('guard: one byte on either side is found by realloc and verify, too', 
   t.deepEqual(
     heap.u8.slice(moved, moved + size),
     new Uint8Array(size).fill(0x5a),
-    'and then it can be moved',
+    'then the block can be moved',
   );
 });
 
-eachStage(
-  'guard: what was written inside a block is no damage',
-  ({ t, heap, block, size, free }) => {
-    heap.u8.fill(0xff, block, block + size);
-    t.deepEqual(heap.verify({ quiet: true }).problems, []);
-    t.notThrows(() => free(block));
-  },
-);
+eachStage('guard: a write inside the block is not damage', ({ t, heap, block, size, free }) => {
+  heap.u8.fill(0xff, block, block + size);
+  t.deepEqual(heap.verify({ quiet: true }).problems, []);
+  t.notThrows(() => free(block));
+});
 
 eachStage('scribble: a freed block is full of 0x55', ({ t, heap, block, size, free }) => {
   free(block);
@@ -162,7 +160,7 @@ eachStage('quarantine: a freed block is not handed out again', (stage) => {
 });
 
 eachStage(
-  'free: a block in quarantine is freed already, and the error knows who did it',
+  'free: a block in quarantine counts as freed, and the error names the thread that freed it',
   (stage) => {
     const { t, block, free, realloc, heap } = stage;
     free(block);

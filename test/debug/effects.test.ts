@@ -1,5 +1,5 @@
 /**
- * Proves what each debug option does to the calls, with both sets of them; history and checks.
+ * Proves the effect of each debug option on the calls, with both sets of calls; history and checks.
  */
 
 import test, { type ExecutionContext } from 'ava';
@@ -36,62 +36,70 @@ const ALL: DebugOptions = {
   stacks: 4,
 };
 
-eachFace('preScribble: new blocks are full of 0xAA, but for calloc', { preScribble: true }, (s) => {
-  const { t, heap, malloc, calloc, realloc, alignedAlloc } = s;
-  for (const size of [1, 100, 5000, 200_000]) {
-    for (const address of [malloc(size), alignedAlloc(4096, size)]) {
-      t.true(heap.u8.slice(address, address + size).every((byte) => byte === 0xaa));
+eachFace(
+  'preScribble: new blocks are full of 0xAA, except for calloc',
+  { preScribble: true },
+  (s) => {
+    const { t, heap, malloc, calloc, realloc, alignedAlloc } = s;
+    for (const size of [1, 100, 5000, 200_000]) {
+      for (const address of [malloc(size), alignedAlloc(4096, size)]) {
+        t.true(heap.u8.slice(address, address + size).every((byte) => byte === 0xaa));
+      }
+      const zeroed = calloc(1, size);
+      t.true(heap.u8.slice(zeroed, zeroed + size).every((byte) => byte === 0));
+      heap.u8.fill(7, zeroed, zeroed + size);
+      const grown = realloc(zeroed, size * 2);
+      t.true(heap.u8.slice(grown, grown + size).every((byte) => byte === 7));
+      t.true(
+        heap.u8.slice(grown + size, grown + 2 * size).every((byte) => byte === 0xaa || byte === 7),
+      );
     }
-    const zeroed = calloc(1, size);
-    t.true(heap.u8.slice(zeroed, zeroed + size).every((byte) => byte === 0));
-    heap.u8.fill(7, zeroed, zeroed + size);
-    const grown = realloc(zeroed, size * 2);
-    t.true(heap.u8.slice(grown, grown + size).every((byte) => byte === 7));
-    t.true(
-      heap.u8.slice(grown + size, grown + 2 * size).every((byte) => byte === 0xaa || byte === 7),
-    );
-  }
-});
+  },
+);
 
-eachFace('all options: sizes, alignments and contents are as without them', ALL, (s) => {
-  const { t, heap, malloc, free, calloc, realloc, alignedAlloc } = s;
-  t.notThrows(() => free(0 as Address));
-  t.not(malloc(0), 0);
-  t.is(heap.usableSize(malloc(0)), 0);
-  for (const size of [1, 15, 16, 17, 1000, 65_536, 65_537, 300_000]) {
-    const p = malloc(size);
-    t.is(p % 16, 0);
-    t.is(heap.usableSize(p), size);
-    heap.u8.fill(3, p, p + size);
-    const q = realloc(p, size + 100);
-    t.true(
-      heap.u8.slice(q, q + size).every((byte) => byte === 3),
-      'kept',
-    );
-    const r = realloc(q, Math.ceil(size / 2));
-    t.is(heap.usableSize(r), Math.ceil(size / 2));
-    t.true(heap.view(Uint8Array, r, Math.ceil(size / 2)).every((byte) => byte === 3));
-    t.throws(() => heap.view(Uint8Array, r, Math.ceil(size / 2) + 1), { instanceOf: RangeError });
-    t.true(realloc(r, 0) === 0);
-    const z = calloc(size, 1);
-    t.true(heap.u8.slice(z, z + size).every((byte) => byte === 0));
-    free(z);
-    for (let alignment = 1; alignment <= 65_536; alignment *= 2) {
-      const a = alignedAlloc(alignment, size);
-      t.is(a % alignment, 0);
-      t.is(heap.usableSize(a), size);
-      free(a);
+eachFace(
+  'all options: sizes, alignments and contents are the same as without options',
+  ALL,
+  (s) => {
+    const { t, heap, malloc, free, calloc, realloc, alignedAlloc } = s;
+    t.notThrows(() => free(0 as Address));
+    t.not(malloc(0), 0);
+    t.is(heap.usableSize(malloc(0)), 0);
+    for (const size of [1, 15, 16, 17, 1000, 65_536, 65_537, 300_000]) {
+      const p = malloc(size);
+      t.is(p % 16, 0);
+      t.is(heap.usableSize(p), size);
+      heap.u8.fill(3, p, p + size);
+      const q = realloc(p, size + 100);
+      t.true(
+        heap.u8.slice(q, q + size).every((byte) => byte === 3),
+        'kept',
+      );
+      const r = realloc(q, Math.ceil(size / 2));
+      t.is(heap.usableSize(r), Math.ceil(size / 2));
+      t.true(heap.view(Uint8Array, r, Math.ceil(size / 2)).every((byte) => byte === 3));
+      t.throws(() => heap.view(Uint8Array, r, Math.ceil(size / 2) + 1), { instanceOf: RangeError });
+      t.true(realloc(r, 0) === 0);
+      const z = calloc(size, 1);
+      t.true(heap.u8.slice(z, z + size).every((byte) => byte === 0));
+      free(z);
+      for (let alignment = 1; alignment <= 65_536; alignment *= 2) {
+        const a = alignedAlloc(alignment, size);
+        t.is(a % alignment, 0);
+        t.is(heap.usableSize(a), size);
+        free(a);
+      }
     }
-  }
-  t.throws(() => malloc(-1), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
-  t.throws(() => malloc('1' as never), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
-  t.throws(() => calloc(1, Number.NaN), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
-  t.throws(() => realloc(0 as Address, 1.5), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
-  t.throws(() => alignedAlloc(3, 8), { code: 'ERR_SHMALLOC_INVALID_ALIGNMENT' });
-  t.true(malloc(2 ** 40) === 0, 'no room');
-});
+    t.throws(() => malloc(-1), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+    t.throws(() => malloc('1' as never), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+    t.throws(() => calloc(1, Number.NaN), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+    t.throws(() => realloc(0 as Address, 1.5), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
+    t.throws(() => alignedAlloc(3, 8), { code: 'ERR_SHMALLOC_INVALID_ALIGNMENT' });
+    t.true(malloc(2 ** 40) === 0, 'no room');
+  },
+);
 
-eachFace('all options: a full heap ends its quarantine before it answers 0', ALL, (s) => {
+eachFace('all options: a full heap empties its quarantine before malloc returns 0', ALL, (s) => {
   const { t, malloc, free } = s;
   const blocks: Address[] = [];
   for (let p = malloc(10_000); p !== 0; p = malloc(10_000)) blocks.push(p);
@@ -99,7 +107,7 @@ eachFace('all options: a full heap ends its quarantine before it answers 0', ALL
   t.true(malloc(10_000) === 0);
   const last = blocks.pop() as Address;
   free(last);
-  t.is(malloc(10_000), last, 'the one that was freed, out of the quarantine');
+  t.is(malloc(10_000), last, 'the freed block, taken out of the quarantine');
   for (const block of blocks) free(block);
   free(last);
 });
@@ -113,7 +121,7 @@ for (const [address, reason] of [
   [2 ** 31, 'out-of-range'],
 ] as const) {
   eachFace(
-    `all options: ${String(address)} is refused as without them`,
+    `all options: ${String(address)} is refused in the same way as without options`,
     ALL,
     ({ t, heap, free }) => {
       for (const call of [free, heap.usableSize.bind(heap)]) {
@@ -140,7 +148,7 @@ eachFace('direct: every block is a run of its own', { direct: true }, (s) => {
 });
 
 eachFace(
-  "onError 'ignore': a bad free does nothing, a good one is done",
+  "onError 'ignore': a bad free has no effect, a valid one works",
   { onError: 'ignore', guard: 16 },
   (s) => {
     const { t, heap, malloc, free, realloc } = s;
@@ -148,7 +156,7 @@ eachFace(
     t.notThrows(() => free((p + 16) as Address));
     t.notThrows(() => free(3 as Address));
     heap.u8[p + 100] = 0;
-    t.notThrows(() => free(p), 'freed, for all its damage');
+    t.notThrows(() => free(p), 'freed despite its damage');
     t.notThrows(() => free(p));
     t.is(heap.blocks().length, 0);
     t.throws(() => realloc(p, 5), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
@@ -183,14 +191,14 @@ eachFace(
         thrownIn.push(call);
       }
     }
-    t.deepEqual(thrownIn, [10], 'told once: else no call would get through any more');
+    t.deepEqual(thrownIn, [10], 'reported once, so that later calls work');
     t.is(heap.blocks().length, 24, 'a call that threw did nothing');
     t.throws(() => heap.free_ts(p), { code: 'ERR_SHMALLOC_BLOCK_DAMAGED' });
   },
 );
 
 eachFace(
-  'history: every call, with sizes, oldest first, as many as there is room for',
+  'history: has every call with its sizes, oldest first, up to its capacity',
   { history: 8, quarantine: 1000 },
   (s) => {
     const { t, heap, malloc, free, calloc, realloc, alignedAlloc } = s;
@@ -234,14 +242,14 @@ eachFace(
   },
 );
 
-test('history: a heap without it says which option it wants', (t) => {
+test('history: the error of a heap without history names the option', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   const error = t.throws(() => heap.history(), { code: 'ERR_SHMALLOC_OPTION_OFF' });
   t.regex(String(error?.message), /SHMALLOC_HISTORY/);
 });
 
 eachFace(
-  'stacks: each distinct one once, none of it of the package itself',
+  'stacks: each distinct stack is kept once, without frames of the package',
   { history: 100, stacks: 2 },
   (s) => {
     const { t, heap, malloc } = s;
@@ -256,7 +264,7 @@ eachFace(
 );
 
 eachFace(
-  'stacks: one call in so many, whatever the rhythm of the calls',
+  'stacks: one call in `every` gets a stack, whatever the rhythm of the calls',
   { history: 4000, stacks: { depth: 1, every: 5 } },
   (s) => {
     const { t, heap, malloc, free } = s;
@@ -271,7 +279,7 @@ eachFace(
 );
 
 eachFace(
-  'free: what lies inside a live block is told so, at every granule',
+  'free: an address inside a live block is reported as such, at every granule',
   { strict: true, guard: 16 },
   (s) => {
     const { t, heap, malloc, free } = s;
@@ -292,7 +300,7 @@ eachFace(
 );
 
 eachFace(
-  'usableSize, view: look at a block, and leave its red zones as they are',
+  'usableSize, view: inspect a block and leave its red zones unchanged',
   { guard: 16 },
   (s) => {
     const { t, heap, malloc, free } = s;
@@ -308,7 +316,7 @@ eachFace(
   },
 );
 
-test('detach: what waits in quarantine is given back', (t) => {
+test('detach: blocks in quarantine are given back', (t) => {
   const debug = { quarantine: 2 ** 30, scribble: true };
   const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
   for (const size of [8, 1000, 100_000])

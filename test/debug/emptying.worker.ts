@@ -1,6 +1,6 @@
 /**
- * Thread of the tracer's tests: fills a trace buffer and empties it, again and again, until it is
- * told to end. All fields of an event are its number.
+ * Thread of the tracer's tests: fills a trace buffer and empties it repeatedly until it is told to
+ * end. All fields of an event are the event's number.
  */
 
 import { workerData } from 'node:worker_threads';

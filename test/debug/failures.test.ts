@@ -1,6 +1,6 @@
 /**
- * Proves that a call of an instrumented heap which fails on its way has changed nothing, and that
- * one which succeeds loses nothing to what it finds on its way.
+ * Proves that a call of an instrumented heap that fails has changed nothing, and that a call that
+ * succeeds loses nothing when it finds damage.
  */
 
 import test, { type ExecutionContext } from 'ava';
@@ -17,10 +17,10 @@ function assertWhole(t: ExecutionContext, heap: SharedHeap, live: Address[]): vo
   t.deepEqual(heldIn(heap), []);
   const { problems, liveBlocks } = heap.verify({ quiet: true });
   t.deepEqual(problems, []);
-  t.is(liveBlocks, live.length, "allocated, and in nobody's hands");
+  t.is(liveBlocks, live.length, 'allocated, but lost');
 }
 
-test('realloc: a write after free that it finds is told by the next call; it returns its block', (t) => {
+test('realloc: a write after free that it finds is reported by the next call; it returns its block', (t) => {
   using heap = SharedHeap.create({
     size: '8MiB',
     threads: 2,
@@ -40,7 +40,7 @@ test('realloc: a write after free that it finds is told by the next call; it ret
   heap.free_ts(moved);
 });
 
-test.serial('a formatter of stacks that throws: the call goes on without a stack', (t) => {
+test.serial('stacks: a call goes on without a stack if the formatter throws', (t) => {
   using heap = SharedHeap.create({
     size: '8MiB',
     threads: 2,
@@ -69,7 +69,7 @@ test.serial('a formatter of stacks that throws: the call goes on without a stack
       Error.prepareStackTrace = before;
     }
   }
-  // The last is of a block that realloc has freed.
+  // The last call frees a block that realloc has freed.
   t.deepEqual(outcomes, ['returned', 'returned', 'returned', 'threw']);
   t.is(Error.stackTraceLimit, limit);
   const { length } = heap.blocks();

@@ -1,6 +1,6 @@
 /**
  * Proves instrumented heaps against a plain model: random calls with every mixture of options, each
- * block filled by a pattern of its own; the heap ends empty, and finds nothing wrong with itself.
+ * block filled by its own pattern; the heap ends empty, and verify finds no problem.
  */
 
 import test from 'ava';

@@ -1,12 +1,13 @@
 /**
- * A program that tells which debug options its heap obeys, seen by what calls do: in the main thread
- * and in a worker. Prints JSON. The options come from the environment, or from the first argument.
+ * A program that prints which debug options its heap follows, judged by the effects of calls, in
+ * the main thread and in a worker, as JSON. The options come from the environment or the first
+ * argument.
  */
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type DebugOptions, type HeapHandle, SharedHeap } from 'shmalloc';
 
-/** What was seen of each option. */
+/** The observed effect of each option. */
 export interface Seen {
   scribble: boolean;
   preScribble: boolean;
@@ -54,7 +55,7 @@ function look(heap: SharedHeap): Seen {
     stacks = heap.history().some(({ stack }) => stack !== undefined);
   }
   if (guard) {
-    // Another block: what verify() has told is not told again.
+    // Another block: verify() reports each damage once.
     const other = malloc_ts(200);
     const whole = u8[other + 200];
     u8[other + 200] = 0;

@@ -1,5 +1,5 @@
 /**
- * Proves that each debug option works alone, and all of them together, set by code and by the
+ * Proves that each debug option works alone, and all of them together, set in code and by the
  * environment, in the main thread and in a worker that has another environment.
  */
 
@@ -30,7 +30,7 @@ interface Case {
   readonly seen: Partial<Seen>;
 }
 
-/** `strict` stands for records of blocks there, which every option but onError brings. */
+/** `strict` stands for block records, which every option except onError adds. */
 const RECORDED: Partial<Seen> = { strict: true };
 
 const CASES: Record<string, Case> = {
@@ -118,14 +118,14 @@ for (const [name, { code, variables, seen }] of Object.entries(CASES)) {
     Object.entries(variables).map(([key, value]) => [`SHMALLOC_${key}`, value]),
   );
   for (const [how, args, given] of [
-    ['by code', [JSON.stringify(code)], {}],
+    ['in code', [JSON.stringify(code)], {}],
     ['by the environment', [], env],
   ] as const) {
     test(`debug options: ${name}, ${how}, in main thread and worker`, async (t) => {
       const finished = await run(process.execPath, [SCRIPT, ...args], { env: given });
       t.is(finished.code, 0, finished.stderr);
       const { main, inWorker } = JSON.parse(finished.stdout) as { main: Seen; inWorker: Seen };
-      // Of a ring of five events the worker sees the main thread's, too.
+      // A ring of five events also has events of the main thread.
       const expected = { ...OFF, ...seen };
       t.deepEqual(main, expected);
       t.deepEqual({ ...inWorker, history: Math.min(inWorker.history, 5) }, expected);

@@ -1,6 +1,6 @@
 /**
  * Proves that `strict` catches two threads that free one block at the same instant, every time; and
- * that a worker killed with blocks in quarantine takes none of them with it.
+ * that no block is lost with a worker that is killed with blocks in quarantine.
  */
 
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import type { RaceTask } from './race.worker.js';
 
 const ROUNDS = 3000;
 
-test('strict: of two threads that free one block at once, one is refused, every time', async (t) => {
+test('strict: if two threads free one block at once, one is refused every time', async (t) => {
   using heap = SharedHeap.create({ size: '16MiB', threads: 4, debug: { strict: true } });
   const control = new Int32Array(new SharedArrayBuffer(12));
   const start = () => {
@@ -65,7 +65,7 @@ for (const debug of [
   { guard: 16, scribble: true, quarantine: '256KiB' },
 ]) {
   const name = Object.keys(debug).join(', ');
-  test(`verify: finds nothing wrong while correct threads are busy (${name})`, async (t) => {
+  test(`verify: finds no problem while correct threads run (${name})`, async (t) => {
     using heap = SharedHeap.create({ size: '16MiB', threads: 4, debug });
     const shmalloc = new URL('../../src/index.js', import.meta.url).href;
     const stop = new Int32Array(new SharedArrayBuffer(4));
@@ -100,7 +100,7 @@ const HOARDER = `
   });
 `;
 
-test('quarantine: a worker killed at any moment takes no freed block with it', async (t) => {
+test('quarantine: no freed block is lost with a worker that is killed at any moment', async (t) => {
   const debug = { quarantine: '1MiB', scribble: true, guard: 16, strict: true, history: 50 };
   using heap = SharedHeap.create({ size: '32MiB', threads: 4, debug });
   const shmalloc = new URL('../../src/index.js', import.meta.url).href;
@@ -113,7 +113,7 @@ test('quarantine: a worker killed at any moment takes no freed block with it', a
     await worker.terminate();
     await exit;
     heap.recover();
-    // What it had in its hands is live still, and nothing else is allocated.
+    // The blocks that the worker had are still live, and nothing else is allocated.
     const blocks = heap.blocks();
     t.true(blocks.length >= 99 && blocks.length <= 102, `${blocks.length} blocks`);
     for (const { address } of blocks) heap.free_ts(address);

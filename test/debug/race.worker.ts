@@ -1,11 +1,13 @@
-/** Thread of the race test: frees, at the same instant as another, whatever block it is told. */
+/** Thread of the race test: frees each block it is given, at the same instant as another thread. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 
 export interface RaceTask {
   readonly handle: HeapHandle;
-  /** Words: round that may begin, address of its block, threads that are done. */
+  /**
+   * Words: the round that may begin, the address of its block, the number of threads that are done.
+   */
   readonly control: Int32Array;
   readonly rounds: number;
 }
@@ -16,7 +18,8 @@ const { handle, control, rounds } = workerData as RaceTask;
 const heap = SharedHeap.attach(handle);
 let refused = 0;
 for (let round = 1; round <= rounds; round++) {
-  // Mostly not asleep: both shall begin at once. With fewer processors than threads, they take turns.
+  // The threads spin, so that both begin at once; with fewer processors than threads they take
+  // turns.
   for (let spins = 0; Atomics.load(control, 0) !== round; spins++) {
     if (spins > SPINS) Atomics.wait(control, 0, round - 1, 1);
   }

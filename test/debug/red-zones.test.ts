@@ -1,6 +1,6 @@
 /**
  * Proves that red zones are keyed by address and heap, hold no byte that programs mostly write, and
- * tell the first and the last damaged byte, at every alignment and length.
+ * report the first and the last damaged byte, at every alignment and length.
  */
 
 import test from 'ava';
@@ -23,7 +23,7 @@ function makeMemory(secret: [number, number]): HeapMemory {
   return memory;
 }
 
-test('RedZones.paint: no byte is 0, 0x55, 0xAA, 0xFF or ASCII; other secret, other bytes', (t) => {
+test('RedZones.paint: no byte is 0, 0x55, 0xAA, 0xFF or ASCII; another secret gives other bytes', (t) => {
   const zones = [
     [1, 2],
     [3, 4],
@@ -41,7 +41,7 @@ test('RedZones.paint: no byte is 0, 0x55, 0xAA, 0xFF or ASCII; other secret, oth
   t.true(shifted < 65536 / 16, `${shifted} bytes the same 16 further on`);
 });
 
-test('RedZones.find: whole zones are whole; each damaged byte is found, first and last', (t) => {
+test('RedZones.find: intact zones have no damage; the first and last damaged bytes are found', (t) => {
   const random = new Random(seedOf(t));
   const memory = makeMemory([random.word(), random.word()]);
   const zones = createRedZones(memory);

@@ -1,7 +1,7 @@
 /**
- * Proves what createTracer() leaves for the trace: events in the slot's buffer and nowhere else as
- * long as they fit, then in its spool file; whole and in order wherever its thread is killed; and
- * that a file system that refuses costs the trace and nothing else.
+ * Proves what createTracer() leaves for the trace: events in the slot's buffer only, as long as
+ * they fit, then in its spool file; complete and in order wherever its thread is killed; and that a
+ * file system that refuses costs the trace and nothing else.
  */
 
 import {
@@ -62,7 +62,7 @@ function makeTraced(t: ExecutionContext) {
     tracer: (slot: number, threadId = slot): Tracer =>
       createCallTracer(memory, slot as SlotIndex, threadId, path),
     spool: (slot: number) => spoolPath(path, ID, slot),
-    /** What is in a slot's buffer. */
+    /** The events in a slot's buffer. */
     events(slot: number): TraceEvent[] {
       const copy = new Uint32Array(TRACE_EVENTS * TRACE_EVENT_WORDS);
       const count = copyTrace(i32, u32, bufferOf(slot), copy);
@@ -81,18 +81,18 @@ function eventsIn(bytes: ArrayBuffer, count = bytes.byteLength / TRACE_EVENT_BYT
 const eventsOf = (file: string): TraceEvent[] =>
   eventsIn(new Uint8Array(readFileSync(file)).buffer);
 
-/** Mallocs whose sizes count up, none of them freed. */
+/** Notes mallocs whose sizes count up, and no free. */
 function allocate(tracer: Tracer, first: number, count: number): void {
   for (let n = first; n < first + count; n++) tracer.allocated(TRACE_MALLOC, 4096 + n * 16, n);
 }
 
-/** The trace has exactly the mallocs of these sizes. */
+/** Checks that the trace has exactly the mallocs of these sizes. */
 async function assertSizes(t: ExecutionContext, path: string, count: number): Promise<void> {
   const expected = Array.from({ length: count }, (_, n) => `malloc 0 ${n}`);
   t.deepEqual((await tellTrace(path)).all, expected);
 }
 
-/** What is warned of until the event loop has turned. */
+/** The warnings until the event loop has turned. */
 async function warningsOf(t: ExecutionContext, work: () => void): Promise<NodeJS.ErrnoException[]> {
   const warnings: NodeJS.ErrnoException[] = [];
   const listen = (warning: Error) => warnings.push(warning);
@@ -126,7 +126,7 @@ test('createTracer: each call is an event, in the order of all threads', (t) => 
   t.deepEqual(events(1), []);
 });
 
-test('createTracer: a full buffer needs no file, one event more does', async (t) => {
+test('createTracer: a full buffer needs no file; one more event does', async (t) => {
   const { tracer, spool, events, path, finish } = makeTraced(t);
   const one = tracer(1);
   allocate(one, 0, TRACE_EVENTS);
@@ -144,9 +144,9 @@ test('createTracer: a full buffer needs no file, one event more does', async (t)
   await assertSizes(t, path, 4 * TRACE_EVENTS + 1);
 });
 
-test('createTracer: whoever has the slot next goes on where the last one was', async (t) => {
+test("createTracer: the next owner of a slot continues after the last one's events", async (t) => {
   const { tracer, path, finish } = makeTraced(t);
-  // Every other one is killed, the others detach.
+  // Every other owner is killed; the others detach.
   for (let n = 0; n < 10; n++) {
     const one = tracer(2, n);
     allocate(one, n * 700, 700);
@@ -156,7 +156,7 @@ test('createTracer: whoever has the slot next goes on where the last one was', a
   await assertSizes(t, path, 7000);
 });
 
-test('Tracer.close: nothing is noted after it', (t) => {
+test('Tracer.close: no event is noted after it', (t) => {
   const { tracer, events } = makeTraced(t);
   const one = tracer(0);
   allocate(one, 0, 5);
@@ -168,7 +168,7 @@ test('Tracer.close: nothing is noted after it', (t) => {
 
 // ---- killed
 
-test('createTracer: killed after the file was written, before the buffer is empty', async (t) => {
+test('createTracer: no event is lost or doubled if its thread is killed between writing the file and emptying the buffer', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 2 * TRACE_EVENTS);
   const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
@@ -179,7 +179,7 @@ test('createTracer: killed after the file was written, before the buffer is empt
   await assertSizes(t, path, 2 * TRACE_EVENTS + 10);
 });
 
-test('createTracer: killed so, and nobody has the slot next', async (t) => {
+test('createTracer: the same holds if no thread takes the slot afterwards', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, TRACE_EVENTS);
   const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
@@ -188,7 +188,7 @@ test('createTracer: killed so, and nobody has the slot next', async (t) => {
   await assertSizes(t, path, TRACE_EVENTS);
 });
 
-test('createTracer: a write that ended anywhere is written over', async (t) => {
+test('createTracer: a write that ended anywhere is overwritten', async (t) => {
   for (const left of [1, 31, 32, 33, 1000 * 32 + 5]) {
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
     allocate(tracer(0), 0, TRACE_EVENTS);
@@ -200,7 +200,7 @@ test('createTracer: a write that ended anywhere is written over', async (t) => {
   }
 });
 
-test('createTracer: killed between taking a number and noting it', async (t) => {
+test('createTracer: a thread killed between taking a number and noting it leaves a hole', async (t) => {
   const { tracer, memory, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 3);
   nextSequence(memory.i32, debugRecord(memory.geometry.header));
@@ -211,7 +211,7 @@ test('createTracer: killed between taking a number and noting it', async (t) => 
 
 // ---- the end of the trace
 
-test('createTracer: when the trace has ended nothing is noted, and no file made', (t) => {
+test('createTracer: after the end of the trace no event is noted and no file is made', (t) => {
   const { tracer, memory, spool, events } = makeTraced(t);
   const { i32, geometry } = memory;
   const one = tracer(0);
@@ -226,12 +226,13 @@ test('createTracer: when the trace has ended nothing is noted, and no file made'
   t.is(loadSequence(i32, debugRecord(geometry.header)), TRACE_EVENTS);
 });
 
-test('createTracer: a file that was made as the trace was finished does not stay', (t) => {
+test('createTracer: a file made while the trace was being finished is removed', (t) => {
   const { tracer, memory, spool } = makeTraced(t);
   const { i32, geometry } = memory;
   const one = tracer(0);
   allocate(one, 0, TRACE_EVENTS);
-  // Finished between the tracer's two looks at the state: at the moment when it empties the buffer.
+  // The trace is finished between the tracer's two readings of its state: when it empties the
+  // buffer.
   const { add } = atomics;
   let made = false;
   Object.assign(atomics, {
@@ -250,7 +251,7 @@ test('createTracer: a file that was made as the trace was finished does not stay
   t.false(existsSync(spool(0)));
 });
 
-test('copyTrace: gives whole events only, emptied or not', (t) => {
+test('copyTrace: copies whole events only, whether the buffer was emptied or not', (t) => {
   const { tracer, memory, bufferOf, events } = makeTraced(t);
   allocate(tracer(0), 0, 7);
   t.deepEqual(
@@ -272,7 +273,7 @@ test('copyTrace: gives whole events only, emptied or not', (t) => {
   t.deepEqual(events(0), [event]);
 });
 
-test.serial('copyTrace: gives whole events, in order, from under its owner', async (t) => {
+test.serial('copyTrace: copies whole events, in order, while the owner writes', async (t) => {
   const buffer = new SharedArrayBuffer(TRACE_BUFFER_BYTES + 64);
   const [i32, u32] = [new Int32Array(buffer), new Uint32Array(buffer)];
   const worker = new Worker(new URL('./emptying.worker.js', import.meta.url), {
@@ -295,13 +296,13 @@ test.serial('copyTrace: gives whole events, in order, from under its owner', asy
   Atomics.store(i32, i32.length - 1, 1);
   await ended(worker);
   t.deepEqual(wrong.slice(0, 5), []);
-  t.true(firsts.size > 10, `${firsts.size} fillings of the buffer seen`);
+  t.true(firsts.size > 10, `${firsts.size} fills of the buffer seen`);
 });
 
 // ---- a file system that refuses
 
 test.serial(
-  'createTracer: a file that cannot be written is warned of once, and what follows is lost',
+  'createTracer: a file that cannot be written causes one warning, and later events are lost',
   async (t) => {
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
     mkdirSync(spool(0));
@@ -323,7 +324,7 @@ test.serial(
   },
 );
 
-test.serial('createTracer: whoever has the slot after that tries again', async (t) => {
+test.serial('createTracer: the next owner of the slot tries again', async (t) => {
   const { tracer, spool, path, finish } = makeTraced(t);
   mkdirSync(spool(0));
   const warnings = await warningsOf(t, () => allocate(tracer(0), 0, TRACE_EVENTS + 1));
@@ -334,7 +335,7 @@ test.serial('createTracer: whoever has the slot after that tries again', async (
   await assertSizes(t, path, TRACE_EVENTS + 500);
 });
 
-test('finishTrace: a spool cut short is a hole, not a fault', async (t) => {
+test('finishTrace: a truncated spool is a hole, not an error', async (t) => {
   const { tracer, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 2 * TRACE_EVENTS + 1);
   truncateSync(spool(0), TRACE_EVENTS * TRACE_EVENT_BYTES + 7);

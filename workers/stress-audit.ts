@@ -51,7 +51,9 @@ export function audit(
     missing: findMissing(holdings, bytesAt),
     unknown: strangers
       .filter((block) => !explained.has(block))
-      .map(({ address, bytes }) => `${hex(address)}, ${bytes} bytes: live, and nobody knows of it`),
+      .map(
+        ({ address, bytes }) => `${hex(address)}, ${bytes} bytes: live, but in no worker's books`,
+      ),
     explained: [...explained],
   };
 }

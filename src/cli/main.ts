@@ -2,7 +2,7 @@
 /**
  * The command line: `shmalloc COMMAND`.
  *
- * Exit codes: 0 done; 1 the run found something wrong; 2 the call or its input is wrong.
+ * Exit codes: 0 done; 1 the run found something wrong; 2 the command line or its input is wrong.
  */
 
 import { readFileSync } from 'node:fs';
@@ -53,7 +53,8 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const code = (error as { code?: string }).code ?? '';
-  // Mistakes in the call or its files are told in a line; anything else is a bug, with its stack.
+  // A mistake in the command line or its files is one line; any other error is a bug, with its
+  // stack.
   const mistake = code === USAGE || /^ERR_(SHMALLOC|PARSE_ARGS)_/.test(code);
   remark(mistake ? `shmalloc: ${messageOf(error)}` : inspect(error));
   process.exitCode = 2;

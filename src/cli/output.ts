@@ -1,8 +1,8 @@
 /**
- * What commands print: results on stdout, all else on stderr.
+ * Output of commands: results on stdout, all else on stderr.
  *
- * Used by every command. Written at once: `console.log` and streams swallow errors, or throw them when
- * nobody can catch them any more.
+ * Used by every command. Written synchronously: `console.log` and streams swallow errors, or throw
+ * them when no code can catch them any more.
  */
 
 import { printableLines } from '../base/index.js';
@@ -10,8 +10,8 @@ import { writeToStderr, writeToStdout } from '../options/index.js';
 import { UsageError } from './usage.js';
 
 /**
- * A result. Where its reader has gone, as `head` does, the rest is nobody's.
- * @throws UsageError where it cannot be written: the disk is full, say
+ * Prints a result. If the reader has exited, as `head` does, the rest is dropped.
+ * @throws UsageError if stdout cannot be written, for example because the disk is full
  */
 export function print(text: string): void {
   try {
@@ -21,7 +21,7 @@ export function print(text: string): void {
   }
 }
 
-/** A remark. It is lost where nobody can read it. */
+/** Prints a remark. It is lost if stderr has no reader. */
 export function remark(text: string): void {
   writeToStderr(`${printableLines(text)}\n`);
 }

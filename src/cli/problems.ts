@@ -1,19 +1,19 @@
 /**
- * What verify() found, as the commands tell it.
+ * The findings of verify(), as the commands print them.
  *
  * Used by replay and stress.
  */
 
 import { remark } from './output.js';
 
-/** A broken invariant: that of verify() in api/. */
+/** A broken invariant, as api/'s verify() reports it. */
 export interface Problem {
   readonly invariant: string;
   readonly address: number;
   readonly message: string;
 }
 
-/** What `--json` prints of a verification. */
+/** The part of a verification that `--json` prints. */
 export interface Verification {
   readonly ok: boolean;
   readonly problems: readonly Problem[];
@@ -21,7 +21,7 @@ export interface Verification {
 
 const TOLD_MAX = 20;
 
-/** A line for each problem, the first few; none when all is well. */
+/** One line for each of the first few problems; empty if there are none. */
 export function describeProblems(problems: readonly Problem[]): string[] {
   const lines = problems
     .slice(0, TOLD_MAX)
@@ -32,7 +32,7 @@ export function describeProblems(problems: readonly Problem[]): string[] {
   return more > 0 ? [...lines, `and ${more} more`] : lines;
 }
 
-/** Tells problems on stderr; were there any? */
+/** Prints problems on stderr. Returns true if there are any. */
 export function complainOfProblems(problems: readonly Problem[]): boolean {
   if (problems.length === 0) return false;
   remark(`shmalloc: the heap is broken, ${problems.length} problem(s):`);

@@ -1,8 +1,8 @@
 /**
  * Progress of a long command: a bar on a terminal, plain lines elsewhere. On stderr, so that stdout
- * holds the result alone.
+ * has only the result.
  *
- * The main thread reads shared counters; no worker is asked anything.
+ * The main thread reads shared counters; the workers send no messages for it.
  */
 
 import type { SharedHeap } from '../api/index.js';
@@ -17,18 +17,18 @@ export interface Progress {
   stop(): void;
 }
 
-/** How far a command is. */
+/** The state of a command. */
 export interface Standing {
-  /** 0 to 1. */
+  /** Part of the work that is done, 0 to 1. */
   readonly part: number;
-  /** What was done, and how fast. */
+  /** The work done, and its speed. */
   readonly speed: string;
   readonly memory: string;
-  /** For a terminal: a line each. */
+  /** One line each, for a terminal. */
   readonly details: readonly string[];
 }
 
-/** Shows what `look` says, until stopped. */
+/** Shows the state that `look` returns, until stopped. */
 export function startProgress(look: (seconds: number) => Standing): Progress {
   const out = process.stderr;
   const terminal = out.isTTY === true;
@@ -65,7 +65,7 @@ export function startProgress(look: (seconds: number) => Standing): Progress {
   };
 }
 
-/** Progress of so many operations on a heap; `done` has those of each task. */
+/** Progress of a number of operations on a heap; `done` has the count of each task. */
 export function heapProgress(
   heap: SharedHeap,
   done: Float64Array,

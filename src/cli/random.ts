@@ -1,8 +1,8 @@
 /**
  * A small generator of random numbers (mulberry32): the same seed gives the same numbers.
  *
- * Used by commands whose run can be given again by its seed. Workers have their own: they cannot
- * load from here.
+ * Used by commands whose run can be repeated by its seed. Workers have their own copy: they cannot
+ * import this file.
  */
 
 /** Random whole numbers from 0 to `limit` - 1. */

@@ -1,11 +1,11 @@
 /**
- * Pictures of a replay: at which operations the workers take maps of the heap, and what becomes of
- * the maps.
+ * Pictures of a replay: the operations after which workers take maps of the heap, and the files
+ * made of the maps.
  *
- * Used by replay.ts. A trace ends with an empty heap, so that a map taken then would show nothing.
- * Traces are known beforehand, though: each is stopped for a moment at the operation at which it
- * holds most, and, for a film, at operations that lie evenly over the run. That is done in the first
- * replay of a trace, by its worker itself; the time it takes is not counted.
+ * Used by replay.ts. A trace ends with an empty heap, so a map at its end would show nothing. But
+ * traces are known beforehand: each is stopped for a moment at the operation at which it holds most
+ * and, for a film, at operations evenly spread over the run. The worker does this itself in the
+ * first replay of a trace; the time for it is not counted.
  */
 
 import { closeSync, openSync, writeFileSync } from 'node:fs';
@@ -20,20 +20,20 @@ import type { Trace } from '../trace/index.js';
 import { print } from './output.js';
 import { UsageError, wholeNumber } from './usage.js';
 
-/** Which pictures are asked for. */
+/** The requested pictures. */
 export interface PictureOptions {
   readonly show: boolean;
   readonly svg: string | undefined;
   readonly html: string | undefined;
-  /** Maps for the page's slider; 0 = the one at which the heap held most. */
+  /** Maps for the page's slider; 0 = only the map at which the heap held most. */
   readonly frames: number;
 }
 
 const FRAMES_MAX = 500;
 
 /**
- * Reads and checks the options, the files too: they are opened now, so that a wrong name is told
- * before a long run and not after it.
+ * Reads and checks the options. Files are opened too, so that a wrong name is reported before a
+ * long run and not after it.
  */
 export function readPictureOptions(values: {
   readonly show: boolean;
@@ -57,7 +57,7 @@ export function readPictureOptions(values: {
   return { show, svg, html, frames };
 }
 
-/** Fails where a picture could not be written. */
+/** Fails if a picture could not be written. */
 export function checkPictureFiles({ svg, html }: PictureOptions): void {
   for (const [option, file] of [
     ['--svg', svg],
@@ -75,7 +75,7 @@ function attempt(option: string, file: string, write: () => void): void {
   }
 }
 
-/** For each task, when its worker is to take a map: by operations done, rising. */
+/** For each task, the operation counts at which its worker takes a map, ascending. */
 export function planMaps(tasks: readonly Trace[], options: PictureOptions): MapWanted[][] {
   const { show, svg, html, frames } = options;
   const isMostWanted = show || svg !== undefined || (html !== undefined && frames === 0);
@@ -98,7 +98,7 @@ interface Moment extends MapFrame {
   readonly taken: MapTaken;
 }
 
-/** Writes the pictures that were asked for. */
+/** Writes the requested pictures. */
 export function drawPictures(
   options: PictureOptions,
   heap: SharedHeap,

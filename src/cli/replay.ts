@@ -1,9 +1,9 @@
 /**
  * `shmalloc replay`: replays allocation traces of real programs on one heap, in a pool of workers.
  *
- * Each trace goes to one worker at a time; more traces than workers queue up, longest first; with
- * fewer, the traces are given out again until all workers are busy. Where there is a worker for
- * each of them, all begin at once, so that what they do a second is what they do together.
+ * Each trace goes to one worker at a time; if there are more traces than workers they queue up,
+ * longest first; if fewer, traces are given out again until all workers are busy. If each has a
+ * worker, all begin at once, so that their operations per second are those of all together.
  */
 
 import { readdirSync } from 'node:fs';
@@ -32,24 +32,24 @@ Replays allocation traces (.mtr.gz) on one heap; without files, those that ship 
 
   --threads N     workers, default 1
   --repeat K      replay each trace K times, report the best; default 5
-  --verify        fill every block with a pattern of its own, check all of it at realloc and free
+  --verify        fill every block with its own pattern, check all of it at realloc and free
   --check         check the heap against all its invariants when the replay is done
   --heap SIZE     size of the heap, default 1GiB
   --show          draw the map of the heap when it held most, as text
-  --svg FILE      the same as an SVG picture
-  --html FILE     the same as a page: the pointer tells what lies under it
-  --frames N      for --html: N maps (to 500), evenly over the operations, and a time slider
+  --svg FILE      draw it as an SVG picture
+  --html FILE     draw it as a page, with details of the cell under the pointer
+  --frames N      for --html: N maps (at most 500), evenly over the operations, and a time slider
   --json          print the result as JSON, and nothing else
-  --corrupt OP    flip a byte of a live block before operation OP: to see --verify find it
+  --corrupt OP    flip a byte of a live block before operation OP, so that --verify finds it
 
-Maps are taken by the workers, in the first replay of each trace: for --frames at even steps of all
-operations, else where a trace holds most (its requested bytes), and of those the one with the most
-live bytes in the heap is drawn. A full heap is drawn as it was then. Times exclude the maps.
+Workers take maps in the first replay of each trace: for --frames at even steps of all operations,
+otherwise where a trace holds most (its requested bytes); of those the map with the most live bytes
+in the heap is drawn. If the heap is full, it is drawn at that moment. Times exclude the maps.
 
 Exit code: 0 done, 1 a block was corrupted, the heap was full or --check found it broken, 2 a wrong
 option, trace file or file to write.`;
 
-/** One slot of the heap is the main thread's. */
+/** Maximum workers: one slot of the heap is the main thread's. */
 const THREADS_MAX = 254;
 
 const SHIPPED = new URL('../../../bench/traces/', import.meta.url);
@@ -70,18 +70,19 @@ interface Options {
 interface TraceReport {
   name: string;
   operations: number;
-  /** The best repetition of any worker. */
+  /** Time of the best repetition of any worker. */
   nsPerOperation: number;
   /**
-   * Of all workers that replay it, while they do: without the start of the pool and all but the
-   * last third of the repetitions. null = traces took turns, so that there is no such number.
+   * Rate of all workers that replay the trace while they do so: without the start of the pool and
+   * the first two thirds of the repetitions. null = traces took turns, so that there is no such
+   * rate.
    */
   operationsPerSecond: number | null;
-  /** Requested bytes live at once, at most. */
+  /** Maximum requested bytes live at once. */
   peakLiveBytes: number;
 }
 
-/** What `--json` prints. */
+/** The output of `--json`. */
 interface Report {
   threads: number;
   operations: number;
@@ -91,7 +92,7 @@ interface Report {
   corrupted: number;
   traces: TraceReport[];
   stats: HeapStats;
-  /** With --check. */
+  /** Present with --check. */
   verify?: Verification;
 }
 
@@ -141,7 +142,7 @@ async function readOptions(args: readonly string[]): Promise<Options | null> {
   });
   if (values.help) return null;
   if (values.corrupt !== undefined && !values.verify) {
-    throw new UsageError('--corrupt goes with --verify: without it nobody would look');
+    throw new UsageError('--corrupt goes with --verify: only --verify finds the corruption');
   }
   return {
     traces: await readTraces(positionals.length > 0 ? positionals : shippedTraces()),
@@ -156,7 +157,7 @@ async function readOptions(args: readonly string[]): Promise<Options | null> {
   };
 }
 
-/** One after the other: each takes memory while it is read. */
+/** Reads one trace after the other: each takes memory while it is read. */
 async function readTraces(paths: readonly string[]): Promise<Trace[]> {
   const traces: Trace[] = [];
   for (const path of paths) traces.push(await readTrace(path));
@@ -170,14 +171,14 @@ function shippedTraces(): string[] {
     .map((name) => `${folder}${name}`);
 }
 
-/** The traces to run, each as often as it takes to keep all workers busy; the longest first. */
+/** The traces to run, each as often as needed to keep all workers busy; the longest first. */
 function shareOut(traces: readonly Trace[], threads: number): Trace[] {
   const copies = Math.ceil(threads / traces.length);
   const tasks = Array.from({ length: copies }, () => traces).flat();
   return tasks.sort((a, b) => b.operations - a.operations);
 }
 
-/** Is there a worker for each task? */
+/** True if there is a worker for each task. */
 function isTogether(tasks: readonly Trace[], { threads }: Options): boolean {
   return tasks.length <= threads;
 }
@@ -251,7 +252,7 @@ function summarise(
   };
 }
 
-/** After the pool's end: the main thread is the only one in the heap. */
+/** Called after the pool's end: the main thread is the only one in the heap. */
 function check(heap: SharedHeap): Verification {
   const { ok, problems } = heap.verify({ quiet: true });
   return { ok, problems };
@@ -272,7 +273,7 @@ function printReport(report: Report): void {
   print(renderStats(report.stats));
 }
 
-/** Tells on stderr what went wrong; was there anything? */
+/** Prints errors of the run on stderr. Returns true if there are any. */
 function complain(tasks: readonly Trace[], results: readonly ReplayResult[]): boolean {
   let wrong = false;
   results.forEach(({ fullAt, corrupted, firstCorruption }, n) => {

@@ -1,12 +1,12 @@
 /**
- * The workers of a stress run: starts them, ends them at random moments, and puts others in their
- * place.
+ * The workers of a stress run: starts them, ends them at random moments, and replaces them.
  *
- * Used by stress-run.ts, on the main thread. Workers never answer while they work: what they do is
- * read from shared counters (beats), one per region of the ledger.
+ * Used by stress-run.ts, on the main thread. Workers send no messages while they work: their
+ * progress is read from shared counters (beats), one per region of the ledger.
  *
- * I1  A region has one worker at a time: its next one gets it after the 'exit' event of the last.
- * I2  About half of the workers are watched by the heap; the others' ends it must find by itself.
+ * I1  A region has one worker at a time: its next worker starts after the 'exit' event of the last.
+ * I2  About half of the workers are watched by the heap; it must find the ends of the others by
+ *     itself.
  */
 
 import { existsSync } from 'node:fs';
@@ -16,48 +16,56 @@ import type { SharedHeap } from '../api/index.js';
 import type { Below } from './random.js';
 
 const WORKER = new URL('../../workers/stress-worker.js', import.meta.url);
-/** Workers that are started ahead of the kills. */
+/** Number of workers that are started ahead of the kills. */
 const STANDBYS = 4;
-/** A worker that ends itself does so before so many stores to its books: in any operation. */
+/** Maximum stores to its books before a worker ends itself: it may end in any operation. */
 const EXIT_AFTER_MAX = 40;
 const EXIT_PERCENT = 20;
-/** A worker does from 1 to 2,048 operations before it is killed: each power of two as often. */
+/**
+ * Number of powers of two for a worker's operations before its kill: 1 to 2,048, equally likely.
+ */
 const LIFE_STEPS = 12;
 const GRANULE_BYTES = 16;
-/** Each beat and each exit word has a cache line: workers are not to slow each other down. */
+/**
+ * Bytes of a cache line: each beat and each exit word has its own, so that workers do not share
+ * one.
+ */
 const LINE_BYTES = 64;
-/** A region's entries, and for each kill the place of a doubt: see workers/stress-ledger.ts. */
+/** Bytes of a region's entries, and of a doubt per kill: see workers/stress-ledger.ts. */
 const LEDGER_BYTES_PER_WORKER = 64 * 1024;
 const LEDGER_BYTES_PER_KILL = 32;
 
-/** What terminate() is given to end a thread; less than a tenth of a second as a rule. */
+/** Maximum milliseconds for terminate() to end a thread; usually under a tenth of a second. */
 const TERMINATE_MS_MAX = 10_000;
-/** Can threads look whether another one lives? Where not, the heap must be told of every end. */
+/**
+ * True if threads can find out whether another one is alive. Otherwise the heap must be told of
+ * every end.
+ */
 const KNOWS_THE_DEAD = existsSync('/proc/thread-self/stat');
 
 /** A worker that has a region. */
 export interface Member {
   readonly region: number;
   readonly worker: Worker;
-  /** The region's beat when the worker got it, and from which on it may be killed. */
+  /** The region's beat when the worker got it, and the beat from which on it may be killed. */
   readonly firstBeat: number;
   readonly ripeBeat: number;
-  /** The beat that was seen last, and when it was first seen. */
+  /** The last beat that was read, and the time when it was first read. */
   beat: number;
   beatAt: number;
-  /** It is being killed. */
+  /** True if the worker is being killed. */
   condemned: boolean;
 }
 
-/** A mistake that the workers of region 0 shall make. */
+/** A mistake that the workers of region 0 make on purpose. */
 export type Mistake = StressJob['mistake'];
 
 export class Crew {
   readonly setting: StressSetting;
-  /** By region; null while nobody has it. */
+  /** By region; null if the region has no worker. */
   readonly members: (Member | null)[];
   kills = 0;
-  /** What workers died of that nobody killed, and what they found wrong. */
+  /** Errors of workers that were not killed, and wrong blocks that workers found. */
   readonly errors: string[] = [];
   readonly findings: string[] = [];
   readonly #heap: SharedHeap;
@@ -68,12 +76,12 @@ export class Crew {
   readonly #standbys: Worker[] = [];
   /** All workers that have not ended, standbys included. */
   readonly #alive = new Set<Worker>();
-  /** Kills that are still to be ordered. */
+  /** Number of kills that are still to be ordered. */
   #killsLeft: number;
   readonly #mistake: Mistake;
   #stopping = false;
 
-  /** @param onEnd called when a killed worker has ended, before anybody may know of it */
+  /** @param onEnd called when a killed worker has ended, before any other code can know it */
   constructor(
     heap: SharedHeap,
     threads: number,
@@ -117,12 +125,12 @@ export class Crew {
     return this.members.filter((member) => member !== null).filter((member) => !member.condemned);
   }
 
-  /** Those that have done something since they got their region. */
+  /** Workers that have done something since they got their region. */
   running(): Member[] {
     return this.all().filter((member) => this.beatOf(member) > member.firstBeat);
   }
 
-  /** Those that have done enough to be killed. */
+  /** Workers that have done enough to be killed. */
   ripe(): Member[] {
     return this.all().filter((member) => this.beatOf(member) >= member.ripeBeat);
   }
@@ -135,7 +143,7 @@ export class Crew {
     return this.#beats[region][0];
   }
 
-  /** Those who have made no step for so long. */
+  /** Workers that have made no step for `patienceMs` milliseconds. */
   stuck(now: number, patienceMs: number): Member[] {
     return this.members.filter((member): member is Member => {
       if (member === null) return false;
@@ -148,7 +156,9 @@ export class Crew {
     });
   }
 
-  /** Ends a worker, by terminate() or by its own process.exit(). It ends some time after this. */
+  /**
+   * Ends a worker, by terminate() or by the worker's own process.exit(). It ends some time later.
+   */
   kill(member: Member): void {
     member.condemned = true;
     this.#killsLeft--;
@@ -159,7 +169,7 @@ export class Crew {
     }
   }
 
-  /** Tells all to stop, and waits for that; gives those who did not. */
+  /** Tells all workers to stop, and waits for them; returns those that did not stop. */
   async stop(patienceMs: number): Promise<Member[]> {
     this.#stopping = true;
     this.setting.stop[0] = 1;
@@ -214,7 +224,7 @@ export class Crew {
     this.#alive.add(worker);
     worker.on('message', (finding: string) => this.findings.push(finding));
     worker.on('error', (error: Error) => this.#fail(worker, String(error)));
-    // Before the heap's own listener: the clock starts before recovery.
+    // Registered before the heap's own listener: the clock starts before recovery.
     worker.on('exit', (code) => this.#ended(worker, code));
     if (!KNOWS_THE_DEAD || this.#random(2) === 0) this.#heap.watch(worker);
     return worker;
@@ -227,7 +237,7 @@ export class Crew {
   #fail(worker: Worker, why: string): void {
     const member = this.#memberOf(worker);
     this.errors.push(`worker ${member === undefined ? 'in waiting' : member.region}: ${why}`);
-    // A failed worker has told; its end says no more.
+    // A failed worker has been reported; its end is not a further error.
     if (member !== undefined) this.members[member.region] = null;
   }
 

@@ -1,10 +1,11 @@
 /**
- * A stress run from its start to its audit: when workers are killed, how long the others then stand
- * still, who got stuck, what is left.
+ * A stress run from its start to its audit: when workers are killed, how long the others stand
+ * still after a kill, which workers are stuck, and what is left.
  *
- * Used by stress.ts, on the main thread, which looks at shared counters every millisecond. Kills
- * follow each other as soon as all survivors of the last one have gone on: that is what a recovery
- * takes, from the victim's 'exit' event to the last survivor's next operation done.
+ * Used by stress.ts, on the main thread, which reads shared counters every millisecond. The next
+ * kill follows as soon as all survivors of the last one have made progress. That time is the
+ * recovery time: from the victim's 'exit' event to the next completed operation of the last
+ * survivor.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,25 +22,25 @@ import { Crew, type Member, type Mistake } from './stress-crew.js';
 
 const AUDITOR = new URL('../../workers/stress-auditor.js', import.meta.url);
 const POLL_MS = 1;
-/** The heap is verified this often while it is in use. */
+/** Milliseconds between two verifications of the heap in use. */
 const VERIFY_PERIOD_MS = 1000;
-/** Of a hundred kills, how many take anyone, however young. */
+/** Percent of kills that may hit any worker, however young. */
 const EARLY_PERCENT = 5;
 const AUDIT_MS_MAX = 120_000;
-/** Slots besides those of the workers: the main thread's, and a few for the dead to fill up. */
+/** Number of slots besides those of the workers: the main thread's, and a few for dead threads. */
 const SLOTS_MORE = 4;
 
 export interface StressPlan {
   readonly threads: number;
-  /** How long to run at least; null = until all kills are done. */
+  /** Minimum length of the run, in seconds; null = until all kills are done. */
   readonly seconds: number | null;
   readonly operations: number | null;
   readonly kills: number;
   readonly seed: number;
   readonly size: string;
-  /** A worker without a step for so long is stuck. */
+  /** Milliseconds without a step after which a worker counts as stuck. */
   readonly patienceMs: number;
-  /** A mistake to make, to see it found. */
+  /** A mistake to make on purpose, for a test that it is found. */
   readonly plant: Plant | Mistake;
   /** Show progress. */
   readonly progress: boolean;
@@ -50,33 +51,33 @@ export interface StressOutcome {
   readonly kills: number;
   readonly seconds: number;
   readonly worstRecoveryMs: number;
-  /** Regions of the workers that were stuck, and where each worker was at the end. */
+  /** Regions of the workers that were stuck, and the place of each worker at the end. */
   readonly stuck: readonly number[];
   readonly where: readonly string[];
-  /** What workers, or the main thread, died of. */
+  /** Errors of workers and of the main thread. */
   readonly errors: readonly string[];
-  /** What was found wrong with blocks, in words; the first few. */
+  /** Wrong blocks, in words; the first few. */
   readonly findings: readonly string[];
-  /** Found broken while the heap was in use. */
+  /** Broken invariants that were found while the heap was in use. */
   readonly problems: readonly Problem[];
-  /** Null when there could be none. */
+  /** Null if no audit was possible. */
   readonly audit: AuditReport | null;
   readonly stats: HeapStats | null;
 }
 
 export async function runStress(plan: StressPlan): Promise<StressOutcome> {
   using heap = SharedHeap.create({ size: plan.size, threads: plan.threads + SLOTS_MORE });
-  // Before the run: should all else go wrong, the seed is known.
+  // Printed before the run: the seed is known even if everything else fails.
   if (plan.progress) remark(`seed ${plan.seed}`);
   return await new StressRun(heap, plan).run();
 }
 
-/** Is it one that a worker makes? The others are planted in what the auditor looks at. */
+/** True for a mistake that a worker makes. Others are planted in the auditor's input. */
 function isMistake(plant: StressPlan['plant']): plant is Mistake {
   return plant === 'hang' || plant === 'throw';
 }
 
-/** A kill whose consequences are not over: the beats that the survivors had when it happened. */
+/** A kill whose consequences are not over: the survivors, with their beats at that moment. */
 interface Mourning {
   readonly since: number;
   readonly survivors: Map<Member, number>;
@@ -134,7 +135,10 @@ class StressRun {
     };
   }
 
-  /** Kills, and looks, until all is done, someone is stuck, or something fails. */
+  /**
+   * Kills and watches workers until all is done, one is stuck, or an error makes going on
+   * pointless.
+   */
   async #drive(): Promise<Member[]> {
     const { kills, patienceMs } = this.#plan;
     const crew = this.#crew;
@@ -151,12 +155,12 @@ class StressRun {
     }
   }
 
-  /** Something was found that makes going on pointless. */
+  /** True after an error that makes going on pointless. */
   #failed(): boolean {
     return this.#crew.errors.length + this.#errors.length + this.#problems.length > 0;
   }
 
-  /** How much of its length the run has behind it. */
+  /** Part of the run that is over, 0 to 1. */
   #part(): number {
     const { seconds, operations } = this.#plan;
     if (operations !== null) return this.#crew.operations / operations;
@@ -166,15 +170,15 @@ class StressRun {
 
   // ---- kills
 
-  /** The next kills, if they are due: mostly one, sometimes several at once, rarely all. */
+  /** Orders the next kills if they are due: mostly one, sometimes several at once, rarely all. */
   #killSome(): void {
     const { kills, threads } = this.#plan;
-    // In a run of a given length they are spread over it.
+    // In a run of a given length, the kills are spread over it.
     if (this.#ordered >= this.#part() * kills) return;
     const running = this.#crew.running();
-    // With nobody left to go on there is little to see.
+    // Without survivors there would be little to see.
     if (running.length < Math.min(threads, Math.max(2, threads - 1))) return;
-    // Now and then it hits one that is just attaching, or resolving what the last one left.
+    // A few kills hit a worker that is attaching, or resolving what the last one left.
     const ripe = this.#random(100) < EARLY_PERCENT ? this.#crew.all() : this.#crew.ripe();
     if (ripe.length === 0) return;
     const what = this.#random(100);
@@ -196,7 +200,10 @@ class StressRun {
     });
   }
 
-  /** Has every survivor gone on? One that was killed itself since is waited for no longer. */
+  /**
+   * Checks whether every survivor has made progress. One that was itself killed since is not waited
+   * for.
+   */
   #look(now: number): void {
     const crew = this.#crew;
     this.#mourning = this.#mourning.filter(({ since, survivors }) => {
@@ -217,7 +224,7 @@ class StressRun {
     this.#verified = performance.now();
   }
 
-  /** Does something with the heap; what it throws is told at the end. */
+  /** Does something with the heap; an error is reported at the end. */
   #attempt<T>(what: () => T): T | undefined {
     try {
       return what();

@@ -1,6 +1,6 @@
 /**
- * `shmalloc stress`: workers use one heap at random and are killed at random; then everything that
- * they wrote down is compared with what the heap holds.
+ * `shmalloc stress`: workers use one heap at random and are killed at random; then the books that
+ * they kept are compared with the contents of the heap.
  */
 
 import { randomInt } from 'node:crypto';
@@ -13,22 +13,22 @@ import { parseOptions, UsageError, wholeNumber } from './usage.js';
 export const STRESS_HELP = `shmalloc stress [options]
 
 Workers allocate, fill, check, hand over, reallocate and free blocks of one heap at random, while
-they are killed at random moments and replaced. At the end all that they wrote down is compared with
-what the heap holds, and the heap is checked against all its invariants.
+they are killed at random moments and replaced. At the end the books that they kept are compared
+with the contents of the heap, and the heap is checked against all its invariants.
 
   --threads N      workers, default 4
-  --seconds S      run at least so long, the kills spread over it; default 10
-  --operations K   run at least so many operations instead
-  --kills K        workers to kill, default 20; when given alone, the run lasts as long as they take
-  --seed S         for the random numbers; default: another one every time, printed
+  --seconds S      minimum length of the run, with the kills spread over it; default 10
+  --operations K   minimum operations of the run, instead of --seconds
+  --kills K        workers to kill, default 20; if given alone, the run ends after the last kill
+  --seed S         seed of the random numbers; default: a new one every time, which is printed
   --size SIZE      size of the heap, default 256MiB
-  --patience S     a worker that makes no step for S seconds is stuck, default 20
+  --patience S     seconds without a step after which a worker is stuck, default 20
   --json           print the result as JSON, and nothing else
 
 Exit code: 0 done, and all blocks are whole and accounted for; 1 something was found wrong;
 2 a wrong option.`;
 
-/** Hidden: mistakes to plant, for the tests to see them found. */
+/** Mistakes to plant, for tests that they are found; not in the help. */
 const PLANTS = ['lost', 'gone', 'corrupt', 'overlap', 'stray', 'hang', 'throw'] as const;
 
 const THREADS_MAX = 250;
@@ -44,7 +44,7 @@ interface Options extends StressPlan {
   readonly json: boolean;
 }
 
-/** What `--json` prints. */
+/** The output of `--json`. */
 interface Report {
   seed: number;
   node: string;
@@ -91,7 +91,9 @@ function readOptions(args: readonly string[]): Options | null {
   });
   if (values.help) return null;
   if (values.seconds !== undefined && values.operations !== undefined) {
-    throw new UsageError('--seconds and --operations: a run has one length, give one of them');
+    throw new UsageError(
+      '--seconds and --operations: give only one of them, since a run has one length',
+    );
   }
   const kills = wholeNumber('kills', values.kills ?? DEFAULTS.kills, 0, KILLS_MAX);
   const given = (option: 'seconds' | 'operations', most: number) => {
@@ -178,7 +180,7 @@ function printReport(report: Report, { seconds, audit, stats }: StressOutcome): 
   print(table(rows).join('\n'));
 }
 
-/** Tells on stderr what went wrong; was there anything? */
+/** Prints errors of the run on stderr. Returns true if there are any. */
 function complain(report: Report, { stuck, where, errors, findings }: StressOutcome): boolean {
   const { corrupted, lost, verify, seed } = report;
   for (const [region, place] of stuck.length > 0 ? where.entries() : []) {

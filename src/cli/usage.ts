@@ -1,5 +1,5 @@
 /**
- * How a command is called: what is wrong with its options.
+ * The command line of a command, and mistakes in it.
  *
  * Used by main.ts and by every command.
  */
@@ -9,13 +9,13 @@ import { similarTo } from '../base/index.js';
 
 export const USAGE = 'USAGE';
 
-/** A mistake in how a command was called: exit code 2. */
+/** A mistake in the command line: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly code = USAGE;
 }
 
-/** A whole number from `least` on, given as text. */
+/** A whole number of at least `least`, given as text. */
 export function wholeNumber(option: string, text: string, least: number, most = 1e9): number {
   const value = Number(text);
   if (/^-?\d+$/.test(text) && value >= least && value <= most) return value;
@@ -24,7 +24,7 @@ export function wholeNumber(option: string, text: string, least: number, most = 
 
 /**
  * The options of a command.
- * @throws UsageError for one that there is not, with the nearest, and for one that is given wrong
+ * @throws UsageError for an unknown option, with the nearest one, and for a wrong value
  */
 export function parseOptions<T extends ParseArgsConfig>(
   config: T,
@@ -41,7 +41,7 @@ export function parseOptions<T extends ParseArgsConfig>(
   }
 }
 
-/** Which name was meant; where that is a riddle, where all of them are told. */
+/** The most similar name; if none is similar, where to find all of them. */
 export function nearest(name: string, names: readonly string[], prefix = ''): string {
   const similar = similarTo(name, names);
   return similar === undefined ? 'see shmalloc help' : `the nearest is '${prefix}${similar}'`;

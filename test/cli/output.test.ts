@@ -1,6 +1,6 @@
 /**
- * Proves what commands do when their output cannot be written: exit code 2 and a line that says why for a
- * full disk, nothing at all for a reader that has gone.
+ * Proves what commands do if their output cannot be written: exit code 2 and a line with the reason
+ * for a full disk, nothing for a reader that has exited.
  */
 
 import { spawn } from 'node:child_process';
@@ -40,7 +40,7 @@ for (const args of COMMANDS) {
   });
 }
 
-test('shmalloc: a reader that has gone, of results or of remarks, changes nothing', async (t) => {
+test('shmalloc: a reader that has exited, of results or of remarks, changes nothing', async (t) => {
   for (const gone of ['stdout', 'stderr'] as const) {
     const child = spawn(process.execPath, [COMMAND, 'replay', cat], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -56,7 +56,7 @@ test('shmalloc: a reader that has gone, of results or of remarks, changes nothin
   }
 });
 
-test('shmalloc: the name of a file cannot command the terminal', async (t) => {
+test('shmalloc: the name of a file cannot send control characters to the terminal', async (t) => {
   const path = new TraceFolder(t).write('a\u001b[2Jb.mtr.gz', Buffer.from('no trace'));
   const { stderr, code } = await shmalloc('replay', path);
   t.is(code, 2);

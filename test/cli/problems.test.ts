@@ -1,4 +1,7 @@
-/** Proves that broken invariants are told: where, which, and what; and that many are cut short. */
+/**
+ * Proves that broken invariants are reported with address, name and message; only the first of
+ * many.
+ */
 
 import { spawnSync } from 'node:child_process';
 import test from 'ava';
@@ -10,18 +13,18 @@ const PROBLEM: Problem = {
   message: 'a free block is live',
 };
 
-test('describeProblems: a line each', (t) => {
+test('describeProblems: one line per problem', (t) => {
   t.deepEqual(describeProblems([]), []);
   t.deepEqual(describeProblems([PROBLEM]), ['0x4010: spans I1: a free block is live']);
 });
 
-test('describeProblems: of many only the first, and how many more', (t) => {
+test('describeProblems: of many problems the first ones, and the number of the others', (t) => {
   const lines = describeProblems(Array.from({ length: 50 }, () => PROBLEM));
   t.is(lines.length, 21);
   t.is(lines.at(-1), 'and 30 more');
 });
 
-/** What a process says that is told of some problems, and whether it found any. */
+/** The output of a process that reports some problems, and whether it found any. */
 function complain(problems: readonly Problem[]): { told: boolean; stderr: string } {
   const module = new URL('../../src/cli/problems.js', import.meta.url).href;
   const program = `
@@ -31,7 +34,7 @@ function complain(problems: readonly Problem[]): { told: boolean; stderr: string
   return { told: String(stdout).trim() === 'true', stderr: String(stderr) };
 }
 
-test('complainOfProblems: tells on stderr, and whether there was anything', (t) => {
+test('complainOfProblems: prints on stderr, and returns whether there are problems', (t) => {
   t.deepEqual(complain([]), { told: false, stderr: '' });
   t.deepEqual(complain([PROBLEM]), {
     told: true,

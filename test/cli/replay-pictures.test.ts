@@ -1,6 +1,6 @@
 /**
- * Proves the pictures of `shmalloc replay`: that they show the heap when it held most, that a film
- * has the frames asked for, and that wrong calls are told in a line before anything runs.
+ * Proves the pictures of `shmalloc replay`: they show the heap when it held most, a film has the
+ * requested frames, and a wrong call is reported in one line before anything runs.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ import type { Trace } from '../../src/trace/index.js';
 import { TraceFolder } from '../trace/make-trace.js';
 import { ROOT, shmalloc } from '../workers.js';
 
-// Each test runs processes of its own: one at a time is enough for a small machine.
+// Each test starts processes: one at a time is enough for a small machine.
 const test = anyOrder.serial;
 
 const shipped = (name: string) => fileURLToPath(new URL(`bench/traces/${name}.mtr.gz`, ROOT));
 
-/** Holds most, 100 blocks of 5000 bytes, after operation 100 of 220. */
+/** A trace that holds most after operation 100 of 220: 100 blocks of 5000 bytes. */
 const hill = (folder: TraceFolder): string =>
   folder.trace(
     'hill',
@@ -51,8 +51,8 @@ test('replay --show: draws the heap when it held most, below the statistics', as
     );
     t.regex(stdout, /^ +5,120 +\d+ +100 +\d+ +\d+ /m, 'a hundred live blocks of that class');
     t.true(stdout.indexOf('size classes') < stdout.indexOf('heap map'));
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
-    t.notRegex(stdout, /\u001b/, 'no colours where that is no terminal');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it must not be there
+    t.notRegex(stdout, /\u001b/, 'no colours, since stdout is not a terminal');
   }
 });
 
@@ -71,7 +71,7 @@ test('replay --svg, --html: files of the same map; --json stays JSON', async (t)
   );
 });
 
-test('replay --frames: as many maps as asked for, evenly over the run', async (t) => {
+test('replay --frames: makes the requested number of maps, evenly over the run', async (t) => {
   const folder = new TraceFolder(t);
   const html = folder.path('film.html');
   const { code, stderr } = await shmalloc(
@@ -97,7 +97,7 @@ test('replay --frames: several traces on several threads', async (t) => {
   t.regex(stdout, /The heap when it held most: (ls|git|make|ps), after operation/);
 });
 
-test('replay --show: a full heap is shown as it was then', async (t) => {
+test('replay --show: a full heap is shown at that moment', async (t) => {
   const { code, stdout } = await shmalloc(
     ...['replay', shipped('perl'), '--heap', '2MiB', '--repeat', '1', '--show'],
   );
@@ -140,7 +140,7 @@ for (const [args, says] of [
   });
 }
 
-test('planMaps: frames lie evenly over all tasks, none is lost between two', (t) => {
+test('planMaps: frames are evenly spread over all tasks, and none is lost between two', (t) => {
   const trace = (operations: number): Trace => ({
     name: 'x',
     operations,

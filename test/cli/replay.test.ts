@@ -1,7 +1,6 @@
 /**
- * Proves what `shmalloc replay` prints where, and with which exit code it ends: results on stdout,
- * everything else on stderr, 0 for done, 1 for a block corrupted or a full heap, 2 for a wrong call
- * or file.
+ * Proves what `shmalloc replay` prints where, and its exit codes: results on stdout, everything
+ * else on stderr; 0 for done, 1 for a corrupted block or a full heap, 2 for a wrong call or file.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,7 +13,7 @@ import { sumOfParts } from '../helpers.js';
 import { SAMPLE, TraceFolder, traceBytes } from '../trace/make-trace.js';
 import { COMMAND, type Finished, firstLine, ROOT, shmalloc } from '../workers.js';
 
-// Each test runs processes of its own: one at a time is enough for a small machine.
+// Each test starts processes: one at a time is enough for a small machine.
 const test = anyOrder.serial;
 
 const shipped = (name: string) => fileURLToPath(new URL(`bench/traces/${name}.mtr.gz`, ROOT));
@@ -43,13 +42,13 @@ function reportOf(t: ExecutionContext, { code, stdout, stderr }: Finished, exit 
   return JSON.parse(stdout) as Report;
 }
 
-/** A wrong call: exit code 2, one clear line on stderr, no stack, nothing on stdout. */
+/** Checks a wrong call: exit code 2, one clear line on stderr, no stack, nothing on stdout. */
 function assertRefused(t: ExecutionContext, { code, stdout, stderr }: Finished, says: RegExp) {
   t.is(code, 2, stderr);
   t.is(stdout, '');
   t.regex(stderr, says);
   t.regex(stderr, /^shmalloc: /);
-  t.notRegex(stderr, /\n\s+at /, 'a mistake is no crash');
+  t.notRegex(stderr, /\n\s+at /, 'a wrong call is not a crash');
 }
 
 // ---- what it prints
@@ -86,7 +85,7 @@ test('replay --json: reports trace, counts, time and the heap, which ends empty'
   t.is(report.stats.threads.filter((thread) => thread.attached).length, 1);
 });
 
-test('replay --verify: checks all contents and finds nothing wrong', async (t) => {
+test('replay --verify: checks all contents and finds no corruption', async (t) => {
   const names = ['ls', 'git', 'make', 'ps', 'cat', 'uname', 'hostname', 'vim'];
   const report = reportOf(
     t,
@@ -118,7 +117,7 @@ test('replay: without --json it prints a table of traces and the heap on stdout'
   t.regex(stdout, /^size classes$/m);
 });
 
-test('replay: progress goes to stderr as plain lines where that is no terminal', async (t) => {
+test('replay: progress goes to stderr as plain lines if it is not a terminal', async (t) => {
   const child = spawn(process.execPath, [COMMAND, 'replay', shipped('ls'), '--repeat', '1000000'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -132,7 +131,7 @@ test('replay: progress goes to stderr as plain lines where that is no terminal',
       line,
       /^\s*\d+ %\s+[\d,]+ operations, [\d,]+ a second, in use [\d.]+ \w*B, footprint [\d.]+ \w*B$/,
     );
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it must not be there
     t.notRegex(line, /\u001b|\r|█/, 'no terminal codes');
     t.is(stdout, '');
   } finally {
@@ -144,7 +143,7 @@ test('replay: progress goes to stderr as plain lines where that is no terminal',
 
 // ---- threads
 
-test('replay --threads: more traces than threads, each is replayed once', async (t) => {
+test('replay --threads: with more traces than threads, each is replayed once', async (t) => {
   const names = ['ls', 'git', 'make', 'ps', 'cat'];
   const report = reportOf(
     t,
@@ -161,7 +160,7 @@ test('replay --threads: more traces than threads, each is replayed once', async 
   t.is(sumOfParts(report.stats), report.stats.reservedBytes);
 });
 
-test('replay --threads: fewer traces than threads, they are given out again', async (t) => {
+test('replay --threads: with fewer traces than threads, traces are given out again', async (t) => {
   const report = reportOf(
     t,
     await shmalloc(
@@ -183,18 +182,18 @@ test('replay --threads: fewer traces than threads, they are given out again', as
   t.is(report.stats.inUseBytes, 0);
 });
 
-test('replay --threads: what a trace does a second is of all its workers; null where they took turns', async (t) => {
+test('replay --threads: operations per second are of all workers of a trace; null if traces took turns', async (t) => {
   const traces = async (...args: string[]) =>
     reportOf(t, await shmalloc('replay', ...args, '--json', '--repeat', '6')).traces;
   const [alone] = await traces(shipped('ls'), '--threads', '1');
   const alonePerSecond = alone?.operationsPerSecond ?? 0;
   t.true(alonePerSecond > 0);
-  t.true(alonePerSecond <= 1.001e9 / (alone?.nsPerOperation ?? 0), 'the best is no mean');
+  t.true(alonePerSecond <= 1.001e9 / (alone?.nsPerOperation ?? 0), 'the best is not a mean');
   const [together] = await traces(shipped('ls'), '--threads', '2');
   t.is(together?.operations, 2 * 6 * 36_851);
   const togetherPerSecond = together?.operationsPerSecond ?? 0;
   t.true(togetherPerSecond > 0);
-  t.true(togetherPerSecond <= 2.001e9 / (together?.nsPerOperation ?? 0), 'twice the best at most');
+  t.true(togetherPerSecond <= 2.001e9 / (together?.nsPerOperation ?? 0), 'at most twice the best');
   const turns = await traces(shipped('ls'), shipped('git'), '--threads', '1');
   t.deepEqual(
     turns.map(({ operationsPerSecond }) => operationsPerSecond),
@@ -202,7 +201,7 @@ test('replay --threads: what a trace does a second is of all its workers; null w
   );
 });
 
-test('replay --threads: an empty trace does nothing a second', async (t) => {
+test('replay --threads: an empty trace has 0 operations per second', async (t) => {
   const empty = new TraceFolder(t).trace('empty', [], 0);
   const finished = await shmalloc('replay', empty, '--threads', '2', '--json');
   t.is(reportOf(t, finished).traces[0]?.operationsPerSecond, 0);
@@ -211,7 +210,7 @@ test('replay --threads: an empty trace does nothing a second', async (t) => {
 // ---- exit code 1
 
 for (const corruptAt of [0, 100, 20_000]) {
-  test(`replay --corrupt ${corruptAt}: --verify finds it, exit code 1, and says where`, async (t) => {
+  test(`replay --corrupt ${corruptAt}: --verify finds the corruption and its place, exit code 1`, async (t) => {
     const finished = await shmalloc(
       'replay',
       shipped('ls'),
@@ -231,7 +230,7 @@ for (const corruptAt of [0, 100, 20_000]) {
   });
 }
 
-test('replay: a heap too small for the trace is exit code 1 and says where', async (t) => {
+test('replay: a heap too small for the trace is exit code 1, with the operation', async (t) => {
   const { code, stdout, stderr } = await shmalloc(
     ...['replay', shipped('perl'), '--heap', '2MiB', '--repeat', '1'],
   );
@@ -241,7 +240,7 @@ test('replay: a heap too small for the trace is exit code 1 and says where', asy
   t.regex(stdout, /^heap$/m, 'the statistics show why');
 });
 
-test('replay --verify: a heap too small is told too, with no block corrupted', async (t) => {
+test('replay --verify: a heap too small is reported too, with no block corrupted', async (t) => {
   const finished = await shmalloc(
     ...['replay', shipped('perl'), '--heap', '2MiB', '--repeat', '2', '--verify', '--json'],
   );
@@ -275,7 +274,7 @@ for (const [what, file, says] of [
   });
 }
 
-test('replay: a trace of its own is replayed, blocks left at its end are freed', async (t) => {
+test('replay: a trace file of the user is replayed, and blocks left at its end are freed', async (t) => {
   const path = new TraceFolder(t).trace('own', SAMPLE.slice(0, 8));
   const report = reportOf(t, await shmalloc('replay', path, '--json', '--verify'));
   t.is(report.traces[0]?.name, 'own');
@@ -284,7 +283,7 @@ test('replay: a trace of its own is replayed, blocks left at its end are freed',
   t.is(report.stats.allocations, report.stats.frees);
 });
 
-test('replay: an empty trace is replayed, and every number reported is one', async (t) => {
+test('replay: an empty trace is replayed, and every number in the report is a number', async (t) => {
   const path = new TraceFolder(t).trace('empty', [], 0);
   const report = reportOf(t, await shmalloc('replay', path, '--json'));
   t.is(report.operations, 0);
@@ -331,7 +330,7 @@ test('shmalloc, shmalloc help, --help: help on stdout, exit code 0', async (t) =
   }
 });
 
-test('shmalloc version: that of the package', async (t) => {
+test('shmalloc version: prints the version of the package', async (t) => {
   const { code, stdout } = await shmalloc('version');
   t.is(code, 0);
   t.regex(stdout, /^\d+\.\d+\.\d+\n$/);

@@ -1,8 +1,8 @@
 /**
  * Proves that the books of a stress run survive their worker: each operation is cut at each of its
- * stores, and inside the heap's call, and the next one to open the books finds every block where it
- * is, or knows that it cannot know. Also when the resolver is itself cut. And that the audit finds
- * what is lost, and lets a cut call explain no more than it can.
+ * stores, and inside the heap's call, and the next worker that opens the books finds every block in
+ * its place, or knows that it cannot know. This holds also if the resolver is itself cut. And
+ * proves that the audit finds lost blocks, and that a cut call explains no more than it can.
  */
 
 import test, { type ExecutionContext } from 'ava';
@@ -25,7 +25,7 @@ const REGIONS = 2;
 const LEDGER_BYTES = 128 * 1024;
 const BOX = 3;
 
-/** Thrown where a worker is cut off. */
+/** Thrown at the point where a worker is cut. */
 class Cut extends Error {}
 
 /** Counts the points at which a worker can be cut, and cuts at one of them. */
@@ -39,7 +39,7 @@ class Knife {
   };
 }
 
-/** As much of a heap as the books need: hands addresses out in order, and can be cut in a call. */
+/** A heap with only the calls that the books need: allocates in order, and can be cut in a call. */
 class FakeHeap implements HeapCalls {
   readonly live = new Map<number, number>();
   full = false;
@@ -109,7 +109,7 @@ class Bench {
     return new Books(this.ledger, region, this.heap, this.#claims, (what) => this.wrong.push(what));
   }
 
-  /** A block of 100 bytes in the books. */
+  /** A block of 100 bytes that is in the books. */
   filled(books: Books): number {
     const entry = books.allocate(MALLOC, 100, 0);
     books.filled(entry, 7, 4);
@@ -120,7 +120,7 @@ class Bench {
     return [0, 1].flatMap((region) => this.ledger.doubts(region));
   }
 
-  /** What an auditor sees. */
+  /** The audit of the bench. */
   audit() {
     const live = [...this.heap.live].map(([address, bytes]) => ({ address, bytes }));
     const holdings: Holding[] = [0, 1].flatMap((region) => {
@@ -137,9 +137,9 @@ class Bench {
 }
 
 interface Scenario {
-  /** What was there before; gives what is to be cut. */
+  /** Sets up the books; returns the operation to cut. */
   readonly prepare: (bench: Bench) => (books: Books) => void;
-  /** How many live blocks there can be after it, however it was cut. */
+  /** The possible numbers of live blocks after the operation, however it was cut. */
   readonly live: readonly number[];
 }
 
@@ -234,7 +234,7 @@ const SCENARIOS: Record<string, Scenario> = {
   },
 };
 
-/** Does something that may be cut; was it? */
+/** Does something that may be cut; returns true if it was. */
 function cut(what: () => void): boolean {
   try {
     what();
@@ -245,7 +245,7 @@ function cut(what: () => void): boolean {
   }
 }
 
-/** Cuts the scenario at one point, then its resolver at another; -1 = not at all. */
+/** Cuts the scenario at one point, then its resolver at another; -1 = no cut. */
 function cutAt(scenario: Scenario, point: number, resolverPoint: number) {
   const bench = new Bench();
   const act = scenario.prepare(bench);
@@ -291,7 +291,7 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
   });
 }
 
-test('Books: only a call cut inside the heap leaves a doubt', (t) => {
+test('Books: only a call that is cut inside the heap leaves a doubt', (t) => {
   for (const [name, points] of [
     ['malloc', 2],
     ['free', 2],
@@ -309,7 +309,7 @@ test('Books: only a call cut inside the heap leaves a doubt', (t) => {
   }
 });
 
-test('Books: a block handed out where someone holds one is reported', (t) => {
+test('Books: a block that overlaps a held one is reported', (t) => {
   const bench = new Bench();
   const books = bench.open(0);
   const { address } = books.block(bench.filled(books));
@@ -320,7 +320,7 @@ test('Books: a block handed out where someone holds one is reported', (t) => {
   t.is(bench.ledger.corrupted(1), 1);
 });
 
-test('Books: a block keeps its pattern on its way through a box', (t) => {
+test('Books: a block keeps its pattern when it goes through a box', (t) => {
   const bench = new Bench();
   const sender = bench.open(0);
   const entry = bench.filled(sender);
@@ -360,12 +360,12 @@ function auditOf(
   return [overlaps.length, missing.length, unknown.length, explained.length];
 }
 
-test('audit: books and heap that agree', (t) => {
+test('audit: books and heap that agree give no finding', (t) => {
   t.deepEqual(auditOf([LIVE], [holding(0x1000, 112)]), [0, 0, 0, 0]);
   t.deepEqual(auditOf([], [], [doubt(MALLOC, 100), doubt(FREE, 0, 0x1000, 112)]), [0, 0, 0, 0]);
 });
 
-test('audit: blocks that are not live, have another size, overlap, or are nobody’s', (t) => {
+test('audit: finds blocks that are not live, have another size, overlap, or are in no books', (t) => {
   t.deepEqual(auditOf([], [holding(0x1000, 112)]), [0, 1, 0, 0]);
   t.deepEqual(auditOf([LIVE], [holding(0x1000, 96)]), [0, 1, 0, 0]);
   t.deepEqual(auditOf([LIVE], [holding(0x1000, 112), holding(0x1000, 112)]), [1, 0, 0, 0]);
@@ -402,7 +402,7 @@ test('audit: a cut realloc explains the old block or the new one, not both', (t)
   t.deepEqual(auditOf([old, LIVE], [], [cutRealloc]), [0, 0, 1, 1]);
 });
 
-test('audit: doubts and blocks are paired as well as can be', (t) => {
+test('audit: doubts and blocks are paired in the best way', (t) => {
   const old = { address: 0x2000, bytes: 112 };
   const cutRealloc = doubt(REALLOC, 100, 0x3000, 48);
   const cutFree = doubt(FREE, 0, 0x2000, 112);

@@ -1,13 +1,12 @@
 /**
  * Proves that `shmalloc stress` kills, replaces and audits, what it prints where, and that it finds
- * what is planted: exit code 0 for a heap that kept everything, 1 for anything found, 2 for a wrong
- * call.
+ * planted mistakes: exit code 0 for an intact heap, 1 for any finding, 2 for a wrong call.
  */
 
 import anyOrder, { type ExecutionContext } from 'ava';
 import { type Finished, shmalloc } from '../workers.js';
 
-// Each test runs threads of its own: one at a time is enough for a small machine.
+// Each test starts threads: one at a time is enough for a small machine.
 const test = anyOrder.serial;
 
 interface Report {
@@ -37,7 +36,7 @@ function assertNothingWrong(t: ExecutionContext, report: Report): void {
   t.deepEqual(verify, { ok: true, problems: [] });
 }
 
-/** A short run without kills, for what is planted in it. */
+/** A short run without kills, for planted mistakes. */
 const SHORT = ['--threads', '2', '--kills', '0', '--operations', '5000'];
 
 test('stress --kills 40: nothing is lost, corrupted or stuck', async (t) => {
@@ -63,13 +62,13 @@ test('stress --kills 40: nothing is lost, corrupted or stuck', async (t) => {
   t.is(report.threads, 4);
   t.is(report.kills, 40);
   t.true(report.operations > 1000);
-  // The rest ended by process.exit(), and detached.
+  // The other workers ended by process.exit(), and detached.
   t.true(report.recoveries > 10 && report.recoveries <= 40, `${report.recoveries} recoveries`);
   t.true(report.blocksReturned > 0);
   t.true(report.worstRecoveryMs > 0 && report.worstRecoveryMs < 20_000);
 });
 
-test('stress: a heap that is often full is a normal case', async (t) => {
+test('stress: a heap that is often full is not an error', async (t) => {
   const { code, stdout, stderr } = await shmalloc(
     ...['stress', '--size', '6MiB', '--kills', '12', '--operations', '40000', '--seed', '3'],
   );
@@ -95,7 +94,7 @@ test('stress: without --json a table on stdout, seed and progress on stderr', as
   );
 });
 
-test('stress --operations: at least so many', async (t) => {
+test('stress --operations: runs at least that many operations', async (t) => {
   const report = reportOf(t, await shmalloc('stress', ...SHORT, '--json'));
   assertNothingWrong(t, report);
   t.is(report.threads, 2);
@@ -110,10 +109,10 @@ test('stress --threads 1: one worker, killed again and again', async (t) => {
   t.is(report.kills, 5);
 });
 
-// ---- exit code 1: what is planted is found
+// ---- exit code 1: planted mistakes are found
 
 for (const [plant, wrong, says] of [
-  ['lost', { lost: 1 }, /0x[\da-f]+, 112 bytes: live, and nobody knows of it/],
+  ['lost', { lost: 1 }, /0x[\da-f]+, 112 bytes: live, but in no worker's books/],
   ['gone', { lost: 1 }, /0x[\da-f]+, \d+ bytes: held by worker \d, but it is not live/],
   ['corrupt', { corrupted: 1 }, /block 0x[\da-f]+, .*held by worker \d: byte 0 was changed/],
   ['overlap', { corrupted: 1 }, /held by .* overlaps 0x[\da-f]+, .*held by /],
@@ -122,14 +121,14 @@ for (const [plant, wrong, says] of [
     const finished = await shmalloc('stress', ...SHORT, '--seed', '5', '--json', '--plant', plant);
     const { corrupted, lost, stuck, verify } = reportOf(t, finished, 1);
     t.deepEqual({ corrupted, lost, stuck }, { corrupted: 0, lost: 0, stuck: 0, ...wrong });
-    t.true(verify.ok, 'the heap itself is whole');
+    t.true(verify.ok, 'the heap itself is intact');
     t.regex(finished.stderr, says);
     t.regex(finished.stderr, /seed 5/);
     t.notRegex(finished.stderr, /\n\s+at /);
   });
 }
 
-test('stress --plant stray: a broken heap is told, exit code 1', async (t) => {
+test('stress --plant stray: a broken heap is reported, exit code 1', async (t) => {
   const finished = await shmalloc('stress', ...SHORT, '--json', '--plant', 'stray');
   const { corrupted, lost, stuck, verify } = reportOf(t, finished, 1);
   t.deepEqual([corrupted, lost, stuck], [0, 0, 0]);
@@ -138,8 +137,8 @@ test('stress --plant stray: a broken heap is told, exit code 1', async (t) => {
   t.regex(finished.stderr, /^shmalloc: the heap is broken, 1 problem\(s\):\n {2}0x\d+: /m);
 });
 
-test('stress --plant throw: a failed worker is told, exit code 1', async (t) => {
-  // It ends when worker 0 throws. A short run may be over before that, where worker 1 is faster.
+test('stress --plant throw: a failed worker is reported, exit code 1', async (t) => {
+  // The run ends when worker 0 throws. A short run may end before that if worker 1 is faster.
   const endless = ['--threads', '2', '--kills', '0', '--operations', '1000000000'];
   const finished = await shmalloc('stress', ...endless, '--json', '--plant', 'throw');
   const report = reportOf(t, finished, 1);
@@ -147,7 +146,7 @@ test('stress --plant throw: a failed worker is told, exit code 1', async (t) => 
   t.regex(finished.stderr, /^shmalloc: worker 0: Error: planted: this worker throws$/m);
 });
 
-test('stress --plant hang: a stuck worker is told, exit code 1', async (t) => {
+test('stress --plant hang: a stuck worker is reported, exit code 1', async (t) => {
   const finished = await shmalloc(
     ...['stress', '--threads', '2', '--kills', '0', '--operations', '1000000000', '--json'],
     ...['--plant', 'hang', '--patience', '3'],
@@ -187,7 +186,7 @@ for (const [args, says] of [
     t.is(stdout, '');
     t.regex(stderr, says);
     t.regex(stderr, /^shmalloc: /);
-    t.notRegex(stderr, /\n\s+at /, 'a mistake is no crash');
+    t.notRegex(stderr, /\n\s+at /, 'a wrong call is not a crash');
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Proves that a command says which option was meant.
+ * Proves that a command suggests the nearest option for an unknown one.
  */
 
 import test from 'ava';
@@ -8,7 +8,7 @@ import { nearest, parseOptions, UsageError } from '../../src/cli/usage.js';
 const parse = (...args: string[]) =>
   parseOptions({ args, options: { threads: { type: 'string' }, json: { type: 'boolean' } } });
 
-test('parseOptions: known ones, and of an unknown one the nearest', (t) => {
+test('parseOptions: accepts known options, and suggests the nearest one for an unknown option', (t) => {
   t.deepEqual({ ...parse('--threads', '2', '--json').values }, { threads: '2', json: true });
   for (const [arg, message] of [
     ['--treads', "there is no option '--treads'; the nearest is '--threads'"],
@@ -21,7 +21,7 @@ test('parseOptions: known ones, and of an unknown one the nearest', (t) => {
   t.throws(() => parse('--threads'), { code: 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' });
 });
 
-test('nearest: a name, or where all of them are', (t) => {
+test('nearest: returns the nearest name, or where to find all of them', (t) => {
   t.is(nearest('repaly', ['replay', 'stress']), "the nearest is 'replay'");
   t.is(nearest('anything', ['replay', 'stress']), 'see shmalloc help');
 });

@@ -1,9 +1,9 @@
 /**
- * Errors between threads: whatever a task throws, as plain data, and as an error again.
+ * Errors between threads: whatever a task throws, packed as plain data and unpacked as an error.
  *
- * A worker packs, the main thread unpacks. Structured cloning keeps an error's message, stack and, of
- * six classes of the language, its class; code, reason, name and all else would be lost, and values
- * that cannot be cloned would end the worker.
+ * A worker packs, the main thread unpacks. Structured cloning keeps an error's message, stack and,
+ * for six classes of the language, its class; it would lose code, reason, name and all other
+ * properties, and a value that cannot be cloned would end the worker.
  *
  * I1  What pack() returns can be cloned, whatever was thrown.
  * I2  Neither pack() nor unpack() throws.
@@ -14,19 +14,22 @@ import { builtinTag, isPlainObject, typeError } from '../base/index.js';
 import { prototypeFor } from './error-classes.js';
 import { isTooDeep, LEVELS_MAX } from './nesting.js';
 
-/** Packed values: `packed` says what it was. Marked, since a program may throw such objects. */
+/**
+ * Packed values: `packed` names the kind of value. Marked, since a program may throw similar
+ * objects.
+ */
 type Packed = { readonly [MARK]: true } & (
   | { readonly packed: 'error' | 'dom'; readonly error: PackedError }
   | { readonly packed: 'array'; readonly items: readonly Packed[] }
   | { readonly packed: 'object'; readonly own: readonly Own[] }
-  /** Anything that can be cloned as it is. */
+  /** A value that can be cloned as it is. */
   | { readonly packed: 'value'; readonly value: unknown }
-  /** Anything else: what console.log shows of it. */
+  /** Any other value: its text as console.log shows it. */
   | { readonly packed: 'text'; readonly text: string }
 );
 
 interface PackedError {
-  /** Names of its class and of those above, up to Error. */
+  /** Names of its class and of the classes above, up to Error. */
   readonly classes: readonly string[];
   readonly name: string;
   readonly message: string;
@@ -41,28 +44,28 @@ interface Own {
 }
 
 const MARK = 'shmalloc:thrown';
-/** Maximum depth of objects in objects that are looked into for errors. */
+/** Maximum depth of nested objects that are searched for errors. */
 const DEPTH_MAX = 6;
-/** Maximum depth of errors in errors, as causes or members: of the last one what is in it is left out. */
+/** Maximum depth of nested errors (causes or members); the contents of deeper ones are left out. */
 const ERRORS_DEPTH_MAX = 64;
-/** Objects inside each other that packing makes of one: packed, its error, `own`, one of these. */
+/** Levels of nesting that packing adds per level: packed, its error, `own`, one of these. */
 const LEVELS_A_PACK = 4;
-/** Maximum classes above each other that are told. */
+/** Maximum classes in the list of an error's classes. */
 const CLASSES_MAX = 20;
 
-/** Stands for what is in an error that lies too deep in others. */
+/** In place of the contents of an error that is nested too deep. */
 const LEFT_OUT: Packed = {
   [MARK]: true,
   packed: 'text',
-  text: `HeapPool: left out, as it lies more than ${ERRORS_DEPTH_MAX} errors and arrays deep`,
+  text: `HeapPool: left out, because it is more than ${ERRORS_DEPTH_MAX} errors and arrays deep`,
 };
 
-/** What was thrown, as plain data. */
+/** A thrown value as plain data. */
 export function pack(thrown: unknown): unknown {
   return packValue(thrown, new Map(), 0);
 }
 
-/** What a task threw: unpacks what pack() made; anything else stays as it is. */
+/** The value that a task threw: unpacks the result of pack(); any other value stays as it is. */
 export function unpack(rejection: unknown): unknown {
   if (!isPacked(rejection)) return rejection;
   if (rejection.packed !== 'text') return unpackValue(rejection, new Map());
@@ -71,8 +74,8 @@ export function unpack(rejection: unknown): unknown {
 }
 
 /**
- * Can the main thread read what Node makes of an exception that ends a worker? Node tells an error's
- * properties, and its causes one by one.
+ * True if the main thread can read the form that Node gives to an exception that ends a worker.
+ * Node sends an error's properties, and its causes one by one.
  */
 export function isCarriedByNode(thrown: unknown): boolean {
   let at = thrown;
@@ -111,7 +114,7 @@ function packValue(value: unknown, seen: Map<object, Packed>, depth: number): Pa
         return packed;
       }
     }
-    // Only by trying is known whether it can be cloned. What is shared stays shared.
+    // Only a try can tell whether the value can be cloned. Shared memory stays shared.
     const clone: unknown = structuredClone(value);
     if (isTooDeep(clone, LEVELS_MAX - LEVELS_A_PACK * (depth + 1))) {
       return { [MARK]: true, packed: 'text', text: textOf(value) };
@@ -135,7 +138,7 @@ function packError(error: Error, seen: Map<object, Packed>, depth: number): Pack
       own,
     },
   };
-  // Before its properties: a cause may be the error itself.
+  // Registered before its properties are packed: a cause may be the error itself.
   seen.set(error, packed);
   if (depth < ERRORS_DEPTH_MAX) packOwn(error, own, seen, depth + 1);
   else own.push({ key: 'cause', enumerable: false, value: LEFT_OUT });
@@ -148,11 +151,11 @@ function packOwn(object: object, own: Own[], seen: Map<object, Packed>, depth: n
     const enumerable = Object.prototype.propertyIsEnumerable.call(object, key);
     try {
       const value = (object as Record<string, unknown>)[key];
-      // Methods of the class are there again; those that somebody put onto the error are lost.
+      // Methods of the class exist there too; methods that a program put onto the error are lost.
       if (typeof value === 'function') continue;
       own.push({ key, enumerable, value: packValue(value, seen, depth) });
     } catch {
-      // A getter that throws.
+      // A getter threw: the property is left out.
     }
   }
 }
@@ -193,7 +196,7 @@ function makeError({ packed, error }: Packed & { error: PackedError }): Error {
   if (packed === 'dom') return new DOMException(message, name);
   const code = own.find(({ key }) => key === 'code')?.value;
   const known = prototypeFor(classes, code?.packed === 'value' ? code.value : undefined);
-  // No constructor is called: that of another class takes other arguments.
+  // No constructor is called: a constructor of another class takes other arguments.
   return Object.setPrototypeOf(new Error(message), known);
 }
 
@@ -210,12 +213,15 @@ function hide(error: Error, key: string, value: unknown): void {
   Reflect.defineProperty(error, key, descriptor);
 }
 
-/** Is it an error or a DOMException, of any realm, or what Node makes of an error that ended a worker? */
+/**
+ * True for an error or a DOMException, of any realm, and for the object that Node makes of an error
+ * that ended a worker.
+ */
 export function isError(value: unknown): value is Error {
   if (typeof value !== 'object' || value === null) return false;
   if (types.isNativeError(value)) return true;
   if (isDomException(value)) return true;
-  // Node's is an object with an error's prototype, and none of an error's slots.
+  // Node's object has an error's prototype, and none of an error's internal slots.
   for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
     const isErrorPrototype = Object.hasOwn(at, 'name') && Object.hasOwn(at, 'message');
     if (isErrorPrototype && /Error$/.test(at.constructor?.name)) return true;
@@ -225,7 +231,7 @@ export function isError(value: unknown): value is Error {
 
 const isDomException = (value: object): boolean => builtinTag(value) === '[object DOMException]';
 
-/** A text property; undefined where it is none, or its getter throws. */
+/** A text property; undefined if it is not a text, or if its getter throws. */
 function textIn(error: Error, key: 'name' | 'message' | 'stack'): string | undefined {
   try {
     const text: unknown = error[key];
@@ -235,7 +241,7 @@ function textIn(error: Error, key: 'name' | 'message' | 'stack'): string | undef
   }
 }
 
-/** Names of an object's class and of those that it extends. */
+/** Names of an object's class and of the classes that it extends. */
 function classesOf(error: object): string[] {
   const names: string[] = [];
   let proto = Object.getPrototypeOf(error);

@@ -1,8 +1,8 @@
 /**
- * Error classes by name: what an error that came from another thread is an instance of here.
+ * Error classes by name: the class that an error from another thread gets here.
  *
- * Main thread. Classes of the language, and those of this package; of another one the nearest class
- * above that is known.
+ * Main thread. Knows the classes of the language and of this package; for another class the nearest
+ * known class above it is used.
  */
 
 import * as base from '../base/index.js';
@@ -36,8 +36,8 @@ const LANGUAGE = byName([
 ]);
 
 /**
- * @param classes names of the error's class and of those above
- * @param code the error's: a class of ours is only meant where the code is one of ours
+ * @param classes names of the error's class and of the classes above
+ * @param code the error's code: our classes are used only for a code of ours
  */
 export function prototypeFor(classes: readonly string[], code: unknown): Error {
   const isOurs = String(code).startsWith('ERR_SHMALLOC_');
@@ -49,8 +49,8 @@ export function prototypeFor(classes: readonly string[], code: unknown): Error {
 }
 
 /**
- * An error that came in Node's own way, as those do that end a worker: its class again. Node makes
- * an object of it that only looks like an error.
+ * Gives an error its class again that came in Node's own way, as an error that ends a worker does:
+ * Node makes an object of it that only looks like an error.
  */
 export function restoreError(error: Error): Error {
   const { name, message, code } = error as Error & { code?: unknown };

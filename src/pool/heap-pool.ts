@@ -1,11 +1,12 @@
 /**
  * HeapPool: a pool of worker threads over one heap. Entry `shmalloc/pool`.
  *
- * A piscina pool whose workers find the heap with `SharedHeap.current()`. Main thread (or any other
- * that owns the pool).
+ * A piscina pool whose workers find the heap with `SharedHeap.current()`. Used on the main thread,
+ * or on another thread that owns the pool.
  *
- * I1  Every task that was given is settled once the pool has ended, or no worker can start.
- * I2  What run() rejects with has a code, unless the task itself threw it, or its signal's reason.
+ * I1  Every task is settled once the pool has ended, or no worker can start.
+ * I2  An error that run() rejects with has a code, unless the task threw it or it is the signal's
+ *     reason.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -34,15 +35,15 @@ import { fileOf, hrefOf, readTaskName, WAKE_UP, writeTaskName } from './task-nam
 type PiscinaOptions = ConstructorParameters<typeof Piscina>[0];
 type RunOptions = Parameters<Piscina['run']>[1];
 
-/** What a pool did so far. */
+/** Counts of a pool so far. */
 export interface HeapPoolStats {
   threads: number;
-  /** Tasks done, or failed. */
+  /** Tasks that succeeded or failed. */
   completed: number;
   /** Tasks that wait for a worker. */
   queued: number;
   /**
-   * Mean time of a task in its worker, in milliseconds; 0 before the first is done, null with
+   * Mean time of a task in its worker, in milliseconds; 0 before the first task is done, null with
    * `recordTiming: false`.
    */
   meanRunMs: number | null;
@@ -50,9 +51,9 @@ export interface HeapPoolStats {
   utilization: number | null;
 }
 
-/** What piscina loads in a worker. */
+/** The file that piscina loads in a worker. */
 const ENTRY = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
-/** Workers that may end in a row with no task settled in between, before the pool gives up. */
+/** Maximum workers that end in a row without a settled task; then the pool gives up. */
 const FRUITLESS_MAX = 3;
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
@@ -68,15 +69,15 @@ export class HeapPool {
   readonly heap: SharedHeap;
   readonly #plan: PoolPlan;
   readonly #piscina: Piscina;
-  /** What keeps workers from starting. */
+  /** The reason why workers cannot start. */
   #failure: Error | null = null;
-  /** How to reject the tasks that are under way. */
+  /** Functions that reject the tasks under way. */
   readonly #waiting = new Set<(error: unknown) => void>();
   readonly #watched = new WeakSet<Worker>();
-  /** Workers that ended since a task was last settled. */
+  /** Workers that ended since the last settled task. */
   #fruitless = 0;
   #settledBefore = 0;
-  /** What the last worker that failed outside of a task failed with. */
+  /** Error of the last worker that failed outside of a task. */
   #lastError: Error | null = null;
   #end: Promise<void> | null = null;
 
@@ -102,13 +103,13 @@ export class HeapPool {
       listenForUnreadable(created);
     });
     this.#piscina.on('workerDestroy', () => {
-      // It may end before it is known to be ready, too.
+      // A worker may also end before piscina knows that it is ready.
       this.#watchWorkers();
-      // Piscina starts another one, or not, right after this.
+      // Directly after this, piscina starts another worker or does not.
       laterThisTurn(() => this.#onWorkerEnd());
     });
-    // A worker that fails while it has no task rejects nothing: piscina emits it, and an error that
-    // nobody listens to would end the process.
+    // A worker that fails without a task rejects no task: piscina emits the error, and an error
+    // event without a listener would end the process.
     this.#piscina.on('error', (error: Error) => {
       this.#lastError = error;
       if (this.#piscina.threads.length > 0) warnOfWorker(error);
@@ -116,13 +117,14 @@ export class HeapPool {
   }
 
   /**
-   * Runs a task in a worker. Rejects with what the task threw, its class, code and properties as they
-   * were; with what ended its worker; with an AbortError when `signal` was aborted.
+   * Runs a task in a worker. Rejects with the error that the task threw (class, code and properties
+   * are kept); with the error that ended its worker; or with an AbortError if `signal` was aborted.
    *
-   * Rejects with ERR_SHMALLOC_INVALID_OPTION; ERR_SHMALLOC_NOT_CLONEABLE: the task or its result
-   * cannot go to another thread; ERR_SHMALLOC_WORKER_MODULE: the workers' module cannot be loaded, or
-   * exports no function; ERR_SHMALLOC_WORKER_ENDED: the worker ended, by process.exit() say;
-   * ERR_SHMALLOC_POOL_FULL: `maxQueue` tasks wait; ERR_SHMALLOC_POOL_ENDED: destroy() was called.
+   * Also rejects with ERR_SHMALLOC_INVALID_OPTION; ERR_SHMALLOC_NOT_CLONEABLE: the task or its
+   * result cannot be sent to another thread; ERR_SHMALLOC_WORKER_MODULE: the workers' module cannot
+   * be loaded, or exports no function; ERR_SHMALLOC_WORKER_ENDED: the worker ended, for example by
+   * process.exit(); ERR_SHMALLOC_POOL_FULL: `maxQueue` tasks wait; ERR_SHMALLOC_POOL_ENDED:
+   * destroy() was called.
    */
   async run<Result = unknown>(task?: unknown, options?: HeapPoolRunOptions): Promise<Result> {
     const { filename, name, ...rest } = readRunOptions(options);
@@ -131,7 +133,7 @@ export class HeapPool {
     const href = filename === undefined ? this.#plan.href : hrefOf('HeapPool.run', filename);
     const taskName = writeTaskName({ href, exported: name ?? this.#plan.name });
     const running = this.#piscina.run(task, { ...rest, name: taskName } as RunOptions);
-    // It may have started a worker.
+    // The call may have started a worker.
     this.#watchWorkers();
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.add(reject);
@@ -141,7 +143,7 @@ export class HeapPool {
     });
   }
 
-  /** The heap recovers each worker as it ends: by an aborted task, process.exit(), a failure. */
+  /** The heap recovers each worker that ends, by an aborted task, process.exit() or a failure. */
   #watchWorkers(): void {
     for (const worker of this.#piscina.threads) {
       if (this.#watched.has(worker) || worker.threadId < 0) continue;
@@ -151,8 +153,8 @@ export class HeapPool {
   }
 
   /**
-   * Piscina starts no worker in place of one that ended before it was ready, and none ever again for
-   * those that end later: tasks that wait would wait for ever.
+   * Piscina does not replace a worker that ended before it was ready, nor any that ends later:
+   * waiting tasks would wait for ever.
    */
   #onWorkerEnd(): void {
     if (this.#end !== null || this.#failure !== null) return;
@@ -161,11 +163,11 @@ export class HeapPool {
     this.#fruitless = completed === this.#settledBefore ? this.#fruitless + 1 : 1;
     this.#settledBefore = completed;
     if (this.#fruitless > FRUITLESS_MAX) this.#fail();
-    // Piscina starts a worker for a task that no worker can take.
+    // For a task that no worker can take, piscina starts a worker.
     else this.#piscina.run(undefined, { name: WAKE_UP }).catch(() => this.#fail());
   }
 
-  /** No worker can start: no task will ever be done. */
+  /** No worker can start: rejects all tasks. */
   #fail(): void {
     if (this.#end !== null || this.#failure !== null) return;
     this.#failure = cannotStart(fileOf(this.#plan.href), this.#lastError);
@@ -180,15 +182,15 @@ export class HeapPool {
       threads: pool.threads.length,
       completed: pool.completed,
       queued: pool.queueSize,
-      // The mean of no task at all is NaN.
+      // The mean of no tasks is NaN.
       meanRunMs: isTimed ? pool.histogram.runTime.mean || 0 : null,
       utilization: isTimed ? pool.utilization : null,
     };
   }
 
   /**
-   * Ends all workers, at once, and takes back the slots and caches that they had in the heap. Tasks
-   * that are not done reject with ERR_SHMALLOC_POOL_ENDED. A second call waits for the same end.
+   * Ends all workers at once, and takes back their slots and caches in the heap. Tasks that are not
+   * done reject with ERR_SHMALLOC_POOL_ENDED. A second call waits for the same end.
    */
   destroy(): Promise<void> {
     this.#end ??= this.#destroy();
@@ -200,8 +202,8 @@ export class HeapPool {
     try {
       this.heap.recover();
     } catch (error) {
-      // There is nothing to take back in a broken heap, and its next call says so; nor for a thread
-      // that has detached.
+      // A broken heap has nothing to take back, and its next call reports that it is broken; a
+      // thread that has detached has nothing to take back either.
       if (!isHeapGone(error)) throw error;
     }
   }
@@ -210,18 +212,18 @@ export class HeapPool {
     await this.destroy();
   }
 
-  /** What JSON.stringify shows. */
+  /** The form that JSON.stringify shows. */
   toJSON(): Omit<HeapPoolStats, 'meanRunMs' | 'utilization'> & { filename: string } {
     const { threads, completed, queued } = this.stats();
     return { filename: fileOf(this.#plan.href), threads, completed, queued };
   }
 
-  /** What a text shows that it is put into. */
+  /** The text of the pool in a template or a concatenation. */
   toString(): string {
     return this[INSPECT]();
   }
 
-  /** What console.log shows. */
+  /** The text that console.log shows. */
   [INSPECT](): string {
     const { filename, threads, completed, queued } = this.toJSON();
     const state = this.#end === null ? '' : ', destroyed';
@@ -233,7 +235,7 @@ export class HeapPool {
 
 showAsJson(HeapPool.prototype);
 
-/** @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE; what Node says of arguments for a worker */
+/** @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE; Node's errors about a worker's arguments */
 function start(options: object): Piscina {
   try {
     return new Piscina(options as PiscinaOptions);
@@ -242,7 +244,7 @@ function start(options: object): Piscina {
   }
 }
 
-/** The user's balancer sees tasks as the user named them. */
+/** The user's balancer gets tasks with the user's names. */
 function balancerOver(balance: PoolLoadBalancer): PoolLoadBalancer {
   return (task, workers) => {
     const { href, exported } = readTaskName(task.name);
@@ -252,9 +254,9 @@ function balancerOver(balance: PoolLoadBalancer): PoolLoadBalancer {
 
 function checkHeap(heap: unknown): void {
   if (isHeap(heap)) {
-    // Refuses to, where this thread has detached.
+    // Throws if this thread has detached.
     heap.releasedContexts();
-    // Slots of dead threads are for the workers.
+    // Frees the slots of dead threads for the workers.
     heap.recover();
     return;
   }
@@ -262,18 +264,18 @@ function checkHeap(heap: unknown): void {
   throw typeError(
     'ERR_SHMALLOC_INVALID_OPTION',
     isHandle
-      ? 'HeapPool: the first argument is a heap, got a handle: SharedHeap.attach(handle) is its heap'
-      : `HeapPool: the first argument is a heap, SharedHeap.create() say, got ${show(heap)}`,
+      ? 'HeapPool: the first argument must be a heap, got a handle: SharedHeap.attach(handle) gives its heap'
+      : `HeapPool: the first argument must be a heap, such as SharedHeap.create(), got ${show(heap)}`,
   );
 }
 
-/** Slots of threads that have ended are free again: checkHeap. */
+/** Slots of ended threads are free by now: see checkHeap. */
 const roomIn = (heap: SharedHeap): Room => ({
   slots: slotsOf(heap.handle),
   taken: heap.toJSON().threads,
 });
 
-/** Told by what it can do: it may come from another copy of this package. */
+/** Checks for the methods of a heap: it may come from another copy of this package. */
 function isHeap(value: unknown): value is SharedHeap {
   if (typeof value !== 'object' || value === null) return false;
   const { handle, watch, recover } = value as Record<string, unknown>;
@@ -286,9 +288,9 @@ function isHeapGone(error: unknown): boolean {
 }
 
 /**
- * A result that cannot be read here settles its worker's tasks: nothing else would. Piscina rejects
- * them as those of a worker that fails, and starts another.
- * @param created what piscina says of a worker; the port of its results is behind a symbol
+ * Settles a worker's tasks if its result cannot be read here; otherwise they would never be
+ * settled. Piscina rejects them as tasks of a failed worker, and starts another worker.
+ * @param created piscina's object for a worker; the port for results is behind a symbol
  */
 function listenForUnreadable(created: object): void {
   for (const symbol of Object.getOwnPropertySymbols(created)) {

@@ -1,4 +1,4 @@
-/** pool: worker pools over a heap. The only part that loads piscina. */
+/** pool: worker pools over a heap. The only part of the package that loads piscina. */
 export { HeapPool, type HeapPoolStats } from './heap-pool.js';
 export type {
   HeapPoolOptions,

@@ -1,8 +1,8 @@
 /**
  * A worker's side of a HeapPool: finds the user's function, and runs tasks with it.
  *
- * Loaded by worker-entry.cts. What it throws goes to the main thread as plain data, since structured
- * cloning would leave out an error's code, class and properties: see carried-errors.ts.
+ * Loaded by worker-entry.cts. Its errors go to the main thread as plain data, since structured
+ * cloning would lose an error's code, class and properties: see carried-errors.ts.
  */
 
 import { existsSync } from 'node:fs';
@@ -13,22 +13,22 @@ import { isCarriedByNode, pack, unpack } from './carried-errors.js';
 import { withCause } from './rejections.js';
 import { checkResult } from './results.js';
 import { fileOf, readTaskName, WAKE_UP } from './task-name.js';
-// The user's module wants the heap: it is there before that module is evaluated.
+// Imported for its effect: the user's module finds the heap when it is evaluated.
 import '../api/index.js';
 
 type Task = (task: unknown) => unknown;
 
-// An exception outside of a task ends the worker, and Node carries it to the main thread, which may
-// be unable to read it: it then hears nothing, or ends itself. What a monitor throws takes its place.
+// An exception outside of a task ends the worker. Node sends it to the main thread, which may be
+// unable to read it: then it gets no event, or ends. An error thrown by a monitor takes its place.
 process.on('uncaughtExceptionMonitor', (error) => {
-  // Else the program's own listener gets it, and the worker goes on.
+  // A listener of the program gets the error itself, and the worker continues.
   if (process.listenerCount('uncaughtException') > 0 || isCarriedByNode(error)) return;
   throw unpack(pack(error));
 });
 
 /**
- * The function that runs tasks. A module that cannot be loaded makes every task fail, with what is
- * wrong: thrown here it would end the worker, and the next one, and the next.
+ * The function that runs tasks. If a module cannot be loaded, every task fails with the reason: an
+ * error thrown here would end this worker, and every worker after it.
  */
 export async function loadTask(name: string): Promise<Task> {
   if (name === WAKE_UP) return () => undefined;
@@ -52,10 +52,10 @@ export async function loadTask(name: string): Promise<Task> {
 
 async function findTask(href: string, exported: string): Promise<Task> {
   const module = await load(href);
-  // A CommonJS module is the default export, and what it exports as ES module is in there.
+  // The default export of a CommonJS module is its module.exports, which contains named exports.
   const inner = module.default as Record<string, unknown> | null | undefined;
   for (const found of [module[exported], inner?.[exported]]) {
-    // A promise of a function will do, as piscina says.
+    // A promise of a function is accepted, as in piscina.
     const task = await found;
     if (typeof task === 'function') return task as Task;
   }
@@ -78,15 +78,15 @@ async function load(href: string): Promise<Record<string, unknown>> {
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' && !existsSync(fileOf(href));
     throw wrongModule(
       isMissing
-        ? `there is no ${fileOf(href)}. A relative path starts at ${process.cwd()}; beside the ` +
-            "module that makes the pool: new URL('./worker.js', import.meta.url)"
+        ? `${fileOf(href)} does not exist. A relative path starts at ${process.cwd()}; for a file beside the ` +
+            "module that makes the pool use new URL('./worker.js', import.meta.url)"
         : `${fileOf(href)} cannot be loaded: ${what}`,
       error,
     );
   }
 }
 
-/** Paths may leave out what require() finds by itself: `.js`, `/index.js`. */
+/** Adds what require() would add to a path: `.js`, `/index.js`. */
 function found(href: string): string {
   if (!href.startsWith('file:') || /[?#]/.test(href)) return href;
   try {

@@ -1,29 +1,32 @@
 /**
- * How deep objects lie in objects: what structured clone takes in a worker may be too deep for the
- * thread that receives it, whose stack is smaller. Node tells nobody there but a listener of
- * `messageerror`, which piscina has not; heap-pool.ts has one for what passes unseen here.
+ * Depth of nested objects: a value that structured clone accepts in a worker may be nested too deep
+ * for the receiving thread, whose stack is smaller. There Node reports this only to a listener of
+ * `messageerror`, which piscina does not have; heap-pool.ts has one for values that pass this
+ * check.
  *
- * I1  Objects are visited in the order in which structured clone visits them, which goes into each
- *     where it first meets it, and through the same edges: one edge too many would hide a longer way.
+ * I1  Objects are visited in the order of structured clone, which enters each object where it first
+ *     meets it, and through the same edges: an additional edge would hide a longer path.
  */
 
 import { types } from 'node:util';
 import { isPlainObject } from '../base/index.js';
 
-/** Maximum objects inside each other that cross a pool: a stack of 984 KiB ends at 1,200 to 2,000. */
+/**
+ * Maximum levels of nested objects that cross a pool: a stack of 984 KiB ends at 1,200 to 2,000.
+ */
 export const LEVELS_MAX = 1000;
-/** Maximum length of arrays whose properties are looked at beside their elements (`groups`, say). */
+/** Maximum length of an array whose named properties (`groups`, for example) are checked. */
 const NAMED_LENGTH_MAX = 64;
-/** Longer arrays are sparse as V8 stores them: most of their indices have no element. */
+/** Maximum length of a dense array in V8; longer arrays have no element at most indices. */
 const DENSE_LENGTH_MAX = 2 ** 25;
 
 /**
- * What is known of a value before it is cloned. 'unclear': it has a getter, which only a clone would
- * call, or what cannot be cloned at all (a function, a proxy, a promise).
+ * Result of the check before a clone. 'unclear': the value has a getter, which only a clone would
+ * call, or a part that cannot be cloned (a function, a proxy, a promise).
  */
 export type Nesting = 'fine' | 'deep' | 'unclear';
 
-/** Looks at all that structured clone would. No getter of an object is called. */
+/** Checks everything that structured clone would visit. Calls no getter of an object. */
 export function nestingOf(value: unknown, levelsMax = LEVELS_MAX): Nesting {
   try {
     return look(value, levelsMax, new Set());
@@ -32,11 +35,11 @@ export function nestingOf(value: unknown, levelsMax = LEVELS_MAX): Nesting {
   }
 }
 
-/** Do more than `levelsMax` objects lie inside each other, as far as can be seen? */
+/** True if more than `levelsMax` levels of nesting are visible. */
 export const isTooDeep = (value: unknown, levelsMax = LEVELS_MAX): boolean =>
   nestingOf(value, levelsMax) === 'deep';
 
-/** @param levels so many objects may lie inside each other from here */
+/** @param levels the levels of nesting that are still allowed */
 function look(value: unknown, levels: number, seen: Set<object>): Nesting {
   if (typeof value === 'function' || typeof value === 'symbol') return 'unclear';
   if (typeof value !== 'object' || value === null || seen.has(value)) return 'fine';
@@ -44,11 +47,11 @@ function look(value: unknown, levels: number, seen: Set<object>): Nesting {
   if (types.isProxy(value)) return 'unclear';
   seen.add(value);
   if (Array.isArray(value)) return lookInArray(value, levels - 1, seen);
-  // What has a type of its own has its own prototype, too.
+  // An object with a special type has its own prototype, too.
   if (!isPlainObject(value)) {
-    // Elements of typed arrays and the like are numbers.
+    // Elements of typed arrays are numbers; dates have no elements.
     if (ArrayBuffer.isView(value) || types.isDate(value)) return 'fine';
-    // Their own properties are not cloned.
+    // Named properties of maps and sets are not cloned.
     if (types.isMap(value)) return lookInAll(pairsOf(value), levels - 1, seen);
     if (types.isSet(value)) return lookInAll(value, levels - 1, seen);
     if (types.isNativeError(value)) return lookInKeys(value, ['cause'], levels - 1, seen);

@@ -1,8 +1,9 @@
 /**
- * Options of a pool: what a program may give, checked before piscina sees it.
+ * Options of a pool, checked before piscina gets them.
  *
- * Used by heap-pool.ts. The types are written out here, since piscina's own do not compile in every
- * program (exactOptionalPropertyTypes), and so that its next version changes nothing in silence.
+ * Used by heap-pool.ts. The types are written out here, since piscina's own types do not compile in
+ * every program (exactOptionalPropertyTypes), and so that its next version cannot change them
+ * silently.
  */
 
 import { availableParallelism } from 'node:os';
@@ -25,53 +26,57 @@ import {
 } from '../base/index.js';
 import { hrefOf } from './task-name.js';
 
-/** Options of a HeapPool. Those without a word here are piscina's, and do what it says. */
+/** Options of a HeapPool. Those without a comment are piscina's, and have its meaning. */
 export interface HeapPoolOptions {
-  /** The worker's module, as URL or path: its default export is the task. */
+  /** The worker's module, as URL or path. Its default export runs the tasks. */
   filename: string | URL;
-  /** The export that is the task, where it is not the default one. */
+  /** Name of the export that runs the tasks, if it is not the default export. */
   name?: string | undefined;
   /**
-   * Workers, from the start to the end. Default: as many as there are
-   * processors, and as the heap has free slots for threads. More than it has slots are refused.
+   * Number of workers. Default: the number of processors, or of free thread slots in the heap if
+   * that is less. More workers than free slots are refused.
    */
   threads?: number | undefined;
-  /** In place of `threads`: fewest workers, at least 1; more are started while tasks wait. */
+  /** In place of `threads`: minimum workers, at least 1; more are started while tasks wait. */
   minThreads?: number | undefined;
-  /** In place of `threads`: most workers. */
+  /** In place of `threads`: maximum workers. */
   maxThreads?: number | undefined;
-  /** Milliseconds that a worker above `minThreads` may have nothing to do. Default: 0. */
+  /** Milliseconds that a worker above `minThreads` may be idle. Default: 0. */
   idleTimeout?: number | undefined;
-  /** Most tasks that wait; `run` refuses more. Default: no limit; `'auto'`: maxThreads squared. */
+  /** Maximum waiting tasks; `run` refuses more. Default: no limit; `'auto'`: maxThreads squared. */
   maxQueue?: number | 'auto' | undefined;
-  /** Tasks that a worker has at a time, of asynchronous tasks. Default: 1. */
+  /** Maximum tasks in a worker at a time, for asynchronous tasks. Default: 1. */
   concurrentTasksPerWorker?: number | undefined;
-  /** How a worker waits for its next task: blocked in Atomics.wait (the default), or not. */
+  /**
+   * How a worker waits for its next task: blocked in Atomics.wait (the default), or not blocked.
+   */
   atomics?: 'sync' | 'async' | 'disabled' | undefined;
-  /** As of `new Worker`. A worker over its limit ends; its task rejects. */
+  /** As in `new Worker`. A worker over its limit ends, and its task rejects. */
   resourceLimits?: ResourceLimits | undefined;
-  /** As of `new Worker`. */
+  /** As in `new Worker`. */
   argv?: readonly string[] | undefined;
-  /** As of `new Worker`. */
+  /** As in `new Worker`. */
   execArgv?: readonly string[] | undefined;
-  /** As of `new Worker`. */
+  /** As in `new Worker`. */
   env?: NodeJS.ProcessEnv | typeof SHARE_ENV | undefined;
   /** Plain data for the workers; the heap's handle is added to it. */
   workerData?: Record<string, unknown> | undefined;
   taskQueue?: PoolTaskQueue | undefined;
-  /** Raises workers' nice value (on Windows their priority), where `@napi-rs/nice` is installed. */
+  /**
+   * Raises the workers' nice value (on Windows their priority), if `@napi-rs/nice` is installed.
+   */
   niceIncrement?: number | undefined;
-  /** As of `new Worker`. */
+  /** As in `new Worker`. */
   trackUnmanagedFds?: boolean | undefined;
-  /** false: tasks are not timed, and `stats()` has null for what that gives. Default: true. */
+  /** If false, tasks are not timed, and the times in `stats()` are null. Default: true. */
   recordTiming?: boolean | undefined;
   stricterFIFO?: boolean | undefined;
   loadBalancer?: PoolLoadBalancer | undefined;
-  /** Times each worker's tasks, for `loadBalancer`. Default: false. */
+  /** Record times of each worker's tasks for `loadBalancer`. Default: false. */
   workerHistogram?: boolean | undefined;
 }
 
-/** Where tasks wait: piscina's `FixedQueue` and `ArrayTaskQueue` are some. */
+/** The queue of waiting tasks, such as piscina's `FixedQueue` and `ArrayTaskQueue`. */
 export interface PoolTaskQueue {
   readonly size: number;
   shift(): object | null;
@@ -80,7 +85,7 @@ export interface PoolTaskQueue {
   remove(task: object): void;
 }
 
-/** Which worker gets a task; null: it waits. */
+/** Chooses the worker of a task; null lets the task wait. */
 export type PoolLoadBalancer = (task: PoolTask, workers: PoolWorker[]) => PoolWorker | null;
 
 /** A task, as a load balancer sees it. */
@@ -88,17 +93,17 @@ export interface PoolTask {
   taskId: number;
   filename: string;
   name: string;
-  /** When it was given, as performance.now() says. */
+  /** Time of the call of run(), by performance.now(). */
   created: number;
-  /** It has a signal. */
+  /** True if the task has a signal. */
   isAbortable: boolean;
 }
 
 /** A worker, as a load balancer sees it. */
 export interface PoolWorker {
-  /** Its threadId. */
+  /** The worker's threadId. */
   readonly id: number;
-  /** Tasks that it has; Infinity where one of them has a signal. */
+  /** Number of tasks in the worker; Infinity if one of them has a signal. */
   readonly currentUsage: number;
   readonly isRunningAbortableTask: boolean;
   /** Milliseconds; with `workerHistogram: true`. */
@@ -109,17 +114,17 @@ export interface PoolWorker {
 
 /** Options of HeapPool.run. */
 export interface HeapPoolRunOptions {
-  /** Ends the task: its worker is terminated, and another one started. */
+  /** Ends the task: its worker is terminated and replaced. */
   signal?: AbortSignal | undefined;
-  /** Another module than the pool's. */
+  /** Another module in place of the pool's. */
   filename?: string | URL | undefined;
-  /** Another export than the pool's. */
+  /** Another export in place of the pool's. */
   name?: string | undefined;
-  /** What goes over to the worker, in place of a copy. */
+  /** Objects that are transferred to the worker and not copied. */
   transferList?: readonly object[] | undefined;
 }
 
-/** Values of an option that are used as they are. */
+/** An option whose value is used as it is. */
 const value = (
   allowed: string,
   allows: (given: unknown) => boolean,
@@ -142,7 +147,7 @@ const THREADS = wholeFrom('a whole number of workers, 1 at least', 1);
 const isNotNegative = (given: unknown): boolean => typeof given === 'number' && given >= 0;
 
 const VALUES: OptionValues<HeapPoolOptions> = {
-  // hrefOf says what is wrong with it.
+  // hrefOf reports what is wrong with it.
   filename: ANYTHING,
   name: TEXT,
   threads: THREADS,
@@ -186,13 +191,13 @@ const RUN_VALUES: OptionValues<HeapPoolRunOptions> = {
   transferList: value('an array of what is transferred', Array.isArray),
 };
 
-/** Options of piscina's, or of older versions of it, that a HeapPool cannot have: what to do. */
+/** Options of piscina, or of older versions, that a HeapPool does not have, with advice. */
 const REFUSED: Readonly<Record<string, string>> = {
   closeTimeout: 'a HeapPool has no close(), and destroy() waits for no task',
   useAtomics: "it is called atomics now: 'sync', 'async' or 'disabled'",
 };
 
-/** What a pool is made of: the options, with all that it must know. */
+/** The options of a pool with every default filled in. */
 export type PoolPlan = Omit<HeapPoolOptions, 'filename' | 'threads'> & {
   readonly href: string;
   readonly name: string;
@@ -200,13 +205,13 @@ export type PoolPlan = Omit<HeapPoolOptions, 'filename' | 'threads'> & {
   readonly maxThreads: number;
 };
 
-/** Is it a URL, of any realm? */
+/** True for a URL of any realm. */
 const isUrl = (given: unknown): boolean => builtinTag(given) === '[object URL]';
 
-/** How many threads the pool's heap has room for. */
+/** Number of thread slots in the pool's heap. */
 export interface Room {
   readonly slots: number;
-  /** Slots of threads that are attached now, the pool's owner too. */
+  /** Slots of threads that are attached now, the pool's owner included. */
   readonly taken: number;
 }
 
@@ -216,13 +221,13 @@ export interface Room {
 export function readPoolOptions(given: unknown, room: Room): PoolPlan {
   if (given === undefined || typeof given === 'string' || isUrl(given)) {
     throw invalid(
-      'HeapPool: the second argument is an object with the filename of the workers: ' +
+      'HeapPool: the second argument must be an object with the filename of the workers: ' +
         "new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url) })",
     );
   }
   for (const [name, why] of Object.entries(REFUSED)) {
     if (isObject(given) && Object.hasOwn(given, name)) {
-      throw invalid(`HeapPool: it takes no option ${name}: ${why}`);
+      throw invalid(`HeapPool: option ${name} is not supported: ${why}`);
     }
   }
   const { filename, threads, ...options } = readOptions('HeapPool', given, VALUES);
@@ -253,7 +258,7 @@ function readThreads(
   const free = room.slots - room.taken;
   const has =
     `the heap has ${room.slots} ${room.slots === 1 ? 'slot' : 'slots'} for threads, ${room.taken} of them taken (this thread has ` +
-    'one): SharedHeap.create({ threads }) says how many';
+    'one): SharedHeap.create({ threads }) sets the number';
   if (free < 1)
     throw new HeapError('ERR_SHMALLOC_NO_SLOT', `HeapPool: no worker can attach: ${has}`);
   for (const [name, asked] of Object.entries({ threads, minThreads, maxThreads })) {
@@ -267,7 +272,7 @@ function readThreads(
     }
     throw invalid('HeapPool: give threads, or minThreads and maxThreads, not both');
   }
-  // As many as fit, where nobody has said how many.
+  // The default is limited by the free slots.
   const usual = Math.min(availableParallelism(), free);
   const most = maxThreads ?? Math.max(usual, minThreads ?? 1);
   const least = minThreads ?? Math.min(usual, most);

@@ -1,7 +1,7 @@
 /**
- * Rejections: what the caller of HeapPool.run() gets in place of what piscina or Node says.
+ * Rejections: the errors of HeapPool.run() in place of piscina's and Node's.
  *
- * Used by heap-pool.ts. What a task threw itself stays as it is.
+ * Used by heap-pool.ts. An error that a task threw is not replaced.
  */
 
 import { types } from 'node:util';
@@ -10,7 +10,7 @@ import { isError, isPacked, unpack } from './carried-errors.js';
 import { restoreError } from './error-classes.js';
 import { isTooDeep } from './nesting.js';
 
-/** What piscina's own errors say, which have no code, and what they mean. */
+/** Messages of piscina's own errors, which have no code, and the errors in their place. */
 const PISCINA: readonly [RegExp, (found: RegExpExecArray) => Error][] = [
   [
     /^worker exited with code: (.*)$/,
@@ -31,14 +31,14 @@ const PISCINA: readonly [RegExp, (found: RegExpExecArray) => Error][] = [
   ],
 ];
 
-/** run() after destroy(), and what destroy() leaves undone. */
+/** For a call of run() after destroy(), and for tasks that destroy() leaves undone. */
 export const poolEnded = (): HeapError =>
   new HeapError(
     'ERR_SHMALLOC_POOL_ENDED',
-    'HeapPool: destroy() was called, no task is run any more',
+    'HeapPool: destroy() was called, so the pool runs no more tasks',
   );
 
-/** Workers end before they have run anything. */
+/** For workers that end before they have run a task. */
 export const cannotStart = (file: string, cause: Error | null): HeapError =>
   withCause(
     new HeapError(
@@ -49,14 +49,14 @@ export const cannotStart = (file: string, cause: Error | null): HeapError =>
     cause,
   );
 
-/** What to reject with where a task was not done. */
+/** The error of a task that was not done. */
 export function explainRejection(thrown: unknown, isPoolEnded: boolean, task: unknown): unknown {
   if (isPacked(thrown)) return unpack(thrown);
   if (isPoolEnded) return poolEnded();
   if (isNothing(thrown)) return uncaught(thrown);
   if (!isError(thrown)) return thrown;
   if (thrown.name === 'AbortError') return Object.assign(thrown, { code: 'ABORT_ERR' });
-  // Of a result: that ends the worker.
+  // The error is about the task: a result that cannot be cloned ends the worker.
   if (thrown.name === 'DataCloneError') return notCloneable('the task', thrown);
   if (thrown.name === 'RangeError' && isTooDeepToPost(task))
     return notCloneable('the task', thrown);
@@ -67,11 +67,11 @@ export function explainRejection(thrown: unknown, isPoolEnded: boolean, task: un
   return types.isNativeError(thrown) ? thrown : restoreError(thrown);
 }
 
-/** What to throw where no worker could be started. */
+/** The error if no worker could be started. */
 export const explainStart = (thrown: unknown): unknown =>
   isError(thrown) && thrown.name === 'DataCloneError' ? notCloneable('workerData', thrown) : thrown;
 
-/** What a worker sent cannot be read, and nobody can tell which of its tasks it was for. */
+/** For a message of a worker that cannot be read; its task is unknown. */
 export const unreadable = (cause: Error): TypeError =>
   withCause(
     typeError(
@@ -84,7 +84,7 @@ export const unreadable = (cause: Error): TypeError =>
 function isTooDeepToPost(task: unknown): boolean {
   if (isTooDeep(task)) return true;
   try {
-    // It may have getters, which only a clone calls.
+    // The task may have getters, which only a clone calls.
     structuredClone(task);
     return false;
   } catch (error) {
@@ -102,13 +102,13 @@ const notCloneable = (what: string, cause: Error): TypeError =>
   );
 
 /**
- * What Node makes of a DOMException that ends a worker: on Node 20 an object with nothing in it, later
- * an error with nothing but its stack.
+ * True for the form that Node gives to a DOMException that ends a worker: on Node 20 an empty
+ * object, later an error with only a stack.
  */
 const isNothing = (thrown: unknown): boolean =>
   typeof thrown === 'object' &&
   thrown !== null &&
-  // A DOMException of this thread has its name, though not of its own.
+  // A DOMException of this thread has a name too, but not as its own property.
   ['Error', undefined].includes((thrown as { name?: string }).name) &&
   Object.getOwnPropertyNames(thrown).every((name) => name === 'stack');
 
@@ -116,13 +116,13 @@ const uncaught = (thrown: unknown): HeapError =>
   withCause(
     new HeapError(
       'ERR_SHMALLOC_WORKER_ENDED',
-      'HeapPool: the worker ended by an exception that cannot be told here: a DOMException, or a ' +
+      'HeapPool: an exception ended the worker, and cannot be sent to this thread: a DOMException, or a ' +
         'result that cannot be cloned',
     ),
     isError(thrown) ? thrown : null,
   );
 
-/** The error, with a cause that is not null. */
+/** The error, with a cause if it is not null. */
 export const withCause = <E extends Error>(error: E, cause: unknown): E =>
   cause === null
     ? error

@@ -1,25 +1,25 @@
 /**
- * Results that cannot go to another thread, found in the worker: sent as they are they would end it,
- * or arrive as nothing that the main thread can read.
+ * Results that cannot be sent to another thread, detected in the worker: sent unchecked they would
+ * end the worker, or arrive as a message that the main thread cannot read.
  *
- * Used by load-task.ts. Looks at all that structured clone would, and makes a clone only where that
- * leaves it unclear.
+ * Used by load-task.ts. Checks everything that structured clone would visit, and makes a clone only
+ * if the check is unclear.
  */
 
 import { typeError } from '../base/index.js';
 import { LEVELS_MAX, nestingOf } from './nesting.js';
 
-/** What piscina's move() makes: the value, and what of it is moved and not cloned. */
+/** The symbols of piscina's move(): the objects to transfer, and the value. */
 const MOVED = Symbol.for('Piscina.transferable');
 const VALUE = Symbol.for('Piscina.valueOf');
 
 /**
- * The result as it may be sent: itself, or a clone of it whose getters have been called.
+ * The result in a form that can be sent: itself, or a clone of it whose getters have been called.
  * @throws TypeError ERR_SHMALLOC_NOT_CLONEABLE
  */
 export function checkResult(result: unknown): unknown {
   if (isMoved(result)) {
-    // A clone would leave behind what is to be moved.
+    // A clone would leave behind the objects to transfer.
     if (nestingOf(result[VALUE]) === 'deep') throw tooDeep();
     return result;
   }
@@ -46,7 +46,7 @@ function cloneOf(result: unknown): unknown {
 
 const tooDeep = (): TypeError =>
   notCloneable(
-    `more than ${LEVELS_MAX} objects lie inside each other (a linked list?): ` +
+    `more than ${LEVELS_MAX} objects are nested (a linked list?): ` +
       'return an array of its parts',
   );
 

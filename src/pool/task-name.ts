@@ -1,8 +1,8 @@
 /**
- * Task names: which function of which module a task of a HeapPool runs, as one text.
+ * Task names: the module and the export that a task of a HeapPool runs, as one text.
  *
- * Main thread and workers. Piscina hands the text from one to the other as the name of an export:
- * see worker-entry.cts, which knows it by its first character, `[`.
+ * Main thread and workers. Piscina passes the text from one to the other as the name of an export:
+ * worker-entry.cts recognizes it by its first character, `[`.
  */
 
 import { resolve } from 'node:path';
@@ -20,21 +20,21 @@ export interface TaskName {
 export const writeTaskName = ({ href, exported }: TaskName): string =>
   JSON.stringify([href, exported]);
 
-/** A task of the pool's own, which does nothing. */
+/** A task of the pool itself, which does nothing. */
 export const WAKE_UP = '[]';
 
-/** What writeTaskName() wrote. */
+/** Reads the text that writeTaskName() wrote. */
 export function readTaskName(text: string): TaskName {
   const [href, exported] = JSON.parse(text) as [string, string];
   return { href, exported };
 }
 
-/** The file that a module's URL names; the URL itself where it names none. */
+/** The file of a module's URL; the URL itself if it is not a file URL. */
 export const fileOf = (href: string): string =>
   href.startsWith('file:') ? decodeURIComponent(new URL(href).pathname) : href;
 
 /**
- * The URL of a module that was given as URL, text of a URL, or path.
+ * The URL of a module given as URL, as text of a URL, or as path.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
 export function hrefOf(call: string, filename: unknown): string {
@@ -42,7 +42,7 @@ export function hrefOf(call: string, filename: unknown): string {
     if (/^(file|data):/.test(filename)) return new URL(filename).href;
     return pathToFileURL(resolve(filename)).href;
   }
-  // A URL may come from another realm.
+  // An object with `href`, since a URL may come from another realm.
   const { href } = Object(filename) as { href?: unknown };
   if (typeof href === 'string') return href;
   throw typeError(

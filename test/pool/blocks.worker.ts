@@ -1,5 +1,5 @@
 /**
- * Pool task of the HeapPool tests: does a few simple things with the heap that current() finds.
+ * Pool task of the HeapPool tests: simple operations on the heap that current() returns.
  */
 
 import { threadId } from 'node:worker_threads';
@@ -7,19 +7,19 @@ import Piscina from 'piscina';
 import { type Address, SharedHeap } from 'shmalloc';
 
 export interface Meeting {
-  /** Two words: how many have come, unused. Everyone waits until all are there. */
+  /** Word 0: the number of tasks that have arrived; word 1 is unused. Each waits until all have. */
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly threads: number;
 }
 
 export interface BlocksTask {
   readonly meet?: Meeting;
-  /** Allocate so many blocks... */
+  /** Number of blocks to allocate ... */
   readonly count?: number;
   /** ...of this size, and fill each with `mark`. */
   readonly size?: number;
   readonly mark?: number;
-  /** Free the blocks of other threads; keyed by the thread that allocated them. */
+  /** Blocks of other threads to free, each with the thread that allocated it. */
   readonly others?: readonly BlocksResult[];
   readonly fail?: string;
 }
@@ -55,7 +55,7 @@ export default function blocks(task: BlocksTask): BlocksResult {
   return { threadId, heapBytes, addresses, freed, workerData: Piscina.workerData };
 }
 
-/** Holds this worker until `threads` of them are here, so that no two tasks run in one. */
+/** Holds this worker until `threads` workers are here, so that no two tasks run in one worker. */
 function waitForAll({ words, threads }: Meeting): void {
   Atomics.add(words, 0, 1);
   Atomics.notify(words, 0);

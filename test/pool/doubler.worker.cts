@@ -1,4 +1,6 @@
-/** The same in CommonJS: a module that requires the package, which is ES modules. */
+/**
+ * The worker of the README's example in CommonJS: it requires this package, which is ES modules.
+ */
 
 const { SharedHeap } = require('shmalloc');
 

@@ -1,4 +1,4 @@
-/** Pool task of the tests of early ends: the worker of README's example. */
+/** Pool task of the tests of early ends: the worker of the README's example. */
 
 import { type Address, SharedHeap } from 'shmalloc';
 import { HeapPool } from 'shmalloc/pool';
@@ -6,7 +6,7 @@ import { HeapPool } from 'shmalloc/pool';
 export interface Doubling {
   list: number;
   length: number;
-  /** By a pool of this worker's own. */
+  /** Whether to run the task in a pool that this worker makes. */
   nested?: boolean;
 }
 

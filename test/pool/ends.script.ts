@@ -1,6 +1,6 @@
 /**
- * A program of the tests of early ends, run in a process of its own: `node ends.script.js WHAT TIMES`.
- * Prints `done` where it comes to its end.
+ * Program of the tests of early ends, run in its own process: `node ends.script.js WHAT TIMES`.
+ * Prints `done` if it reaches its end.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const filename = new URL(
   import.meta.url,
 );
 
-/** The example of README: the first worker is done while others are still loaded. */
+/** The README's example: the first worker is done while others are still being loaded. */
 async function example(n: number): Promise<void> {
   const pool = new HeapPool(heap, { filename, threads: n % 4 === 3 ? 4 : 2 });
   const list = heap.malloc_ts(4 * 1000);
@@ -26,7 +26,7 @@ async function example(n: number): Promise<void> {
   await pool.destroy();
 }
 
-/** The end comes at another moment of the workers' start each time. */
+/** Ends the pool at another moment of the workers' start each time. */
 async function early(n: number): Promise<void> {
   const pool = new HeapPool(heap, { filename, threads: 2 });
   await sleep(n * 5);

@@ -1,8 +1,8 @@
 /**
- * Proves that no end of a pool, however early, ends the process: Node 20 and 22 abort when a worker is
- * terminated while it loads an ES module by require(), as piscina does.
+ * Proves that no end of a pool, however early, ends the process: Node 20 and 22 abort if a worker
+ * is terminated while it loads an ES module by require(), as piscina does.
  *
- * README's example is run 200 times: in processes of 25 pools each, two processes at a time.
+ * The README's example runs 200 times: in processes of 25 pools each, two processes at a time.
  */
 
 import { execFile } from 'node:child_process';
@@ -13,7 +13,7 @@ const test = anyOrder.serial;
 const SCRIPT = fileURLToPath(new URL('./ends.script.js', import.meta.url));
 
 interface End {
-  /** Exit status; what ended it, where a signal did. */
+  /** Exit status, or the signal that ended the process. */
   readonly end: number | string;
   readonly out: string;
   readonly err: string;
@@ -29,7 +29,7 @@ function run(what: string, times = 1): Promise<End> {
   });
 }
 
-/** Runs it that often, two at a time. */
+/** Runs the script `count` times, two at a time. */
 async function runAll(count: number, what: string, times?: number): Promise<End[]> {
   const ends: End[] = [];
   const next = async () => {
@@ -40,14 +40,14 @@ async function runAll(count: number, what: string, times?: number): Promise<End[
 }
 
 for (const [what, processes, times, title] of [
-  // In parts, so that none of them takes minutes.
+  // Divided into parts, so that none takes minutes.
   ...[1, 2, 3, 4].map((part) => ['example', 2, 25, `README's example, part ${part} of 4`] as const),
   ['commonjs', 2, 8, 'with a CommonJS module of workers that requires the package'],
   ['early', 2, 15, 'at any moment of the start of its workers'],
   ['aborted', 2, 8, 'after tasks that were aborted while their workers were loaded'],
   ['nested', 2, 2, 'with pools in its workers, whose workers are still loaded'],
 ] as const) {
-  test(`HeapPool.destroy: ends no process: ${title}`, async (t) => {
+  test(`HeapPool.destroy: does not end the process:  ${title}`, async (t) => {
     for (const { end, out, err } of await runAll(processes, what, times)) {
       t.is(end, 0, err);
       t.is(out, 'done\n');
@@ -61,7 +61,7 @@ for (const [what, status, title] of [
   ['throw-loading', 1, 'the main thread throws right after run()'],
   ['throw', 1, 'the main thread throws while other workers are loaded'],
 ] as const) {
-  test(`HeapPool: ends with the process, and does not abort it: ${title}`, async (t) => {
+  test(`HeapPool: ends with the process and does not abort it: ${title}`, async (t) => {
     for (const { end, err } of await runAll(6, what)) {
       t.is(end, status, err);
       if (status === 1) t.regex(err, /RangeError: of the main thread/);

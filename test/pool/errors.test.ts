@@ -1,6 +1,6 @@
 /**
- * Proves that what a task throws reaches the caller of HeapPool.run as it was: class, name, code,
- * properties, cause and stack; and that what ends a worker rejects with what happened.
+ * Proves that an error of a task reaches the caller of HeapPool.run unchanged: class, name, code,
+ * properties, cause and stack; and that the end of a worker rejects with what happened.
  */
 
 import { types } from 'node:util';
@@ -22,7 +22,7 @@ test.after.always(async () => {
   heap.detach();
 });
 
-/** What run() rejects with. */
+/** The value that run() rejects with. */
 async function rejection(what: string): Promise<unknown> {
   try {
     await pool.run(what);
@@ -32,7 +32,7 @@ async function rejection(what: string): Promise<unknown> {
   throw new Error('it did not reject');
 }
 
-/** As an error with whatever properties. */
+/** The value as an error with any properties. */
 async function failure(what: string): Promise<Error & Record<string, unknown>> {
   const error = await rejection(what);
   if (!types.isNativeError(error)) throw new Error(`no error: ${String(error)}`);
@@ -63,7 +63,7 @@ test("HeapPool.run: an error has the worker's stack", async (t) => {
   t.is((await failure('no-stack')).stack, undefined);
 });
 
-test('HeapPool.run: errors of other classes keep name, code, own properties and the class above', async (t) => {
+test('HeapPool.run: errors of other classes keep name, code, own properties and the known class above', async (t) => {
   const quota = await failure('quota');
   t.true(quota instanceof RangeError);
   t.like(quota, { name: 'RangeError', code: 'E_QUOTA', message: 'too much' });
@@ -75,7 +75,7 @@ test('HeapPool.run: errors of other classes keep name, code, own properties and 
   t.is((await failure('frozen')).code, 'E_FROZEN');
 });
 
-test('HeapPool.run: cause, errors of an AggregateError and errors in properties come whole', async (t) => {
+test('HeapPool.run: cause, errors of an AggregateError and errors in properties arrive complete', async (t) => {
   const outer = await failure('cause');
   t.true(outer.cause instanceof TypeError);
   t.like(outer.cause, { message: 'inner', code: 'E_INNER' });
@@ -92,14 +92,14 @@ test('HeapPool.run: cause, errors of an AggregateError and errors in properties 
   t.like(details.list[0], { message: 'deep', code: 'E_DEEP' });
 });
 
-test('HeapPool.run: of errors that lie deep in others the outer ones arrive, and a note', async (t) => {
+test('HeapPool.run: of deeply nested errors the outer ones arrive, with a note', async (t) => {
   const chain = await failure('deep-causes');
   t.is(chain.message, 'link 5000');
   let links = 0;
   let last: unknown = chain;
   for (; types.isNativeError(last); last = last.cause) links++;
   t.true(links > 50 && links < 100, `${links}`);
-  t.regex(String(last), /left out, as it lies more than 64 errors .*deep/);
+  t.regex(String(last), /left out, because it is more than 64 errors .*deep/);
   const several = (await failure('deep-members')) as unknown as AggregateError;
   t.true(several instanceof AggregateError);
   t.is(several.message, 'link 5000');
@@ -109,13 +109,13 @@ test('HeapPool.run: of errors that lie deep in others the outer ones arrive, and
   t.is(cycle.cause.cause.errors[0], cycle);
 });
 
-test('HeapPool.run: what lies too deep for the thread that gets it is told, and no task waits for ever', async (t) => {
+test('HeapPool.run: a value nested too deep for the receiving thread rejects, and no task waits for ever', async (t) => {
   t.like(await failure('deep-details'), { message: 'with a list', code: 'E_LIST' });
   const lists = ['list', 'list-in-array', 'list-behind-others', 'list-in-map', 'list-moved'];
   for (const what of [...lists, 'list-in-error', 'causes', 'many-causes', 'getters']) {
     const error = await failure(`result-${what}`);
     t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE', what);
-    t.regex(error.message, /result of the task .* more than 1000 objects lie inside each other/);
+    t.regex(error.message, /result of the task .* more than 1000 objects are nested/);
   }
   let list: object = {};
   let error = new Error('innermost');
@@ -133,14 +133,14 @@ test('HeapPool.run: what lies too deep for the thread that gets it is told, and 
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: errors and objects inside each other in turn come as far as they can be read', async (t) => {
+test('HeapPool.run: errors and objects nested in turn arrive as far as they can be read', async (t) => {
   const error = await failure('turns');
   t.is(error.message, 'link 2000');
   t.like(error.cause, { inner: { message: 'link 1999' } });
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: what lies too deep and is thrown outside of a task ends its worker, and no more', async (t) => {
+test('HeapPool.run: a value nested too deep and thrown outside of a task ends only its worker', async (t) => {
   const chain = await failure('later-deep-causes');
   t.is(chain.message, 'link 5000');
   t.is((chain.cause as Error).message, 'link 4999');
@@ -150,7 +150,7 @@ test('HeapPool.run: what lies too deep and is thrown outside of a task ends its 
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: a result that this thread cannot read rejects with a code, and so on each worker', async (t) => {
+test('HeapPool.run: a result that this thread cannot read rejects with a code, on each worker', async (t) => {
   for (let n = 0; n < 2; n++) {
     const error = await failure('result-unseen');
     t.is(error.code, 'ERR_SHMALLOC_NOT_CLONEABLE');
@@ -159,7 +159,7 @@ test('HeapPool.run: a result that this thread cannot read rejects with a code, a
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: getters of a result are values where it arrives', async (t) => {
+test('HeapPool.run: getters of a result arrive as values', async (t) => {
   t.deepEqual(await pool.run('result-few-getters'), { next: { next: {} } });
 });
 
@@ -176,14 +176,14 @@ test('HeapPool.run: values that cannot be cloned do not lose the error that has 
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: what is thrown and is no error comes as it is', async (t) => {
+test('HeapPool.run: a thrown value that is not an error arrives unchanged', async (t) => {
   t.is(await rejection('text'), 'a text');
   t.is(await rejection('null'), null);
   t.is(await rejection('undefined'), undefined);
   t.deepEqual(await rejection('object'), { code: 'E_OBJECT', list: [1] });
 });
 
-test('HeapPool.run: a DOMException is one', async (t) => {
+test('HeapPool.run: a DOMException arrives as a DOMException', async (t) => {
   const error = (await rejection('dom')) as DOMException;
   t.true(error instanceof DOMException);
   t.is(error.name, 'AbortError');
@@ -224,13 +224,13 @@ test('HeapPool.run: a result that cannot be cloned rejects with a code', async (
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: a result that is found too late to be uncloneable rejects with a code, too', async (t) => {
+test('HeapPool.run: a result that fails only when it is cloned rejects with a code, too', async (t) => {
   t.is((await failure('result-generator')).code, 'ERR_SHMALLOC_WORKER_ENDED');
   t.is((await failure('uncaught-dom')).code, 'ERR_SHMALLOC_WORKER_ENDED');
   t.is(await pool.run('ok'), 'ok');
 });
 
-test('HeapPool.run: a task that cannot be cloned rejects with a code, and no worker has seen it', async (t) => {
+test('HeapPool.run: a task that cannot be cloned rejects with a code, and reaches no worker', async (t) => {
   const task = { list: [() => 5] };
   const error = await t.throwsAsync(pool.run(task), { code: 'ERR_SHMALLOC_NOT_CLONEABLE' });
   t.true(error instanceof TypeError);

@@ -1,6 +1,6 @@
 /**
- * Proves that a HeapPool's workers share the pool's heap without wiring, that blocks go freely
- * between main and workers, and that a pool leaves nothing of its own behind in the heap.
+ * Proves that a HeapPool's workers share the pool's heap without set-up code, that blocks pass
+ * freely between main thread and workers, and that a pool leaves nothing of its own in the heap.
  */
 
 import test from 'ava';
@@ -58,14 +58,14 @@ test('HeapPool.run: workers free what other workers allocated', async (t) => {
   assertIdentity(t, stats);
 });
 
-test('HeapPool.run: a task that throws rejects with its error, and the pool goes on', async (t) => {
+test('HeapPool.run: a task that throws rejects with its error, and the pool continues', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   await using pool = new HeapPool(heap, { filename, threads: 1 });
   await t.throwsAsync(pool.run({ fail: 'no luck' } satisfies BlocksTask), { message: 'no luck' });
   t.is((await pool.run<BlocksResult>({ count: 3 })).addresses.length, 3);
 });
 
-test('HeapPool.run: takes piscina run options', async (t) => {
+test("HeapPool.run: accepts piscina's options of run", async (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   await using pool = new HeapPool(heap, { filename, threads: 1 });
   const stop = new AbortController();
@@ -75,7 +75,7 @@ test('HeapPool.run: takes piscina run options', async (t) => {
   await t.throwsAsync(stuck, { name: 'AbortError' });
 });
 
-test('HeapPool: workerData of the user reaches the workers beside the heap', async (t) => {
+test("HeapPool: the user's workerData reaches the workers in addition to the heap", async (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   const workerData = { colour: 'blue', limits: [1, 2, 3] };
   await using pool = new HeapPool(heap, { filename, threads: 1, workerData });
@@ -83,7 +83,7 @@ test('HeapPool: workerData of the user reaches the workers beside the heap', asy
   t.is(result.workerData.colour, 'blue');
   t.deepEqual(result.workerData.limits, [1, 2, 3]);
   t.is(result.heapBytes, 4 * 1024 * 1024);
-  t.deepEqual(Object.keys(workerData), ['colour', 'limits'], 'the object given is left alone');
+  t.deepEqual(Object.keys(workerData), ['colour', 'limits'], 'the given object is not changed');
 });
 
 class Settings {
@@ -107,7 +107,7 @@ for (const [what, workerData] of [
   });
 }
 
-test('HeapPool: a missing filename is a TypeError that says so', (t) => {
+test('HeapPool: a missing filename is a TypeError that names it', (t) => {
   using heap = SharedHeap.create({ size: '2MiB', threads: 2 });
   const options = { threads: 1 } as unknown as HeapPoolOptions;
   t.throws(() => new HeapPool(heap, options), {
@@ -117,7 +117,7 @@ test('HeapPool: a missing filename is a TypeError that says so', (t) => {
   });
 });
 
-test('HeapPool.run: a filename that is no module rejects, naming it', async (t) => {
+test('HeapPool.run: a filename that is not a module rejects with its name', async (t) => {
   using heap = SharedHeap.create({ size: '2MiB', threads: 2 });
   const nowhere = new URL('./nowhere.worker.js', import.meta.url);
   await using pool = new HeapPool(heap, { filename: nowhere, threads: 1 });
@@ -127,7 +127,7 @@ test('HeapPool.run: a filename that is no module rejects, naming it', async (t) 
   });
 });
 
-test('HeapPool.run: rejects too when its workers failed to start before it was called', async (t) => {
+test('HeapPool.run: rejects also if the workers failed to start before the call', async (t) => {
   using heap = SharedHeap.create({ size: '2MiB', threads: 3 });
   const nowhere = new URL('./nowhere.worker.js', import.meta.url);
   for (const wait of [0, 50, 100, 200, 400]) {
@@ -138,7 +138,7 @@ test('HeapPool.run: rejects too when its workers failed to start before it was c
   }
 });
 
-test('HeapPool.destroy: gives slots and caches back, many pools in a row on few slots', async (t) => {
+test('HeapPool.destroy: gives slots and caches back, so that many pools in a row need few slots', async (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 3 });
   for (let round = 0; round < 12; round++) {
     const pool = new HeapPool(heap, { filename, threads: 2 });
@@ -152,7 +152,7 @@ test('HeapPool.destroy: gives slots and caches back, many pools in a row on few 
     }
     await pool.destroy();
     const stats = heap.stats();
-    t.is(countAttached(stats), 1, `round ${round}: only main is attached`);
+    t.is(countAttached(stats), 1, `round ${round}: only the main thread is attached`);
     t.is(stats.inUseBytes, 0);
     const dead = stats.threads.filter((thread) => !thread.attached);
     t.true(dead.every((thread) => thread.cachedBytes === 0));
@@ -173,7 +173,7 @@ test('HeapPool.destroy: blocks of its workers stay live', async (t) => {
   t.is(heap.stats().inUseBytes, 0);
 });
 
-test('HeapPool.destroy: ends a worker that is in the middle of a task', async (t) => {
+test('HeapPool.destroy: ends a worker during a task', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 2 });
   const pool = new HeapPool(heap, { filename, threads: 1 });
   await pool.run<BlocksResult>({ count: 1 });

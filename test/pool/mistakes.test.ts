@@ -1,6 +1,6 @@
 /**
- * Proves that a mistake with a pool says what is wrong and what to do, with a code, and that none
- * hangs: neither the call nor the end of the pool.
+ * Proves that the error of a mistake with a pool says what is wrong and what to do, with a code,
+ * and that no mistake makes the call or the end of the pool hang.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const heap = SharedHeap.create({ size: '8MiB' });
 
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A module of workers with this text. */
+/** A module of workers with this source text. */
 function moduleOf(t: ExecutionContext, text: string, extension = 'mjs'): URL {
   const path = join(folder, `${t.title.replace(/\W+/g, '-').slice(-60)}.${extension}`);
   writeFileSync(path, text);
@@ -32,10 +32,10 @@ async function rejectsWith(
   message: RegExp,
 ): Promise<Error> {
   await using pool = new HeapPool(heap, { threads: 1, ...options });
-  // All of them, also those that wait for a worker.
+  // All tasks reject, also those that wait for a worker.
   const tasks = await Promise.allSettled([1, 2, 3].map(() => pool.run({})));
   for (const task of tasks) {
-    if (task.status === 'fulfilled') t.fail('it was done');
+    if (task.status === 'fulfilled') t.fail('the task was done');
     else t.is(task.reason.code, code, task.reason.message);
   }
   const last = await t.throwsAsync(pool.run({}), { code, message });
@@ -46,9 +46,13 @@ const WRONG_MODULE = 'ERR_SHMALLOC_WORKER_MODULE';
 
 for (const [what, first, message] of [
   ['a handle in place of a heap', heap.handle, /got a handle: SharedHeap\.attach\(handle\)/],
-  ['nothing in place of a heap', undefined, /the first argument is a heap, .* got undefined/],
-  ['options in place of a heap', { filename: 'x' }, /first argument is a heap, .* got an object/],
-  ['a buffer in place of a heap', new SharedArrayBuffer(8), /first argument is a heap/],
+  ['nothing in place of a heap', undefined, /the first argument must be a heap, .* got undefined/],
+  [
+    'options in place of a heap',
+    { filename: 'x' },
+    /first argument must be a heap, .* got an object/,
+  ],
+  ['a buffer in place of a heap', new SharedArrayBuffer(8), /first argument must be a heap/],
 ] as const) {
   test(`HeapPool: ${what} is refused`, (t) => {
     const make = () => new HeapPool(first as never, { filename: 'x.js' });
@@ -61,7 +65,7 @@ for (const [what, options] of [
   ['a path in place of options', './worker.js'],
   ['a URL in place of options', new URL('file:///worker.js')],
 ] as const) {
-  test(`HeapPool: ${what} are refused, and the message shows how`, (t) => {
+  test(`HeapPool: ${what} are refused, and the message has an example`, (t) => {
     t.throws(() => new HeapPool(heap, options as never), {
       instanceOf: TypeError,
       code: 'ERR_SHMALLOC_INVALID_OPTION',
@@ -77,7 +81,7 @@ test('HeapPool: a heap that this thread has detached from is refused', (t) => {
   t.throws(make, { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
 });
 
-test('HeapPool: more workers than the heap has slots are refused, and are no default', async (t) => {
+test('HeapPool: more workers than the heap has slots are refused, and the default is not more', async (t) => {
   using small = SharedHeap.create({ size: '2MiB', threads: 3 });
   const filename = moduleOf(t, 'export default (task) => task');
   for (const [name, count] of [
@@ -114,14 +118,14 @@ test('HeapPool: workerData that cannot be cloned is refused, with a code', (t) =
   t.throws(() => make({ other: heap }), { code, message: /a SharedHeap stays in its thread/ });
 });
 
-test('HeapPool.run: of a module that is not there, a message says where it was looked for', async (t) => {
+test('HeapPool.run: the error of a missing module says where it was looked for', async (t) => {
   const filename = pathToFileURL(join(folder, 'nowhere.mjs'));
-  const error = await rejectsWith(t, { filename }, WRONG_MODULE, /there is no .*nowhere\.mjs/);
+  const error = await rejectsWith(t, { filename }, WRONG_MODULE, /nowhere\.mjs does not exist/);
   t.is((error.cause as { code?: string }).code, 'ERR_MODULE_NOT_FOUND');
   t.true(error.message.includes(process.cwd()));
 });
 
-test('HeapPool.run: of a module that imports what is not there, a message says so', async (t) => {
+test('HeapPool.run: the error of a module with a missing import says so', async (t) => {
   const filename = moduleOf(t, "import './no-such-thing.mjs'; export default () => 1;");
   await rejectsWith(t, { filename }, WRONG_MODULE, /cannot be loaded: Error: .*no-such-thing/);
 });
@@ -135,7 +139,7 @@ test('HeapPool.run: a relative path starts at the working directory; .js may be 
   }
 });
 
-test('HeapPool.run: CommonJS and promised exports are found, as by piscina', async (t) => {
+test('HeapPool.run: CommonJS and promised exports are found, as in piscina', async (t) => {
   const text = `
     Object.defineProperty(exports, '__esModule', { value: true });
     exports.default = (task) => ['default', task];
@@ -146,7 +150,7 @@ test('HeapPool.run: CommonJS and promised exports are found, as by piscina', asy
   t.deepEqual(await pool.run(5, { name: 'other' }), ['other', 5]);
 });
 
-test('HeapPool.run: of a module without a default export, a message says what it has', async (t) => {
+test('HeapPool.run: the error of a module without a default export lists its exports', async (t) => {
   const filename = moduleOf(t, 'export function f() {} export const g = 5;');
   await rejectsWith(t, { filename }, WRONG_MODULE, /no default export .*exports f, g.*name/);
   await rejectsWith(t, { filename, name: 'g' }, WRONG_MODULE, /no export 'g' that is a function/);
@@ -162,7 +166,7 @@ test('HeapPool.run: of a module without a default export, a message says what it
   t.is(await pool.run({}), undefined);
 });
 
-test('HeapPool.run: of a module that cannot be parsed, a message names it', async (t) => {
+test('HeapPool.run: the error of a module that cannot be parsed names the module', async (t) => {
   const filename = moduleOf(t, 'export default (');
   const error = await rejectsWith(
     t,
@@ -173,7 +177,7 @@ test('HeapPool.run: of a module that cannot be parsed, a message names it', asyn
   t.true(error.cause instanceof SyntaxError);
 });
 
-test('HeapPool.run: of a module that throws while it is loaded, the error is the cause', async (t) => {
+test('HeapPool.run: the error of a module that throws while it is loaded is the cause', async (t) => {
   const text = "throw Object.assign(new RangeError('not today'), { code: 'E_TODAY' })";
   const filename = moduleOf(t, text);
   const error = await rejectsWith(t, { filename }, WRONG_MODULE, /RangeError: not today/);
@@ -181,18 +185,18 @@ test('HeapPool.run: of a module that throws while it is loaded, the error is the
   t.is((error.cause as { code?: string }).code, 'E_TODAY');
 });
 
-test('HeapPool.run: of a module that ends its worker while it is loaded, every task rejects', async (t) => {
+test('HeapPool.run: every task rejects if the module ends its worker while it is loaded', async (t) => {
   const filename = moduleOf(t, 'process.exit(3)');
   const code = 'ERR_SHMALLOC_WORKER_ENDED';
   await rejectsWith(t, { filename }, code, /its workers end while they load .*process\.exit/);
 });
 
-test('HeapPool.run: a worker that ends while another is loaded takes no waiting task with it', async (t) => {
+test('HeapPool.run: no waiting task is lost if a worker ends while another one is loaded', async (t) => {
   const text = `import { setTimeout } from 'node:timers/promises'; await setTimeout(50);
     export default async (what) => { if (what === 'exit') process.exit(); if (what === 'wait') await new Promise(() => {}); return what; }`;
   const filename = moduleOf(t, text);
   await using pool = new HeapPool(heap, { filename, threads: 1 });
-  // Ends a worker that is not ready: piscina starts none in place of those that end later.
+  // Ends a worker that is not ready: piscina replaces none of the workers that end later.
   for (let n = 0; n < 3; n++) {
     const stop = new AbortController();
     const stuck = pool.run('wait', { signal: stop.signal });
@@ -204,7 +208,7 @@ test('HeapPool.run: a worker that ends while another is loaded takes no waiting 
   t.deepEqual(await Promise.all(tasks.slice(1)), ['a', 'b']);
 });
 
-test('HeapPool.destroy: run rejects after it, and what was not done; twice is once', async (t) => {
+test('HeapPool.destroy: afterwards run rejects, and so do undone tasks; a second call is allowed', async (t) => {
   const filename = moduleOf(t, 'export default (task) => task');
   const pool = new HeapPool(heap, { filename, threads: 1 });
   const code = 'ERR_SHMALLOC_POOL_ENDED';
@@ -232,7 +236,7 @@ test('HeapPool.destroy: ends a pool whose workers never load, and one of a detac
   for (const task of waiting) await t.throwsAsync(task, { code: 'ERR_SHMALLOC_POOL_ENDED' });
 });
 
-test('HeapPool: console.log and JSON.stringify show a line, and a few figures', async (t) => {
+test('HeapPool: console.log and JSON.stringify show one line and a few figures', async (t) => {
   const filename = moduleOf(t, 'export default (task) => task');
   const pool = new HeapPool(heap, { filename, threads: 1 });
   await pool.run(1);

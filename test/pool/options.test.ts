@@ -1,7 +1,7 @@
 /**
- * Proves that each option that piscina has does with a HeapPool what piscina says, or is refused; and
- * that a wrong value, or an unknown option, is refused with a code. The list is read from piscina
- * itself: an option that it gets fails this test.
+ * Proves that each option of piscina has its meaning in a HeapPool, or is refused; and that a wrong
+ * value or an unknown option is refused with a code. The list is read from piscina itself: a new
+ * option of piscina fails this test.
  */
 
 import { closeSync, existsSync, fstatSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const test = anyOrder.serial;
 const filename = new URL('./settings.worker.js', import.meta.url);
 const heap = SharedHeap.create({ size: '8MiB' });
 
-/** A pool of one worker, or as the options say. */
+/** A pool of one worker, unless the options say otherwise. */
 function open(t: ExecutionContext, options: Partial<HeapPoolOptions>): HeapPool {
   const isSized = options.minThreads !== undefined || options.maxThreads !== undefined;
   const pool = new HeapPool(heap, { filename, ...(!isSized && { threads: 1 }), ...options });
@@ -34,14 +34,14 @@ function open(t: ExecutionContext, options: Partial<HeapPoolOptions>): HeapPool 
 
 const run = (pool: HeapPool, task: Task = {}) => pool.run<Settings & { order: string[] }>(task);
 
-/** A word that workers wait for. */
+/** The word that workers wait for. */
 const closed = (): Int32Array<SharedArrayBuffer> => new Int32Array(new SharedArrayBuffer(4));
 function release(word: Int32Array<SharedArrayBuffer>): void {
   Atomics.store(word, 0, 1);
   Atomics.notify(word, 0);
 }
 
-/** The last task first; remembers what options tasks have for it. */
+/** A queue that returns the last task first; remembers the queue options of tasks. */
 class Stack implements PoolTaskQueue {
   readonly tasks: object[] = [];
   readonly said: unknown[] = [];
@@ -62,7 +62,7 @@ class Stack implements PoolTaskQueue {
 
 type Check = (t: ExecutionContext) => Promise<unknown>;
 interface Row {
-  /** What it does; missing: it is refused, whatever its value. */
+  /** Checks its effect; if missing, the option is refused whatever its value. */
   readonly does?: Check;
   readonly wrong: readonly unknown[];
 }
@@ -194,7 +194,7 @@ const ROWS: Record<string, Row> = {
     does: async (t) => {
       const usual = getPriority();
       const { priority } = await run(open(t, { niceIncrement: 3 }));
-      // Of the thread, where the package that does it is there.
+      // The nice value of the thread, if the package for it is installed.
       const isThere = existsSync(new URL('../../../node_modules/@napi-rs/nice', import.meta.url));
       const isLinux = process.platform === 'linux';
       if (isLinux) t.is(priority, isThere ? Math.min(19, usual + 3) : usual);
@@ -279,13 +279,13 @@ function piscinaOptions(): string[] {
   return [...body.matchAll(/^\s*(\w+)\??:/gm)].map(([, name]) => name as string);
 }
 
-test('HeapPool: there is a row for every option of piscina, and for no other', (t) => {
+test('HeapPool: the table has a row for every option of piscina, and no other', (t) => {
   t.deepEqual(Object.keys(ROWS).sort(), piscinaOptions().sort());
   t.true(piscinaOptions().length >= 21);
 });
 
 for (const [name, { does, wrong }] of Object.entries(ROWS)) {
-  const what = does === undefined ? 'is refused' : 'does what piscina says';
+  const what = does === undefined ? 'is refused' : 'has its effect';
   test(`HeapPool: the option ${name} ${what}, and wrong values are refused`, async (t) => {
     for (const value of wrong) {
       const options = { filename, [name]: value } as HeapPoolOptions;
@@ -299,7 +299,7 @@ for (const [name, { does, wrong }] of Object.entries(ROWS)) {
   });
 }
 
-test('HeapPool: unknown options, and those that contradict each other, are refused', (t) => {
+test('HeapPool: unknown options and contradictory options are refused', (t) => {
   for (const [options, message] of [
     [{ threds: 2 }, /'threds'/],
     [{ stdout: true }, /'stdout'/],
@@ -313,7 +313,7 @@ test('HeapPool: unknown options, and those that contradict each other, are refus
   }
 });
 
-test('HeapPool.run: unknown and wrong options reject', async (t) => {
+test('HeapPool.run: unknown options and wrong values reject', async (t) => {
   const pool = open(t, {});
   for (const [options, message] of [
     [{ sginal: 5 }, /'sginal'/],

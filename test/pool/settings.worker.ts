@@ -1,4 +1,4 @@
-/** Pool task of the option tests: tells how its worker was started, and waits for others. */
+/** Pool task of the option tests: returns how its worker was started, and waits for other tasks. */
 
 import { openSync } from 'node:fs';
 import { getPriority } from 'node:os';
@@ -12,16 +12,16 @@ export interface Settings {
   colour: unknown;
   limitMb: number | undefined;
   priority: number;
-  /** Of a file that it has opened, and not closed. */
+  /** Descriptor of a file that the worker opened and did not close. */
   fd: number;
 }
 
 export interface Task {
-  /** Waits without blocking its thread until so many tasks of it are under way. */
+  /** Number of tasks of this worker to wait for, without blocking its thread. */
   together?: number;
   /** Blocks its thread until the word is not 0. */
   until?: Int32Array<SharedArrayBuffer>;
-  /** For the queue of a pool. */
+  /** Label for the queue of a pool. */
   label?: string;
 }
 

@@ -1,4 +1,7 @@
-/** Pool task of the error tests: throws what it is asked for, and does what ends a worker. */
+/**
+ * Pool task of the error tests: throws the requested error, or ends its worker in the requested
+ * way.
+ */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { move } from 'piscina';
@@ -17,7 +20,7 @@ class NamedError extends Error {
   }
 }
 
-/** An error in an error in an error. */
+/** Nested errors. */
 function nest(count: number, around: (inner: Error, n: number) => Error): Error {
   let error = new Error('innermost');
   for (let n = 1; n <= count; n++) error = around(error, n);
@@ -33,7 +36,7 @@ function linkedList(length: number): Link | null {
   return list;
 }
 
-/** Objects whose own getters give the next one. */
+/** Objects whose own getters return the next object. */
 function nestedGetters(length: number): object {
   let inner = {};
   for (let n = 0; n < length; n++) {
@@ -46,7 +49,7 @@ function errorsAndObjectsInTurn(length: number): Error {
   return nest(length / 2, (inner, n) => new Error(`link ${n}`, { cause: { inner } }));
 }
 
-/** Results that lie too deep, or have what cannot be cloned. */
+/** Results that are nested too deep, or have parts that cannot be cloned. */
 function result(what: string): unknown {
   switch (what) {
     case 'function':
@@ -80,7 +83,7 @@ function result(what: string): unknown {
       return nestedGetters(4000);
     case 'few-getters':
       return nestedGetters(2);
-    // More than is looked at: properties of a long array.
+    // Not seen by the check: properties of a long array.
     case 'unseen':
       return Object.assign(new Array(1000).fill(0), { list: linkedList(4000) });
     default:

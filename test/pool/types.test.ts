@@ -1,6 +1,6 @@
 /**
- * Proves that a program compiles against the types of `shmalloc/pool` as strictly as a program can
- * ask for: piscina's own types do not, and are no part of them.
+ * Proves that a program compiles against the types of `shmalloc/pool` under the strictest options:
+ * piscina's own types do not, and are not part of them.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -37,7 +37,7 @@ console.log(result, mean);
 new HeapPool(pool.heap, { filename: 'x.js', threds: 2 });
 `;
 
-test('shmalloc/pool: its types name none of piscina', (t) => {
+test('shmalloc/pool: its types contain no type of piscina', (t) => {
   const folder = join(ROOT, 'dist/src/pool');
   const files = readdirSync(folder).filter((name) => name.endsWith('.d.ts'));
   t.true(files.length > 3);
@@ -51,7 +51,7 @@ test('shmalloc/pool: its types name none of piscina', (t) => {
 });
 
 test('shmalloc/pool: compiles with exactOptionalPropertyTypes and skipLibCheck: false', (t) => {
-  // Inside of the project, so that its packages are found; the name is one that git ignores.
+  // Inside of the project, so that its packages are found; git ignores this name.
   const folder = mkdtempSync(join(ROOT, 'dist/types-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, 'program.mts'), PROGRAM);

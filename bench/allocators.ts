@@ -2,14 +2,15 @@
  * The allocators that a workload can run on, all in one buffer that every thread has.
  *
  *   shmalloc       the heap's `_ts` calls
- *   locked         the same with one lock around every call: what a heap without caches would cost
+ *   locked         the heap's calls with one lock around each: what a heap without caches would
+ *   cost
  *   thi.ng         @thi.ng/malloc, by one thread
- *   thi.ng-locked  the same with one lock around every call, since it knows nothing of threads
- *   counted        the heap, and a count of the bytes asked for that live: for how many there were
- *                  at most. Slow; never timed.
+ *   thi.ng-locked  @thi.ng/malloc with one lock around each call, since it does not support threads
+ *   counted        the heap, with a count of the requested bytes that are live, for their maximum.
+ *                  Slow; never timed.
  *
- * A process runs one of them only: a call site that has seen two is slower, which would be the
- * benchmark's fault.
+ * A process runs only one of them: a call site that has seen two is slower, and that would be an
+ * error of the benchmark.
  */
 
 import { MemPool } from '@thi.ng/malloc';
@@ -19,14 +20,14 @@ import type { Allocator } from './workloads/index.js';
 export const ALLOCATORS = ['shmalloc', 'locked', 'thi.ng', 'thi.ng-locked', 'counted'] as const;
 export type AllocatorName = (typeof ALLOCATORS)[number];
 
-/** What all threads of a run share, sent to each. */
+/** The data that all threads of a run share, sent to each. */
 export interface Shared {
   readonly name: AllocatorName;
-  /** Word 0: the lock of the locked ones. Words 1, 2: live bytes, and their most. */
+  /** Word 0: the lock of the locked ones. Words 1 and 2: live bytes, and their maximum. */
   readonly words: Int32Array<SharedArrayBuffer>;
-  /** Of thi.ng: its pool. */
+  /** For thi.ng: its pool. */
   readonly pool: SharedArrayBuffer | null;
-  /** Of counted: bytes asked for, by the granule that a block starts at. */
+  /** For counted: requested bytes, by the granule at which a block starts. */
   readonly sizes: Uint32Array<SharedArrayBuffer> | null;
 }
 
@@ -35,7 +36,7 @@ const LIVE = 1;
 const MOST = 2;
 const GRANULE_SHIFT = 4;
 const SPINS = 500;
-/** Of the pool's blocks, as of ours. */
+/** Alignment of the pool's blocks, in bytes; the same as ours. */
 const ALIGN = 16;
 
 export function share(name: AllocatorName, heapBytes: number): Shared {
@@ -52,10 +53,10 @@ export function share(name: AllocatorName, heapBytes: number): Shared {
   };
 }
 
-/** Most bytes asked for that lived at once. */
+/** Maximum of the requested bytes that were live at once. */
 export const mostLive = ({ words }: Shared): number => (words[MOST] as number) >>> 0;
 
-/** This thread's way to it. `heap` is the one that the thread is attached to. */
+/** This thread's access to the allocator. `heap` is the heap that the thread is attached to. */
 export function allocatorOf(shared: Shared, heap: SharedHeap): Allocator {
   switch (shared.name) {
     case 'shmalloc':
@@ -160,7 +161,7 @@ function counted(inner: Allocator, { words, sizes }: Shared): Allocator {
     if (address === 0) return address;
     sizeOf[address >>> GRANULE_SHIFT] = bytes;
     const live = (Atomics.add(words, LIVE, bytes) + bytes) >>> 0;
-    // Racy, and never far off: the next to pass it sets it again.
+    // Racy, but never far off: the next call with more live bytes sets it again.
     if (live > (words[MOST] as number) >>> 0) words[MOST] = live;
     return address;
   };

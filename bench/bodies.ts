@@ -1,5 +1,5 @@
 /**
- * Bodies: how micro.ts and context-calls.ts time a piece of code, again and again, in one process.
+ * Bodies: how micro.ts and context-calls.ts time a piece of code repeatedly in one process.
  */
 
 import { Bench } from 'tinybench';
@@ -13,7 +13,7 @@ export interface MicroResult {
   readonly best: number;
 }
 
-/** What is timed: a body of some rounds, and what is done around each, which is not. */
+/** The timed work: a body of some rounds; the untimed work is done before and after each body. */
 export interface Work {
   readonly rounds: number;
   body(): void;
@@ -21,7 +21,7 @@ export interface Work {
   after?(): void;
 }
 
-/** @param bodies as many are run first, at least */
+/** @param bodies minimum bodies that run before the timing */
 export function timeBodies(
   scenario: string,
   size: number,
@@ -33,7 +33,7 @@ export function timeBodies(
     time: milliseconds,
     warmupTime: milliseconds / 3,
     warmupIterations: bodies,
-    // Of slow calls fewer will do.
+    // Fewer iterations are enough for slow calls.
     iterations: Math.min(64, bodies),
   });
   bench.add(scenario, body, {

@@ -1,10 +1,10 @@
 /**
- * Threads at once, in a HeapPool of two workers: how much more two do than one, and blocks that one
- * thread allocates and another frees.
+ * Two threads at once, in a HeapPool of two workers: how much more two do than one, and blocks that
+ * one thread allocates and the other frees.
  *
  * Models servers whose workers allocate independently, and pipelines that hand blocks over. Does
- * not show more than two threads, or what threads do to each other's data caches; and where the
- * machine has fewer than two cores to itself, scaling is the machine's, not the heap's.
+ * not show more than two threads, or the effect of threads on each other's data caches. If the
+ * machine has fewer than two free cores, the scaling is the machine's, not the heap's.
  */
 
 import { availableParallelism } from 'node:os';
@@ -26,7 +26,7 @@ const WORKER = new URL('./contention.worker.js', import.meta.url);
 
 const FULL_MS = 500;
 const SMOKE_MS = 60;
-/** What two threads do, as tables and targets name it. */
+/** The work of two threads, by its name in tables and targets. */
 const ROLES = { pairs: PAIR, replace: REPLACE } as const;
 
 export const contention: Part = {
@@ -51,7 +51,7 @@ async function measure({ smoke, rounds, tell }: Setting): Promise<Section[]> {
       }),
     );
   };
-  /** Million rounds a second. */
+  /** Million rounds per second. */
   const throughput = async (roles: readonly Role[]) => {
     const results = await together(roles);
     return results.reduce((sum, one) => sum + one.rounds / one.milliseconds / 1e3, 0);
@@ -60,7 +60,7 @@ async function measure({ smoke, rounds, tell }: Setting): Promise<Section[]> {
   const rows: string[][] = [];
   const figures: Record<string, number> = {};
   for (const role of ['pairs', 'replace'] as const) {
-    await throughput([role, role]); // both workers have seen it
+    await throughput([role, role]); // warms both workers up
     const one: number[] = [];
     const two: number[] = [];
     for (let n = 0; n < rounds; n++) {

@@ -1,7 +1,8 @@
 /**
  * Pool task of bench/contention.ts: one thread of a contended scenario.
  *
- * All threads of a scenario start together, at a barrier in shared memory, and go on for a time.
+ * All threads of a scenario start together, at a barrier in shared memory, and run for a given
+ * time.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -12,7 +13,7 @@ export type Role = 'pairs' | 'replace' | 'producer' | 'consumer';
 export interface ContentionTask {
   readonly role: Role;
   readonly milliseconds: number;
-  /** Word 0: how many threads are here. */
+  /** Word 0: number of threads that have arrived. */
   readonly barrier: Int32Array<SharedArrayBuffer>;
   readonly threads: number;
   /** Address of the ring, for producer and consumer. */
@@ -28,17 +29,17 @@ const BODY_ROUNDS = 2000;
 const SLOTS = 4096;
 const BLOCK_BYTES = 64;
 
-/** The ring: how many were put in, how many taken out, the end; each on a line of its own. */
+/** The ring: blocks put in, blocks taken out, and the end mark, each on its own cache line. */
 const PUT = 0;
 const TAKEN = 16;
 const CLOSED = 32;
 const ENTRIES = 48;
 const RING_ENTRIES = 4096;
 export const RING_BYTES = (ENTRIES + RING_ENTRIES) * 4;
-/** So many addresses are handed over by one atomic store, and given free by another. */
+/** Number of addresses that are handed over by one atomic store, and released by another. */
 const HAND_OVER = 64;
 const SPINS = 2000;
-/** A sleeper looks again after this long, woken or not. */
+/** Maximum milliseconds of a sleep: a sleeper looks again after it, woken or not. */
 const WAIT_LIMIT_MS = 5;
 
 export default function contend(task: ContentionTask): ContentionResult {
@@ -107,7 +108,7 @@ function replace({ malloc_ts, free_ts }: SharedHeap): Loop {
   };
 }
 
-/** Allocates blocks, writes a word into each, hands them over. Stops the ring at the end. */
+/** Allocates blocks, writes a word into each, hands them over. Closes the ring at the end. */
 function produce(heap: SharedHeap, task: ContentionTask): ContentionResult {
   const { malloc_ts, i32, u32 } = heap;
   const ring = task.ring >>> 2;
@@ -165,7 +166,7 @@ function consume(heap: SharedHeap, task: ContentionTask): ContentionResult {
       takeBatch();
       spins = 0;
     } else if (spins >= SPINS) {
-      // In this order: what was put before the ring was closed is seen.
+      // The order matters: all blocks put before the ring was closed are seen.
       const closed = Atomics.load(i32, ring + CLOSED) !== 0;
       if (closed && Atomics.load(i32, ring + PUT) === taken) break;
       Atomics.wait(i32, ring + PUT, taken, WAIT_LIMIT_MS);
@@ -175,7 +176,7 @@ function consume(heap: SharedHeap, task: ContentionTask): ContentionResult {
   return { rounds: taken, milliseconds: performance.now() - started };
 }
 
-/** The barrier: nobody goes on before all are here. */
+/** The barrier: returns when all threads have arrived. */
 function arrive({ barrier, threads }: ContentionTask): void {
   Atomics.add(barrier, 0, 1);
   while (Atomics.load(barrier, 0) < threads);

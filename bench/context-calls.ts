@@ -1,22 +1,23 @@
 /**
- * What is done with memory contexts, in a tight loop, and the same with blocks of the heap.
+ * Operations on memory contexts in a tight loop, and equivalent ones on blocks of the heap.
  *
  *     node dist/bench/context-calls.js SCENARIO SIZE MILLISECONDS [BODIES]      prints JSON
  *
- * One scenario a process, as micro.ts says. contexts.ts says what they model.
+ * One scenario per process, for the reason given in micro.ts. contexts.ts describes what they
+ * model.
  */
 
 import { type Context, type ContextOptions, type ContextType, SharedHeap } from 'shmalloc';
 import { timeBodies, type Work } from './bodies.js';
 
-/** Objects of a request that is not small. */
+/** Number of objects of a request that is not small. */
 const ROUNDS = 2000;
-/** Objects that end together, or are freed one by one. */
+/** Number of objects that end together, or are freed one by one. */
 const MANY = 100_000;
 
 type Scenario = (heap: SharedHeap, size: number) => Work;
 
-/** malloc_ts without the frees, which are done after: what a context is to be compared with. */
+/** malloc_ts alone, with the frees done after the timing: the peer of a context's malloc. */
 function malloc({ malloc_ts, free_ts }: SharedHeap, size: number): Work {
   const blocks = new Uint32Array(ROUNDS);
   return {
@@ -30,7 +31,7 @@ function malloc({ malloc_ts, free_ts }: SharedHeap, size: number): Work {
   };
 }
 
-/** The same in a context, which is new each time: its chunks are taken in the body. */
+/** malloc in a context that is new each time: its chunks are taken in the body. */
 function mallocIn(options: ContextOptions): Scenario {
   return (heap, size) => {
     const objects = new Uint32Array(ROUNDS);
@@ -49,7 +50,7 @@ function mallocIn(options: ContextOptions): Scenario {
   };
 }
 
-/** In a context that is emptied and filled again: its first chunk has room for all. */
+/** malloc in a context that is reset and filled again: its first chunk has room for all objects. */
 function mallocAgain(heap: SharedHeap, size: number): Work {
   const objects = new Uint32Array(ROUNDS);
   const context = heap.createContext('request', { initialBytes: 2 ** 20 });
@@ -64,7 +65,7 @@ function mallocAgain(heap: SharedHeap, size: number): Work {
   };
 }
 
-/** A context with nothing in it. */
+/** A context without objects. */
 function createEnd(heap: SharedHeap): Work {
   return {
     rounds: ROUNDS,
@@ -74,7 +75,7 @@ function createEnd(heap: SharedHeap): Work {
   };
 }
 
-/** A context with one object, and so a chunk. */
+/** A context with one object, and therefore one chunk. */
 function createUseEnd(heap: SharedHeap, size: number): Work {
   return {
     rounds: ROUNDS,
@@ -88,7 +89,7 @@ function createUseEnd(heap: SharedHeap, size: number): Work {
   };
 }
 
-/** The same, with a context that is emptied and kept. */
+/** One object in a context that is reset and kept. */
 function useReset(heap: SharedHeap, size: number): Work {
   const context = heap.createContext('request');
   return {
@@ -103,8 +104,9 @@ function useReset(heap: SharedHeap, size: number): Work {
 }
 
 /**
- * The end of a context with many objects. They were written to, as a program's are: that drives what
- * the heap needs for the end out of the processor's caches, which is most of what it takes.
+ * The end of a context with many objects. They were written, as a program's objects are: that
+ * evicts the data that the heap needs for the end from the processor's caches, which is most of the
+ * cost.
  */
 function endMany(kind: ContextType): Scenario {
   return (heap, size) => {
@@ -123,7 +125,7 @@ function endMany(kind: ContextType): Scenario {
   };
 }
 
-/** As many blocks, written to as well, freed in the order in which they were allocated. */
+/** The same number of blocks, written too, freed in the order of their allocation. */
 function freeMany({ u32, malloc_ts, free_ts }: SharedHeap, size: number): Work {
   const blocks = new Uint32Array(MANY);
   return {

@@ -1,11 +1,11 @@
 /**
- * Memory contexts beside blocks that are allocated and freed one by one: what an object costs, what a
- * context does, and what its end takes.
+ * Memory contexts beside blocks that are allocated and freed one by one: the cost of an object, of
+ * a context, and of its end.
  *
- * Models a request that allocates 2,000 objects of 64 bytes in a context of its own,
- * chunks included, and one that leaves 100,000 behind. Does not show what the program does with its
- * objects: those of a context lie side by side, and their memory is another one each time until it
- * comes back from the heap; nor other threads, or contexts with children and callbacks.
+ * Models a request that allocates 2,000 objects of 64 bytes in its own context, chunks included,
+ * and one that leaves 100,000 objects at its end. Does not show what the program does with its
+ * objects (those of a context are next to each other, and their memory is a different one each time
+ * until it comes back from the heap), nor other threads, nor contexts with children and callbacks.
  */
 
 import type { MicroResult } from './bodies.js';
@@ -19,10 +19,10 @@ import { within } from './tables.js';
 const CALLS = new URL('./context-calls.js', import.meta.url);
 const OBJECT_BYTES = '64';
 
-/** A body with this many objects takes milliseconds. */
+/** Number of warm-up bodies: a body of this many objects takes milliseconds. */
 const BODIES_OF_MANY = '20';
 
-/** What is measured, and what it is compared with. */
+/** Scenarios, each with its peer. */
 const CASES: readonly [name: string, scenario: ContextScenario, peer?: ContextScenario][] = [
   ['malloc_ts', 'malloc'],
   ['bump malloc', 'malloc-bump', 'malloc'],
@@ -68,7 +68,7 @@ function measure({ smoke, rounds, tell }: Setting): Section[] {
   ];
 }
 
-/** Nanoseconds of an object, a context, or of all that ends, by round; scenarios take turns. */
+/** Nanoseconds per object, per context, or of the whole end, by round; scenarios take turns. */
 function measureContexts(rounds: number, milliseconds: number): Map<ContextScenario, number[]> {
   const all = new Map<ContextScenario, number[]>(CASES.map(([, scenario]) => [scenario, []]));
   for (let round = 0; round < rounds; round++) {

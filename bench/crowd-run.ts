@@ -15,25 +15,27 @@ import { Crowd } from './crowd-threads.js';
 /** A heap that is soon full. */
 const FULL_HEAP = { size: '8MiB', threads: 64 } as const;
 const HEAP = { size: '256MiB', threads: 128 } as const;
-/** Live blocks of one size: the victim's check of 64 MiB takes tens of milliseconds under two locks. */
+/**
+ * Size of the live blocks: the victim's check of 64 MiB of them takes tens of ms under two locks.
+ */
 const CHECKED_BYTES = 64;
 const LOOK_EVERY_MS = 5;
-/** Looks in a row at which no survivor has had a call return: all wait for the victim. */
+/** Number of looks in a row without a returned call of a survivor: then all wait for the victim. */
 const STANDSTILL_LOOKS = 4;
-/** Between two kills. */
+/** Milliseconds between two kills. */
 const PAUSE_MS = 200;
 const RESCUE_MS_MAX = 120_000;
 
-/** A full heap: calls of malloc that answered 0. */
+/** A full heap: calls of malloc that returned 0. */
 export interface FullResult {
-  /** A call, on average; of several threads, the slowest one's average; null where none failed. */
+  /** Mean time of a call; of several threads the slowest one's mean; null if no call failed. */
   readonly microseconds: number | null;
 }
 
 export interface FairResult {
-  /** Of all threads together. */
+  /** Calls of all threads together. */
   readonly callsPerSecond: number;
-  /** Calls of the thread that had the least, and the most. */
+  /** Number of calls of the thread with the fewest, and of the one with the most. */
   readonly least: number;
   readonly most: number;
 }
@@ -82,7 +84,7 @@ async function fair(threads: number, milliseconds: number): Promise<FairResult> 
   return { callsPerSecond, least: Math.min(...calls), most: Math.max(...calls) };
 }
 
-/** Threads that all need the page lock, and one more that is killed while it has it. */
+/** Threads that all need the page lock, and one more that is killed while it holds it. */
 async function rescue(threads: number, kills: number, mib: number): Promise<RescueResult> {
   using heap = SharedHeap.create(HEAP);
   for (let n = 0; n < (mib * 2 ** 20) / CHECKED_BYTES; n++) heap.malloc_ts(CHECKED_BYTES);
@@ -110,7 +112,7 @@ async function rescue(threads: number, kills: number, mib: number): Promise<Resc
   return { dying, milliseconds };
 }
 
-/** Until the victim is in its call, and all others wait for it. */
+/** Waits until the victim is in its call, and all others wait for it. */
 async function standstill(crowd: Crowd, threads: number, victim: number): Promise<void> {
   let last = -1;
   for (let looks = 0; looks < STANDSTILL_LOOKS; ) {

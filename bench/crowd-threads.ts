@@ -1,6 +1,6 @@
 /**
- * The threads of bench/crowd-run.ts: started, told what to do, looked at and killed, from the main
- * thread.
+ * The threads of bench/crowd-run.ts: the main thread starts them, gives orders, reads figures and
+ * kills them.
  */
 
 import { once } from 'node:events';
@@ -50,7 +50,7 @@ export class Crowd {
     while (Atomics.load(this.#orders, ATTACHED) < this.#workers.length) await sleep(LOOK_EVERY_MS);
   }
 
-  /** All but victims. */
+  /** Starts all threads except victims. */
   start(): void {
     this.#order(ORDER, GO);
   }
@@ -73,13 +73,16 @@ export class Crowd {
     return this.#workers.map((_, index) => this.figure(index, figure));
   }
 
-  /** The heap does not hear of it: its threads find out. */
+  /** Kills a thread without a message to the heap: the other threads find out by themselves. */
   async kill(index: number): Promise<void> {
     Atomics.add(this.#orders, KILLS, 1);
     await this.#workers[index]?.terminate();
   }
 
-  /** When the last of the first so many threads had a call return after the last kill, in ms. */
+  /**
+   * The time, in ms, at which each of the first `threads` threads had a call return after the last
+   * kill.
+   */
   async allWentOn(threads: number, limitMs: number): Promise<number> {
     const kills = Atomics.load(this.#orders, KILLS);
     for (;;) {
@@ -91,7 +94,7 @@ export class Crowd {
     return Math.max(...this.all(SEEN_MS).slice(0, threads));
   }
 
-  /** Ends all threads; the heap must be whole then. */
+  /** Ends all threads, and checks that the heap is not broken. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#order(ORDER, END);
     for (const [index] of this.#workers.entries()) this.#order(VICTIMS + index, GO);

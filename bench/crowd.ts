@@ -1,12 +1,12 @@
 /**
- * Many threads, more than there are processors: a heap that is full, how evenly the locks serve
- * threads, and how long the others wait when one is killed while it has a lock.
+ * Many threads, more than there are processors: a full heap, how evenly the locks serve threads,
+ * and how long the others wait when a thread is killed while it holds a lock.
  *
- * Models caches that evict when malloc answers 0; servers with more workers than cores, all in need
- * of one lock at once (large blocks: no real program asks for so many); and the death of a worker at
- * the worst moment, in a heap whose repair has much to look at. Does not show programs whose calls
- * are mostly answered by their thread's own cache, which need no lock. A thread that waits for a
- * processor waits here as well: all depends on threads per core, which the tables state.
+ * Models caches that evict when malloc returns 0; servers with more workers than cores that all
+ * need one lock at once (large blocks: no real program requests so many); and the death of a worker
+ * at the worst moment, in a heap whose repair has much to check. Does not show programs whose calls
+ * are mostly served by their thread's own cache, which need no lock. A thread that waits for a
+ * processor waits here too: all depends on threads per core, which the tables state.
  */
 
 import { availableParallelism } from 'node:os';
@@ -20,7 +20,7 @@ import { short, within } from './tables.js';
 const RUN = new URL('./crowd-run.js', import.meta.url);
 
 interface Size {
-  /** Threads that do nothing beside the one that asks a full heap. */
+  /** Numbers of idle threads beside the one that calls malloc of a full heap. */
   readonly idle: readonly number[];
   readonly fullCalls: number;
   readonly evicting: readonly number[];
@@ -28,9 +28,9 @@ interface Size {
   readonly milliseconds: number;
   readonly rescue: readonly number[];
   readonly kills: number;
-  /** Of blocks in the heap that a rescue has to look at. */
+  /** MiB of blocks in the heap that a rescue has to check. */
   readonly mib: number;
-  /** At most; a round takes half a minute. */
+  /** Maximum rounds; a round takes half a minute. */
   readonly rounds: number;
 }
 
@@ -111,7 +111,7 @@ function fullSection({ idle, fullCalls, evicting, milliseconds }: Size, run: Run
 function fairSection({ fair, milliseconds }: Size, run: RunMany): Section {
   const found = fair.map((threads) => {
     const results = run<FairResult>('fair', threads, milliseconds);
-    // A thread that had no call at all is not infinitely worse off than one with a single one.
+    // A thread without any call is not infinitely worse off than one with a single call.
     const shares = results.map(({ least, most }) => most / Math.max(least, 1));
     return { threads, results, share: Math.max(...shares) };
   });
@@ -147,7 +147,7 @@ function rescueSection({ rescue, kills, mib }: Size, run: RunMany): Section {
     const results = run<RescueResult>('rescue', threads, kills, mib);
     const ms = results.flatMap(({ milliseconds }) => milliseconds);
     const dying = results.flatMap((result) => result.dying);
-    // Who was rescued before the main thread heard of the end has waited for nothing else.
+    // A rescue before the main thread heard of the end had no wait after it.
     const after = ms.map((one, n) => Math.max(0, one - (dying[n] as number)));
     return { threads, ms, after };
   });

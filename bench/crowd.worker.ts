@@ -23,9 +23,12 @@ import {
 } from './crowd-board.js';
 import { seedFrom, xorshift } from './workloads/random.js';
 
-/** Large blocks, of half to one and a half times as many bytes: each call takes the page lock. */
+/**
+ * Mean size of large blocks, from half to one and a half times as many bytes: each call takes the
+ * page lock.
+ */
 const TRADED_BYTES = 60_000;
-/** Blocks that a thread trades. */
+/** Number of blocks that a thread trades. */
 const TRADED = 5;
 
 const { role, heap: handle, orders, figures, index, startWord } = workerData as CrowdJob;
@@ -33,7 +36,7 @@ const heap = SharedHeap.attach(handle);
 const own = figures.subarray(index * FIGURES, (index + 1) * FIGURES);
 const blocks: Address[] = [];
 const next = xorshift(seedFrom(index, 0));
-/** From 0 up to 1, the same in each run. */
+/** A number from 0 up to 1, the same sequence in each run. */
 const random = (): number => next() / 2 ** 32;
 
 const add = (figure: number, value: number): void => {
@@ -75,7 +78,7 @@ const ROUNDS: Record<CrowdRole, () => void> = {
   evict() {
     allocate(EVICTED_BYTES);
   },
-  // It has the locks of a class and of the pages nearly all the time.
+  // The victim holds the locks of a class and of the pages nearly all the time.
   victim() {
     own[INSIDE] = 1;
     heap.verify();

@@ -1,9 +1,9 @@
 /**
- * What each debug option costs: micro scenarios on a heap with that option alone.
+ * The cost of each debug option: micro scenarios on a heap with only that option.
  *
- * Options are given by environment variables, as a user would; the program is the
- * same. Models the calls alone: what a whole program loses is less, by as much as it does between
- * them. Does not show memory: see docs/debugging.md.
+ * Options are set by environment variables, as a user would; the program is the same. Models the
+ * calls alone: a whole program loses less, in proportion to its work between calls. Does not show
+ * memory: see docs/debugging.md.
  */
 
 import type { MicroResult } from './bodies.js';
@@ -15,10 +15,10 @@ import { short, within } from './tables.js';
 
 const MICRO = new URL('./micro.js', import.meta.url);
 
-/** A body is 2,000 rounds, which with call stacks take 70 milliseconds. */
+/** Number of warm-up bodies: 2,000 rounds each, which take 70 milliseconds with call stacks. */
 const WARM_UP_BODIES = { smoke: '2', full: '20' };
 
-/** What is measured, by the variables that are set. */
+/** The measured options, by the variables that are set. */
 const CASES: Readonly<Record<string, Record<string, string>>> = {
   none: {},
   leaks: { SHMALLOC_LEAKS: '1' },
@@ -40,7 +40,7 @@ type Cost = readonly [option: string, pair: readonly number[], replace: readonly
 
 const FULL_MS = 250;
 const SMOKE_MS = 10;
-/** Costs of several times need no more. */
+/** Maximum rounds: costs of several times the base need no more. */
 const ROUNDS_MAX = 3;
 
 export const options: Part = {
@@ -75,7 +75,7 @@ function measure({ smoke, rounds, tell }: Setting): Section[] {
   ];
 }
 
-/** By round; options take turns. */
+/** Times by round; options take turns. */
 function measureOptions(rounds: number, milliseconds: number, warmUp: string): Cost[] {
   const all = Object.entries(CASES);
   const costs = all.map(([option]): [string, number[], number[]] => [option, [], []]);

@@ -3,15 +3,15 @@
  *
  *     node dist/bench/growth-run.js CASE AT ROUNDS        prints JSON, as native/growth.c does
  *
- *   random AT   AT live blocks of 8 to 128 bytes; a random one is freed, and one of another size made
- *   near AT     the same, with one of 512 that were allocated one after the other; these 512 move on
- *   bulk AT     4,096 random ones of AT are freed, then as many made: more than the thread caches
- *   heap AT     random, with 4,096 live blocks, in a heap of AT bytes
+ *   random AT   AT live blocks of 8 to 128 bytes; frees a random one, and allocates one of another
+ *   size near AT     as random, but among 512 blocks that were allocated one after the other; the
+ *   512 move on bulk AT     frees 4,096 random blocks of AT, then allocates as many: more than the
+ *   thread caches heap AT     as random, with 4,096 live blocks, in a heap of AT bytes
  *   runs AT     malloc and free of 256 KiB, with AT free runs in the heap
  *
  * Ten passes of ROUNDS rounds are timed, and the best counts. Before them each live block is
- * replaced once on average, so that no heap is as orderly as it was when it was filled. Blocks are
- * not written.
+ * replaced once on average, so that no heap is as orderly as when it was filled. Blocks are not
+ * written.
  */
 
 import { SharedHeap } from 'shmalloc';
@@ -22,23 +22,26 @@ const WINDOW = 512;
 const LIVE_IN_HEAP = 4096;
 const HEAP_BYTES = 2 ** 31;
 
-/** The largest heap there is. */
+/** Size of the largest possible heap, in bytes. */
 const RUNS_HEAP_BYTES = 2 ** 32 - 2 ** 16;
 const RUN_BYTES = 256 * 1024;
 const PAGE_BYTES = 8192;
-/** At this alignment a block of a page leaves the page behind it free. */
+/** Alignment at which a block of one page leaves the page behind it free, in bytes. */
 const ALIGNMENT = 2 * PAGE_BYTES;
-/** One free run in so many is longer than a page. */
+/** One free run in this many is longer than a page. */
 const LONG_EVERY = 50;
-/** It has 2 to 61 pages: some are too short for a block of 32, and some are not. */
+/**
+ * Minimum pages of a long run, which has 2 to 61: some are too short for a block of 32, some are
+ * not.
+ */
 const LONG_PAGES_MIN = 2;
 const LONG_LENGTHS = 60;
-/** Has no factor in common with that, so that all lengths come up, and in no order. */
+/** Coprime to LONG_LENGTHS, so that all lengths occur, in no order. */
 const LONG_STEP = 37;
 
 export type GrowthCase = 'random' | 'near' | 'bulk' | 'heap' | 'runs';
 
-/** What a process measured: nanoseconds of a round, which is a malloc and a free. */
+/** The result of a process: nanoseconds of a round, which is a malloc and a free. */
 export interface GrowthPoint {
   readonly ns: number;
 }
@@ -71,7 +74,7 @@ function timePass(body: Body, rounds: number): number {
   return ((performance.now() - started) * 1e6) / rounds;
 }
 
-/** 8 to 128 bytes. */
+/** A size from 8 to 128 bytes. */
 function sizeOf(x: number): number {
   return 8 + (Math.imul(x, 0x9e3779b1) >>> 28) * 8;
 }
@@ -112,7 +115,7 @@ function near({ malloc_ts, free_ts }: SharedHeap, live: number): Body {
   };
 }
 
-/** One body is one bulk, so there have to be more live blocks than rounds in a body. */
+/** One body is one bulk, so there must be more live blocks than rounds in a body. */
 function bulk({ malloc_ts, free_ts }: SharedHeap, live: number): Body {
   const slots = fillSlots(malloc_ts, live);
   const empty = new Uint32Array(BODY_ROUNDS);
@@ -168,7 +171,7 @@ function runs({ malloc_ts, free_ts, alignedAlloc_ts }: SharedHeap, holes: number
   const ends = Array.from({ length: long }, (_, n) => {
     const bytes = (LONG_PAGES_MIN + ((n * LONG_STEP) % LONG_LENGTHS)) * PAGE_BYTES;
     const run = allocate(bytes);
-    // Of the same length, so that it lies beside the run, and keeps it apart from the next.
+    // A block of the same length beside the run keeps it apart from the next run.
     allocate(bytes);
     return run;
   });

@@ -1,17 +1,18 @@
 /**
- * Cost growth: does a call get slower with the number of live blocks, with the size of the heap, or
- * with the number of free runs in it?
+ * Cost growth: whether a call gets slower with the number of live blocks, with the size of the
+ * heap, or with the number of free runs in it.
  *
- * Part of main.ts. With more live blocks than the processor's caches hold everything is slower, on
- * any allocator; so each number of them is measured twice, once with replacements all over, and once
- * with replacements side by side, which touch little memory at a time. What then grows in the first
- * and not in the second is cache misses, and the peers show how many there have to be. Both mostly
- * stay in the thread's cache of free blocks; where thousands are freed and then thousands made, most
- * go back to their spans, wherever these are, and come from others. Free runs are mostly of one page,
- * between blocks that stay; one in 50 is longer. The size of the heap is ours alone: peers have none.
+ * Part of main.ts. With more live blocks than fit into the processor's caches everything is slower,
+ * on any allocator; so each number of blocks is measured twice: with replacements all over the
+ * heap, and with replacements next to each other, which touch little memory at a time. Growth in
+ * the first and not in the second is cache misses, and the peers show how many are inevitable. Both
+ * mostly stay in the thread's cache of free blocks; if thousands are freed and then thousands
+ * allocated, most go back to their spans, wherever these are, and come from others. Free runs are
+ * mostly of one page, between blocks that stay; one in 50 is longer. The size of the heap is
+ * measured for ours only: peers have none.
  *
  * What the numbers do not show: misses on the blocks' content, which is not written; other threads;
- * and free runs of which all are a little too short, where the search gives up and takes new memory.
+ * and free runs that are all a little too short, where the search gives up and takes new memory.
  */
 
 import type { GrowthCase, GrowthPoint } from './growth-run.js';
@@ -20,15 +21,15 @@ import { type Peers, runNode } from './native.js';
 const RUN = new URL('./growth-run.js', import.meta.url);
 const OURS = 'shmalloc';
 const MIB = 2 ** 20;
-/** The largest heap there is. */
+/** Size of the largest possible heap, in bytes. */
 const HEAP_BYTES_MAX = 2 ** 32 - 2 ** 16;
 
 interface Series {
   readonly name: GrowthCase;
   readonly points: readonly number[];
-  /** So many of them, from the first, are measured in a smoke run. */
+  /** Number of points, from the first, that a smoke run measures. */
   readonly smokePoints: number;
-  /** Of each of ten passes. */
+  /** Rounds of each of ten passes. */
   readonly rounds: number;
   readonly native: boolean;
 }
@@ -37,7 +38,7 @@ const LIVE = [1000, 10_000, 100_000, 1_000_000, 10_000_000];
 const SERIES: readonly Series[] = [
   { name: 'random', points: LIVE, smokePoints: 2, rounds: 400_000, native: true },
   { name: 'near', points: LIVE, smokePoints: 1, rounds: 400_000, native: true },
-  // Of 1,000 there are none left when 4,096 are freed.
+  // Without 1,000: none would be left when 4,096 are freed.
   { name: 'bulk', points: LIVE.slice(1), smokePoints: 1, rounds: 400_000, native: true },
   {
     name: 'heap',
@@ -59,7 +60,7 @@ const SMOKE_SHARE = 1 / 20;
 /** One point of a series. */
 export interface GrowthRow {
   readonly series: GrowthCase;
-  /** Live blocks; bytes of the heap; free runs. */
+  /** Live blocks; bytes of the heap; or free runs. */
   readonly at: number;
   /** Best nanoseconds of a malloc and a free, by allocator; ours is `shmalloc`. */
   readonly ns: Record<string, number>;

@@ -1,16 +1,17 @@
 /**
  * The record that handover.ts sends to a worker and back: seven numbers and a name of 48
- * characters, as a plain object of eight properties, or packed into 96 bytes wherever they lie.
+ * characters, as a plain object of eight properties, or packed into 96 bytes in a buffer or in the
+ * heap.
  *
- * Used by handover-ways.ts. What is read of a record is summed, names too, and the sum of all is
- * the same whichever way they went. Names are there before: nothing is made of other text.
+ * Used by handover-ways.ts. All values that are read of a record are summed, names too, and the sum
+ * is the same for all ways. The names are made beforehand: no text is composed during a trip.
  */
 
 // ---- values: quarters, so that their sums are exact in any order
 
 const NAME_BYTES = 48;
 const NAME_WORDS = NAME_BYTES / 4;
-/** What the worker writes over the first character of a name. */
+/** The character that the worker writes over the first one of a name. */
 const MARK = '+';
 const MARK_BYTE = 43;
 const NAMES = Array.from({ length: 1000 }, (_, n) =>
@@ -26,7 +27,10 @@ const visitsOf = (n: number): number => n & 1023;
 const levelOf = (n: number): number => n % 7;
 const nameOf = (n: number): string => NAMES[n % NAMES.length] as string;
 
-/** A name's characters, four to a word, folded into one: what its bytes as words give as well. */
+/**
+ * A name's characters, four to a word, folded into one word: equal to the fold of its bytes as
+ * words.
+ */
 function foldText(text: string): number {
   let fold = 0;
   for (let n = 0; n < NAME_BYTES; n += 4) {
@@ -82,7 +86,7 @@ export function changeObject(town: Town): void {
   town.name = MARK + town.name.slice(1);
 }
 
-/** What the worker and the sender must read, computed from objects that go nowhere. */
+/** The sums that the worker and the sender must read, computed from objects that are not sent. */
 export function sumsOf(records: number): { made: number; changed: number } {
   const sums = { made: 0, changed: 0 };
   for (let n = 0; n < records; n++) {
@@ -94,20 +98,20 @@ export function sumsOf(records: number): { made: number; changed: number } {
   return sums;
 }
 
-// ---- as bytes, wherever they lie
+// ---- as bytes, in a buffer or in the heap
 
 export const RECORD_BYTES = 96;
 export const RECORD_WORDS = RECORD_BYTES / 4;
-/** In doubles from a record's address. */
+/** Offsets from a record's address, in doubles. */
 const LATITUDE = 0;
 const LONGITUDE = 1;
 const BALANCE = 2;
 const MINUTE = 3;
-/** In words. */
+/** Offsets from a record's address, in words. */
 const ID = 8;
 const VISITS = 9;
 const LEVEL = 10;
-/** A word that other records would have their name's length in. */
+/** Word with the length of the name, as records with names of different lengths need it. */
 const NAME_LENGTH = 11;
 const NAME = 12;
 
@@ -115,16 +119,16 @@ export interface Views {
   readonly i32: Int32Array;
   readonly f64: Float64Array;
   readonly u8: Uint8Array;
-  /** The same bytes, for text. */
+  /** The same bytes as a Buffer, for text. */
   readonly text: Buffer;
 }
 
-/** How names are written and read. */
+/** Writes and reads names. */
 export interface Names {
   write(views: Views, address: number, n: number): void;
-  /** Its fold. */
+  /** Returns the fold of the name. */
   read(views: Views, address: number): number;
-  /** Its fold before it was changed. */
+  /** Changes the name; returns its fold before the change. */
   change(views: Views, address: number): number;
 }
 

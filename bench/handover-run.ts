@@ -3,9 +3,9 @@
  *
  *     node dist/bench/handover-run.js WAY RECORDS TRIPS         prints JSON
  *
- * A trip is timed from before the first field is written to when the last one is read again and the
- * records are freed or dropped: all that the program does, and the collections of garbage that fall
- * into it. The first trips, in which code is compiled and pages are touched, are not counted.
+ * A trip is timed from before the first field is written until the last one is read again and the
+ * records are freed or dropped: all work of the program, and the garbage collections during it. The
+ * first trips, in which code is compiled and pages are touched, are not counted.
  */
 
 import { once } from 'node:events';
@@ -19,9 +19,9 @@ const WORKER = new URL('./handover.worker.js', import.meta.url);
 const WARM_UP_TRIPS = 5;
 
 export interface TripResult {
-  /** Of each trip. */
+  /** Time of each trip. */
   readonly milliseconds: readonly number[];
-  /** Of all that the sender read at the end. */
+  /** Sum of all values that the sender read at the end. */
   readonly checksum: number;
 }
 

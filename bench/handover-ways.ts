@@ -3,16 +3,16 @@
  *
  *   clone             an array of plain objects, by structured clone
  *   transfer          packed one after the other into an ArrayBuffer, which is transferred
- *   heap              each in a block of its own by malloc_ts; the address of an array of their
- *                     addresses is all that is posted. The worker replaces every eighth block by
- *                     one of its own; the sender frees them all
- *   transfer-strings  as transfer and heap, but names are JavaScript strings wherever the program
- *   heap-strings      touches them: encoded by Buffer.write, decoded whole by Buffer.toString
+ *   heap              each in its own block by malloc_ts; only the address of an array of their
+ *                     addresses is posted. The worker replaces every eighth block by its own; the
+ *                     sender frees them all
+ *   transfer-strings  as transfer and heap, but names are JavaScript strings whenever the program
+ *   heap-strings      touches them: encoded by Buffer.write, decoded as a whole by Buffer.toString
  *
  * Without `-strings`, names stay bytes on both sides: copied as words, summed as words, and changed
- * in place, as a program does that compares, hashes or passes on text. What comes out of a clone
- * are strings: where a program wants those, the honest peer of `clone` is `heap-strings`, whose
- * time is mostly that of Buffer's calls, four a record.
+ * in place, as in a program that compares, hashes or passes on text. A clone delivers strings: for
+ * a program that needs strings the fair peer of `clone` is `heap-strings`, whose time is mostly
+ * that of Buffer's calls, four per record.
  *
  * Objects, buffer and blocks are made anew for every trip, as requests and results are.
  */
@@ -37,18 +37,22 @@ import {
 export const WAYS = ['clone', 'transfer', 'heap', 'transfer-strings', 'heap-strings'] as const;
 export type WayName = (typeof WAYS)[number];
 
-/** What is posted: data, and what of it is transferred. */
+/** A message: its data, and the parts of it to transfer. */
 export interface Parcel {
   readonly data: unknown;
   readonly transfer: ArrayBuffer[];
 }
 
 export interface Way {
-  /** Makes so many records, every field written. */
+  /** Makes the records, with every field written. */
   make(records: number): Parcel;
-  /** In the worker: reads all fields of all records and changes them; the sum of what it read. */
+  /**
+   * In the worker: reads and changes all fields of all records; returns the sum of the values read.
+   */
   change(data: unknown, records: number): Parcel & { readonly sum: number };
-  /** Reads all fields of what came back, and ends the records; the sum of what it read. */
+  /**
+   * Reads all fields of the returned records, and ends the records; returns the sum of the values.
+   */
   take(data: unknown, records: number): number;
 }
 
@@ -125,7 +129,7 @@ function transfer(names: Names): Way {
 
 // ---- in the heap
 
-/** One record in so many gets a new block from the worker. */
+/** One record in this many gets a new block from the worker. */
 const REPLACED = 8;
 
 function inHeap(heap: SharedHeap, names: Names): Way {

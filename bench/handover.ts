@@ -1,14 +1,14 @@
 /**
- * Hand-over: records that go from the main thread to a worker and back, by what a Node program does
- * today and by addresses in the heap. handover-ways.ts says what each way does.
+ * Hand-over: records that go from the main thread to a worker and back, by the ways of today's Node
+ * programs and by addresses in the heap. handover-ways.ts describes each way.
  *
- * Models a job that is handed to a worker whole: the sender writes every field of every record, the
- * worker reads and changes it, the sender reads it again. Both do that work in every way, so that
- * ratios are of whole trips, not of postMessage alone. Does not show small messages, whose trip is
- * mostly the wake-up of the other thread, nor threads that work on the records at the same time,
- * which only addresses in shared memory allow.
+ * Models a job that is handed to a worker as a whole: the sender writes every field of every
+ * record, the worker reads and changes it, the sender reads it again. Both do this work in every
+ * way, so that the ratios are of whole trips, not of postMessage alone. Does not show small
+ * messages, whose trip is mostly the wake-up of the other thread, nor threads that work on the
+ * records at the same time, which only addresses in shared memory allow.
  *
- * Ways take turns, each time in a process of its own, and all rounds' medians are kept.
+ * Ways take turns, each time in a process of its own, and the medians of all rounds are kept.
  */
 
 import type { TripResult } from './handover-run.js';
@@ -21,13 +21,13 @@ const TRIPS = 9;
 
 export interface HandOverOptions {
   readonly rounds: number;
-  /** 100,000, or 2,000 for a quick look. */
+  /** Number of records: 100,000, or 2,000 for a quick look. */
   readonly records: number;
 }
 
 export interface HandOver {
   readonly records: number;
-  /** Milliseconds of a round trip of all records, by way: each round's median. */
+  /** Milliseconds of a round trip of all records, by way: the median of each round. */
   readonly milliseconds: Record<WayName, number[]>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The other side of bench/handover-run.ts: reads and changes all records that come, and sends them
- * back.
+ * The worker of bench/handover-run.ts: reads and changes all records that it receives, and sends
+ * them back.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -13,7 +13,7 @@ export interface HandOverSetup {
   readonly heap: HeapHandle;
 }
 
-/** What goes back: the records, and the sum of what was in them. */
+/** The answer: the records, and the sum of their values. */
 export interface HandedBack {
   readonly data: unknown;
   readonly sum: number;

@@ -1,9 +1,9 @@
 /**
  * The benchmark: `npm run bench`, `npm run bench -- --help`.
  *
- * Runs parts, prints what they found, judges it by the targets and writes it down. Each part's file
- * says what it models and what its numbers do not show. All are ratios to what others get on this
- * machine in the same rounds, since absolute times say more about the machine.
+ * Runs parts, prints their results, judges them by the targets and writes them down. The file of
+ * each part says what it models and what its numbers do not show. Results are ratios to peers on
+ * this machine in the same rounds, since absolute times depend more on the machine.
  */
 
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * Calls in tight loops on one thread: ours beside its calls without locks, the native allocators, and
- * allocators in JavaScript. The loops are micro.ts and native/pair.c, which say what they do not show.
+ * Calls in tight loops on one thread: ours beside its calls without locks, the native allocators,
+ * and allocators in JavaScript. The loops are micro.ts and native/pair.c; these say what they do
+ * not show.
  */
 
 import type { MicroResult } from './bodies.js';
@@ -16,16 +17,16 @@ const UNSAFE = 'unsafe';
 
 const FULL = { milliseconds: 150, bodies: '200', slowBodies: '3' };
 const SMOKE = { milliseconds: 20, bodies: '10', slowBodies: '1' };
-/** Replacing takes @thi.ng/malloc tens of milliseconds a body. */
+/** Limit of a run: a body of replacements on @thi.ng/malloc takes tens of milliseconds. */
 const SLOW_LIMIT_MS = 60_000;
 const ROUNDS_IN_JAVASCRIPT = 3;
 
 interface Call {
   readonly scenario: string;
   readonly size: number;
-  /** The same by the calls without locks. */
+  /** Scenario with the calls without locks. */
   readonly unsafe?: string;
-  /** The same on allocators in JavaScript. */
+  /** Scenarios on allocators in JavaScript. */
   readonly inJavaScript?: Readonly<Record<string, string>>;
 }
 
@@ -48,7 +49,7 @@ const CALLS: readonly Call[] = [
   ...SIZES.map((size) => ({ scenario: 'realloc', size })),
 ];
 
-/** As they stand in tables, and as targets name them. */
+/** Names in tables and in targets. */
 export const PAIR = 'pair 64 B';
 export const REPLACE = 'replace';
 

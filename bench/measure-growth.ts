@@ -1,4 +1,4 @@
-/** Growth as a part of the benchmark: what growth.ts measured, as sections. */
+/** Growth as a part of the benchmark: the results of growth.ts as sections. */
 
 import { type GrowthRow, measureGrowth } from './growth.js';
 import { NATIVE } from './native.js';
@@ -6,7 +6,7 @@ import type { Part, Setting } from './part.js';
 import { OURS, type Section } from './section.js';
 import { NOTHING, short } from './tables.js';
 
-/** Of each the best counts; ten million blocks take seconds. */
+/** Maximum rounds: the best of each counts, and ten million blocks take seconds. */
 const ROUNDS_MAX = 3;
 
 export const growth: Part = {

@@ -1,4 +1,4 @@
-/** Hand-over as a part of the benchmark: what handover.ts measured, as a section. */
+/** Hand-over as a part of the benchmark: the results of handover.ts as a section. */
 
 import { measureHandOver } from './handover.js';
 import type { Part, Setting } from './part.js';
@@ -8,7 +8,7 @@ import { within } from './tables.js';
 
 const RECORDS = { smoke: 2000, full: 100_000 };
 
-/** The figure that the target is for: how many times faster than structured clone. */
+/** The figure of the target: how many times faster than structured clone. */
 export const HAND_OVER = 'hand-over';
 
 export const handOver: Part = {

@@ -1,6 +1,6 @@
 /**
- * Measures the parts that a run has: one after the other, or where times do not matter as many at
- * once as there are cores.
+ * Measures the parts of a run: one after the other or, if times do not matter, as many at once as
+ * there are cores.
  */
 
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { partNamed } from './parts.js';
 import type { Section } from './section.js';
 
 const WORKER = new URL('./part.worker.js', import.meta.url);
-/** So that the last one to end has started early. */
+/** Parts that take longest and therefore start first. */
 const LONG = ['workloads', 'traces', 'calls', 'options'];
 
 export async function measureParts(options: Options): Promise<Section[]> {
@@ -32,7 +32,7 @@ export async function measureParts(options: Options): Promise<Section[]> {
 
 const rank = (part: string): number => (LONG.includes(part) ? LONG.indexOf(part) : LONG.length);
 
-/** One of several at the same queue. */
+/** One of several consumers of a queue. */
 async function measureQueue(
   queue: string[],
   options: Options,

@@ -1,4 +1,4 @@
-/** Startup as a part of the benchmark: startup.ts, each time in a new process. */
+/** Startup as a part of the benchmark: runs of startup.ts, each in a new process. */
 
 import type { Part, Setting } from './part.js';
 import { runModule } from './processes.js';
@@ -17,7 +17,7 @@ export const startup: Part = {
 
 function measure({ rounds, tell }: Setting): Section[] {
   tell('startup');
-  // One takes a tenth of a second, and varies more than anything else here.
+  // One run takes a tenth of a second, and varies more than any other measurement here.
   const all = Array.from({ length: rounds * 2 + 1 }, () => runModule<StartupResult>(STARTUP, []));
   const resident = all.map(({ createResidentBytes }) => (createResidentBytes ?? Number.NaN) / MIB);
   const found: Record<string, number[]> = {

@@ -1,4 +1,4 @@
-/** Traces of real programs as a part of the benchmark: what traces.ts measured, as sections. */
+/** Traces of real programs as a part of the benchmark: the results of traces.ts as sections. */
 
 import { readdirSync } from 'node:fs';
 import { NATIVE } from './native.js';
@@ -15,14 +15,14 @@ import {
 } from './timings.js';
 import { measureTraces, repeatsFor, type TraceResult, WARM_UP_TIMES } from './traces.js';
 
-/** The figure that says that a mean over all traces is one. */
+/** The figure that marks a mean over all traces. */
 export const ALL_TRACES = 'all traces';
 
 const FOLDER = new URL('bench/traces/', ROOT);
 const COMMAND = new URL('dist/src/cli/main.js', ROOT);
-/** How long a peer's replay takes, at least. */
+/** Minimum length of a peer's replay. */
 const MILLISECONDS = { smoke: 10, full: 100 };
-/** A short one and another. */
+/** Traces of a smoke run: a short one and a longer one. */
 const SMOKE_TRACES = ['cat', 'vim'];
 
 export const traceNames = (): string[] =>
@@ -102,7 +102,7 @@ function measure(setting: Setting): Section[] {
   ].filter((section) => section !== null);
 }
 
-/** A trace's result as timings. */
+/** The result of a trace as timings. */
 function timingsOf({ name, short, onThreads, peakLiveBytes }: TraceResult): Timing[] {
   return onThreads.flatMap((one) =>
     Object.keys(one.nsPerOperation).flatMap((allocator): Timing[] => {
@@ -114,7 +114,7 @@ function timingsOf({ name, short, onThreads, peakLiveBytes }: TraceResult): Timi
         name,
         threads,
         allocator,
-        // A best repetition of one thread says nothing of what two do to each other.
+        // The best repetition of one thread does not show how two threads affect each other.
         ns: threads === 1 ? best : rate,
         // Two threads may be at their peaks at different times.
         ...(threads === 1 && { footprintBytes: one.footprintBytes[allocator] ?? 0, peakLiveBytes }),
@@ -126,7 +126,7 @@ function timingsOf({ name, short, onThreads, peakLiveBytes }: TraceResult): Timi
   );
 }
 
-/** Our footprint where a trace is long enough, to the most that it should be. */
+/** Our footprint of each long enough trace, with its target. */
 function settledSection(results: readonly TraceResult[]): Section | null {
   const settled = results.flatMap(({ name, peakLiveBytes, footprintBytes, footprintBytesMax }) =>
     footprintBytesMax === null ? [] : [{ name, peakLiveBytes, footprintBytes, footprintBytesMax }],
@@ -155,7 +155,7 @@ interface Replayed {
   readonly traces: readonly [{ readonly nsPerOperation: number }];
 }
 
-/** Ours on this Node and others, in rounds of their own. */
+/** Ours on this Node and others, in separate rounds. */
 function measureVersions(results: readonly TraceResult[], setting: Setting): Timing[] {
   const { nodes, rounds, smoke, tell } = setting;
   return results.flatMap(({ name, operations }) => {

@@ -1,8 +1,9 @@
 /**
  * Workloads: ours beside the C twins on the native allocators, and beside allocators in JavaScript.
  *
- * Those in JavaScript are up to thousands of times slower, so they get the small size, ours once
- * more with it, and a time limit. What the numbers do not show: see each workload, and native.ts.
+ * Allocators in JavaScript are up to thousands of times slower, so they get the small size and a
+ * time limit, and ours runs once more at that size. For what the numbers do not show see each
+ * workload, and native.ts.
  */
 
 import type { AllocatorName } from './allocators.js';
@@ -23,9 +24,9 @@ import { type Size, WORKLOADS, type Workload, workloadNamed } from './workloads/
 
 const RUN = new URL('./workload-run.js', import.meta.url);
 const IN_JAVASCRIPT = ['locked', 'thi.ng', 'thi.ng-locked'] as const;
-/** For all that a run in JavaScript does: it starts, runs once to be compiled, and once timed. */
+/** Limit of a whole run in JavaScript: it starts, runs once to be compiled, and once timed. */
 const LIMIT_MS = { smoke: 2000, full: 10_000 };
-/** Ratios of thousands need no more. */
+/** Maximum rounds: ratios of thousands need no more. */
 const ROUNDS_IN_JAVASCRIPT = 3;
 
 type Result = WorkloadResult & { readonly ns: number };
@@ -85,7 +86,7 @@ function measure(setting: Setting): Section[] {
   ].filter((section) => section !== null);
 }
 
-/** Of workloads whose time is not to be compared. */
+/** A table of workloads whose times are not compared. */
 function apartTable({ plot: _, mean: __, ...table }: TimeTable): TimeTable {
   const reasons = WORKLOADS.flatMap(({ name, apart }) =>
     apart === undefined ? [] : `${name}: ${apart}.`,
@@ -93,7 +94,7 @@ function apartTable({ plot: _, mean: __, ...table }: TimeTable): TimeTable {
   return { ...table, title: 'workloads apart, ns an operation', notes: reasons };
 }
 
-/** How many threads it runs on. */
+/** The numbers of threads that a workload runs on. */
 function threadsOf({ threads: kind }: Workload, { threads, smoke }: Setting): readonly number[] {
   const wanted = threads ?? (smoke ? [kind === 'one' ? 1 : 2] : [1, 2]);
   return kind === 'one' ? wanted.filter((count) => count === 1) : wanted;
@@ -138,7 +139,8 @@ function measureInJavaScript(
   smoke: boolean,
 ): Timing[] {
   const limitMs = LIMIT_MS[smoke ? 'smoke' : 'full'];
-  // To see that they run, one thread will do: two that wait for each other take ten times as long.
+  // To show that they run, one thread is enough: two that wait for each other take ten times as
+  // long.
   const threads = smoke ? 1 : wanted;
   const isLocked = threads > 1 || (smoke && workload.threads === 'many');
   const allocators: AllocatorName[] = ['locked', isLocked ? 'thi.ng-locked' : 'thi.ng'];
@@ -193,8 +195,8 @@ const withNs = (result: WorkloadResult): Result => ({
 });
 
 /**
- * The same work gives the same checksum on whatever allocator, and takes as many operations.
- * @throws Error that names two that differ
+ * Checks that the same work has the same checksum and number of operations on any allocator.
+ * @throws Error that names two runs that differ
  */
 export function requireSame(
   { name, deterministic }: Workload,

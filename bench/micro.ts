@@ -1,25 +1,28 @@
 /**
- * Micro scenarios: one kind of call in a tight loop, on a heap of its own.
+ * Micro scenarios: one kind of call in a tight loop, on its own heap.
  *
  *     node dist/bench/micro.js SCENARIO SIZE MILLISECONDS [BODIES]
  *
- * Prints JSON, as native/pair.c does. At least so many bodies are run first, 200 unless told.
+ * Prints JSON, as native/pair.c does. At least BODIES bodies run first; default 200.
  *
  *   pair, replace                  the `_ts` calls
  *   pair-unsafe, replace-unsafe    the calls without locks, for heaps with one thread
- *   pair-thi.ng, replace-thi.ng    @thi.ng/malloc, which knows nothing of threads
- *   pair-locked                    the `_ts` calls with one lock around each: what a heap without
- *                                  caches would cost at the least
- *   calloc, realloc                as they are named, with the frees
+ *   pair-thi.ng, replace-thi.ng    @thi.ng/malloc, which does not support threads
+ *   pair-locked                    the `_ts` calls with one lock around each: the least cost of a
+ *   heap
+ *                                  without caches
+ *   calloc, realloc                the named calls, with the frees
  *
- * Models the cost of the calls alone, on one thread: what a program that does nothing else would
- * see. Does not show cache misses on the program's own data, cold code, or other threads. Pairs are
- * the best case of @thi.ng/malloc, which has one free block then; in replacement it walks the list
- * of all live blocks at each free, and of all free ones at each malloc.
+ * Models the cost of the calls alone, on one thread, in a program that does nothing else. Does not
+ * show cache misses on the program's own data, cold code, or other threads. Pairs are the best case
+ * of
+ * @thi.ng/malloc, which then has one free block; in replacement it walks the list of all live
+ *   blocks
+ * at each free, and of all free ones at each malloc.
  *
- * One scenario a process: a call site that has seen two heaps is three times as slow, which would
- * be the benchmark's fault and no program's. Bodies are loops of 2,000 rounds (20 of slow ones),
- * called again and again: a loop of millions would run code that was compiled while it ran.
+ * One scenario per process: a call site that has seen two heaps is three times as slow, which would
+ * be an error of the benchmark and not of any program. Bodies are loops of 2,000 rounds (20 for
+ * slow calls), called repeatedly: a loop of millions would run code that is compiled while it runs.
  */
 
 import { type Address, SharedHeap } from 'shmalloc';
@@ -28,13 +31,13 @@ import { timeBodies, type Work } from './bodies.js';
 
 const HEAP_BYTES = 64 * 2 ** 20;
 const ROUNDS = 2000;
-/** Where a round takes tens of microseconds. */
+/** Rounds of a body if a round takes tens of microseconds. */
 const ROUNDS_SLOW = 20;
 const SLOTS = 4096;
 
 type Scenario = (heap: SharedHeap, size: number) => Work;
 
-// ---- whose calls: each closes over constants, as a program would
+// ---- calls of each allocator: each closes over constants, as in a program
 
 interface Calls {
   readonly malloc: (bytes: number) => number;
@@ -51,9 +54,9 @@ function unsafe(heap: SharedHeap): Calls {
   };
 }
 
-// ---- what is done with them
+// ---- scenarios
 
-/** malloc and free of one size: the block comes straight back from the thread's cache. */
+/** malloc and free of one size: the block comes directly from the thread's cache. */
 function pair({ malloc, free }: Calls, size: number): Work {
   return {
     rounds: ROUNDS,
@@ -63,7 +66,9 @@ function pair({ malloc, free }: Calls, size: number): Work {
   };
 }
 
-/** Random replacement: of 4,096 live blocks of 16 to 1,016 bytes, one is freed and made anew. */
+/**
+ * Random replacement: frees one of 4,096 live blocks of 16 to 1,016 bytes, and allocates another.
+ */
 function replace({ malloc, free }: Calls, rounds = ROUNDS): Work {
   const slots = fillSlots(malloc);
   let state = 0x9e3779b9 | 0;
@@ -94,7 +99,7 @@ function fillSlots(malloc: (size: number) => number): Uint32Array {
   });
 }
 
-/** 16 to 1,016 bytes. */
+/** A size from 16 to 1,016 bytes. */
 function randomSize(x: number): number {
   return 16 + ((x >>> 12) % 126) * 8;
 }

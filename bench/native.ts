@@ -1,9 +1,9 @@
 /**
  * The native peers: compiles bench/native/*.c, and runs them on glibc and, preloaded, on the other
- * allocators that this machine has. What is missing is named and left out.
+ * allocators of this machine. Missing ones are named and left out.
  *
- * What the numbers do not show: C has no bounds checks, and its allocators know nothing of what
- * lies at an address; ours checks both. Theirs may take memory back to the system; ours cannot.
+ * What the numbers do not show: C has no bounds checks, and its allocators do not check addresses;
+ * ours checks both. Native allocators may give memory back to the system; ours cannot.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import { BASELINE } from './section.js';
 export { ROOT, runNode } from './processes.js';
 export { BASELINE } from './section.js';
 
-// For the parts that run both kinds of process.
+// For the parts that run both kinds of processes.
 
 const SOURCES = fileURLToPath(new URL('bench/native/', ROOT));
 const BUILD = fileURLToPath(new URL('bench/native/build/', ROOT));
@@ -26,7 +26,7 @@ const PRELOADED: Readonly<Record<string, string>> = {
   tcmalloc: 'libtcmalloc_minimal.so.4',
 };
 
-/** All that a machine may have; the baseline first. */
+/** All allocators that a machine may have; the baseline first. */
 export const NATIVE: readonly string[] = [BASELINE, ...Object.keys(PRELOADED)];
 
 export interface Peers {
@@ -38,7 +38,7 @@ export interface Peers {
   run<Result>(peer: string, program: string, args: readonly string[]): Result;
 }
 
-/** Without a single peer, and why. */
+/** No peers at all, with the reason. */
 export function noPeers(missing: readonly string[]): Peers {
   return { names: [], missing, run: () => unreachable() };
 }
@@ -49,7 +49,7 @@ export function findPeers(): Peers {
   const names: string[] = [BASELINE];
   const missing: string[] = [];
   for (const [name, library] of Object.entries(PRELOADED)) {
-    // The loader goes on without a library that it does not find, and says so.
+    // The loader continues without a library that it does not find, and prints a message.
     const { stderr } = spawnSync(`${BUILD}pair`, ['pair', '64', '1'], {
       encoding: 'utf8',
       env: { ...process.env, LD_PRELOAD: library },
@@ -69,15 +69,15 @@ function run<Result>(peer: string, program: string, args: readonly string[]): Re
   });
 }
 
-/** By this process, or found to be new enough. */
+/** Programs that this process compiled, or found to be new enough. */
 const compiled = new Set<string>();
 
-/** Compiles a program unless it is newer than what it is made of; what went wrong, or null. */
+/** Compiles a program unless it is newer than its sources; returns the error, or null. */
 export function compile(program: string): string | null {
   if (compiled.has(program)) return null;
   const source = `${SOURCES}${program}.c`;
   if (!existsSync(source)) return `there is no bench/native/${program}.c`;
-  // Twins have no main function: it is in the harness.
+  // Twins have no main function: the harness has it.
   const isTwin = !readFileSync(source, 'utf8').includes('int main(');
   const files = isTwin ? [source, `${SOURCES}harness.c`] : [source];
   const headers = readdirSync(SOURCES).filter((file) => file.endsWith('.h'));
@@ -86,7 +86,7 @@ export function compile(program: string): string | null {
   const target = `${BUILD}${program}`;
   if (!existsSync(target) || statSync(target).mtimeMs < newest) {
     mkdirSync(BUILD, { recursive: true });
-    // Under a name of its own until it is whole: another thread may compile it just now.
+    // Under a temporary name until it is complete: another thread may be compiling it too.
     const unfinished = `${target}.${process.pid}-${performance.now()}`;
     const { error, status, stderr } = spawnSync('cc', [...FLAGS, '-o', unfinished, ...files], {
       encoding: 'utf8',

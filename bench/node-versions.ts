@@ -3,14 +3,14 @@
 import { spawnSync } from 'node:child_process';
 
 export interface NodeVersion {
-  /** As it stands in tables: `Node 24`. */
+  /** Name in tables: `Node 24`. */
   readonly label: string;
-  /** What it says it is: `v24.1.0`. */
+  /** The version that it reports: `v24.1.0`. */
   readonly version: string;
   readonly executable: string;
 }
 
-/** @throws Error when npm cannot bring it */
+/** @throws Error if npm cannot fetch it */
 export function findNode(wanted: string): NodeVersion {
   const say = 'console.log(JSON.stringify([process.execPath, process.version]))';
   const { status, stdout, stderr } = spawnSync(

@@ -1,18 +1,18 @@
-/** The command line: what it may say, and what it means. */
+/** The command line of the benchmark. */
 
 import { parseArgs } from 'node:util';
 import { traceNames } from './measure-traces.js';
 import { PARTS } from './parts.js';
 import { WORKLOADS } from './workloads/index.js';
 
-/** A mistake of the caller: told in a line, ends with code 2. */
+/** A mistake of the caller: printed as one line, ends with code 2. */
 export class UsageError extends Error {}
 
-/** Plain data: it is sent to the threads that measure. */
+/** Plain data, since it is sent to the threads that measure. */
 export interface Options {
-  /** Names of the parts that are to run. */
+  /** Names of the parts to run. */
   readonly parts: readonly string[];
-  /** Of workloads and traces: only these; empty = all. */
+  /** Workloads to run; empty = all. The same for traces. */
   readonly workloads: readonly string[];
   readonly traces: readonly string[];
   readonly threads: readonly number[] | null;
@@ -24,7 +24,7 @@ export interface Options {
   readonly publish: boolean;
   readonly output: string | null;
   readonly help: boolean;
-  /** What ran, in a word, for the names of files: `larson-smoke`. */
+  /** A short name of the run, for file names: `larson-smoke`. */
   readonly label: string;
 }
 
@@ -126,13 +126,13 @@ function readNames(
   );
   return {
     parts,
-    // Who asks for all of them and for one, gets all.
+    // If all workloads and one of them are named, all run.
     workloads: names.includes('workloads') ? [] : scalable(workloads, scaling),
     traces: names.includes('traces') ? [] : traces,
   };
 }
 
-/** With --scaling, those that say something on several threads. */
+/** With --scaling, the workloads that are meaningful on several threads. */
 function scalable(names: readonly string[], scaling: boolean): readonly string[] {
   if (!scaling) return names;
   const all = WORKLOADS.filter(({ threads }) => threads === 'many').map(({ name }) => name);
@@ -198,7 +198,7 @@ Options
 `;
 }
 
-/** Names in lines that fit, the next ones under the first. */
+/** Names in lines that fit, continued under the first name. */
 function wrap(names: readonly string[], indent: number): string {
   let column = indent;
   return names

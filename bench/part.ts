@@ -1,32 +1,32 @@
-/** Parts of the benchmark: what each is, and what it is told. */
+/** Parts of the benchmark, and their settings. */
 
 import type { Peers } from './native.js';
 import type { NodeVersion } from './node-versions.js';
 import type { Section } from './section.js';
 
 export interface Part {
-  /** As the command line names it. */
+  /** Its name on the command line. */
   readonly name: string;
-  /** In a line, for --help. */
+  /** One line for --help. */
   readonly about: string;
   measure(setting: Setting): Section[] | Promise<Section[]>;
 }
 
-/** What a part is told. */
+/** The settings of a part. */
 export interface Setting {
-  /** Is it only to be seen that everything runs? */
+  /** Whether the run only shows that everything runs. */
   readonly smoke: boolean;
   readonly rounds: number;
-  /** Of workloads: how many were asked for; null = what each is for. */
+  /** For workloads: the requested numbers of threads; null = those that each workload is for. */
   readonly threads: readonly number[] | null;
-  /** Ours alone, without any peer? */
+  /** Whether ours runs alone, without peers. */
   readonly alone: boolean;
   readonly peers: Peers;
-  /** Ours on these, too. */
+  /** Other Node versions that ours runs on, too. */
   readonly nodes: readonly NodeVersion[];
-  /** Of workloads and of traces: only these; empty = all. */
+  /** Workloads to run; empty = all. The same for traces. */
   readonly workloads: readonly string[];
   readonly traces: readonly string[];
-  /** Says on stderr what is being measured. */
+  /** Prints on stderr what is being measured. */
   tell(what: string): void;
 }

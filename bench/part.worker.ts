@@ -1,5 +1,5 @@
 /**
- * Worker: measures parts beside others, for runs that only show that everything runs.
+ * Worker: measures parts while others run, for runs that only show that everything runs.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';

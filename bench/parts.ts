@@ -1,4 +1,4 @@
-/** All parts, in the order of the report. Adding one = its line here. */
+/** All parts, in the order of the report. A new part adds its line here. */
 
 import { contention } from './contention.js';
 import { contexts } from './contexts.js';
@@ -25,7 +25,7 @@ export const PARTS: readonly Part[] = [
   options,
 ];
 
-/** @throws Error for a name that is none */
+/** @throws Error for an unknown name */
 export function partNamed(name: string): Part {
   const found = PARTS.find((part) => part.name === name);
   if (found === undefined) throw new Error(`no part '${name}'`);

@@ -1,20 +1,20 @@
 /**
- * Bars as an SVG picture: groups one below the other, in each a bar for every series. Pure text.
+ * Bars as an SVG picture: groups below each other, each with a bar for every series. Pure text.
  *
- * Lying bars leave room for names of any length, and for the value at the end of each bar. On a log
- * axis they start at the reference: what is left of it is less. Follows the reader's light or dark
- * scheme, and needs nothing from outside.
+ * Horizontal bars leave room for names of any length, and for the value at the end of each bar. On
+ * a log axis they start at the reference: a bar to the left of it is a smaller value. The picture
+ * follows the reader's light or dark scheme, and needs no external resource.
  */
 
-/** What is drawn: plain data. */
+/** The contents of a plot: plain data. */
 export interface BarPlot {
-  /** Of the file, without the suffix. */
+  /** Name of the file, without the suffix. */
   readonly file: string;
   readonly title: string;
-  /** What the axis shows. */
+  /** Meaning of the axis. */
   readonly axis: string;
   readonly scale: 'log' | 'linear';
-  /** A line here. On a log axis, bars start at it. */
+  /** Value at which a line is drawn. On a log axis, bars start at it. */
   readonly reference: number;
   readonly groups: readonly string[];
   readonly series: readonly Series[];
@@ -22,13 +22,13 @@ export interface BarPlot {
 
 export interface Series {
   readonly name: string;
-  /** By group; null = not measured. */
+  /** Values by group; null = not measured. */
   readonly values: readonly (number | null)[];
-  /** Which colour: the same series has the same one in all plots. */
+  /** Index of the colour: a series has the same colour in all plots. */
   readonly ink: number;
 }
 
-/** An axis from `from` to `to`, drawn over so many pixels. */
+/** An axis from `from` to `to`, drawn over a number of pixels. */
 export interface Axis {
   readonly from: number;
   readonly to: number;
@@ -39,7 +39,7 @@ export interface Axis {
 const WIDTH_PX = 860;
 const MARGIN_PX = 20;
 const NAME_PX = 130;
-/** Right of the axis, for the value of the longest bar. */
+/** Space to the right of the axis for the value of the longest bar, in pixels. */
 const VALUE_PX = 56;
 const AXIS_PX = WIDTH_PX - 2 * MARGIN_PX - NAME_PX - VALUE_PX;
 const BAR_PX = 12;
@@ -47,16 +47,19 @@ const GROUP_GAP_PX = 12;
 const TITLE_PX = 50;
 const LEGEND_ROW_PX = 22;
 const AXIS_HEIGHT_PX = 46;
-/** About what a letter of 12 pixels takes. */
+/** Approximate width of a letter of 12 pixels. */
 const LETTER_PX = 7;
 
-/** Blue (ours), orange, green, purple, yellow, grey: told apart by colour-blind people (Okabe and Ito). */
+/**
+ * Blue (ours), orange, green, purple, yellow, grey: distinct for colour-blind people (Okabe and
+ * Ito).
+ */
 const LIGHT = ['#0a5a9e', '#d07300', '#00745a', '#a3216f', '#b39000', '#7d8594'];
 const DARK = ['#5ab0f5', '#ffa63d', '#27b48e', '#ee86c0', '#f4dc5a', '#9aa3b0'];
 
 const scheme = (page: string, text: string, dim: string, line: string, inks: readonly string[]) =>
   [
-    // Values stand out from the lines that they cross.
+    // A margin around values separates them from the lines that they cross.
     `.page{fill:${page}}.small{stroke:${page};stroke-width:2px;paint-order:stroke}.text{fill:${text}}.dim{fill:${dim}}`,
     `.line{stroke:${line};fill:none}.reference{stroke:${text};fill:none}`,
     ...inks.map((ink, n) => `.s${n}{fill:${ink}}`),
@@ -119,7 +122,7 @@ interface Bar {
   readonly text: string;
 }
 
-/** From the start to where its value is, which stands behind it. */
+/** A bar from its start to its value; the value is written behind it. */
 function barOf(ink: number, start: number, end: number, y: number, value: number): Bar {
   const [from, to] = start < end ? [start, end] : [end, start];
   const isLess = end < start;
@@ -136,7 +139,7 @@ function barOf(ink: number, start: number, end: number, y: number, value: number
   };
 }
 
-/** The axis that all values are on. */
+/** The axis that contains all values. */
 export function axisOf({ scale, series, reference }: BarPlot, pixels: number): Axis {
   const measured = series.flatMap((one) => one.values).filter((value) => value !== null);
   const values = [...measured, reference];
@@ -151,13 +154,15 @@ function linearAxis(values: readonly number[], pixels: number): Axis {
   return { from: 0, to, ticks, place: (value) => (value / to) * pixels };
 }
 
-/** 1, 2 or 5 times a power of ten, from the value up. */
+/** The least of 1, 2 or 5 times a power of ten that is not below a value. */
 function niceStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return ([1, 2, 5].find((times) => times * power >= least) ?? 10) * power;
 }
 
-/** Ends at 1, 2 or 5 times a power of ten; ticks at all of those, or over many, at powers only. */
+/**
+ * Ends at 1, 2 or 5 times a power of ten; ticks at all of these, or for long axes at powers only.
+ */
 function logAxis(values: readonly number[], pixels: number): Axis {
   const positive = values.filter((value) => value > 0);
   const least = Math.min(...positive, 1);
@@ -168,7 +173,7 @@ function logAxis(values: readonly number[], pixels: number): Axis {
     Array.from({ length: last - first + 1 }, (_, n) => steps.map((step) => tenTo(step, first + n)));
   const ends = stepsFrom([1, 2, 5]).flat();
   const to = Math.min(...ends.filter((end) => end >= most && end > least));
-  // Left of a bar that goes to the left there must be room for its text.
+  // To the left of a bar that goes to the left there must be room for its text.
   const room = least < 1 ? VALUE_PX / pixels : 0;
   const hasRoom = (from: number) => Math.log(least / from) >= room * Math.log(to / from);
   const from = Math.max(...ends.filter((end) => end <= least && end < to && hasRoom(end)));
@@ -182,7 +187,7 @@ function logAxis(values: readonly number[], pixels: number): Axis {
   return { from, to, ticks, place };
 }
 
-/** Without the error that a negative power of ten brings in. */
+/** Exact, without the rounding error of a negative power of ten. */
 const tenTo = (digit: number, power: number): number => Number(`${digit}e${power}`);
 
 interface Legend {
@@ -190,7 +195,7 @@ interface Legend {
   readonly rows: number;
 }
 
-/** A square and a name for each series, in as many rows as it takes. */
+/** A square and a name for each series, in as many rows as needed. */
 function legendOf(series: readonly Series[]): Legend {
   let [x, row] = [MARGIN_PX, 0];
   const parts = series.map(({ name, ink }) => {
@@ -217,7 +222,7 @@ function valueText(value: number): string {
   return value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
 }
 
-/** A coordinate, no longer than it must be. */
+/** A coordinate, in as few digits as possible. */
 const px = (value: number): string => String(Math.round(value * 10) / 10);
 
 const line = (style: string, x1: number, y1: number, x2: number, y2: number): string =>

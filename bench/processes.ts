@@ -1,18 +1,18 @@
-/** Runs programs that print JSON, each in a process of its own, as all that is measured is. */
+/** Runs programs that print JSON, each in a process of its own. */
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** The package's root, seen from dist/bench. */
+/** The package's root, relative to dist/bench. */
 export const ROOT = new URL('../../', import.meta.url);
 
-/** What nothing here takes: only something that hangs is ended by it. */
+/** Limit that only a hanging process exceeds. */
 const LIMIT_MS = 300_000;
 const OUTPUT_BYTES_MAX = 64 * 2 ** 20;
 
-/** A process that did not print its result. */
+/** The error of a process that did not print its result. */
 export class ProcessFailure extends Error {
-  /** In a few words, for a table. */
+  /** A few words, for a table. */
   readonly short: string;
 
   constructor(command: string, short: string, details: string) {
@@ -25,17 +25,17 @@ export class ProcessFailure extends Error {
 export interface ProcessOptions {
   readonly variables?: Readonly<Record<string, string>>;
   readonly limitMs?: number;
-  /** For modules: another node. */
+  /** For modules: another node executable. */
   readonly executable?: string;
 }
 
-/** @throws ProcessFailure when it fails, or takes longer than the limit */
+/** @throws ProcessFailure if the process fails, or exceeds the limit */
 export function runJson<Result>(
   command: string,
   args: readonly string[],
   { variables = {}, limitMs = LIMIT_MS }: ProcessOptions = {},
 ): Result {
-  // What was preloaded for us is not for them.
+  // A library that was preloaded for this process is not passed on.
   const { LD_PRELOAD: _, ...env } = process.env;
   const { error, status, signal, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
@@ -66,7 +66,7 @@ export function runModule<Result>(
   return runJson(executable, [fileURLToPath(module), ...args], options);
 }
 
-/** The same with variables alone. */
+/** Runs a module with arguments in environment variables only. */
 export function runNode<Result>(
   module: URL,
   args: readonly string[],

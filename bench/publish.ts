@@ -1,8 +1,9 @@
 /**
- * Writes a run down: as text on the terminal, as JSON, and as a page of markdown with plots.
+ * Writes the results of a run: as text on the terminal, as JSON, and as a page of markdown with
+ * plots.
  *
- * bench/results/ gets every run, by what was run. docs/benchmarks.md gets whole runs only, and only
- * when it is told so (options.ts).
+ * bench/results/ gets every run, named after what was run. docs/benchmarks.md gets whole runs only,
+ * and only with --publish (options.ts).
  */
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +14,7 @@ import type { Section } from './section.js';
 import { markdownTable, textTable, wrapText } from './tables.js';
 import type { Verdict } from './targets.js';
 
-/** All that a run found. */
+/** All results of a run. */
 export interface Report {
   readonly command: string;
   readonly label: string;
@@ -22,7 +23,7 @@ export interface Report {
   /** What this machine lacks, in words. */
   readonly missing: readonly string[];
   readonly verdicts: readonly Verdict[];
-  /** The verdicts first. */
+  /** Sections, the verdicts first. */
   readonly sections: readonly Section[];
 }
 
@@ -53,7 +54,7 @@ export function printReport({ sections, missing }: Report): void {
   for (const what of missing) console.log(`missing: ${what}`);
 }
 
-/** Writes LABEL.json, LABEL.md and the plots of it; path of the JSON. */
+/** Writes LABEL.json, LABEL.md and its plots; returns the path of the JSON file. */
 export function writeResults(folder: string, report: Report): string {
   mkdirSync(folder, { recursive: true });
   const { label, sections, verdicts, ...rest } = report;
@@ -64,7 +65,7 @@ export function writeResults(folder: string, report: Report): string {
   return path;
 }
 
-/** Writes NAME.md, and its plots as NAME-*.svg in place of those that there were. */
+/** Writes NAME.md, and its plots as NAME-*.svg in place of earlier ones. */
 export function writePage(folder: string, name: string, report: Report): string {
   for (const file of readdirSync(folder)) {
     if (file.startsWith(`${name}-plot-`) && file.endsWith('.svg')) rmSync(join(folder, file));

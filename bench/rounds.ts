@@ -1,12 +1,12 @@
 /**
- * Rounds: in each, everyone who is measured runs once, so that a slow minute of the machine hits all.
+ * Rounds: each contestant runs once in a round, so that a slow minute of the machine affects all.
  */
 
 import { ProcessFailure } from './processes.js';
 import type { Timing } from './section.js';
 import { median } from './statistics.js';
 
-/** What a run must tell. */
+/** The result that every run has. */
 export interface Run {
   /** Nanoseconds an operation. */
   readonly ns: number;
@@ -17,11 +17,11 @@ export interface Run {
 export interface Contestant<Result extends Run = Run> {
   readonly allocator: string;
   run(): Result;
-  /** May it fail, or take too long? That is told in its row, and ends nothing. */
+  /** Whether it may fail, or exceed its limit. The table says so then, and the run continues. */
   readonly mayFail?: boolean;
 }
 
-/** One whose run takes longer than this, and that may fail, has run once. */
+/** Maximum milliseconds of a run that may fail, to be repeated: a slower one runs once only. */
 const PATIENCE_MS = 2000;
 
 export type Measured<Result> = Pick<Timing, 'allocator' | 'ns' | 'absent' | 'footprintBytes'> & {

@@ -1,11 +1,11 @@
 /**
- * Startup: what the first heap of a process costs, and the first attach of a worker.
+ * Startup: the cost of the first heap of a process, and of the first attach of a worker.
  *
  *     node dist/bench/startup.js                                prints JSON
  *
  * Models a program's start: cold code, one heap of 1 GiB. Resident growth is the process's, read
- * from /proc/self/statm before and after, so it contains what the engine allocated meanwhile. Does
- * not show the pages that the heap will touch once it is used.
+ * from /proc/self/statm before and after, so it includes the engine's own allocations in between.
+ * Does not show the pages that the heap will touch once it is used.
  */
 
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { type HeapHandle, SharedHeap } from 'shmalloc';
 
 export interface StartupResult {
   readonly createMs: number;
-  /** Resident bytes that creation added; null where there is no /proc. */
+  /** Resident bytes that creation added; null without /proc. */
   readonly createResidentBytes: number | null;
   readonly attachMs: number;
 }

@@ -1,15 +1,17 @@
-/** Tables as text and as markdown, from the same rows; and how numbers stand in them. */
+/** Tables as text and as markdown, from the same rows; and the format of numbers in them. */
 
 type Rows = readonly (readonly string[])[];
 
-/** What stands where there is no number. */
+/** In place of a missing number. */
 export const NOTHING = '-';
 
 export function number(value: number | undefined, digits = 1): string {
   return value === undefined || !Number.isFinite(value) ? NOTHING : value.toFixed(digits);
 }
 
-/** Three digits that count, whatever the size: `0.61`, `12.3`, `1,240`. Smaller ones get four places. */
+/**
+ * Three significant digits, at any size: `0.61`, `12.3`, `1,240`. Below that, four decimal places.
+ */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return NOTHING;
   const size = Math.abs(value);
@@ -17,7 +19,7 @@ export function short(value: number): string {
   return value.toFixed(size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 4);
 }
 
-/** `±3 %`; nothing for a single round. */
+/** `±3 %`; empty for a single round. */
 export function percent(part: number): string {
   return Number.isFinite(part) ? `±${(100 * part).toFixed(0)} %` : '';
 }
@@ -46,7 +48,7 @@ export function markdownTable(columns: readonly string[], rows: Rows): string {
   return `${line(columns)}| ${rule.join(' | ')} |\n${full.map(line).join('')}`;
 }
 
-/** What would end a cell, or be taken for markup. */
+/** Escapes characters that would end a cell, or be read as markup. */
 function escapeCell(text: string): string {
   return text.replace(/[|<*]/g, (character) => `\\${character}`);
 }

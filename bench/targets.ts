@@ -1,9 +1,9 @@
 /**
- * Targets: what the project asks of itself, and whether a run's own numbers meet it. All of them stand
- * in the table below.
+ * Targets: what the project demands of itself, and whether the numbers of a run meet it. The table
+ * below has all of them.
  *
- * 'met' and 'missed' follow from one run: on a busy machine run again. What a run has no numbers for
- * is not measured, which is neither.
+ * 'met' and 'missed' follow from one run: on a busy machine run again. A target without numbers in
+ * the run is 'not measured', which is neither.
  */
 
 import { PAIR, REPLACE } from './measure-calls.js';
@@ -15,7 +15,7 @@ import { short } from './tables.js';
 import { memoryRatio, mergeFigures, Timings } from './timings.js';
 import { WORKLOADS } from './workloads/index.js';
 
-/** What a run found, for targets to ask. NaN stands for what it has no numbers for. */
+/** The results of a run, for targets to query. NaN stands for missing numbers. */
 export interface Evidence {
   readonly timings: Readonly<Record<Group, Timings>>;
   readonly figures: Figures;
@@ -25,7 +25,7 @@ interface Target {
   readonly name: string;
   readonly measured: (evidence: Evidence) => number;
   readonly is: 'at most' | 'at least';
-  /** A number, or one that the run itself has. */
+  /** A number, or one that is computed from the run itself. */
   readonly limit: number | ((evidence: Evidence) => number);
 }
 
@@ -42,7 +42,7 @@ const JEMALLOC = 'jemalloc';
 const NODES_JUDGED = ['Node 24', 'Node 26'];
 const OLDEST_NODE = 20;
 
-// ---- what is asked of the evidence
+// ---- queries of the evidence
 
 type Ask = Target['measured'];
 
@@ -56,7 +56,7 @@ const ratio =
   ({ timings }) =>
     timings[group].ratio(name, threads, peer);
 
-/** To the fastest of the native allocators that there were. */
+/** Ratio to the fastest of the native allocators that were measured. */
 const toBestNative =
   (name: string): Ask =>
   ({ timings: { calls } }) =>
@@ -68,7 +68,7 @@ const slower =
   ({ timings }) =>
     1 / timings['calls-js'].ratio(name, 1, peer);
 
-/** Of all that are in the group at that many threads, or nothing. */
+/** Mean over all names in the group at that number of threads; NaN if one is missing. */
 const meanRatio =
   (group: 'traces' | 'workloads', threads: number, peer: string): Ask =>
   (evidence) => {
@@ -83,7 +83,7 @@ const worstRatio =
     return greatest(found.names.map((name) => found.ratio(name, threads, peer)));
   };
 
-/** What two threads get done in the time of one. */
+/** The work of two threads in the time of one thread's. */
 const scaling =
   (name: string, allocator: string): Ask =>
   ({ timings: { workloads } }) =>
@@ -106,7 +106,7 @@ const traceMemory =
     return isWhole('traces', found, allocator, evidence) ? geometricMean(all) : Number.NaN;
   };
 
-/** The greatest of all figures whose names begin so. */
+/** The greatest of all figures whose names have the prefix. */
 const greatestFigure =
   (prefix: string): Ask =>
   ({ figures }) =>
@@ -114,7 +114,7 @@ const greatestFigure =
       Object.entries(figures).flatMap(([name, value]) => (name.startsWith(prefix) ? value : [])),
     );
 
-/** The slowest workload on another Node, to the oldest that is supported. */
+/** The slowest workload on another Node, relative to the oldest supported one. */
 const worstOnNode =
   (label: string): Ask =>
   ({ timings: { workloads } }) => {
@@ -127,13 +127,13 @@ const worstOnNode =
     );
   };
 
-/** NaN of nothing; what was not measured does not count. */
+/** NaN for an empty list; values that were not measured are ignored. */
 const greatest = (values: readonly number[]): number => {
   const found = values.filter((value) => !Number.isNaN(value));
   return found.length === 0 ? Number.NaN : Math.max(...found);
 };
 
-/** Is everything there that a mean must be over? */
+/** True if everything is there that a mean must include. */
 function isWhole(
   group: 'traces' | 'workloads',
   timings: Timings,
@@ -216,7 +216,7 @@ const TARGETS: readonly Target[] = [
   ),
 
   row('hand-over: times faster than structured clone', figure('hand-over'), 'at least', 20),
-  // Of random blocks cache misses grow, on any allocator.
+  // Cache misses on random blocks grow, on any allocator.
   row('growth with live blocks, side by side', figure('growth of near'), 'at most', 1.15),
   row('growth with the size of the heap', figure('growth of heap'), 'at most', 1.15),
   row('growth with free runs', figure('growth of runs'), 'at most', 1.15),
@@ -280,7 +280,7 @@ export function judge(evidence: Evidence): Verdict[] {
 
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
-/** The verdicts as a table; what was not measured is named below it. */
+/** The verdicts as a table; targets that were not measured are named below it. */
 export function targetsSection(verdicts: readonly Verdict[], smoke: boolean): Section {
   const judged = verdicts.filter(({ verdict }) => verdict !== 'not measured');
   const open = verdicts.filter(({ verdict }) => verdict === 'not measured');

@@ -1,7 +1,8 @@
 /**
  * Tables of timings: ours beside its peers, with ratios; memory; scaling; other Node versions.
  *
- * All take any timings and pick what they show, so that calls, traces and workloads look alike.
+ * All tables take any timings and select what they show, so that calls, traces and workloads look
+ * alike.
  */
 
 import { availableParallelism } from 'node:os';
@@ -10,7 +11,7 @@ import { type Figures, MIB, OURS, type Section, type Timing } from './section.js
 import { geometricMean, median, ratios, spread } from './statistics.js';
 import { NOTHING, number, within } from './tables.js';
 
-/** Finds timings; where nothing was measured all answers are NaN. */
+/** Finds timings; NaN if nothing was measured. */
 export class Timings {
   readonly all: readonly Timing[];
 
@@ -18,7 +19,7 @@ export class Timings {
     this.all = all;
   }
 
-  /** Those of some allocators, in their order. */
+  /** The timings of some allocators, in their order. */
   of(allocators: readonly string[]): Timings {
     return new Timings(
       allocators.flatMap((one) => this.all.filter(({ allocator }) => allocator === one)),
@@ -51,7 +52,7 @@ export class Timings {
     return [...new Set(this.all.map(({ threads }) => threads))].sort((a, b) => a - b);
   }
 
-  /** Ours to a peer, by round. */
+  /** Ratios of ours to a peer, by round. */
   ratios(name: string, threads: number, peer: string, ours: string = OURS): number[] {
     return ratios(
       this.find(name, threads, ours)?.ns ?? [],
@@ -63,13 +64,13 @@ export class Timings {
     return median(this.ratios(name, threads, peer, ours));
   }
 
-  /** Geometric mean over all names that both have times of. */
+  /** Geometric mean over all names that have times of both. */
   meanRatio(threads: number, peer: string): number {
     const all = this.names.map((name) => this.ratio(name, threads, peer));
     return geometricMean(all.filter((ratio) => !Number.isNaN(ratio)));
   }
 
-  /** Times the work of one thread that so many threads get done in the same time. */
+  /** Work of this many threads relative to the work of one thread in the same time. */
   scaling(name: string, threads: number, allocator: string): number {
     const one = this.find(name, 1, allocator)?.ns ?? [];
     const many = this.find(name, threads, allocator)?.ns ?? [];
@@ -77,23 +78,23 @@ export class Timings {
   }
 }
 
-/** What a table of times is told. */
+/** The settings of a table of times. */
 export interface TimeTable {
   readonly title: string;
-  /** What the names are: the heading of their column. */
+  /** Heading of the column of names. */
   readonly what: string;
-  /** What ours is compared with. */
+  /** The allocators that ours is compared with. */
   readonly peers: readonly string[];
-  /** Of these only the times are shown. */
+  /** Allocators whose times are shown without a ratio. */
   readonly beside?: readonly string[];
-  /** Does a mean over all names say anything? */
+  /** Whether a mean over all names is meaningful. */
   readonly mean?: boolean;
-  /** Begins the plots' file names; without it there are none. */
+  /** Prefix of the plots' file names; without it there are no plots. */
   readonly plot?: string;
   readonly notes?: readonly string[];
 }
 
-/** Nanoseconds an operation, and ours to each peer; means where there are several names. */
+/** Nanoseconds per operation, and ratios of ours to each peer; means if there are several names. */
 export function timeSection(all: readonly Timing[], table: TimeTable): Section {
   const { title, what, peers, beside = [], mean = false, plot, notes = [] } = table;
   const timings = new Timings(all);
@@ -136,7 +137,7 @@ export function timeSection(all: readonly Timing[], table: TimeTable): Section {
   };
 }
 
-/** `all`: what could have been there. It gives each its colour. */
+/** `all`: all possible peers, in the order of their colours. */
 function ratioPlot(
   timings: Timings,
   file: string,
@@ -159,10 +160,12 @@ function ratioPlot(
   };
 }
 
-/** Of what lives in less than that, most is not the blocks'. */
+/** Minimum live bytes of a row: below, most of the memory is not the blocks'. */
 const LIVE_BYTES_MIN = 65_536;
 
-/** Most memory that each had, to the most bytes that were asked for and lived at once. */
+/**
+ * Maximum memory of each allocator, relative to the maximum requested bytes that were live at once.
+ */
 export function memorySection(all: readonly Timing[], table: TimeTable): Section {
   const { title, what, peers, plot, notes = [] } = table;
   const timings = new Timings(
@@ -213,13 +216,13 @@ export function memorySection(all: readonly Timing[], table: TimeTable): Section
   };
 }
 
-/** Null where it was not measured. */
+/** Null if it was not measured. */
 export function memoryRatio({ footprintBytes, peakLiveBytes }: Timing): number | null {
   if (!footprintBytes || !peakLiveBytes) return null;
   return footprintBytes / peakLiveBytes;
 }
 
-/** How much more several threads get done than one; null where only one was measured. */
+/** How much more several threads do than one; null if only one thread was measured. */
 export function scalingSection(
   all: readonly Timing[],
   table: Pick<TimeTable, 'title' | 'what' | 'peers' | 'plot'>,
@@ -278,7 +281,7 @@ export function scalingSection(
   };
 }
 
-/** Ours on other Node versions, to ours on this one; null where none was asked for. */
+/** Ours on other Node versions, relative to this one; null if none was requested. */
 export function versionsSection(
   all: readonly Timing[],
   title: string,
@@ -304,7 +307,7 @@ export function versionsSection(
   };
 }
 
-/** Names and thread counts that there are, in the order that they were measured in. */
+/** Names and thread counts of the timings, in the order of their measurement. */
 function places({ all }: Timings): [name: string, threads: number][] {
   const found = new Map(
     all.map(({ name, threads }) => [`${threads} ${name}`, [name, threads] as [string, number]]),
@@ -319,7 +322,7 @@ function nsCell(timing: Timing | undefined, withSpread: boolean): string {
   return withSpread ? within(ns, spread(timing.ns)) : within(ns, Number.NaN);
 }
 
-/** Why something was not measured, each once. */
+/** Why something was not measured, each reason once. */
 function reasons(all: readonly Timing[]): string[] {
   return all
     .filter(({ absent }) => absent !== undefined && !absent.startsWith('over'))
@@ -330,7 +333,7 @@ function reasons(all: readonly Timing[]): string[] {
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-/** Figures of several sections in one. */
+/** The figures of several sections in one object. */
 export function mergeFigures(sections: readonly Section[]): Figures {
   return Object.assign({}, ...sections.map(({ figures }) => figures));
 }

@@ -2,24 +2,24 @@
  * Traces of real programs, replayed by `shmalloc replay` in workers and by native/replay.c, on one
  * thread and on two.
  *
- * Models what programs ask for, in their order and with their lifetimes: the mix of sizes, and how
- * many blocks live at once. On two threads each replays the whole trace with blocks of its own, at
- * the same time: servers whose workers do alike. Does not show what programs do with the blocks
- * (one word is written), nor blocks that one thread allocates and another frees. Traces of a few
- * thousand calls are marked `short`: they are all in the caches, and those of a few hundred time
- * the clock as much as the heap.
+ * Models what programs request, in their order and with their lifetimes: the mix of sizes, and how
+ * many blocks live at once. On two threads each replays the whole trace with its own blocks, at the
+ * same time, as in servers whose workers do similar work. Does not show what programs do with the
+ * blocks (one word is written), nor blocks that one thread allocates and another frees. Traces of a
+ * few thousand calls are marked `short`: they stay in the caches, and those of a few hundred calls
+ * time the clock as much as the heap.
  *
- * Ours and the peers take turns, round by round, so that a slow minute of the machine hits all;
- * what each round found is kept. Within a round, `nsPerOperation` is the best repetition of any
- * thread, and `operationsPerSecond` what all threads did in the last third of their repetitions.
- * Ours replays some times longer: it takes two threads on two processors half a second until what
- * they run is all compiled, which C was before.
+ * Ours and the peers take turns, round by round, so that a slow minute of the machine affects all;
+ * the results of each round are kept. Within a round, `nsPerOperation` is the best repetition of
+ * any thread, and `operationsPerSecond` the work of all threads in the last third of their
+ * repetitions. Ours replays several times longer: two threads on two processors need half a second
+ * until their code is compiled, which C code is from the start.
  *
- * Footprints are of one repetition in a process of its own: of ours the pages that the heap ever
- * took, of the peers how much the resident set grew when all blocks are written all over (else what
- * no program touches would be free), with the threads' stacks and what the system rounds, some 100
- * KiB. A short trace may be over on one thread before the other wakes up: of two threads they say
- * something from some 100,000 operations.
+ * Footprints are of one repetition in its own process: for ours the pages that the heap ever took,
+ * for the peers the growth of the resident set with all blocks written completely (otherwise
+ * untouched memory would be free), including the threads' stacks and the system's rounding, about
+ * 100 KiB. A short trace may end on one thread before the other wakes up: results of two threads
+ * are meaningful from about 100,000 operations on.
  */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,49 +35,49 @@ const COMMAND = new URL('dist/src/cli/main.js', ROOT);
 const OURS = 'shmalloc';
 const SMOKE_TRACES = ['cat', 'git', 'ls', 'vim'];
 const THREADS = [1, 2];
-/** Below this a replay is over in microseconds. */
+/** Maximum operations of a short trace: it ends within microseconds. */
 const SHORT_OPERATIONS = 5000;
-/** Footprint is judged where a trace is long enough to settle. */
+/** Minimum operations of a trace for a target on its footprint. */
 const FOOTPRINT_OPERATIONS_MIN = 50_000;
-/** We replay so many times as often as the peers. */
+/** Factor by which ours repeats a trace more often than the peers. */
 export const WARM_UP_TIMES = 6;
-/** A guess, to choose how often to replay. */
+/** Estimated nanoseconds per operation, to choose the number of repetitions. */
 const NS_PER_OPERATION = 12;
 const REPEAT_MAX = 100_000;
 
-/** A trace on so many threads, each at the same time as the others. */
+/** A trace on several threads at the same time. */
 export interface TraceOnThreads {
   readonly threads: number;
-  /** Of each round: nanoseconds an operation of the best repetition, by allocator. */
+  /** By allocator: for each round the ns per operation of the best repetition. */
   readonly nsPerOperation: Record<string, number[]>;
-  /** Of each round: operations a second of all threads together, by allocator. */
+  /** By allocator: for each round the operations per second of all threads together. */
   readonly operationsPerSecond: Record<string, number[]>;
-  /** Most bytes from the system, by allocator. */
+  /** Maximum bytes from the system, by allocator. */
   readonly footprintBytes: Record<string, number>;
 }
 
 export interface TraceResult {
   readonly name: string;
   readonly operations: number;
-  /** Too short to say much: it is kept, but should count for nothing. */
+  /** Too short to be meaningful: it is kept, but not counted. */
   readonly short: boolean;
   readonly onThreads: readonly TraceOnThreads[];
   /** On one thread, the best of all rounds, by allocator; ours is `shmalloc`. */
   readonly ns: Record<string, number>;
-  /** Ours, on one thread. */
+  /** Footprint of ours, on one thread. */
   readonly footprintBytes: number;
-  /** Bytes asked for that live at once, at most: of one thread. */
+  /** Maximum requested bytes live at once, of one thread. */
   readonly peakLiveBytes: number;
-  /** Most that the footprint should be; null where it is not judged. */
+  /** Target of the footprint; null if there is none. */
   readonly footprintBytesMax: number | null;
 }
 
 export interface TraceOptions {
   readonly smoke: boolean;
   readonly rounds: number;
-  /** How long a peer's replay should take, at least. */
+  /** Minimum length of a peer's replay. */
   readonly milliseconds: number;
-  /** Only these; empty = all. */
+  /** Traces to run; empty = all. */
   readonly names?: readonly string[];
 }
 
@@ -102,7 +102,7 @@ export function measureTraces(
   }
 }
 
-/** How often to replay so many operations, to take so long. */
+/** Number of repetitions of a trace for a replay of this length. */
 export function repeatsFor(operations: number, milliseconds: number): number {
   const wanted = Math.ceil((milliseconds * 1e6) / (operations * NS_PER_OPERATION));
   return Math.max(3, Math.min(wanted, REPEAT_MAX));
@@ -161,7 +161,7 @@ function measureTrace(
   };
 }
 
-// ---- what both sides print
+// ---- output of both sides
 
 interface Rates {
   readonly nsPerOperation: number;

@@ -3,10 +3,10 @@
  *
  *     node dist/bench/workload-run.js WORKLOAD ALLOCATOR THREADS SIZE     prints JSON, as native/harness.c does
  *
- * Twice at least, and the last time counts: by then all is compiled, slow paths too, and memory is there,
- * as in a program that has run for a while. At full size that takes most of a second: two threads on two
- * processors leave the compilers little time. Timed from when all threads are there to when the last one is
- * done. Threads are workers of a HeapPool.
+ * Runs at least twice, and the last run counts: by then all code is compiled, slow paths too, and
+ * memory is touched, as in a program that has run for a while. At full size that takes most of a
+ * second: two threads on two processors leave the compilers little time. The time is from when all
+ * threads have arrived until the last one is done. Threads are workers of a HeapPool.
  */
 
 import { SharedHeap } from 'shmalloc';
@@ -19,16 +19,16 @@ const WORKER = new URL('./workload.worker.js', import.meta.url);
 const HEAP_BYTES = 2 ** 31;
 const WARM_UP_MS = { smoke: 0, full: 800 };
 
-/** What a run of a workload, ours or its C twin, prints. */
+/** The output of a run of a workload, ours or its C twin. */
 export interface WorkloadResult {
   readonly operations: number;
   readonly checksum: number;
   readonly milliseconds: number;
-  /** Most memory that the allocator had from the system. */
+  /** Maximum memory that the allocator had from the system. */
   readonly footprintBytes: number;
-  /** Ours: what was left in use in the heap. */
+  /** For ours: bytes left in use in the heap. */
   readonly inUseBytes?: number;
-  /** Of the counted allocator: most bytes asked for that lived at once. */
+  /** For the counted allocator: maximum requested bytes live at once. */
   readonly peakLiveBytes?: number;
 }
 

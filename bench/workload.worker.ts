@@ -1,7 +1,7 @@
 /**
  * Pool task of bench/workload-run.ts: one thread of a workload.
  *
- * A worker keeps what it has made, so that the second run finds it compiled.
+ * A worker keeps its program, so that the second run finds it compiled.
  */
 
 import { SharedHeap } from 'shmalloc';
@@ -12,12 +12,12 @@ export interface WorkloadTask {
   readonly workload: string;
   readonly shared: Shared;
   readonly part: Part;
-  /** Word 0: how many threads are here. */
+  /** Word 0: number of threads that have arrived. */
   readonly barrier: Int32Array<SharedArrayBuffer>;
 }
 
 export interface WorkloadDone extends Outcome {
-  /** On a clock that all threads share. */
+  /** Time on a clock that all threads share. */
   readonly startedNs: bigint;
   readonly endedNs: bigint;
 }

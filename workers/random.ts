@@ -1,7 +1,7 @@
 /**
  * A small generator of random numbers (mulberry32): the same seed gives the same numbers.
  *
- * Used by workers whose run can be given again by its seed.
+ * Used by workers whose run can be repeated by its seed.
  */
 export class Random {
   #state: number;
@@ -28,7 +28,7 @@ export class Random {
     return least + this.below(most - least + 1);
   }
 
-  /** True in so many of a hundred cases. */
+  /** True in `cases` of a hundred cases. */
   percent(cases: number): boolean {
     return this.below(100) < cases;
   }

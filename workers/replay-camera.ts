@@ -7,13 +7,15 @@
 import { performance } from 'node:perf_hooks';
 import type { HeapMap, SharedHeap } from 'shmalloc';
 
-/** A map to be taken in the first replay, when so many operations are done; and what for. */
+/** A map to take in the first replay after a number of operations, and the reason for it. */
 export interface MapWanted {
   readonly after: number;
   readonly why: 'most' | 'frame';
 }
 
-/** A map, and when it was taken; `full`: because the heap was. */
+/**
+ * A map, and the number of operations before it; `full`: it was taken because the heap was full.
+ */
 export interface MapTaken {
   readonly after: number;
   readonly why: MapWanted['why'] | 'full';
@@ -22,7 +24,7 @@ export interface MapTaken {
   readonly map: HeapMap;
 }
 
-/** Takes the maps that are wanted of the first replay, and keeps the time that it takes. */
+/** Takes the wanted maps during the first replay, and measures the time for it. */
 export class Camera {
   readonly taken: MapTaken[] = [];
   spentMs = 0;
@@ -36,7 +38,7 @@ export class Camera {
     this.#isAsked = wanted.length > 0;
   }
 
-  /** Operations done when the next map is due. */
+  /** Number of operations after which the next map is due. */
   get next(): number {
     return this.#wanted[0]?.after ?? Number.POSITIVE_INFINITY;
   }
@@ -48,7 +50,7 @@ export class Camera {
     }
   }
 
-  /** The heap is full: no later map will be taken, and this one shows why. */
+  /** The heap is full: no later map is taken, and this one shows why. */
   takeFull(done: number): void {
     if (this.#isAsked) this.#take(done, 'full');
   }

@@ -3,41 +3,41 @@
  *
  * Started by `shmalloc replay` in a HeapPool. One task at a time per thread.
  *
- * Two loops. The timed one does what a C replay does and nothing else: it writes one word into a
- * malloc'ed block. The verifying one fills each block with a pattern of its own and checks all of
- * it at realloc and free. Both go in short slices called again and again: a loop of millions would
- * run code compiled while it runs, which is slower on Node 22-26.
+ * Two loops. The timed one does only what a C replay does: it writes one word into a malloc'ed
+ * block. The verifying one fills each block with its own pattern and checks all of it at realloc
+ * and free. Both run in short slices that are called repeatedly: a loop of millions of operations
+ * would run code that is compiled while it runs, which is slower on Node 22-26.
  */
 
 import { performance } from 'node:perf_hooks';
 import { type Address, SharedHeap } from 'shmalloc';
 import { Camera, type MapTaken, type MapWanted } from './replay-camera.js';
 
-/** What to replay. */
+/** A trace to replay. */
 export interface ReplayTask {
   readonly words: Uint32Array<SharedArrayBuffer>;
   readonly blockIds: number;
-  /** How often to replay it. */
+  /** Number of repetitions. */
   readonly repeat: number;
   readonly verify: boolean;
   /** Flip one byte of a live block before this operation, or the first after it; -1 = never. */
   readonly corruptAt: number;
-  /** Operations done so far, for who watches: this task writes its own entry only. */
+  /** Operations done so far, for the main thread to read: this task writes only its own entry. */
   readonly progress: Float64Array<SharedArrayBuffer>;
   readonly progressEntry: number;
-  /** Where tasks wait until all are there, when there is a worker for each; else null. */
+  /** Barrier of all tasks, if there is a worker for each; otherwise null. */
   readonly start: Start | null;
-  /** Rising. */
+  /** Wanted maps in the order of operations. */
   readonly mapsWanted: readonly MapWanted[];
 }
 
 export interface Start {
-  /** Word 0: tasks that are there. */
+  /** Word 0: number of tasks that have arrived. */
   readonly there: Int32Array<SharedArrayBuffer>;
   readonly tasks: number;
 }
 
-/** One byte that was not what had been written there. */
+/** One byte that differs from the value written there. */
 export interface Corruption {
   /** The operation that found it. */
   readonly operation: number;
@@ -48,16 +48,18 @@ export interface Corruption {
 }
 
 export interface ReplayResult {
-  /** Of all repetitions. */
+  /** Operations of all repetitions. */
   readonly operations: number;
-  /** The best repetition. */
+  /** Time of the best repetition. */
   readonly nsPerOperation: number;
-  /** Of the last third of the repetitions: in the others code is compiled and pages are touched. */
+  /**
+   * Rate in the last third of the repetitions: before that, code is compiled and pages are touched.
+   */
   readonly operationsPerSecond: number;
-  /** Blocks that were not what had been written into them. */
+  /** Number of blocks whose content had changed. */
   readonly corrupted: number;
   readonly firstCorruption: Corruption | null;
-  /** The operation at which the heap was full; null when it never was. */
+  /** The operation at which the heap was full; null if it never was. */
   readonly fullAt: number | null;
   readonly maps: readonly MapTaken[];
 }
@@ -67,15 +69,15 @@ const FREE = 2;
 const CALLOC = 3;
 const REALLOC = 4;
 
-/** Operations of a slice. */
+/** Number of operations of a slice. */
 const SLICE = 2000;
 
-/** Replays operations [from, to); the operation at which the heap was full, or `to`. */
+/** Replays operations [from, to); returns the operation at which the heap was full, or `to`. */
 type Slice = (from: number, to: number) => number;
 
 interface Replay {
   readonly slice: Slice;
-  /** Frees what the trace left, checking it where the loop does. */
+  /** Frees the blocks that the trace left, and checks them if the loop does. */
   finish(): void;
 }
 
@@ -128,7 +130,7 @@ export default function replay(task: ReplayTask): ReplayResult {
   };
 }
 
-/** So that what two threads do at once is measured while both do it. */
+/** Waits, so that tasks whose interaction is measured run at the same time. */
 function waitForAll({ there, tasks }: Start): void {
   Atomics.add(there, 0, 1);
   Atomics.notify(there, 0);
@@ -144,7 +146,7 @@ function timedReplay(heap: SharedHeap, { words, blockIds }: ReplayTask): Replay 
   const table = new Uint32Array(blockIds);
 
   function slice(from: number, to: number): number {
-    // Counting words instead of operations takes a quarter off the loop's own time.
+    // Counting words and not operations saves a quarter of the loop's own time.
     for (let w = 2 * from; w < 2 * to; w += 2) {
       const what = words[w];
       const size = words[w + 1];
@@ -219,7 +221,7 @@ function verifyingReplay(heap: SharedHeap, task: ReplayTask, books: Books): Repl
   return { slice, finish };
 }
 
-/** What this thread has written where: address, size and pattern seed of the block with each id. */
+/** Address, size and pattern seed of the block with each id. */
 class Books {
   corrupted = 0;
   first: Corruption | null = null;
@@ -236,7 +238,7 @@ class Books {
     this.#addresses = new Uint32Array(blockIds);
     this.#sizes = new Uint32Array(blockIds);
     this.#seeds = new Int32Array(blockIds);
-    // Two tasks on one trace must not write the same patterns.
+    // Two tasks on one trace must write different patterns.
     this.#salt = Math.imul(progressEntry + 1, 0x27d4eb2f);
   }
 
@@ -249,7 +251,7 @@ class Books {
     this.#sizes[id] = 0;
   }
 
-  /** Fills a block with the pattern of (id, operation), and notes it. */
+  /** Fills a block with the pattern of (id, operation), and records it. */
   fill(id: number, address: Address, size: number, operation: number): void {
     const seed = Math.imul(id + 1, 0x9e3779b1) ^ Math.imul(operation + 1, 0x85ebca6b) ^ this.#salt;
     this.#addresses[id] = address;
@@ -261,12 +263,12 @@ class Books {
     for (let at = words << 2; at < size; at++) this.#u8[address + at] = patternByte(seed, at);
   }
 
-  /** Checks all of the block with an id. */
+  /** Checks the whole block of an id. */
   check(id: number, operation: number): void {
     this.#checkPattern(this.#addresses[id], this.#sizes[id], this.#seeds[id], operation);
   }
 
-  /** Checks that a reallocated block begins with what the block with the id held. */
+  /** Checks that a reallocated block begins with the content of the block of an id. */
   checkMoved(id: number, address: Address, size: number, operation: number): void {
     const kept = Math.min(size, this.#sizes[id]);
     this.#checkPattern(address, kept, this.#seeds[id], operation);
@@ -280,7 +282,7 @@ class Books {
     }
   }
 
-  /** Flips a byte of some live block; false when there is none. */
+  /** Flips a byte of any live block; false if there is none. */
   corruptOne(): boolean {
     const id = this.#sizes.findIndex((size) => size > 0);
     if (id < 0) return false;
@@ -317,7 +319,7 @@ function patternWord(seed: number, n: number): number {
   return Math.imul(seed + n, 0xc2b2ae35) | 0;
 }
 
-/** The byte at an offset, as the word at that place holds it (little-endian). */
+/** The byte at an offset of the pattern, from the (little-endian) word at that place. */
 function patternByte(seed: number, at: number): number {
   return (patternWord(seed, at >>> 2) >>> ((at & 3) << 3)) & 0xff;
 }

@@ -1,24 +1,24 @@
 /**
- * The audit of a stress run: do the books and the heap name the same blocks?
+ * The audit of a stress run: compares the blocks in the books with the live blocks of the heap.
  *
  * Used by stress-auditor.ts, when all workers have ended and all intents are resolved. Pure: it
  * compares two lists.
  *
- * A live block that is in nobody's books is lost, unless a doubt explains it: a call that was cut
- * short inside the heap may have happened or not. A doubt explains one block at most, and only one
- * that the call could have left: of the size that it would have had, or, for free and realloc, at
- * the address that was given. Doubts and blocks are paired; what stays without a partner is lost.
+ * A live block that is in no books is lost, unless a doubt explains it: a call that was cut inside
+ * the heap may have happened or not. A doubt explains at most one block, and only one that the call
+ * could have left: a block of the size that the call would have allocated or, for free and realloc,
+ * the block at the given address. Doubts and blocks are paired; a block without a doubt is lost.
  */
 
 import { type BookedBlock, type Doubt, FREE, REALLOC } from './stress-ledger.js';
 
-/** A live block, as the heap tells it. */
+/** A live block, as the heap reports it. */
 export interface LiveBlock {
   readonly address: number;
   readonly bytes: number;
 }
 
-/** A block in the books, and whose it is. */
+/** A block in the books, and its holder. */
 export interface Holding {
   readonly block: BookedBlock;
   readonly holder: string;
@@ -29,13 +29,13 @@ export interface AuditResult {
   readonly overlaps: readonly string[];
   /** Blocks in the books that are not live. */
   readonly missing: readonly string[];
-  /** Live blocks that are in nobody's books, and that nothing explains. */
+  /** Live blocks that are in no books and that no doubt explains. */
   readonly unknown: readonly string[];
   /** Live blocks that a cut call explains. */
   readonly explained: readonly LiveBlock[];
 }
 
-/** @param usableOf the usable bytes of the block that the doubt's call asked for */
+/** @param usableOf the usable bytes of the block that the doubt's call requested */
 export function audit(
   live: readonly LiveBlock[],
   holdings: readonly Holding[],
@@ -81,8 +81,8 @@ function findOverlaps(holdings: readonly Holding[]): string[] {
 }
 
 /**
- * Pairs each unknown block with a doubt of its own, as many as can be: augmenting paths, since a
- * doubt about a realloc may stand for either of two blocks.
+ * Pairs each unknown block with a doubt of its own, as many as possible: by augmenting paths, since
+ * a doubt about a realloc may stand for either of two blocks.
  */
 function explain(
   strangers: readonly LiveBlock[],
@@ -112,12 +112,12 @@ function explain(
   return new Set(partner.values());
 }
 
-/** Which doubts a block can be due to. */
+/** The doubts that can explain each block. */
 function candidates(
   doubts: readonly Doubt[],
   usableOf: (doubt: Doubt) => number,
 ): (block: LiveBlock) => Doubt[] {
-  // A freed or reallocated block that stayed where it was, the latter with either size.
+  // Keys: a freed block, or a reallocated block that stayed in place, the latter with either size.
   const stayed = new Map<string, Doubt[]>();
   const made = new Map<number, Doubt[]>();
   for (const doubt of doubts) {

@@ -1,10 +1,9 @@
 /**
  * Worker of `shmalloc stress`: the audit at the end, when all other workers have ended.
  *
- * Tells first where each worker was, which needs no heap: the heap may be what hangs. Then resolves
- * all intents, checks every block in the books, compares the books with the heap, and verifies the
- * heap; then frees all blocks that are known, and verifies again that nothing is left but what is
- * lost.
+ * First reports where each worker was, which needs no heap: the heap may be what hangs. Then
+ * resolves all intents, checks every block in the books, compares the books with the heap, and
+ * verifies the heap; then frees all known blocks, and verifies that only lost blocks are left.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -40,7 +39,7 @@ export interface HeapProblem {
   readonly message: string;
 }
 
-/** What the auditor posts: where the workers were, then what it found. */
+/** Messages of the auditor: the places of the workers, then the report. */
 export type AuditMessage =
   | { readonly kind: 'where'; readonly where: readonly string[] }
   | { readonly kind: 'report'; readonly report: AuditReport };
@@ -48,15 +47,15 @@ export type AuditMessage =
 export interface AuditReport {
   readonly corrupted: number;
   readonly lost: number;
-  /** Operations that were cut short inside the heap, and blocks that these explain. */
+  /** Operations that were cut inside the heap, and blocks that these explain. */
   readonly doubts: number;
   readonly explained: number;
-  /** How often a worker found the heap full. */
+  /** How often workers found the heap full. */
   readonly timesFull: number;
   /** Blocks in the books at the end. */
   readonly blocks: number;
   readonly verify: { readonly ok: boolean; readonly problems: readonly HeapProblem[] };
-  /** What was wrong, in words; the first few. */
+  /** Findings in words; the first few. */
   readonly findings: readonly string[];
 }
 
@@ -74,7 +73,7 @@ const OPERATIONS: Record<number, (intent: Intent) => string> = {
   [RECEIVE]: ({ box }) => `taking a block from box ${box}`,
 };
 
-/** Where each worker is, or was when it ended. */
+/** The operation of each worker, now or when it ended. */
 function whereAll(ledger: Ledger): string[] {
   return Array.from({ length: ledger.regions }, (_, region) => {
     const intent = ledger.intent(region);
@@ -102,7 +101,7 @@ function runAudit({ plant, claims }: AuditTask, ledger: Ledger, heap: SharedHeap
   freeAll(heap, [...holdings.map(({ block }) => block), ...result.explained], tell);
   verify(heap, problems);
   const left = heap.blocks().length - result.unknown.length;
-  if (left > 0) tell(`${left} blocks are live after all that were known were freed`);
+  if (left > 0) tell(`${left} blocks are live after all known blocks were freed`);
   const reported = regions.reduce((sum, region) => sum + ledger.corrupted(region), 0);
   return {
     corrupted: reported + damaged.length + result.overlaps.length,
@@ -116,7 +115,7 @@ function runAudit({ plant, claims }: AuditTask, ledger: Ledger, heap: SharedHeap
   };
 }
 
-/** Adds what is broken now; what was before is not told twice. */
+/** Adds the problems of the heap now; earlier ones are not reported again. */
 function verify(heap: SharedHeap, problems: Map<string, HeapProblem>): void {
   for (const problem of heap.verify({ quiet: true }).problems) {
     problems.set(JSON.stringify(problem), problem);
@@ -138,7 +137,7 @@ function allHoldings(ledger: Ledger, books: readonly Books[]): Holding[] {
   ];
 }
 
-/** What is wrong with a block's content: nothing, or one thing. */
+/** The damage in a block's content: none or one. */
 function findDamaged(heap: SharedHeap, { block, holder }: Holding): string[] {
   const { address, usable, seed, stride, filled } = block;
   const at = filled ? findDamage(heap, address, usable, seed, stride) : -1;
@@ -146,7 +145,7 @@ function findDamaged(heap: SharedHeap, { block, holder }: Holding): string[] {
   return [`block ${hex(address)}, ${usable} bytes, held by ${holder}: byte ${at} was changed`];
 }
 
-/** Frees each block; one that is not live was told before. */
+/** Frees each block; one that is not live was reported before. */
 function freeAll(
   heap: SharedHeap,
   blocks: readonly { address: number }[],
@@ -161,7 +160,7 @@ function freeAll(
   }
 }
 
-/** What a call's block has usable, found by the same call on a heap of its own. */
+/** Returns the usable size of a call's block, found by the same call on a heap of its own. */
 function probe(): (doubt: Doubt) => number {
   const heap = SharedHeap.create({ size: PROBE_HEAP, threads: 1 });
   const known = new Map<string, number>();

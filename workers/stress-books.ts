@@ -1,18 +1,19 @@
 /**
- * One worker's part of the stress run's books, and the heap calls that it makes under them.
+ * One worker's part of the stress run's books, and the heap calls that the worker makes.
  *
  * Used by stress-worker.ts for its own region, and by stress-auditor.ts for all regions once their
  * workers have ended. One thread at a time per region.
  *
- * A worker can be killed between any two steps. So each change is told first (an intent), then
- * done, then the intent is closed; the next one to open the books resolves what it finds open.
- * Where the heap itself was cut short nobody can know from here what became of the call: that is
- * kept as a doubt, for the audit at the end. All else is known exactly.
+ * A worker can be killed between any two steps. So each change is first announced (an intent), then
+ * done, then the intent is closed; the next thread that opens the books resolves an open intent. If
+ * the call was cut inside the heap, the books cannot tell what became of it: that is kept as a
+ * doubt for the audit at the end. All else is known exactly.
  *
- * I1  A block is out of the books before it is given back to the heap, and in them only after the
+ * I1  A block leaves the books before it is given back to the heap, and enters them only after the
  *     heap has handed it out: what the heap does at one address is always between two claims.
- * I2  A block in an entry has its claim: the mark of the entry's region at its first granule. One
- *     that is being handed out has none, or someone else's block is at the same address.
+ * I2  A block in an entry has its claim: the mark of the entry's region at its first granule. A
+ *     block that is just being handed out has none; if it has one, another block is at the same
+ *     address.
  * I3  Each step of resolve() can be repeated: the resolver may be killed too.
  */
 
@@ -38,22 +39,22 @@ import {
   UNFILLED,
 } from './stress-ledger.js';
 
-/** What the books need of the heap. */
+/** The heap calls that the books need. */
 export type HeapCalls = Pick<
   SharedHeap,
   'malloc_ts' | 'calloc_ts' | 'alignedAlloc_ts' | 'realloc_ts' | 'free_ts' | 'usableSize'
 >;
 
-/** Which call allocates. */
+/** The call that allocates. */
 export type Allocation = typeof MALLOC | typeof CALLOC | typeof ALIGNED;
 
-/** Something done with a block while one has it. */
+/** Called with a block while the worker has it. */
 export type Use = (address: number) => void;
 
-/** What was found wrong, in words. */
+/** Called with a finding in words. */
 export type OnFinding = (finding: string) => void;
 
-/** No entry: the heap was full, or the box had nothing in it. */
+/** In place of an entry: the heap was full, or the box was empty. */
 export const NO_ENTRY = -1;
 
 const GRANULE_SHIFT = 4;
@@ -69,9 +70,9 @@ const IDLE: Intent = {
 };
 
 export class Books {
-  /** Entries with a block, in no order. */
+  /** Entries with a block, in any order. */
   readonly held: number[] = [];
-  /** Where in `held` an entry is. */
+  /** Index in `held` of each entry. */
   readonly #position = new Int32Array(ENTRY_COUNT);
   readonly #empty: number[] = [];
   readonly #ledger: Ledger;
@@ -113,14 +114,14 @@ export class Books {
     return this.#ledger.block(this.#record(entry));
   }
 
-  /** Notes what a block holds from now on. */
+  /** Records the pattern of a block. */
   filled(entry: number, seed: number, stride: number): void {
     const record = this.#record(entry);
     this.#ledger.describePattern(record, seed, stride);
     this.#ledger.setState(record, FILLED);
   }
 
-  /** Counts a block that is not as it should be, and says so. */
+  /** Counts a wrong block, and reports it. */
   report(finding: string): void {
     this.#ledger.countCorrupted(this.#region);
     this.#onFinding(`worker ${this.#region}: ${finding}`);
@@ -128,7 +129,7 @@ export class Books {
 
   // ---- heap calls
 
-  /** The new block's entry, UNFILLED; NO_ENTRY when the heap is full. One must be empty. */
+  /** The new block's entry, UNFILLED; NO_ENTRY if the heap is full. Needs an empty entry. */
   allocate(op: Allocation, size: number, alignment: number): number {
     const ledger = this.#ledger;
     const entry = this.#empty[this.#empty.length - 1] as number;
@@ -143,10 +144,10 @@ export class Books {
   }
 
   /**
-   * Allocates a block and frees it again, so many times or until the heap is full: not entered and
-   * not claimed, so that this is mostly the heap's own fast paths. Cut short, it leaves one block
-   * at most. There must be an empty entry.
-   * @param use what to do with each block
+   * Allocates a block and frees it again, `times` times or until the heap is full: neither entered
+   * nor claimed, so that this is mostly the heap's own fast paths. If cut, it leaves at most one
+   * block. Needs an empty entry.
+   * @param use called with each block
    */
   churn(op: Allocation, size: number, alignment: number, times: number, use: Use): void {
     const ledger = this.#ledger;
@@ -180,8 +181,8 @@ export class Books {
   }
 
   /**
-   * Gives a FILLED block another size: it is UNFILLED then, with what it held at its front. Not
-   * done, and nothing changed, when the heap is full.
+   * Gives a FILLED block another size: it is then UNFILLED, with its old content at its front. If
+   * the heap is full, returns false and changes nothing.
    */
   reallocate(entry: number, size: number): boolean {
     const ledger = this.#ledger;
@@ -202,7 +203,7 @@ export class Books {
 
   // ---- between workers
 
-  /** Hands a FILLED block over; false when the box is taken. */
+  /** Hands a FILLED block over; false if the box is taken. */
   send(entry: number, box: number): boolean {
     const ledger = this.#ledger;
     const { address, size, usable, seed, stride } = this.block(entry);
@@ -212,7 +213,7 @@ export class Books {
     if (sent) {
       ledger.describe(boxRecord, address, size, usable);
       ledger.describePattern(boxRecord, seed, stride);
-      // From here on the block is the box's. Its claim stays: the receiver takes that over.
+      // From here on the block is the box's. Its claim stays: the receiver replaces it.
       ledger.setState(this.#record(entry), NO_BLOCK);
       ledger.setState(boxRecord, BOX_FULL);
     }
@@ -221,7 +222,7 @@ export class Books {
     return sent;
   }
 
-  /** The entry of the block that was in the box; NO_ENTRY. There must be an empty entry. */
+  /** The entry of the block from the box; NO_ENTRY if the box is empty. Needs an empty entry. */
   receive(box: number): number {
     const ledger = this.#ledger;
     const entry = this.#empty[this.#empty.length - 1] as number;
@@ -248,7 +249,7 @@ export class Books {
     return this.#ledger.entryRecord(this.#region, entry);
   }
 
-  /** Enters a block that the heap has handed out. `again`: it may have its claim already. */
+  /** Enters a block that the heap has handed out. `again`: it may already have its claim. */
   #enter(entry: number, address: number, size: number, again: boolean): void {
     const record = this.#record(entry);
     const usable = this.#heap.usableSize(address as Address);
@@ -270,13 +271,13 @@ export class Books {
     this.#ledger.setState(this.#record(entry), NO_BLOCK);
   }
 
-  /** Puts a block back that the heap did not touch after all. */
+  /** Puts a block back that the heap did not touch. */
   #reenter(entry: number, address: number): void {
     Atomics.store(this.#claims, address >>> GRANULE_SHIFT, this.#mark);
     this.#ledger.setState(this.#record(entry), FILLED);
   }
 
-  /** The next empty entry has a block now. */
+  /** Takes the next empty entry for a block. */
   #hold(): number {
     const entry = this.#empty.pop() as number;
     this.#position[entry] = this.held.length;
@@ -302,7 +303,7 @@ export class Books {
     if (op === NOTHING) return;
     const booked = ledger.state(this.#record(entry)) !== NO_BLOCK;
     if (op === SEND || op === RECEIVE) {
-      // Whose the block is, the entry's state says; the box is in between only while claimed.
+      // The entry's state names the owner of the block; the box is in between only while claimed.
       const boxRecord = ledger.boxRecord(box);
       const settled = booked ? BOX_EMPTY : BOX_FULL;
       ledger.moveState(boxRecord, BOX_CLAIMED + this.#region, settled);
@@ -316,7 +317,9 @@ export class Books {
     ledger.close(this.#region);
   }
 
-  /** The block is in the books: not yet given to the heap, or done but for closing the intent. */
+  /**
+   * The block is in the books: it was not yet given to the heap, or only the intent is still open.
+   */
   #resolveBooked(op: number, address: number, answer: number | null): void {
     const untouched = op === FREE || (op === REALLOC && answer === null);
     if (untouched) Atomics.store(this.#claims, address >>> GRANULE_SHIFT, this.#mark);

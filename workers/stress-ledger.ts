@@ -1,27 +1,28 @@
 /**
- * The books of a stress run: which blocks each worker holds, what it is doing to one right now, and
- * what workers that were killed have left in doubt. In a SharedArrayBuffer of its own, so that
- * the books outlive their worker.
+ * The books of a stress run: the blocks of each worker, its present operation, and the doubts that
+ * killed workers have left. In a SharedArrayBuffer of its own, so that the books outlive their
+ * worker.
  *
  *   ledger   boxes    BOX_COUNT records          a block on its way from one worker to another
  *            regions  one per worker index
  *   region   intent   16 words                   the operation that is going on
  *            tally    16 words                   counts
  *            entries  ENTRY_COUNT records        the blocks that the worker holds
- *            doubts   8 words each, to the end   what operations cut short have left open
+ *            doubts   8 words each, to the end   operations that were cut inside the heap
  *
- * Used by stress-books.ts and stress-audit.ts. A region is written by the one worker that has it: a
- * replacement gets it after its predecessor's thread has ended. A box is written by whoever claimed
- * it. A buffer of zeros is an empty ledger.
+ * Used by stress-books.ts and stress-audit.ts. Only the worker that has a region writes it: a
+ * replacement gets it after its predecessor's thread has ended. Only the worker that has claimed a
+ * box writes it. A buffer of zeros is an empty ledger.
  *
- * I1  A record counts by its state word, which is written last when it begins to count and first
- *     when it ends. Likewise an intent by its `op`, and the list of doubts by its length.
- * I2  A box that a worker has claimed is named by that worker's open intent.
+ * I1  A record is valid by its state word, which is written last when it becomes valid and first
+ *     when it ends. The same holds for an intent by its `op`, and for the list of doubts by its
+ *     length.
+ * I2  The open intent of the worker that has claimed a box names that box.
  */
 
-/** Blocks that a worker can hold. */
+/** Maximum blocks of a worker. */
 export const ENTRY_COUNT = 768;
-/** Mailboxes, for all workers together. */
+/** Number of mailboxes, for all workers together. */
 export const BOX_COUNT = 64;
 
 // ---- records: the entries and the boxes
@@ -34,14 +35,14 @@ const USABLE = 3;
 const SEED = 4;
 const STRIDE = 5;
 
-/** Of an entry: there is no block in it. */
+/** State of an entry without a block. */
 export const NO_BLOCK = 0;
-/** Of an entry: its block holds anything. */
+/** State of an entry whose block has any content. */
 export const UNFILLED = 1;
-/** Of an entry: its block holds the pattern of `seed` and `stride`. */
+/** State of an entry whose block holds the pattern of `seed` and `stride`. */
 export const FILLED = 2;
 
-/** Of a box; claimed by region r is BOX_CLAIMED + r. What a box holds is FILLED. */
+/** States of a box; BOX_CLAIMED + r if region r has claimed it. A block in a box is FILLED. */
 export const BOX_EMPTY = 0;
 export const BOX_FULL = 1;
 export const BOX_CLAIMED = 2;
@@ -49,7 +50,7 @@ export const BOX_CLAIMED = 2;
 /** A block, as the books describe it. */
 export interface BookedBlock {
   readonly address: number;
-  /** What was asked for. */
+  /** Requested bytes. */
   readonly size: number;
   readonly usable: number;
   readonly seed: number;
@@ -60,7 +61,7 @@ export interface BookedBlock {
 
 // ---- intents and doubts
 
-/** What an intent is about to do. */
+/** Operations of an intent. */
 export const NOTHING = 0;
 export const MALLOC = 1;
 export const CALLOC = 2;
@@ -81,22 +82,24 @@ const ALIGNMENT = 6;
 const RESULT = 7;
 const SERIAL = 8;
 
-/** Added to an address in an intent's `result`, which is 0 until the heap has answered. */
+/** Added to an address in an intent's `result`, which is 0 until the heap has returned. */
 const ANSWERED = 1;
 
 export interface Intent {
   readonly op: number;
   readonly entry: number;
   readonly box: number;
-  /** Of the block that is freed or reallocated. */
+  /** Address of the block that is freed or reallocated. */
   readonly address: number;
   readonly usable: number;
-  /** What is asked for. */
+  /** Requested bytes. */
   readonly size: number;
   readonly alignment: number;
 }
 
-/** What an operation that was cut short inside the heap has left open: see stress-audit.ts. */
+/**
+ * An operation that was cut inside the heap, so that its effect is unknown: see stress-audit.ts.
+ */
 export type Doubt = Omit<Intent, 'entry' | 'box'>;
 
 const TALLY_WORDS = 16;
@@ -123,8 +126,9 @@ export class Ledger {
   readonly #beforeStore: () => void;
 
   /**
-   * @param regions how many workers share the buffer
-   * @param beforeStore called before each store: where a worker may be made to end, or a test cuts
+   * @param regions number of workers that share the buffer
+   * @param beforeStore called before each store: there a worker may be made to end, or a test cuts
+   *   it
    */
   constructor(buffer: SharedArrayBuffer, regions: number, beforeStore: () => void = () => {}) {
     this.#words = new Uint32Array(buffer);
@@ -156,13 +160,13 @@ export class Ledger {
 
   // ---- stores
 
-  /** For what does not count yet, or no longer. */
+  /** Stores into a record that is not valid yet, or no longer. */
   #put(word: number, value: number): void {
     this.#beforeStore();
     this.#words[word] = value;
   }
 
-  /** For what makes something count. Atomic, so that others see what it makes count. */
+  /** Stores the word that makes a record valid. Atomic, so that others see the whole record. */
   #commit(word: number, value: number): void {
     this.#beforeStore();
     Atomics.store(this.#words, word, value);
@@ -178,7 +182,7 @@ export class Ledger {
     this.#commit(record + STATE, state);
   }
 
-  /** Sets a box's state if it is `from`; was it? */
+  /** Sets a box's state if it is `from`; returns true if it was. */
   moveState(record: number, from: number, to: number): boolean {
     this.#beforeStore();
     return Atomics.compareExchange(this.#words, record + STATE, from, to) === from;
@@ -200,14 +204,14 @@ export class Ledger {
     return this.#words[record + ADDRESS];
   }
 
-  /** Describes a block; the record counts once its state is set. */
+  /** Describes a block; the record is valid once its state is set. */
   describe(record: number, address: number, size: number, usable: number): void {
     this.#put(record + ADDRESS, address);
     this.#put(record + SIZE, size);
     this.#put(record + USABLE, usable);
   }
 
-  /** Notes a block's pattern; it counts once the state is FILLED. */
+  /** Records a block's pattern; it is valid once the state is FILLED. */
   describePattern(record: number, seed: number, stride: number): void {
     this.#put(record + SEED, seed);
     this.#put(record + STRIDE, stride);
@@ -215,7 +219,7 @@ export class Ledger {
 
   // ---- intents
 
-  /** Says what is about to be done. */
+  /** Announces an operation. */
   open(region: number, { op, entry, box, address, usable, size, alignment }: Intent): void {
     const at = this.#region(region);
     this.#put(at + ENTRY, entry);
@@ -229,13 +233,13 @@ export class Ledger {
     this.#commit(at + OP, op);
   }
 
-  /** Notes what the heap answered. Straight after the call: a kill in between leaves a doubt. */
+  /** Records the heap's result, directly after the call: a kill in between leaves a doubt. */
   answer(region: number, address: number): void {
     this.#words[this.#region(region) + RESULT] = address + ANSWERED;
     this.#beforeStore();
   }
 
-  /** What the heap answered; null when it has not. */
+  /** The heap's result; null if the call has not returned. */
   answered(region: number): number | null {
     const result = this.#words[this.#region(region) + RESULT];
     return result === 0 ? null : result - ANSWERED;
@@ -261,7 +265,7 @@ export class Ledger {
 
   // ---- doubts
 
-  /** Keeps the open intent as a doubt: once, however often a resolver is itself cut short. */
+  /** Keeps the open intent as a doubt: once, even if a resolver is itself cut and repeated. */
   doubt(region: number): void {
     const words = this.#words;
     const { op, address, usable, size, alignment } = this.intent(region);
@@ -303,7 +307,7 @@ export class Ledger {
 
   // ---- counts
 
-  /** Blocks found damaged, not zero, or handed out while someone held them. */
+  /** Number of blocks found damaged, not zero, or handed out while another worker held them. */
   corrupted(region: number): number {
     return this.#words[this.#tally(region) + CORRUPTED];
   }

@@ -1,9 +1,10 @@
 /**
- * Block contents of the stress run: a pattern that no other block has, and the check of it.
+ * Block contents of the stress run: a pattern that is unique to each block, and its check.
  *
- * Used by stress-worker.ts and stress-auditor.ts. A block's holder only. A pattern is a word every
- * `stride` bytes: 4 fills the block; 16 has a word in each granule, so that no block can lie in
- * another unseen; 4096 has one or two in each page and leaves the thread its time for the heap.
+ * Used by stress-worker.ts and stress-auditor.ts, by a block's holder only. A pattern is a word
+ * every `stride` bytes: 4 fills the block; 16 has a word in each granule, so that no block can
+ * overlap another undetected; 4096 has one or two in each page and leaves the thread its time for
+ * the heap.
  */
 
 import type { SharedHeap } from 'shmalloc';
@@ -23,7 +24,7 @@ export function fillBlock(
   for (let word = address >>> 2, n = 0; word < end; word += step, n++) i32[word] = mix(seed, n);
 }
 
-/** The first byte within the first `bytes` that is not as filled, to the word; -1 when all are. */
+/** The first changed byte within the first `bytes`, to the word; -1 if none is. */
 export function findDamage(
   { i32 }: HeapViews,
   address: number,
@@ -40,7 +41,7 @@ export function findDamage(
   return -1;
 }
 
-/** The first byte that is not zero, to the word where all of the word is asked for; -1. */
+/** The first byte that is not zero, to the word if the whole word was requested; -1 if all are. */
 export function findNonZero({ i32, u8 }: HeapViews, address: number, bytes: number): number {
   const first = address >>> 2;
   const words = bytes >>> 2;
@@ -49,7 +50,7 @@ export function findNonZero({ i32, u8 }: HeapViews, address: number, bytes: numb
   return -1;
 }
 
-/** Never 0, which memory nobody wrote to would pass for. */
+/** Never 0, since memory that was never written is 0. */
 function mix(seed: number, n: number): number {
   return Math.imul(seed + n, 0x9e3779b1) | 1;
 }

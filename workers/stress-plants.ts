@@ -1,5 +1,6 @@
 /**
- * Mistakes planted in the books or the heap before the audit of a stress run, to see it find them.
+ * Mistakes planted in the books or the heap before the audit of a stress run, for tests that it
+ * finds them.
  *
  * Used by stress-auditor.ts.
  */
@@ -13,7 +14,7 @@ export type Plant = 'lost' | 'gone' | 'corrupt' | 'overlap' | 'stray';
 type Planter = (ledger: Ledger, heap: SharedHeap, books: readonly Books[]) => void;
 
 export const PLANTS: Record<Plant, Planter> = {
-  /** A live block that is in nobody's books. */
+  /** A live block that is in no books. */
   lost(_ledger, heap) {
     heap.malloc_ts(100);
   },

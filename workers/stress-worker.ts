@@ -2,12 +2,12 @@
  * Worker of `shmalloc stress`: allocates, fills, checks, hands over, reallocates and frees blocks
  * at random, until it is told to stop or killed.
  *
- * Started ahead of time by the command; waits for a job: a region of the ledger, which it takes
- * over with all blocks in it. From then on it does not go back to its event loop.
+ * The command starts it ahead of time; it waits for a job: a region of the ledger, which it takes
+ * over with all blocks in it. From then on it does not return to its event loop.
  *
- * The operations come in phases, since an even mix would hardly leave the caches: many blocks of
- * one size and then none (refills, flushes, spans), large blocks only (the page heap), blocks traded
- * with other workers, a block allocated and freed in turn (the fast paths), and mixed.
+ * The operations come in phases, since an even mix would rarely leave the caches: many blocks of
+ * one size and then none (refills, flushes, spans), large blocks only (the page heap), blocks
+ * traded with other workers, a block allocated and freed in turn (the fast paths), and mixed.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -17,11 +17,11 @@ import { type Allocation, Books, hex, NO_ENTRY } from './stress-books.js';
 import { ALIGNED, BOX_COUNT, CALLOC, Ledger, MALLOC } from './stress-ledger.js';
 import { fillBlock, findDamage, findNonZero } from './stress-pattern.js';
 
-/** What all workers of a run share: their workerData. */
+/** The workerData that all workers of a run share. */
 export interface StressSetting {
   readonly heap: HeapHandle;
   readonly ledger: SharedArrayBuffer;
-  /** How many regions the ledger has. */
+  /** Number of regions in the ledger. */
   readonly threads: number;
   /** A byte per granule of the heap. */
   readonly claims: Uint8Array<SharedArrayBuffer>;
@@ -29,27 +29,27 @@ export interface StressSetting {
   readonly stop: Int32Array<SharedArrayBuffer>;
 }
 
-/** What one worker is to do: the message that it waits for. */
+/** The job of one worker: the message that it waits for. */
 export interface StressJob {
   readonly region: number;
   readonly seed: number;
   /** Operations done by all workers of this region so far: one number. */
   readonly beat: Float64Array<SharedArrayBuffer>;
-  /** Not 0: end by process.exit() before so many more stores to the ledger. One number. */
+  /** Not 0: end by process.exit() before this many more stores to the ledger. One number. */
   readonly exitAfter: Int32Array<SharedArrayBuffer>;
-  /** A mistake to make, to see it found. */
+  /** A mistake to make, for a test that it is found. */
   readonly mistake: 'hang' | 'throw' | null;
 }
 
 interface Phase {
-  /** Out of a hundred; the rest goes to frees. */
+  /** Percent of operations that allocate; the rest goes to frees. */
   readonly allocate: number;
   readonly reallocate: number;
   readonly send: number;
   readonly receive: number;
   readonly churn: number;
   readonly sizes: 'mixed' | 'one' | 'large';
-  /** Frees take the newest block rather than any. */
+  /** Whether frees take the newest block and not a random one. */
   readonly newestFirst: boolean;
 }
 
@@ -77,20 +77,20 @@ const KIB = 1024;
 const SIZE_MAX = 300 * KIB;
 const ALIGNMENT_STEPS = 12;
 const SMALL_BYTES_MAX = 1 * KIB;
-/** How often a small block is allocated and freed in one operation, and a larger one. */
+/** Maximum times that a small block is allocated and freed in one operation, and a larger one. */
 const CHURNS_MAX = 1000;
 const LARGE_CHURNS_MAX = 30;
-/** Up to here a block is always filled whole. */
+/** Maximum bytes of a block that is always filled as a whole. */
 const DENSE_BYTES_MAX = 256;
-/** A worker that finds the heap full frees this many blocks. */
+/** Number of blocks that a worker frees when it finds the heap full. */
 const FREES_WHEN_FULL = 16;
 const FINDINGS_TOLD_MAX = 10;
-/** When a planted mistake is made: the worker has blocks by then. */
+/** Operation at which a planted mistake is made: the worker has blocks by then. */
 const MISTAKE_AT = 1000;
 
 const setting = workerData as StressSetting;
 
-// Without a job there is nothing to do: the command has all its kills.
+// Without a job the worker ends: the command has made all its kills.
 parentPort?.once('message', (job: StressJob | null) => {
   if (job !== null) new StressWorker(job).run();
 });
@@ -210,7 +210,7 @@ class StressWorker {
     const { i32 } = this.#heap;
     const word = this.#random.word();
     const use = (address: number): void => {
-      // No byte that was not asked for: with red zones that is an overrun.
+      // Writes only requested bytes: with red zones any other byte is an overrun.
       if (size < 4) return;
       const at = address >>> 2;
       if (op === CALLOC && i32[at] !== 0) {
@@ -248,7 +248,9 @@ class StressWorker {
     return op === ALIGNED ? 16 << this.#random.between(0, ALIGNMENT_STEPS) : 0;
   }
 
-  /** Mostly small; some over 64 KiB and over 128 KiB, which the heap takes from other places. */
+  /**
+   * Mostly small sizes; some over 64 KiB and over 128 KiB, which come from other parts of the heap.
+   */
   #size(): number {
     const random = this.#random;
     if (this.#phase.sizes === 'large') return random.between(60 * KIB, SIZE_MAX);
@@ -269,7 +271,9 @@ class StressWorker {
     this.#books.filled(entry, seed, stride);
   }
 
-  /** Checks what a block holds; false when that is not known, since its worker was killed. */
+  /**
+   * Checks a block's content; false if the content is unknown, since the block's worker was killed.
+   */
   #check(entry: number, before: string): boolean {
     const { address, usable, seed, stride, filled } = this.#books.block(entry);
     if (!filled) return false;

@@ -1,6 +1,7 @@
 /**
- * A thread that makes the data set, and ends. What it has made outlives it: the context of the data
- * set is released, and belongs to who adopts it. Had the thread died half-way, all would have gone.
+ * A thread that builds the data set, and ends. The data set outlives it: its context is released,
+ * and belongs to the thread that adopts it. If the builder died half-way, all its memory would be
+ * freed.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -5,13 +5,13 @@
  *     npm run example -- --self-test          asks itself, and kills a worker in the middle
  *
  *     --port 8080    --threads 2    --towns 100000    --seed 1
- *     --limit 2000      milliseconds that a request may take; its worker is killed then
- *     --requests N      stop after so many
+ *     --limit 2000      maximum milliseconds of a request; its worker is killed then
+ *     --requests N      stop after N requests
  *
  *     curl '127.0.0.1:8080/search?name=Ash'     /nearest?x=500&y=250     /match?name=ham$
  *          /summary?left=100&top=100&right=300&bottom=200
  *
- * However it ends, the last line says how much of the heap is still in use: nothing.
+ * However it ends, the last line shows how much of the heap is still in use: 0 bytes.
  */
 
 import { parseArgs } from 'node:util';
@@ -43,7 +43,9 @@ const { heap } = values['self-test']
 heap.printStats();
 console.log(`${heap.stats().inUseBytes} bytes in use`);
 
-/** Serves until it is told to stop, or has answered so many requests; the server, stopped. */
+/**
+ * Serves until it is told to stop, or has answered `requests` requests; returns the stopped server.
+ */
 async function serve(requests: number): Promise<TownServer> {
   let stop = (): void => {};
   const told = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What can be asked. Each answer is worked out in the memory of one context, which goes with the
- * request: lists of towns that were found, copies to be sorted. Nothing is freed here.
+ * The queries. Each answer is computed in the memory of one context, which ends with the request:
+ * lists of found towns, copies to be sorted. No block is freed here.
  */
 
 import type { Context } from 'shmalloc';
@@ -13,9 +13,9 @@ export interface Question {
 }
 
 export interface Found {
-  /** How many there are in all; not of the nearest. */
+  /** Number of all matching towns; absent for the nearest. */
   readonly count?: number;
-  /** The first of them. */
+  /** The first of the matching towns. */
   readonly towns: readonly Town[];
 }
 
@@ -45,17 +45,17 @@ export const QUERIES: Readonly<Record<string, Query>> = {
     const y = kmOf(query.y, 0);
     const distance = (town: number): number => Math.hypot(towns.x[town] - x, towns.y[town] - y);
     for (let km = 10; ; km *= 2) {
-      // Outside of the circle there may be towns that are nearer than those in the square's corners.
+      // Outside of the circle there may be nearer towns than those in the square's corners.
       const fits = (town: number): boolean => distance(town) <= km;
       const found = collect(towns, memory, squareAround(x, y, km), fits);
-      // Too few: a larger one. What this one has taken goes with the request.
+      // Too few: try a larger square. The memory of this try is freed with the request.
       if (found.length < Math.min(LIMIT, towns.count)) continue;
       found.sort((a, b) => distance(a) - distance(b) || a - b);
       return { towns: firstOf(towns, found) };
     }
   },
 
-  /** How many live in an area: `/summary?left=100&top=100&right=300&bottom=200` */
+  /** How many people live in an area: `/summary?left=100&top=100&right=300&bottom=200` */
   '/summary': (towns, memory, query) => {
     const area = {
       left: kmOf(query.left, 0),
@@ -75,8 +75,8 @@ export const QUERIES: Readonly<Record<string, Query>> = {
   },
 
   /**
-   * The largest towns whose names match a regular expression: `/match?name=ham$`. An expression can
-   * run for ever, as anyone's can that takes one from a stranger: the server has a time limit.
+   * The largest towns whose names match a regular expression: `/match?name=ham$`. An expression
+   * from a stranger can run for ever: therefore the server has a time limit.
    */
   '/match': (towns, memory, { name = '' }) => {
     const pattern = new RegExp(name);
@@ -87,7 +87,7 @@ export const QUERIES: Readonly<Record<string, Query>> = {
   },
 };
 
-/** The towns of an area that fit, in memory that has room for all that may. */
+/** The towns of an area that fit, in memory with room for all towns around it. */
 function collect(
   towns: Towns,
   memory: Context,

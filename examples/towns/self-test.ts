@@ -1,6 +1,6 @@
 /**
- * Asks a server of its own: compares the answers with what plain JavaScript finds in plain arrays,
- * has a worker killed in the middle of a request, and looks whether anything was lost.
+ * Sends requests to its own server: compares the answers with those of plain JavaScript on plain
+ * arrays, has a worker killed during a request, and checks that no memory is lost.
  */
 
 import { deepStrictEqual, equal, ok } from 'node:assert/strict';
@@ -11,16 +11,16 @@ import { COUNTRY_KM, inventTowns, randomFrom, type Town } from './towns.js';
 
 const REQUESTS = 100;
 const AT_A_TIME = 8;
-/** Each letter more trebles the time that it takes to find out that a name does not match. */
+/** Takes very long: each additional letter triples the time to find that a name does not match. */
 const RUNS_FOR_EVER = `/match?name=${encodeURIComponent('^((\\w+)+)+!$')}`;
 
-/** The server, stopped, when all was as it should be. @throws AssertionError */
+/** The stopped server, if all checks passed. @throws AssertionError */
 export async function selfTest(options: ServerOptions): Promise<TownServer> {
   const towns = inventTowns(options.towns, options.seed);
   const server = await startServer(options);
   const { heap, dataSet } = server;
   const { bytes } = dataSet.stats();
-  /** What requests have of the heap. */
+  /** Bytes of the heap that requests have now. */
   const taken = (): number => heap.stats().inUseBytes - bytes;
   console.log(`${towns.length} towns take ${bytes} bytes of the heap`);
 
@@ -34,7 +34,7 @@ export async function selfTest(options: ServerOptions): Promise<TownServer> {
   await askMany(server, towns, 2);
   equal((await killed).status, 503);
   console.log(`a request ran too long and its worker was killed; ${REQUESTS} others were answered`);
-  // It may take the worker a moment to end.
+  // The end of the worker may take a moment.
   await until('what the dead worker had is back', () => taken() === 0);
   console.log(`${held} bytes that its context had are back in the heap`);
 
@@ -55,7 +55,7 @@ async function ask({ url }: TownServer, path: string): Promise<{ status: number;
   return { status: response.status, body: await response.json() };
 }
 
-/** Some requests of all kinds, several at a time. */
+/** Sends requests of all kinds, several at a time. */
 async function askMany(server: TownServer, towns: readonly Town[], seed: number): Promise<void> {
   const random = randomFrom(seed);
   const questions = Array.from({ length: REQUESTS }, () => inventQuestion(random, towns));
@@ -70,7 +70,7 @@ async function askMany(server: TownServer, towns: readonly Town[], seed: number)
 
 interface TestQuestion {
   readonly path: string;
-  /** The answer, as plain JavaScript has it. Known before anything is asked: it takes its time. */
+  /** The answer of plain JavaScript, computed before any request is sent, since it takes time. */
   readonly right: unknown;
 }
 

@@ -1,4 +1,4 @@
-/** The server: hands requests to the workers of a pool, and puts an end to those that take too long. */
+/** The server: hands requests to the workers of a pool, and ends those that take too long. */
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -14,7 +14,7 @@ export interface ServerOptions {
   readonly threads: number;
   readonly towns: number;
   readonly seed: number;
-  /** How long a request may take, with its time in the queue. */
+  /** Maximum milliseconds of a request, including its time in the queue. */
   readonly limitMs: number;
 }
 
@@ -22,18 +22,20 @@ export interface TownServer {
   readonly url: string;
   readonly heap: SharedHeap;
   readonly dataSet: Context;
-  /** Answers what has arrived, ends the workers and the data set. The heap is empty then. */
+  /**
+   * Answers requests that have arrived, ends the workers and the data set. The heap is empty then.
+   */
   stop(): Promise<void>;
 }
 
-/** @param onAnswer called after each answer, in whatever way */
+/** @param onAnswer called after each answer, whether it succeeded or failed */
 export async function startServer(
   { port, threads, towns, seed, limitMs }: ServerOptions,
   onAnswer: () => void = () => {},
 ): Promise<TownServer> {
   const heap = SharedHeap.create({ size: '256MiB' });
   const { root, context } = await build(heap, towns, seed);
-  // From here on it is this thread's, and ends when this thread says so.
+  // From here on this thread owns the data set, and ends it.
   const dataSet = heap.adoptContext(context);
   const pool = new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url), threads });
 
@@ -43,14 +45,14 @@ export async function startServer(
     const { pathname: path, searchParams } = new URL(request.url ?? '/', 'http://towns');
     const query = Object.fromEntries(searchParams);
     const { status, body } = await ask({ id: ++requests, path, query, root });
-    // Who waits for all connections to end must not keep them for further requests.
+    // The server waits for its connections to end: they must not stay open for further requests.
     if (!server.listening) response.setHeader('Connection', 'close');
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(body);
   });
 
   /**
-   * A worker that is over the limit is terminated, wherever it is. The request's context ends with
-   * it, and the pool starts another worker.
+   * A worker that exceeds the limit is terminated at whatever point it is. The request's context
+   * ends with it, and the pool starts another worker.
    */
   function ask(task: Task): Promise<Answer> {
     return pool
@@ -58,7 +60,7 @@ export async function startServer(
       .catch(({ message }: Error) => ({ status: 503, body: JSON.stringify({ error: message }) }));
   }
 
-  // A worker takes its time to start, and that is not a request's: all are here before the first one.
+  // Starts all workers before the first request, so that no request has to wait for that.
   const early = Array.from({ length: threads }, () =>
     pool.run({ id: 0, path: '/', query: {}, root }),
   );
@@ -80,7 +82,7 @@ export async function startServer(
   };
 }
 
-/** Has the data set built in a thread of its own, so that this one stays free meanwhile. */
+/** Builds the data set in a thread of its own, so that this thread stays free. */
 async function build(heap: SharedHeap, count: number, seed: number): Promise<Built> {
   const workerData: BuilderData = { heap: heap.handle, count, seed };
   const builder = new Worker(new URL('./builder.js', import.meta.url), { workerData });

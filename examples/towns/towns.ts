@@ -1,9 +1,9 @@
 /**
- * The data set: the towns of a country that does not exist, a square of 1,000 km.
+ * The data set: the towns of an invented country, a square of 1,000 km.
  *
- * In the heap it is a few columns, in the order of the towns' names, and the root that says where
- * they are. The root's address is all that a thread has to be told. A map of cells, 10 km wide each,
- * lists the towns that lie in one: the towns of a stretch of cells stand side by side.
+ * In the heap it is a few columns, in the order of the towns' names, and a root with their
+ * addresses. A thread needs only the root's address. A map of cells, each 10 km wide, lists the
+ * towns in each cell: the towns of a row of cells are next to each other.
  *
  *     root ─┬─ names     address of each town's name, a text in the heap
  *           ├─ x, y      km
@@ -25,7 +25,7 @@ export interface Town {
   readonly people: number;
 }
 
-/** Towns by their names. The same seed gives the same towns. */
+/** Towns sorted by name. The same seed gives the same towns. */
 export function inventTowns(count: number, seed: number): Town[] {
   const random = randomFrom(seed);
   const pick = (parts: readonly string[]): string =>
@@ -40,7 +40,7 @@ export function inventTowns(count: number, seed: number): Town[] {
   return towns.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
 }
 
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
+/** Numbers from 0 to 1 computed from a seed (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -63,7 +63,7 @@ const LAST =
 
 const cellOf = (km: number): number => Math.min(CELLS - 1, Math.max(0, Math.floor(km / CELL_KM)));
 
-/** Puts towns into a context; the address of their root. */
+/** Stores towns in a context; returns the address of their root. */
 export function storeTowns(context: Context, towns: readonly Town[]): Address {
   const count = towns.length;
   const names = context.alloc(Uint32Array, count);
@@ -98,7 +98,10 @@ export interface Area {
   readonly bottom: number;
 }
 
-/** The data set as a thread sees it: views of what another one has stored. Nothing is copied. */
+/**
+ * The data set as a thread reads it: views of the columns that another thread stored, without a
+ * copy.
+ */
 export class Towns {
   readonly count: number;
   readonly x: Float64Array;
@@ -142,7 +145,7 @@ export class Towns {
     return from;
   }
 
-  /** The lists of the cells that an area touches: all its towns, and some around it. */
+  /** The lists of the cells that an area touches: all towns of the area, and some around it. */
   *around({ left, top, right, bottom }: Area): Generator<Uint32Array> {
     for (let row = cellOf(top); row <= cellOf(bottom); row++) {
       const from = this.#starts[row * CELLS + cellOf(left)];

@@ -1,10 +1,10 @@
-/** A worker of the pool: answers one question after the other from the data set in the heap. */
+/** A worker of the pool: answers one request after the other from the data set in the heap. */
 
 import { type Address, SharedHeap } from 'shmalloc';
 import { QUERIES, type Question } from './queries.js';
 import { Towns } from './towns.js';
 
-/** What a worker is given: the question, and where the data set is. No towns. */
+/** The message to a worker: the question, and the address of the data set. Not the towns. */
 export interface Task extends Question {
   readonly id: number;
   readonly root: Address;
@@ -15,15 +15,15 @@ export interface Answer {
   readonly body: string;
 }
 
-const heap = SharedHeap.current(); // the pool's
+const heap = SharedHeap.current(); // the pool\'s heap
 let towns: Towns | undefined;
 
 export default function answer({ id, path, query, root }: Task): Answer {
   const ask = QUERIES[path];
   if (ask === undefined) return { status: 404, body: JSON.stringify({ error: `no ${path} here` }) };
   towns ??= new Towns(heap, root);
-  // All that the answer takes on the way, gone at the end of this function, however that comes:
-  // by return, by a throw, and by the death of this thread.
+  // The memory that the answer needs ends with this function, however it ends: by return, by a
+  // throw, or by the death of this thread.
   using request = heap.createContext('request', { ident: `${id} ${path}` });
   try {
     return { status: 200, body: JSON.stringify(ask(towns, request, query)) };

@@ -119,7 +119,7 @@ export interface Views {
   readonly i32: Int32Array;
   readonly f64: Float64Array;
   readonly u8: Uint8Array;
-  /** The same bytes as a Buffer, for text. */
+  /** The bytes as a Buffer, for text. */
   readonly text: Buffer;
 }
 

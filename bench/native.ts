@@ -32,7 +32,7 @@ export const NATIVE: readonly string[] = [BASELINE, ...Object.keys(PRELOADED)];
 export interface Peers {
   /** Names of the allocators that can be run; the baseline first. */
   readonly names: readonly string[];
-  /** What is missing, in words. */
+  /** Missing peers, in words. */
   readonly missing: readonly string[];
   /** Runs a program of bench/native/ on a peer and reads the JSON that it prints. */
   run<Result>(peer: string, program: string, args: readonly string[]): Result;

@@ -12,7 +12,7 @@ export class UsageError extends Error {}
 export interface Options {
   /** Names of the parts to run. */
   readonly parts: readonly string[];
-  /** Workloads to run; empty = all. The same for traces. */
+  /** Workloads and traces to run; empty = all. */
   readonly workloads: readonly string[];
   readonly traces: readonly string[];
   readonly threads: readonly number[] | null;

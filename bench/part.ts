@@ -24,7 +24,7 @@ export interface Setting {
   readonly peers: Peers;
   /** Other Node versions that ours runs on, too. */
   readonly nodes: readonly NodeVersion[];
-  /** Workloads to run; empty = all. The same for traces. */
+  /** Workloads and traces to run; empty = all. */
   readonly workloads: readonly string[];
   readonly traces: readonly string[];
   /** Prints on stderr what is being measured. */

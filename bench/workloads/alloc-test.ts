@@ -2,17 +2,18 @@
  * alloc-test: a program with few hot and many cold blocks, which it writes and reads in full
  * (Hare and others of OLogN, alloc-test, 2018).
  *
- * Each thread owns a part of the slots, half of them filled at first. An operation picks a slot: of a
- * full one it reads all bytes and frees the block, into an empty one it puts a new block and writes
- * all bytes. Slots are picked by Pareto's law, 80 to 20, six levels deep: a quarter of all operations
- * go to 0.0064 % of the slots, and 0.0064 % of the operations to the last quarter. Sizes are 5 to 8
- * bytes for every other block, 9 to 16 for every fourth, and so on up to 1,024.
+ * Each thread owns a part of the slots, half of them filled at first. An operation picks a slot: if
+ * it is full, the operation reads all bytes and frees the block; if it is empty, it puts a new
+ * block in and writes all bytes. Slots are picked by Pareto's law, 80 to 20, six levels deep: a
+ * quarter of all operations go to 0.0064 % of the slots, and 0.0064 % of the operations to the last
+ * quarter. Sizes are 5 to 8 bytes for every other block, 9 to 16 for every fourth, and so on up to
+ * 1,024.
  *
- * In the original, random numbers have 64 bits, and slot and size are parts of one; here each is one
- * of 32 bits. Memory is written and read as words, and what is left over as bytes: as bytes alone
- * the loops would weigh more than the heap. Filling half of the slots is timed, and so is emptying
- * them at the end. What the number does not show: the heap alone, since reading and writing are in it
- * for everybody; and blocks that other threads free.
+ * The original has random numbers of 64 bits, and slot and size are parts of one; here each is a
+ * number of 32 bits. Memory is written and read as words, and the rest as bytes: as bytes alone the
+ * loops would weigh more than the heap. The time includes filling half of the slots, and emptying
+ * them at the end. What the number does not show: the heap alone, since the time includes reading
+ * and writing for every allocator; and blocks that other threads free.
  */
 
 import { seedFrom } from './random.js';
@@ -21,10 +22,13 @@ import type { Allocator, Outcome, Part, Program, Workload } from './workload.js'
 const SEED = 41;
 const BODY_ROUNDS = 2000;
 
-/** How probable each level is. It covers as many of the slots as the level opposite is probable. */
+/**
+ * Probability of each level. A level has a share of the slots equal to the probability of its
+ * opposite.
+ */
 const LEVELS = [0.262144, 0.393216, 0.24576, 0.08192, 0.01536, 0.001536, 0.000064] as const;
 const LEVEL_LAST = LEVELS.length - 1;
-/** A draw of 31 bits below `limits[level]` means that level or one before. */
+/** A draw of 31 bits below `limits[level]` means this level or one before. */
 const limits = Int32Array.from(LEVELS, (_, level) => {
   const sum = LEVELS.slice(0, level + 1).reduce((total, one) => total + one, 0);
   return Math.min(2 ** 31 * sum, 2 ** 31 - 1);
@@ -42,7 +46,7 @@ export const allocTest: Workload = {
 };
 
 function create({ malloc, free, i32, u8, u32 }: Allocator): Program {
-  /** Where each level's slots begin, and how many it has. */
+  /** First slot of each level, and its number of slots. */
   const first = new Int32Array(LEVELS.length);
   const length = new Int32Array(LEVELS.length);
   let state = 0;
@@ -58,7 +62,7 @@ function create({ malloc, free, i32, u8, u32 }: Allocator): Program {
     }
   }
 
-  /** A new block, filled: its size and what is written into it follow from a random number. */
+  /** A new block, filled: its size and its content follow from a random number. */
   function make(slot: number, x: number): void {
     const low = (x & 127) + 1;
     const span = 4 << (31 - Math.clz32(low & -low));

@@ -1,12 +1,13 @@
 /**
- * What cache-scratch and cache-thrash have in common: a thread keeps writing into one tiny block.
+ * The common part of cache-scratch and cache-thrash: a thread repeatedly writes into one tiny
+ * block.
  *
- * Two blocks that different threads write to and that lie in one cache line make the line wander
- * from processor to processor, and every write waits for it.
+ * If two threads write to blocks in one cache line, the line moves from processor to processor, and
+ * every write waits for it.
  *
- * V8 neither keeps the byte in a register nor moves its store out of the loop: an increment takes
- * 2 ns, what a load takes that waits for the store before it. C needs volatile, and takes 0.3 ns
- * where the processor hands a stored byte on in a register.
+ * V8 neither keeps the byte in a register nor moves its store out of the loop: an increment takes 2
+ * ns, as long as a load that waits for the store before it. C needs volatile, and takes 0.3 ns on
+ * processors that forward a stored byte in a register.
  */
 
 import { type Allocator, type Program, requirePayload, type Workload } from './workload.js';
@@ -15,10 +16,10 @@ const BODY_ROUNDS = 2000;
 const BYTES = 1;
 const LINE_MASK = 63;
 const HALF_LINE_BYTES = 32;
-/** So many blocks at most are put aside until one lies in the first half of a line. */
+/** Maximum blocks that are put aside until one lies in the first half of a line. */
 const ASIDE_MAX = 4;
 
-/** @param handedOver does each thread first free a block that another one allocated? */
+/** @param handedOver whether each thread first frees a block that another one allocated */
 export function cacheLines(name: string, handedOver: boolean): Workload {
   return {
     name,
@@ -68,7 +69,7 @@ function create({ malloc, free, calloc, u8, u32 }: Allocator, name: string, hand
 
   return {
     ...program,
-    /** Gives the address of the blocks' addresses: each thread's, then those put aside. */
+    /** The address of the list of blocks: one per thread, then those put aside. */
     setup({ threads }) {
       const root = calloc(threads + ASIDE_MAX, 4);
       const given = root >>> 2;

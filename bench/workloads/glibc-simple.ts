@@ -2,13 +2,13 @@
  * glibc-simple: blocks of one size, freed half in order and half in reverse (glibc's benchtests,
  * bench-malloc-simple.c).
  *
- * For sizes of 16, 32 and 64 bytes and for 25, 100, 400 and 1600 blocks: allocate them all and
- * write all of each, free the first half in the order of allocation and the second half in reverse.
- * Repeats are such that each of the twelve allocates as many blocks in all.
+ * For sizes of 16, 32 and 64 bytes and for 25, 100, 400 and 1600 blocks: allocates them all and
+ * writes all of each, frees the first half in the order of allocation and the second half in
+ * reverse. The repeats are such that each of the twelve allocates the same number of blocks.
  *
- * The original does it on the main thread before and after there is another, and on that other,
- * since glibc takes locks from then on. Our heap makes no such difference, and both run on a thread
- * that was started. What the number does not show: which of the twelve was slow. An operation is a
+ * The original runs on the main thread before and after there is another thread, and on that other
+ * one, since glibc takes locks from then on. Our heap makes no such difference, and both run on a
+ * started thread. What the number does not show: which of the twelve was slow. An operation is a
  * malloc, the writes and a free.
  */
 
@@ -45,7 +45,7 @@ function create({ malloc, free, u32, i32 }: Allocator): Program {
     }
   }
 
-  /** Frees a block, and says what stood in its last word. */
+  /** Frees a block, and returns its last word. */
   function release(slot: number, bytes: number, expected: number): number {
     const block = u32[slot] as number;
     requirePayload(i32[block >>> 2] as number, expected, NAME);

@@ -2,13 +2,13 @@
  * glibc-thread: small sets of blocks of very different sizes (glibc's benchtests,
  * bench-malloc-thread.c).
  *
- * Each thread has 1024 slots, and replaces random ones by blocks of 4 to 32,768 bytes, every byte
- * of which it writes. Sizes follow an inverse square law: half of them are below 8 bytes, and half
+ * Each thread has 1024 slots, and replaces random ones by blocks of 4 to 32,768 bytes, of which it
+ * writes every byte. Sizes follow an inverse square law: half of them are below 8 bytes, and half
  * of all bytes are in blocks of more than 360. Sizes and slots are drawn beforehand, 8000 and 4096
- * of them, and all threads walk the same tables.
+ * of them, and all threads use the same tables.
  *
- * What the number does not show: blocks freed by others. A part of it is the writing, which C has
- * memset for. An operation is a free, a malloc and the writes.
+ * What the number does not show: blocks freed by other threads. A part of the time is the writing,
+ * for which C has memset. An operation is a free, a malloc and the writes.
  */
 
 import { seedFrom, xorshift } from './random.js';
@@ -31,10 +31,12 @@ const OFFSETS = 4096;
 const SEED = 88;
 const DRAWN_MAX = 65_535;
 
-/** A slot: the block's address, then its bytes and the mark that all of them have. */
+/**
+ * Words of a slot: the block's address, then its size in bytes and the mark that all of them have.
+ */
 const SLOT_WORDS = 2;
 const MARK_BITS = 8;
-/** No mark makes a number of eight of it that is none (NaN), and might be changed. */
+/** Marks up to this never form a NaN in eight bytes, whose bits might change. */
 const MARK_MASK = 127;
 
 export const glibcThread: Workload = {
@@ -55,14 +57,14 @@ function create({ malloc, free, calloc, u8, u32, f64 }: Allocator): Program {
     Uint8Array.from({ length: (MARK_MASK + 1) * 8 }, (_, n) => n >>> 3).buffer,
   );
 
-  /** By eight bytes, the fastest way there is; blocks end at multiples of 8. */
+  /** Fills by eight bytes at a time, the fastest way; blocks end at multiples of 8. */
   function fill(block: number, bytes: number, mark: number): void {
     const end = (block + bytes + 7) >>> 3;
     const pattern = patterns[mark] as number;
     for (let n = block >>> 3; n < end; n++) f64[n] = pattern;
   }
 
-  /** Frees what is in a slot, if anything: how many bytes it had, plus the last of them. */
+  /** Frees the block in a slot, if any; returns its size in bytes plus its last byte. */
   function release(slot: number): number {
     const block = u32[slot] as number;
     if (block === 0) return 0;
@@ -107,8 +109,8 @@ function create({ malloc, free, calloc, u8, u32, f64 }: Allocator): Program {
 }
 
 /**
- * 1 / (1/min - (1/min - 1/max) r) for r = drawn / 65,535, as one division of whole numbers: C comes
- * to the same.
+ * 1 / (1/min - (1/min - 1/max) r) for r = drawn / 65,535, as one division of whole numbers, so that
+ * C has the same result.
  */
 function inverseSquare(drawn: number): number {
   return Math.floor(

@@ -35,7 +35,7 @@ export const WORKLOADS: readonly Workload[] = [
   threadtest,
 ];
 
-/** @throws Error for a name that is none */
+/** @throws Error for an unknown name */
 export function workloadNamed(name: string): Workload {
   const found = WORKLOADS.find((one) => one.name === name);
   if (found !== undefined) return found;

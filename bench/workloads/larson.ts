@@ -1,15 +1,16 @@
 /**
  * larson: a server whose threads come and go while its blocks stay (Larson and Krishnan 1998).
  *
- * The slots are in parts. A thread takes a part and replaces random blocks of it by others of 8 to 999
- * bytes; after so many rounds it leaves the part, blocks and all, to whoever comes next, and takes
- * another. So blocks are freed by other threads than allocated them, and they lie all over from the
- * start: setup allocates all, shuffles them over the parts and replaces each four times on average.
+ * The slots are in parts. A thread takes a part and replaces random blocks of it by others of 8 to
+ * 999 bytes; after a number of rounds it leaves the part with its blocks to the next thread, and
+ * takes another one. So blocks are freed by other threads than those that allocated them, and they
+ * are spread all over the heap from the start: setup allocates all, shuffles them over the parts
+ * and replaces each four times on average.
  *
- * There is one part more than threads, so that nobody waits for one. In the C twin a thread starts a
- * successor and ends when it leaves a part, as in the original; a worker of the pool goes on with the
- * next itself. What the number does not show, then: threads that end and take what they had cached
- * with them. An operation is a free and a malloc.
+ * There is one part more than threads, so that no thread waits for one. In the C twin a thread
+ * starts a successor and ends when it leaves a part, as in the original; here a worker of the pool
+ * continues with the next part itself. What the number does not show: threads that end with blocks
+ * in their caches. An operation is a free and a malloc.
  */
 
 import { seedFrom } from './random.js';
@@ -21,15 +22,15 @@ const BYTES_MAX = 1000;
 const SEED = 4141;
 const BODY_ROUNDS = 2000;
 
-/** Words at the root: the slots' address; the queue of parts that nobody has, and its lock. */
+/** Words at the root: the slots' address; the queue of free parts, and its lock. */
 const SLOTS = 0;
 const LOCK = 1;
 const LENGTH = 2;
 const QUEUE = 3;
-/** An entry of the queue: which part, and how often it was left. */
+/** An entry of the queue: the part, and how often it was left. */
 const GENERATION_SHIFT = 8;
 const PART_MASK = (1 << GENERATION_SHIFT) - 1;
-/** No part is left for this thread. */
+/** In place of an entry: no part is left for this thread. */
 const NONE = -1;
 
 /** The original's generator: a linear congruence, shuffled by a table (Knuth's algorithm M). */
@@ -77,7 +78,9 @@ function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
     return block;
   }
 
-  /** Replaces `rounds` of the `count` blocks from word `slots` on; a sum of what stood in them. */
+  /**
+   * Replaces `rounds` of the `count` blocks from word `slots` on; returns a sum of their contents.
+   */
   function replace(slots: number, count: number, rounds: number): number {
     let sum = 0;
     for (let n = 0; n < rounds; n++) {
@@ -118,7 +121,7 @@ function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
     return root;
   }
 
-  /** Leaves a part to whoever comes next. */
+  /** Leaves a part to the next thread. */
   function put(words: number, entry: number): void {
     const length = u32[words + LENGTH] as number;
     u32[words + QUEUE + length] = entry;
@@ -135,7 +138,7 @@ function create({ malloc, free, calloc, u8, u32, i32 }: Allocator): Program {
     return first;
   }
 
-  /** Leaves a part, or none, for the next one. */
+  /** Leaves a part, if there is one, and takes the next one. */
   function exchange(words: number, entry: number): number {
     lock(i32, words + LOCK);
     if (entry !== NONE) put(words, entry);

@@ -1,14 +1,14 @@
 /**
- * malloc-large: large buffers that come and go (Stolyarov, mimalloc issue 447).
+ * malloc-large: large buffers that are allocated and freed (Stolyarov, mimalloc issue 447).
  *
- * One of 20 slots at random is given a new zeroed buffer of 5 to 25 MiB, then its old one is freed:
- * some 300 MB live. Each carries a random number in its first and last word and zeroes in the
- * middle, verified when it is freed.
+ * A random one of 20 slots gets a new zeroed buffer of 5 to 25 MiB, then its old one is freed:
+ * about 300 MB are live. Each buffer has a random number in its first and last word and zeroes in
+ * the middle, verified when it is freed.
  *
  * What the number does not show: calls. There are few, and nearly all the time is writing zeroes,
  * and for native allocators the page faults of memory that they gave back to the system and take
- * again; ours keeps what it has. The original's Mersenne twister is the generator of random.ts here
- * and in the C twin. An operation is a malloc, the zeroing and a free.
+ * again; ours keeps its memory. In place of the original's Mersenne twister the generator of
+ * random.ts is used here and in the C twin. An operation is a malloc, the zeroing and a free.
  */
 
 import { xorshift } from './random.js';
@@ -28,7 +28,7 @@ export const mallocLarge: Workload = {
   name: 'malloc-large',
   threads: 'one',
   deterministic: true,
-  /** Buffers, slots, least and most bytes. */
+  /** Buffers, slots, minimum and maximum bytes. */
   parameters: (size) =>
     size === 'smoke' ? [16, 20, 5 << 16, 25 << 16] : [200, 20, 5 << 20, 25 << 20],
   create,
@@ -37,12 +37,12 @@ export const mallocLarge: Workload = {
 function create({ malloc, free, calloc, u32 }: Allocator): Program {
   let random = xorshift(SEED);
 
-  /** Below `count`, of up to 31 bits. */
+  /** A number below `count`, of up to 31 bits. */
   function pick(count: number): number {
     return (random() >>> 1) % count;
   }
 
-  /** A slot is two words: the buffer's address, and how many words it has. */
+  /** A slot is two words: the buffer's address, and its number of words. */
   function verifyAndFree(slot: number): number {
     const buffer = u32[slot] as number;
     if (buffer === 0) return 0;

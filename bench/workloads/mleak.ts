@@ -1,17 +1,17 @@
 /**
- * mleak: very many very short threads, of each of which a block stays (Leijen, mimalloc-bench).
+ * mleak: very many very short threads, each of which leaves a block (Leijen, mimalloc-bench).
  *
- * A life takes 128 zeroed bytes, swaps them for what lies in a random one of 1,000 slots that all
- * share, and frees that. The question is whether memory grows with the number of lives: no more
- * than 1,000 blocks ever lie in the slots. Each block carries the number of its life, which is
- * verified when it is freed; which block a life finds depends on which was quicker, but the
- * checksum adds up the numbers of all.
+ * A life takes 128 zeroed bytes, swaps them for the content of a random one of 1,000 slots that all
+ * share, and frees that. The question is whether memory grows with the number of lives: at most
+ * 1,000 blocks are ever in the slots. Each block has the number of its life, which is verified when
+ * it is freed; which block a life finds depends on the threads' speed, but the checksum adds up all
+ * numbers.
  *
- * In the C twin a life is a thread, as in the original; here it is a turn of a worker, since to
- * start one takes 100,000 times as long as a life. So times are not comparable: the twin's is what
- * starting and ending threads costs, ours is calloc and free. What counts is the footprint of a
- * full run against that of a smoke run. What it does not show here: threads that end. An operation
- * is a life.
+ * In the C twin a life is a thread, as in the original; here it is a turn of a worker, since
+ * starting a worker takes 100,000 times as long as a life. So times are not comparable: the twin's
+ * is the cost of starting and ending threads, ours is that of calloc and free. The important number
+ * is the footprint of a full run relative to that of a smoke run. What it does not show here:
+ * threads that end. An operation is a life.
  */
 
 import { seedFrom } from './random.js';

@@ -1,21 +1,21 @@
 /**
- * mstress: blocks that wander between threads and outlive them (Leijen, mimalloc's stress test).
+ * mstress: blocks that move between threads and outlive them (Leijen, mimalloc's stress test).
  *
- * In each round every thread makes 100 x scale x (index % 8 + 1) blocks and half as many that it
- * retains to the round's end. After each it frees a random block with 67 %, and with 26 % swaps one
- * for what lies in a random slot that all threads share. Blocks have a power of two of 8-byte
- * items, up to 16, retained ones up to 64; one in fifty is 100, 1,000 or 10,000 times as long. Each
- * is written from end to end, and verified from end to end when it is freed. Between rounds half of
- * the shared slots are emptied, so that some blocks live on.
+ * In each round every thread makes 100 x scale x (index % 8 + 1) blocks, and half as many that it
+ * retains to the end of the round. After each it frees a random block with 67 %, and with 26 %
+ * swaps one for the content of a random slot that all threads share. Blocks have a power of two of
+ * 8-byte items, up to 16, retained ones up to 64; one in fifty is 100, 1,000 or 10,000 times as
+ * long. Each is written from end to end, and verified from end to end when it is freed. Between
+ * rounds half of the shared slots are emptied, so that some blocks live on.
  *
- * Where a block is freed depends on which thread was quicker, but that it is freed once does not:
- * the checksum is the length of all blocks freed.
+ * Which thread frees a block depends on the threads' speed, but each is freed once: the checksum is
+ * the length of all freed blocks.
  *
  * Here a round is a turn of the same worker, with a barrier after it; in the C twin each round has
- * new threads, as in the original. What the number does not show: threads that end. And about half
- * of it is writing and verifying, which C does faster, not the allocator. Where the original has 64
- * bits, in its generator and what it writes, here and in the twin there are 32; the bytes are as
- * many. An operation is a malloc and its free.
+ * new threads, as in the original. What the number does not show: threads that end. About half of
+ * the time is writing and verifying, which C does faster, not the allocator. Where the original has
+ * 64 bits, in its generator and its contents, here and in the twin there are 32; the number of
+ * bytes is the same. An operation is a malloc and its free.
  */
 
 import { seedFrom } from './random.js';
@@ -35,15 +35,15 @@ const TRANSFERS = 1000;
 const ALLOCATIONS_PER_SCALE = 100;
 const ITEM_BYTES = 8;
 const ITEM_WORDS = 2;
-/** Powers of two that a block's items are drawn from. */
+/** Number of powers of two for the items of a block. */
 const SHIFTS = 5;
 const RETAINED_SHIFTS = 7;
-/** By how many places the list of blocks grows. */
+/** Number of places by which the list of blocks grows. */
 const GROWTH = 100_000;
 const COOKIE = 0x1ce4e5b9;
 const BODY_ROUNDS = 2000;
 
-/** Words at the root: the barrier, on a cache line of its own, and the slots that all share. */
+/** Words at the root: the barrier, on its own cache line, and the slots that all share. */
 const BARRIER = 0;
 const SLOTS = 16;
 
@@ -57,20 +57,20 @@ export const mstress: Workload = {
 };
 
 function create({ malloc, free, calloc, realloc, u32, i32 }: Allocator): Program {
-  /** State of xorshift, spelled out: each round starts it anew. */
+  /** State of an inlined xorshift: each round starts it again. */
   let x = SEED;
   let checksum = 0;
-  /** How many are still to be made in this round. */
+  /** Number of blocks still to be made in this round. */
   let toMake = 0;
   let toRetain = 0;
-  /** Two lists in the heap: what was made and may be freed or swapped, and what is retained. */
+  /** Two lists in the heap: blocks that may be freed or swapped, and retained blocks. */
   let list = 0;
   let listRoom = 0;
   let listLength = 0;
   let retained = 0;
   let retainedLength = 0;
 
-  /** Below `count`, which is small. */
+  /** A number below `count`, which is small. */
   function pick(count: number): number {
     x ^= x << 13;
     x ^= x >>> 17;
@@ -78,7 +78,7 @@ function create({ malloc, free, calloc, realloc, u32, i32 }: Allocator): Program
     return (x >>> 8) % count;
   }
 
-  /** As the original has it: one more in a hundred than it says. */
+  /** As in the original: true in one more of a hundred cases than it says. */
   function chance(percent: number): boolean {
     return pick(100) <= percent;
   }
@@ -89,7 +89,7 @@ function create({ malloc, free, calloc, realloc, u32, i32 }: Allocator): Program
     return chance(10) ? 1000 : 100;
   }
 
-  /** Each word says how many are left from it on. */
+  /** Writes into each word the number of words from it to the end. */
   function fill(first: number, words: number): void {
     for (let n = 0; n < words; n++) u32[first + n] = (words - n) ^ COOKIE;
   }
@@ -164,7 +164,7 @@ function create({ malloc, free, calloc, realloc, u32, i32 }: Allocator): Program
     list = listRoom = listLength = retainedLength = 0;
   }
 
-  /** Between rounds, by one thread: half of them, or all. */
+  /** Empties slots between rounds, by one thread: half of them, or all. */
   function emptySlots(slots: number, round: number, all: boolean): void {
     for (let n = 0; n < TRANSFERS; n++) {
       if (!all && (seedFrom(round, n) >>> 8) % 100 > 50) continue;

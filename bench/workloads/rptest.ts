@@ -1,18 +1,18 @@
 /**
  * rptest: threads that send each other batches of blocks to free (Jansson, rpmalloc-benchmark).
  *
- * Each thread has slots, steps through them by one prime to free what is there and by another to
- * replace it, and every so many loops sends a batch of as many blocks to the next thread, which
- * frees them. Sizes are from 8 to 16,000 bytes, small ones more often; of those under a page two in
- * three are asked for aligned to 16, where the original says 8 or 16. After half of the loops and
- * at the end all wait for each other and free all they have. Blocks carry their size, and a byte is
- * written in each page of them and at their end. Alone, a thread sends nothing.
+ * Each thread has slots, steps through them by one prime to free blocks and by another to replace
+ * them, and after a number of loops sends a batch of as many blocks to the next thread, which frees
+ * them. Sizes are from 8 to 16,000 bytes, small ones more often; of those under a page two in three
+ * are allocated with an alignment of 16, where the original has 8 or 16. After half of the loops
+ * and at the end all threads wait for each other and free all their blocks. Blocks contain their
+ * size, and a byte is written in each page of them and at their end. A single thread sends nothing.
  *
- * Unlike the original: its tables of random numbers are made by the same laws, not copied; a thread
- * sends to the end, not until another is through, so that the work is the same each time; and time
- * that a thread waits counts. What the number does not show: use of the blocks, of which a few
- * bytes each are touched. An operation is a malloc or a free; the checksum adds up the sizes found
- * in the blocks when they are freed.
+ * Unlike in the original, the tables of random numbers are made by the same laws, not copied; a
+ * thread sends to the end, not until another is through, so that the work is the same each time;
+ * and waiting counts. What the number does not show: use of the blocks, of which a few bytes each
+ * are touched. An operation is a malloc or a free; the checksum adds up the sizes found in the
+ * blocks when they are freed.
  */
 
 import { seedFrom, xorshift } from './random.js';
@@ -22,7 +22,7 @@ const ITERATIONS = 2;
 const PAGE_BYTES_SHIFT = 12;
 const PAGE_BYTES = 1 << PAGE_BYTES_SHIFT;
 const ALIGNMENT = 16;
-/** Steps through the slots, whose count no prime of these may divide. */
+/** Steps through the slots, coprime to their number. */
 const FREE_STEP = 11;
 const REPLACE_STEP = 7;
 const WAIT_MS = 1;
@@ -33,10 +33,10 @@ const FREES = 257;
 /** Random sizes are drawn as fractions of this. */
 const WEIGHT_ONE = 100_000;
 
-/** Words at the root: a barrier, then an inbox for each thread, each on a cache line of its own. */
+/** Words at the root: a barrier, then an inbox for each thread, each on its own cache line. */
 const BARRIER = 0;
 const LINE_WORDS = 16;
-/** Words of a batch: the next one in the inbox, the address of the list of blocks, their count. */
+/** Words of a batch: the next one in the inbox, the address of the list of blocks, their number. */
 const NEXT = 0;
 const BLOCKS = 1;
 const COUNT = 2;
@@ -46,7 +46,9 @@ export const rptest: Workload = {
   name: 'rptest',
   threads: 'many',
   deterministic: true,
-  /** Loops in each half, slots, operations in a loop, least and most bytes, loops per batch. */
+  /**
+   * Loops in each half, slots, operations in a loop, minimum and maximum bytes, loops per batch.
+   */
   parameters: (size) =>
     size === 'smoke' ? [150, 300, 100, 8, 16_000, 2] : [12_000, 1000, 100, 8, 16_000, 2],
   create,
@@ -57,7 +59,7 @@ function create({ malloc, free, calloc, alignedAlloc, u8, u32, i32 }: Allocator)
   const replaces = new Int32Array(REPLACES);
   const frees = new Int32Array(FREES);
 
-  /** This thread's slots, and where it is in them and in the sizes. */
+  /** This thread's slots, and its positions in them and in the sizes. */
   let slots = 0;
   let slotCount = 0;
   let freeAt = 0;
@@ -66,7 +68,7 @@ function create({ malloc, free, calloc, alignedAlloc, u8, u32, i32 }: Allocator)
   let operations = 0;
   let checksum = 0;
 
-  /** Sizes fall off linearly; how many are replaced or freed in a loop is even from 30 to 99 %. */
+  /** Sizes fall off linearly; the number replaced or freed in a loop is even from 30 to 99 %. */
   function fillTables(count: number, bytesMin: number, bytesMax: number): void {
     const random = xorshift(seedFrom(SIZES, REPLACES));
     const weights = Int32Array.from({ length: SIZES }, () => (random() >>> 8) % WEIGHT_ONE);
@@ -140,7 +142,7 @@ function create({ malloc, free, calloc, alignedAlloc, u8, u32, i32 }: Allocator)
   }
 
   function send(inbox: number, batch: number): void {
-    // A head that went and came back is the head again: nothing was read behind it.
+    // A head that was removed and came back is the head again: nothing behind it was read.
     for (;;) {
       const head = Atomics.load(i32, inbox);
       i32[(batch >>> 2) + NEXT] = head;
@@ -161,7 +163,7 @@ function create({ malloc, free, calloc, alignedAlloc, u8, u32, i32 }: Allocator)
     }
   }
 
-  /** Frees what comes until all have come here `turn` times. */
+  /** Frees blocks of the inbox until all threads have arrived `turn` times. */
   function waitFreeing(barrier: number, inbox: number, all: number): void {
     if (Atomics.add(i32, barrier, 1) + 1 === all) Atomics.notify(i32, barrier);
     for (;;) {

@@ -1,10 +1,10 @@
 /**
  * The ring of blocks of sh6bench and sh8bench. C twin: native/saved-ring.h.
  *
- * Blocks are put in one after the other. When the ring is full, the next fifth of it is saved, which
- * is to say that it outlives the pass that follows; what lies below is freed in the order in which it
- * was allocated, what lies above in reverse, and the next pass fills what came free. So most blocks
- * live for one pass and some for two, and both orders of freeing are there.
+ * Blocks are put in one after the other. When the ring is full, the next fifth of it is saved, so
+ * that it outlives the next pass; blocks below it are freed in the order of their allocation,
+ * blocks above it in reverse, and the next pass fills the free places. So most blocks live for one
+ * pass and some for two, and both orders of freeing occur.
  */
 
 import type { Allocator } from './workload.js';
@@ -15,15 +15,18 @@ const BODY_ROUNDS = 2000;
 export interface SavedRing {
   /** Makes a ring of `count` slots, empty. */
   open(count: number): void;
-  /** Puts in a new block, and frees most others when that was the last slot. */
+  /** Puts in a new block, and frees most others if that was the last slot. */
   put(block: number): void;
-  /** Frees all that is left, and the ring; the sum of the first bytes of all blocks that it freed. */
+  /**
+   * Frees all blocks that are left, and the ring; returns the sum of the first bytes of all freed
+   * blocks.
+   */
   close(): number;
 }
 
 export function createSavedRing({ malloc, free, u8, u32 }: Allocator): SavedRing {
   let address = 0;
-  /** Words: where the slots begin and end, where the next block goes, and what is saved. */
+  /** Words: the beginning and end of the slots, the place of the next block, and the saved part. */
   let start = 0;
   let end = 0;
   let cursor = 0;
@@ -58,7 +61,7 @@ export function createSavedRing({ malloc, free, u8, u32 }: Allocator): SavedRing
 
   function close(): number {
     freeAllUp(start, cursor);
-    // Else it lies below the cursor.
+    // Otherwise the saved part is below the cursor.
     if (savedStart >= cursor) freeAllUp(savedStart, savedEnd);
     free(address);
     return sum;

@@ -1,17 +1,16 @@
 /**
  * sh6bench: threads that allocate runs of one small size after the other, and free most of them at
- * once, a part in order and a part in reverse (MicroQuill, for SmartHeap, 1990s; written anew after
- * the description that goes with mimalloc's tests).
+ * once, a part in order and a part in reverse (MicroQuill, for SmartHeap, 1990s; newly written
+ * after the description in mimalloc's tests).
  *
  * A round goes through bases 1, 2, 4, 7, ... below 1,000, and through each base's halves down to 1:
- * of sizes below 100 it allocates 250 blocks, of others 50, about 19,000 in all. First and last byte
- * of a block are written. Where the blocks go, and when they are freed: saved-ring.ts. As in the
- * original, threads share one amount of work: with more of them each has fewer rounds and a shorter
- * ring.
+ * it allocates 250 blocks of sizes below 100, 50 of others, about 19,000 in all. The first and last
+ * byte of a block are written. saved-ring.ts says where the blocks go, and when they are freed. As
+ * in the original, threads share a fixed amount of work: with more of them each has fewer rounds
+ * and a shorter ring.
  *
- * Threads have nothing to do with each other, and most blocks are very small. What the number does
- * not show: blocks that other threads free, and random orders. An operation is a malloc and, later,
- * its free.
+ * Threads do not interact, and most blocks are very small. What the number does not show: blocks
+ * that other threads free, and random orders. An operation is a malloc and, later, its free.
  */
 
 import { createSavedRing } from './saved-ring.js';
@@ -46,7 +45,7 @@ function create(allocator: Allocator): Program {
     }
   }
 
-  /** All sizes of a round; how many blocks there are by then. */
+  /** Allocates all sizes of a round; returns the number of blocks by then. */
   function allocateAll(before: number): number {
     let done = before;
     for (let base = 1; base < BASE_MAX; base = ((base * 3) >>> 1) + 1) {

@@ -1,18 +1,17 @@
 /**
- * sh8bench: sh6bench with sizes as programs have them, and with blocks that come from another thread
- * (MicroQuill, for SmartHeap, about 2000; written anew after the description that goes with
- * mimalloc's tests).
+ * sh8bench: sh6bench with the sizes of real programs, and with blocks that come from another thread
+ * (MicroQuill, for SmartHeap, about 2000; newly written after the description in mimalloc's tests).
  *
  * Each thread allocates blocks of 8 bytes to 165 KiB, by a histogram: mostly 16 bytes, one in 7,321
- * is of the largest size. First and last byte are written; where the blocks go, and when they are
- * freed: saved-ring.ts. At the same time one thread allocates foreign blocks of 8 bytes for all. Each
- * of them says in which slot of which inbox it was laid; whose inbox it is checks that and frees it.
+ * is of the largest size. The first and last byte are written; saved-ring.ts says where the blocks
+ * go, and when they are freed. At the same time one thread allocates foreign blocks of 8 bytes for
+ * all. Each of them contains its slot and inbox; the owner of the inbox checks that and frees it.
  *
- * In the original the foreign blocks are made by the main thread, which does nothing else. Here
- * thread 0 makes them between its own blocks, as many per round as are owed and as have room, so that
- * on N processors N threads do as much as they can; on one thread they are its own. They number a
+ * In the original the main thread makes the foreign blocks and does nothing else. Here thread 0
+ * makes them between its own blocks, as many per round as are missing and have room, so that N
+ * threads use N processors fully; on one thread the foreign blocks are its own. They number a
  * quarter of all other blocks. Sizes come in a random order, the same in each pass through the
- * histogram. As in the original, threads share one amount of work.
+ * histogram. As in the original, threads share a fixed amount of work.
  *
  * What the number does not show: foreign blocks of other sizes than 8 bytes, or with more than one
  * thread to make them. An operation is a malloc and, later, its free.
@@ -31,7 +30,7 @@ import {
   type Workload,
 } from './workload.js';
 
-/** Sizes, and how many blocks of each there are in a pass. */
+/** Sizes in bytes, and the number of blocks of each in a pass. */
 const HISTOGRAM: readonly (readonly [bytes: number, weight: number])[] = [
   [8, 1000],
   [16, 5000],
@@ -51,11 +50,11 @@ const SEED = 8;
 const FOREIGN_BYTES = 8;
 const BODY_ROUNDS = 2000;
 
-/** An inbox has this many slots. */
+/** Number of slots of an inbox. */
 const SLOTS = 4096;
 /**
- * Words of an inbox: how many blocks were laid in it and how many taken out, each with a cache line
- * to itself, then its slots.
+ * Words of an inbox: the number of blocks put in and the number taken out, each on its own cache
+ * line, then its slots.
  */
 const MADE = 0;
 const TAKEN = 16;
@@ -82,7 +81,7 @@ function create(allocator: Allocator): Program {
   const { open, put, close } = createSavedRing(allocator);
   const sizes = shuffledSizes();
   const sizeCount = sizes.length;
-  /** How far this thread is in the sizes. */
+  /** This thread's position in the sizes. */
   let next = 0;
 
   function allocate(from: number, to: number): void {
@@ -98,7 +97,9 @@ function create(allocator: Allocator): Program {
     next = place;
   }
 
-  /** Lays blocks in an inbox until `owed` have been, as there is room; says whether it laid any. */
+  /**
+   * Puts blocks in an inbox, up to a total of `owed`, as far as there is room; returns true if any.
+   */
   function give(inbox: number, owed: number): boolean {
     const made = i32[inbox + MADE] as number;
     const full = Atomics.load(i32, inbox + TAKEN) + SLOTS;
@@ -118,7 +119,7 @@ function create(allocator: Allocator): Program {
     for (const inbox of inboxes) give(inbox, owed);
   }
 
-  /** Checks and frees what lies in an inbox; the sum of what the blocks say of themselves. */
+  /** Checks and frees the blocks of an inbox; returns the sum of their contents. */
   function take(inbox: number): number {
     const taken = i32[inbox + TAKEN] as number;
     const end = Math.min(Atomics.load(i32, inbox + MADE), taken + BODY_ROUNDS);
@@ -153,7 +154,7 @@ function create(allocator: Allocator): Program {
       if (index === 0) giveAll(inboxes, Math.floor(foreign * (end / blocks)));
       checksum += take(own);
     }
-    // Where an inbox had no room, some are owed yet.
+    // If an inbox had no room, some blocks are still missing.
     if (index === 0) {
       for (const inbox of inboxes) {
         while ((i32[inbox + MADE] as number) < foreign) {

@@ -2,15 +2,15 @@
  * How the threads of a workload wait for each other, in words of the heap. C twins: harness.h, and
  * pthread's mutex.
  *
- * A waiter looks a few thousand times, then sleeps: with more threads than processors, who spins
- * keeps the one that it waits for from running.
+ * A waiter spins a few thousand times, then sleeps: with more threads than processors, a spinning
+ * thread keeps the thread that it waits for from running.
  */
 
 const SPINS = 2000;
-/** A sleeper looks again after this long, woken or not. */
+/** Maximum milliseconds of a sleep: a sleeper looks again after it, woken or not. */
 const WAIT_LIMIT_MS = 5;
 
-/** Waits until a word is `value` or more, and says what it was. Words only ever grow. */
+/** Waits until a word is at least `value`, and returns it. Words only grow. */
 export function waitFor(i32: Int32Array<SharedArrayBuffer>, word: number, value: number): number {
   for (let spins = 0; ; spins++) {
     const seen = Atomics.load(i32, word);
@@ -19,13 +19,16 @@ export function waitFor(i32: Int32Array<SharedArrayBuffer>, word: number, value:
   }
 }
 
-/** Sets a word that others wait for. */
+/** Sets a word that other threads wait for. */
 export function announce(i32: Int32Array<SharedArrayBuffer>, word: number, value: number): void {
   Atomics.store(i32, word, value);
   Atomics.notify(i32, word);
 }
 
-/** A barrier in one word, 0 at first: returns when `threads` have come for the `turn`th time, from 1. */
+/**
+ * A barrier in one word, 0 at first: returns when `threads` have arrived for the `turn`th time,
+ * from 1.
+ */
 export function arrive(
   i32: Int32Array<SharedArrayBuffer>,
   word: number,
@@ -36,7 +39,7 @@ export function arrive(
   else waitFor(i32, word, threads * turn);
 }
 
-/** A mutex in one word: 0 is free, 1 is held, 2 is held and somebody may sleep. */
+/** A mutex in one word: 0 is free, 1 is held, 2 is held and a thread may sleep. */
 export function lock(i32: Int32Array<SharedArrayBuffer>, word: number): void {
   for (let spins = 0; spins < SPINS; spins++) {
     if (Atomics.compareExchange(i32, word, 0, 1) === 0) return;

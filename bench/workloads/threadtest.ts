@@ -1,13 +1,12 @@
 /**
- * threadtest: threads that have nothing to do with each other (Berger et al. 2000, Hoard).
+ * threadtest: threads that do not interact (Berger et al. 2000, Hoard).
  *
- * Each thread allocates a batch of 8-byte objects, writes both words of each, and frees them all in
- * the order in which it allocated them; again and again. All threads together have 10,000 objects
- * and do as much however many they are: on N threads a run should take an Nth of what it takes on
- * one.
+ * Each thread repeatedly allocates a batch of 8-byte objects, writes both words of each, and frees
+ * them all in the order of their allocation. All threads together have 10,000 objects and do the
+ * same work for any number of threads: on N threads a run should take an Nth of its time on one.
  *
- * What the number does not show: blocks of more than one size, and blocks freed by others. An
- * operation is a malloc and its free.
+ * What the number does not show: blocks of more than one size, and blocks freed by other threads.
+ * An operation is a malloc and its free.
  */
 
 import {

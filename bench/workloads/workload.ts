@@ -1,24 +1,25 @@
 /**
- * Workloads: what each is made of. One file each; its C twin of the same name is in bench/native/.
+ * Workloads: the parts of each. One file per workload; its C twin of the same name is in
+ * bench/native/.
  *
- * A workload does a fixed amount of work, not as much as a time allows, so that it and its twin can
- * be held against each other: same parameters, same random numbers, same operations, and where what
- * is done does not depend on which thread was quicker, the same checksum.
+ * A workload does a fixed amount of work, not as much as a time allows, so that it can be compared
+ * with its twin: same parameters, same random numbers, same operations and, if the work does not
+ * depend on which thread is faster, the same checksum.
  *
- * Hot loops stand in functions of a few thousand rounds that are called again and again: a loop of
- * millions would run code that was compiled while it ran, which no long-lived program does.
+ * Hot loops are functions of a few thousand rounds that are called repeatedly: a loop of millions
+ * would run code that is compiled while it runs, as no long-lived program does.
  */
 
 /**
- * What a workload may call: the heap's `_ts` calls, or another allocator's in their place. Addresses
- * are byte offsets in the buffer that all views show: `i32[address >>> 2]`; 0 = null.
+ * The calls of a workload: the heap's `_ts` calls, or another allocator's in their place. Addresses
+ * are byte offsets in the buffer of all views: `i32[address >>> 2]`; 0 = null.
  */
 export interface Allocator {
   readonly malloc: (bytes: number) => number;
   readonly free: (address: number) => void;
   readonly calloc: (count: number, bytes: number) => number;
   readonly realloc: (address: number, bytes: number) => number;
-  /** `alignment` is a power of two from 16. */
+  /** `alignment` is a power of two, at least 16. */
   readonly alignedAlloc: (alignment: number, bytes: number) => number;
   readonly u8: Uint8Array<SharedArrayBuffer>;
   readonly u32: Uint32Array<SharedArrayBuffer>;
@@ -28,60 +29,65 @@ export interface Allocator {
 
 export type Size = 'smoke' | 'full';
 
-/** What a run is told. */
+/** The settings of a run. */
 export interface Run {
   readonly threads: number;
-  /** As `parameters` gave them. */
+  /** The values that `parameters` returned. */
   readonly parameters: readonly number[];
 }
 
-/** What one thread of it is told. */
+/** The settings of one thread of a run. */
 export interface Part extends Run {
-  /** 0 and up. */
+  /** Index of the thread, from 0. */
   readonly index: number;
-  /** What `setup` gave. */
+  /** The address that `setup` returned. */
   readonly root: number;
 }
 
 export interface Outcome {
-  /** How many of what the workload's header calls an operation. */
+  /** Number of operations, in the sense of the workload's header. */
   readonly operations: number;
-  /** 32 bits; the threads' are added up. */
+  /** 32 bits; the threads' checksums are added up. */
   readonly checksum: number;
 }
 
-/** A workload over one allocator, as one thread sees it. */
+/** A workload on one allocator, in one thread. */
 export interface Program {
-  /** Untimed, on one thread, before the others start: the address of what they share, or 0. */
+  /** Untimed, on one thread, before the others start: returns the address of shared data, or 0. */
   setup?(run: Run): number;
-  /** One thread's part, timed from when all are there to when the last one is done. */
+  /** One thread's part, timed from when all threads have arrived until the last one is done. */
   work(part: Part): Outcome;
-  /** Untimed, on one thread, when all are done: frees what is left. What it finds is added. */
+  /**
+   * Untimed, on one thread, when all are done: frees all blocks that are left, and returns their
+   * checksum.
+   */
   finish?(run: Run, root: number): number;
 }
 
 export interface Workload {
   readonly name: string;
-  /** Does it say anything on more than one thread? */
+  /** Whether it is meaningful on more than one thread. */
   readonly threads: 'one' | 'many';
   /**
-   * Does the checksum depend on nothing but the parameters, and not on which thread was quicker?
-   * Then it is held against the twin's.
+   * Whether the checksum depends only on the parameters, and not on which thread is faster. If so
+   * it is compared with the twin's.
    */
   readonly deterministic: boolean;
-  /** Why its time is not to be held against the twin's; it counts for no mean then. */
+  /** Why its time is not comparable with the twin's; it is then not part of a mean. */
   readonly apart?: string;
-  /** Whole numbers, which the C twin takes in the same order. A full run takes about half a second. */
+  /**
+   * Whole numbers, in the order of the C twin's arguments. A full run takes about half a second.
+   */
   parameters(size: Size, threads: number): readonly number[];
   /**
-   * Called once in each thread, and what it gives is run twice, of which the second run is timed. So
-   * functions in it are made once, which lets the engine treat what they close over as
-   * constants.
+   * Called once in each thread; the program that it returns runs twice, and the second run is
+   * timed. So its functions are made once, and the engine can treat the variables that they close
+   * over as constants.
    */
   create(allocator: Allocator): Program;
 }
 
-/** @throws Error when the payload of a block is not what was written into it */
+/** @throws Error if a block's content is not what was written into it */
 export function requirePayload(found: number, expected: number, where: string): void {
   if (found !== expected)
     throw new Error(`${where}: payload ${found} where ${expected} was written`);

@@ -4,12 +4,12 @@
  * Every other thread produces batches: a record with 4096 addresses, and as many blocks of 64
  * bytes, which it fills. It pushes them on a stack that a mutex guards, and waits while there are
  * 100. The others pop batches, and free the blocks and the record. So all blocks are freed by
- * another thread than allocated them, and an allocator must take them back to where they are
- * needed. One thread alone alternates: it produces 50 batches, then consumes them.
+ * another thread than the one that allocated them, and an allocator must take them back to where
+ * they are needed. A single thread alternates: it produces 50 batches, then consumes them.
  *
- * The work is so many batches, however many threads there are. What the number does not show: which
- * of both sides was the slower one. How many blocks live at once, and so the footprint, depends on
- * that and on luck. An operation is a malloc, the writes and a free.
+ * The work is a fixed number of batches, for any number of threads. What the number does not show:
+ * which of both sides was slower. The number of live blocks, and so the footprint, depends on that
+ * and on chance. An operation is a malloc, the writes and a free.
  */
 
 import { announce, lock, unlock, waitFor } from './sync.js';
@@ -29,7 +29,10 @@ const BATCHES_ALONE = 50;
 const FILLED_BYTES_MAX = 128;
 const BODY_ROUNDS = 2048;
 
-/** Words at the root: the mutex, the stack's top, and how many batches were ever pushed, popped. */
+/**
+ * Words at the root: the mutex, the stack's top, and the numbers of batches pushed and popped so
+ * far.
+ */
 const MUTEX = 0;
 const TOP = 1;
 const PUSHED = 2;
@@ -51,7 +54,7 @@ export const xmallocTest: Workload = {
 };
 
 function create({ malloc, free, calloc, u32, i32 }: Allocator): Program {
-  /** Fills slots `from` to `to`, and the blocks with `first` and up. */
+  /** Fills slots `from` to `to`, and the blocks with numbers from `first` on. */
   function allocate(slots: number, from: number, to: number, bytes: number, first: number): void {
     const filledWords = Math.min(bytes, FILLED_BYTES_MAX) >>> 2;
     for (let n = from; n < to; n++) {
@@ -89,7 +92,7 @@ function create({ malloc, free, calloc, u32, i32 }: Allocator): Program {
     unlock(i32, root + MUTEX);
   }
 
-  /** A batch, or 0 when so many were popped by all. */
+  /** A batch, or 0 when all threads together have popped `batches`. */
   function pop(root: number, batches: number): number {
     lock(i32, root + MUTEX);
     for (;;) {
@@ -117,7 +120,7 @@ function create({ malloc, free, calloc, u32, i32 }: Allocator): Program {
     push(root, batch);
   }
 
-  /** Until so many were popped by all. */
+  /** Consumes until all threads together have popped `batches`. */
   function consume(root: number, batches: number, count: number, bytes: number): Outcome {
     let operations = 0;
     let checksum = 0;

@@ -1,4 +1,4 @@
-/** Proves the benchmark's command: what it prints, what it writes, and how it ends. */
+/** Proves the benchmark's command: its output, its files, and its exit codes. */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ interface Written {
   readonly targets: readonly Verdict[];
 }
 
-test('bench larson --smoke --node: measures ours alone, and writes it down', async (t) => {
+test('bench larson --smoke --node: measures ours alone, and writes the result', async (t) => {
   const output = folder(t);
   const args = ['larson', '--smoke', '--node', '--threads', '1,2', '--output', output];
   const { code, stdout, stderr } = await bench(...args);
@@ -90,14 +90,14 @@ test('bench crowd --smoke: a full heap, fairness and rescue, each with threads p
   }
 });
 
-test('bench: a wrong call ends with code 2 and a line that says what is wrong', async (t) => {
+test('bench: a wrong call ends with code 2 and one line with the reason', async (t) => {
   const { code, stdout, stderr } = await bench('larson', '--threads', 'many');
   t.is(code, 2);
   t.is(stdout, '');
   t.regex(stderr, /^bench: --threads: whole numbers from 1 to 64, got 'many'\n/);
 });
 
-test('bench --help: says what there is, and that partial runs publish nothing', async (t) => {
+test('bench --help: lists all parts, and says that partial runs publish nothing', async (t) => {
   const { code, stdout } = await bench('--help');
   t.is(code, 0);
   t.regex(

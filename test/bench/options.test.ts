@@ -1,11 +1,11 @@
-/** Proves what the command line of the benchmark takes and refuses. */
+/** Proves which command lines the benchmark accepts and refuses. */
 
 import test from 'ava';
 import { helpText, parseOptions, UsageError } from '../../bench/options.js';
 import { PARTS } from '../../bench/parts.js';
 import { WORKLOADS } from '../../bench/workloads/index.js';
 
-test('parseOptions: nothing means everything, five rounds', (t) => {
+test('parseOptions: without arguments everything runs, in five rounds', (t) => {
   const options = parseOptions([]);
   t.deepEqual(
     options.parts,
@@ -31,17 +31,17 @@ test('parseOptions: a workload or a trace by its name', (t) => {
   t.is(trace.label, 'trace-perl+calls');
 });
 
-test('parseOptions: all of a part win over one of it', (t) => {
+test('parseOptions: a whole part takes precedence over one item of it', (t) => {
   t.deepEqual(parseOptions(['workloads', 'larson']).workloads, []);
   t.deepEqual(parseOptions(['traces', 'trace:perl']).traces, []);
 });
 
-test('parseOptions --smoke: one round unless told', (t) => {
+test('parseOptions --smoke: one round by default', (t) => {
   t.is(parseOptions(['--smoke']).rounds, 1);
   t.is(parseOptions(['--smoke', '--rounds', '2']).rounds, 2);
 });
 
-test('parseOptions --scaling: workloads that say something on several threads', (t) => {
+test('parseOptions --scaling: selects workloads that are meaningful on several threads', (t) => {
   const options = parseOptions(['--scaling']);
   t.deepEqual(options.parts, ['workloads']);
   t.deepEqual(options.threads, [1, 2, 4, 8, 16]);
@@ -71,7 +71,7 @@ test('parseOptions --publish: whole runs only', (t) => {
   }
 });
 
-test('parseOptions: says what is wrong', (t) => {
+test('parseOptions: the error says what is wrong', (t) => {
   const wrong: [args: string[], message: RegExp][] = [
     [['larsn'], /nothing is named 'larsn': there are calls, .*larson/],
     [['trace:nothing'], /nothing is named 'trace:nothing'/],

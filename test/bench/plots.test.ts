@@ -1,4 +1,4 @@
-/** Proves the plots' structure: well-formed, one bar for each value, and where values stand. */
+/** Proves the plots' structure: well-formed, one bar for each value, and the places of values. */
 
 import test, { type ExecutionContext } from 'ava';
 import { axisOf, type BarPlot, drawBars } from '../../bench/plots.js';
@@ -23,7 +23,7 @@ const withValues = (scale: BarPlot['scale'], ...values: number[]): BarPlot => ({
   series: [{ name: 'to glibc', ink: 1, values }],
 });
 
-/** Every element that begins also ends, in its place; text holds no bare characters of markup. */
+/** Checks that every element is closed in order, and that text has no bare characters of markup. */
 function assertWellFormed(t: ExecutionContext, svg: string): void {
   const open: string[] = [];
   const rest = svg.replace(
@@ -47,7 +47,7 @@ const bars = (svg: string) =>
     to: Number(x) + Number(width),
   }));
 
-test('drawBars: well-formed; a bar for each value, in its colour, and none for what is missing', (t) => {
+test('drawBars: well-formed; a bar for each value, in its colour, and none for a missing value', (t) => {
   const svg = drawBars(PLOT);
   assertWellFormed(t, svg);
   t.deepEqual(
@@ -73,7 +73,7 @@ test('drawBars: on a linear axis bars start at 0', (t) => {
   );
 });
 
-test('drawBars: names and values do not overlap, and nothing is outside of the picture', (t) => {
+test('drawBars: names and values do not overlap, and all of it is inside of the picture', (t) => {
   const names = Array.from({ length: 14 }, (_, n) => `a-workload-${n}`);
   const svg = drawBars({
     ...PLOT,

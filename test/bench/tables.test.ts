@@ -1,4 +1,4 @@
-/** Proves how tables and the numbers in them stand. */
+/** Proves the layout of tables and the format of their numbers. */
 
 import test from 'ava';
 import {
@@ -17,25 +17,25 @@ const ROWS = [
   ['a|b', '4'],
 ];
 
-test('textTable: columns of equal width, the first to the left', (t) => {
+test('textTable: columns of equal width, the first aligned to the left', (t) => {
   t.is(textTable(COLUMNS, ROWS), '  name      ns\n  larson  12.3\n  a|b        4\n');
 });
 
-test('markdownTable: a rule under the head; what would end a cell is escaped', (t) => {
+test('markdownTable: a rule under the head; characters that would end a cell are escaped', (t) => {
   t.is(
     markdownTable(COLUMNS, [...ROWS, ['short']]),
     '| name | ns |\n| --- | ---: |\n| larson | 12.3 |\n| a\\|b | 4 |\n| short |  |\n',
   );
 });
 
-test('short: three digits that count', (t) => {
+test('short: three significant digits', (t) => {
   t.deepEqual(
     [0.61234, 12.345, 0, 1234.5, 0.00123, Number.NaN].map((value) => short(value)),
     ['0.61', '12.3', '0.00', '1,235', '0.0012', '-'],
   );
 });
 
-test('number, percent, within: nothing where there is no number', (t) => {
+test('number, percent, within: empty for a missing number', (t) => {
   t.is(number(undefined), '-');
   t.is(number(1.25, 2), '1.25');
   t.is(percent(Number.NaN), '');

@@ -1,4 +1,4 @@
-/** Proves verdicts on targets, and the tables that they and others are read from. */
+/** Proves the verdicts on targets, and the tables that show them and other results. */
 
 import test from 'ava';
 import { NATIVE } from '../../bench/native.js';
@@ -39,7 +39,7 @@ test('judge: ratios are medians of the ratios of rounds', (t) => {
   t.is(verdictOn('pair 64 B, to the best native', section).measured, 1.25);
 });
 
-test('judge: what has no numbers is not measured, and so is a mean over a part of all', (t) => {
+test('judge: a target without numbers is not measured, nor is a mean over a part of the names', (t) => {
   const section = sectionOf([
     timing('traces', 'perl', 1, OURS, 1),
     timing('traces', 'perl', 1, 'glibc', 2),
@@ -49,7 +49,7 @@ test('judge: what has no numbers is not measured, and so is a mean over a part o
   t.is(verdictOn('traces, worst to glibc', section).verdict, 'met');
 });
 
-test('judge: scaling is held against mimalloc’s of the same run', (t) => {
+test('judge: scaling is compared with mimalloc’s of the same run', (t) => {
   const larson = (allocator: string, one: number, two: number) => [
     timing('workloads', 'larson', 1, allocator, one),
     timing('workloads', 'larson', 2, allocator, two),
@@ -67,7 +67,7 @@ test('judge: scaling is held against mimalloc’s of the same run', (t) => {
   t.is(verdictOn(name, better).verdict, 'met');
 });
 
-test('judge: other Node versions are held against Node 20', (t) => {
+test('judge: other Node versions are compared with Node 20', (t) => {
   const isOldest = process.versions.node.startsWith('20.');
   const section = sectionOf([
     timing('workloads', 'larson', 2, isOldest ? OURS : 'Node 20', 10),
@@ -78,7 +78,7 @@ test('judge: other Node versions are held against Node 20', (t) => {
   t.is(verdictOn('Node 26: slowest workload, to Node 20', section).verdict, 'missed');
 });
 
-test('targetsSection: counts what was judged, and names what was not', (t) => {
+test('targetsSection: counts the judged targets, and names the others', (t) => {
   const verdicts = judge(evidenceOf([sectionOf([], { 'hand-over': 30, 'growth of near': 1.5 })]));
   const { title, rows, notes } = targetsSection(verdicts, false);
   t.is(title, 'targets: 1 of 2 met');
@@ -97,7 +97,7 @@ const WORKLOAD_TIMINGS = [
   { ...timing('workloads', 'larson', 2, 'mimalloc'), absent: 'over 10 s' },
 ];
 
-test('timeSection: times, ratios with their spread, and what took too long', (t) => {
+test('timeSection: times, ratios with their spread, and runs that took too long', (t) => {
   const { columns, rows, plots } = timeSection(WORKLOAD_TIMINGS, {
     title: 'workloads',
     what: 'workload',
@@ -114,7 +114,7 @@ test('timeSection: times, ratios with their spread, and what took too long', (t)
   );
 });
 
-test('memorySection: footprint to what lived at most', (t) => {
+test('memorySection: footprint relative to peak live bytes', (t) => {
   const timings = WORKLOAD_TIMINGS.map((one) => ({
     ...one,
     footprintBytes: 3 * 2 ** 20,
@@ -124,7 +124,7 @@ test('memorySection: footprint to what lived at most', (t) => {
   t.deepEqual(rows[0], ['larson', '1', '2.00', '3.00', '1.50', '1.50']);
 });
 
-test('scalingSection: says the machine’s cores, and where threads are more', (t) => {
+test('scalingSection: has the machine’s number of cores, and marks rows with more threads', (t) => {
   const timings = [1, 4096].map((threads) => timing('workloads', 'larson', threads, OURS, threads));
   const table = { title: 'workloads', what: 'workload', peers: [] };
   const section = scalingSection(timings, table);

@@ -1,6 +1,6 @@
 /**
- * Proves that every workload does the same work whatever allocator it runs on and in C, and that it
- * leaves nothing behind. All at smoke size, by one thread and by two.
+ * Proves that every workload does the same work on every allocator and in C, and that it leaves no
+ * block behind. All at smoke size, by one thread and by two.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -11,7 +11,7 @@ import type { WorkloadResult } from '../../bench/workload-run.js';
 import { WORKLOADS, type Workload, workloadNamed } from '../../bench/workloads/index.js';
 import { ROOT, run } from '../workers.js';
 
-// Each runs processes of several threads.
+// Each test starts processes with several threads.
 const test = anyOrder.serial;
 
 const RUN = fileURLToPath(new URL('dist/bench/workload-run.js', ROOT));
@@ -38,7 +38,7 @@ async function twin(workload: Workload, threads: number): Promise<WorkloadResult
 for (const workload of WORKLOADS) {
   const { name, deterministic } = workload;
   for (const threads of workload.threads === 'one' ? [1] : [1, 2]) {
-    test(`${name} on ${threads}: the same work on shmalloc, counted and in C; nothing is left`, async (t) => {
+    test(`${name} on ${threads}: the same work on shmalloc, counted and in C; no block is left`, async (t) => {
       const plain = await ours(name, 'shmalloc', threads);
       const counted = await ours(name, 'counted', threads);
       t.true(plain.operations > 0 && plain.milliseconds > 0);
@@ -58,7 +58,7 @@ for (const workload of WORKLOADS) {
   }
 }
 
-test('workloadNamed: says which there are', (t) => {
+test('workloadNamed: the error lists all workloads', (t) => {
   t.is(workloadNamed('larson').name, 'larson');
   t.throws(() => workloadNamed('larsn'), { message: /no workload 'larsn': there are .*larson/ });
 });

@@ -1,6 +1,6 @@
 /**
  * Proves in a browser, Debian's chromium, that the pictures are drawn without an error and that the
- * page does what it says: the pointer tells what lies under it, the slider changes the frame.
+ * page works: the tip describes the cell under the pointer, and the slider changes the frame.
  *
  * `npm run test:browser`. SHMALLOC_CHROMIUM names another browser of that kind.
  */
@@ -41,7 +41,7 @@ test.after.always(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Opens a document; whatever it complains of comes into the list. */
+/** Opens a document; the browser's errors and requests are added to the list. */
 async function open(t: ExecutionContext, name: string, text: string) {
   const file = join(folder, `${t.title.replace(/\W+/g, '-')}-${name}`);
   writeFileSync(file, text);
@@ -57,7 +57,7 @@ async function open(t: ExecutionContext, name: string, text: string) {
   return { page, complaints };
 }
 
-/** Points at where an address is drawn; what the tip says then. */
+/** Points at the cell of an address; returns the data of the tip. */
 async function pointAt(page: Page, address: number): Promise<Record<string, string>> {
   const canvas = page.locator('#map');
   await canvas.scrollIntoViewIfNeeded();
@@ -71,7 +71,7 @@ async function pointAt(page: Page, address: number): Promise<Record<string, stri
   return tip;
 }
 
-/** The tip at the first page of a run says what the run is. */
+/** Checks that the tip at the first page of a run describes the run. */
 function assertTells(t: ExecutionContext, tip: Record<string, string>, run: MapRun): void {
   t.like(tip, { zone: run.zone, address: String(run.address), bytes: String(run.bytes) });
   t.true(tip.text.includes(`0x${run.address.toString(16)}`), tip.text);
@@ -91,7 +91,7 @@ function assertTells(t: ExecutionContext, tip: Record<string, string>, run: MapR
   t.true(tip.text.includes(`${live} live`), tip.text);
 }
 
-/** The colour in which the page at an address is drawn. */
+/** The colour of the page at an address. */
 const colourAt = (page: Page, address: number): Promise<number[]> =>
   page.evaluate<number[]>(
     `(() => { const { x, y } = shmallocMap.placeOf(${address}); const r = devicePixelRatio;
@@ -99,14 +99,14 @@ const colourAt = (page: Page, address: number): Promise<number[]> =>
         .getImageData(x * r, y * r, 1, 1).data]; })()`,
   );
 
-/** The first run of each zone that there is, and some more spans. */
+/** The first run of each zone, and some more spans. */
 function someRuns(map: HeapMap): MapRun[] {
   const firsts = new Map(map.runs.toReversed().map((run) => [run.zone, run] as const));
   const spans = spansOf(map);
   return [...firsts.values(), ...spans.filter((_, i) => i % Math.ceil(spans.length / 12) === 0)];
 }
 
-test('renderSvg: a browser parses and draws it without an error', async (t) => {
+test('renderSvg: a browser parses and draws the picture without an error', async (t) => {
   using heap = mixedHeap('16MiB', 31, 4000);
   const map = heap.map();
   const { page, complaints } = await open(
@@ -126,7 +126,7 @@ test('renderSvg: a browser parses and draws it without an error', async (t) => {
   t.deepEqual(complaints, []);
 });
 
-test('renderHtml: the pointer tells address, zone, class and blocks', async (t) => {
+test('renderHtml: the tip has address, zone, class and blocks', async (t) => {
   using heap = mixedHeap('16MiB', 32, 4000);
   const map = heap.map();
   const { page, complaints } = await open(t, 'map.html', renderHtml(map));
@@ -139,7 +139,7 @@ test('renderHtml: the pointer tells address, zone, class and blocks', async (t) 
   t.deepEqual(complaints, []);
 });
 
-test('renderHtml: what is drawn has the colour of its zone', async (t) => {
+test('renderHtml: each run is drawn in the colour of its zone', async (t) => {
   using heap = mixedHeap('16MiB', 33, 4000);
   const map = heap.map();
   const { page } = await open(t, 'map.html', renderHtml(map));
@@ -152,7 +152,7 @@ test('renderHtml: what is drawn has the colour of its zone', async (t) => {
   t.deepEqual(await colourAt(page, small.address), [0xd0, 0x73, 0x00, 255]);
 });
 
-test('renderHtml: contexts and vectors have their colour, and the pointer tells them', async (t) => {
+test('renderHtml: contexts and vectors have their colours, and the tip names them', async (t) => {
   using heap = heapWithContexts();
   const map = heap.map();
   const { page, complaints } = await open(t, 'map.html', renderHtml(map));
@@ -176,7 +176,7 @@ test('renderHtml: contexts and vectors have their colour, and the pointer tells 
   t.deepEqual(complaints, []);
 });
 
-test('renderHtml: the slider changes the frame, and what the pointer tells', async (t) => {
+test('renderHtml: the slider changes the frame and the tip', async (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   const random = new Random(34);
   const frames = Array.from({ length: 5 }, (_, n) => {
@@ -210,7 +210,7 @@ test('renderHtml: play goes from frame to frame to the end', async (t) => {
   t.deepEqual(complaints, []);
 });
 
-test('renderHtml: one frame has no slider; text cannot break out of it', async (t) => {
+test('renderHtml: a page with one frame has no slider; text cannot break out', async (t) => {
   using heap = mixedHeap('2MiB', 35, 100);
   const title = '</title></script><script>document.title = "broken"</script>';
   const { page, complaints } = await open(t, 'one.html', renderHtml(heap.map(), { title }));
@@ -220,7 +220,7 @@ test('renderHtml: one frame has no slider; text cannot break out of it', async (
   t.deepEqual(complaints, []);
 });
 
-/** Of all that is drawn: the smallest letters in pixels, and how far to the right it goes. */
+/** Of everything drawn: the smallest letters, and the right edge, in pixels. */
 const measure = (page: Page) =>
   page.evaluate<{ scroll: number; letters: number; right: number; canvas: number; panel: number }>(
     `(() => {
@@ -231,7 +231,7 @@ const measure = (page: Page) =>
       });
       const drawn = [...texts, ...document.querySelectorAll('svg rect, svg path, canvas')];
       const canvas = document.getElementById('map');
-      // Letters on the canvas are no smaller than 11.5 pixels, times its scale.
+      // Letters on the canvas have 11.5 pixels times its scale.
       sizes.push(11.5 * canvas.offsetWidth / shmallocMap.width);
       return {
         scroll: document.documentElement.scrollWidth,
@@ -283,7 +283,7 @@ for (const [what, make] of [
   });
 }
 
-test('renderHtml: a window narrower than any phone scrolls in its box; the page does not', async (t) => {
+test('renderHtml: in a window narrower than any phone the map scrolls in its box, not the page', async (t) => {
   using heap = mixedHeap('2MiB', 39, 100);
   const { page, complaints } = await open(t, 'slim.html', renderHtml(heap.map()));
   await page.setViewportSize({ width: 300, height: 900 });

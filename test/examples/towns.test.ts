@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import anyOrder, { type ExecutionContext } from 'ava';
 import { ROOT, run } from '../workers.js';
 
-// Each test runs a process with threads of its own: one at a time is enough for a small machine.
+// Each test starts a process with threads: one at a time is enough for a small machine.
 const test = anyOrder.serial;
 
 const MAIN = fileURLToPath(new URL('dist/examples/towns/main.js', ROOT));
@@ -25,7 +25,7 @@ test('towns --self-test: all answers are right, and nothing is in use at the end
   t.is(code, 0);
 });
 
-/** Starts a server, calls `work` with its address; its exit code and last line. */
+/** Starts a server, calls `work` with its address; returns its exit code and last line. */
 async function serve(
   t: ExecutionContext,
   args: readonly string[],
@@ -36,7 +36,7 @@ async function serve(
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  // Not 'exit': its last words may come after that.
+  // Not 'exit': the last output may come after that.
   const exited = once(child, 'close');
   try {
     while (!stdout.includes('\n')) await once(child.stdout, 'data');
@@ -49,7 +49,7 @@ async function serve(
   }
 }
 
-test('towns --requests: stops after so many, wrong ones included', async (t) => {
+test('towns --requests: stops after that many requests, wrong ones included', async (t) => {
   await serve(t, ['--requests', '4'], async (url) => {
     const statuses = [];
     for (const path of ['/search?name=Ash', '/nearest?x=far', '/match?name=(', '/nothing']) {
@@ -61,7 +61,7 @@ test('towns --requests: stops after so many, wrong ones included', async (t) => 
   });
 });
 
-test('towns: told to stop, it answers what has arrived', async (t) => {
+test('towns: a server that is told to stop answers the requests that have arrived', async (t) => {
   await serve(t, [], async (url, kill) => {
     const answers = Array.from({ length: 4 }, () => fetch(`${url}/match?name=ham$`));
     await answers[0];

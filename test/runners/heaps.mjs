@@ -1,13 +1,14 @@
 /**
- * A user's test file, run by jest and by vitest in all their pools (runners.test.ts): two heaps, and
- * everything that crosses from the test's realm to that of the package, or to another copy of it.
+ * A user's test file, run by jest and by vitest in all their pools (runners.test.ts): two heaps,
+ * and everything that passes between the test's realm and that of the package, or another copy of
+ * it.
  */
 
 import { Worker } from 'node:worker_threads';
 import { SharedHeap, Vector } from 'shmalloc';
 
 const { expect, test } = globalThis;
-/** Both have it; jest's evaluates packages anew, vitest's those that it inlines. */
+/** Exists in both runners; jest's evaluates packages again, vitest's those that it inlines. */
 const resetModules = () => (globalThis.vi ?? import.meta.jest).resetModules();
 const { SHMALLOC_TEST_URL: url, SHMALLOC_TEST_ANEW: anew } = process.env;
 
@@ -28,7 +29,7 @@ test('two heaps, each in a buffer of the test', () => {
   }
 });
 
-test('a comparison that fails is told, and the memory is not copied for it', () => {
+test('a failed comparison is reported, without a copy of the memory', () => {
   const [one, two] = [heap.createContext('one'), heap.createContext('two')];
   expect(() => expect(heap).toBe(other)).toThrow();
   expect(() => expect(one).toEqual(two)).toThrow();
@@ -36,7 +37,7 @@ test('a comparison that fails is told, and the memory is not copied for it', () 
   two.delete();
 });
 
-test('a handle that was cloned gives the same heap, one that went through JSON an error', () => {
+test('a cloned handle gives the same heap, a handle from JSON gives an error', () => {
   expect(SharedHeap.attach(structuredClone(heap.handle))).toBe(heap);
   expect(() => SharedHeap.attach(JSON.parse(JSON.stringify(heap.handle)))).toThrow(/process/);
 });
@@ -76,7 +77,7 @@ test('errors have codes, and are errors', () => {
   expect(() => SharedHeap.create({ size: 1 })).toThrow(/size/);
 });
 
-test('a worker uses the heap, and frees at its own exit what it has', async () => {
+test('a worker uses the heap, and frees its blocks at its own exit', async () => {
   const code = `const { workerData } = require('node:worker_threads');
     import(workerData.url).then(({ SharedHeap }) => {
       const heap = SharedHeap.attach(workerData.handle);

@@ -1,4 +1,4 @@
-/** The same of what needs the types of Node. Compiled by types.test.ts, and never run. */
+/** A program that needs the types of Node. Compiled by types.test.ts, and never run. */
 
 import { Worker } from 'node:worker_threads';
 import { SharedHeap } from 'shmalloc';

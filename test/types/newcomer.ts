@@ -1,5 +1,5 @@
 /**
- * What a program in TypeScript does with the package. Compiled by types.test.ts as a user would, and
+ * A program in TypeScript that uses the package. Compiled by types.test.ts as a user's program, and
  * never run.
  */
 

@@ -10,7 +10,7 @@
  * In the C twin a life is a thread, as in the original; here it is a turn of a worker, since
  * starting a worker takes 100,000 times as long as a life. So times are not comparable: the twin's
  * is the cost of starting and ending threads, ours is that of calloc and free. The important number
- * is the footprint of a full run relative to that of a smoke run. What it does not show here:
+ * is the footprint of a full run relative to that of a smoke run. The number does not show, here:
  * threads that end. An operation is a life.
  */
 

@@ -36,19 +36,25 @@ export {
   type VectorHandle,
   type VectorHandleOf,
   type VectorOptions,
+  type Vectors,
   type ViewOf,
 } from './collections/index.js';
 export {
+  type AnyContext,
+  type BumpContext,
   Context,
   type ContextHandle,
+  type ContextNode,
+  type ContextOf,
   type ContextOptions,
   type ContextStats,
+  type Contexts,
   type ContextType,
+  type SetContext,
   type ViewConstructor,
 } from './contexts/index.js';
 export type { Allocation, HistoryEvent, HistoryFilter } from './debug/index.js';
 export type {
-  ContextNode,
   HeapMap,
   HexdumpOptions,
   LeakedContext,

@@ -92,16 +92,6 @@ export class ContextMaker {
     return block;
   }
 
-  /** Storage of a shared vector in a context. */
-  addStorage({ index, record }: Made, bytes: number): Address {
-    const { u32 } = this.core.memory;
-    const chunk = this.#chunks.take(index);
-    const block = this.#place(chunk, bytes);
-    layout.setNextChunk(u32, this.chunkRecord(chunk), layout.getStorages(u32, record));
-    layout.setStorages(u32, record, chunk);
-    return block;
-  }
-
   #place(chunk: number, bytes: number): Address {
     const { u32 } = this.core.memory;
     const word = layout.chunkWord(this.chunkRecord(chunk));
@@ -114,7 +104,7 @@ export class ContextMaker {
   addVector(bytes: number): Address {
     const { u32 } = this.core.memory;
     const inFlightHeader = layout.inFlightHeaderWord(this.slot);
-    const nowhere = { chunk: 0, context: 0, epoch: 0, generation: 0 };
+    const nowhere = { context: 0, epoch: 0, generation: 0 };
     const fields = { type: 1, stride: 4, ...nowhere, serial: 1, threadId: 0 };
     const header = this.core.ownedBlocks.replace(
       inFlightHeader,

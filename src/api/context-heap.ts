@@ -5,20 +5,22 @@
  */
 
 import type { Address } from '../base/index.js';
-import { listVectors, type VectorEntry } from '../collections/index.js';
+import { Vectors } from '../collections/index.js';
 import {
-  type Attachment,
-  addAttachment,
-  type Context,
+  type AnyContext,
   type ContextHandle,
+  type ContextNode,
+  type ContextOf,
   type ContextOptions,
-  type Contexts,
-  createContexts,
+  Contexts,
+  type ContextType,
+  readContextTree,
   readString,
+  renderContextTree,
+  type SetContext,
 } from '../contexts/index.js';
 import type { Debug } from '../debug/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import { type ContextNode, readContextTree, renderContextTree } from '../inspect/index.js';
 import { type PrintOptions, writerOf } from '../options/index.js';
 import { InspectableHeap } from './inspectable-heap.js';
 
@@ -33,16 +35,14 @@ export interface AttachmentIdentity {
 export abstract class ContextHeap extends InspectableHeap {
   readonly #core: ThreadHeap;
   readonly #contexts: Contexts;
-  readonly #attachment: Attachment;
+  readonly #vectors: Vectors;
 
   protected constructor(core: ThreadHeap, debug: Debug | null, identity: AttachmentIdentity) {
     super(core, debug, identity.heapId);
     this.#core = core;
-    const describe = (): string => renderContextTree(readContextTree(core.memory));
-    const attachment = { core, ...identity, describe };
-    this.#attachment = attachment;
-    addAttachment(this, attachment);
-    this.#contexts = createContexts(attachment);
+    const attachment = { core, ...identity };
+    this.#contexts = new Contexts(attachment);
+    this.#vectors = new Vectors(attachment, this.#contexts);
   }
 
   /**
@@ -54,7 +54,10 @@ export abstract class ContextHeap extends InspectableHeap {
    * Threads: any; the context is this thread's. Cost: about 0.5 microseconds. Memory is taken with
    * the first object.
    */
-  createContext(name: string, options?: ContextOptions): Context {
+  createContext<K extends ContextType = 'bump'>(
+    name: string,
+    options?: ContextOptions<K>,
+  ): ContextOf<K> {
     return this.#contexts.create(name, options);
   }
 
@@ -64,13 +67,22 @@ export abstract class ContextHeap extends InspectableHeap {
    * @returns what `work` returns
    * @throws as createContext; what `work` throws
    */
-  withContext<T>(name: string, work: (context: Context) => T, options?: ContextOptions): T {
-    return this.#contexts.within(name, work, options);
+  withContext<T, K extends ContextType = 'bump'>(
+    name: string,
+    work: (context: ContextOf<K>) => T,
+    options?: ContextOptions<K>,
+  ): T {
+    return this.#contexts.run(name, work, options);
   }
 
-  /** The contexts of this thread that have no parent. */
-  contexts(): Context[] {
-    return this.#contexts.roots();
+  /** The memory contexts of this heap. */
+  get contexts(): Contexts {
+    return this.#contexts;
+  }
+
+  /** The vectors of this heap. */
+  get vectors(): Vectors {
+    return this.#vectors;
   }
 
   /**
@@ -80,7 +92,7 @@ export abstract class ContextHeap extends InspectableHeap {
    *
    * Threads: any; of several that try at once, one gets it.
    */
-  adoptContext(handle: ContextHandle): Context {
+  adoptContext(handle: ContextHandle): AnyContext {
     return this.#contexts.adopt(handle);
   }
 
@@ -115,25 +127,13 @@ export abstract class ContextHeap extends InspectableHeap {
   }
 
   /**
-   * The vectors of the heap, whoever made them: so that nothing is lost with a handle that never
-   * arrived, or with the thread that had it. `Vector.attach(heap, entry.handle)` gives one, to be looked
-   * into or deleted. Those in contexts that are not shared are not listed: they end with the context.
-   *
-   * Threads: any; figures of vectors that others change meanwhile are those of about one moment. Cost:
-   * a walk over all blocks, where there ever was a vector or a context.
-   */
-  vectors(): VectorEntry[] {
-    return listVectors(this.#attachment);
-  }
-
-  /**
    * The context of this thread that an object lives in; undefined where none does. Only objects in
    * contexts of kind `set` know theirs.
    *
    * Threads: any. Cost: about 20 ns.
    */
-  contextOf(address: Address): Context | undefined {
-    return this.#contexts.contextOf(address);
+  contextOf(address: Address): SetContext | undefined {
+    return this.#contexts.of(address);
   }
 
   /**

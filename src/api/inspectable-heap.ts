@@ -4,8 +4,9 @@
  * SharedHeap extends it. One instance per thread and heap.
  */
 
-import { type Address, notCloned, showAsJson } from '../base/index.js';
+import { type Address, INSPECT, notCloned, showAsJson } from '../base/index.js';
 import { type Block, eachBlock } from '../blocks/index.js';
+import { readContextTree } from '../contexts/index.js';
 import {
   type Allocation,
   type Debug,
@@ -22,7 +23,6 @@ import {
   hexRows,
   type Leaks,
   type ListingSource,
-  readContextTree,
   readMap,
   renderHexdump,
   writeLines,
@@ -43,8 +43,6 @@ export interface HeapSummary {
   /** How many are attached. */
   threads: number;
 }
-
-const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** So much of a block is dumped where a listing has no history of it. */
 const PEEK_BYTES = 64;

@@ -1,11 +1,16 @@
 /**
- * How test libraries show our objects in a failed comparison.
+ * What console.log and test libraries show of our objects.
+ *
+ * The name of the method that console.log calls is INSPECT.
  *
  * Jest copies both compared objects element by element, and calls every getter on the way: of a
  * heap it would copy the whole memory, which takes half a minute. Jest skips the properties that an
  * object does not list under the symbol @jest/serializableProperties. We list one: what JSON shows
  * of the object.
  */
+
+/** Name of the method that `util.inspect`, and so console.log, calls for an object's text. */
+export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
 const NAMED = Symbol.for('@jest/serializableProperties');
 const { defineProperty, getOwnPropertyDescriptor } = Object;

@@ -1,6 +1,13 @@
 /** collections: typed things in the heap: vectors. */
 
-export { Vector, type VectorOptions } from './vector.js';
-export type { AnyElement, ElementOf, ElementType, ViewOf } from './vector-elements.js';
+export { Vector } from './vector.js';
+export type {
+  AnyElement,
+  ElementOf,
+  ElementType,
+  NumberElements,
+  ViewOf,
+} from './vector-elements.js';
 export type { VectorHandle, VectorHandleOf } from './vector-handle.js';
-export { listVectors, type VectorEntry } from './vector-list.js';
+export type { VectorEntry } from './vector-list.js';
+export { type VectorOptions, Vectors } from './vectors.js';

@@ -36,6 +36,9 @@ import {
   STORAGE_HEAD_BYTES,
   storeRedo,
   storeStoredLength,
+  vectorDataWord,
+  vectorLockWord,
+  vectorVersionWord,
   writeStorageHead,
 } from '../layout/index.js';
 import type { Elements } from './vector-elements.js';
@@ -73,9 +76,9 @@ export class SharedVector<T> implements Engine<T>, Changing {
     this.#i32 = core.memory.i32;
     this.#u32 = core.memory.u32;
     this.#u8 = core.memory.u8;
-    this.#dataWord = home.dataWord;
-    this.#versionWord = home.versionWord;
-    this.#lockWord = home.lockWord;
+    this.#dataWord = vectorDataWord(home.header);
+    this.#versionWord = vectorVersionWord(home.header);
+    this.#lockWord = vectorLockWord(home.header);
     this.#head = STORAGE_HEAD_BYTES + elements.scratchBytes;
   }
 
@@ -219,16 +222,11 @@ export class SharedVector<T> implements Engine<T>, Changing {
 
   #leave(): void {
     this.#core.objectLocks.release(this.#lockWord);
-    this.#home.released();
   }
 
   /** A change of this thread was cut: as for a dead owner. */
   repairLocked(): void {
     if (this.#home.isLive()) this.#repair(loadStorage(this.#i32, this.#dataWord));
-  }
-
-  repaired(): void {
-    this.#home.released();
   }
 
   /** Finishes what a dead owner was at. Its storage is the new one or the old one, and whole. */

@@ -20,8 +20,14 @@ import {
 import { type ViewConstructor, viewOf } from '../contexts/index.js';
 import { type HeapMemory, reachableBytes } from '../layout/index.js';
 
-/** What `Vector.create` is told that the elements are. */
+/** What the elements of a vector are: numbers as in a typed array, addresses, or records of bytes. */
 export type ElementType = ViewConstructor | 'address' | { readonly bytes: number };
+
+/** Elements that are numbers in JavaScript. */
+export type NumberElements = Exclude<
+  ViewConstructor,
+  BigInt64ArrayConstructor | BigUint64ArrayConstructor
+>;
 
 /** What an element of a vector is in JavaScript. */
 export type ElementOf<E extends ElementType> = E extends 'address'
@@ -63,7 +69,7 @@ export interface Elements<T> {
   view(start: number, length: number): ArrayBufferView;
 }
 
-/** So many bytes an element can have. */
+/** Maximum bytes of an element. */
 export const ELEMENT_BYTES_MAX = 2 ** 31;
 
 const ADDRESS_KIND = 1;
@@ -137,18 +143,27 @@ export function isKind({ kind, stride }: ElementKind): boolean {
 
 export const isAddressKind = (kind: number): boolean => kind === ADDRESS_KIND;
 
-type AnyElements = Elements<AnyElement>;
+/**
+ * The elements of a kind in a heap, of which the caller knows what they are. Those of numbers are made
+ * once: their view is over all of it.
+ */
+export function elementsOf<T extends AnyElement>(
+  memory: HeapMemory,
+  { kind, stride }: ElementKind,
+): Elements<T> {
+  const elements: unknown =
+    kind === RECORD_KIND ? new Records(memory, stride) : knownScalars(memory, kind);
+  return elements as Elements<T>;
+}
 
-const made = new WeakMap<HeapMemory, Map<number, AnyElements>>();
+const made = new WeakMap<HeapMemory, Map<number, Scalars<number> | Scalars<bigint>>>();
 
-/** The elements of a kind in a heap. Those of numbers are made once: their view is over all of it. */
-export function elementsOf(memory: HeapMemory, { kind, stride }: ElementKind): AnyElements {
-  if (kind === RECORD_KIND) return new Records(memory, stride) as unknown as AnyElements;
-  const known = made.get(memory) ?? new Map<number, AnyElements>();
+function knownScalars(memory: HeapMemory, kind: number): Scalars<number> | Scalars<bigint> {
+  const known = made.get(memory) ?? new Map<number, Scalars<number> | Scalars<bigint>>();
   made.set(memory, known);
   let elements = known.get(kind);
   if (elements === undefined) {
-    elements = scalarsOf(memory, kind) as unknown as AnyElements;
+    elements = scalarsOf(memory, kind);
     known.set(kind, elements);
   }
   return elements;

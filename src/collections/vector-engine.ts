@@ -5,7 +5,7 @@
  * what they have in common: growth, and what is said of a wrong index.
  */
 
-import { HeapExhaustedError, rangeError, show, typeError } from '../base/index.js';
+import { HeapError, HeapExhaustedError, rangeError, show, typeError } from '../base/index.js';
 import type { EventQueue } from '../heap/index.js';
 
 export interface Engine<T> {
@@ -34,11 +34,11 @@ export interface Engine<T> {
   delete(): void;
 }
 
-/** No vector has more elements. */
+/** Maximum elements of a vector. */
 export const LENGTH_MAX = 2 ** 32 - 1;
 export const CAPACITY_FIRST = 8;
 
-/** So much of what it was to grow by is too little to try again. */
+/** Part of the length, 1 in so many, below which growth is not tried again. */
 const EXTRA_SHARE_MIN = 16;
 
 /**
@@ -79,6 +79,10 @@ export function exhausted(
   );
 }
 
+/** The error for a vector that is not there, or not this thread's to change. */
+export const vectorError = (message: string): HeapError =>
+  new HeapError('ERR_SHMALLOC_VECTOR', message);
+
 /** What is wrong with an index: the numbers. `last`: the length itself would have done. */
 export function badIndex(asked: string, index: unknown, length: number, last = false): Error {
   if (typeof index !== 'number') {
@@ -97,7 +101,7 @@ export function badIndex(asked: string, index: unknown, length: number, last = f
   return rangeError('ERR_SHMALLOC_VECTOR', `Vector.${asked}: index ${show(index)} ${wrong}`);
 }
 
-/** The same of one that was counted from the end. */
+/** The error for an index that counts from the end past the first element. */
 export const beforeFirst = (index: number, length: number): Error =>
   rangeError(
     'ERR_SHMALLOC_VECTOR',

@@ -1,14 +1,14 @@
 /**
  * Handles of vectors: how a vector gets from one thread to another, and how it is recognised there.
  *
- * Used by vector.ts. A foreign handle, or one of a vector that is gone, is a clear error.
+ * Used by vectors.ts. A foreign handle, or one of a vector that is gone, is a clear error.
  */
 
 import {
   type Address,
   GRANULE_BYTES,
   GRANULE_SHIFT,
-  HeapError,
+  type HeapError,
   hex,
   lookAt,
   OWNED,
@@ -16,6 +16,7 @@ import {
   typeError,
   type WordIndex,
 } from '../base/index.js';
+import type { Attachment } from '../contexts/index.js';
 import {
   CONTEXT_VECTOR,
   type HeapMemory,
@@ -25,7 +26,9 @@ import {
   VECTOR_KIND_MASK,
   type VectorFields,
 } from '../layout/index.js';
-import { type AnyElement, isKind, showKind } from './vector-elements.js';
+import { type ElementType, isKind, showKind } from './vector-elements.js';
+import { vectorError } from './vector-engine.js';
+import type { VectorPlace } from './vector-storage.js';
 
 const HANDLE_KIND = 'shmalloc vector';
 
@@ -43,10 +46,10 @@ export interface VectorHandle {
 
 declare const TYPES: unique symbol;
 
-/** A handle that TypeScript knows the elements of: `Vector.attach` gives a vector of the same. */
-export interface VectorHandleOf<T extends AnyElement, V> extends VectorHandle {
-  /** What elements and views are, for TypeScript alone: it is never there. */
-  readonly [TYPES]?: { readonly element: T; readonly view: V };
+/** A handle that TypeScript knows the elements of: `vectors.attach` gives a vector of the same. */
+export interface VectorHandleOf<E extends ElementType> extends VectorHandle {
+  /** What elements are, for TypeScript alone: it is never there. */
+  readonly [TYPES]?: E;
 }
 
 export function makeVectorHandle(
@@ -60,15 +63,13 @@ export function makeVectorHandle(
 }
 
 /**
- * The header that a handle names.
+ * The vector that a handle names, or whose header is at an address.
  * @throws TypeError, HeapError ERR_SHMALLOC_VECTOR
  */
-export function findVector(
-  memory: HeapMemory,
-  heapId: string,
-  handle: unknown,
-): { header: WordIndex; fields: VectorFields } {
-  const { address, serial, heapId: of } = checkHandle(handle);
+export function findVector(attachment: Attachment, asked: unknown): VectorPlace {
+  const { core, heapId } = attachment;
+  const { memory } = core;
+  const { address, serial, heapId: of = heapId } = readAsked(asked);
   if (of !== heapId) {
     throw gone(address, `it lives in heap ${show(of)}, and this is heap '${heapId}'`);
   }
@@ -78,39 +79,48 @@ export function findVector(
   if (!isInData) throw gone(address, 'that is no address of a block of this heap');
   const header = (address >>> 2) as WordIndex;
   const fields = readVectorHeader(memory.u32, header);
-  if (fields === null || fields.serial !== serial) throw gone(address, 'it is not there any more');
-  const { type, stride } = fields;
-  const isOwned = memory.tags[address >>> GRANULE_SHIFT] === OWNED;
-  const isWhole = isKind({ kind: type & VECTOR_KIND_MASK, stride });
-  if (!isWhole || (!isOwned && (type & CONTEXT_VECTOR) === 0)) {
-    throw gone(address, 'what is there is no vector');
-  }
-  return { header, fields };
+  const isThere = fields !== null && (serial === undefined || fields.serial === serial);
+  if (!isThere) throw gone(address, 'it is not there any more');
+  if (!isVector(memory, address, fields)) throw gone(address, 'what is there is no vector');
+  return { attachment, header, fields };
 }
 
-type Named = Pick<VectorHandle, 'address' | 'serial' | 'heapId'>;
+function isVector(
+  { tags, geometry }: HeapMemory,
+  address: number,
+  { type, stride, context }: VectorFields,
+): boolean {
+  if (!isKind({ kind: type & VECTOR_KIND_MASK, stride })) return false;
+  if ((type & CONTEXT_VECTOR) === 0) return tags[address >>> GRANULE_SHIFT] === OWNED;
+  return context > 0 && context <= geometry.contextCount;
+}
 
-/** What a handle names, read once. */
-function checkHandle(handle: unknown): Named {
-  const named = lookAt('Vector.attach', 'the handle', () => {
-    if (typeof handle !== 'object' || handle === null) return undefined;
-    const { kind, address, serial, heapId } = handle as Partial<VectorHandle>;
+interface Asked {
+  readonly address: number;
+  /** Of a handle only. */
+  readonly serial?: number;
+  readonly heapId?: string;
+}
+
+/** What a handle names, read once; or an address. */
+function readAsked(asked: unknown): Asked {
+  const read = lookAt('vectors.attach', 'the handle', (): Asked | undefined => {
+    if (typeof asked === 'number' && Number.isSafeInteger(asked)) return { address: asked };
+    if (typeof asked !== 'object' || asked === null) return undefined;
+    const { kind, address, serial, heapId } = asked as Partial<VectorHandle>;
     const isWhole =
       kind === HANDLE_KIND &&
       typeof heapId === 'string' &&
       Number.isSafeInteger(address) &&
       Number.isSafeInteger(serial);
-    return isWhole ? ({ address, serial, heapId } as Named) : undefined;
+    return isWhole ? ({ address, serial, heapId } as Asked) : undefined;
   });
-  if (named !== undefined) return named;
+  if (read !== undefined) return read;
   throw typeError(
     'ERR_SHMALLOC_VECTOR',
-    `Vector.attach: give it a vector's handle (vector.handle), got ${show(handle)}`,
+    `vectors.attach: give it a vector's handle (vector.handle) or address, got ${show(asked)}`,
   );
 }
 
 const gone = (address: number, why: string): HeapError =>
-  new HeapError(
-    'ERR_SHMALLOC_VECTOR',
-    `Vector.attach: cannot attach the vector at ${hex(address)}: ${why}`,
-  );
+  vectorError(`vectors.attach: cannot attach the vector at ${hex(address)}: ${why}`);

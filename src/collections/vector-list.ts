@@ -4,9 +4,8 @@
  *
  * Called by api/. Any attached thread; takes the page lock for the walk over the blocks.
  *
- * I1  Listed are vectors in the heap, found by their headers, which are blocks of their own; and shared
- *     ones in contexts, found by the records of their storages. One that is in no record, of one thread
- *     in a context, ends with that.
+ * I1  Listed are vectors in the heap, found by their headers, which are blocks of their own. Those in
+ *     contexts end with these.
  * I2  One that is just being made or deleted is not listed: it stands in an in-flight header
  *     (vector-storage I1).
  * I3  Vectors change while they are read: a figure is of about one moment, and never more than there is
@@ -14,14 +13,10 @@
  */
 
 import { type Address, List, type WordIndex } from '../base/index.js';
-import { type ContextLabel, eachBlock, readLabel } from '../blocks/index.js';
+import { eachBlock } from '../blocks/index.js';
 import type { Attachment } from '../contexts/index.js';
 import {
   CONTEXT_VECTOR,
-  type ContextIndex,
-  chunkTable,
-  chunkWord,
-  getStorageHeader,
   getStoredCapacity,
   getThreadId,
   getVectorCapacity,
@@ -29,17 +24,12 @@ import {
   type HeapMemory,
   hadOwned,
   inFlightHeaderWord,
-  isDataAddress,
-  lastRecord,
   loadOwner,
-  loadRecord,
   loadStorage,
   loadStoredLength,
   readVectorHeader,
-  recordAt,
   SHARED_VECTOR,
   slotRecord,
-  storageSerialWord,
   usedSlots,
   VECTOR_HEADER_BYTES,
   VECTOR_KIND_MASK,
@@ -52,7 +42,7 @@ import { makeVectorHandle, type VectorHandle } from './vector-handle.js';
 
 /** A vector of the heap, as it was a moment ago. Plain data. */
 export interface VectorEntry {
-  /** What `Vector.attach` takes: to look into the vector, or to `delete()` it. */
+  /** What `vectors.attach` takes: to look into the vector, or to `delete()` it. */
   handle: VectorHandle;
   /** `Float64Array`, `address`, `24 bytes`. */
   elements: string;
@@ -61,24 +51,21 @@ export interface VectorEntry {
   /** Elements, and how many there is room for. */
   length: number;
   capacity: number;
-  /** Usable bytes of its blocks; of one in a context of its storage alone. */
+  /** Usable bytes of its blocks. */
   bytes: number;
   /** `threadId` of the thread that made it. */
   threadId: number;
   /** Is that thread attached to the heap? Not one that has ended, nor one that has detached. */
   attached: boolean;
-  /** The context that it ends with; null = it stays until it is deleted. */
-  context: ContextLabel | null;
 }
 
 /** A vector that was found. */
 interface Found {
   readonly address: Address;
   readonly fields: VectorFields;
-  readonly dataWord: WordIndex;
 }
 
-/** All vectors, by address; those in contexts behind the others. */
+/** All vectors, by address. */
 export function listVectors({ core, heapId }: Attachment): VectorEntry[] {
   const { memory } = core;
   // Where there was no object yet there is nothing to walk for.
@@ -90,18 +77,14 @@ export function listVectors({ core, heapId }: Attachment): VectorEntry[] {
     if (owned !== undefined) blocks.set(address, bytes);
     if (owned === 'vector' && bytes >= VECTOR_HEADER_BYTES) candidates.push(address);
   }
-  const inHeap = findInHeap(memory, candidates);
-  return [...inHeap, ...findInContexts(memory)].flatMap((found) => {
+  return [...findInHeap(memory, candidates)].flatMap((found) => {
     const { address, fields } = found;
     const read = readLengths(memory, found, blocks);
     if (read === undefined) return [];
     const handle = makeVectorHandle(heapId, address, fields);
-    const context = fields.context === 0 ? null : readLabel(memory, fields.context as ContextIndex);
     const { elements, shared } = handle;
     const { threadId } = fields;
-    return [
-      { handle, elements, shared, ...read, threadId, attached: isAttached(threadId), context },
-    ];
+    return [{ handle, elements, shared, ...read, threadId, attached: isAttached(threadId) }];
   });
 }
 
@@ -112,10 +95,10 @@ function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[]
     const header = (address >>> 2) as WordIndex;
     const fields = readVectorHeader(u32, header);
     if (fields === null || !isVector(fields) || (fields.type & CONTEXT_VECTOR) !== 0) continue;
-    found.push({ address, fields, dataWord: vectorDataWord(header) });
+    found.push({ address, fields });
   }
   // Elements may be such as a header is made of: the storage of another one is none.
-  const storages = new Set(found.map(({ dataWord }) => u32[dataWord]));
+  const storages = new Set(found.map(({ address }) => u32[dataWordOf(address)]));
   const unresolved = new Set(
     usedSlots(u32, geometry.slots, geometry.threads).map(
       (slot) => u32[inFlightHeaderWord(slotRecord(geometry.slots, slot))],
@@ -124,22 +107,7 @@ function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[]
   return found.filter(({ address }) => !storages.has(address) && !unresolved.has(address));
 }
 
-function findInContexts({ i32, u32, geometry }: HeapMemory): Found[] {
-  const table = chunkTable(geometry);
-  const found = new List<Found>();
-  const frontier = lastRecord(i32, table);
-  for (let chunk = 1; chunk <= frontier; chunk++) {
-    const record = recordAt(table, chunk);
-    const serial = u32[storageSerialWord(record)];
-    const address = getStorageHeader(u32, record);
-    const context = loadRecord(i32, record);
-    if (serial === 0 || context === 0 || !isDataAddress(geometry, address)) continue;
-    const fields = readVectorHeader(u32, (address >>> 2) as WordIndex);
-    const isIts = fields?.chunk === chunk && fields.serial === serial && fields.context === context;
-    if (isIts && isVector(fields)) found.push({ address, fields, dataWord: chunkWord(record) });
-  }
-  return found;
-}
+const dataWordOf = (address: Address): WordIndex => vectorDataWord((address >>> 2) as WordIndex);
 
 const isVector = ({ type, stride, serial }: VectorFields): boolean =>
   serial !== 0 && isKind({ kind: type & VECTOR_KIND_MASK, stride });
@@ -147,11 +115,11 @@ const isVector = ({ type, stride, serial }: VectorFields): boolean =>
 /** What a vector has in it; undefined where it has ended meanwhile. */
 function readLengths(
   { i32, u32 }: HeapMemory,
-  { address, fields, dataWord }: Found,
+  { address, fields }: Found,
   blocks: ReadonlyMap<number, number>,
 ): Pick<VectorEntry, 'length' | 'capacity' | 'bytes'> | undefined {
   const header = (address >>> 2) as WordIndex;
-  const data = loadStorage(i32, dataWord);
+  const data = loadStorage(i32, dataWordOf(address));
   const shared = (fields.type & SHARED_VECTOR) !== 0;
   const room = blocks.get(data) ?? 0;
   const capacityMax = Math.floor(room / fields.stride);
@@ -168,7 +136,7 @@ function readLengths(
   return {
     length: Math.min(length, cut),
     capacity: cut,
-    bytes: room + (fields.context === 0 ? (blocks.get(address) ?? 0) : 0),
+    bytes: room + (blocks.get(address) ?? 0),
   };
 }
 

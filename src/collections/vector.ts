@@ -2,53 +2,33 @@
  * Vector: the public class. A growing array in the heap, or in a memory context.
  *
  * One instance per vector and thread that uses it. What it does is local-vector.ts, or shared-vector.ts
- * where threads share it; where it lives, vector-storage.ts.
+ * where threads share it; where it lives, vector-storage.ts. Made by vectors.ts.
  */
 
 import {
-  ANYTHING,
-  FLAG,
+  type Address,
+  INSPECT,
   notCloned,
-  type OptionValues,
   rangeError,
-  readOptions,
   show,
   showAsJson,
   typeError,
 } from '../base/index.js';
-import { attachmentOf } from '../contexts/index.js';
-import { CONTEXT_VECTOR, SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
+import { SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
 import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';
 import {
-  type AnyElement,
   type ElementOf,
   type ElementType,
   elementsOf,
   isAddressKind,
-  kindOf,
+  type NumberElements,
   showKind,
   type ViewOf,
 } from './vector-elements.js';
-import { badIndex, CAPACITY_FIRST, type Engine, LENGTH_MAX } from './vector-engine.js';
-import { findVector, makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
-import {
-  makeInContext,
-  makeInHeap,
-  VectorStorage,
-  vectorContextOf,
-  vectorStorageOf,
-} from './vector-storage.js';
-
-const INSPECT = Symbol.for('nodejs.util.inspect.custom');
-
-/** How a vector is to be. */
-export interface VectorOptions {
-  /** Elements that there is room for at once, a whole number. Default 8. */
-  capacity?: number;
-  /** Any thread may use it, at any time. Default: one thread at a time. */
-  shared?: boolean;
-}
+import { badIndex, type Engine, LENGTH_MAX } from './vector-engine.js';
+import { makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
+import { VectorStorage } from './vector-storage.js';
 
 /**
  * A growing array in the heap: of numbers of any kind, of addresses, or of records of bytes.
@@ -58,119 +38,67 @@ export interface VectorOptions {
  * at any moment, and readers never wait for who writes. Another thread gets at it by its handle.
  *
  * Where the thread that has a shared vector's lock dies, the next one takes over: what was pushed is
- * there, and what was half done is done or was never begun. A shared vector is not to be used any more
- * once another thread has deleted it, or has ended its context.
+ * there, and what was half done is done or was never begun. A shared vector lives in the heap, never in a
+ * context, and is not to be used any more once another thread has deleted it.
  *
  * After `heap.detach()` a vector is not to be used. That is an error where a call takes a lock or calls
  * the heap; the short calls of one that is not shared do not look, and go on within its capacity.
  *
  * @example
  * ```ts
- * import { SharedHeap, Vector } from 'shmalloc';
+ * import { SharedHeap } from 'shmalloc';
  *
  * using heap = SharedHeap.create({ size: '64MiB' });
- * using samples = Vector.create(heap, Float64Array);
+ * using samples = heap.vectors.create(Float64Array);
  * samples.push(1.5);
  * console.log(samples.at(-1)); // 1.5
  * ```
  */
-export class Vector<T extends AnyElement = number, V = ArrayBufferView> implements Iterable<T> {
+export class Vector<E extends ElementType = NumberElements> implements Iterable<ElementOf<E>> {
   /**
    * Structured clone refuses a vector for it.
    * @internal
    */
   readonly notCloned = notCloned(
     'a Vector',
-    'post vector.handle, and call Vector.attach(heap, handle) there',
+    'post vector.handle, and call heap.vectors.attach(handle) there',
   );
-  readonly #engine: Engine<T>;
+  readonly #engine: Engine<ElementOf<E>>;
   readonly #home: VectorStorage;
 
-  private constructor(home: VectorStorage) {
+  /**
+   * Made by vectors.ts alone.
+   * @internal
+   */
+  constructor(home: VectorStorage) {
     if (!VectorStorage.is(home)) {
       throw typeError(
         'ERR_SHMALLOC_VECTOR',
-        'new Vector: a vector is made by Vector.create(heap, Float64Array), and found by its handle ' +
-          'with Vector.attach(heap, handle)',
+        'new Vector: a vector is made by heap.vectors.create(Float64Array), and found by its handle with ' +
+          'heap.vectors.attach(handle)',
       );
     }
     const { type, stride } = home.fields;
     const kind = type & VECTOR_KIND_MASK;
-    const elements = elementsOf(home.attachment.core.memory, { kind, stride });
+    const { memory } = home.attachment.core;
+    const elements = elementsOf<ElementOf<E>>(memory, { kind, stride });
     const isShared = (type & SHARED_VECTOR) !== 0;
-    const engine = isShared ? new SharedVector(home, elements) : new LocalVector(home, elements);
     this.#home = home;
-    this.#engine = engine as unknown as Engine<T>;
-  }
-
-  /**
-   * Makes a vector with no elements.
-   * @param place a SharedHeap, or a context of this thread
-   * @param elements a typed array constructor (elements are numbers, or bigints, as in such an array);
-   *   `'address'` (of blocks of this heap, or 0); or `{ bytes: n }` (records: Uint8Arrays of n bytes,
-   *   copied in and out)
-   * @throws TypeError ERR_SHMALLOC_NOT_A_HEAP; TypeError, RangeError ERR_SHMALLOC_VECTOR,
-   *   ERR_SHMALLOC_INVALID_OPTION; HeapExhaustedError
-   *
-   * Threads: any. Cost: two allocations, about 0.5 microseconds.
-   */
-  static create<E extends ElementType>(
-    place: object,
-    elements: E,
-    options?: VectorOptions,
-  ): Vector<ElementOf<E>, ViewOf<E>> {
-    const context = vectorContextOf(place);
-    const attachment = context?.attachment ?? attachmentOf('Vector.create', place);
-    attachment.core.repairIfCut();
-    const { kind, stride } = kindOf('Vector.create', elements);
-    const { capacity, shared } = readVectorOptions(options);
-    const type = kind | (shared ? SHARED_VECTOR : 0);
-    // Who is told of an event may make vectors too: not before this one is done.
-    return attachment.core.events.deferring(() => {
-      const home =
-        context === undefined
-          ? makeInHeap(attachment, type, stride)
-          : makeInContext(context, type, stride);
-      try {
-        const vector = new Vector<ElementOf<E>, ViewOf<E>>(home);
-        vector.#engine.reserve(Math.max(1, capacity));
-        home.finish();
-        return vector;
-      } catch (error) {
-        home.unmake();
-        throw error;
-      }
-    });
-  }
-
-  /**
-   * The vector that a handle names, for this thread. One that is not shared may then be used by this
-   * thread and no other.
-   * @param place this thread's SharedHeap; for a vector in a context that is not shared, the context:
-   *   it could not grow otherwise
-   * @param handle in TypeScript the elements are those of the vector whose handle it is; where that is
-   *   not known any more, as in a message, say which they are: `Vector.attach<bigint>(heap, handle)`
-   * @throws TypeError, HeapError ERR_SHMALLOC_VECTOR for what is no handle, is of another heap, or of
-   *   a vector that is gone; ERR_SHMALLOC_CONTEXT_ENDED where its context has ended or was reset
-   *
-   * Threads: any. Cost: about a microsecond.
-   */
-  static attach<T extends AnyElement = number, V = ArrayBufferView>(
-    place: object,
-    handle: VectorHandleOf<T, V>,
-  ): Vector<T, V> {
-    const context = vectorContextOf(place);
-    const attachment = context?.attachment ?? attachmentOf('Vector.attach', place);
-    const { header, fields } = findVector(attachment.core.memory, attachment.heapId, handle);
-    const home = vectorStorageOf(attachment, header, fields, context);
-    if (!home.isLive()) throw home.ended('attach');
-    return new Vector<T, V>(home);
+    this.#engine = isShared ? new SharedVector(home, elements) : new LocalVector(home, elements);
   }
 
   /** What another thread needs to attach: structured clone takes it. */
-  get handle(): VectorHandleOf<T, V> {
+  get handle(): VectorHandleOf<E> {
     const { attachment, address, fields } = this.#home;
     return makeVectorHandle(attachment.heapId, address, fields);
+  }
+
+  /**
+   * The address of its header: `heap.vectors.attach(address)` finds the vector by it. So one word of
+   * the heap is enough to name a vector, in a record say.
+   */
+  get address(): Address {
+    return this.#home.address;
   }
 
   /** Elements that it has. Threads: any if shared. Cost: 2 ns; shared, about 10. */
@@ -189,7 +117,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: 3 ns; shared, about 10, and no lock.
    */
-  get(index: number): T {
+  get(index: number): ElementOf<E> {
     return this.#engine.get(index);
   }
 
@@ -199,7 +127,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: as get; another 2 ns, or 10, from the end.
    */
-  at(index: number): T {
+  at(index: number): ElementOf<E> {
     if (typeof index === 'number' && index < 0 && Number.isInteger(index)) {
       return this.#engine.fromEnd(index);
     }
@@ -214,7 +142,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: 3 ns; shared, about 30, for the lock.
    */
-  set(index: number, value: T): void {
+  set(index: number, value: ElementOf<E>): void {
     this.#engine.set(index, value);
   }
 
@@ -227,7 +155,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: 4 ns; shared, about 30; a copy of all when it grows.
    */
-  push(value: T): number {
+  push(value: ElementOf<E>): number {
     return this.#engine.push(value);
   }
 
@@ -237,7 +165,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: as push.
    */
-  pop(): T | undefined {
+  pop(): ElementOf<E> | undefined {
     return this.#engine.pop();
   }
 
@@ -248,7 +176,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: moves what is behind it; shared, an allocation and a copy of all.
    */
-  insert(index: number, value: T): number {
+  insert(index: number, value: ElementOf<E>): number {
     return this.#engine.insert(index, value);
   }
 
@@ -259,7 +187,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: as insert.
    */
-  remove(index: number): T {
+  remove(index: number): ElementOf<E> {
     return this.#engine.remove(index);
   }
 
@@ -287,7 +215,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    * Calls `visit` for each element, the first first. It may change the vector: what is behind is
    * visited as it is then. No lock is held meanwhile.
    */
-  forEach(visit: (value: T, index: number, vector: this) => void): void {
+  forEach(visit: (value: ElementOf<E>, index: number, vector: this) => void): void {
     if (typeof visit !== 'function') {
       throw typeError(
         'ERR_SHMALLOC_VECTOR',
@@ -299,7 +227,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
   }
 
   /** The elements, one after the other, each as it is when its turn comes. */
-  *[Symbol.iterator](): IterableIterator<T> {
+  *[Symbol.iterator](): IterableIterator<ElementOf<E>> {
     for (let index = 0; ; index++) {
       const value = this.#engine.peek(index);
       if (value === undefined) return;
@@ -312,7 +240,7 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    *
    * Threads: any if shared. Cost: a copy; where it is changed again and again meanwhile, under the lock.
    */
-  toArray(): T[] {
+  toArray(): ElementOf<E>[] {
     return this.#engine.toArray();
   }
 
@@ -321,8 +249,8 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    * moment: good until the vector grows, or an element is inserted or removed (by any thread), and for
    * as many elements as there are now.
    */
-  view(): V {
-    return this.#engine.view() as V;
+  view(): ViewOf<E> {
+    return this.#engine.view() as ViewOf<E>;
   }
 
   /**
@@ -379,25 +307,14 @@ export class Vector<T extends AnyElement = number, V = ArrayBufferView> implemen
    * in a context goes with the context.
    */
   [Symbol.dispose](): void {
-    const isInContext = (this.#home.fields.type & CONTEXT_VECTOR) !== 0;
-    if (!isInContext && this.#home.isLive()) this.delete();
+    if (this.#home.fields.context === 0 && this.#home.isLive()) this.delete();
   }
 }
 
 showAsJson(Vector.prototype);
 
-const VALUES: OptionValues<VectorOptions> = { capacity: ANYTHING, shared: FLAG };
-
-function readVectorOptions(options?: VectorOptions): { capacity: number; shared: boolean } {
-  const { capacity = CAPACITY_FIRST, shared = false } = readOptions(
-    'Vector.create',
-    options,
-    VALUES,
-  );
-  return { capacity: checkCapacity('Vector.create', capacity), shared };
-}
-
-function checkCapacity(asked: string, capacity: unknown): number {
+/** @throws RangeError ERR_SHMALLOC_VECTOR for what is no capacity */
+export function checkCapacity(asked: string, capacity: unknown): number {
   const isOne = typeof capacity === 'number' && Number.isInteger(capacity);
   if (isOne && capacity >= 0 && capacity <= LENGTH_MAX) return capacity;
   throw rangeError(

@@ -63,15 +63,19 @@ export class BumpContext extends Context {
     return address as Address;
   }
 
-  free(): void {
+  protected discard(): void {}
+
+  // For programs in JavaScript: TypeScript refuses these calls where it compiles.
+
+  protected free(): never {
     throw this.#single('free');
   }
 
-  realloc(): Address {
+  protected realloc(): never {
     throw this.#single('realloc');
   }
 
-  usableSize(): number {
+  protected usableSize(): never {
     throw this.#single('measure');
   }
 

@@ -29,9 +29,7 @@ import {
   getNextBytes,
   getNextChunk,
   getPrevChunk,
-  getStorages,
   getUsedBefore,
-  loadRecord,
   openChunk,
   recordAt,
   setChunk,
@@ -42,13 +40,11 @@ import {
   setNextBytes,
   setNextChunk,
   setPrevChunk,
-  setStorages,
   setUsedBefore,
   storeRecord,
 } from '../layout/index.js';
 import { createRecordPool } from '../pages/index.js';
 import type { Attachment } from './attachment.js';
-import { endStorage } from './chunk-storage.js';
 
 export interface Chunks {
   /** Chains a chunk on that has room for `bytes` bytes, and makes it the current one; false = full. */
@@ -59,8 +55,6 @@ export interface Chunks {
   dropOwn(record: WordIndex, chunk: number, bytes: number): void;
   addressOf(chunk: number): Address;
   bytesOf(chunk: number): number;
-  /** A chunk record without a chunk, for the storage of a shared vector; 0 = none free. */
-  addStorage(context: ContextIndex, record: WordIndex): number;
   /** Ends all objects and gives all chunks back but the keeper; without `keep` that one too. */
   clear(record: WordIndex, keep: boolean): void;
   /** A call was cut, and every record is in a chain again, or free. */
@@ -148,20 +142,6 @@ export function createChunks(attachment: Attachment, requireHeadroom: Probe): Ch
     releaseLoose();
   }
 
-  function dropStorage(record: WordIndex, chunk: number): void {
-    requireHeadroom();
-    releaseLoose();
-    const next = getNextChunk(u32, at(chunk));
-    const owner = loadRecord(i32, at(chunk));
-    try {
-      endStorage(attachment, chunk);
-    } finally {
-      // Whatever came after that: a record that is gone is in no chain.
-      if (loadRecord(i32, at(chunk)) !== owner) setStorages(u32, record, next);
-    }
-    pool.remember(chunk);
-  }
-
   function grow(context: ContextIndex, record: WordIndex, bytes: number): boolean {
     let wanted = getNextBytes(u32, record);
     while (wanted < bytes) wanted *= 2;
@@ -205,28 +185,11 @@ export function createChunks(attachment: Attachment, requireHeadroom: Probe): Ch
     }
   }
 
-  function addStorage(context: ContextIndex, record: WordIndex): number {
-    requireHeadroom();
-    releaseLoose();
-    // point: chunk.claim
-    const chunk = pool.take(context);
-    if (chunk === 0) return 0;
-    loose = chunk;
-    setChunkBytes(u32, at(chunk), 0);
-    setNextChunk(u32, at(chunk), getStorages(u32, record));
-    setStorages(u32, record, chunk);
-    loose = 0;
-    return chunk;
-  }
-
   function clear(record: WordIndex, keep: boolean): void {
     // First: should a chunk not go back, nothing is allocated in one that did.
     emptyContext(u32, record);
     releaseLoose();
     const keeper = keep ? getKeeper(u32, record) : 0;
-    for (let chunk = getStorages(u32, record); chunk !== 0; chunk = getStorages(u32, record)) {
-      dropStorage(record, chunk);
-    }
     for (let chunk = getChunk(u32, record); chunk !== 0; ) {
       const next = getNextChunk(u32, at(chunk));
       if (chunk !== keeper) drop(record, chunk);
@@ -257,7 +220,6 @@ export function createChunks(attachment: Attachment, requireHeadroom: Probe): Ch
     dropOwn: (record, chunk, bytes) => change(() => dropOwn(record, chunk, bytes)),
     addressOf,
     bytesOf,
-    addStorage: (context, record) => change(() => addStorage(context, record)),
     clear: (record, keep) => change(() => clear(record, keep)),
     forget() {
       loose = 0;

@@ -1,14 +1,14 @@
 /**
  * Handles of contexts: how one gets from its thread to another.
  *
- * Made by Context.release, taken by contexts.ts.
+ * Made by Context.release, taken by adoption.ts.
  */
 
 import { HeapError, lookAt, show, typeError } from '../base/index.js';
 
 const HANDLE_KIND = 'shmalloc context';
 
-/** A context that is nobody's: a plain object, for postMessage. */
+/** A context that no thread owns: a plain object, for postMessage. */
 export interface ContextHandle {
   readonly kind: typeof HANDLE_KIND;
   /** The heap that it is in, as in `heap.handle.id`. */
@@ -21,35 +21,35 @@ export interface ContextHandle {
   readonly ident: string;
 }
 
-export function makeContextHandle(
-  heapId: string,
-  index: number,
-  generation: number,
-  adoptions: number,
-  { name, ident }: Pick<ContextHandle, 'name' | 'ident'>,
-): ContextHandle {
-  return { kind: HANDLE_KIND, heapId, index, generation, adoptions, name, ident };
-}
+export const makeContextHandle = (fields: Omit<ContextHandle, 'kind'>): ContextHandle => ({
+  kind: HANDLE_KIND,
+  ...fields,
+});
 
 /**
  * What a handle names, read once.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_CONTEXT
  */
-export function checkContextHandle(given: unknown, heapId: string, count: number): ContextHandle {
-  const handle = lookAt('adoptContext', 'the handle', () => {
+export function checkContextHandle(
+  call: string,
+  given: unknown,
+  heapId: string,
+  count: number,
+): ContextHandle {
+  const handle = lookAt(call, 'the handle', () => {
     const isHandle = typeof given === 'object' && given !== null;
     return isHandle ? { ...(given as ContextHandle) } : undefined;
   });
   if (handle?.kind !== HANDLE_KIND || !Number.isInteger(handle.index) || handle.index < 1) {
     throw typeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `adoptContext: give it what context.release() returned, got ${show(given)}`,
+      `${call}: give it what context.release() returned, got ${show(given)}`,
     );
   }
   if (handle.heapId === heapId && handle.index <= count) return handle;
   throw new HeapError(
     'ERR_SHMALLOC_CONTEXT',
-    `adoptContext: cannot adopt context ${show(handle.name)}: it is in heap ${show(handle.heapId)}, this one is ` +
-      `'${heapId}'`,
+    `${call}: cannot adopt context ${show(handle.name)}: it is in heap ${show(handle.heapId)}, ` +
+      `this one is '${heapId}'`,
   );
 }

@@ -1,13 +1,14 @@
 /**
  * What a context can be made with, checked.
  *
- * Used by contexts.ts. Every mistake is an error that says what was given and what is allowed.
+ * Used by context-runtime.ts. Every mistake is an error that says what was given and what is allowed.
  */
 
 import {
   badOption,
   KIB,
   MIB,
+  type OptionValue,
   type OptionValues,
   oneOf,
   readOptions,
@@ -25,21 +26,21 @@ import { Context } from './context.js';
  */
 export type ContextType = 'bump' | 'set';
 
-/** What `createContext` can be told. */
-export interface ContextOptions {
+/** What a context can be made with. */
+export interface ContextOptions<K extends ContextType = ContextType> {
   /** The context that this one ends with. Default none: it is a root. */
-  parent?: Context;
+  parent?: Context | undefined;
   /** How objects lie in it. Default `bump`. */
-  kind?: ContextType;
+  kind?: K | undefined;
   /** Bytes of its first chunk, 256 at least. Default 4 KiB. */
-  initialBytes?: number;
+  initialBytes?: number | undefined;
   /**
    * Bytes of its longest chunk: each is twice as long as the one before, up to this. An object of
    * more than a quarter of it gets a chunk of its own. Default 8 MiB, at most 256 MiB.
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Which one of its name it is, a request's number say: for people who read statistics. */
-  ident?: string;
+  ident?: string | undefined;
 }
 
 export interface ResolvedContext {
@@ -62,12 +63,15 @@ const inBytes = (most: number) =>
     most,
   );
 
+/** An option that is a context. */
+export const CONTEXT_OPTION: OptionValue<Context> = {
+  allowed: 'a context',
+  types: [],
+  fromCode: (given) => (Context.is(given) ? given : undefined),
+};
+
 const VALUES: OptionValues<ContextOptions> = {
-  parent: {
-    allowed: 'a context',
-    types: [],
-    fromCode: (given) => (Context.is(given) ? given : undefined),
-  },
+  parent: CONTEXT_OPTION,
   kind: oneOf<ContextType>('bump', 'set'),
   initialBytes: inBytes(MAX_BYTES_MAX),
   maxBytes: inBytes(MAX_BYTES_MAX),

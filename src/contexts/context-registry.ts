@@ -43,7 +43,6 @@ import {
   setNextSibling,
   setParent,
   setPrevSibling,
-  setStorages,
   storeParent,
   storeRecord,
   TEXT_BYTES_MAX,
@@ -219,7 +218,6 @@ const CLEARED = [
   setChunk,
   setChunkCount,
   setContextBytes,
-  setStorages,
   setKeeper,
 ];
 

@@ -17,6 +17,7 @@ import {
   errorsIn,
   HeapError,
   HeapExhaustedError,
+  INSPECT,
   isKindOf,
   List,
   lookAt,
@@ -46,7 +47,8 @@ import {
 } from '../layout/index.js';
 import { type ContextHandle, makeContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
-import type { ContextRuntime } from './contexts.js';
+import type { AnyContext, ContextOf, ContextRuntime } from './context-runtime.js';
+import { readContextTree, renderContextTree } from './context-tree.js';
 import { writeString } from './strings.js';
 import type { VectorContext } from './vector-context.js';
 import { elementBytesOf, type ViewConstructor, viewOf } from './view.js';
@@ -61,8 +63,6 @@ export interface ContextStats {
   /** Live objects. */
   objects: number;
 }
-
-const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** An object longer than this part of the longest chunk gets a chunk of its own. */
 const OWN_SHARE = 4;
@@ -83,7 +83,7 @@ const CONTEXT_KIND = 'context';
  *
  * @example
  * ```ts
- * using request = heap.createContext('request');
+ * using request = heap.contexts.create('request');
  * const row = request.alloc(Float64Array, 100);
  * // nothing to free: `request` ends here, and the row with it
  * ```
@@ -95,7 +95,7 @@ export abstract class Context {
    */
   readonly notCloned = notCloned(
     'a context',
-    'post what context.release() returns, and give that to heap.adoptContext() there',
+    'post what context.release() returns, and give that to heap.contexts.adopt() there',
   );
   readonly #runtime: ContextRuntime;
   readonly #index: ContextIndex;
@@ -129,7 +129,7 @@ export abstract class Context {
     if (!lookAt('new Context', 'its world', () => typeof runtime?.requireHeadroom === 'function')) {
       throw typeError(
         'ERR_SHMALLOC_INVALID_OPTION',
-        'new Context: a context is made by heap.createContext(name), and below another one by ' +
+        'new Context: a context is made by heap.contexts.create(name), and below another one by ' +
           'context.createContext(name)',
       );
     }
@@ -175,20 +175,6 @@ export abstract class Context {
   }
 
   /**
-   * Frees one object. Only a context of kind `set` can: in others objects end together.
-   * @throws InvalidAddressError; HeapError ERR_SHMALLOC_CONTEXT for a `bump` context
-   */
-  abstract free(address: Address): void;
-  /**
-   * Gives an object another size, as heap.realloc_ts. Only a context of kind `set` knows the size
-   * that it has.
-   * @throws as malloc and free
-   */
-  abstract realloc(address: Address, size: number): Address;
-  /** Usable bytes of an object. Of kind `set`. @throws as free */
-  abstract usableSize(address: Address): number;
-
-  /**
    * Allocates `count * size` bytes, all zero.
    * @throws as malloc
    */
@@ -226,19 +212,22 @@ export abstract class Context {
 
   // ---- the tree
 
-  get parent(): Context | null {
-    return this.#parent;
+  get parent(): AnyContext | null {
+    return this.#parent as AnyContext | null;
   }
 
   /** The contexts right below this one. */
-  get children(): Context[] {
+  get children(): AnyContext[] {
     this.#runtime.attachment.core.repairIfCut();
-    return [...this.#children];
+    return [...this.#children] as AnyContext[];
   }
 
   /** Makes a context that ends with this one, at the latest. */
-  createContext(name: string, options?: Omit<ContextOptions, 'parent'>): Context {
-    return this.#runtime.create(name, options, this);
+  createContext<K extends ContextType = 'bump'>(
+    name: string,
+    options?: Omit<ContextOptions<K>, 'parent'>,
+  ): ContextOf<K> {
+    return this.#runtime.create('createContext', name, options, this);
   }
 
   /**
@@ -340,7 +329,7 @@ export abstract class Context {
   resetChildren(): void {
     this.requireLive('resetChildren');
     const errors = new List<unknown>();
-    for (const child of this.children) {
+    for (const child of this.children as Context[]) {
       if (child.#life === 'ending') this.#runtime.resume();
       // A callback of another one may have ended it, or given it away.
       if (child.#life !== 'live') continue;
@@ -491,13 +480,10 @@ export abstract class Context {
       this.#runtime.registry.release(this.#index);
       for (const context of subtree) context.#leave('released');
     });
-    return makeContextHandle(
-      this.#runtime.attachment.heapId,
-      this.#index,
-      this.#generation,
-      adoptions,
-      this,
-    );
+    const { heapId } = this.#runtime.attachment;
+    const { name, ident } = this;
+    const [index, generation] = [this.#index, this.#generation];
+    return makeContextHandle({ heapId, index, generation, adoptions, name, ident });
   }
 
   // ---- looking
@@ -547,18 +533,18 @@ export abstract class Context {
    * @internal
    */
   forVectors(): VectorContext {
-    const { attachment, chunks, memory } = this.#runtime;
+    const { memory } = this.#runtime;
     return {
-      attachment,
       index: this.#index,
       generation: this.#generation,
-      kind: this.kind,
       epoch: () => getEpoch(memory.u32, this.at),
       malloc: (bytes) => this.tryMalloc(bytes),
-      free: (address) => this.free(address),
-      addStorage: () => chunks.addStorage(this.#index, this.at),
+      free: (address) => this.discard(address),
     };
   }
+
+  /** Frees an object that nobody needs any more, where the kind can; else it ends with the context. */
+  protected abstract discard(address: Address): void;
 
   /**
    * Is it a context, of any heap? Asks nothing of the value, which may be a proxy that throws.
@@ -638,11 +624,12 @@ export abstract class Context {
       this.requireOpen('allocate in');
       const address = this.make(size);
       if (address !== 0) return address;
-      const { core, describe } = this.#runtime.attachment;
+      const { core } = this.#runtime.attachment;
       core.events.addExhausted(size);
       if (quietly) return NULL;
       throw new HeapExhaustedError(
-        `malloc: no room for ${size} bytes in ${describeContext(this)}\n${describe()}`,
+        `malloc: no room for ${size} bytes in ${describeContext(this)}\n` +
+          renderContextTree(readContextTree(core.memory)),
         size,
       );
     });

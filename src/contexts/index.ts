@@ -1,12 +1,14 @@
 /** contexts: memory whose objects end together. */
 
-export { type Attachment, addAttachment, attachmentOf, HEAP_KIND } from './attachment.js';
-export { clearStorage, endStorage } from './chunk-storage.js';
+export { type Attachment, HEAP_KIND } from './attachment.js';
+export type { BumpContext } from './bump-context.js';
 export { Context, type ContextStats } from './context.js';
 export type { ContextHandle } from './context-handle.js';
-export type { ContextOptions, ContextType } from './context-options.js';
-export { type Contexts, createContexts } from './contexts.js';
-export { rememberEmptied, takeStorage } from './storage-free-list.js';
-export { readString } from './strings.js';
+export { CONTEXT_OPTION, type ContextOptions, type ContextType } from './context-options.js';
+export type { AnyContext, ContextOf } from './context-runtime.js';
+export { type ContextNode, readContextTree, renderContextTree } from './context-tree.js';
+export { Contexts } from './contexts.js';
+export type { SetContext } from './set-context.js';
+export { readString, writeString } from './strings.js';
 export type { VectorContext } from './vector-context.js';
 export { elementBytesOf, type ViewConstructor, viewOf } from './view.js';

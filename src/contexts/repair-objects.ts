@@ -31,7 +31,6 @@ import {
   lastRecord,
   loadParent,
   loadRecord,
-  loadStorageLock,
   recordAt,
   setChunk,
   setChunkCount,
@@ -39,23 +38,13 @@ import {
   setKeeper,
   setNextChunk,
   setPrevChunk,
-  setStorages,
-  storageSerialWord,
   storeRecord,
   UNRESOLVED_CONTEXT,
 } from '../layout/index.js';
 import { freeContext } from '../recovery/index.js';
-import type { Context } from './context.js';
-import type { ContextRuntime } from './contexts.js';
+import type { ContextRuntime } from './context-runtime.js';
 
-/**
- * @param wrap makes the instance of a context that is this thread's and has none
- * @param whileCalling is a callback of a context called just now, as far as is known?
- */
-export function createRepairObjects(
-  runtime: ContextRuntime,
-  wrap: (index: ContextIndex, parent: Context | null) => Context,
-): () => void {
+export function createRepairObjects(runtime: ContextRuntime): () => void {
   const { memory, attachment, registry, byIndex } = runtime;
   const { core } = attachment;
   const { ownedBlocks, slotIndex, marks } = core;
@@ -115,7 +104,7 @@ export function createRepairObjects(
   }
 
   /**
-   * Chain and storages anew. `next` is right at every moment of a change; a record without a block is none.
+   * The chain anew. `next` is right at every moment of a change; a record without a block is none.
    */
   function repairChains(index: ContextIndex, named: readonly number[]): void {
     const record = recordAt(contexts, index);
@@ -129,31 +118,15 @@ export function createRepairObjects(
       const next = getNextChunk(u32, chunkAt(chunk));
       chunk = next === chunk ? 0 : next;
     }
-    const storages = [...left].filter(isStorage);
-    for (const chunk of storages) left.delete(chunk);
     for (const chunk of left) {
       ownedBlocks.remove(chunkWord(chunkAt(chunk)));
       storeRecord(i32, chunkAt(chunk), 0);
     }
-    setStorages(u32, record, linkAll(storages));
     setChunk(u32, record, linkAll(chain));
     setChunkCount(u32, record, chain.length);
     const bytes = chain.reduce((sum, chunk) => sum + getChunkBytes(u32, chunkAt(chunk)), 0);
     setContextBytes(u32, record, bytes);
     if (!chain.includes(getKeeper(u32, record))) setKeeper(u32, record, 0);
-  }
-
-  /**
-   * Of a shared vector: its record has no bytes, and is another thread's to touch while that has its lock.
-   */
-  function isStorage(chunk: number): boolean {
-    const record = chunkAt(chunk);
-    if (getChunkBytes(u32, record) !== 0) return false;
-    return (
-      u32[storageSerialWord(record)] !== 0 ||
-      getChunkAddress(u32, record) !== 0 ||
-      loadStorageLock(i32, record) !== 0
-    );
   }
 
   /** Links records in this order; the first, 0 = none. */
@@ -174,7 +147,7 @@ export function createRepairObjects(
       const parent = byIndex.get(loadParent(u32, recordAt(contexts, index))) ?? null;
       const known = byIndex.get(index);
       if (known !== undefined) known.adoptedBy(parent);
-      else if (parents.has(index) || named.has(index)) wrap(index, parent);
+      else if (parents.has(index) || named.has(index)) runtime.wrapStored(index, parent);
       else registry.end(index);
     }
   }

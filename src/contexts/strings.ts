@@ -20,7 +20,7 @@ import {
 } from '../base/index.js';
 import { type HeapMemory, isDataAddress } from '../layout/index.js';
 
-/** Writes a text into what `allocate` gives for its bytes; its address. */
+/** Writes a text into the block that `allocate` gives for its bytes; the block's address, 0 where it gave none. */
 export function writeString(
   { buffer, u32 }: HeapMemory,
   text: string,
@@ -35,6 +35,7 @@ export function writeString(
   const halves = hasHalves(text) ? encodeHalves(text) : undefined;
   const bytes = halves?.length ?? Buffer.byteLength(text);
   const address = allocate(WORD_BYTES + bytes + 1);
+  if (address === 0) return address;
   const target = Buffer.from(buffer, address, WORD_BYTES + bytes + 1);
   u32[address >>> 2] = bytes;
   if (halves === undefined) target.write(text, WORD_BYTES, bytes, 'utf8');
@@ -47,8 +48,8 @@ export function writeString(
  * Reads one.
  * @throws RangeError ERR_SHMALLOC_INVALID_ADDRESS where no text can be
  */
-export function readString({ buffer, u32, geometry }: HeapMemory, address: Address): string {
-  const isBlock = isDataAddress(geometry, address) && address % GRANULE_BYTES === 0;
+export function readString({ buffer, u32, geometry }: HeapMemory, address: number): string {
+  const isBlock = isDataAddress(geometry, address as Address) && address % GRANULE_BYTES === 0;
   const bytes = isBlock ? u32[address >>> 2] : -1;
   if (bytes < 0 || address + WORD_BYTES + bytes >= geometry.end) {
     const where = Number.isInteger(address) ? hex(address) : show(address);

@@ -33,8 +33,6 @@ export interface Marks {
 export interface Changing {
   /** Its change was cut: makes it whole. The lock is still held. */
   repairLocked(): void;
-  /** The lock is given back. */
-  repaired(): void;
 }
 
 export const noMarks = (): Marks => ({

@@ -353,7 +353,6 @@ function openThreadHeap(
       objectLocks.release(lock);
     }
     marks.lock = 0;
-    changing?.repaired();
     marks.changing = null;
   }
 

@@ -1,5 +1,4 @@
 /** inspect: the map, listings, dumps and leaks of a heap, read while it runs. */
-export { type ContextNode, readContextTree, renderContextTree } from './context-tree.js';
 export type {
   HeapMap,
   MapPlainRun,

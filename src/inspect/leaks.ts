@@ -7,9 +7,9 @@
 
 import { type Address, BLOCK_BYTES, classOf, hex, SMALL_BYTES_MAX } from '../base/index.js';
 import { type Block, describeContext } from '../blocks/index.js';
+import type { ContextNode } from '../contexts/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import { formatCount, readCounters, sum } from '../stats/index.js';
-import type { ContextNode } from './context-tree.js';
 
 /** Maximum trees of contexts in a report; the others are summed up. */
 const CONTEXTS_SHOWN = 20;

@@ -26,7 +26,7 @@
  *     16     initialBytes bytes of the first chunk
  *     17     maxBytes     maximum bytes of a chunk that is shared by objects
  *     18     nextBytes    bytes of the next chunk
- *     19     storages     index of the record of the last shared vector's storage
+ *     19                  unused
  *     20     keeper       index of the record of the chunk that a reset keeps; 0 = none yet
  *     21..42 freeLists    sets: address of the first freed object, by the logarithm of its size
  *     43     adoptions    number of adoptions of the context: a handle can be adopted once
@@ -42,8 +42,8 @@
  * I2  A context's parent is in use, and has the same owner. Children end before their parents.
  * I3  Record 0 is not a context: its cursor and limit are 0, so that it has no room for an object.
  * I4  While the owner does not work on a context, the chunk records that name it are exactly those
- *     of its chain and its storages; `chunks` and `bytes` are the number and the sum of the chain's
- *     chunks; the place of the next object lies inside one of them.
+ *     of its chain; `chunks` and `bytes` are the number and the sum of the chain's chunks; the place
+ *     of the next object lies inside one of them.
  */
 
 import {
@@ -78,8 +78,7 @@ const EPOCH = FREED_BYTES + 1;
 const INITIAL_BYTES = EPOCH + 1;
 const MAX_BYTES = INITIAL_BYTES + 1;
 const NEXT_BYTES = MAX_BYTES + 1;
-const STORAGES = NEXT_BYTES + 1;
-const KEEPER = STORAGES + 1;
+const KEEPER = NEXT_BYTES + 2;
 const FREE_LISTS = KEEPER + 1;
 const ADOPTIONS = 43;
 const NAME = ADOPTIONS + 1;
@@ -196,8 +195,6 @@ export const getMaxBytes = getter(MAX_BYTES);
 export const setMaxBytes = setter(MAX_BYTES);
 export const getNextBytes = getter(NEXT_BYTES);
 export const setNextBytes = setter(NEXT_BYTES);
-export const getStorages = getter(STORAGES);
-export const setStorages = setter(STORAGES);
 export const getAdoptions = getter(ADOPTIONS);
 export const setAdoptions = setter(ADOPTIONS);
 export const getKeeper = getter(KEEPER);

@@ -6,15 +6,15 @@
  *
  *     word   field       access   meaning
  *     0      magic       plain    marks the header of a vector
- *     1      type        plain    bits 0-7 kind of its elements; bit 8 shared, bit 9 in a context
+ *     1      type        plain    bits 0-7 kind of its elements; bit 8 shared, bit 9 in a context,
+ *                                 never both
  *     2      stride      plain    bytes of an element
  *     3      data        atomic   SOURCE address of its storage; 0 = none yet. Placement's word
  *     4      length      plain    SOURCE number of elements. A shared vector's is in its storage
  *     5      version     atomic   shared: number of moves of its elements; odd = a move is under
  *                                 way
  *     6      lock        atomic   shared (sync/): 0, or the owner's thread word
- *     7      chunk       plain    shared and in a context: index of the chunk record that has
- *                                 storage, version and lock in place of the header; 0 = none
+ *     7                           unused
  *     8      context     plain    index of the context that it is in; 0 = in the heap
  *     9      epoch       plain    epoch of that context when the vector was made
  *     10     generation  plain    generation of that context's record when the vector was made
@@ -50,8 +50,7 @@ const DATA = STRIDE + 1;
 const LENGTH = DATA + 1;
 const VERSION = LENGTH + 1;
 const LOCK = VERSION + 1;
-const CHUNK = LOCK + 1;
-const CONTEXT = CHUNK + 1;
+const CONTEXT = LOCK + 2;
 const EPOCH = CONTEXT + 1;
 const GENERATION = EPOCH + 1;
 const SERIAL = GENERATION + 1;
@@ -65,7 +64,6 @@ export const VECTOR_HEADER_BYTES = VECTOR_HEADER_WORDS * WORD_BYTES;
 export interface VectorFields {
   readonly type: number;
   readonly stride: number;
-  readonly chunk: number;
   readonly context: number;
   readonly epoch: number;
   readonly generation: number;
@@ -83,7 +81,6 @@ export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: V
   u32.fill(0, header, header + VECTOR_HEADER_WORDS);
   u32[header + TYPE] = fields.type;
   u32[header + STRIDE] = fields.stride;
-  u32[header + CHUNK] = fields.chunk;
   u32[header + CONTEXT] = fields.context;
   u32[header + EPOCH] = fields.epoch;
   u32[header + GENERATION] = fields.generation;
@@ -98,7 +95,6 @@ export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFie
   return {
     type: u32[header + TYPE],
     stride: u32[header + STRIDE],
-    chunk: u32[header + CHUNK],
     context: u32[header + CONTEXT],
     epoch: u32[header + EPOCH],
     generation: u32[header + GENERATION],
@@ -139,7 +135,7 @@ export const setVectorCapacity = (u32: Uint32Array, header: WordIndex, count: nu
   u32[header + CAPACITY] = count;
 };
 
-// ---- Shared vectors: words in the header or in a chunk record
+// ---- Shared vectors
 
 export const loadStorage = (i32: Int32Array, dataWord: WordIndex): Address =>
   (atomics.load(i32, dataWord) >>> 0) as Address;

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { type SharedHeap, slotsOf, workerDataWith } from '../api/index.js';
-import { laterThisTurn, show, showAsJson, typeError } from '../base/index.js';
+import { INSPECT, laterThisTurn, show, showAsJson, typeError } from '../base/index.js';
 import {
   type HeapPoolOptions,
   type HeapPoolRunOptions,
@@ -55,7 +55,6 @@ export interface HeapPoolStats {
 const ENTRY = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
 /** Maximum workers that end in a row without a settled task; then the pool gives up. */
 const FRUITLESS_MAX = 3;
-const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /**
  * @example

@@ -11,57 +11,38 @@
  * I1  A block is given back for the slot, by an intent of the slot: the caller may die, too.
  * I2  Chunks end before their context, children before their parents: a context's root names its
  *     owner.
- * I3  The storage of a shared vector is taken only with its lock, acquired for the slot's thread,
- *     and without waiting. If another thread owns the lock, that thread gives the storage back when
- *     it releases the lock; if it dies before, its own recovery does, which scans all marked
- *     storages. If the owner was recovered before the storage was marked, the caller takes the lock
- *     without waiting.
  */
 
 import { type Address, List, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
 import {
-  casStorageLock,
   chunkTable,
   chunkWord,
   clearVector,
-  closeVersion,
   contextPhase,
   contextSlot,
   contextTable,
-  endedChunk,
   getEpoch,
   getGeneration,
   type HeapMemory,
   inFlightHeaderWord,
-  isEndedChunk,
   LIVE_CONTEXT,
   lastRecord,
-  loadOwner,
   loadParent,
   loadRecord,
-  loadStorageLock,
-  markChunkEnded,
   recordAt,
-  releaseStorageLock,
   setEpoch,
   setGeneration,
   setIntentIn,
   setIntentOut,
   setIntentWord,
   slotRecord,
-  storageSerialWord,
-  storageVersionWord,
   storeParent,
   storeRecord,
-  tryStorageLock,
   UNRESOLVED_CONTEXT,
   vectorDataWord,
   withPhase,
 } from '../layout/index.js';
-import { hasSlot, type ThreadWord, WAITERS } from '../sync/index.js';
 import type { IntentResolver } from './resolve-intent.js';
-
-const NONE = new Int32Array(0);
 
 /** Number of reclaimed objects. */
 export interface Reclaimed {
@@ -82,8 +63,9 @@ export function reclaimObjects(
 
   endInFlightHeader();
   const depths = findDepths();
-  endChunks(depths ?? NONE);
-  if (depths !== null) endRecords(depths);
+  if (depths === null) return ended;
+  endChunks(depths);
+  endRecords(depths);
   return ended;
 
   function endInFlightHeader(): void {
@@ -165,48 +147,11 @@ export function reclaimObjects(
     for (let index = 1; index <= frontier; index++) {
       const record = recordAt(chunks, index);
       const context = loadRecord(i32, record);
-      if (context === 0) continue;
-      const isOurs = context < depths.length && depths[context] > 0;
-      if (!isOurs && !isEndedChunk(context)) continue;
-      if (endChunk(record, context) || !isOurs) continue;
-      // point: end.mark
-      markChunkEnded(i32, record);
-      // The owner may have released the lock before the mark was visible. If it saw the mark, it
-      // has given the chunk back, and the record may be used again: its word 0 is different then.
-      endChunk(record, endedChunk(context));
-    }
-  }
-
-  /**
-   * Gives a chunk back that still has this word 0; returns false if another thread owns its lock
-   * (I3).
-   */
-  function endChunk(record: WordIndex, context: number): boolean {
-    const owner = loadOwner(i32, geometry.registry, slotIndex);
-    // point: end.lock
-    if (!tryStorageLock(i32, record, owner) && !inheritLock(record, owner)) return false;
-    // Another thread may have given a marked chunk back in between.
-    if (loadRecord(i32, record) === context) {
-      closeVersion(i32, storageVersionWord(record));
-      // point: end.serial
-      u32[storageSerialWord(record)] = 0;
+      if (context === 0 || context >= depths.length || depths[context] <= 0) continue;
       remove(chunkWord(record));
       // point: end.chunk
       storeRecord(i32, record, 0);
     }
-    // point: end.unlock
-    releaseStorageLock(i32, record);
-    return true;
-  }
-
-  /** Acquires a storage's lock from a thread that died as its owner, and was recovered before. */
-  function inheritLock(record: WordIndex, owner: number): boolean {
-    const held = loadStorageLock(i32, record);
-    // A thread with a slot lives, or its own recovery is yet to come. One without a slot owns no
-    // lock.
-    const holder = (held & ~WAITERS) as ThreadWord;
-    if (held === 0 || hasSlot(memory, holder)) return false;
-    return casStorageLock(i32, record, held, owner);
   }
 
   /** Ends the records of contexts, deepest first. */

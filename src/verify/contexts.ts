@@ -28,10 +28,8 @@ import {
   getNextSibling,
   getPrevChunk,
   getPrevSibling,
-  getStorages,
   getUsedBefore,
   type HeapMemory,
-  isEndedChunk,
   LIVE_CONTEXT,
   loadOwner,
   loadParent,
@@ -70,7 +68,7 @@ export function checkContexts(
     checkParent(index);
   }
   if (!report.quiet) return;
-  /** By chunk record: the context whose chain or storages contain it; 0 = none. */
+  /** By chunk record: the context whose chain contains it; 0 = none. */
   const hangs = new Uint32Array(chunkFrontier + 1);
   const listed = new Uint8Array(frontier + 1);
   for (let index = 1; index <= frontier; index++) {
@@ -224,7 +222,6 @@ export function checkContexts(
       const is = `a chunk of context ${index} has ${getChunkBytes(u32, chunk)} bytes; its block has`;
       problem('context-record I4', chunk * 4, `${is} ${usable}`);
     });
-    hang(index, getStorages(u32, record), () => {});
     if (!keeps) {
       const has = `context ${index} is to keep chunk ${keeper}, which is not in its chain`;
       problem('context-record I4', record * 4, has);
@@ -256,7 +253,7 @@ export function checkContexts(
     for (let chunk = 1; chunk <= chunkFrontier; chunk++) {
       const record = recordAt(chunks, chunk);
       const context = loadRecord(i32, record);
-      if (context === 0 || isEndedChunk(context) || hangs[chunk] !== 0) continue;
+      if (context === 0 || hangs[chunk] !== 0) continue;
       const is = `chunk ${chunk} belongs to context ${context}, but is not in its chain`;
       problem('context-record I4', record * 4, is);
     }

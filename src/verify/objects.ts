@@ -28,7 +28,6 @@ import {
   getIntentWord,
   type HeapMemory,
   inFlightHeaderWord,
-  isEndedChunk,
   lastRecord,
   loadFrontier,
   loadOwner,
@@ -96,9 +95,7 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
       problem('chunk-record I1', at, `chunk ${index} is free, but names ${hex(addressOf())}`);
       return;
     }
-    // A marked chunk may name a context that has ended: the owner of its lock releases the chunk.
-    const isStray = (context: number): boolean =>
-      context !== 0 && !isEndedChunk(context) && !isContext(context);
+    const isStray = (context: number): boolean => context !== 0 && !isContext(context);
     if (isStable(() => isStray(contextOf()))) {
       problem(
         'chunk-record I1',

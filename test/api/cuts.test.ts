@@ -68,7 +68,7 @@ function runCut(call: () => void): void {
 /** What is wrong with a heap that this thread alone is attached to. */
 function faultsOf(heap: SharedHeap): string[] {
   // Where their end was cut they are the program's still.
-  for (const context of heap.contexts()) context.delete();
+  for (const context of heap.contexts.list()) context.delete();
   // The first is cached, the second is a run.
   for (const size of [100, 100_000]) heap.free_ts(heap.malloc_ts(size));
   const { problems } = heap.verify({ quiet: true });

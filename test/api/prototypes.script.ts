@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
-import { type Address, SharedHeap, Vector } from 'shmalloc';
+import { type Address, SharedHeap } from 'shmalloc';
 import { renderSvg, renderText } from 'shmalloc/pictures';
 import * as layout from '../../src/layout/index.js';
 import { numberedWord, poison } from '../../src/sync/index.js';
@@ -190,17 +190,17 @@ const SECTIONS: Record<string, () => unknown> = {
       if (n % 2 === 0) child.free(object);
     }
     const text = heap.readString(parent.allocString('text'));
-    const held = heap.contexts().length;
+    const held = heap.contexts.list().length;
     child.reset();
     parent.delete();
-    return `${sum} ${text} ${held} ${heap.contexts().length}`;
+    return `${sum} ${text} ${held} ${heap.contexts.list().length}`;
   },
   vectors: () => {
     const heap = objects;
     let text = '';
     for (let n = 0; n < 2; n++) {
       const shared = n === 1;
-      const vector = Vector.create(heap, Float64Array, { shared });
+      const vector = heap.vectors.create(Float64Array, { shared });
       for (let n = 0; n < 3000; n++) vector.push(n);
       vector.insert(5, 77);
       vector.remove(0);

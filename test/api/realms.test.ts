@@ -2,7 +2,7 @@
 
 import { runInNewContext } from 'node:vm';
 import test from 'ava';
-import { Context, type HeapHandle, SharedHeap, Vector, type ViewConstructor } from 'shmalloc';
+import { Context, type HeapHandle, SharedHeap, type ViewConstructor } from 'shmalloc';
 import { HeapPool } from 'shmalloc/pool';
 
 const there = <T>(code: string, names: object = {}): T => runInNewContext(code, { ...names }) as T;
@@ -50,12 +50,12 @@ test('SharedHeap.attach, view, watch: handles, arrays and workers of another rea
 test('Vector: element types and records of another realm', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
   for (const name of ['Uint8Array', 'Float64Array', 'Uint8ClampedArray']) {
-    using vector = Vector.create(heap, there<ViewConstructor>(name));
+    using vector = heap.vectors.create(there<ViewConstructor>(name));
     t.is(vector.handle.elements, name);
     vector.push(7 as never);
     t.is(vector.get(0), 7 as never);
   }
-  using records = Vector.create(heap, there<{ bytes: number }>('({ bytes: 3 })'));
+  using records = heap.vectors.create(there<{ bytes: number }>('({ bytes: 3 })'));
   records.push(there<Uint8Array>('Uint8Array.of(1, 2, 3)'));
   t.deepEqual([...(records.get(0) ?? [])], [1, 2, 3]);
   t.throws(() => records.push(there<Uint8Array>('Int8Array.of(1, 2, 3)')), {
@@ -65,10 +65,16 @@ test('Vector: element types and records of another realm', (t) => {
 
 test('Context: options, callbacks, promises and errors of another realm', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  const context = heap.createContext('there', there("({ kind: 'set', ident: 'x' })"));
+  const context = heap.createContext(
+    'there',
+    there<{ kind: 'set' }>("({ kind: 'set', ident: 'x' })"),
+  );
   t.true(context instanceof Context);
-  const result = heap.withContext('late', there('async (context) => context.malloc(8)'));
-  t.true((await (result as Promise<number>)) > 0);
+  const result = heap.withContext(
+    'late',
+    there<() => Promise<number>>('async (context) => context.malloc(8)'),
+  );
+  t.true((await result) > 0);
   const two = there<() => void>(
     "() => { throw new AggregateError([new Error('a'), new Error('b')]) }",
   );

@@ -22,7 +22,7 @@ const make = () => SharedHeap.create({ size: '4MiB', threads: 2 });
 function objects() {
   const heap = make();
   const context = heap.createContext('request', { ident: '17' });
-  const vector = Vector.create(heap, Float64Array);
+  const vector = heap.vectors.create(Float64Array);
   vector.push(1.5);
   context.malloc(100);
   return { heap, context, vector };

@@ -28,6 +28,9 @@ export type Right = (subject: Subject) => unknown[];
 
 /** What an error calls a call that it does not name by its name. */
 const CALLED: Readonly<Record<string, RegExp>> = {
+  createContext: /createContext|contexts\.create/,
+  withContext: /contexts\.run/,
+  adoptContext: /contexts\.adopt/,
   usableSize: /measure/,
   print_stats: /printStats/,
   tryMalloc: /malloc/,
@@ -35,7 +38,7 @@ const CALLED: Readonly<Record<string, RegExp>> = {
   realloc: /realloc|malloc/,
 };
 /** Calls of functions that they are given: what these throw is the program's own. */
-const CALLS_BACK = /withContext|onReset|forEach|print|show/;
+const CALLS_BACK = /withContext|contexts\.run|onReset|forEach|print|show/;
 /** Calls that print, to stdout where they are given nothing. */
 export const PRINTS = /print|show/;
 /** Debug options that write files and texts where they are on. */

@@ -5,7 +5,7 @@
 
 import test from 'ava';
 import * as main from 'shmalloc';
-import { type AnyElement, type Context, SharedHeap, Vector } from 'shmalloc';
+import { type Context, type ElementType, SharedHeap, type Vector } from 'shmalloc';
 import * as mem from 'shmalloc/mem';
 import * as pictures from 'shmalloc/pictures';
 import { poison } from '../../src/sync/index.js';
@@ -47,8 +47,10 @@ const RIGHT: Readonly<Record<string, Right>> = {
   'context.alloc': () => [Uint8Array, 8],
   'context.realloc': ({ target }) => [(target as Context).malloc(8), 8],
   'context.createContext': () => ['name', {}],
-  'Vector.create': ({ heap }) => [heap, Float64Array, {}],
-  'Vector.attach': ({ heap }) => [heap, Vector.create(heap, Float64Array).handle],
+  'contexts.create': () => ['name', {}],
+  'contexts.run': () => ['name', () => {}, {}],
+  'vectors.create': () => [Float64Array, {}],
+  'vectors.attach': ({ heap }) => [heap.vectors.create(Float64Array).handle],
   'vector.set': ({ target }) => [0, (target as Vector).at(0)],
   'vector.insert': ({ target }) => [0, (target as Vector).at(0)],
   'mem.mem_calloc': () => [1, 8],
@@ -82,17 +84,28 @@ const TARGETS: Record<string, Target> = {
     make: () => ({ heap: makeHeap(), target: SharedHeap }),
     names: staticsOf,
   },
-  'static methods of Vector': {
-    title: 'Vector',
-    make: () => ({ heap: makeHeap(), target: Vector }),
-    names: staticsOf,
-  },
   constructors: {
     title: 'new',
     make: () => ({ heap: makeHeap(), target: CLASSES }),
     names: namesIn,
   },
   'methods of a heap': { title: 'heap', make: () => itself(makeHeap()), names: methodsOf },
+  'methods of heap.contexts': {
+    title: 'contexts',
+    make() {
+      const heap = makeHeap();
+      return { heap, target: heap.contexts };
+    },
+    names: methodsOf,
+  },
+  'methods of heap.vectors': {
+    title: 'vectors',
+    make() {
+      const heap = makeHeap();
+      return { heap, target: heap.vectors };
+    },
+    names: methodsOf,
+  },
   'methods of a heap with debug options': {
     title: 'heap',
     make() {
@@ -135,7 +148,7 @@ for (const [elements, element, shared] of [
     title: 'vector',
     make() {
       const heap = makeHeap();
-      const vector = Vector.create(heap, elements, { shared }) as Vector<AnyElement>;
+      const vector = heap.vectors.create(elements, { shared }) as Vector<ElementType>;
       vector.push(element);
       return { heap, target: vector };
     },
@@ -162,8 +175,9 @@ test.serial('options: each one of every call was tried with every value', (t) =>
     'SharedHeap.create debug: scribble, preScribble, guard, quarantine, checkStart, checkEach, ' +
       'strict, onError, history, stacks, trace, leaks, stats, direct, help',
     'SharedHeap.create: size, buffer, byteOffset, overwrite, threads, contexts, lockTimeoutMs, debug',
-    'Vector.create: capacity, shared',
     `context.createContext: ${context}`,
+    `contexts.create: parent, ${context}`,
+    `contexts.run: parent, ${context}`,
     `heap.createContext: parent, ${context}`,
     'heap.hexdump: length, offset',
     `heap.history: ${history}`,
@@ -180,6 +194,7 @@ test.serial('options: each one of every call was tried with every value', (t) =>
     'pictures.renderHtml: title',
     'pictures.renderSvg: title, width',
     'pictures.renderText: color, width',
+    'vectors.create: capacity, shared, context',
   ]);
 });
 
@@ -196,8 +211,8 @@ for (const [what, finish] of [
       heap,
       heap.createContext('b'),
       heap.createContext('s', { kind: 'set' }),
-      Vector.create(heap, Float64Array),
-      Vector.create(heap, 'address', { shared: true }),
+      heap.vectors.create(Float64Array),
+      heap.vectors.create('address', { shared: true }),
     ];
     const faults: string[] = [];
     finish(heap);

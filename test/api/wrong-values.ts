@@ -6,7 +6,7 @@
  */
 
 import vm from 'node:vm';
-import { Context, SharedHeap, Vector } from 'shmalloc';
+import { Context, SharedHeap } from 'shmalloc';
 
 /** A value to give, by what it is. */
 export type Named = readonly [name: string, value: unknown];
@@ -53,7 +53,7 @@ export function wrongValues(): Named[] {
   const realm = (code: string): Named => [`${code} of another realm`, vm.runInNewContext(code)];
   const gone = SharedHeap.create({ size: '2MiB', threads: 1 });
   const context = gone.createContext('gone');
-  const vector = Vector.create(gone, Float64Array);
+  const vector = gone.vectors.create(Float64Array);
   const handles = { heap: gone.handle, vector: vector.handle };
   gone.detach();
   return [
@@ -116,8 +116,9 @@ const INTERNAL: Readonly<Record<string, readonly string[]>> = {
   SharedHeap: ['closeContexts'],
   Context: [
     ...['make', 'abandon', 'forVectors', 'requireLive', 'requireOpen', 'error', 'telling'],
-    ...['mallocSlow', 'needsOwn', 'enlist', 'adoptedBy', 'forget', 'resume'],
+    ...['mallocSlow', 'needsOwn', 'enlist', 'adoptedBy', 'forget', 'resume', 'discard'],
   ],
+  Contexts: ['placeOf', 'forVectors', 'close', 'isClosed'],
   Vector: [],
 };
 /** The same of the classes themselves. */
@@ -146,5 +147,6 @@ export const staticsOf = (of: object): string[] =>
 
 function kindOf(instance: object): string {
   if (instance instanceof SharedHeap) return 'SharedHeap';
+  if (instance.constructor.name === 'Contexts') return 'Contexts';
   return instance instanceof Context ? 'Context' : 'Vector';
 }

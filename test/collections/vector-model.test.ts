@@ -8,7 +8,13 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import { type AnyElement, type ElementType, SharedHeap, Vector } from 'shmalloc';
+import {
+  type AnyElement,
+  type ElementType,
+  SharedHeap,
+  type Vector,
+  type VectorOptions,
+} from 'shmalloc';
 import { checkIdentity, seedOf } from '../helpers.js';
 
 type Call =
@@ -50,13 +56,21 @@ const KINDS: [ElementType, (n: number) => AnyElement][] = [
 class Pair {
   vector: Vector<never>;
   readonly array: AnyElement[] = [];
-  readonly place: object;
+  readonly heap: SharedHeap;
   readonly value: (n: number) => never;
 
-  constructor(place: object, type: ElementType, shared: boolean, value: (n: number) => AnyElement) {
-    this.place = place;
+  constructor(
+    heap: SharedHeap,
+    options: VectorOptions,
+    type: ElementType,
+    value: (n: number) => AnyElement,
+  ) {
+    this.heap = heap;
     this.value = value as (n: number) => never;
-    this.vector = Vector.create(place, type, { shared, capacity: 1 }) as unknown as Vector<never>;
+    this.vector = heap.vectors.create(type, {
+      ...options,
+      capacity: 1,
+    }) as unknown as Vector<never>;
   }
 
   run(call: Call): void {
@@ -106,7 +120,7 @@ class Pair {
         vector.shrink();
         break;
       case 'attach':
-        this.vector = Vector.attach<never>(this.place, vector.handle);
+        this.vector = this.heap.vectors.attach<never>(vector.handle);
         break;
     }
   }
@@ -124,11 +138,12 @@ class Pair {
 test('Vector: as an array does, in all homes and with all kinds of elements', (t) => {
   const heap = SharedHeap.create({ size: '32MiB', threads: 2 });
   const calls = fc.array(fc.tuple(fc.nat(5), anyCall), { maxLength: 60, size: 'max' });
-  const homes = fc.constantFrom('heap', 'bump', 'set');
-  const property = fc.property(homes, fc.boolean(), calls, (home, shared, steps) => {
+  const homes = fc.constantFrom('heap', 'shared', 'bump', 'set');
+  const property = fc.property(homes, calls, (home, steps) => {
     const context =
-      home === 'heap' ? undefined : heap.createContext('vectors', { kind: home as 'bump' | 'set' });
-    const pairs = KINDS.map(([type, value]) => new Pair(context ?? heap, type, shared, value));
+      home === 'bump' || home === 'set' ? heap.createContext('vectors', { kind: home }) : undefined;
+    const options = { shared: home === 'shared', context };
+    const pairs = KINDS.map(([type, value]) => new Pair(heap, options, type, value));
     try {
       for (const [which, call] of steps) {
         const pair = pairs[which] as Pair;

@@ -5,7 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
-import { SharedHeap, Vector, type VectorHandle } from 'shmalloc';
+import { SharedHeap, type VectorHandle } from 'shmalloc';
 import { assertIdentity, heldIn, Random, seedOf } from '../helpers.js';
 import { ended } from '../workers.js';
 import {
@@ -45,7 +45,7 @@ test.serial(
   async (t) => {
     using heap = SharedHeap.create({ size: '256MiB' });
     const count = 1_000_000;
-    const vector = Vector.create(heap, Float64Array, { shared: true });
+    const vector = heap.vectors.create(Float64Array, { shared: true });
     const words = newWords(8);
     const workers = [1, 2].map((seed) =>
       start(heap, { act: 'push', seed, count, words, vector: vector.handle }),
@@ -94,7 +94,7 @@ test.serial(
 
 test.serial('shared Vector: readers never see half a record', async (t) => {
   using heap = SharedHeap.create({ size: '64MiB' });
-  const vector = Vector.create(heap, { bytes: 40 }, { shared: true });
+  const vector = heap.vectors.create({ bytes: 40 }, { shared: true });
   for (let n = 0; n < 8; n++) vector.push(new Uint8Array(40).fill(n));
   const words = newWords(8);
   const seed = seedOf(t);
@@ -159,7 +159,7 @@ test.serial(
     let deaths = 0;
     let elements = 0;
     for (let round = 0; round < 5; round++) {
-      const vector = Vector.create(heap, Int32Array, { shared: true });
+      const vector = heap.vectors.create(Int32Array, { shared: true });
       const lives: { seed: number; words: Int32Array<SharedArrayBuffer>; worker: Worker }[] = [];
       const begin = (life: number): void => {
         const words = newWords(100_000);
@@ -204,7 +204,7 @@ test.serial(
     const seed = seedOf(t);
     const random = new Random(seed);
     for (let round = 0; round < 15; round++) {
-      const vector = Vector.create(heap, { bytes: 20_000 }, { shared: true });
+      const vector = heap.vectors.create({ bytes: 20_000 }, { shared: true });
       for (let n = 0; n < 8; n++) vector.push(new Uint8Array(20_000).fill(n));
       const words = newWords(8);
       const task = { act: 'records', words, vector: vector.handle } as const;
@@ -228,7 +228,7 @@ test.serial(
   'shared Vector: there is a last element while others push and pop behind it',
   async (t) => {
     using heap = SharedHeap.create({ size: '16MiB' });
-    const vector = Vector.create(heap, Float64Array, { shared: true, capacity: 64 });
+    const vector = heap.vectors.create(Float64Array, { shared: true, capacity: 64 });
     vector.push(0);
     const words = newWords(8);
     const worker = start(heap, { act: 'push-and-pop', seed: 1, words, vector: vector.handle });
@@ -248,7 +248,7 @@ test.serial(
 
 test.serial('Vector: one that is not shared goes from thread to thread', async (t) => {
   using heap = SharedHeap.create({ size: '64MiB' });
-  const vector = Vector.create(heap, Float64Array);
+  const vector = heap.vectors.create(Float64Array);
   vector.push(5);
   const words = newWords(8);
   Atomics.store(words, GO, 1);

@@ -4,18 +4,17 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type HeapHandle, SharedHeap, Vector, type VectorHandle } from 'shmalloc';
+import {
+  type ElementType,
+  type HeapHandle,
+  SharedHeap,
+  type Vector,
+  type VectorHandle,
+} from 'shmalloc';
 import { Random } from '../helpers.js';
 
 export interface VectorTask {
-  readonly act:
-    | 'push'
-    | 'push-and-pop'
-    | 'churn'
-    | 'records'
-    | 'own-context'
-    | 'delete-all'
-    | 'push-until-ended';
+  readonly act: 'push' | 'push-and-pop' | 'churn' | 'records' | 'delete-all';
   readonly seed: number;
   readonly vector?: VectorHandle;
   /** How many pushes. */
@@ -41,15 +40,15 @@ interface Life {
   readonly task: VectorTask;
 }
 
-const attach = <T extends number | Uint8Array>(
+const attach = <E extends ElementType = Float64ArrayConstructor>(
   heap: SharedHeap,
   { vector }: VectorTask,
-): Vector<T> => Vector.attach<T>(heap, vector as VectorHandle);
+): Vector<E> => heap.vectors.attach<E>(vector as VectorHandle);
 
 /** Each thread pushes its values, all at the same time. */
 function push({ heap, task }: Life): void {
   const { seed, count = 0, words } = task;
-  const vector = attach<number>(heap, task);
+  const vector = attach(heap, task);
   Atomics.add(words, READY, 1);
   Atomics.notify(words, READY);
   Atomics.wait(words, GO, 0);
@@ -59,7 +58,7 @@ function push({ heap, task }: Life): void {
 /** Pushes and pops at the end until told to end. */
 function pushAndPop({ heap, task }: Life): void {
   const { words } = task;
-  const vector = attach<number>(heap, task);
+  const vector = attach(heap, task);
   Atomics.add(words, READY, 1);
   Atomics.notify(words, READY);
   while (Atomics.load(words, GO) === 0) {
@@ -71,7 +70,7 @@ function pushAndPop({ heap, task }: Life): void {
 /** Pushes, inserts, removes, grows and shrinks for ever. */
 function churn({ heap, task }: Life): void {
   const { seed, words } = task;
-  const vector = attach<number>(heap, task);
+  const vector = attach(heap, task);
   const random = new Random(seed);
   for (let n = 0; ; ) {
     const what = random.below(10);
@@ -97,7 +96,7 @@ function removeSome(vector: Vector, random: Random): number | undefined {
 /** Writes records of equal bytes everywhere, until told to end. */
 function records({ heap, task }: Life): void {
   const { seed, words } = task;
-  const vector = attach<Uint8Array>(heap, task);
+  const vector = attach<{ bytes: number }>(heap, task);
   const random = new Random(seed);
   const record = new Uint8Array(vector.get(0).length);
   Atomics.add(words, READY, 1);
@@ -114,36 +113,13 @@ function records({ heap, task }: Life): void {
   }
 }
 
-function ownContext({ heap }: Life): void {
-  const vector = Vector.create(heap.createContext('vectors'), Int32Array, { shared: true });
-  parentPort?.postMessage({ vector: vector.handle });
-  for (;;) vector.push(3);
-}
-
 /** Deletes the vectors of each message, and says how many; the end is one with none. */
 function deleteAll({ heap }: Life): void {
   parentPort?.on('message', (handles: VectorHandle[]) => {
-    for (const handle of handles) Vector.attach(heap, handle).delete();
+    for (const handle of handles) heap.vectors.attach(handle).delete();
     if (handles.length === 0) parentPort?.close();
     else parentPort?.postMessage(handles.length);
   });
-}
-
-function pushUntilEnded({ heap, task }: Life): void {
-  const { words } = task;
-  const vector = attach<number>(heap, task);
-  let pushed = 0;
-  try {
-    for (;;) {
-      vector.push(4);
-      pushed++;
-      if (pushed % 100 === 0) vector.shrink();
-      if (pushed % 50_000 === 0) vector.clear();
-      Atomics.add(words, 0, 1);
-    }
-  } catch (error) {
-    parentPort?.postMessage({ pushed, code: (error as { code?: string }).code ?? String(error) });
-  }
 }
 
 const acts = {
@@ -151,9 +127,7 @@ const acts = {
   'push-and-pop': pushAndPop,
   churn,
   records,
-  'own-context': ownContext,
   'delete-all': deleteAll,
-  'push-until-ended': pushUntilEnded,
 };
 
 // The tests import the names of this module too.

@@ -4,7 +4,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Address, type Context, type ContextHandle, SharedHeap } from 'shmalloc';
+import { type Address, type AnyContext, type ContextHandle, SharedHeap } from 'shmalloc';
 import { findDamage } from '../helpers.js';
 
 export interface RaceTask {
@@ -84,7 +84,7 @@ function race({ words, racer, rounds, heap: handle }: RaceTask): void {
 
 function serve({ heap: handle }: ServeTask): void {
   const heap = SharedHeap.attach(handle);
-  let kept: Context | undefined;
+  let kept: AnyContext | undefined;
   const answers: Record<Exclude<Request['ask'], 'close'>, (request: never) => unknown> = {
     adopt({ handle: given, objects }: Extract<Request, { ask: 'adopt' }>) {
       using context = heap.adoptContext(given);

@@ -7,7 +7,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test, { type ExecutionContext } from 'ava';
 import {
   type Address,
-  type Context,
+  type AnyContext,
   HEAP_CHANNELS,
   HeapError,
   HeapExhaustedError,
@@ -71,7 +71,7 @@ for (const how of ['reset', 'resetOnly', 'delete', 'using', 'deleteChildren', 'r
         t.true(context.malloc(100) > 0);
         t.true(context.malloc(3_000_000) > 0);
         t.is(heap.readString(context.allocString('late')), 'late');
-        if (kind === 'set') context.free(small);
+        if (context.kind === 'set') context.free(small);
       });
       if (how === 'using') {
         using _ends = context;
@@ -145,7 +145,7 @@ test('Context.onReset: what is no function is refused', (t) => {
 // ---- what callbacks do
 
 /** Ends `victim` with `call` as its callback; gives what the callback threw. */
-function inCallback(victim: Context, end: () => void, call: () => void): unknown {
+function inCallback(victim: AnyContext, end: () => void, call: () => void): unknown {
   let thrown: unknown = 'not called';
   victim.onReset(() => {
     thrown = undefined;
@@ -161,7 +161,7 @@ function inCallback(victim: Context, end: () => void, call: () => void): unknown
 
 test('Context.onReset: it, and those above it that end too, cannot be ended in it', (t) => {
   using heap = make();
-  const calls: Record<string, (context: Context) => void> = {
+  const calls: Record<string, (context: AnyContext) => void> = {
     delete: (context) => context.delete(),
     reset: (context) => context.reset(),
     resetOnly: (context) => context.resetOnly(),
@@ -229,8 +229,8 @@ test('Context.onReset: a context above that is not ending itself cannot be ended
 test('Context.onReset: others can be made, moved, released and ended in it', (t) => {
   using heap = make();
   const root = heap.createContext('root');
-  const others = ['a', 'b', 'c'].map((name) => heap.createContext(name));
-  const [a, b, c] = others as [Context, Context, Context];
+  const others: AnyContext[] = ['a', 'b', 'c'].map((name) => heap.createContext(name));
+  const [a, b, c] = others as [AnyContext, AnyContext, AnyContext];
   for (const context of others) context.malloc(5000);
   const below = a.createContext('below');
   const thrown = inCallback(
@@ -249,11 +249,11 @@ test('Context.onReset: others can be made, moved, released and ended in it', (t)
   t.is(thrown, undefined);
   t.throws(() => below.malloc(1), ENDED);
   t.deepEqual(
-    heap.contexts().map(({ name }) => name),
+    heap.contexts.list().map(({ name }) => name),
     ['b', 'new'],
   );
   assertSound(t, heap);
-  for (const context of heap.contexts()) context.delete();
+  for (const context of heap.contexts.list()) context.delete();
   assertNothingLeft(t, heap);
 });
 
@@ -278,10 +278,10 @@ test('Context.onReset: callbacks that end others, whose callbacks end others, 20
 test('Context.resetChildren: a callback that ends or gives away a sibling', (t) => {
   using heap = make();
   const root = heap.createContext('root');
-  const children = ['a', 'b', 'c', 'd'].map((name) => root.createContext(name));
-  const [a, b, c, d] = children as [Context, Context, Context, Context];
+  const children: AnyContext[] = ['a', 'b', 'c', 'd'].map((name) => root.createContext(name));
+  const [a, b, c, d] = children as [AnyContext, AnyContext, AnyContext, AnyContext];
   for (const context of children) context.malloc(5000);
-  let handle: ReturnType<Context['release']> | undefined;
+  let handle: ReturnType<AnyContext['release']> | undefined;
   a.onReset(() => {
     b.delete();
     handle = c.release();
@@ -310,7 +310,7 @@ test('heap.detach: living contexts end, their callbacks are called, their errors
   const bystander = other.createContext('of another heap');
   const { handle } = heap;
   const log: string[] = [];
-  const contexts: Context[] = [];
+  const contexts: AnyContext[] = [];
   for (const n of [1, 2, 3]) {
     const root = heap.createContext(`root ${n}`);
     const child = root.createContext('child', { kind: 'set' });
@@ -332,7 +332,7 @@ test('heap.detach: living contexts end, their callbacks are called, their errors
   t.deepEqual(errors.length, 6);
   for (const context of contexts) t.throws(() => context.malloc(1), ENDED);
   t.notThrows(() => heap.detach());
-  t.deepEqual(heap.contexts(), []);
+  t.deepEqual(heap.contexts.list(), []);
   bystander.malloc(1);
   using again = SharedHeap.attach(handle);
   assertNothingLeft(t, again);
@@ -340,7 +340,7 @@ test('heap.detach: living contexts end, their callbacks are called, their errors
 
 test('heap.detach: contexts that callbacks make meanwhile end as well', (t) => {
   const heap = make();
-  const made: Context[] = [];
+  const made: AnyContext[] = [];
   const makeOne = (): void => {
     const context = heap.createContext(`late ${made.length}`, { kind: 'set' });
     context.malloc(5000);
@@ -351,7 +351,7 @@ test('heap.detach: contexts that callbacks make meanwhile end as well', (t) => {
   first.onReset(makeOne);
   first.malloc(10);
   const [refusal, ...none] = collected(t, () => heap.detach());
-  t.regex(refusal ?? '', /createContext: this thread is leaving the heap/);
+  t.regex(refusal ?? '', /contexts\.create: this thread is leaving the heap/);
   t.deepEqual(none, []);
   t.is(made.length, 1);
   for (const context of made) {
@@ -374,7 +374,7 @@ for (const scribble of [false, true]) {
       context.malloc(3_000_000);
     }
     let next: SharedHeap | undefined;
-    let kept: Context | undefined;
+    let kept: AnyContext | undefined;
     let object = 0 as Address;
     const log: string[] = [];
     for (const n of [1, 2]) {
@@ -410,7 +410,7 @@ test('heap.withContext: what the call threw is not lost when a callback throws t
     if (error instanceof AggregateError) return error.errors.flatMap(messages);
     return [(error as Error).message];
   };
-  const fail = (context: Context): never => {
+  const fail = (context: AnyContext): never => {
     context.onReset(throwing('callback'));
     throw new Error('work');
   };
@@ -421,7 +421,7 @@ test('heap.withContext: what the call threw is not lost when a callback throws t
     { any: true },
   );
   t.deepEqual(messages(later).toSorted(), ['callback', 'work']);
-  const fine = (context: Context): void => context.onReset(throwing('callback'));
+  const fine = (context: AnyContext): void => context.onReset(throwing('callback'));
   t.deepEqual(messages(t.throws(() => heap.withContext('c', fine), { any: true })), ['callback']);
   const fineLater = heap.withContext('c', async (context) => fine(context));
   t.deepEqual(messages(await t.throwsAsync(fineLater, { any: true })), ['callback']);

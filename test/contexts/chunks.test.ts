@@ -199,7 +199,7 @@ for (const kind of KINDS) {
         assertSound(t, heap);
         using other = heap.createContext('other', { kind });
         t.is(other.tryMalloc(size), 0 as Address, 'others find no room either');
-        if (kind === 'set') {
+        if (context.kind === 'set') {
           for (const object of objects) context.free(object);
           t.is(context.stats().objects, 0);
           t.is(context.stats().freeBytes, context.stats().bytes);

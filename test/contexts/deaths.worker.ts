@@ -6,7 +6,7 @@
 import { workerData } from 'node:worker_threads';
 import {
   type Address,
-  type Context,
+  type AnyContext,
   type ContextHandle,
   HeapError,
   HeapExhaustedError,
@@ -68,13 +68,13 @@ function takeMail(words: Int32Array, box: number, heapId: string): ContextHandle
 function run({ heap: handle, words, seed }: DeathTask): void {
   const heap = SharedHeap.attach(handle);
   const random = new Random(seed);
-  const contexts: Context[] = [];
-  const objects = new Map<Context, Address[]>();
+  const contexts: AnyContext[] = [];
+  const objects = new Map<AnyContext, Address[]>();
 
   /** Those that are here still: what has ended with its parent is not. */
   function sift(): void {
-    const alive = new Set<Context>();
-    const found = heap.contexts();
+    const alive = new Set<AnyContext>();
+    const found = heap.contexts.list();
     for (const context of found) {
       alive.add(context);
       for (const child of context.children) found.push(child);
@@ -82,7 +82,7 @@ function run({ heap: handle, words, seed }: DeathTask): void {
     contexts.splice(0, contexts.length, ...alive);
   }
 
-  const steps: Record<(typeof STEP_NAMES)[number], (context: Context) => void> = {
+  const steps: Record<(typeof STEP_NAMES)[number], (context: AnyContext) => void> = {
     create(context) {
       if (contexts.length >= CONTEXTS_MAX) return;
       const kind = random.pick(['bump', 'set'] as const);
@@ -105,6 +105,7 @@ function run({ heap: handle, words, seed }: DeathTask): void {
       const own = objects.get(context);
       const address = own?.pop();
       if (own === undefined || address === undefined || heap.contextOf(address) !== context) return;
+      if (context.kind !== 'set') return;
       if (random.below(2) === 0) context.free(address);
       else own.push(context.realloc(address, 1 + random.below(200_000)));
     },

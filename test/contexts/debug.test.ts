@@ -6,7 +6,7 @@
 import test from 'ava';
 import {
   type Address,
-  type Context,
+  type AnyContext,
   type DebugOptions,
   HeapCorruptionError,
   HeapError,
@@ -43,13 +43,13 @@ const make = (debug: DebugOptions, size = '16MiB') =>
   SharedHeap.create({ size, threads: 3, debug });
 
 interface Thing {
-  readonly context: Context;
+  readonly context: AnyContext;
   readonly address: Address;
   readonly size: number;
 }
 
 /** Objects of all lengths in a tree of both kinds, filled. */
-function fillTree(heap: SharedHeap): { root: Context; things: Thing[] } {
+function fillTree(heap: SharedHeap): { root: AnyContext; things: Thing[] } {
   const root = heap.createContext('root');
   const things: Thing[] = [];
   for (const kind of KINDS) {

@@ -4,7 +4,7 @@
  */
 
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { type Address, type Context, SharedHeap } from 'shmalloc';
+import { type Address, type AnyContext, type SetContext, SharedHeap } from 'shmalloc';
 import { heldIn } from '../helpers.js';
 import { auditContexts, countRecords } from './audit.js';
 
@@ -36,14 +36,14 @@ function dive(rounds: number, warmUpCalls: number): ContextDives {
   const strange: unknown[] = [undefined];
   let what = 0;
   let at = 0;
-  let made: Context | null = null;
+  let made: AnyContext | null = null;
 
   function act(): void {
     result.calls++;
     at = (at + 1) % 1999;
     what = at % KINDS;
-    const root = roots[at % 4] as Context;
-    const set = roots[1 + 2 * (at % 2)] as Context;
+    const root = roots[at % 4] as AnyContext;
+    const set = roots[1 + 2 * (at % 2)] as AnyContext;
     if (what === 0) root.malloc(100);
     else if (what === 1) root.malloc(10_000);
     else if (what === 2) root.malloc(40_000);
@@ -55,7 +55,7 @@ function dive(rounds: number, warmUpCalls: number): ContextDives {
     else if (what === 8) made?.delete();
     else if (what === 9) root.resetOnly();
     else if (what === 10) root.reset();
-    else if (objects[at - 8] !== 0) set.free(objects[at - 8] as Address);
+    else if (objects[at - 8] !== 0) (set as SetContext).free(objects[at - 8] as Address);
   }
 
   function down(depth: number): number {
@@ -121,7 +121,7 @@ function dive(rounds: number, warmUpCalls: number): ContextDives {
     const { problems } = heap.verify({ quiet: true });
     wrong.push(...problems.map(({ invariant, message }) => `${when}: ${invariant}: ${message}`));
     wrong.push(...auditContexts(heap).map((fault) => `${when}: ${fault}`));
-    const all = heap.contexts();
+    const all = heap.contexts.list();
     for (const context of all) all.push(...context.children);
     const { contexts } = countRecords(heap);
     if (all.length !== contexts) wrong.push(`${when}: ${all.length} contexts, ${contexts} records`);

@@ -7,7 +7,7 @@
  */
 
 import { runInThisContext } from 'node:vm';
-import { SharedHeap, Vector, type VerifyReport } from 'shmalloc';
+import { SharedHeap, type VerifyReport } from 'shmalloc';
 import { Random } from '../helpers.js';
 
 /** Endless loops of calls. */
@@ -55,7 +55,7 @@ const BODIES: Readonly<Record<string, string>> = {
     records.push(record);
     records.set(0, record);
     if (records.length > 300) { records.remove(2); records.clear(); }
-    const own = Vector.create(heap, Float64Array, { shared: Math.random() < 0.5 });
+    const own = heap.vectors.create(Float64Array, { shared: Math.random() < 0.5 });
     own.push(3);
     own.reserve(300);
     own.delete();
@@ -63,7 +63,7 @@ const BODIES: Readonly<Record<string, string>> = {
   vectorsInContexts: `for (;;) {
     const context = heap.createContext('v', { kind: Math.random() < 0.5 ? 'set' : 'bump' });
     for (let n = 0; n < 20; n++) {
-      const own = Vector.create(context, Float64Array, { shared: Math.random() < 0.5 });
+      const own = context.vectors.create(Float64Array, { shared: Math.random() < 0.5 });
       for (let k = 0; k < 200; k++) own.push(k);
       if (n % 2) own.delete();
     }
@@ -71,7 +71,7 @@ const BODIES: Readonly<Record<string, string>> = {
     context.delete();
   }`,
   addresses: `for (;;) {
-    const own = Vector.create(heap, 'address', { shared: Math.random() < 0.5 });
+    const own = heap.vectors.create('address', { shared: Math.random() < 0.5 });
     for (let n = 0; n < 300; n++) own.push(heap.malloc_ts(n * 300));
     own.freeAll();
     own.delete();
@@ -100,10 +100,10 @@ const debug = {
 
 let heap = SharedHeap.create({ size: '32MiB', ...(how === 'debug' ? { debug } : {}) });
 const { handle } = heap;
-const vector = Vector.create(heap, Int32Array, { shared: true });
+const vector = heap.vectors.create(Int32Array, { shared: true });
 const record = new Uint8Array(40).fill(7);
-const records = Vector.create(heap, { bytes: 40 }, { shared: true });
-Object.assign(globalThis, { heap, SharedHeap, Vector, vector, records, record });
+const records = heap.vectors.create({ bytes: 40 }, { shared: true });
+Object.assign(globalThis, { heap, SharedHeap, vector, records, record });
 
 /** What the thread does first after a cut. */
 const FIRST: readonly (() => void)[] = [
@@ -112,7 +112,7 @@ const FIRST: readonly (() => void)[] = [
   () => {
     for (let size = 0; size < 400; size++) heap.free_ts(heap.malloc_ts(size));
   },
-  () => Vector.create(heap, Int8Array).delete(),
+  () => heap.vectors.create(Int8Array).delete(),
   () => heap.createContext('after').delete(),
   () => {
     const list = Array.from({ length: 400 }, () => heap.malloc_ts(64));
@@ -132,7 +132,7 @@ function check(): VerifyReport {
 /** Gives back what scripts had when they were cut: it was theirs, and nobody else knows of it. */
 function giveBack(): void {
   for (const released of heap.releasedContexts()) heap.adoptContext(released);
-  for (const context of heap.contexts()) context.delete();
+  for (const context of heap.contexts.list()) context.delete();
   for (const { address, owned } of heap.blocks()) if (owned === undefined) heap.free_ts(address);
 }
 

@@ -6,14 +6,14 @@
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Context, type ContextHandle, SharedHeap } from 'shmalloc';
-import { readContextTree, renderContextTree } from '../../src/inspect/index.js';
+import { readContextTree, renderContextTree } from '../../src/contexts/index.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 import { checkMap, total } from '../maps.js';
 import { ended, nextMessage } from '../workers.js';
 import { type ContextChurn, churn } from './contexts.worker.js';
 
 function contextsOf(heap: SharedHeap): Context[] {
-  const found = heap.contexts();
+  const found = heap.contexts.list();
   for (const context of found) found.push(...context.children);
   return found;
 }
@@ -79,7 +79,7 @@ for (const debug of [undefined, { guard: 32, scribble: true }]) {
       if (n % 40 === 0) assertAgreed(t, heap, handles.length);
     }
     for (const handle of handles.splice(0)) heap.adoptContext(handle).delete();
-    for (const context of heap.contexts()) context.delete();
+    for (const context of heap.contexts.list()) context.delete();
     assertAgreed(t, heap, 0);
     t.is(heap.verify({ quiet: true }).liveBlocks, 0);
   });

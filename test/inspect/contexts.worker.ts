@@ -4,7 +4,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Context, type ContextHandle, type HeapHandle, SharedHeap } from 'shmalloc';
+import { type AnyContext, type ContextHandle, type HeapHandle, SharedHeap } from 'shmalloc';
 import { Random } from '../helpers.js';
 
 export interface ContextChurn {
@@ -18,8 +18,8 @@ const CONTEXTS_MAX = 60;
 
 /** Steps of random work on the contexts of this thread. */
 export function churn(heap: SharedHeap, random: Random, handles: ContextHandle[]): () => void {
-  const all = (): Context[] => {
-    const found = heap.contexts();
+  const all = (): AnyContext[] => {
+    const found = heap.contexts.list();
     for (const context of found) found.push(...context.children);
     return found;
   };

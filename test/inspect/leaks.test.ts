@@ -208,7 +208,7 @@ test('SharedHeap.leaks: contexts by tree, and vectors, are separate from the pro
   maker.addChunk(root, 1024, 100, 3);
   for (let n = 0; n < 3; n++) maker.addChunk(request, 4096, 100, 10);
   maker.addChunk(cache, 100_000, 100, 2);
-  maker.addStorage(cache, 500);
+  maker.addChunk(cache, 500, 0, 0);
   maker.addChunk(result, 256, 16);
   maker.release(result);
   maker.addVector(1000);

@@ -23,7 +23,7 @@ for (const access of ACCESSES) {
 }
 
 // Imported after that: the library takes the functions of Atomics when it is loaded.
-const { SharedHeap, Vector } = await import('shmalloc');
+const { SharedHeap } = await import('shmalloc');
 
 /** The atomic accesses of a step to the named words, and to the private word of the fences. */
 function step(name: string, words: Record<string, number>, work: () => void): void {
@@ -34,7 +34,7 @@ function step(name: string, words: Record<string, number>, work: () => void): vo
 }
 
 using heap = SharedHeap.create({ size: '16MiB' });
-const records = Vector.create(heap, { bytes: 32 }, { shared: true });
+const records = heap.vectors.create({ bytes: 32 }, { shared: true });
 records.push(new Uint8Array(32));
 const header = records.handle.address >>> 2;
 const words = { data: header + 3, version: header + 5 };

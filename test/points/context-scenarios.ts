@@ -2,13 +2,13 @@
  * Scenarios of memory contexts: chained, reset, ended, released, adopted, moved.
  */
 
-import type { Context } from '../../src/contexts/index.js';
+import type { AnyContext } from '../../src/contexts/index.js';
 import { HELD_BACK, PAGES, type Program, type Scenario, SMALL } from './program.js';
 
 const KIB = 1024;
 
 /** Allocates two chunks in spans, one that is a run, and two objects with chunks of their own. */
-function fill(context: Context): Context {
+function fill(context: AnyContext): AnyContext {
   for (let n = 0; n < 4; n++) context.malloc(3 * KIB);
   context.malloc(20 * KIB);
   context.malloc(100 * KIB);
@@ -16,7 +16,7 @@ function fill(context: Context): Context {
 }
 
 /** Makes a root with two children, one of which has a child. */
-function tree(program: Program): Context[] {
+function tree(program: Program): AnyContext[] {
   const root = fill(program.context());
   const child = program.context({ parent: root, kind: 'set' });
   child.malloc(100);
@@ -64,7 +64,7 @@ const SCENARIOS: readonly Scenario[] = [
       blocks.contexts = [p.context({ kind: 'set' })];
     },
     act(_, { contexts: [set] }) {
-      if (set === undefined) return;
+      if (set?.kind !== 'set') return;
       const list = [100, 100, 3 * KIB, 30 * KIB, 100 * KIB].map((size) => set.malloc(size));
       for (const address of list) set.free(address);
       set.free(set.realloc(set.realloc(set.malloc(90), 3000), 90 * KIB));
@@ -91,7 +91,7 @@ const SCENARIOS: readonly Scenario[] = [
     act(p, { handles: [handle] }) {
       if (handle === undefined) return;
       const root = p.contexts.adopt(handle);
-      fill(root.children[0] as Context);
+      fill(root.children[0] as AnyContext);
       root.delete();
     },
     hits: ['context.adopt'],
@@ -103,7 +103,7 @@ const SCENARIOS: readonly Scenario[] = [
     },
     act(_, { contexts: [root, , grandchild, last] }) {
       grandchild?.setParent(null);
-      root?.setParent(grandchild as Context);
+      root?.setParent(grandchild as AnyContext);
       last?.setParent(null);
       last?.delete();
     },

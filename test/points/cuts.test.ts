@@ -63,19 +63,16 @@ function useObjects(p: Program): void {
   const context = p.context();
   context.malloc(1000);
   context.delete();
-  const vector = p.lib.collections.Vector.create(p.home, Float64Array, { shared: true });
+  const vector = p.vectors.create(Float64Array, { shared: true });
   for (let n = 0; n < 10; n++) vector.push(n);
   vector.delete();
 }
 
 /** Acquires the lock of each earlier vector that still exists. */
-function useVectors(
-  { lib: { collections }, home }: Program,
-  handles: readonly VectorHandle[],
-): void {
+function useVectors({ vectors }: Program, handles: readonly VectorHandle[]): void {
   for (const handle of handles) {
     try {
-      const vector = collections.Vector.attach(home, handle);
+      const vector = vectors.attach(handle);
       vector.reserve(vector.capacity + 1);
     } catch (error) {
       if (/was deleted|went with its context/.test(String(error))) continue;

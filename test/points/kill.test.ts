@@ -48,7 +48,6 @@ const ROLES: readonly Role[] = [
 /** Points that these roles do not pass, with the reason. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'lock.accept': 'takes a lock that a dead thread was handing over: sync/dead-owner.test.ts',
-  'end.mark': 'takes a third thread, which has the lock of a vector just then: deaths.test.ts',
   'name.drop': 'takes a table full of the dead: names.test.ts, names.pml',
 };
 

@@ -100,28 +100,26 @@ function contexts(heap: SharedHeap): void {
   heap.detach();
 }
 
-/** Vectors in the heap and in a context, local and shared: made, grown, changed, ended. */
+/** Vectors in the heap, local and shared, and in a context: made, grown, changed, ended. */
 function vectors(heap: SharedHeap): void {
   const context = heap.createContext('vectors');
-  for (const place of [heap, context]) {
-    for (const shared of [false, true]) {
-      const vector = Vector.create(place, Float64Array, { capacity: 4, shared });
-      for (let n = 0; n < 9; n++) vector.push(n);
-      vector.insert(3, 7);
-      vector.remove(1);
-      vector.pop();
-      vector.reserve(20_000);
-      if (place === heap) vector.delete();
-    }
+  for (const options of [{}, { shared: true }, { context }]) {
+    const vector = heap.vectors.create(Float64Array, { capacity: 4, ...options });
+    for (let n = 0; n < 9; n++) vector.push(n);
+    vector.insert(3, 7);
+    vector.remove(1);
+    vector.pop();
+    vector.reserve(20_000);
+    if (!('context' in options)) vector.delete();
   }
-  const records = Vector.create(context, { bytes: 40 }, { shared: true });
+  const records = heap.vectors.create({ bytes: 40 }, { shared: true });
   records.push(new Uint8Array(40));
   records.set(0, new Uint8Array(40).fill(1));
-  const blocks = Vector.create(context, 'address', { shared: true });
+  const blocks = heap.vectors.create('address', { shared: true });
   blocks.push(heap.malloc_ts(100));
   blocks.freeAll();
   context.reset();
-  Vector.create(context, Float64Array, { shared: true }).push(1);
+  heap.vectors.create(Float64Array, { context }).push(1);
   heap.detach();
 }
 
@@ -132,7 +130,7 @@ function rescue(heap: SharedHeap): void {
   heap.recover();
 }
 
-const { SharedHeap: Heap, Vector } = (await import(library)) as typeof import('shmalloc');
+const { SharedHeap: Heap } = (await import(library)) as typeof import('shmalloc');
 const heap = Heap.attach(handle);
 if (part === 'tour') tour(heap);
 else if (part === 'reserve') reserve(heap);

@@ -47,9 +47,7 @@ export function objectFaults(lib: Library, core: ThreadHeap): string[] {
     const record = layout.recordAt(chunks, chunk);
     const context = layout.loadRecord(i32, record);
     const address = layout.getChunkAddress(u32, record);
-    // The owner of its lock gives it back.
-    const isLeft = layout.isEndedChunk(context) && layout.loadStorageLock(i32, record) !== 0;
-    if (context !== 0 && !used.has(context) && !isLeft) faults.push(`left behind: chunk ${chunk}`);
+    if (context !== 0 && !used.has(context)) faults.push(`left behind: chunk ${chunk}`);
     if (address !== 0 && !owned.delete(address)) faults.push(`chunk ${chunk} has no block`);
   }
   for (const slot of layout.usedSlotRecords(u32, geometry.slots, geometry.threads)) {
@@ -75,8 +73,8 @@ function vectorBlocks({ layout }: Library, { memory }: ThreadHeap, owned: Set<nu
 /** Ends released contexts, as a thread would that knows their handles. */
 export function endReleased(lib: Library, core: ThreadHeap): void {
   endVectors(lib, core);
-  const attachment = { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
-  const contexts = lib.contexts.createContexts(attachment);
+  const attachment = { core, heapId: HEAP_ID, threadId: 0, scribble: false };
+  const contexts = new lib.contexts.Contexts(attachment);
   for (const handle of contexts.released()) contexts.adopt(handle).delete();
 }
 

@@ -5,10 +5,10 @@
  */
 
 import type { Address } from 'shmalloc';
-import type { VectorHandle } from '../../src/collections/index.js';
+import type { VectorHandle, Vectors } from '../../src/collections/index.js';
 import type {
+  AnyContext,
   Attachment,
-  Context,
   ContextHandle,
   ContextOptions,
   Contexts,
@@ -41,29 +41,32 @@ export class Program {
   inFlight: InFlight | null = null;
   unsafe = false;
   readonly lib: Library;
-  /** Stands for the heap where objects need one. */
-  readonly home = {};
   #contexts: Contexts | undefined;
+  #vectors: Vectors | undefined;
 
   constructor(lib: Library, core: ThreadHeap, books: Set<Address>) {
     this.lib = lib;
     this.core = core;
     this.books = books;
-    lib.contexts.addAttachment(this.home, this.#attachment);
   }
 
   get #attachment(): Attachment {
     const { core } = this;
-    return { core, heapId: HEAP_ID, threadId: 0, scribble: false, describe: () => '' };
+    return { core, heapId: HEAP_ID, threadId: 0, scribble: false };
   }
 
   get contexts(): Contexts {
-    this.#contexts ??= this.lib.contexts.createContexts(this.#attachment);
+    this.#contexts ??= new this.lib.contexts.Contexts(this.#attachment);
     return this.#contexts;
   }
 
+  get vectors(): Vectors {
+    this.#vectors ??= new this.lib.collections.Vectors(this.#attachment, this.contexts);
+    return this.#vectors;
+  }
+
   /** Makes a context whose chunks stay short: an object of more than 16 KiB gets its own chunk. */
-  context(options: ContextOptions = {}): Context {
+  context(options: ContextOptions = {}): AnyContext {
     return this.contexts.create('test', { maxBytes: 64 * 1024, ...options });
   }
 
@@ -131,7 +134,7 @@ export interface Blocks {
   a: Address;
   b: Address;
   list: Address[];
-  contexts: Context[];
+  contexts: AnyContext[];
   handles: ContextHandle[];
   vectors: VectorHandle[];
   /** The thread that has run the setup, and lives on. */

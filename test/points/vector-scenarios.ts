@@ -1,28 +1,27 @@
 /**
- * Scenarios of vectors: made, grown, changed, deleted, in the heap and in contexts, local and
- * shared.
+ * Scenarios of vectors: made, grown, changed, deleted, in the heap, local and shared, and in
+ * contexts.
  */
 
-import type { Vector as AVector } from '../../src/collections/index.js';
+import type { Vector as AVector, VectorOptions } from '../../src/collections/index.js';
 import { type Blocks, type Program, type Scenario, SMALL } from './program.js';
 
 const KIB = 1024;
 
 /** Makes a vector of numbers, in the heap or in a context of this program. */
-function make(program: Program, place: object = program.home, shared = false): AVector<number> {
-  return program.lib.collections.Vector.create(place, Float64Array, { capacity: 4, shared });
-}
+const make = ({ vectors }: Program, options: VectorOptions = {}): AVector =>
+  vectors.create(Float64Array, { capacity: 4, ...options });
 
 /** The vector that the setup has made. */
-const found = (program: Program, { vectors: [handle] }: Blocks): AVector<number> =>
-  program.lib.collections.Vector.attach(program.home, handle as NonNullable<typeof handle>);
+const found = (program: Program, { vectors: [handle] }: Blocks): AVector =>
+  program.vectors.attach(handle as NonNullable<typeof handle>);
 
-function push(vector: AVector<number>, count: number): void {
+function push(vector: AVector, count: number): void {
   for (let n = 0; n < count; n++) vector.push(n);
 }
 
 /** Makes every change that moves elements. */
-function change(vector: AVector<number>): void {
+function change(vector: AVector): void {
   push(vector, 9);
   vector.insert(3, 7);
   vector.remove(1);
@@ -48,42 +47,33 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a shared vector in the heap is changed',
     setup(p, blocks) {
-      blocks.vectors = [make(p, p.home, true).handle];
+      blocks.vectors = [make(p, { shared: true }).handle];
     },
     act: (p, blocks) => change(found(p, blocks)),
     hits: ['vector.push', 'vector.append', 'vector.cut', 'vector.version'],
   },
   {
-    name: "a shared vector in another thread's context is changed",
-    setup(p, blocks) {
-      blocks.vectors = [make(p, p.context(), true).handle];
-    },
-    act: (p, blocks) => change(found(p, blocks)),
-    hits: ['vector.append', 'place.publish'],
-  },
-  {
     name: 'a context with vectors is reset and ends',
     prepare(p, blocks) {
       const context = p.context();
-      for (const shared of [false, true]) push(make(p, context, shared), 50);
+      push(make(p, { context }), 50);
       blocks.contexts = [context];
     },
     act(_, { contexts: [context] }) {
       context?.reset();
       context?.delete();
     },
-    hits: ['storage.free'],
+    hits: ['chunk.free'],
   },
   {
     name: 'records of a shared vector are set',
     prepare(p, blocks) {
-      const vector = p.lib.collections.Vector.create(p.home, { bytes: 40 }, { shared: true });
+      const vector = p.vectors.create({ bytes: 40 }, { shared: true });
       vector.push(new Uint8Array(40));
       blocks.vectors = [vector.handle];
     },
     act(p, blocks) {
-      const vector = p.lib.collections.Vector.attach<Uint8Array>(
-        p.home,
+      const vector = p.vectors.attach<{ bytes: number }>(
         blocks.vectors[0] as NonNullable<Blocks['vectors'][0]>,
       );
       vector.set(0, new Uint8Array(40).fill(1));
@@ -98,7 +88,7 @@ const SCENARIOS: readonly Scenario[] = [
       },
       act(p, { list }) {
         for (const address of list) {
-          const vector = p.lib.collections.Vector.create(p.home, 'address', { shared });
+          const vector = p.vectors.create('address', { shared });
           vector.push(address);
           p.freeBy(address, () => vector.freeAll());
         }
@@ -111,7 +101,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'recovery of a thread that died with a shared vector of another one',
     setup(p, blocks) {
-      blocks.vectors = [make(p, p.context(), true).handle];
+      blocks.vectors = [make(p, { shared: true }).handle];
     },
     corpse: {
       point: 'place.publish',
@@ -122,36 +112,17 @@ const SCENARIOS: readonly Scenario[] = [
     hits: ['resolve.done'],
   },
   {
-    name: 'recovery of an owner of contexts with shared vectors',
+    name: 'recovery of an owner of a context with a vector',
     corpse: {
-      point: 'vector.push',
-      passage: 30,
+      point: 'chunk.claim',
+      passage: 2,
       act(p) {
         const context = p.context();
-        push(make(p, context, true), 20);
-        push(make(p, context, true), 40);
+        push(make(p, { context }), 10_000);
       },
     },
     act: (p) => void p.core.recover(),
-    hits: ['end.lock', 'end.serial', 'end.unlock'],
-  },
-  {
-    name: 'detach with a shared vector that another thread is in the middle of changing',
-    setup(p, blocks) {
-      blocks.main = p;
-    },
-    prepare(p, { main }) {
-      const { layout } = p.lib;
-      const { handle } = make(p, p.context(), true);
-      const header = layout.readVectorHeader(p.core.memory.u32, (handle.address >>> 2) as never);
-      const table = layout.chunkTable(p.core.memory.geometry);
-      const record = layout.recordAt(table, header?.chunk as number);
-      main?.core.objectLocks.acquire(layout.storageLockWord(record));
-    },
-    act: (p) => p.core.detach(),
-    hits: ['end.mark'],
-    // A thread that has detached cannot repair itself.
-    throws: false,
+    hits: ['end.publish', 'end.chunk'],
   },
   {
     name: 'recovery of a thread that died when it made a vector',

@@ -5,7 +5,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { SharedHeap, Vector } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 
 const { expect, test } = globalThis;
 /** Exists in both runners; jest's evaluates packages again, vitest's those that it inlines. */
@@ -44,14 +44,14 @@ test('a cloned handle gives the same heap, a handle from JSON gives an error', (
 
 test('vectors of all kinds', () => {
   for (const Kind of [Int8Array, Uint8Array, Float32Array, Float64Array, Uint8ClampedArray]) {
-    const vector = Vector.create(heap, Kind);
+    const vector = heap.vectors.create(Kind);
     vector.push(7);
     expect(vector.get(0)).toBe(7);
     vector.delete();
   }
-  const big = Vector.create(heap, BigInt64Array);
+  const big = heap.vectors.create(BigInt64Array);
   big.push(7n);
-  const records = Vector.create(heap, { bytes: 4 });
+  const records = heap.vectors.create({ bytes: 4 });
   records.push(Uint8Array.of(1, 2, 3, 4));
   records.push(Buffer.from([5, 6, 7, 8]));
   expect([...records.get(1)]).toEqual([5, 6, 7, 8]);
@@ -63,7 +63,8 @@ test('contexts, with promises and errors of the test', async () => {
   const read = async (context) => heap.readString(context.allocString('x\ud800'));
   expect(await heap.withContext('request', read, { kind: 'set' })).toBe('x\ud800');
   const parent = heap.createContext('parent');
-  Vector.create(heap.createContext('child', { parent }), Uint32Array).push(1);
+  const child = heap.createContext('child', { parent });
+  heap.vectors.create(Uint32Array, { context: child }).push(1);
   parent.onReset(() => {
     throw new AggregateError([new Error('a'), new Error('b')]);
   });
@@ -110,11 +111,11 @@ test('the package evaluated again and again in one thread is attached once', asy
     classes.add(again.SharedHeap);
     expect(again.SharedHeap.attach(other.handle)).toBe(other);
     again.SharedHeap.current();
-    const vector = again.Vector.create(heap, Uint8Array);
+    const vector = heap.vectors.create(Uint8Array);
     vector.push(n);
     vector.delete();
     const context = heap.createContext('again');
-    again.Vector.create(context, Uint8Array).push(n);
+    heap.vectors.create(Uint8Array, { context }).push(n);
     context.delete();
   }
   expect(classes.size).toBe(anew === '1' ? 9 : 1);

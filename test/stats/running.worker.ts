@@ -4,7 +4,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Address, type HeapHandle, SharedHeap, Vector } from 'shmalloc';
+import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 
 export interface Run {
   readonly heap: HeapHandle;
@@ -39,7 +39,7 @@ function work(round: number): void {
     else held.push(n % 7 === 0 ? heap.realloc_ts(address, size * 2 + 1) || address : address);
   }
   heap.withContext('round', (context) => {
-    const vector = Vector.create(context, Float64Array);
+    const vector = heap.vectors.create(Float64Array, { context });
     for (let n = 0; n < 200; n++) vector.push(n);
     context.malloc(3000);
   });

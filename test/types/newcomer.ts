@@ -9,7 +9,6 @@ import {
   type HeapOptions,
   InvalidAddressError,
   SharedHeap,
-  Vector,
   type VectorHandle,
   type VectorHandleOf,
 } from 'shmalloc';
@@ -41,33 +40,46 @@ export function reasonOf(free: () => void): string {
 
 // ---- vectors keep their element type, also when they are attached by their handle
 
-const ofFloats = Vector.create(heap, Float64Array, { shared: true });
-const ofBigs = Vector.create(heap, BigInt64Array);
-const ofAddresses = Vector.create(heap, 'address');
-const ofRecords = Vector.create(heap, { bytes: 24 });
+const ofFloats = heap.vectors.create(Float64Array, { shared: true });
+const ofBigs = heap.vectors.create(BigInt64Array);
+const ofAddresses = heap.vectors.create('address');
+const ofRecords = heap.vectors.create({ bytes: 24 });
 ofBigs.push(1n);
 
-export const float: number = Vector.attach(heap, ofFloats.handle).get(0);
-export const floatView: Float64Array = Vector.attach(heap, ofFloats.handle).view();
-export const big: bigint = Vector.attach(heap, ofBigs.handle).get(0);
-export const bigView: BigInt64Array = Vector.attach(heap, ofBigs.handle).view();
-export const record: Uint8Array = Vector.attach(heap, ofRecords.handle).get(0);
-heap.free_ts(Vector.attach(heap, ofAddresses.handle).get(0));
+export const float: number = heap.vectors.attach(ofFloats.handle).get(0);
+export const floatView: Float64Array = heap.vectors.attach(ofFloats.handle).view();
+export const big: bigint = heap.vectors.attach(ofBigs.handle).get(0);
+export const bigView: BigInt64Array = heap.vectors.attach(ofBigs.handle).view();
+export const record: Uint8Array = heap.vectors.attach(ofRecords.handle).get(0);
+heap.free_ts(heap.vectors.attach(ofAddresses.handle).get(0));
+// A vector found by one word of the heap.
+heap.u32[p >>> 2] = ofBigs.address;
+export const found: bigint = heap.vectors
+  .attach<BigInt64ArrayConstructor>(heap.u32[p >>> 2] ?? 0)
+  .get(0);
 // @ts-expect-error: its elements are bigints
-export const mistaken: number = Vector.attach(heap, ofBigs.handle).get(0);
+export const mistaken: number = heap.vectors.attach(ofBigs.handle).get(0);
 // @ts-expect-error: they are, whatever is said
-Vector.attach<number>(heap, ofBigs.handle);
+heap.vectors.attach<Float64ArrayConstructor>(ofBigs.handle);
 
 // A message that says of which elements it is, and one that does not.
-const typed: { list: VectorHandleOf<bigint, BigInt64Array> } = { list: ofBigs.handle };
+const typed: { list: VectorHandleOf<BigInt64ArrayConstructor> } = { list: ofBigs.handle };
 const plain: { list: VectorHandle } = { list: ofBigs.handle };
-export const fromTyped: bigint = Vector.attach(heap, typed.list).get(0);
-export const said: bigint = Vector.attach<bigint>(heap, plain.list).get(0);
+export const fromTyped: bigint = heap.vectors.attach(typed.list).get(0);
+export const said: bigint = heap.vectors.attach<BigInt64ArrayConstructor>(plain.list).get(0);
 
 // ---- contexts, and what else there is
 
 using context = heap.createContext('request', { kind: 'set' });
 export const row: Float64Array = context.alloc(Float64Array, 10);
+// An address that comes from a word of the heap, or by arithmetic, needs no cast.
+context.free(heap.u32[row.byteOffset >>> 2] ?? 0);
+export const bytes: number = context.usableSize(row.byteOffset + 16);
+using bump = heap.createContext('phase', { ident: undefined });
+// @ts-expect-error: objects of a bump context end together
+bump.free(p);
+export const some: 'bump' | 'set' = heap.contexts.list()[0]?.kind ?? 'bump';
+for (const one of heap.contexts.list()) if (one.kind === 'set') one.free(p);
 export const length: number = heap.withContext('short', (own) => own.alloc(Uint8Array, 5).length);
 export const text: string = heap.metrics() + heap.metrics({ labels: { heap: 'images' } });
 export const kinds: string[] = heap.metrics({ format: 'otel' }).map(({ kind }) => kind);

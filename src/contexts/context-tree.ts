@@ -2,7 +2,8 @@
  * The tree of memory contexts: what each has and how much of that is used, read from the tables
  * alone, and printed in the manner of PostgreSQL's MemoryContextTotals.
  *
- * Called by api/, counters.ts and leaks.ts. Any thread; takes no lock and stops no thread.
+ * Called by contexts.ts and context.ts, and by api/ for leaks. Any thread; takes no lock and stops
+ * no thread.
  *
  * I1  Contexts are read one after the other while their owners run. Each context is in the tree
  *     once, as a root or below a parent that is in the tree too; its figures are of about one

@@ -5,7 +5,7 @@
 
 import test from 'ava';
 import { type ContextNode, SharedHeap } from 'shmalloc';
-import { readContextTree, renderContextTree } from '../../src/inspect/index.js';
+import { readContextTree, renderContextTree } from '../../src/contexts/index.js';
 import * as layout from '../../src/layout/index.js';
 import { ContextMaker, type Made } from '../contexts.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';

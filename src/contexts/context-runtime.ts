@@ -1,0 +1,212 @@
+/**
+ * What the contexts of one attachment have in common: tables, instances, and the marks that make a
+ * change of them repairable.
+ *
+ * Made by contexts.ts, once for each attachment; used by context.ts, the kinds and adoption.ts. Owner
+ * thread only.
+ *
+ * I1  Every context of this thread is the root of a tree in `roots`, or below one.
+ */
+
+import {
+  callProgram,
+  createProbe,
+  errorsIn,
+  HeapError,
+  List,
+  type Probe,
+  RESCUE_FRAMES,
+  SECTION_FRAMES,
+  show,
+  type WordIndex,
+} from '../base/index.js';
+import { atEndOfTurn } from '../heap/index.js';
+import {
+  type ContextIndex,
+  contextTable,
+  type HeapMemory,
+  readIdent,
+  readName,
+  recordAt,
+} from '../layout/index.js';
+import type { Attachment } from './attachment.js';
+import { BumpContext } from './bump-context.js';
+import { type Chunks, createChunks } from './chunks.js';
+import { Context } from './context.js';
+import { type ContextOptions, type ContextType, resolveContext } from './context-options.js';
+import { type ContextRegistry, createContextRegistry } from './context-registry.js';
+import { createObjectHeaders, type ObjectHeaders } from './object-header.js';
+import { createRepairObjects } from './repair-objects.js';
+import { SetContext } from './set-context.js';
+
+/** A context of either kind: `context.kind` tells which. */
+export type AnyContext = BumpContext | SetContext;
+
+/** A context of a kind that is known when the program is compiled. */
+export type ContextOf<K extends ContextType> = K extends 'set' ? SetContext : BumpContext;
+
+const NONE = 0 as ContextIndex;
+
+/** Stack frames from a call of a context into a section of the heap. */
+const CALL_FRAMES = 2 * SECTION_FRAMES;
+/** The same while the heap's functions may run for the first time. */
+const COLD_CALL_FRAMES = 2 * RESCUE_FRAMES;
+const COLD_CALLS = 256;
+
+export class ContextRuntime {
+  readonly memory: HeapMemory;
+  readonly attachment: Attachment;
+  readonly registry: ContextRegistry;
+  readonly chunks: Chunks;
+  readonly headers: ObjectHeaders;
+  readonly roots = new Set<Context>();
+  readonly byIndex = new Map<ContextIndex, Context>();
+  /** The record in which nothing fits (context-record I3). */
+  readonly nullRecord: WordIndex;
+  /** Throws where a call would come to the stack's end with a record claimed or released. */
+  readonly requireHeadroom: Probe;
+  readonly #resumeLater: () => void;
+  #isClosing = false;
+  /** Nesting depth of callbacks under way; those that were cut count until the turn ends. */
+  #callbacks = 0;
+
+  constructor(attachment: Attachment) {
+    const { memory } = attachment.core;
+    this.memory = memory;
+    this.attachment = attachment;
+    this.requireHeadroom = createProbe(CALL_FRAMES, COLD_CALL_FRAMES, COLD_CALLS);
+    this.registry = createContextRegistry(attachment);
+    this.chunks = createChunks(attachment, this.requireHeadroom);
+    this.headers = createObjectHeaders(memory);
+    this.nullRecord = recordAt(contextTable(memory.geometry), NONE);
+    this.#resumeLater = atEndOfTurn(() => {
+      // Also where no callback is under way: the call may have been cut between two of them.
+      this.#callbacks = 0;
+      this.resume();
+    });
+    attachment.core.whenCut(createRepairObjects(this));
+  }
+
+  /** Changes records and instances together: what V8 cuts of that is repaired as one (repair-objects.ts). */
+  change<T>(work: () => T): T {
+    const { core } = this.attachment;
+    core.repairIfCut();
+    core.marks.tables = true;
+    try {
+      return work();
+    } finally {
+      core.marks.tables = false;
+    }
+  }
+
+  /** Calls a callback of the program in the middle of the end of contexts. */
+  callBack(callback: () => void): void {
+    // A cut ends the call without a trace; the end of the turn shows that it has ended.
+    this.#resumeLater();
+    this.#callbacks++;
+    try {
+      callProgram(callback);
+    } finally {
+      this.#callbacks--;
+    }
+  }
+
+  /** After a cut call: contexts that were ending go on, unless a callback is under way just now. */
+  resume(): void {
+    if (this.#callbacks > 0) this.#resumeLater();
+    else for (const context of this.byIndex.values()) context.resume();
+  }
+
+  /**
+   * Makes a context.
+   * @param call the public call that asks for it
+   * @param above the parent, where the call is that context's own
+   */
+  create<K extends ContextType>(
+    call: string,
+    name: string,
+    options: ContextOptions<K> | undefined,
+    above?: Context,
+  ): ContextOf<K> {
+    const resolved = resolveContext(call, name, options, above);
+    this.requireOpen(call);
+    const parent = resolved.parent ?? null;
+    const parentIndex =
+      parent === null ? NONE : Context.indexOf('create a context in', parent, this);
+    const context = this.change(() => {
+      const index = this.registry.create(name, parentIndex, resolved);
+      return index === 0 ? null : this.#wrap(index, parent, name, resolved.ident);
+    });
+    if (context === null) throw this.#noRecord(name);
+    return context as ContextOf<K>;
+  }
+
+  #noRecord(name: string): HeapError {
+    const { contextCount } = this.memory.geometry;
+    return new HeapError(
+      'ERR_SHMALLOC_CONTEXT',
+      `cannot create context ${show(name)}: this heap was made ` +
+        (contextCount === 0
+          ? 'with `contexts: 0`'
+          : `for ${contextCount} contexts, and all are in use; make it with more \`contexts\``),
+    );
+  }
+
+  #wrap(index: ContextIndex, parent: Context | null, name: string, ident: string): AnyContext {
+    const Kind = this.registry.kindOf(index) === 'set' ? SetContext : BumpContext;
+    const context = new Kind(this, index, parent, name, ident);
+    context.enlist();
+    return context;
+  }
+
+  /** The instance of a context whose record another thread has made, or a call that was cut. */
+  wrapStored(index: ContextIndex, parent: Context | null): AnyContext {
+    const { u8 } = this.memory;
+    const record = this.registry.at(index);
+    return this.#wrap(index, parent, readName(u8, record), readIdent(u8, record));
+  }
+
+  /** @throws HeapError ERR_SHMALLOC_DETACHED, where the thread leaves or has left the heap */
+  requireOpen(call: string): void {
+    this.requireHeadroom();
+    this.attachment.core.shared.pass();
+    if (!this.#isClosing) return;
+    throw new HeapError('ERR_SHMALLOC_DETACHED', `${call}: this thread is leaving the heap`);
+  }
+
+  /** Ends all contexts: the thread leaves the heap. @throws AggregateError of what callbacks threw */
+  close(): void {
+    const errors = new List<unknown>();
+    this.#endRoots(errors);
+    // Callbacks may have made new contexts. From now on nothing would end what they make.
+    this.#isClosing = true;
+    this.#endRoots(errors);
+    // Left are contexts that could not end, or that are ending now: a callback of theirs detaches.
+    for (const context of [...this.byIndex.values()].reverse()) context.abort(errors);
+    if (errors.length > 0) {
+      const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
+      throw new AggregateError(errors, `detach: ${what} as contexts ended`);
+    }
+  }
+
+  #endRoots(errors: unknown[]): void {
+    for (const root of [...this.roots]) {
+      try {
+        root[Symbol.dispose]();
+      } catch (error) {
+        addErrors(errors, error);
+      }
+    }
+  }
+
+  /** True once close has begun and no callback is under way: it was cut, or is done. */
+  isClosed(): boolean {
+    return this.#isClosing && this.#callbacks === 0;
+  }
+}
+
+/** Adds what was thrown to a list; of an AggregateError the errors in it. */
+export function addErrors(errors: unknown[], thrown: unknown): void {
+  // One by one: there may be more of them than a call can have arguments.
+  for (const error of errorsIn(thrown) ?? [thrown]) errors.push(error);
+}

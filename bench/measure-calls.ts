@@ -1,6 +1,6 @@
 /**
- * Calls in tight loops on one thread: ours beside its calls without locks, the native allocators,
- * and allocators in JavaScript. The loops are micro.ts and native/pair.c; these say what they do
+ * Calls in tight loops on one thread: ours beside the native allocators, and allocators in
+ * JavaScript. The loops are micro.ts and native/pair.c; these say what they do
  * not show.
  */
 
@@ -13,7 +13,6 @@ import { OURS, type Section, type Timing } from './section.js';
 import { timeSection, versionsSection } from './timings.js';
 
 const MICRO = new URL('./micro.js', import.meta.url);
-const UNSAFE = 'unsafe';
 
 const FULL = { milliseconds: 150, bodies: '200', slowBodies: '3' };
 const SMOKE = { milliseconds: 20, bodies: '10', slowBodies: '1' };
@@ -24,8 +23,6 @@ const ROUNDS_IN_JAVASCRIPT = 3;
 interface Call {
   readonly scenario: string;
   readonly size: number;
-  /** Scenario with the calls without locks. */
-  readonly unsafe?: string;
   /** Scenarios on allocators in JavaScript. */
   readonly inJavaScript?: Readonly<Record<string, string>>;
 }
@@ -36,13 +33,11 @@ const CALLS: readonly Call[] = [
   {
     scenario: 'pair',
     size: 64,
-    unsafe: 'pair-unsafe',
     inJavaScript: { locked: 'pair-locked', 'thi.ng': 'pair-thi.ng' },
   },
   {
     scenario: 'replace',
     size: 0,
-    unsafe: 'replace-unsafe',
     inJavaScript: { 'thi.ng': 'replace-thi.ng' },
   },
   ...SIZES.map((size) => ({ scenario: 'calloc', size })),
@@ -71,12 +66,10 @@ function measure(setting: Setting): Section[] {
       title: 'calls, ns a round',
       what: 'call',
       peers: NATIVE,
-      beside: [UNSAFE],
       plot: 'calls',
       notes: [
         'A round: malloc and free; in replace, of a random one of 4,096 blocks of 16 to 1,016 ' +
-          'bytes; in realloc to twice the size between them. unsafe: our calls without locks, for ' +
-          'heaps with one thread.',
+          'bytes; in realloc to twice the size between them.',
       ],
     }),
     versionsSection(
@@ -96,17 +89,16 @@ function measure(setting: Setting): Section[] {
   ].filter((section) => section !== null);
 }
 
-function measureNative(call: Call, { smoke, rounds, peers, nodes, tell, alone }: Setting) {
+function measureNative(call: Call, { smoke, rounds, peers, nodes, tell }: Setting) {
   const { milliseconds, bodies } = smoke ? SMOKE : FULL;
   const name = nameOf(call);
-  const { scenario, size, unsafe } = call;
+  const { scenario, size } = call;
   tell(name);
   const args = [String(size), String(milliseconds)];
   const ours = (which: string, executable?: string) =>
     runModule<MicroResult>(MICRO, [which, ...args, bodies], executable ? { executable } : {});
   const measured = takeTurns(rounds, [
     { allocator: OURS, run: () => ours(scenario) },
-    ...(unsafe === undefined || alone ? [] : [{ allocator: UNSAFE, run: () => ours(unsafe) }]),
     ...peers.names.map((peer) => ({
       allocator: peer,
       run: () => peers.run<MicroResult>(peer, 'pair', [scenario, ...args]),

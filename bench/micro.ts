@@ -6,11 +6,9 @@
  * Prints JSON, as native/pair.c does. At least BODIES bodies run first; default 200.
  *
  *   pair, replace                  the `_ts` calls
- *   pair-unsafe, replace-unsafe    the calls without locks, for heaps with one thread
  *   pair-thi.ng, replace-thi.ng    @thi.ng/malloc, which does not support threads
  *   pair-locked                    the `_ts` calls with one lock around each: the least cost of a
- *   heap
- *                                  without caches
+ *                                  heap without caches
  *   calloc, realloc                the named calls, with the frees
  *
  * Models the cost of the calls alone, on one thread, in a program that does nothing else. Does not
@@ -25,7 +23,7 @@
  * slow calls), called repeatedly: a loop of millions would run code that is compiled while it runs.
  */
 
-import { type Address, SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 import { type AllocatorName, allocatorOf, share } from './allocators.js';
 import { timeBodies, type Work } from './bodies.js';
 
@@ -47,14 +45,7 @@ interface Calls {
 const on = (name: AllocatorName, heap: SharedHeap): Calls =>
   allocatorOf(share(name, HEAP_BYTES), heap);
 
-function unsafe(heap: SharedHeap): Calls {
-  return {
-    malloc: (bytes) => heap.malloc(bytes),
-    free: (address) => heap.free(address as Address),
-  };
-}
-
-// ---- scenarios
+// ---- what is done with them
 
 /** malloc and free of one size: the block comes directly from the thread's cache. */
 function pair({ malloc, free }: Calls, size: number): Work {
@@ -127,8 +118,6 @@ function realloc({ malloc_ts, realloc_ts, free_ts }: SharedHeap, size: number): 
 const SCENARIOS: Record<string, Scenario> = {
   pair: (heap, size) => pair(on('shmalloc', heap), size),
   replace: (heap) => replace(on('shmalloc', heap)),
-  'pair-unsafe': (heap, size) => pair(unsafe(heap), size),
-  'replace-unsafe': (heap) => replace(unsafe(heap)),
   'pair-thi.ng': (heap, size) => pair(on('thi.ng', heap), size),
   'replace-thi.ng': (heap) => replace(on('thi.ng', heap), ROUNDS_SLOW),
   'pair-locked': (heap, size) => pair(on('locked', heap), size),

@@ -24,7 +24,6 @@ export {
   InvalidAddressError,
   type InvalidAddressReason,
   NULL,
-  ThreadSafetyError,
 } from './base/index.js';
 export type { Block, BlockUser, ContextLabel } from './blocks/index.js';
 export {

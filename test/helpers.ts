@@ -16,7 +16,6 @@ import {
   headerWord,
   LOCK_COUNT,
   type LockIndex,
-  loadExclusive,
   lockLine,
   lockWordIndex,
   NEXT_LOOK,
@@ -153,16 +152,15 @@ export function lockWordOf(heap: SharedHeap, lock: LockIndex): number {
   return lockWordIndex(lockLine(geometryOf(heap).locks, lock));
 }
 
-/** Every lock that somebody holds, and the exclusive section if one is open; empty when all is quiet. */
+/** Every lock that somebody holds; empty when all is quiet. */
 export function heldIn(heap: SharedHeap): string[] {
-  const { locks, header } = geometryOf(heap);
+  const { locks } = geometryOf(heap);
   const held: string[] = [];
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const word = peekLock(heap.i32, lockLine(locks, lock));
     if (word !== 0) held.push(`lock ${lock}: ${word}`);
   }
-  const exclusive = loadExclusive(heap.i32, header);
-  return exclusive === 0 ? held : [...held, `exclusive: ${exclusive}`];
+  return held;
 }
 
 /** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */

@@ -33,7 +33,7 @@ const OLD: readonly OldWord[] = [
   { word: /\bnurser(y|ies)\b/i, instead: 'in-flight header' },
   { word: /\beyes\b/i, instead: 'block inspector' },
   { word: /\blookers?\b/i, instead: 'access' },
-  { word: /\bsolo\b/i, instead: 'exclusive' },
+  { word: /\bsolo\b/i, instead: 'exclusive mode, which is gone' },
   {
     word: /\bfences?\b/i,
     instead: 'sentinel',

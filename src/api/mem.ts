@@ -10,15 +10,14 @@ import { SharedHeap } from './shared-heap.js';
 
 const heap = SharedHeap.current();
 
-/** As SharedHeap.malloc: no locks, for a program with one thread. */
-export const mem_malloc = (size: number) => heap.malloc(size);
+/** As SharedHeap.malloc: another name of mem_malloc_ts. */
+export const mem_malloc = heap.malloc;
 /** As SharedHeap.free. */
-export const mem_free = (address: Parameters<typeof heap.free>[0]) => heap.free(address);
+export const mem_free = heap.free;
 /** As SharedHeap.calloc. */
-export const mem_calloc = (count: number, size: number) => heap.calloc(count, size);
+export const mem_calloc = heap.calloc;
 /** As SharedHeap.realloc. */
-export const mem_realloc = (address: Parameters<typeof heap.free>[0], size: number) =>
-  heap.realloc(address, size);
+export const mem_realloc = heap.realloc;
 
 /** As SharedHeap.malloc_ts: from any thread. */
 export const mem_malloc_ts = heap.malloc_ts;

@@ -15,7 +15,6 @@ export type ErrorCode =
   | 'ERR_SHMALLOC_INVALID_ALIGNMENT'
   | 'ERR_SHMALLOC_VECTOR'
   | 'ERR_SHMALLOC_INVALID_OPTION'
-  | 'ERR_SHMALLOC_THREAD_SAFETY'
   | 'ERR_SHMALLOC_DETACHED'
   | 'ERR_SHMALLOC_NO_SLOT'
   | 'ERR_SHMALLOC_LOCK_TIMEOUT'
@@ -119,18 +118,6 @@ export class InvalidAddressError extends CodedError {
   }
 }
 
-/** An unsafe call (one without `_ts`) found a second thread attached. Nothing was done. */
-export class ThreadSafetyError extends CodedError {
-  override readonly name = 'ThreadSafetyError';
-  readonly code = 'ERR_SHMALLOC_THREAD_SAFETY' satisfies ErrorCode;
-
-  // Not left to the language: Node 20 passes the arguments of an implied constructor through the
-  // iterator of arrays, which a program may have replaced.
-  constructor(message: string) {
-    super(message);
-  }
-}
-
 /**
  * The heap's own structures contradict each other. The message names the invariant. The heap is
  * poisoned from then on: every call in every thread throws this error.
@@ -139,7 +126,8 @@ export class HeapCorruptionError extends CodedError {
   override readonly name = 'HeapCorruptionError';
   readonly code = 'ERR_SHMALLOC_CORRUPTION' satisfies ErrorCode;
 
-  // Written out for the same reason as the constructor of ThreadSafetyError.
+  // Not left to the language: Node 20 passes the arguments of an implied constructor through the
+  // iterator of arrays, which a program may have replaced.
   constructor(message: string) {
     super(message);
   }

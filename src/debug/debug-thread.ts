@@ -15,7 +15,7 @@ import {
   OwnSet,
 } from '../base/index.js';
 import { eachBlock } from '../blocks/index.js';
-import type { Calls, ThreadHeap } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
   appendEvent,
   blockRecord,
@@ -133,11 +133,6 @@ export function createDebug(
 
   /** The calls for the program, and those for the heap's objects. */
   const calls = new Set<AnyFunction>();
-  const makeCalls = (inner: Calls): Calls => {
-    const made = createDebugCalls(inner, thread);
-    for (const call of functionsOf(made)) calls.add(call);
-    return made;
-  };
 
   const thread = {
     isOpen: false,
@@ -157,7 +152,8 @@ export function createDebug(
     complain: errorPolicy(settings),
     bad: createRefusals(core, records, findBlock),
   };
-  const shared = makeCalls(core.shared);
+  const shared = createDebugCalls(core.shared, thread);
+  for (const call of functionsOf(shared)) calls.add(call);
   core.ownedBlocks.whenFull(() => {
     // The frees go through the program's calls, but in the middle of a change of an object.
     core.marks.nested = true;
@@ -170,7 +166,6 @@ export function createDebug(
     }
   });
   const inspector = createDebugInspector(core, settings, records, findBlock, thread.bad);
-  let exclusive: Calls | undefined;
 
   /** Gives back the blocks in the thread's quarantine. A poisoned heap keeps them. */
   function close(): void {
@@ -184,10 +179,6 @@ export function createDebug(
       ...core,
       shared,
       ownedBlocks: freeingBy(core, shared),
-      exclusive() {
-        exclusive ??= makeCalls(core.exclusive());
-        return exclusive;
-      },
       inspector,
       verify(quiet) {
         repairIfCut();

@@ -35,15 +35,6 @@ export function applyErrorPolicy(core: ThreadHeap, settings: DebugSettings): Thr
       }
     },
   });
-  let exclusive: Calls | undefined;
   const shared = soften(core.shared);
-  return {
-    ...core,
-    shared,
-    ownedBlocks: freeingBy(core, shared),
-    exclusive() {
-      exclusive ??= soften(core.exclusive());
-      return exclusive;
-    },
-  };
+  return { ...core, shared, ownedBlocks: freeingBy(core, shared) };
 }

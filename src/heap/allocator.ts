@@ -1,8 +1,8 @@
 /**
  * The allocator: malloc, free, calloc, realloc, alignedAlloc. Overview of the whole heap.
  *
- * Made once per thread and section: behind a shared section these are the `_ts` calls, behind the exclusive
- * section the unsafe ones. The fast paths are the same, since a thread's own cache needs no lock.
+ * Made once per thread. The fast paths need no lock, since a thread's cache is its own; so one set of calls
+ * serves heaps with one thread and with many.
  *
  * The ladder of an allocation, from the fastest step down:
  *   1. pop the thread's magazine of the size class: no lock, no call       malloc, about 3 ns

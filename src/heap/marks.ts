@@ -15,7 +15,7 @@
  */
 
 export interface Marks {
-  /** A section is open: this thread may hold locks, a transit, an exclusive section. */
+  /** A section is open: this thread may hold locks, and have a transit open. */
   section: boolean;
   /** A run is RESERVED, for the commit that follows its section. */
   run: boolean;

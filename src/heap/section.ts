@@ -1,8 +1,7 @@
 /**
  * Sections: what every slow path passes before it may touch what threads share, and after.
  *
- * Used by allocator.ts: the `_ts` calls go through a shared section and take locks inside, the
- * unsafe calls go through an exclusive section and take none. Owner thread only.
+ * Used by allocator.ts. Owner thread only.
  *
  *     section.enter();
  *     try { ... } catch (error) { throw section.abort(error); }
@@ -11,13 +10,12 @@
  *
  * I1  In a section there is stack left for the whole section: an overflow strikes on entry,
  *     where nothing is half done, and not between two stores (base/stack-headroom.ts).
- * I2  In an exclusive section this thread is the only one attached, and stays it until it leaves.
- * I3  A thread that has detached enters no section, and nobody that of a poisoned heap.
- * I4  Where the stack ends while a section is repaired, its locks (or being alone) are kept, and its mark:
+ * I2  A thread that has detached enters no section, and nobody that of a poisoned heap.
+ * I3  Where the stack ends while a section is repaired, its locks are kept, and its mark:
  *     the thread's next call, whatever it is, repairs it first.
- * I5  Leaving comes before a commit: should the thread die in there, the block is not committed and
+ * I4  Leaving comes before a commit: should the thread die in there, the block is not committed and
  *     comes back. It throws only when the heap is broken.
- * I6  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is repaired
+ * I5  Who comes in and finds a mark (marks.ts) comes after a call that V8 has cut: what that left is repaired
  *     as for a death, before anything else is done. Fast paths enter no section, and find nothing of it: a
  *     magazine that is changed is parked, an intent is straight stores with the pop or push that it is for.
  */
@@ -29,20 +27,11 @@ import {
   probeStack,
   RESCUE_FRAMES,
   SECTION_FRAMES,
-  ThreadSafetyError,
   type WordIndex,
 } from '../base/index.js';
 import { getIntentWord, type HeapMemory, inFlightHeaderWord } from '../layout/index.js';
 import type { Recovered, SelfRepair } from '../recovery/index.js';
-import {
-  countAttached,
-  enterExclusive,
-  isPoisoned,
-  type Locks,
-  leaveExclusive,
-  type ThreadWord,
-  throwIfPoisoned,
-} from '../sync/index.js';
+import { isPoisoned, type Locks, throwIfPoisoned } from '../sync/index.js';
 import type { EventQueue } from './event-queue.js';
 import type { Marks } from './marks.js';
 
@@ -58,16 +47,15 @@ export interface Section {
   leave(): void;
   /** Lets it out of a section that has thrown, with nothing left half done; gives the error back. */
   abort(error: unknown): unknown;
-  /** Looks at what threads share: alone where it can be, else under locks. */
+  /** Looks at what threads share, under locks. */
   read<T>(work: () => T, nested?: boolean): T;
 }
 
 export interface Sections {
   readonly shared: Section;
-  readonly exclusive: Section;
   /** Throws when this thread has detached. */
   checkAttached(): void;
-  /** On the way to an object's lock: repairs what was cut (I6). @throws as checkOpen */
+  /** On the way to an object's lock: repairs what was cut (I5). @throws as checkOpen */
   checkObject(): void;
   /** The same where nothing of an object is under way, and whether the heap is open does not matter. */
   repairIfCut(): void;
@@ -81,7 +69,6 @@ export interface Sections {
 
 export function createSections(
   memory: HeapMemory,
-  me: ThreadWord,
   slot: WordIndex,
   locks: Locks,
   selfRepair: SelfRepair,
@@ -126,7 +113,7 @@ export function createSections(
     return error;
   }
 
-  /** Was the last call of this thread cut? Such a call never ended, and no other is under way (I6). */
+  /** Was the last call of this thread cut? Such a call never ended, and no other is under way (I5). */
   function wasCut(nested: boolean): boolean {
     if (marks.section || marks.run) return true;
     if (nested || marks.nested) return false;
@@ -176,11 +163,6 @@ export function createSections(
     marks.run = false;
   }
 
-  function repairExclusive(error: unknown): void {
-    repairAborted(error);
-    exclusive.leave();
-  }
-
   const shared: Section = {
     checkOpen,
     enter(nested = false) {
@@ -221,29 +203,6 @@ export function createSections(
     },
   };
 
-  function tryEnterExclusive(): boolean {
-    probeStack(SECTION_FRAMES);
-    locks.startCall();
-    if (closed || !enterExclusive(memory, me)) return false;
-    locks.setExclusive(true);
-    return true;
-  }
-
-  function beAlone(): boolean {
-    let isAlone = false;
-    try {
-      isAlone = tryEnterExclusive();
-      if (!isAlone) {
-        // A dead thread is no company.
-        recover();
-        isAlone = tryEnterExclusive();
-      }
-    } finally {
-      if (!isAlone) marks.section = false;
-    }
-    return isAlone;
-  }
-
   function checkObject(): void {
     checkOpen();
     // The context that the object is in may be ending, or a vector being made.
@@ -272,57 +231,8 @@ export function createSections(
     return wasCut(false);
   }
 
-  const exclusive: Section = {
-    checkOpen,
-    enter(nested = false) {
-      checkOpen();
-      if (wasCut(nested)) repairCut();
-      marks.section = true;
-      if (beAlone()) return;
-      marks.section = false;
-      events.flush();
-      const attached = countAttached(memory);
-      throw new ThreadSafetyError(
-        (attached > 1
-          ? `${attached} threads are attached to this heap: `
-          : 'another thread was in a call without _ts: ') +
-          'calls without _ts are for a heap with one; use malloc_ts, free_ts and the like',
-      );
-    },
-    leave() {
-      locks.setExclusive(false);
-      leaveExclusive(memory);
-      marks.section = false;
-    },
-    abort(error) {
-      repairExclusive(error);
-      return tellOf(error);
-    },
-    read(work, nested = false) {
-      if (wasCut(nested)) repairCut();
-      marks.section = true;
-      let isAlone = false;
-      try {
-        isAlone = tryEnterExclusive();
-      } finally {
-        if (!isAlone) marks.section = false;
-      }
-      if (!isAlone) return shared.read(work, nested);
-      let seen: ReturnType<typeof work>;
-      try {
-        seen = work();
-      } catch (error) {
-        repairExclusive(error);
-        throw error;
-      }
-      exclusive.leave();
-      return seen;
-    },
-  };
-
   return {
     shared,
-    exclusive,
     checkAttached,
     checkObject,
     repairIfCut,

@@ -9,9 +9,7 @@
 
 import {
   type Address,
-  HeapCorruptionError,
   HeapError,
-  hex,
   probeStack,
   RESCUE_FRAMES,
   type SlotIndex,
@@ -26,7 +24,6 @@ import {
   type Place,
 } from '../blocks/index.js';
 import {
-  exclusiveWordIndex,
   getIntentWord,
   type HeapMemory,
   loadOwner,
@@ -55,7 +52,6 @@ import {
   createRepairs,
   createSelfRepair,
   freeReserved,
-  nothingRecovered,
   REHEARSAL,
   type Recovered,
   type Repairs,
@@ -74,27 +70,21 @@ import {
   isPoisoned,
   type Locks,
   leaveName,
-  lockTimeout,
-  lookAtHolder,
-  NO_SUCH_THREAD,
   numberedWord,
   type ObjectLocks,
-  poison,
   reportDeath,
   type ThreadWord,
   throwIfPoisoned,
-  waitForExclusive,
 } from '../sync/index.js';
 import { type VerifyReport, verifyHeap } from '../verify/index.js';
-import { type Calls, createCalls, type FreshCalls } from './allocator.js';
+import { type Calls, createCalls } from './allocator.js';
 import { createEventQueue, type EventQueue, type HeapListener } from './event-queue.js';
 import { createFullness } from './fullness.js';
 import { createLargeBlocks } from './large.js';
 import { type Marks, noMarks } from './marks.js';
 import { createOwnedBlocks, type OwnedBlocks } from './owned-blocks.js';
-import { createSections, type Section } from './section.js';
+import { createSections } from './section.js';
 
-const EXCLUSIVE_WAIT_MS = 5;
 /** Recovery belongs to no slot: it gives runs back and reserves none. */
 const NO_SLOT = -1;
 
@@ -113,10 +103,8 @@ export interface ThreadIdentity {
 export interface ThreadHeap {
   readonly memory: HeapMemory;
   readonly slotIndex: SlotIndex;
-  /** The calls for any number of threads. */
+  /** The calls, for any number of threads. */
   readonly shared: Calls;
-  /** The calls for a heap with one thread; made when first asked for. */
-  exclusive(): Calls;
   /** How objects get and lose their blocks. */
   readonly ownedBlocks: OwnedBlocks;
   /** Locks that stand in objects. What is done under one is done in `events.deferring`: event-queue I1. */
@@ -194,15 +182,13 @@ function createTools(
     const resolver = createIntentResolver(memory, locks, pageHeap, cache, slot);
     if (resolver.resolve()) freeReserved(memory, locks, pageHeap, slot);
   };
-  const selfRepair = createSelfRepair(memory, slot, locks, me, repairs, pageHeap, resolveOwn);
+  const selfRepair = createSelfRepair(memory, slot, locks, repairs, pageHeap, resolveOwn);
 
   function recover(leftover = -1, onlyIfDue = false): Recovered {
     throwIfPoisoned(memory);
-    // Who is alone has nobody to recover, and takes no lock.
-    if (locks.isExclusive()) return nothingRecovered();
     probeStack(RESCUE_FRAMES);
     try {
-      const found = recoverDead(memory, me, locks, repairs, pageHeap, cacheOf, leftover, onlyIfDue);
+      const found = recoverDead(memory, me, locks, pageHeap, cacheOf, leftover, onlyIfDue);
       events.addRecovered(found);
       return found;
     } catch (error) {
@@ -277,7 +263,6 @@ function openThreadHeap(
   const diagnose = createDiagnose(memory, sound);
   const sections = createSections(
     memory,
-    me,
     slot,
     locks,
     selfRepair,
@@ -289,8 +274,7 @@ function openThreadHeap(
   const samples = createSamples(memory, slot);
   const fullness = createFullness(memory, slot);
   const recoverIfDue = (): boolean => {
-    // Who is alone has nobody to recover.
-    if (locks.isExclusive() || !isLookDue(memory)) return false;
+    if (!isLookDue(memory)) return false;
     recover(-1, true);
     return true;
   };
@@ -304,22 +288,20 @@ function openThreadHeap(
     marks,
   );
   sections.shared.abort(REHEARSAL);
-  const callsBehind = (section: Section): FreshCalls =>
-    createCalls(
-      memory,
-      slotIndex,
-      slot,
-      section,
-      cache,
-      large,
-      diagnose,
-      selfRepair,
-      fullness,
-      recoverIfDue,
-      samples,
-      events,
-    );
-  const shared = callsBehind(sections.shared);
+  const shared = createCalls(
+    memory,
+    slotIndex,
+    slot,
+    sections.shared,
+    cache,
+    large,
+    diagnose,
+    selfRepair,
+    fullness,
+    recoverIfDue,
+    samples,
+    events,
+  );
   // point: attach.reset
   cache.reset();
   shared.rehearse();
@@ -338,8 +320,6 @@ function openThreadHeap(
     events,
     resolveOwn,
   );
-  // Made on demand: as long as one set exists, engines treat its functions as one of a kind.
-  let exclusive: Calls | undefined;
   let attached = true;
   let isLeaving = false;
   let isEmptied = false;
@@ -363,7 +343,6 @@ function openThreadHeap(
     if (!isPoisoned(memory) && !isEmptied) sections.shared.read(releaseAll);
     sections.close();
     shared.close();
-    exclusive?.close();
     // Should this be cut, the next detach goes on from here (I2); from above where a magazine was still open.
     isEmptied = true;
     // point: detach.slot
@@ -419,13 +398,6 @@ function openThreadHeap(
     slotIndex,
     shared,
     ownedBlocks,
-    exclusive() {
-      if (exclusive === undefined) {
-        exclusive = callsBehind(sections.exclusive);
-        if (isEmptied) exclusive.close();
-      }
-      return exclusive;
-    },
     objectLocks,
     diagnose: (asked, address) => look((access) => createDiagnose(memory, access)(asked, address)),
     recover: () => events.deferring(() => sections.recover(false)),
@@ -465,7 +437,7 @@ function noSlot(memory: HeapMemory, by: ThreadIdentity): Error {
   );
 }
 
-/** Claims a slot, from the dead if need be, and waits until no unsafe call is under way. */
+/** Claims a slot, from the dead if need be. */
 function takeSlot(
   memory: HeapMemory,
   by: ThreadIdentity,
@@ -473,43 +445,14 @@ function takeSlot(
   events: EventQueue,
 ): SlotIndex {
   const me = numberedWord(by.threadId);
-  // Tools of a thread without a slot are seldom needed, and not made before.
-  const recover = (): Recovered => createTools(memory, NO_SLOT, by, events).recover();
-  let slot = claimSlot(memory, me, claim);
+  // The recovery lock guards nothing that a takeover would have to repair.
+  const locks = createLocks(memory, me, by.lockTimeoutMs, () => {});
+  let slot = claimSlot(memory, locks, me, claim);
   if (slot === -1) {
     // Whatever it finds: another thread may have recovered the dead meanwhile.
-    recover();
-    slot = claimSlot(memory, me, claim);
+    createTools(memory, NO_SLOT, by, events).recover();
+    slot = claimSlot(memory, locks, me, claim);
   }
   if (slot === -1) throw noSlot(memory, by);
-  try {
-    awaitExclusive(memory, by, recover);
-  } catch (error) {
-    freeSlot(memory, slot);
-    throw error;
-  }
   return slot;
-}
-
-/** A thread that died in an exclusive section is recovered; of one that lives the end is waited for. */
-function awaitExclusive(memory: HeapMemory, by: ThreadIdentity, recover: () => Recovered): void {
-  let waitedMs = 0;
-  for (let last = 0; ; ) {
-    const owner = waitForExclusive(memory, EXCLUSIVE_WAIT_MS);
-    if (owner === 0) return;
-    throwIfPoisoned(memory);
-    const look = lookAtHolder(memory, owner, exclusiveWordIndex(memory.geometry.header));
-    if (look === NO_SUCH_THREAD) {
-      const problem = `the exclusive word is in the name ${hex(owner)}, which no thread has (names I1)`;
-      poison(memory, problem);
-      throw new HeapCorruptionError(problem);
-    }
-    if (look.isAlive === false) recover();
-    // By the count of waits: a program may have stopped the clock.
-    if (look.isAlive === undefined && owner === last) waitedMs += EXCLUSIVE_WAIT_MS;
-    last = owner;
-    if (waitedMs < by.lockTimeoutMs) continue;
-    const what = `cannot attach thread ${by.threadId} while a call without _ts is under way`;
-    throw lockTimeout(what, owner, look.why, by.lockTimeoutMs);
-  }
 }

@@ -17,8 +17,7 @@
  *     10     contexts      plain    maximum number of memory contexts
  *     11     owned         plain    1 = the heap has had an owned block; a hint, written by
  *                                   placement
- *     16     exclusive     atomic   thread word of a thread in an unsafe call's slow path, or 0
- *     17     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
+ *     16     poison        atomic   0 = sound; 1 = being poisoned; 2 = poisoned, the text says why
  *     32..39 recovered     plain    Float64: slots, blocks, runs, contexts; written under the
  *                                   recovery lock
  *     40     nextLook      plain    time of the next search for dead threads in a full heap
@@ -34,7 +33,7 @@ import { atomics } from './atomics.js';
 import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
 
 /** Version of the memory layout; each change of the layout adds 1. */
-export const LAYOUT_VERSION = 9;
+export const LAYOUT_VERSION = 10;
 
 const MAGIC_LOW = 0x616d6873;
 const MAGIC_HIGH = 0x636f6c6c;
@@ -49,8 +48,7 @@ const ID = THREADS + 1;
 const LOCK_TIMEOUT = ID + 2;
 const CONTEXTS = LOCK_TIMEOUT + 1;
 const OWNED = CONTEXTS + 1;
-const EXCLUSIVE = LINE_WORDS;
-const POISON = EXCLUSIVE + 1;
+const POISON = LINE_WORDS;
 const RECOVERED = 2 * LINE_WORDS;
 export const NEXT_LOOK = RECOVERED + 8;
 const TEXT_LENGTH = 3 * LINE_WORDS;
@@ -132,15 +130,6 @@ export const hadOwned = (u32: Uint32Array, h: WordIndex): boolean => u32[h + OWN
 export const noteOwned = (u32: Uint32Array, h: WordIndex): void => {
   if (u32[h + OWNED] === 0) u32[h + OWNED] = 1;
 };
-
-/** The word that attaching threads wait on. */
-export const exclusiveWordIndex = (h: WordIndex): number => h + EXCLUSIVE;
-export const loadExclusive = (i32: Int32Array, h: WordIndex): number =>
-  atomics.load(i32, h + EXCLUSIVE);
-export const casExclusive = (i32: Int32Array, h: WordIndex, from: number, to: number): number =>
-  atomics.compareExchange(i32, h + EXCLUSIVE, from, to);
-export const storeExclusive = (i32: Int32Array, h: WordIndex, threadWord: number): number =>
-  atomics.store(i32, h + EXCLUSIVE, threadWord);
 
 // ---- Poison
 

@@ -2,8 +2,7 @@
  * Partial lists: the spans of a size class that have a free block. There is one list for the spans
  * of each thread, one for each thread's retired spans, and one for unowned spans.
  *
- * Used by spans.ts and repair.ts. Every function needs the lock of its class (or an exclusive
- * section).
+ * Used by spans.ts and repair.ts. Every function needs the lock of its class.
  *
  * I1  All words here are derived: a walk over the runs rebuilds them.
  * I2  A span's owner changes only while the span is in no list.

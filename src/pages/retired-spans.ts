@@ -3,7 +3,7 @@
  * other wholly free spans to the page heap.
  *
  * Used by spans.ts, thread-cache.ts and large.ts. A function that ends in Locked needs the lock of
- * its class (or an exclusive section), with no transit open; it acquires the page lock inside.
+ * its class, with no transit open; it acquires the page lock inside.
  *
  * A thread keeps its own spans that became wholly free, up to a 32nd of the heap: so its blocks
  * stay in its processor's caches, and no page lock is taken (as mimalloc retires pages late). They

@@ -1,7 +1,7 @@
 /**
  * Bins: free runs by length, found in constant time.
  *
- * Used by page-heap.ts and repair.ts. Every function needs the page lock (or an exclusive section).
+ * Used by page-heap.ts and repair.ts. Every function needs the page lock.
  *
  * Two look-ups in a two-level bitmap give the first bin that has a run (as in TLSF, Masmano et al.
  * 2004); in a bin with mixed lengths a few runs are compared for the best fit.

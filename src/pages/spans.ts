@@ -1,8 +1,8 @@
 /**
  * Spans: runs cut into blocks of one size class, and the bitmaps of their free blocks.
  *
- * Called by thread-cache.ts. Every function here needs the lock of its class (or an exclusive
- * section); it acquires the page lock inside, for a new span or one that is released.
+ * Called by thread-cache.ts. Every function here needs the lock of its class; it acquires the page
+ * lock inside, for a new span or one that is released.
  *
  * I1  A bit set in a span's bitmap = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and its pages' spanHead are written.

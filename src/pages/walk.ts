@@ -3,8 +3,7 @@
  * it.
  *
  * Used by repair.ts, self-repair.ts, large.ts, locate.ts, list-blocks.ts and verify*.ts. Needs the
- * page lock (or an exclusive section): the lock guards the order of the heads; the walk reads
- * nothing inside a run.
+ * page lock: the lock guards the order of the heads; the walk reads nothing inside a run.
  *
  * I1  The walk ends: every step goes up, by a length that is checked.
  */

@@ -7,7 +7,7 @@
 
 import * as base from '../base/index.js';
 
-const { InvalidAddressError, ThreadSafetyError, HeapCorruptionError } = base;
+const { InvalidAddressError, HeapCorruptionError } = base;
 const { BlockDamagedError, HeapError, HeapExhaustedError } = base;
 
 type ErrorClass = { readonly name: string; readonly prototype: Error };
@@ -17,7 +17,6 @@ const byName = (classes: readonly ErrorClass[]): ReadonlyMap<string, Error> =>
 
 const OURS = byName([
   InvalidAddressError,
-  ThreadSafetyError,
   HeapCorruptionError,
   BlockDamagedError,
   HeapError,

@@ -12,7 +12,7 @@
  *     detach, and another one claim the slot.
  * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die, too, and
  *     the next one begins anew.
- * I3  No slot is freed while a lock, a transit or an exclusive section still has its thread's word.
+ * I3  No slot is freed while a lock or a transit still has its thread's word.
  */
 
 import {
@@ -20,18 +20,14 @@ import {
   GRANULE_SHIFT,
   PAGE_BYTES,
   type PageIndex,
-  SIZE_CLASS_COUNT,
-  type SizeClass,
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
 import {
   addRecovered,
-  classLock,
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
-  loadExclusive,
   loadOwner,
   lockLine,
   PAGE_LOCK,
@@ -47,17 +43,9 @@ import {
   slotRecord,
 } from '../layout/index.js';
 import { type Cache, findRunLocked, isLookDue, type PageHeap, startLook } from '../pages/index.js';
-import {
-  freeSlot,
-  isThreadAlive,
-  type Locks,
-  leaveExclusive,
-  type ThreadWord,
-  WAITERS,
-} from '../sync/index.js';
+import { freeSlot, isThreadAlive, type Locks, type ThreadWord, WAITERS } from '../sync/index.js';
 import { reclaimInstrumented } from './reclaim-instrumented.js';
 import { reclaimObjects } from './reclaim-objects.js';
-import type { Repairs } from './repair.js';
 import { createIntentResolver } from './resolve-intent.js';
 
 /** The result of a recovery. */
@@ -90,7 +78,6 @@ export function recoverDead(
   memory: HeapMemory,
   me: ThreadWord,
   locks: Locks,
-  repairs: Repairs,
   pageHeap: PageHeap,
   cacheOf: (slot: WordIndex) => Cache,
   leftover = -1,
@@ -108,14 +95,11 @@ export function recoverDead(
   }
   const look = startLook(memory);
   takeDeadLocks();
-  if (isDead(loadExclusive(i32, header))) endDeadExclusive();
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
     // point: recover.look
     const owner = loadOwner(i32, registry, slot);
     const isLeft = slot === leftover && owner === me;
     if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
-    // It may have died in its exclusive section since that was checked.
-    if (loadExclusive(i32, header) === owner) endDeadExclusive();
     recoverSlot(slot);
   }
   look.end();
@@ -140,21 +124,6 @@ export function recoverDead(
       locks.acquire(lock);
       locks.release(lock);
     }
-  }
-
-  /**
-   * A thread that died in an exclusive section owned no lock, and counts as having owned all of
-   * them.
-   */
-  function endDeadExclusive(): void {
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.acquire(classLock(c));
-    locks.acquire(PAGE_LOCK);
-    repairs.lockLocked(PAGE_LOCK);
-    locks.release(PAGE_LOCK);
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairs.lockLocked(classLock(c));
-    // point: exclusive.clear
-    leaveExclusive(memory);
-    for (let c = SIZE_CLASS_COUNT as SizeClass; c >= 1; c--) locks.release(classLock(c));
   }
 
   function recoverSlot(slot: SlotIndex): void {

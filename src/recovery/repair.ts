@@ -2,10 +2,9 @@
  * Repair: rebuilds what a lock guards from the source words, whatever a thread left half done
  * there.
  *
- * Called by sync/mutex.ts when a lock is taken over from a dead owner, by self-repair.ts when a
- * living one throws, and by recover.ts for a thread that died in an exclusive section. The caller
- * owns the lock that it names; for a class, the page lock is acquired inside, before anything is
- * changed.
+ * Called by sync/mutex.ts when a lock is taken over from a dead owner, and by self-repair.ts when
+ * a living one throws. The caller owns the lock that it names; for a class, the page lock is
+ * acquired inside, before anything is changed.
  *
  * The source words are the run words at the heads of runs, span bitmaps and magazines; all others
  * are derived (layout/page-record.ts, layout/page-heap-record.ts), and one walk rebuilds them.
@@ -27,7 +26,6 @@ import {
   type MagazineIndex,
   PAGE_BYTES,
   type PageIndex,
-  SIZE_CLASS_COUNT,
   type SizeClass,
   SPAN_BLOCKS,
   type WordIndex,
@@ -96,8 +94,6 @@ interface OpenTransit {
 export interface Repairs {
   /** Repairs the domain of one lock, which the caller owns. */
   lockLocked(lock: LockIndex): void;
-  /** Repairs everything, for a caller that is alone or owns every lock. */
-  allLocked(): void;
 }
 
 export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Repairs {
@@ -112,11 +108,6 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     if (lock === RECOVERY_LOCK) return;
     if (lock === PAGE_LOCK) repairPagesLocked();
     else repairClassLocked(lock as number as SizeClass);
-  }
-
-  function allLocked(): void {
-    repairPagesLocked();
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) repairClassLocked(c);
   }
 
   // ---- The page lock's domain
@@ -286,5 +277,5 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
 
   const usedRecords = (): List<WordIndex> => usedSlotRecords(u32, geometry.slots, geometry.threads);
 
-  return { lockLocked, allLocked };
+  return { lockLocked };
 }

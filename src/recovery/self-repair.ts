@@ -25,15 +25,9 @@ import {
   RESCUE_FRAMES,
   type SlotIndex,
 } from '../base/index.js';
-import { type HeapMemory, loadExclusive } from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
 import type { PageHeap } from '../pages/index.js';
-import {
-  type Locks,
-  leaveExclusive,
-  poison,
-  type ThreadWord,
-  throwIfPoisoned,
-} from '../sync/index.js';
+import { type Locks, poison, throwIfPoisoned } from '../sync/index.js';
 import { freeReserved } from './recover.js';
 import type { Repairs } from './repair.js';
 import { forgetRetracted } from './resolve-intent.js';
@@ -52,8 +46,8 @@ export interface SelfRepair {
   /** Repairs and releases like `locks`, and frees the reserved runs of a call that is given up. */
   call(error: unknown): void;
   /**
-   * Repairs what a cut call of this thread left: its locks, its exclusive section, its placement,
-   * its reserved runs. @throws if that cannot be done now
+   * Repairs what a cut call of this thread left: its locks, its placement, its reserved
+   * runs. @throws if that cannot be done now
    * @param cause the error, if the call was given up for one and could not be repaired then
    */
   cut(cause: unknown): void;
@@ -63,7 +57,6 @@ export function createSelfRepair(
   memory: HeapMemory,
   slot: number,
   locks: Locks,
-  me: ThreadWord,
   repairs: Repairs,
   pageHeap: PageHeap,
   resolveOwn: () => void,
@@ -83,7 +76,6 @@ export function createSelfRepair(
 
   function repairHeld(): boolean {
     try {
-      if (locks.isExclusive()) repairs.allLocked();
       const held = locks.held();
       for (let n = 0; n < held.length; n++) {
         repairs.lockLocked(held[n]);
@@ -114,10 +106,6 @@ export function createSelfRepair(
   function repairCut(cause: unknown = CUT): void {
     locks.forgetRanks();
     if (!repairLocks(cause)) throwIfPoisoned(memory);
-    if (loadExclusive(memory.i32, memory.geometry.header) === me) {
-      locks.setExclusive(false);
-      leaveExclusive(memory);
-    }
     try {
       resolveOwn();
       freeReserved(memory, locks, pageHeap, slot);

@@ -32,7 +32,6 @@ import {
   LARGE_MALLOCS,
   LOCK_COUNT,
   type LockIndex,
-  loadExclusive,
   lockLine,
   pageRecord,
   peekLock,
@@ -176,9 +175,8 @@ function noteLost(memory: HeapMemory, seen: Seen): void {
   seen.largeBytesLost = Math.max(seen.largeBytesLost, bytes - pages * PAGE_BYTES);
 }
 
-/** Number of locked sections so far; -1 if a thread is in one, or is alone in the heap. */
+/** Number of locked sections so far; -1 if a thread is in one. */
 function readSections({ i32, f64, geometry }: HeapMemory): number {
-  if (loadExclusive(i32, geometry.header) !== 0) return -1;
   let sections = 0;
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     const line = lockLine(geometry.locks, lock);

@@ -10,11 +10,9 @@
  *
  * I1  Locks are acquired in ascending order of index (checked with SHMALLOC_CHECKED=1).
  * I2  Counters are written by the lock's owner (lock-table I2).
- * I3  A thread in an exclusive section (unsafe calls, no other thread attached) acquires no lock at
- *     all.
- * I4  No user code runs under a lock.
- * I5  A wait ends (lock-word I2); a thread outside of a call owns no lock.
- * I6  When acquire throws, nothing has been done under the lock. A repair releases the lock where
+ * I3  No user code runs under a lock.
+ * I4  A wait ends (lock-word I2); a thread outside of a call owns no lock.
+ * I5  When acquire throws, nothing has been done under the lock. A repair releases the lock where
  *     it was acquired. A takeover whose repair fails leaves the word ABANDONED, and the next waiter
  *     tries again.
  */
@@ -59,9 +57,6 @@ export interface Locks {
   release(lock: LockIndex): void;
   /** The locks that this thread owns, innermost first. Reads every lock word. */
   held(): LockIndex[];
-  /** Until it is called with `false`, acquire and release do nothing: this thread is alone. */
-  setExclusive(alone: boolean): void;
-  isExclusive(): boolean;
   /**
    * Checks whether an error says that a lock could not be acquired. Then nothing is half done, and
    * this thread's locks are released. Needs almost no stack, since such errors mostly come at the
@@ -89,7 +84,6 @@ export function createLocks(
   const { i32, f64, geometry } = memory;
   const table = geometry.locks;
   const tableEnd = lockLine(table, LOCK_COUNT as LockIndex);
-  let exclusive = false;
   let takeovers = 0;
   let refusal: unknown = null;
   const ranks = new List<LockIndex>();
@@ -110,7 +104,6 @@ export function createLocks(
   });
 
   function acquire(lock: LockIndex): void {
-    if (exclusive) return;
     if (CHECKED) checkRank(lock);
     const line = lockLine(table, lock);
     if (!take(lockWordIndex(line))) {
@@ -127,7 +120,6 @@ export function createLocks(
   }
 
   function release(lock: LockIndex): void {
-    if (exclusive) return;
     if (CHECKED) ranks.splice(ranks.lastIndexOf(lock), 1);
     giveBack(lockWordIndex(lockLine(table, lock)));
   }
@@ -196,10 +188,6 @@ export function createLocks(
     release,
     held,
     dropRefused,
-    setExclusive(alone) {
-      exclusive = alone;
-    },
-    isExclusive: () => exclusive,
     startCall() {
       patience.spentMs = 0;
     },

@@ -5,8 +5,8 @@
  * Written when a thread attaches and detaches, and when its end is reported; read by waiters for a
  * lock, and by recovery. Any thread, no lock.
  *
- * I1  A thread's name is in the table before its word is in a lock, a slot or the exclusive word,
- *     and until its word is in none of them any more.
+ * I1  A thread's name is in the table before its word is in a lock or a slot, and until
+ *     its word is in none of them any more.
  * I2  A thread removes its own name when it has no slot left. A dead thread's name stays until the
  *     table is full and its word is nowhere else; then any thread may remove it. (The word cannot
  *     come back: a failed takeover leaves ABANDONED in the lock, not the dead owner's word.)
@@ -26,7 +26,6 @@ import {
   LOCK_COUNT,
   type LockIndex,
   loadComings,
-  loadExclusive,
   loadName,
   loadOwner,
   loadStart,
@@ -103,7 +102,7 @@ function dropDeadNames(memory: HeapMemory): number {
 
 function standsSomewhere(memory: HeapMemory, word: ThreadWord): boolean {
   const { i32, geometry } = memory;
-  if (hasSlot(memory, word) || loadExclusive(i32, geometry.header) === word) return true;
+  if (hasSlot(memory, word)) return true;
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     if ((peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS) === word) return true;
   }

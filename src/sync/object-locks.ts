@@ -12,8 +12,8 @@
  *     if (locks.acquire(word) === 'taken over') ... make the object whole;
  *     try { ... } finally { locks.release(word); }
  *
- * I1  Object locks are the outermost: acquired while this thread owns no lock of the heap, and
- *     never in an exclusive section (both checked with SHMALLOC_CHECKED=1). Under the lock the heap
+ * I1  Object locks are the outermost: acquired while this thread owns no lock of the heap (checked
+ *     with SHMALLOC_CHECKED=1). Under the lock the heap
  *     may be called as a part of the change (`nested` in heap/marks.ts); any other call takes the
  *     lock for that of a cut call.
  * I2  Recovery acquires no object lock: it could wait for a thread that waits for recovery.
@@ -105,7 +105,7 @@ export function createObjectLocks(
     const owner = (seen & ~WAITERS) as ThreadWord;
     const seize = (): boolean => words.seize(word, seen);
     // Its end may have been reported, and its name removed by recovery.
-    if (alive === undefined) return whileUnattached(memory, me, owner, seize);
+    if (alive === undefined) return whileUnattached(memory, locks, owner, seize);
     recover();
     // A slot that is still there means that recovery could not tell that its owner is dead. Try
     // later.
@@ -125,11 +125,11 @@ export function createObjectLocks(
   }
 
   function checkOutermost(word: number): void {
-    if (!locks.isExclusive() && locks.held().length === 0) return;
-    const where = locks.isExclusive()
-      ? 'in an exclusive section'
-      : `while holding lock ${locks.held()[0]}`;
-    throw new HeapCorruptionError(`${nameOf(word)} asked for ${where} (object-locks I1)`);
+    const [innermost] = locks.held();
+    if (innermost === undefined) return;
+    throw new HeapCorruptionError(
+      `${nameOf(word)} asked for while holding lock ${innermost} (object-locks I1)`,
+    );
   }
 
   return { acquire, release, isMine: words.isMine };

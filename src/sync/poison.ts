@@ -17,7 +17,6 @@ import {
   atomics,
   BEING_POISONED,
   casPoison,
-  exclusiveWordIndex,
   type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
@@ -61,7 +60,6 @@ export function poison(memory: HeapMemory, reason: string): void {
   for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
     atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
   }
-  atomics.notify(i32, exclusiveWordIndex(header));
   for (let round = 0, quiet = 0; round < ROUNDS_MAX && quiet < QUIET_ROUNDS; round++) {
     if (parkAll(memory)) {
       quiet = 0;

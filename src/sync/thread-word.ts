@@ -1,5 +1,5 @@
 /**
- * Thread words: the number by which locks, slots and the exclusive word name a thread.
+ * Thread words: the number by which locks and slots name a thread.
  *
  * Used by sync/ and heap/thread-heap.ts. Computed once per thread and heap.
  *

@@ -45,7 +45,6 @@ test('SharedHeap.attach: of another copy gives the heap of this one, as often as
     t.not(copy.SharedHeap, SharedHeap as never);
     t.is(copy.SharedHeap.attach(heap.handle), heap as never);
     t.is(attached(heap), 1);
-    // A thread that is alone: without locks.
     heap.free(heap.malloc(100_000));
   }
 });

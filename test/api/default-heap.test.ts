@@ -84,7 +84,7 @@ test('shmalloc/mem: every function works, in main and in a worker with no wiring
       'mem_heap',
     ].sort(),
   );
-  t.is(Object.keys(main).length, 11);
+  t.is(Object.keys(main).length, 12);
   t.is(Object.keys(worker).length, 5);
   for (const [name, right] of Object.entries(main)) t.true(right, `main: ${name}`);
   for (const [name, right] of Object.entries(worker)) t.true(right, `worker: ${name}`);

@@ -28,7 +28,7 @@ function threadSafe(): Seen {
   return seen;
 }
 
-function alone(): Seen {
+function plain(): Seen {
   const seen: Seen = {};
   const block = mem.mem_malloc(100);
   u32[block >>> 2] = 6;
@@ -40,6 +40,7 @@ function alone(): Seen {
   mem.mem_free(moved);
   mem.mem_free(zero);
   seen.free = mem.mem_get_stats().inUseBytes === 0;
+  seen.names = mem.mem_malloc === mem.mem_malloc_ts && mem.mem_free === mem.mem_free_ts;
   seen.counted = mem.mem_get_stats().allocations > 0;
   mem.mem_reset();
   seen.reset = mem.mem_get_stats().allocations === 0;
@@ -48,7 +49,7 @@ function alone(): Seen {
 }
 
 async function main(): Promise<void> {
-  const main = { ...alone(), ...threadSafe() };
+  const main = { ...plain(), ...threadSafe() };
   const address = mem.mem_malloc_ts(64);
   u32[address >>> 2] = 1234;
   const worker = new Worker(new URL(import.meta.url), { workerData: address });

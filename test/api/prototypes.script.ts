@@ -134,10 +134,6 @@ const SECTIONS: Record<string, () => unknown> = {
     }
     return exercise(waiting.heap);
   },
-  'an exclusive section of a dead thread': () => {
-    layout.storeExclusive(waiting.heap.i32, memories.waiting.geometry.header, waiting.word);
-    return codeOf(() => waiting.heap.free(waiting.heap.malloc(100)));
-  },
   'recover()': () => {
     const found = main.heap.recover();
     return `${found.slots} ${found.locks} ${found.blocks} ${found.runs} ${found.contexts}`;

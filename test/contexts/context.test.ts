@@ -417,7 +417,7 @@ const ownedCalls = (heap: SharedHeap, address: Address): (() => unknown)[] => [
   () => heap.realloc(address, 50),
 ];
 
-test('contexts beside malloc, free and the unsafe calls of one thread', (t) => {
+test('contexts beside malloc, free and realloc of one thread', (t) => {
   using heap = make();
   const blocks: Address[] = [];
   for (let n = 0; n < 3000; n++) {

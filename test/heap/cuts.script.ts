@@ -27,11 +27,6 @@ const BODIES: Readonly<Record<string, string>> = {
     heap.free_ts(heap.calloc_ts(1, 300000));
     heap.free_ts(heap.alignedAlloc_ts(4096, 5000));
   }`,
-  unsafe: `for (;;) {
-    const list = [];
-    for (let n = 0; n < 200; n++) list.push(heap.malloc(1 << Math.floor(Math.random() * 18)));
-    for (const block of list) heap.free(block);
-  }`,
   contexts: `for (;;) {
     const context = heap.createContext('a', { kind: Math.random() < 0.5 ? 'set' : 'bump' });
     const child = context.createContext('b');

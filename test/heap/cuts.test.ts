@@ -12,8 +12,8 @@ const SCRIPT = fileURLToPath(new URL('cuts.script.js', import.meta.url));
 const INTERPRETED = ['--no-opt', '--no-sparkplug', '--no-maglev'];
 const CUTS = process.env.SHMALLOC_TEST_DEATHS === 'all' ? 500 : 20;
 
-const PLAIN = 'blocks sizes unsafe contexts vectors vectorsInContexts addresses looks attach';
-const INSTRUMENTED = 'blocks sizes unsafe contexts vectors addresses';
+const PLAIN = 'blocks sizes contexts vectors vectorsInContexts addresses looks attach';
+const INSTRUMENTED = 'blocks sizes contexts vectors addresses';
 
 const runs = [
   ...PLAIN.split(' ').flatMap((kind) => [

@@ -16,30 +16,24 @@ export interface ColdDives {
 const DIVES = 1200;
 const MEASURE_EVERY = 300;
 
-const unsafe = process.argv[2] === 'unsafe';
-const debug = JSON.parse(process.argv[3] ?? '{}') as DebugOptions;
+const debug = JSON.parse(process.argv[2] ?? '{}') as DebugOptions;
 const heap = SharedHeap.create({ size: '64MiB', threads: 2, debug });
 const live: Address[] = [];
 let turn = 0;
 
-function malloc(size: number): Address {
-  return unsafe ? heap.malloc(size) : heap.malloc_ts(size);
-}
-
 /** Does one of four things; sizes change only when it goes through. */
 function act(what: number): void {
   const last = live.at(-1);
-  if (what === 0 || last === undefined) live.push(malloc(50 + ((turn * 37) % 3000)));
+  if (what === 0 || last === undefined) live.push(heap.malloc_ts(50 + ((turn * 37) % 3000)));
   else if (what === 1) {
     const size = turn % 9 === 0 ? 90_000 : 100;
-    live.push(unsafe ? heap.calloc(1, size) : heap.calloc_ts(1, size));
+    live.push(heap.calloc_ts(1, size));
   } else if (what === 2) {
-    if (unsafe) heap.free(last);
-    else heap.free_ts(last);
+    heap.free_ts(last);
     live.pop();
   } else {
     const size = 40 + ((turn * 91) % 5000);
-    live[live.length - 1] = unsafe ? heap.realloc(last, size) : heap.realloc_ts(last, size);
+    live[live.length - 1] = heap.realloc_ts(last, size);
   }
 }
 

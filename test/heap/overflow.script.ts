@@ -29,6 +29,6 @@ const heap = SharedHeap.create({
     },
   }),
 });
-const result = dive(heap, rounds, true, debug === true ? NEAR_FRAMES_DEBUG : undefined);
+const result = dive(heap, rounds, debug === true ? NEAR_FRAMES_DEBUG : undefined);
 if (isMainThread) console.log(JSON.stringify(result));
 else parentPort?.postMessage(result);

@@ -23,7 +23,7 @@ function assertUnharmed(t: ExecutionContext, { calls, overflows, wrong }: Dives)
 
 test.serial('a stack overflow in any call: nothing is half done, in the main thread', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 2 });
-  assertUnharmed(t, dive(heap, 1000, true));
+  assertUnharmed(t, dive(heap, 1000));
 });
 
 for (const stackSizeMb of [0.5, 1]) {
@@ -54,20 +54,18 @@ for (const [what, flags] of [
 
 const COLD = fileURLToPath(new URL('./overflow-cold.script.js', import.meta.url));
 
-for (const [calls, debug] of [
-  ['_ts', {}],
-  ['unsafe', {}],
-  ['_ts', { strict: true, guard: 16 }],
-  ['unsafe', { strict: true, quarantine: 100_000 }],
-] as const) {
-  const what = `${calls} calls${Object.keys(debug).length === 0 ? '' : ' of an instrumented heap'}`;
-  test.serial(`a stack overflow in a thread's first calls breaks no heap (${what})`, async (t) => {
-    const args = [COLD, calls, JSON.stringify(debug)];
-    const { code, stdout, stderr } = await run(process.execPath, args);
-    t.is(code, 0, stderr);
-    const { overflows, wrong, left } = JSON.parse(stdout) as ColdDives;
-    t.is(wrong, null);
-    t.is(left, 0);
-    t.true(overflows > 0, `${overflows} overflows`);
-  });
+for (const debug of [{}, { strict: true, guard: 16 }, { strict: true, quarantine: 100_000 }]) {
+  const options = JSON.stringify(debug);
+  test.serial(
+    `a stack overflow in a thread's first calls breaks no heap (debug: ${options})`,
+    async (t) => {
+      const args = [COLD, options];
+      const { code, stdout, stderr } = await run(process.execPath, args);
+      t.is(code, 0, stderr);
+      const { overflows, wrong, left } = JSON.parse(stdout) as ColdDives;
+      t.is(wrong, null);
+      t.is(left, 0);
+      t.true(overflows > 0, `${overflows} overflows`);
+    },
+  );
 }

@@ -34,13 +34,7 @@ const LOOK_EVERY = 100;
 const WARM_UP_CALLS = 3000;
 const INVALID = 'ERR_SHMALLOC_INVALID_ADDRESS';
 
-/** @param unsafe every other dive with the calls without `_ts`: this thread is alone in the heap */
-export function dive(
-  heap: SharedHeap,
-  rounds: number,
-  unsafe: boolean,
-  nearFrames = NEAR_FRAMES,
-): Dives {
+export function dive(heap: SharedHeap, rounds: number, nearFrames = NEAR_FRAMES): Dives {
   const { u32, malloc_ts, free_ts, calloc_ts, realloc_ts } = heap;
   const sizes = new Uint32Array(ENTRIES);
   KINDS.reduce((n, [bytes, blocks]) => sizes.fill(bytes, n, n + blocks) && n + blocks, 0);
@@ -50,7 +44,6 @@ export function dive(
   let calls = 0;
   let overflows = 0;
   let entry = 0;
-  let alone = false;
   let expected: string | undefined;
   /** Stays live, so that inside it there is never the start of a block. */
   const pinned = malloc_ts(64);
@@ -58,17 +51,14 @@ export function dive(
 
   function allocate(n: number): void {
     const size = sizes[n];
-    if (alone) books[n] = (n & 1) === 0 ? heap.malloc(size) : heap.calloc(1, size);
-    else books[n] = (n & 1) === 0 ? malloc_ts(size) : calloc_ts(1, size);
+    books[n] = (n & 1) === 0 ? malloc_ts(size) : calloc_ts(1, size);
     u32[books[n] >>> 2] = n;
   }
 
   /** To the next kind of size, and on. */
   function move(n: number): void {
     const size = sizes[(n + 97) % ENTRIES];
-    books[n] = alone
-      ? heap.realloc(books[n] as Address, size)
-      : realloc_ts(books[n] as Address, size);
+    books[n] = realloc_ts(books[n] as Address, size);
   }
 
   function act(): void {
@@ -86,8 +76,7 @@ export function dive(
     } else if (calls % 5 === 0) {
       move(n);
     } else {
-      if (alone) heap.free(books[n] as Address);
-      else free_ts(books[n] as Address);
+      free_ts(books[n] as Address);
       books[n] = 0;
     }
   }
@@ -114,7 +103,6 @@ export function dive(
 
   // A function that has never run is compiled first, which takes more stack than there will be.
   for (let n = 0; n < WARM_UP_CALLS; n++) {
-    alone = unsafe && n % 2 === 0;
     try {
       act();
     } catch (error) {
@@ -123,7 +111,6 @@ export function dive(
   }
 
   for (let round = 0; round < rounds && wrong.length === 0; round++) {
-    alone = unsafe && round % 2 === 1;
     Reflect.apply(down, null, [0, ...new Array<number>(round % SHIFT_WORDS).fill(0)]);
     if (strange[0] !== undefined) wrong.push(`round ${round}: ${strange[0]}`);
     if (round % LOOK_EVERY === LOOK_EVERY - 1) look(`round ${round}`);

@@ -244,9 +244,7 @@ test('header: is read as it was written, for any id and place', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(word, word, word, word, fc.boolean(), (low, high, base, bytes, zero) => {
-        const { u32, i32, at, marginsWhole } = room(
-          layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES,
-        );
+        const { u32, at, marginsWhole } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
         const half = (n: number) => n.toString(16).padStart(8, '0');
         const fields: layout.HeaderFields = {
           version: layout.LAYOUT_VERSION,
@@ -262,18 +260,14 @@ test('header: is read as it was written, for any id and place', (t) => {
         if (layout.readHeader(u32, at) !== null) return false;
         layout.writeHeader(u32, at, fields);
         layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [low, high]);
-        return (
-          isDeepStrictEqual(layout.readHeader(u32, at), fields) &&
-          layout.loadExclusive(i32, at) === 0 &&
-          marginsWhole()
-        );
+        return isDeepStrictEqual(layout.readHeader(u32, at), fields) && marginsWhole();
       }),
       { seed },
     ),
   );
 });
 
-test('header: exclusive, poison and recovery totals do not overlap; half a magic is no heap', (t) => {
+test('header: poison and recovery totals do not overlap; half a magic is no heap', (t) => {
   const { u32, i32, f64, at } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
   const fields: layout.HeaderFields = {
     version: layout.LAYOUT_VERSION,
@@ -288,10 +282,6 @@ test('header: exclusive, poison and recovery totals do not overlap; half a magic
   };
   layout.writeHeader(u32, at, fields);
   layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [1, 2]);
-  t.is(layout.casExclusive(i32, at, 0, 5), 0);
-  t.is(layout.casExclusive(i32, at, 0, 7), 5, 'taken: unchanged');
-  t.is(layout.loadExclusive(i32, at), 5);
-  layout.storeExclusive(i32, at, 6);
   t.is(layout.casPoison(i32, at, layout.SOUND, layout.POISONED), layout.SOUND);
   const u8 = new Uint8Array(u32.buffer);
   const text = `${'broken ä '.repeat(80)}`;
@@ -303,7 +293,6 @@ test('header: exclusive, poison and recovery totals do not overlap; half a magic
   t.is(layout.getRecovered(f64, at, layout.RECOVERED_RUNS), 7);
   t.is(layout.getRecovered(f64, at, layout.RECOVERED_SLOTS), 0);
   t.is(layout.peekPoison(i32, at), layout.POISONED);
-  t.is(layout.loadExclusive(i32, at), 6);
   t.deepEqual(layout.readHeader(u32, at), fields);
   u32[at] = 0;
   t.is(layout.readHeader(u32, at), null);

@@ -136,14 +136,9 @@ export function* mallocLarge(
   pages: number,
   { place = 'bottom', align = 1, zero = false }: LargeOptions = {},
 ): Step<number> {
-  const early = !w.rules.leaveBeforeCommit;
-  const taken = yield* section(w, t, function* reserveRun() {
-    const run = yield* reserve(w, t, pages, align, place);
-    if (run !== null && early) yield* finishLarge(w, t, run, zero);
-    return run;
-  });
+  const taken = yield* section(w, t, () => reserve(w, t, pages, align, place));
   if (taken === null) return 0;
-  if (!early) yield* finishLarge(w, t, taken, zero);
+  yield* finishLarge(w, t, taken, zero);
   const address = taken.page * PAGE_GRANULES;
   if (!w.rules.dueBeforeCommit) yield* section(w, t, () => recoverIfDue(w, t));
   return address;

@@ -19,7 +19,7 @@ import { acquire, release, repairHeld } from './locks.js';
 import type { Step } from './points.js';
 import { freeOrphans } from './reclaim-instrumented.js';
 import { flushDead, resolveIntent } from './resolve-intent.js';
-import { freeReserved, leaveExclusive } from './section.js';
+import { freeReserved } from './section.js';
 import type { Thread } from './thread.js';
 import { unlockWord } from './word-locks.js';
 import {
@@ -123,7 +123,6 @@ function* repairCut(w: World, t: Thread): Step<void> {
   );
   yield* repairHeld(w, t);
   if (t.held.includes(RECOVERY_LOCK)) yield* release(w, t, RECOVERY_LOCK);
-  if (w.exclusive === t.own) yield* leaveExclusive(w, t);
   if (slot >= 0) yield* repairSlot(w, t, slot);
   yield* repairLock(w, t);
   if (slot >= 0) {

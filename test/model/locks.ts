@@ -29,7 +29,6 @@ import {
 import { INTERRUPT, type World } from './world.js';
 
 export function* acquire(w: World, t: Thread, lock: number): Step<void> {
-  if (t.alone) return;
   let waited = 0;
   for (;;) {
     yield 'lock.take';
@@ -102,7 +101,6 @@ function noteTaken(w: World, t: Thread, lock: number, takeover: boolean): void {
 }
 
 export function* release(w: World, t: Thread, lock: number): Step<void> {
-  if (t.alone) return;
   const handsOver = (w.lock[lock] & WAITERS) !== 0;
   yield 'lock.release';
   if ((w.lock[lock] & ~WAITERS) !== t.word) {
@@ -253,12 +251,12 @@ function* rebuildClass(w: World, c: number): Step<Recount> {
 
 /** Repairs and releases what a thread still holds after an error: page heap first, then classes. */
 export function* repairHeld(w: World, t: Thread): Step<void> {
-  if (t.held.includes(PAGE_LOCK) || t.alone) {
+  if (t.held.includes(PAGE_LOCK)) {
     yield* repairPages(w);
     yield* release(w, t, PAGE_LOCK);
   }
   for (let c = 1; c <= CLASS_COUNT; c++) {
-    if (!t.held.includes(c) && !t.alone) continue;
+    if (!t.held.includes(c)) continue;
     yield* repairClass(w, t, c);
     yield* release(w, t, c);
   }

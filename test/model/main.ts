@@ -26,7 +26,7 @@ const USAGE = `usage: node dist/test/model/main.js <way> [options]
 
   --from SEED         random: the first seed (default 1)
   --set KEY=VALUE     random: what the seed would choose: pages, slots, workers, calls, mainCalls,
-                      kills, throws, anywhere, cuts, reuseIds, lateMain, unsafe, churn, limitStart,
+                      kills, throws, anywhere, cuts, reuseIds, lateMain, churn, limitStart,
                       limitMax, quarantine, objects; again for more
   --rule NAME=VALUE   another value for a rule (see rules.ts); again for more
   --level 1|2|3       exhaustive: how deep (default 2)

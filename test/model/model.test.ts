@@ -42,11 +42,7 @@ test('random schedules, with errors, of instrumented heaps, of contexts: no viol
   const missing = [...POINTS, ...MODEL_ONLY].filter(
     (name) => !coverage.has(name) && !MUTANT_ONLY.includes(name),
   );
-  // Waiting for a thread in an unsafe call takes luck; the allocator's own points take none.
-  t.deepEqual(
-    missing.filter((name) => name !== 'attach.exclusive'),
-    [],
-  );
+  t.deepEqual(missing, []);
 });
 
 test('exhaustive cuts, level 1: no violation', (t) => {

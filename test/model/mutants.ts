@@ -28,8 +28,6 @@ import {
 
 /** Errors of any kind, and nobody dies. */
 const ERRORS: Options = { throws: 0.02, anywhere: true, kills: 0 };
-/** One thread that uses unsafe calls; the main thread comes later. */
-const EXCLUSIVE: Options = { unsafe: true, workers: 1, lateMain: true, kills: 1 };
 /** Magazines that fill often, and errors. */
 const SENTINELS: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, limitMax: 2 };
 /** Errors that strike rescuers, too. */
@@ -120,8 +118,6 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('recovery skips classes with nothing cached', { allClasses: false }, { kills: 3 }),
   mutant('RESERVED runs are found by scanning records', { walkForReserved: false }),
   mutant('verify takes the page lock first', { verifyRising: false }, { kills: 0 }),
-  mutant('unsafe calls leave no mark', { exclusiveMark: false }, EXCLUSIVE),
-  mutant('an unsafe call commits before it leaves', { leaveBeforeCommit: false }, EXCLUSIVE),
 
   // ---- instrumented heaps
   mutant('a record is written after the commit', { recordFirst: false }, RECORDS),

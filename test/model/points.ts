@@ -52,9 +52,6 @@ export const POINTS = [
   'debug.none',
   'debug.pending',
   'detach.slot',
-  'exclusive.clear',
-  'exclusive.enter',
-  'exclusive.leave',
   'flush.bit',
   'flush.count',
   'flush.held',
@@ -181,7 +178,6 @@ export const SOURCE_ONLY: readonly string[] = [
 /** Points of the model alone: waiting, looking, programs; and steps that only a mutant takes. */
 export const MODEL_ONLY = [
   'attach.generation',
-  'attach.exclusive',
   'attach.wait',
   'chunk.generation',
   'chunk.kind',

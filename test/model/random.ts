@@ -52,8 +52,6 @@ export interface Options {
   readonly reuseIds?: boolean;
   /** The main thread attaches after a while, or after another has ended. */
   readonly lateMain?: boolean;
-  /** The first worker uses calls without locks. */
-  readonly unsafe?: boolean;
   /** Half of all calls are recoveries, checks, or detach and attach. */
   readonly churn?: boolean;
   readonly limitStart?: number;
@@ -69,20 +67,18 @@ export function complete(random: Random, options: Options): Required<Options> {
   const kind = random.below(20);
   // Few slots: attach has to recover, or to wait, before it gets one.
   const crowded = kind < 2;
-  const exclusive = kind === 2;
   return {
     pages: 8 + 2 * random.below(3),
     slots: crowded ? 2 : 4,
-    workers: exclusive ? 1 : 2 + random.below(2),
+    workers: 2 + random.below(2),
     calls: 2 + random.below(8),
     mainCalls: 2,
-    kills: exclusive ? 1 : random.below(4),
+    kills: random.below(4),
     throws: 0,
     anywhere: false,
     cuts: 0,
     reuseIds: kind === 3,
-    lateMain: exclusive,
-    unsafe: exclusive,
+    lateMain: kind === 2,
     churn: kind === 4,
     limitStart: random.chance(0.7) ? 1 : 2,
     limitMax: random.pick([2, 2, 2, 4, 8]),

@@ -15,8 +15,7 @@
 import { cachedBlocks, flushAll, resetMagazines } from './cache.js';
 import { clearInFlightHeader, endContexts } from './context-recovery.js';
 import { repairIfCut } from './cuts.js';
-import { acquire, release, repairClass } from './locks.js';
-import { repairPages } from './page-repair.js';
+import { acquire, release } from './locks.js';
 import { giveRun } from './pages.js';
 import type { Step } from './points.js';
 import { freeOrphans } from './reclaim-instrumented.js';
@@ -64,7 +63,6 @@ export function* recoverIfDue(w: World, t: Thread): Step<void> {
 function* recoverOnce(w: World, t: Thread): Step<void> {
   const { rules } = w;
   if (rules.recoveryLock) yield* acquire(w, t, RECOVERY_LOCK);
-  if (rules.exclusiveMark) yield* recoverExclusive(w, t);
   for (let s = 0; s < w.shape.slots; s++) {
     yield 'recover.look';
     const owner = w.claim[s];
@@ -79,22 +77,6 @@ function* recoverOnce(w: World, t: Thread): Step<void> {
     w.stats.recovered++;
   }
   if (rules.recoveryLock) yield* release(w, t, RECOVERY_LOCK);
-}
-
-/** Who died in an unsafe call counts as having held every lock. */
-function* recoverExclusive(w: World, t: Thread): Step<void> {
-  const owner = w.exclusive;
-  if (owner === 0) return;
-  yield 'look.alive';
-  if (w.exists(owner)) return;
-  for (let c = 1; c <= CLASS_COUNT; c++) yield* acquire(w, t, c);
-  yield* acquire(w, t, PAGE_LOCK);
-  yield* repairPages(w);
-  yield* release(w, t, PAGE_LOCK);
-  for (let c = 1; c <= CLASS_COUNT; c++) yield* repairClass(w, t, c);
-  yield 'exclusive.clear';
-  w.exclusive = 0;
-  for (let c = 1; c <= CLASS_COUNT; c++) yield* release(w, t, c);
 }
 
 function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
@@ -160,21 +142,25 @@ export function* attach(w: World, t: Thread): Step<void> {
   // An attach of its own that was cut.
   yield* repairIfCut(w, t, false);
   while (t.slot < 0) {
-    yield* claimSlot(w, t);
-    if (t.slot >= 0) break;
-    // A lock word names the thread, so recovery needs no slot.
+    // A lock word names the thread, so neither a lock nor recovery needs a slot.
     const named = w.rules.owner === 'thread';
+    if (named) yield* section(w, t, () => claimLocked(w, t));
+    else yield* claimSlot(w, t);
+    if (t.slot >= 0) break;
     if (named) yield* section(w, t, () => recover(w, t));
     const mayClaim = (): boolean =>
       w.claim.some((word) => word === 0 || (named && !w.isRunning(word)));
     if (!w.hasFreeSlot()) yield* waitUntil(t, 'attach.wait', mayClaim);
   }
-  while (w.rules.exclusiveMark && w.exclusive !== 0) {
-    if (!w.exists(w.exclusive)) yield* section(w, t, () => recover(w, t));
-    else yield* waitUntil(t, 'attach.exclusive', () => w.exclusive === 0 || !w.exists(w.exclusive));
-  }
   yield* resetMagazines(w, w.slots[t.slot]);
   t.attached = true;
+}
+
+/** Under the recovery lock: whoever holds it knows that a thread without a slot gets none. */
+function* claimLocked(w: World, t: Thread): Step<void> {
+  if (w.rules.recoveryLock) yield* acquire(w, t, RECOVERY_LOCK);
+  yield* claimSlot(w, t);
+  if (w.rules.recoveryLock) yield* release(w, t, RECOVERY_LOCK);
 }
 
 function* claimSlot(w: World, t: Thread): Step<void> {

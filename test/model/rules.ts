@@ -117,10 +117,6 @@ export interface Rules extends ObjectRules {
   walkForReserved: boolean;
   /** verify takes class locks, then the page lock. Off: the other way round. */
   verifyRising: boolean;
-  /** An unsafe call gives up its mark before it commits its block. Off: after. */
-  leaveBeforeCommit: boolean;
-  /** Unsafe calls mark their section in the heap. Off: they only look whether they are alone. */
-  exclusiveMark: boolean;
 
   // ---- instrumented heaps
 
@@ -239,8 +235,6 @@ export const RULES_ON: Readonly<Rules> = {
   allClasses: true,
   walkForReserved: true,
   verifyRising: true,
-  leaveBeforeCommit: true,
-  exclusiveMark: true,
   recordFirst: true,
   noneFirst: true,
   liveLast: true,

@@ -21,8 +21,6 @@ export interface Scenario {
   readonly victim: Script;
   readonly rescuer: Script;
   readonly after: Script;
-  /** The victim is alone and uses the calls without locks; the main thread attaches later. */
-  readonly unsafe: boolean;
 }
 
 /** A victim attaches before `prepare`, unless that is what it is to be cut off in. */
@@ -63,7 +61,6 @@ function scenario(name: string, parts: Parts): Scenario {
     victim: [],
     rescuer: [],
     after: [],
-    unsafe: false,
     ...parts,
     shape: { ...SHAPE, ...parts.shape },
   };
@@ -287,18 +284,6 @@ const DEAD: Scenario[] = [
     casualty: IN_FLUSH,
     victim: [{ call: 'attach' }, malloc(1)],
   }),
-  scenario('unsafe calls, alone', {
-    shape: { pages: 10 },
-    unsafe: true,
-    victim: [...mallocs(1, 'a', 'b', 'c'), large(2, 'd'), ...frees('a', 'd', 'b', 'c')],
-    after: BUSY,
-  }),
-  scenario('unsafe realloc and direct runs, alone', {
-    shape: { pages: 10 },
-    unsafe: true,
-    victim: [large(1, 'a'), resize('a', 3), direct(3), resize('a', 1), shrink('a', 2)],
-    after: BUSY,
-  }),
 ];
 
 // ---- instrumented heaps
@@ -375,12 +360,6 @@ const RECORDS: Scenario[] = [
       passage: 4,
     },
     victim: [large(2), malloc(1)],
-  }),
-  scenario('instrumented: unsafe calls, alone', {
-    shape: { pages: 10, quarantine: 1 },
-    unsafe: true,
-    victim: [...mallocs(1, 'a', 'b'), large(2, 'd'), resize('b', 1), ...frees('a', 'd', 'b')],
-    after: BUSY,
   }),
 ];
 

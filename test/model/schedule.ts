@@ -197,7 +197,6 @@ class Schedule {
     const id = reuse ? this.freeIds.splice(random.below(this.freeIds.length), 1)[0] : this.nextId++;
     const thread = new Thread(world, id, (t) => this.workerProgram(t, isStable));
     thread.mayBeCut = options.cuts > 0;
-    thread.unsafe = options.unsafe && this.spawned === 1;
     if (isStable) this.stayers.add(thread);
     this.threads.push(thread);
   }

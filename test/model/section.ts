@@ -1,13 +1,11 @@
 /**
  * Sections: what every slow path runs in, and what happens when an error strikes there.
  *
- * A section probes the stack before anything is changed; for unsafe calls it makes sure that the
- * thread is alone. An error inside is repaired before it leaves; after a free's commit it does not
+ * A section probes the stack before anything is changed. An error inside is repaired before it leaves; after a free's commit it does not
  * leave at all, since the block is gone and the caller could do nothing but free it twice.
  *
  * I1  An error that leaves a section leaves nothing behind: no lock, no RESERVED run, no transit.
  * I2  A section that has committed a free does not throw.
- * I3  The exclusive word is given up before the block is committed.
  */
 
 import { repairIfCut } from './cuts.js';
@@ -30,21 +28,18 @@ export function* section<R>(w: World, t: Thread, body: () => Step<R>, nested = f
   t.marks.section = true;
   let result: R;
   try {
-    if (t.unsafe) yield* enterExclusive(w, t);
     result = yield* body();
   } catch (error) {
     if (error === INTERRUPT) {
       // The caller will hear of it, so nothing is to be committed any more.
       t.keep = 0;
       yield* selfRepair(w, t);
-      if (t.alone) yield* leaveExclusive(w, t);
     }
     t.sections--;
     t.marks.section = false;
     t.marks.run = false;
     throw error;
   }
-  if (t.alone) yield* leaveExclusive(w, t);
   t.sections--;
   t.marks.section = false;
   return result;
@@ -99,27 +94,4 @@ export function* freeReserved(w: World, slot: number, keep = 0): Step<void> {
     w.tags[page * PAGE_GRANULES] = 0;
     yield* giveRun(w, page);
   }
-}
-
-// ---- being alone
-
-function* enterExclusive(w: World, t: Thread): Step<void> {
-  yield 'exclusive.enter';
-  if (w.rules.exclusiveMark) {
-    // Not 0: another thread is in such a call, so this one is not alone.
-    if (w.exclusive !== 0) return;
-    w.exclusive = t.own;
-  }
-  const attached = w.claim.reduce((sum, word) => (word === 0 ? sum : sum + 1), 0);
-  if (attached <= 1) t.alone = true;
-  else yield* leaveExclusive(w, t);
-}
-
-export function* leaveExclusive(w: World, t: Thread): Step<void> {
-  t.alone = false;
-  if (!w.rules.exclusiveMark) return;
-  t.handling++;
-  yield 'exclusive.leave';
-  w.exclusive = 0;
-  t.handling--;
 }

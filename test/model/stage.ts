@@ -39,7 +39,7 @@ export class Stage {
   constructor(rules: Rules, scenario: Scenario) {
     this.scenario = scenario;
     this.start = createWorld(rules, scenario.shape);
-    this.main = scenario.unsafe ? null : this.runSetup();
+    this.main = this.runSetup();
     this.victim = this.runPrepare();
     if (scenario.casualty !== null) runCasualty(this.start, scenario.casualty, CASUALTY_ID);
   }
@@ -62,7 +62,6 @@ export class Stage {
       yield* runScript(start, t, scenario.prepare, blocks);
       yield 'program.wait';
     });
-    victim.unsafe = scenario.unsafe;
     while (victim.last !== 'program.wait') victim.step();
     return victim.identity;
   }

@@ -46,7 +46,6 @@ export interface Identity {
   readonly word: number;
   readonly slot: number;
   readonly attached: boolean;
-  readonly unsafe: boolean;
   readonly quarantine: readonly number[];
 }
 
@@ -58,10 +57,6 @@ export class Thread {
   word: number;
   slot = -1;
   attached = false;
-  /** It uses the calls without locks. */
-  unsafe = false;
-  /** In a section where it is alone and takes no locks. */
-  alone = false;
   /** Locks it knows to hold, in the order in which it took them. */
   held: number[] = [];
   /** It took a lock from a dead thread: slots are to be recovered. */
@@ -101,15 +96,14 @@ export class Thread {
       this.word = born.word;
       this.slot = born.slot;
       this.attached = born.attached;
-      this.unsafe = born.unsafe;
       this.quarantine = [...born.quarantine];
     }
     this.steps = program(this);
   }
 
   get identity(): Identity {
-    const { own, word, slot, attached, unsafe, quarantine } = this;
-    return { own, word, slot, attached, unsafe, quarantine: [...quarantine] };
+    const { own, word, slot, attached, quarantine } = this;
+    return { own, word, slot, attached, quarantine: [...quarantine] };
   }
 
   get over(): boolean {

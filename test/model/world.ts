@@ -90,10 +90,9 @@ const BRK = 2;
 const MAP = 3;
 const MAPPED_PAGES = 4;
 const MAPPED_RUNS = 5;
-const EXCLUSIVE = 6;
-const CLOCK = 7;
-const NEXT_CONTENT = 8;
-const HEAP_WORDS = 9;
+const CLOCK = 6;
+const NEXT_CONTENT = 7;
+const HEAP_WORDS = 8;
 
 /** Words by slot, beside its arrays: claim, generation, note, large mallocs, an intent. */
 const SLOT_WORDS = 7;
@@ -308,13 +307,6 @@ export class World {
   }
   set mappedRuns(runs: number) {
     this.heap[MAPPED_RUNS] = runs;
-  }
-  /** Thread word of who is in an unsafe call, 0 = nobody. */
-  get exclusive(): number {
-    return this.heap[EXCLUSIVE];
-  }
-  set exclusive(word: number) {
-    this.heap[EXCLUSIVE] = word;
   }
 
   get isInstrumented(): boolean {

@@ -20,7 +20,7 @@ import { SCENARIOS } from './scenarios.js';
 import { type Change, type Library, loadLibrary, withHook } from './simulation.js';
 
 /** Points in the rescue of a rescuer: see deaths.test.ts. */
-const SECOND = /^(end\.mark|exclusive\.clear)$/;
+const SECOND = /^end\.mark$/;
 /** Points at attach and detach: test/heap/cuts.test.ts has real cuts there. */
 const LEAVING = /^(attach|detach|name)\./;
 /** Points of handing a lock over to a thread that sleeps: this test has only one thread. */

@@ -17,19 +17,9 @@ import {
   faultsOfEmptying,
   type Rescue,
   rescue,
-  VICTIM,
 } from './deaths.js';
-import type { Scenario } from './program.js';
 import { SCENARIOS } from './scenarios.js';
-import {
-  attach,
-  copyHeap,
-  die,
-  everybodyLives,
-  type Library,
-  loadLibrary,
-  withHook,
-} from './simulation.js';
+import { type Library, loadLibrary } from './simulation.js';
 
 const ALL = process.env.SHMALLOC_TEST_DEATHS === 'all';
 /** One of this many pairs of deaths is checked. */
@@ -106,44 +96,6 @@ for (const scenario of SCENARIOS) {
     t.log(`${verdicts.deaths} pairs of deaths, ${verdicts.points.size} points`);
   });
 }
-
-test.serial('exclusive section: its thread dies while a rescuer looks for it', (t) => {
-  const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
-  const faults: string[] = [];
-  const show = (death: Death): void => {
-    for (const passage of [0, 1]) {
-      const memory = copyHeap(lib, death.memory);
-      everybodyLives();
-      // All slots are taken; their owner lives until the rescuer is at its slot.
-      let passages = 0;
-      const core = withHook(
-        (name) => {
-          if (name === (passage === 0 ? 'lock.take' : 'recover.look') && passages++ === 0)
-            die(VICTIM);
-        },
-        () => attach(lib, memory, 50),
-      );
-      const [problem] = core.verify(true).problems;
-      if (problem !== undefined) faults.push(`${death.point} (${death.n}): ${problem.message}`);
-    }
-  };
-  eachDeath(lib, scenario, show, 1);
-  t.deepEqual(faults.slice(0, 5), []);
-});
-
-test.serial('exclusive section: its rescuer dies at every kill point', (t) => {
-  const scenario = SCENARIOS.find(({ alone }) => alone === true) as Scenario;
-  const verdicts = new Verdicts();
-  eachDeath(lib, scenario, (first) => {
-    if (first.point !== 'refill.top' || verdicts.deaths > 0) return;
-    eachRescuerDeath(lib, first, 'work', (second) => {
-      verdicts.judge(second, 'recover', `the rescuer at ${second.point} (${second.n})`);
-    });
-  });
-  t.deepEqual(verdicts.faults, []);
-  t.true(verdicts.deaths > 0);
-  t.log(`${verdicts.deaths} pairs of deaths`);
-});
 
 /** Points that need what this test has not, with the tests that have them. */
 const ELSEWHERE = new Set([

@@ -66,12 +66,11 @@ export function setStage(lib: Library, scenario: Scenario, threads = 4): Stage {
     handles: [],
     vectors: [],
   };
-  if (!scenario.alone) scenario.setup?.(new Program(lib, attach(lib, memory, MAIN), books), blocks);
+  scenario.setup?.(new Program(lib, attach(lib, memory, MAIN), books), blocks);
   const dead = scenario.corpse === undefined ? [] : [CORPSE];
   const staged =
     scenario.corpse === undefined ? memory : layOut(lib, scenario, memory, books, blocks);
   const victim = new Program(lib, attach(lib, staged, VICTIM), books);
-  victim.unsafe = scenario.alone === true;
   scenario.prepare?.(victim, blocks);
   return { memory: staged, victim, blocks, dead };
 }

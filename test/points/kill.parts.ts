@@ -15,7 +15,7 @@ export interface KillOrder {
 }
 
 /** The thread's work: each part passes some of the points. */
-export type Part = 'tour' | 'reserve' | 'unsafe' | 'records' | 'contexts' | 'vectors' | 'rescue';
+export type Part = 'tour' | 'reserve' | 'records' | 'contexts' | 'vectors' | 'rescue';
 
 /** Blocks that the part `records` allocates and frees before its next one: all are held back. */
 export const RECORDS_HELD = 32;

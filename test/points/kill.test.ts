@@ -27,12 +27,10 @@ interface Role {
 const ROLES: readonly Role[] = [
   { part: 'tour' },
   { part: 'reserve' },
-  { part: 'unsafe' },
   { part: 'rescue', corpse: { part: 'tour', point: 'flush.count' } },
   { part: 'rescue', corpse: { part: 'tour', point: 'refill.count' } },
   { part: 'rescue', corpse: { part: 'tour', point: 'large.commit' } },
   { part: 'rescue', corpse: { part: 'reserve', point: 'brk.brk', passage: 2 } },
-  { part: 'rescue', corpse: { part: 'unsafe', point: 'flush.count' } },
   { part: 'records', debug: true },
   {
     part: 'rescue',
@@ -85,10 +83,8 @@ async function kill(heap: SharedHeap, part: Part, point: string, passage: number
   if (message !== 'parked') throw new Error(`${part} never came to ${point} (${passage})`);
 }
 
-async function makeHeap({ part, corpse, debug }: Role): Promise<SharedHeap> {
+async function makeHeap({ corpse, debug }: Role): Promise<SharedHeap> {
   const heap = SharedHeap.create({ size: BYTES, threads: 4, ...(debug && { debug: DEBUG }) });
-  const alone = part === 'unsafe' || corpse?.part === 'unsafe';
-  if (alone) heap.detach();
   if (corpse !== undefined) await kill(heap, corpse.part, corpse.point, corpse.passage ?? 1);
   return heap;
 }

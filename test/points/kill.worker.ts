@@ -61,13 +61,6 @@ function reserve(heap: SharedHeap): void {
   heap.malloc_ts(heap.stats().untouchedBytes);
 }
 
-function unsafe(heap: SharedHeap): void {
-  const list = Array.from({ length: 30 }, () => heap.malloc(16 * KIB));
-  const large = heap.malloc(100 * KIB);
-  for (const block of list) heap.free(block);
-  heap.free(large);
-}
-
 /** Calls of an instrumented heap. */
 function records(heap: SharedHeap): void {
   const { malloc_ts, free_ts, realloc_ts } = heap;
@@ -134,7 +127,6 @@ const { SharedHeap: Heap } = (await import(library)) as typeof import('shmalloc'
 const heap = Heap.attach(handle);
 if (part === 'tour') tour(heap);
 else if (part === 'reserve') reserve(heap);
-else if (part === 'unsafe') unsafe(heap);
 else if (part === 'records') records(heap);
 else if (part === 'contexts') contexts(heap);
 else if (part === 'vectors') vectors(heap);

@@ -123,13 +123,6 @@ const MUTANTS: readonly Mutant[] = [
   },
   { rule: 'the slot is freed', file: 'recovery/recover', from: LINE('freeSlot('), to: '' },
   {
-    rule: 'a dead exclusive section is repaired',
-    seenIn: 'unsafe calls, alone',
-    file: 'recovery/recover',
-    from: /repairs\.lockLocked\(classLock\(c\)\)/,
-    to: '0',
-  },
-  {
     rule: 'LARGE is committed last',
     file: 'heap/large',
     from: /(f64, slot, LARGE_MALLOCS, 1\);)/,

@@ -39,7 +39,6 @@ export class Program {
   /** Blocks that this program and earlier ones allocated and have not freed. */
   readonly books: Set<Address>;
   inFlight: InFlight | null = null;
-  unsafe = false;
   readonly lib: Library;
   #contexts: Contexts | undefined;
   #vectors: Vectors | undefined;
@@ -71,7 +70,7 @@ export class Program {
   }
 
   get calls() {
-    return this.unsafe ? this.core.exclusive() : this.core.shared;
+    return this.core.shared;
   }
 
   malloc(size: number): Address {
@@ -164,8 +163,6 @@ export interface Scenario {
   survivor?(program: Program): void;
   /** false = a call that throws may or may not have done its work. */
   readonly throws?: boolean;
-  /** True for unsafe calls: no other thread is attached. */
-  readonly alone?: boolean;
   /** Points that the act must pass. */
   readonly hits?: readonly string[];
   /** A thread that died before, in the middle of this: its locks and transits are open. */

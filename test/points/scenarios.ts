@@ -145,16 +145,6 @@ const INSTRUMENTED: readonly Scenario[] = [
     act: (p) => void p.malloc(PAGES(90)),
     hits: ['orphan.reserve', 'orphan.untag'],
   },
-  {
-    name: 'instrumented unsafe calls, alone',
-    debug: HELD_BACK,
-    alone: true,
-    act(p) {
-      const list = [...p.many(6, SMALL), p.malloc(PAGES(10))];
-      p.freeAll(list);
-      p.realloc(p.malloc(TINY), SMALL);
-    },
-  },
 ];
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -539,18 +529,6 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     act: (p) => void p.malloc(PAGES(11)),
     hits: ['pages.join'],
-  },
-  {
-    name: 'unsafe calls, alone',
-    alone: true,
-    act(p) {
-      const small = p.many(6, SMALL);
-      const large = p.malloc(PAGES(10));
-      const direct = p.calloc(PAGES(20));
-      p.freeAll([...small, large]);
-      p.realloc(direct, PAGES(30));
-      p.malloc(TINY);
-    },
   },
   ...INSTRUMENTED,
   ...CONTEXT_SCENARIOS,

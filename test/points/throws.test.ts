@@ -3,8 +3,7 @@
  * real error of this kind is a stack overflow that no probe foresaw.
  *
  * Points of straight stores are left out, since nothing can throw there: those of the fast paths,
- * of block records and of a large block's commit, the first and last store of an exclusive section,
- * and the store that frees a slot.
+ * of block records and of a large block's commit, and the store that frees a slot.
  */
 
 import test from 'ava';
@@ -16,7 +15,7 @@ import { SCENARIOS } from './scenarios.js';
 import { type Library, loadLibrary, withHook } from './simulation.js';
 
 const CANNOT_THROW =
-  /^(pop|push|exclusive|attach|detach|debug|place|resolve|context|chunk|end|name|inflight|vector|storage)\.|^large\.(count|tag|commit)$/;
+  /^(pop|push|attach|detach|debug|place|resolve|context|chunk|end|name|inflight|vector|storage)\.|^large\.(count|tag|commit)$/;
 
 /** Points of handing a lock over to a thread that sleeps: this test has only one thread. */
 const HANDING_OVER = /^lock\.(open|accept)$/;

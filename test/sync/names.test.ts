@@ -14,7 +14,7 @@ import { type HeapHandle, SharedHeap } from 'shmalloc';
 import { classOf } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
 import { numberedWord } from '../../src/sync/index.js';
-import { geometryOf, heldIn, lockWordOf, memoryOf } from '../helpers.js';
+import { heldIn, lockWordOf, memoryOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
 
 const BYTES = 1000;
@@ -99,14 +99,14 @@ for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
   });
 }
 
-test('attach: an exclusive word of no thread poisons the heap, and is not waited for', (t) => {
+test('attach: a recovery lock of no thread poisons the heap, and is not waited for', (t) => {
   const first = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = first;
   first.detach();
-  layout.storeExclusive(first.i32, geometryOf(first).header, 0x12345);
+  first.i32[lockWordOf(first, layout.RECOVERY_LOCK)] = 0x12345;
   t.throws(() => SharedHeap.attach(handle), {
     code: 'ERR_SHMALLOC_CORRUPTION',
-    message: /the exclusive word .* which no thread has/,
+    message: /which no thread has, dead or alive \(lock-word I4\)/,
   });
 });
 

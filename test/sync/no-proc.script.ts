@@ -223,19 +223,20 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { attempts, live: heap.blocks().length, ...stateOf(heap) };
   },
 
-  /** A thread died in an unsafe call: main cannot attach, and leaves no slot behind. */
+  /** A thread died with the recovery lock: main cannot attach, and leaves no slot behind. */
   async attach() {
     const first = makeHeap();
     const { handle } = first;
     const word = await deadWord(first);
     first.detach();
-    const { header, registry } = geometryOf(first);
-    layout.storeExclusive(first.i32, header, word);
+    const { registry } = geometryOf(first);
+    const lock = lockWordOf(first, layout.RECOVERY_LOCK);
+    first.i32[lock] = word;
     const { code, ms } = attempt(() => SharedHeap.attach(handle));
     const owners = [0, 1, 2, 3].map((slot) =>
       layout.loadOwner(first.i32, registry, slot as SlotIndex),
     );
-    layout.storeExclusive(first.i32, header, 0);
+    first.i32[lock] = 0;
     const heap = SharedHeap.attach(handle);
     const mine = owners.filter((owner) => owner === numberedWord(0)).length;
     return { code, ms, mine, ...stateOf(heap) };

@@ -125,12 +125,12 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts frees over the sentinel, then is refuse
   t.like(state, { held: [], problems: [] });
 });
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, during the exclusive section of a dead thread', async (t) => {
+test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with the recovery lock of a dead thread', async (t) => {
   const { mine, problems, held, ...outcome } = await play<
     Attempt & { mine: number; problems: object[]; held: string[] }
   >(t, 'attach');
   assertGaveUp(t, outcome, 'attach');
-  t.is(mine, 0, 'the slot that it had claimed is free again');
+  t.is(mine, 0, 'it has claimed no slot');
   t.deepEqual(problems, []);
   t.deepEqual(held, []);
 });

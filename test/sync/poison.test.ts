@@ -104,7 +104,7 @@ const FINDS: Find[] = [
     find: ({ heap }) => void heap.recover(),
   },
   {
-    what: 'a run word that was overwritten, by an unsafe call',
+    what: 'a run word that was overwritten, by a plain free',
     invariant: 'page-heap I4',
     message: /the tail of a free run says/,
     damage({ memory: { i32 }, record, freed: [head] }) {

@@ -30,6 +30,7 @@ export {
   type AnyElement,
   type ElementOf,
   type ElementType,
+  type NumberElements,
   Vector,
   type VectorEntry,
   type VectorHandle,

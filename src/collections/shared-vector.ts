@@ -2,7 +2,7 @@
  * A vector that any thread may change at any time, and read without a lock.
  *
  * Made by vector.ts. Any thread; one instance per thread. What changes the vector holds its lock,
- * which outlives its owner (sync/object-locks.ts).
+ * which outlives its owner (sync/object-locks.ts): shared-storage.ts.
  *
  * I1  One store makes a change visible: of the length, for what is put at the end or taken from it;
  *     of the address of the storage, which has a length of its own, for growth, insert and remove.
@@ -23,48 +23,39 @@
  */
 
 import { type Address, List, type WordIndex } from '../base/index.js';
-import type { Changing, ThreadHeap } from '../heap/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
-  addVersion,
-  closeVersion,
-  getRedo,
   getStoredCapacity,
   loadStorage,
   loadStoredLength,
   loadVersion,
   orderReads,
   STORAGE_HEAD_BYTES,
-  storeRedo,
   storeStoredLength,
   vectorDataWord,
-  vectorLockWord,
   vectorVersionWord,
-  writeStorageHead,
 } from '../layout/index.js';
+import { type Arrange, SharedStorage } from './shared-storage.js';
 import type { Elements } from './vector-elements.js';
-import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
+import { badIndex, beforeFirst, type Engine, exhausted, isIndex } from './vector-engine.js';
 import type { VectorStorage } from './vector-storage.js';
 
-/** A reader that has found the vector moving so many times waits for the lock. */
+/** Maximum reads that a reader tries while the vector moves, before it waits for the lock. */
 const READS_MAX = 1000;
-/** The same for one that reads all of it. */
+/** Maximum such reads of all elements. */
 const WHOLE_READS_MAX = 3;
-/** So many blocks are freed before others are let at the vector. */
+/** Maximum blocks freed while the lock is held. */
 const FREES_AT_ONCE = 256;
 
-/** Writes elements into a new storage: to where they begin, from where they began. */
-type Arrange = (to: number, from: number) => void;
-
-export class SharedVector<T> implements Engine<T>, Changing {
+export class SharedVector<T> implements Engine<T> {
   readonly #home: VectorStorage;
   readonly #elements: Elements<T>;
+  readonly #store: SharedStorage<T>;
   readonly #core: ThreadHeap;
   readonly #i32: Int32Array;
   readonly #u32: Uint32Array;
-  readonly #u8: Uint8Array;
   readonly #dataWord: WordIndex;
   readonly #versionWord: WordIndex;
-  readonly #lockWord: WordIndex;
   /** Bytes in front of the first element. */
   readonly #head: number;
 
@@ -72,13 +63,12 @@ export class SharedVector<T> implements Engine<T>, Changing {
     const { core } = home.attachment;
     this.#home = home;
     this.#elements = elements;
+    this.#store = new SharedStorage(home, elements);
     this.#core = core;
     this.#i32 = core.memory.i32;
     this.#u32 = core.memory.u32;
-    this.#u8 = core.memory.u8;
     this.#dataWord = vectorDataWord(home.header);
     this.#versionWord = vectorVersionWord(home.header);
-    this.#lockWord = vectorLockWord(home.header);
     this.#head = STORAGE_HEAD_BYTES + elements.scratchBytes;
   }
 
@@ -123,7 +113,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
         }
       }
     }
-    return this.#change('get', (data) =>
+    return this.#store.change('get', (data) =>
       isSound && index < loadStoredLength(i32, data)
         ? this.#elements.read(data + this.#head, index)
         : undefined,
@@ -163,7 +153,7 @@ export class SharedVector<T> implements Engine<T>, Changing {
       const found = read(data, length);
       if (this.#isSame(version, data) && this.#home.isLive()) return found;
     }
-    return this.#change(asked, (data) => read(data, loadStoredLength(i32, data)));
+    return this.#store.change(asked, (data) => read(data, loadStoredLength(i32, data)));
   }
 
   length(): number {
@@ -189,77 +179,11 @@ export class SharedVector<T> implements Engine<T>, Changing {
     );
   }
 
-  // ---- the lock
-
-  /** Takes the lock of a vector that is live and whole; its storage. */
-  #enter(asked: string): Address {
-    // I5: where it is not, there may be no lock any more.
-    if (!this.#home.isLive()) throw this.#home.ended(asked);
-    const { marks } = this.#core;
-    // A lock that is marked was this thread's in a call that was cut: not to be repaired as this vector's.
-    if (marks.lock !== 0) this.#core.repairIfCut();
-    marks.changing = this;
-    const isTakenOver = this.#core.objectLocks.acquire(this.#lockWord) === 'taken over';
-    let isEntered = false;
-    try {
-      if (this.#home.isLive()) {
-        const data = loadStorage(this.#i32, this.#dataWord);
-        if (isTakenOver || this.#isHalfDone(data)) this.#repair(data);
-        isEntered = true;
-        return data;
-      }
-    } finally {
-      if (!isEntered) this.#leave();
-    }
-    throw this.#home.ended(asked);
-  }
-
-  /** I6. */
-  #isHalfDone(data: Address): boolean {
-    if ((loadVersion(this.#i32, this.#versionWord) & 1) !== 0) return true;
-    return data !== 0 && getRedo(this.#i32, data) !== 0;
-  }
-
-  #leave(): void {
-    this.#core.objectLocks.release(this.#lockWord);
-  }
-
-  /** A change of this thread was cut: as for a dead owner. */
-  repairLocked(): void {
-    if (this.#home.isLive()) this.#repair(loadStorage(this.#i32, this.#dataWord));
-  }
-
-  /** Finishes what a dead owner was at. Its storage is the new one or the old one, and whole. */
-  #repair(data: Address): void {
-    const i32 = this.#i32;
-    const redo = data === 0 ? 0 : getRedo(i32, data);
-    if (redo !== 0) {
-      // It may have died before readers were told.
-      if ((loadVersion(i32, this.#versionWord) & 1) === 0) addVersion(i32, this.#versionWord, 1);
-      this.#copyScratch(data, redo - 1);
-      storeRedo(i32, data, 0);
-    }
-    // Another one in any case: it may have died between a pop and that.
-    closeVersion(i32, this.#versionWord);
-  }
-
-  /** A change that may call the heap. */
-  #change<R>(asked: string, work: (data: Address) => R): R {
-    return this.#core.events.deferring(() => {
-      const data = this.#enter(asked);
-      try {
-        return work(data);
-      } finally {
-        this.#leave();
-      }
-    });
-  }
-
   // ---- at the end
 
   push(value: T): number {
     this.#elements.check('Vector.push', value);
-    const data = this.#enter('push');
+    const data = this.#store.enter('push');
     try {
       const length = loadStoredLength(this.#i32, data);
       if (length < getStoredCapacity(this.#u32, data)) {
@@ -269,9 +193,9 @@ export class SharedVector<T> implements Engine<T>, Changing {
         return length + 1;
       }
     } finally {
-      this.#leave();
+      this.#store.leave();
     }
-    return this.#change('push', (storage) => this.#append('push', storage, value));
+    return this.#store.change('push', (storage) => this.#append('push', storage, value));
   }
 
   /** Under the lock: puts a value at the end, after growth where that has to be. */
@@ -281,10 +205,12 @@ export class SharedVector<T> implements Engine<T>, Changing {
     const length = loadStoredLength(this.#i32, data);
     const capacity = getStoredCapacity(this.#u32, data);
     if (length >= capacity) {
-      const copy = this.#copyOf(length);
+      const copy = this.#store.copyOf(length);
       // It may be a view of the storage that goes.
       kept = this.#elements.keep(value);
-      this.#grow(asked, capacity, length + 1, (count) => this.#rebuild(count, length, copy));
+      this.#store.grow(asked, capacity, length + 1, (count) =>
+        this.#store.rebuild(count, length, copy),
+      );
       data = loadStorage(this.#i32, this.#dataWord);
     }
     this.#elements.write(data + this.#head, length, kept);
@@ -294,11 +220,11 @@ export class SharedVector<T> implements Engine<T>, Changing {
   }
 
   pop(): T | undefined {
-    const data = this.#enter('pop');
+    const data = this.#store.enter('pop');
     try {
       return this.#takeLast(data);
     } finally {
-      this.#leave();
+      this.#store.leave();
     }
   }
 
@@ -306,24 +232,16 @@ export class SharedVector<T> implements Engine<T>, Changing {
     const length = loadStoredLength(this.#i32, data);
     if (length === 0) return undefined;
     const value = this.#elements.read(data + this.#head, length - 1);
-    this.#cut(data, length - 1);
+    this.#store.cut(data, length - 1);
     return value;
   }
 
-  /** Shortens the vector: readers that were at what is cut off look again (I2). */
-  #cut(data: Address, length: number): void {
-    // point: vector.cut
-    storeStoredLength(this.#i32, data, length);
-    // point: vector.version
-    addVersion(this.#i32, this.#versionWord, 2);
-  }
-
   clear(): void {
-    const data = this.#enter('clear');
+    const data = this.#store.enter('clear');
     try {
-      this.#cut(data, 0);
+      this.#store.cut(data, 0);
     } finally {
-      this.#leave();
+      this.#store.leave();
     }
   }
 
@@ -331,140 +249,72 @@ export class SharedVector<T> implements Engine<T>, Changing {
 
   set(index: number, value: T): void {
     this.#elements.check('Vector.set', value);
-    const data = this.#enter('set');
+    const data = this.#store.enter('set');
     let length: number;
     try {
       length = loadStoredLength(this.#i32, data);
       if (isIndex(index) && index < length) {
-        if (this.#elements.scratchBytes > 0) this.#setRecord(data, index, value);
+        if (this.#elements.scratchBytes > 0) this.#store.setRecord(data, index, value);
         else this.#elements.write(data + this.#head, index, value);
         return;
       }
     } finally {
-      this.#leave();
+      this.#store.leave();
     }
     throw badIndex('set', index, length);
   }
 
-  /** I3. */
-  #setRecord(data: Address, index: number, value: T): void {
-    this.#elements.write(data + STORAGE_HEAD_BYTES, 0, value);
-    // point: vector.redo
-    storeRedo(this.#i32, data, index + 1);
-    addVersion(this.#i32, this.#versionWord, 1);
-    // point: vector.record
-    this.#copyScratch(data, index);
-    // point: vector.done
-    storeRedo(this.#i32, data, 0);
-    // point: vector.even
-    addVersion(this.#i32, this.#versionWord, 1);
-  }
-
-  #copyScratch(data: Address, index: number): void {
-    const scratch = data + STORAGE_HEAD_BYTES;
-    const { stride } = this.#elements;
-    this.#u8.copyWithin(data + this.#head + index * stride, scratch, scratch + stride);
-  }
-
   insert(index: number, value: T): number {
     this.#elements.check('Vector.insert', value);
-    return this.#change('insert', (data) => {
+    return this.#store.change('insert', (data) => {
       const length = loadStoredLength(this.#i32, data);
       if (!isIndex(index) || index > length) throw badIndex('insert', index, length, true);
       if (index === length) return this.#append('insert', data, value);
       const { stride } = this.#elements;
       const arrange: Arrange = (to, from) => {
-        this.#copy(to, from, index);
+        this.#store.copy(to, from, index);
         this.#elements.write(to, index, value);
-        this.#copy(to + (index + 1) * stride, from + index * stride, length - index);
+        this.#store.copy(to + (index + 1) * stride, from + index * stride, length - index);
       };
-      this.#reorder('insert', data, length + 1, arrange);
+      this.#store.reorder('insert', data, length + 1, arrange);
       return length + 1;
     });
   }
 
   remove(index: number): T {
-    return this.#change('remove', (data) => {
+    return this.#store.change('remove', (data) => {
       const length = loadStoredLength(this.#i32, data);
       if (!isIndex(index) || index >= length) throw badIndex('remove', index, length);
       if (index === length - 1) return this.#takeLast(data) as T;
       const value = this.#elements.read(data + this.#head, index);
       const { stride } = this.#elements;
-      this.#reorder('remove', data, length - 1, (to, from) => {
-        this.#copy(to, from, index);
-        this.#copy(to + index * stride, from + (index + 1) * stride, length - 1 - index);
+      this.#store.reorder('remove', data, length - 1, (to, from) => {
+        this.#store.copy(to, from, index);
+        this.#store.copy(to + index * stride, from + (index + 1) * stride, length - 1 - index);
       });
       return value;
     });
   }
 
-  /** Under the lock: another order, and another length, in a storage of the same size if need be. */
-  #reorder(asked: string, data: Address, length: number, arrange: Arrange): void {
-    const capacity = getStoredCapacity(this.#u32, data);
-    const attempt = (count: number): boolean => this.#rebuild(count, length, arrange);
-    if (length <= capacity && attempt(capacity)) return;
-    this.#grow(asked, length <= capacity ? 0 : capacity, length, attempt);
-  }
-
   // ---- storage
 
   reserve(capacity: number): void {
-    this.#change('reserve', (data) => {
+    this.#store.change('reserve', (data) => {
       const length = data === 0 ? 0 : loadStoredLength(this.#i32, data);
       if (data !== 0 && capacity <= getStoredCapacity(this.#u32, data)) return;
-      if (this.#rebuild(capacity, length, this.#copyOf(length))) return;
-      throw exhausted(this.#core.events, 'reserve', capacity, this.#bytesOf(capacity));
+      if (this.#store.rebuild(capacity, length, this.#store.copyOf(length))) return;
+      throw exhausted(this.#core.events, 'reserve', capacity, this.#store.bytesOf(capacity));
     });
   }
 
   shrink(): void {
-    this.#change('shrink', (data) => {
+    this.#store.change('shrink', (data) => {
       const length = loadStoredLength(this.#i32, data);
       // Where there is no room for a smaller one, it keeps the one that it has.
       if (length < getStoredCapacity(this.#u32, data)) {
-        this.#rebuild(length, length, this.#copyOf(length));
+        this.#store.rebuild(length, length, this.#store.copyOf(length));
       }
     });
-  }
-
-  #bytesOf(capacity: number): number {
-    return this.#head + capacity * this.#elements.stride;
-  }
-
-  #grow(
-    asked: string,
-    capacity: number,
-    needed: number,
-    attempt: (count: number) => boolean,
-  ): void {
-    grow(this.#core.events, asked, capacity, needed, (count) => this.#bytesOf(count), attempt);
-  }
-
-  #copyOf(length: number): Arrange {
-    return (to, from) => this.#copy(to, from, length);
-  }
-
-  #copy(to: number, from: number, count: number): void {
-    this.#u8.copyWithin(to, from, from + count * this.#elements.stride);
-  }
-
-  /** Under the lock: another storage (I1), with so many elements; false = heap full. */
-  #rebuild(capacity: number, length: number, arrange: Arrange): boolean {
-    const head = this.#head;
-    let isMoving = false;
-    try {
-      const storage = this.#home.replace(this.#bytesOf(capacity), (block, blockBytes, old) => {
-        arrange(block + head, old + head);
-        const room = Math.floor((blockBytes - head) / this.#elements.stride);
-        writeStorageHead(this.#u32, block, length, room);
-        // From here to the end the old storage may go: readers wait.
-        addVersion(this.#i32, this.#versionWord, 1);
-        isMoving = true;
-      });
-      return storage !== 0;
-    } finally {
-      if (isMoving) addVersion(this.#i32, this.#versionWord, 1);
-    }
   }
 
   // ---- ends
@@ -473,42 +323,14 @@ export class SharedVector<T> implements Engine<T>, Changing {
     let freed = 0;
     for (let left = this.length(); left > 0; left -= FREES_AT_ONCE) {
       const count = Math.min(left, FREES_AT_ONCE);
-      this.#change('freeAll', (data) => {
-        freed += this.#freeLast(data, count);
+      this.#store.change('freeAll', (data) => {
+        freed += this.#store.freeLast(data, count);
       });
     }
     return freed;
   }
 
-  /** Frees what the last elements are addresses of, the last first, each with its element. */
-  #freeLast(data: Address, count: number): number {
-    const { ownedBlocks } = this.#core;
-    let freed = 0;
-    addVersion(this.#i32, this.#versionWord, 1);
-    try {
-      let length = loadStoredLength(this.#i32, data);
-      for (let n = 0; n < count && length > 0; n++) {
-        const word = ((data + this.#head) >>> 2) + length - 1;
-        if (ownedBlocks.free(word as WordIndex)) freed++;
-        length--;
-        // point: vector.freed
-        storeStoredLength(this.#i32, data, length);
-      }
-      return freed;
-    } finally {
-      addVersion(this.#i32, this.#versionWord, 1);
-    }
-  }
-
   delete(): void {
-    this.#core.events.deferring(() => {
-      this.#enter('delete');
-      try {
-        this.#home.end();
-      } catch (error) {
-        if (this.#core.objectLocks.isMine(this.#lockWord)) this.#leave();
-        throw error;
-      }
-    });
+    this.#core.events.deferring(() => this.#store.end());
   }
 }

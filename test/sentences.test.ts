@@ -33,6 +33,7 @@ const ROOMS = [
   'test/debug',
   'test/inspect',
   'test/layout',
+  'test/model',
   'test/options',
   'test/pages',
   'test/points',

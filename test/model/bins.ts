@@ -1,5 +1,5 @@
 /**
- * Bins: the free runs, in one list that stands for all bins. Needs the page lock.
+ * Bins: the free runs, in one list that stands for all bins. Every function needs the page lock.
  *
  * I1  The list holds exactly the heads of FREE runs, once the page lock is released.
  */
@@ -8,7 +8,7 @@ import type { Step } from './points.js';
 import { FREE, KIND_NAMES, kindOf, pagesOf } from './words.js';
 import type { World } from './world.js';
 
-/** No list of the model is as long: more steps than this are a cycle. */
+/** Maximum length of a list in the model; a longer one is a cycle. */
 export const LIST_MAX = 50;
 
 export function* linkRun(w: World, page: number): Step<void> {
@@ -46,7 +46,7 @@ export function findLongestRun(w: World, pages: number): number {
   return choose(w, (length, best) => length >= pages && length > best);
 }
 
-/** Any free run in which an aligned run fits, where the others are too short for every start. */
+/** Any free run in which an aligned run fits, if the others are too short for every start. */
 export function searchRun(w: World, pages: number, alignPages: number): number {
   for (const page of listRuns(w)) {
     const at = Math.ceil(page / alignPages) * alignPages;
@@ -67,7 +67,7 @@ function choose(w: World, better: (length: number, best: number) => boolean): nu
   return found;
 }
 
-/** The runs in the bins; anything else in there is a violation. */
+/** The runs in the bins; any other entry is a violation. */
 export function listRuns(w: World): number[] {
   const runs: number[] = [];
   for (let page = w.bin; page !== 0; page = w.next[page]) {

@@ -1,6 +1,6 @@
 /**
- * Blocks: the straight stores of the fast paths, and what is done with a block's content. As the
- * heart of heap/allocator.ts. Owner thread only; no lock.
+ * Blocks: the straight stores of the fast paths, and changes of a block's content. As the fast
+ * paths of heap/allocator.ts. Owner thread only; no lock.
  *
  * I1  pop commits a block by its last store, push frees one by its first two.
  * I2  No call stands between the stores of either: no error can strike there.
@@ -33,7 +33,7 @@ export function* pop(w: World, t: Thread, c: number): Step<number> {
   return address;
 }
 
-/** Pushes a block: straight stores, the tag last. Over the sentinel where the magazine is full. */
+/** Pushes a block: straight stores, the tag last; over the sentinel if the magazine is full. */
 export function* push(w: World, t: Thread, address: number, c: number): Step<void> {
   const slot = slotOf(w, t);
   const top = slot.top[c];
@@ -68,7 +68,7 @@ export function sizeOf(w: World, address: number): number {
   return pagesOf(w.run[address / PAGE_GRANULES]) * PAGE_GRANULES;
 }
 
-/** Is there a sentinel above the top of every magazine? For checks. */
+/** The first class whose magazine has no sentinel above its top, 0 = none. For checks. */
 export function findUnbounded(slot: Slot): number {
   for (let c = 1; c < slot.magazines.length; c++) {
     if (!slot.magazines[c].subarray(slot.top[c]).includes(SENTINEL)) return c;

@@ -1,10 +1,12 @@
 /**
- * Caches: a thread's magazines of free blocks, their sentinels, refill and flush. As pages/thread-cache.ts.
+ * Caches: a thread's magazines of free blocks, their sentinels, refill and flush. As
+ * pages/thread-cache.ts.
  *
  * Owner thread only; giveBack also by recovery, for a slot whose thread is dead.
  *
- * I1  A transit is open only under the class lock. Entries in [from, transit) belong to their spans. The
- *     magazine is parked, empty and full at once, from the beginning of a transit to its end.
+ * I1  A transit is open only under the class lock. Entries in [from, transit) belong to their
+ *     spans. The magazine is parked, empty and full at once, from the beginning of a transit to its
+ *     end.
  * I2  Above the top of a magazine there is always a sentinel, so that no push leaves the magazine.
  * I3  A magazine holds one entry more than its limit at most, and no more while it is over it.
  */
@@ -22,19 +24,21 @@ export const newest = (slot: Slot, c: number): number =>
 export const isFull = (slot: Slot, c: number): boolean =>
   slot.top[c] === PARKED || slot.magazines[c][slot.top[c]] === SENTINEL;
 
-/** The top of a magazine, be it parked for a transit or not. */
+/** The top of a magazine, also while it is parked for a transit. */
 export const topOf = (slot: Slot, c: number): number =>
   slot.top[c] === PARKED && slot.transit[c] !== 0 ? slot.from[c] : slot.top[c];
 
-/** Below 0 where a thread died before it had written its tops for the first time. */
+/**
+ * Number of cached blocks; negative if a thread died before it wrote its tops for the first time.
+ */
 export const cachedBlocks = (slot: Slot, c: number): number => topOf(slot, c) - BOTTOM;
 
-/** Did a flush fail, and leave the entry that was pushed over the sentinel? */
+/** True if a flush failed, and left the entry that was pushed over the sentinel. */
 export const isOver = (slot: Slot, c: number): boolean => cachedBlocks(slot, c) > slot.limit[c];
 
-// ---- refill, flush
+// ---- Refill and flush
 
-/** Fills an empty magazine up to its limit; false when the heap has no block. */
+/** Fills an empty magazine up to its limit; returns false if the heap has no block. */
 export function* refill(w: World, t: Thread, c: number): Step<boolean> {
   const slot = w.slots[t.slot];
   const magazine = slot.magazines[c];
@@ -75,7 +79,7 @@ function* openTransit(w: World, slot: Slot, c: number, from: number, end: number
   if (w.rules.parkTransit) slot.top[c] = PARKED;
 }
 
-/** Ends a transit; the magazine has this top from now on. */
+/** Ends a transit; `top` becomes the magazine's top. */
 export function* closeTransit(slot: Slot, c: number, top: number): Step<void> {
   slot.top[c] = top;
   yield 'transit.close';
@@ -87,17 +91,17 @@ function* addRefilled(slot: Slot, c: number, blocks: number): Step<void> {
   slot.held[c] += blocks;
 }
 
-/** Gives the newest half of a full magazine back, the entry over the sentinel included. */
+/** Flushes the newest half of a full magazine, with the entry over the sentinel. */
 export function* flush(w: World, t: Thread, c: number): Step<void> {
   const slot = w.slots[t.slot];
   const half = (slot.limit[c] + 1) >>> 1;
-  // A sentinel left behind by an error makes a magazine look full too early.
+  // A sentinel that an error left behind makes a magazine look full too early.
   const keep = w.rules.keepHalf ? Math.min(half, cachedBlocks(slot, c) >>> 1) : half;
   yield* giveBack(w, t, slot, c, keep);
   yield* growLimit(w, slot, c);
 }
 
-/** Gives back all that a thread has cached: how many blocks that was. */
+/** Flushes everything that a thread has cached; returns the number of blocks. */
 export function* flushAll(w: World, t: Thread): Step<number> {
   const slot = w.slots[t.slot];
   let blocks = 0;
@@ -116,7 +120,7 @@ function* giveBack(w: World, t: Thread, slot: Slot, c: number, keep: number): St
   yield* release(w, t, c);
 }
 
-/** Gives back all but the oldest `keep` blocks of a magazine. `dead`: its thread did not finish. */
+/** Flushes all but the oldest `keep` blocks of a magazine. `dead`: its thread has died. */
 export function* giveBackLocked(
   w: World,
   t: Thread,
@@ -152,9 +156,9 @@ function* takeFlushed(slot: Slot, c: number, blocks: number): Step<void> {
   slot.held[c] -= blocks;
 }
 
-// ---- sentinels
+// ---- Sentinels
 
-/** Doubles a limit up to its maximum. No lock: the magazine is its owner's. */
+/** Doubles a limit up to its maximum. No lock, since only its owner changes a magazine. */
 function* growLimit(w: World, slot: Slot, c: number): Step<void> {
   const old = slot.limit[c];
   const limit = Math.min(old * 2, w.shape.limitMax);
@@ -163,7 +167,7 @@ function* growLimit(w: World, slot: Slot, c: number): Step<void> {
     yield 'sentinel.new';
     slot.magazines[c][BOTTOM + limit + 1] = SENTINEL;
   }
-  // Also where the limit stays: a push may have gone over this very sentinel.
+  // Also if the limit stays, since a push may have overwritten this sentinel.
   yield 'sentinel.new';
   slot.magazines[c][BOTTOM + limit] = SENTINEL;
   if (w.rules.sentinelFirst) yield* setLimit(slot, c, limit);
@@ -179,7 +183,7 @@ function* setLimit(slot: Slot, c: number, limit: number): Step<void> {
   slot.limit[c] = limit;
 }
 
-/** Makes all magazines of a slot just claimed empty, with zero words, sentinels, tops and limits. */
+/** Empties all magazines of a newly claimed slot: writes zero words, sentinels, tops and limits. */
 export function* resetMagazines(w: World, slot: Slot): Step<void> {
   const limit = w.shape.limitStart;
   for (let c = 1; c <= CLASS_COUNT; c++) {

@@ -1,13 +1,14 @@
 /**
- * The calls: malloc, calloc and free, for small blocks and large ones; realloc.ts has the fourth.
- * As heap/allocator.ts and heap/large.ts.
+ * The calls malloc, calloc and free, for small and large blocks; realloc.ts has the fourth call. As
+ * heap/allocator.ts and heap/large.ts.
  *
- * What follows the last point of a call is its return: a block that is committed there is in the
- * program's hands at once.
+ * A call returns after its last point: a block that is committed there is in the program's hands at
+ * once.
  *
  * I1  Commit last: the block that a call returns is committed by the call's last store.
  * I2  Free first: a free is committed by its first stores, and does not throw after that.
- * I3  Recovery comes before a call answers 0, and where a takeover made it due, before its commit.
+ * I3  Recovery comes before a call returns 0, and before its commit if a takeover made recovery
+ *     due.
  */
 
 import { clear, pop, push, slotOf } from './blocks.js';
@@ -36,7 +37,7 @@ export interface LargeOptions {
   readonly zero?: boolean;
 }
 
-// ---- small blocks
+// ---- Small blocks
 
 export function* malloc(w: World, t: Thread, c: number, zero = false): Step<number> {
   const slot = slotOf(w, t);
@@ -49,7 +50,7 @@ export function* malloc(w: World, t: Thread, c: number, zero = false): Step<numb
   return address;
 }
 
-/** Makes sure that a magazine has a block; false when the heap is full. In a section. */
+/** Makes sure that a magazine has a block; returns false if the heap is full. In a section. */
 export function* fill(w: World, t: Thread, c: number): Step<boolean> {
   const slot = slotOf(w, t);
   let filled = newest(slot, c) !== 0 || (yield* refill(w, t, c));
@@ -62,7 +63,7 @@ export function* fill(w: World, t: Thread, c: number): Step<boolean> {
   return filled;
 }
 
-// ---- free
+// ---- Free
 
 export function* free(w: World, t: Thread, address: number): Step<void> {
   const c = w.tags[address];
@@ -114,7 +115,9 @@ export function* freeLarge(w: World, t: Thread, address: number): Step<void> {
   });
 }
 
-/** The mutants in which a note in the slot, not the run word, says that a block is being freed. */
+/**
+ * Frees in the mutants in which a note in the slot, not the run word, marks a block being freed.
+ */
 function* freeWithNote(w: World, t: Thread, address: number): Step<void> {
   yield* acquire(w, t, PAGE_LOCK);
   yield 'note.set';
@@ -128,7 +131,7 @@ function* freeWithNote(w: World, t: Thread, address: number): Step<void> {
   yield* recoverIfDue(w, t);
 }
 
-// ---- large blocks
+// ---- Large blocks
 
 export function* mallocLarge(
   w: World,
@@ -144,14 +147,14 @@ export function* mallocLarge(
   return address;
 }
 
-/** Makes a reserved run a large block: cleared where asked for, the commit last. */
+/** Turns a reserved run into a large block: cleared on request, the commit last. */
 function* finishLarge(w: World, t: Thread, { page, fresh }: Taken, zero: boolean): Step<void> {
   const address = page * PAGE_GRANULES;
   if (zero && !fresh) yield* clear(w, address, pagesOf(w.run[page]) * PAGE_GRANULES);
   if (w.rules.largeCommitLast) yield* commitLarge(w, t, page);
 }
 
-/** Reserves a run; null when the heap is full. In a section. */
+/** Reserves a run; null = the heap is full. In a section. */
 export function* reserve(
   w: World,
   t: Thread,

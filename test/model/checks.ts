@@ -1,8 +1,9 @@
 /**
- * Checks: what must hold in the heap, by the books of an onlooker who knows every block.
+ * Checks of the whole heap, with the books of an observer who knows every block.
  *
- * checkLocked holds at any time under all locks, while threads use their caches; checkQuiet when no
- * thread is in a call and all dead slots are recovered. Both read only, and throw a Violation.
+ * checkLocked holds at any time under all locks, while threads use their caches; checkQuiet holds
+ * when no thread is in a call and all dead slots are recovered. Both only read, and throw a
+ * Violation.
  */
 
 import { listRuns } from './bins.js';
@@ -34,7 +35,7 @@ import {
 } from './words.js';
 import type { World } from './world.js';
 
-// ---- under all locks
+// ---- Under all locks
 
 export function checkLocked(w: World): void {
   const heads = w.walk();
@@ -52,7 +53,7 @@ export function checkLocked(w: World): void {
   }
 }
 
-/** Runs, tails, bins and the page heap's counters. */
+/** Checks runs, tails, bins and the page heap's counters. */
 function checkPages(w: World, heads: readonly number[]): void {
   const bins = new Set(listRuns(w));
   let mappedPages = 0;
@@ -97,7 +98,7 @@ function checkReserve(w: World, heads: readonly number[]): void {
   if (w.brk < 1 || w.brk > w.lastPage + 1) w.fail(`the brk is ${w.brk}`);
 }
 
-/** A class's list, free counts and span counter. */
+/** Checks a class's list, free counts and span counter. */
 function checkLists(w: World, heads: readonly number[], c: number): void {
   const listed = new Set(listSpans(w, c));
   const spans = heads.filter((head) => isSpanOf(w, head, c));
@@ -110,7 +111,7 @@ function checkLists(w: World, heads: readonly number[], c: number): void {
     w.fail(`class ${c} counts ${w.spans[c]} of ${spans.length} spans`);
 }
 
-/** Every attached thread's magazines: a sentinel above each top, the zero word below. */
+/** Checks an attached thread's magazines: a sentinel above each top, the zero word below. */
 export function checkMagazines(w: World, s: number): void {
   const slot = w.slots[s];
   const c = findUnbounded(slot);
@@ -121,11 +122,12 @@ export function checkMagazines(w: World, s: number): void {
   }
 }
 
-// ---- all quiet
+// ---- With all threads quiet
 
 export function checkQuiet(w: World): void {
   w.lock.forEach((word, lock) => {
-    // The bit alone: handed over by one that died before it saw that nobody is there to take it.
+    // The waiters bit alone stays if a thread died in a handover before it saw that no thread
+    // waits.
     if ((word & ~WAITERS) !== 0) w.fail(`lock ${lock} is still held by ${w.lockOwner[lock]}`);
   });
   checkLocked(w);
@@ -144,7 +146,7 @@ export function checkQuiet(w: World): void {
   });
 }
 
-/** A tagged block: a program has it, or a living thread holds it back. */
+/** Checks a tagged block: a program has it, or a living thread holds it back. */
 function checkHands(w: World, address: number, name: string): void {
   const kind = stateKind(w.state[address]);
   const waiting = w.waiting[address];
@@ -208,7 +210,10 @@ interface Places {
   readonly published: ReadonlySet<number>;
 }
 
-/** Every block of a class is free, cached, owned or live, and in one of these only; counters agree. */
+/**
+ * Checks that every block of a class is free, cached, owned or live, exactly one of these; and
+ * counters.
+ */
 function checkBlocks(
   w: World,
   heads: readonly number[],
@@ -244,7 +249,10 @@ function checkBlocks(
   checkCounters(w, c, inUse);
 }
 
-/** In use = held - cached over all slots; frees = mallocs - in use, so never below 0. */
+/**
+ * Checks that in use = held - cached over all slots, and that frees = mallocs - in use is never
+ * below 0.
+ */
 function checkCounters(w: World, c: number, inUse: number): void {
   let counted = 0;
   let mallocs = 0;
@@ -257,7 +265,9 @@ function checkCounters(w: World, c: number, inUse: number): void {
   if (mallocs < inUse) w.fail(`class ${c}: ${mallocs} mallocs, ${inUse} blocks in use`);
 }
 
-/** The heap when every block was given back: what was never touched, and one free run beside it. */
+/**
+ * Checks the heap after every block was freed: the untouched reserve, and one free run beside it.
+ */
 export function checkEmptied(w: World): void {
   checkQuiet(w);
   checkNoObjects(w);
@@ -267,7 +277,7 @@ export function checkEmptied(w: World): void {
   }
 }
 
-/** The heap in a line, for reports. */
+/** The heap in one line, for reports. */
 export function describe(w: World): string {
   const runs: string[] = [];
   for (let head = 1; head <= w.lastPage && pagesOf(w.run[head]) > 0; head += pagesOf(w.run[head])) {

@@ -1,14 +1,14 @@
 /**
- * What recovery makes of a dead slot's contexts and in-flight header. As recovery/reclaim-objects.ts.
+ * Recovery of a dead slot's contexts and in-flight header. As recovery/reclaim-objects.ts.
  *
- * Run by recovery.ts, under the recovery lock, after the slot's intent is resolved. A rescuer may die
- * at any step of it: all is found anew from the records.
+ * Run by recovery.ts, under the recovery lock, after the slot's intent is resolved. A rescuer may
+ * die at any step: the next one finds everything in the records again.
  *
- * I1  Of a record its parent is read before its state: a child that becomes a root has its owner's
- *     slot in the state before its parent is 0.
- * I2  The deepest context is ended first: as long as there is a child, its root tells whose it is.
- * I3  A chunk that any thread may grow is taken out with its lock held. Recovery does not wait for
- *     that: its slot stays as it is, with nothing lost, until nobody living has the lock.
+ * I1  A record's parent is read before its state: when a child becomes a root, its owner's slot is
+ *     in its state before its parent is 0.
+ * I2  The deepest context ends first: while it has a parent, its root names its owner.
+ * I3  A chunk that any thread may grow is removed only with its lock. Recovery does not wait for
+ *     the lock: the slot stays as it is, with nothing lost, until no living thread owns the lock.
  */
 
 import { chunksOf, freeChunk, freeRecord } from './contexts.js';
@@ -19,12 +19,12 @@ import { unlockWord } from './word-locks.js';
 import { contextSlot, headerData, isShared, LIVE_CONTEXT, phaseOf, UNRESOLVED } from './words.js';
 import type { World } from './world.js';
 
-/** A chain of parents that is longer than this is a cycle, or was changed on the way. */
+/** Maximum length of a chain of parents; a longer one is a cycle, or was changed on the way. */
 const DEPTH_MAX = 8;
 
 /**
- * Ends all contexts of a dead slot; false when a living thread has a chunk of them locked, so that
- * another recovery must go on with it.
+ * Ends all contexts of a dead slot; returns false if a living thread has a chunk of them locked, so
+ * that another recovery must continue.
  */
 export function* endContexts(w: World, t: Thread, s: number): Step<boolean> {
   const owned: { c: number; depth: number }[] = [];
@@ -51,8 +51,8 @@ export function* endContexts(w: World, t: Thread, s: number): Step<boolean> {
 }
 
 /**
- * Takes the lock of a shared chunk, unless a living thread has it: in the dead owner's name, so that
- * a rescuer that fails leaves a lock for which the next who waits goes on with the recovery.
+ * Acquires the lock of a shared chunk for the dead owner, unless a living thread owns it: if the
+ * rescuer fails, the next waiter for the lock continues the recovery.
  */
 function* tryLock(w: World, t: Thread, s: number, chunk: number): Step<boolean> {
   const name = w.rules.lockInDeadName ? w.claim[s] : t.own;
@@ -61,18 +61,18 @@ function* tryLock(w: World, t: Thread, s: number, chunk: number): Step<boolean> 
   if (owner !== 0 && owner !== w.claim[s]) {
     yield 'look.alive';
     if (w.exists(owner)) return false;
-    // What it was placing there is resolved before another changes the word.
+    // The holder's placement in the chunk is resolved before another thread changes the word.
     const slot = w.claim.indexOf(owner);
     if (slot >= 0 && w.rules.resolveHolder) yield* resolveIntent(w, t, slot);
     yield 'word.takeover';
   }
-  // Failure: another was quicker, and lives.
+  // On failure another living thread was faster.
   if (w.chunkLock[chunk] !== owner) return false;
   w.chunkLock[chunk] = name;
   return true;
 }
 
-/** How deep a context of a slot is below its root; -1: it is not of that slot. */
+/** Depth of a context of a slot below its root; -1 = it does not belong to the slot. */
 function* depthIn(w: World, c: number, s: number): Step<number> {
   for (let at = c, depth = 0; depth < DEPTH_MAX; depth++) {
     const first = w.rules.parentThenState ? w.contextParent[at] : w.contextState[at];
@@ -88,7 +88,7 @@ function* depthIn(w: World, c: number, s: number): Step<number> {
   return -1;
 }
 
-/** Deletes the vector whose header is in the in-flight header of a dead slot: storage first, then header. */
+/** Deletes the vector in the in-flight header of a dead slot: storage first, then header. */
 export function* clearInFlightHeader(w: World, t: Thread, s: number): Step<void> {
   const inFlightHeader = w.inFlightHeaderWord(s);
   const header = w.load(inFlightHeader);

@@ -1,15 +1,17 @@
 /**
- * Contexts: records of contexts and of their chunks, taken by compare-and-swap, out of line. As
- * contexts/context.ts. Owner thread only, but for adopt.
+ * Contexts: records of contexts and of their chunks, taken by compare-and-swap, in tables apart
+ * from the data. As contexts/context.ts. Owner thread only, except adopt.
  *
- * The owner of a context is the slot in its state while that is UNRESOLVED, or LIVE without a parent;
- * of any other the owner of its root; of a RELEASED root nobody. What recovery does is in
- * context-recovery.ts.
+ * The owner of a context is the slot in its state while the state is UNRESOLVED, or LIVE without a
+ * parent; a LIVE child has the owner of its root; a RELEASED root has none. context-recovery.ts has
+ * the recovery.
  *
- * I1  A record is taken from 0 and free again when it is 0: no list of free records can break.
+ * I1  A record is taken from 0 and free again when it is 0: there is no list of free records to
+ *     break.
  * I2  Children end before their parents, chunks before their context.
- * I3  A chunk is its context's from before its block is placed until after it is given back.
- * I4  What may fail comes before the record is UNRESOLVED: a context that did not end is LIVE.
+ * I3  A chunk belongs to its context from before its block is placed until after it is given back.
+ * I4  All steps that may fail come before the record is UNRESOLVED: a context that did not end is
+ *     LIVE.
  */
 
 import { ownedSize, replace } from './owned-blocks.js';
@@ -30,14 +32,14 @@ import {
 } from './words.js';
 import type { World } from './world.js';
 
-// ---- create, end
+// ---- Create and end
 
-/** The record of a new context; 0 when all are taken. */
+/** The record of a new context; 0 = all are taken. */
 export function* createContext(w: World, t: Thread, parent: number): Step<number> {
   for (let c = 1; c < w.contextState.length; c++) {
     if (w.contextState[c] !== 0) continue;
     yield 'context.claim';
-    // Failure: another thread was quicker.
+    // On failure another thread was faster.
     if (w.contextState[c] !== 0) continue;
     w.contextState[c] = contextState(UNRESOLVED, t.slot, 0);
     yield 'context.parent';
@@ -49,14 +51,14 @@ export function* createContext(w: World, t: Thread, parent: number): Step<number
   return 0;
 }
 
-/** Ends a context with all below it. An error leaves what is LIVE yet. */
+/** Ends a context with all contexts below it. After an error the remaining ones are LIVE. */
 export function* endContext(w: World, t: Thread, c: number): Step<void> {
   for (const child of childrenOf(w, c)) yield* endContext(w, t, child);
   for (const chunk of chunksOf(w, c)) yield* dropChunk(w, t, chunk);
   yield* freeRecord(w, t.slot, c);
 }
 
-/** `s`: in whose name; a dead slot's in recovery. */
+/** Frees a context's record for slot `s`, which is a dead slot in recovery. */
 export function* freeRecord(w: World, s: number, c: number): Step<void> {
   const holder = w.contextHolder[c];
   if (holder !== 0 && w.isRunning(holder) && w.claim[s] !== holder) {
@@ -73,13 +75,15 @@ export function* freeRecord(w: World, s: number, c: number): Step<void> {
   w.contextHolder[c] = 0;
 }
 
-/** A child's state may name any slot: it counts as soon as there is no parent. */
+/**
+ * Marks the context UNRESOLVED. A child's state may name any slot: it counts once it has no parent.
+ */
 function* markDying(w: World, s: number, c: number): Step<void> {
   yield 'context.dying';
   w.contextState[c] = contextState(UNRESOLVED, s, 0);
 }
 
-/** As the owner's lists have them: index. */
+/** The children of a context in the owner's lists, which are derived. */
 export function childrenOf(w: World, c: number): number[] {
   return recordsOf(w.contextParent, c).filter((child) => w.contextState[child] !== 0);
 }
@@ -127,7 +131,7 @@ export function* takeChunk(
 
 function* claimChunk(w: World, chunk: number, c: number): Step<boolean> {
   yield 'chunk.claim';
-  // Failure: another thread was quicker.
+  // On failure another thread was faster.
   if (w.chunkContext[chunk] !== 0) return false;
   w.chunkContext[chunk] = c;
   return true;
@@ -138,7 +142,7 @@ export function* dropChunk(w: World, t: Thread, chunk: number): Step<void> {
   else yield* drop(w, t, chunk);
 }
 
-/** Another may be growing it, or have died in that. */
+/** Removes a shared chunk. Another thread may be growing it, or have died in that. */
 function* dropShared(w: World, t: Thread, chunk: number): Step<void> {
   yield* lockWord(w, t, w.chunkLock, chunk);
   try {
@@ -154,7 +158,10 @@ function* drop(w: World, t: Thread, chunk: number): Step<void> {
   if (w.rules.chunkLast) yield* freeChunk(w, chunk);
 }
 
-/** Of a shared one with its lock, so that who waits for it finds it gone. */
+/**
+ * Frees a chunk's record; a shared one's with its lock, so that a waiter for the lock finds it
+ * gone.
+ */
 export function* freeChunk(w: World, chunk: number): Step<void> {
   yield 'chunk.generation';
   w.chunkKind[chunk] = chunkKind(false, chunkGeneration(w.chunkKind[chunk]) + 1);
@@ -164,8 +171,8 @@ export function* freeChunk(w: World, chunk: number): Step<void> {
 }
 
 /**
- * Gives a shared chunk another block, by any thread; null when the chunk has gone meanwhile. `kind`:
- * with the generation of the one meant.
+ * Gives a shared chunk another block, by any thread; null = the chunk has ended meanwhile. `kind`:
+ * with the generation of the chunk that the caller means.
  */
 export function* growShared(
   w: World,
@@ -185,34 +192,38 @@ export function* growShared(
   }
 }
 
-/** Ghost: what grows keeps what was written into it. */
+/** Ghost: a growing block keeps its content. */
 function noteGrown(w: World, chunk: number): void {
   const address = w.load(w.chunkWord(chunk));
   w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
 }
 
-/** Gives back all chunks but the first. */
+/** Gives back all chunks except the first. */
 export function* resetContext(w: World, t: Thread, c: number): Step<void> {
   for (const chunk of chunksOf(w, c).slice(1)) yield* dropChunk(w, t, chunk);
 }
 
-// ---- owners
+// ---- Owners
 
-/** A root that nobody owns from here on. */
+/** Releases a root: it has no owner any more. */
 export function* releaseContext(w: World, t: Thread, c: number): Step<void> {
   if (w.contextParent[c] !== 0) yield* setParent(w, t, c, 0);
   yield 'context.release';
   w.contextState[c] = contextState(RELEASED, 0, w.contextGeneration[c]);
 }
 
-/** False when it is not RELEASED, or another thread was quicker. `generation`: of the one meant. */
+/**
+ * Adopts a context; false if it is not RELEASED, has another generation, or another thread was
+ * faster.
+ */
 export function* adoptContext(w: World, t: Thread, c: number, generation: number): Step<boolean> {
   const state = w.contextState[c];
   const { generationInState, adoptSwaps } = w.rules;
   if (phaseOf(state) !== RELEASED || contextGeneration(state) !== generation) return false;
   yield 'context.adopt';
   const now = w.contextState[c];
-  // Failure: adopted by another; with the generation in it, also where it has ended since.
+  // On failure another thread has adopted it; with the generation in the state, also if it has
+  // ended.
   if (adoptSwaps && (generationInState ? now !== state : phaseOf(now) !== RELEASED)) return false;
   w.contextState[c] = contextState(LIVE_CONTEXT, t.slot, contextGeneration(now));
   return true;

@@ -1,15 +1,16 @@
 /**
- * Cuts: a call of a thread that lives on ends at any point, with no catch and no finally, as V8 ends one for
+ * Cuts: V8 ends a call of a thread that lives on at any point, without catch and finally, as for
  * `vm` with a timeout. The thread's next calls find its marks and repair. As heap/marks.ts,
  * recovery/self-repair.ts, the end of debug/debug-thread.ts, and contexts/repair-objects.ts.
  *
- * A call that may be cut is stepped from here and not delegated to, so that it can be dropped where it
- * stands: none of its code runs any more.
+ * The scheduler steps a call that may be cut from here, not by delegation, so that it can drop the
+ * call: none of the call's code runs any more.
  *
- * I1  What is cut is left as by a death; only the thread's own fields are left too. Of these the marks
- *     say what it was in the middle of, and those of its stack (sections, handling) are gone.
- * I2  Fast paths look at no mark: what they meet between a cut and the next section is safe for them.
- * I3  The marks are taken back last: a repair that is cut is begun anew.
+ * I1  A cut leaves the same words as a death, and also the thread's own fields. Of these the marks
+ *     say what the call was in the middle of; those of its stack (sections, handling) are gone.
+ * I2  Fast paths check no mark: everything they meet between a cut and the next section is safe for
+ *     them.
+ * I3  The marks are cleared last: a repair that is cut is begun anew.
  */
 
 import { cachedBlocks } from './cache.js';
@@ -38,9 +39,11 @@ import {
 } from './words.js';
 import { CUT, INTERRUPT, type World } from './world.js';
 
-// ---- calls that may be cut
+// ---- Calls that may be cut
 
-/** Runs a call of a program; false when an error, which the program catches, or a cut has ended it. */
+/**
+ * Runs a call of a program; false if an error, which the program catches, or a cut has ended it.
+ */
 export function* guarded(w: World, t: Thread, call: Step<unknown>): Step<boolean> {
   const steps = t.mayBeCut ? whole(w, t, call) : call;
   try {
@@ -62,7 +65,7 @@ function* stepped(t: Thread, steps: Step<unknown>): Step<void> {
     try {
       yield next.value;
     } catch (error) {
-      // The call hears nothing of this one.
+      // The call does not see this error.
       if (error === CUT) throw error;
       thrown = error;
     }
@@ -70,7 +73,7 @@ function* stepped(t: Thread, steps: Step<unknown>): Step<void> {
   }
 }
 
-/** A call of an instrumented heap repairs first, whatever it is. */
+/** A call of an instrumented heap, which repairs first. */
 function* whole(w: World, t: Thread, call: Step<unknown>): Step<void> {
   if (t.marks.open && w.rules.repairOpen) yield* repairCut(w, t);
   t.marks.open = w.isInstrumented;
@@ -81,7 +84,7 @@ function* whole(w: World, t: Thread, call: Step<unknown>): Step<void> {
   }
 }
 
-/** Runs what changes contexts or chunks. */
+/** Runs a change of contexts or chunks. */
 export function* changing<R>(w: World, t: Thread, change: () => Step<R>): Step<R> {
   if (!t.mayBeCut) return yield* change();
   yield* repairIfCut(w, t, false);
@@ -93,9 +96,9 @@ export function* changing<R>(w: World, t: Thread, change: () => Step<R>): Step<R
   }
 }
 
-// ---- repair
+// ---- Repair
 
-/** On the way into a section. `nested`: in the middle of a change of an object. */
+/** Repairs at the beginning of a section. `nested`: in the middle of a change of an object. */
 export function* repairIfCut(w: World, t: Thread, nested: boolean): Step<void> {
   if (t.mayBeCut && wasCut(w, t, nested)) yield* repairCut(w, t);
 }
@@ -111,13 +114,14 @@ function wasCut(w: World, t: Thread, nested: boolean): boolean {
   return w.intentWord[t.slot] !== 0 || w.load(w.inFlightHeaderWord(t.slot)) !== 0;
 }
 
-/** Puts right what this thread's last call left. */
+/** Repairs the state that this thread's last call left. */
 function* repairCut(w: World, t: Thread): Step<void> {
   t.handling++;
   const { marks, slot } = t;
-  // What is found may be an intent alone, and this takes locks.
+  // The cut call may have left only an intent; the repair itself acquires locks, so it sets the
+  // mark.
   if (w.rules.markRepair) marks.section = true;
-  // By the words: a lock that was being taken over is in this thread's name already.
+  // By the lock words: a lock that was being taken over has this thread's word already.
   t.held = Array.from({ length: LOCK_COUNT }, (_, lock) => lock).filter(
     (lock) => (w.lock[lock] & ~WAITERS) === t.word,
   );
@@ -135,7 +139,7 @@ function* repairCut(w: World, t: Thread): Step<void> {
   marks.tables = false;
   marks.open = false;
   t.handling--;
-  // What it had found dead on its way is still to be recovered.
+  // Dead threads that the cut call had found are still to be recovered.
   t.due = true;
 }
 
@@ -145,27 +149,30 @@ function* repairSlot(w: World, t: Thread, slot: number): Step<void> {
     yield* resolveIntent(w, t, slot);
   }
   if (!t.marks.open || !w.rules.repairOpen) return;
-  // First: a block whose run is RESERVED is in no queue any more.
+  // First, since a block whose run is RESERVED is in no queue any more.
   yield* freeOwn(w, t);
   yield* keepOnly(w, t);
   yield* freeOrphans(w, t, slot, new Set(t.quarantine));
 }
 
-/** The runs that the slot has RESERVED. */
+/** Frees the runs that the slot has RESERVED. */
 function* freeOwn(w: World, t: Thread): Step<void> {
   yield* acquire(w, t, PAGE_LOCK);
   yield* freeReserved(w, t.slot);
   yield* release(w, t, PAGE_LOCK);
 }
 
-/** Ends an intent that stands, on the way to another one. In a section. */
+/** Resolves an open intent, before another one begins. In a section. */
 export function* resolveOwn(w: World, t: Thread): Step<void> {
   yield* makeRoom(w, t, t.slot);
   yield* resolveIntent(w, t, t.slot);
   yield* freeOwn(w, t);
 }
 
-/** What the program has freed since the cut lies where room was made before it. */
+/**
+ * Makes room for a block of the intent: frees since the cut may have filled the room made before
+ * it.
+ */
 function* makeRoom(w: World, t: Thread, slot: number): Step<void> {
   if (!w.rules.roomToRepair) return;
   for (let c = 1; c <= CLASS_COUNT; c++) {
@@ -173,7 +180,7 @@ function* makeRoom(w: World, t: Thread, slot: number): Step<void> {
   }
 }
 
-/** A block that the cut call was giving back may be in a magazine by now. */
+/** Updates the queue: a block that the cut call was giving back may be in a magazine by now. */
 function* keepOnly(w: World, t: Thread): Step<void> {
   const waits = (address: number): boolean => {
     const state = w.state[address];
@@ -184,7 +191,10 @@ function* keepOnly(w: World, t: Thread): Step<void> {
   t.quarantine = t.quarantine.filter(waits);
 }
 
-/** Others wait for the lock of an object; whatever it guards is whole, since the intent is resolved. */
+/**
+ * Releases an object's lock, for which others wait. Its data is sound, since the intent is
+ * resolved.
+ */
 function* repairLock(w: World, t: Thread): Step<void> {
   const { lock } = t.marks;
   if (lock !== null && w.rules.repairLock && lock.words[lock.at] === t.own) {
@@ -193,7 +203,7 @@ function* repairLock(w: World, t: Thread): Step<void> {
   t.marks.lock = null;
 }
 
-/** Chunks without a block are none; contexts that were being made, or had all but ended, end. */
+/** Frees chunks without a block; ends contexts that were half created or half ended. */
 function* repairTables(w: World, t: Thread): Step<void> {
   for (let chunk = 1; chunk < w.chunkContext.length; chunk++) {
     const c = w.chunkContext[chunk];
@@ -208,7 +218,7 @@ function* repairTables(w: World, t: Thread): Step<void> {
   }
 }
 
-/** Nobody else changes what is this thread's. */
+/** True for a context that only this thread changes. */
 function isOwn(w: World, t: Thread, c: number): boolean {
   for (let at = c; ; at = w.contextParent[at]) {
     const state = w.contextState[at];

@@ -1,14 +1,13 @@
 /**
- * Exhaustive cuts: every scenario, its victim killed before each of its steps, and for each of
- * these the rescuer killed before each of its own; then errors in the place of kills.
+ * Exhaustive cuts: in every scenario the victim is killed before each of its steps, and for each of
+ * these the rescuer before each of its own; then errors strike in place of kills. The state is
+ * copied at every cut, so that the run up to it is not repeated. If two cuts lead to the same
+ * words, the same follows, and is run once.
  *
- * States are copied at every cut instead of being run up to again. Where two cuts lead to the same
- * words, what follows is the same, and is run once.
- *
- *     level 1   victim killed, or thrown into and left to go on, or its call cut by V8
- *     level 2   then the rescuer killed, or the victim after the error; one in ERROR_STRIDE of the
- *               rescuer's steps thrown into
- *     level 3   all of the rescuer's steps thrown into
+ *     level 1   the victim is killed, or gets an error and goes on, or its call is cut by V8
+ *     level 2   then the rescuer is killed, or the victim after the error; one in ERROR_STRIDE of
+ *               the rescuer's steps gets an error
+ *     level 3   all of the rescuer's steps get an error
  */
 
 import { describe } from './checks.js';
@@ -20,16 +19,19 @@ import type { Thread } from './thread.js';
 import { Violation, type World } from './world.js';
 
 const STEPS_MAX = 20_000;
-/** At level 2 an error strikes one in so many of a rescuer's steps, others for each cut. */
+/** At level 2 one in this many of a rescuer's steps gets an error, different ones for each cut. */
 const ERROR_STRIDE = 7;
 
-/** Where a run was cut. An error strikes in the place of a kill where it says so. */
+/** The place where a run was cut, by a kill or by an error. */
 export interface Cut {
   readonly victim: number;
   readonly victimThrows?: boolean;
-  /** Its call is cut, and it goes on: with the next one, or with quick ones before. */
+  /**
+   * The victim's call is cut, and the victim goes on: with the next call, or with quick ones
+   * before.
+   */
   readonly victimLives?: 'on' | 'quick';
-  /** With an error in the victim: its steps after that, before it is killed. */
+  /** Steps of the victim between an error and its kill. */
   readonly later?: number;
   readonly rescuer?: number;
   readonly rescuerThrows?: boolean;
@@ -44,11 +46,11 @@ export interface Found {
 }
 
 export interface Exploration {
-  /** Places where a run was cut. */
+  /** Number of places where a run was cut. */
   cuts: number;
-  /** Different states among them: so many were run to the end. */
+  /** Number of different states among them, each run to the end. */
   states: number;
-  /** By message, numbers left out. */
+  /** Violations by message, without the numbers in it. */
   readonly found: Map<string, Found>;
 }
 
@@ -57,9 +59,9 @@ export interface ExploreOptions {
   readonly scenarios: readonly Scenario[];
   readonly kills: boolean;
   readonly errors: boolean;
-  /** Calls of a victim that lives on are cut. */
+  /** True if calls of a living victim are cut, too. */
   readonly living?: boolean;
-  /** Ends at the first violation. */
+  /** True if the run ends at the first violation. */
   readonly first?: boolean;
 }
 
@@ -75,7 +77,7 @@ export function explore(rules: Rules, options: ExploreOptions): Exploration {
   return result;
 }
 
-/** Runs one cut again, step by step: what happened, and the violation or null. */
+/** Runs one cut again, step by step; returns the violation, or null. */
 export function replay(rules: Rules, scenario: Scenario, cut: Cut, trace: string[]): string | null {
   const result: Exploration = { cuts: 0, states: 0, found: new Map() };
   new Explorer(rules, scenario, 1, result, trace).runCut(cut);
@@ -88,7 +90,9 @@ class Explorer {
   private readonly level: number;
   private readonly result: Exploration;
   private readonly trace: string[] | null;
-  /** Copies to go on with: of the victim's run, of the rescuer's, of the main thread's. */
+  /**
+   * Copies of the state, to continue from: of the victim's run, the rescuer's, the main thread's.
+   */
   private readonly first: World;
   private readonly second: World;
   private readonly third: World;
@@ -110,7 +114,7 @@ class Explorer {
     this.third = createWorld(rules, scenario.shape);
   }
 
-  // ---- kills
+  // ---- Kills
 
   exploreKills(): void {
     const { first, second } = this;
@@ -125,7 +129,7 @@ class Explorer {
     }
   }
 
-  /** From a state in which the victim is dead: the main thread's way, then a rescuer's. */
+  /** From a state in which the victim is dead: runs the main thread, then a rescuer. */
   private goOn(world: World, cut: Cut): void {
     this.finish(world, cut);
     if (this.level >= 2) this.exploreRescuer(world, cut);
@@ -143,7 +147,7 @@ class Explorer {
     }
   }
 
-  // ---- errors
+  // ---- Errors
 
   exploreErrors(): void {
     for (let step = 0; ; step++) {
@@ -159,7 +163,7 @@ class Explorer {
     if (this.level >= 2) this.exploreRescuerErrors();
   }
 
-  /** A victim that caught an error goes on; and may be killed yet. */
+  /** Explores a victim that caught an error and goes on; it may still be killed. */
   private exploreAfterError(victim: Thread, cut: Cut): void {
     for (let later = 0; ; later++) {
       const killed: Cut = { ...cut, later };
@@ -197,12 +201,12 @@ class Explorer {
     }
   }
 
-  // ---- calls that are cut, in a thread that lives on
+  // ---- Cut calls, in a thread that lives on
 
   exploreLiving(): void {
     const { first } = this;
     for (let step = 0; ; step++) {
-      // By turns: both at every step would take twice as long.
+      // By turns, since both at every step would take twice as long.
       const quick = step % 2 === 1;
       first.copyFrom(this.stage.start);
       const victim = this.stage.resumeCut(first, quick);
@@ -222,7 +226,7 @@ class Explorer {
     if (isCut && this.tryRun(victim, cut)) this.finish(victim.world, cut);
   }
 
-  // ---- one cut
+  // ---- One cut
 
   runCut(cut: Cut): void {
     const { first } = this;
@@ -257,14 +261,14 @@ class Explorer {
     this.finish(first, cut);
   }
 
-  /** Recovery and checks, in a copy of the state unless it is not needed any more. */
+  /** Recovers and checks, in a copy of the state if it is still needed. */
   private finish(world: World, cut: Cut, mayChange = false): void {
     this.result.states++;
     if (!mayChange) this.third.copyFrom(world);
     this.tryRun(this.stage.resumeMain(this.third), cut);
   }
 
-  // ---- steps that may show a violation
+  // ---- Steps that may show a violation
 
   private tryStep(thread: Thread, cut: Cut): boolean {
     return this.attempt(thread, cut, () => {

@@ -1,8 +1,8 @@
 /**
- * Frontiers as the source: the mutant in which two words, brk and map, say where the reserve begins and
- * ends, and the walk stops there. Only used where reserveIsRun is off; needs the page lock.
+ * Frontiers as the source: the mutant in which two words, brk and map, say where the reserve begins
+ * and ends, and the walk stops there. Used only if reserveIsRun is off; needs the page lock.
  *
- * A brk that grows lengthens the free run below it, so two words change that no one store covers.
+ * A brk that grows lengthens the free run below it, so that no single store covers both changes.
  */
 
 import { linkRun, unlinkRun } from './bins.js';

@@ -1,5 +1,6 @@
 /**
- * What the two threads of an interleaving do. Those of contexts and vectors are in object-parts.ts.
+ * The parts of the two threads of an interleaving. object-parts.ts has those with contexts and
+ * vectors.
  */
 
 import {
@@ -13,15 +14,15 @@ import {
 import type { Call, Casualty, Script } from './script.js';
 import type { Shape } from './world.js';
 
-/** What one of the two does, after it has prepared alone. */
+/** One thread's part: it prepares alone, and then runs beside the other. */
 export interface Part {
   readonly name: string;
   readonly casualty?: Casualty;
   readonly prepare?: Script;
   readonly run: Script;
-  /** What the main thread does at first; what it names is there for both. */
+  /** Run by the main thread first; both threads can use what it names. */
   readonly main?: Script;
-  /** One that does so too, and dies before the two come. */
+  /** A thread that runs before the two, and dies. */
   readonly before?: Casualty;
 }
 
@@ -88,7 +89,7 @@ const PARTS: readonly Part[] = [
 
 const freeShared: Call = { call: 'free', block: SHARED, shared: true };
 
-/** For instrumented heaps. */
+/** Parts for instrumented heaps. */
 const RECORD_PARTS: readonly Part[] = [
   {
     name: 'malloc of used blocks',
@@ -124,7 +125,7 @@ export interface PartSet {
 
 const SHAPE: Shape = { pages: 14, slots: 6, limitStart: 1, limitMax: 2 };
 
-/** Two threads that free the same block: a program's mistake, which a strict claim finds. */
+/** Two threads that free the same block: a program's mistake, which a strict claim detects. */
 export const DOUBLE_FREES: PartSet = {
   parts: RECORD_PARTS.filter(({ main }) => main === GIVE_SHARED),
   shape: { ...SHAPE, quarantine: 0 },

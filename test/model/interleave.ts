@@ -2,9 +2,9 @@
  * Interleavings: two threads at once, every schedule of at most two preemptions, and a kill or an
  * error.
  *
- * One thread runs i steps, the other j; then nothing happens, or one of them is killed, or an error
- * strikes it; then the first goes on to its end or until it has to wait, then the second, in turn.
- * At last the main thread recovers, checks, and empties the heap.
+ * One thread runs i steps, the other j steps; then one of them is killed, or gets an error, or
+ * nothing happens; then the first thread runs to its end or until it has to wait, then the second,
+ * in turn. At last the main thread recovers, checks, and empties the heap.
  */
 
 import { checkQuiet } from './checks.js';
@@ -23,7 +23,7 @@ const BEFORE_ID = 10;
 const CASUALTY_ID = 20;
 const STEPS_MAX = 10_000;
 
-/** What happens where the two stand. */
+/** The event after the first steps of both threads. */
 const EVENTS = [
   'nothing',
   'first killed',
@@ -36,7 +36,7 @@ type Event = (typeof EVENTS)[number];
 export interface Clash {
   readonly first: string;
   readonly second: string;
-  /** Of an instrumented heap. */
+  /** Blocks held back, in an instrumented heap. */
   readonly quarantine?: number | undefined;
   readonly firstSteps: number;
   readonly secondSteps: number;
@@ -50,7 +50,7 @@ export interface Interleaving {
   readonly found: Map<string, Clash>;
 }
 
-/** `first`: ends at the first pair that shows a violation. */
+/** Runs all pairs. `first`: ends at the first pair that shows a violation. */
 export function interleave(
   rules: Rules,
   sets: readonly PartSet[] = PART_SETS,
@@ -69,7 +69,7 @@ export function interleave(
 }
 
 interface Outcome {
-  /** Steps that the two could take before they were stopped. */
+  /** Number of steps of each thread before it was stopped. */
   firstSteps: number;
   secondSteps: number;
   message: string | null;
@@ -88,7 +88,7 @@ class Pair {
     this.result = result;
     this.start = createWorld(rules, shape);
     this.world = createWorld(rules, shape);
-    // Where both ask for the same, it is there once.
+    // If both parts need the same object, the main thread makes it once.
     const scripts = new Set(this.parts.map((part) => part.main ?? []));
     const main = this.prepare(MAIN_ID, [...scripts].flat(), new Map());
     this.main = main.identity;
@@ -187,7 +187,7 @@ class Pair {
   }
 }
 
-/** Lets it happen; false where it cannot, so that there is nothing to run. */
+/** Lets the event happen; returns false if it cannot, so that there is nothing to run. */
 function strike(thread: Thread, event: Event): boolean {
   if (event === 'nothing') return true;
   if (thread.done) return false;
@@ -200,14 +200,14 @@ function strike(thread: Thread, event: Event): boolean {
   return true;
 }
 
-/** Up to `steps` steps of a thread, as far as it needs not wait: how many it took. */
+/** Runs up to `steps` steps of a thread, until it has to wait; returns their number. */
 function advance(thread: Thread, steps: number): number {
   let taken = 0;
   for (; taken < steps && thread.enabled; taken++) thread.step();
   return taken;
 }
 
-/** The first as far as it comes, then the second, in turn, until both are at their end. */
+/** Runs the first thread until it has to wait, then the second, in turn, until both are done. */
 function runBoth(world: World, first: Thread, second: Thread): void {
   for (let steps = 0; !first.over || !second.over; steps++) {
     const next = [first, second].find((thread) => thread.enabled);

@@ -1,6 +1,6 @@
 /**
- * What processors may reorder: every litmus test says what herd7 must find, and docs/memory-model.md names
- * each of them, and no other. Where herd7 is installed they are run.
+ * Proves the order of memory accesses: every litmus test says what herd7 must find, and
+ * docs/memory-model.md names all of them and no other. If herd7 is installed, it runs them.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ function namedTests(): Set<string> {
   );
 }
 
-test('litmus: a file that shows a fault is called so, all others say what may never be, or why not', (t) => {
+test('litmus: a file that shows a fault is named -was; every other one says Never, or why not', (t) => {
   for (const { name, expect, architecture } of tests) {
     t.true(expect === 'Never' || expect === 'Sometimes', name);
     t.true(architecture === 'AArch64' || architecture === 'X86', name);
@@ -40,7 +40,7 @@ test('litmus: a file that shows a fault is called so, all others say what may ne
   }
 });
 
-test('litmus: docs/memory-model.md names every test, and every test that it names is there', (t) => {
+test('litmus: docs/memory-model.md names every test, and every named test exists', (t) => {
   const named = namedTests();
   const there = new Set(tests.map(({ name }) => familyOf(name)));
   t.deepEqual(

@@ -1,9 +1,9 @@
 /**
- * The litmus tests: what each file in test/model/litmus says of itself, and herd7, which runs them.
+ * The litmus tests: the description in each file of test/model/litmus, and herd7, which runs them.
  *
- * A file is a test in herd7's own format with a line `Expect=Never` (what `exists` describes must not
- * happen) or `Expect=Sometimes` (it happens, and the documentation says why that does no harm, or the file
- * is named `...-was`: it shows a fault that was there).
+ * A file is a test in herd7's own format with a line `Expect=Never` (what `exists` describes must
+ * not happen) or `Expect=Sometimes` (it happens, and the documentation says why that does no harm,
+ * or the file is named `...-was`: it shows a former fault).
  */
 
 import { execFileSync } from 'node:child_process';
@@ -12,18 +12,18 @@ import { fileURLToPath } from 'node:url';
 
 const FOLDER = new URL('../../../test/model/litmus/', import.meta.url);
 
-/** Which model of herd7 an architecture has. */
+/** The model of herd7 for each architecture. */
 const MODELS: Readonly<Record<string, string>> = { AArch64: 'aarch64.cat', X86: 'x86tso.cat' };
 
 export interface Litmus {
   readonly name: string;
   readonly architecture: string;
-  /** What may happen, in a sentence. */
+  /** A sentence about what may happen. */
   readonly says: string;
   readonly expect: string;
 }
 
-/** All of them, by name. */
+/** All litmus tests, by name. */
 export function readLitmus(): Litmus[] {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith('.litmus'));
   return files.sort().map((file) => {
@@ -37,10 +37,10 @@ export function readLitmus(): Litmus[] {
   });
 }
 
-/** What a test is called in the documentation: one name for both kinds of atomic change. */
+/** A test's name in the documentation: the same for both kinds of atomic change. */
 export const familyOf = (name: string): string => name.replace(/-(?:lse|llsc)$/, '');
 
-/** The command that runs herd7, from SHMALLOC_HERD or the PATH; null where there is none. */
+/** The command that runs herd7, from SHMALLOC_HERD or the PATH; null = none. */
 export function findHerd(): string[] | null {
   const command = (process.env.SHMALLOC_HERD || 'herd7').split(' ');
   try {
@@ -52,7 +52,7 @@ export function findHerd(): string[] | null {
   }
 }
 
-/** Runs tests of one architecture: what herd7 observed (Never, Sometimes or Always), by name. */
+/** Runs tests of one architecture; returns herd7's result (Never, Sometimes or Always) by name. */
 export function runHerd(herd: readonly string[], tests: readonly Litmus[]): Map<string, string> {
   const [program = '', ...options] = herd;
   const model = MODELS[tests[0]?.architecture ?? ''] ?? 'none';

@@ -1,14 +1,14 @@
 /**
- * Locks: taking, releasing, and taking over from the dead; with it the repair of a class.
+ * Locks: acquire, release, and takeover from dead threads, with the repair of a class.
  *
- * A lock word is 0 or its owner's thread word, with a bit that says that others wait; that bit alone
- * is a lock that was handed over to whoever has waited. Whoever finds the owner dead swaps the word
- * for its own, repairs what the lock guards, and goes on.
+ * A lock word is 0 or its owner's thread word, with a bit that says that others wait; that bit
+ * alone is a lock that was handed over to a thread that has waited. A thread that finds the owner
+ * dead swaps the word for its own, repairs what the lock guards, and goes on.
  *
- * I1  A thread knows which locks it holds (`held`); after an error none of them stays behind.
- * I2  A takeover whose repair throws leaves the lock ABANDONED, a word of a thread that is always dead,
- *     also a page lock that the repair had taken: the next who waits repeats all of it.
- * I3  Slots are not recovered here but when no lock is held: `due` says so.
+ * I1  A thread knows which locks it owns (`held`); after an error it owns none.
+ * I2  A takeover whose repair throws leaves the lock ABANDONED, the word of a thread that is always
+ *     dead, and also a page lock that the repair had acquired: the next waiter repeats all of it.
+ * I3  Slots are recovered only when no lock is owned: `due` says that one is to be recovered.
  */
 
 import { closeTransit, topOf } from './cache.js';
@@ -34,7 +34,7 @@ export function* acquire(w: World, t: Thread, lock: number): Step<void> {
     yield 'lock.take';
     let word = w.lock[lock];
     if (word === 0) {
-      // Who has waited keeps the bit: others may still sleep.
+      // A thread that has waited keeps the bit: others may still sleep.
       w.lock[lock] = t.word | waited;
       noteTaken(w, t, lock, false);
       t.held.push(lock);
@@ -77,7 +77,10 @@ export function* acquire(w: World, t: Thread, lock: number): Step<void> {
   }
 }
 
-/** Whose word it is: the word itself, but for the mutants that write slot numbers into locks. */
+/**
+ * The owner of a lock word: the word itself, except in the mutants that write slot numbers into
+ * locks.
+ */
 function* findOwner(w: World, word: number): Step<number> {
   const { rules } = w;
   if (rules.owner === 'thread' || word === WAITERS || (word & ~WAITERS) === ABANDONED) {
@@ -111,12 +114,13 @@ export function* release(w: World, t: Thread, lock: number): Step<void> {
   t.held.splice(t.held.indexOf(lock), 1);
   yield 'lock.notify';
   if (!handsOver) return;
-  // Also where somebody was woken: whoever comes first has it then. (lock.pml knows who sleeps.)
+  // Also if a thread was woken: the lock is free for the first that comes. (lock.pml models
+  // sleepers.)
   yield 'lock.open';
   if (w.lock[lock] === WAITERS) w.lock[lock] = 0;
 }
 
-// ---- takeover
+// ---- Takeover
 
 function* repairTaken(w: World, t: Thread, lock: number, owner: number): Step<void> {
   try {
@@ -126,7 +130,7 @@ function* repairTaken(w: World, t: Thread, lock: number, owner: number): Step<vo
     if (error !== INTERRUPT || !w.rules.failedTakeoverReturns) throw error;
     t.handling++;
     if (t.held.includes(PAGE_LOCK)) {
-      // Taken by the class's repair, which may have left it half changed.
+      // The class's repair has acquired it, and may have left its domain half changed.
       if (w.rules.pageLockReturns) {
         t.held.splice(t.held.indexOf(PAGE_LOCK), 1);
         yield* giveBackToDead(w, PAGE_LOCK, owner);
@@ -140,18 +144,18 @@ function* repairTaken(w: World, t: Thread, lock: number, owner: number): Step<vo
   }
 }
 
-/** Not in the dead owner's name, which would come back to where it was not any more. */
+/** Mutant: restores the dead owner's word, which could then come back where it was gone. */
 function* giveBackToDead(w: World, lock: number, owner: number): Step<void> {
   yield 'lock.giveBack';
   w.lock[lock] = ABANDONED | WAITERS;
   w.lockOwner[lock] = owner;
 }
 
-// ---- repair of a class, class lock held
+// ---- Repair of a class, with its lock
 
 /**
- * Closes the open transits of a class and makes its list, counts and counter anew. At a takeover
- * `owner` is the dead owner; 0 where a thread repairs what it left itself.
+ * Closes the open transits of a class and rebuilds its list, counts and counter. In a takeover
+ * `owner` is the dead owner; 0 = a thread repairs its own class.
  */
 export function* repairClass(w: World, t: Thread, c: number, owner = 0): Step<void> {
   const { rules } = w;
@@ -185,7 +189,7 @@ function findOpen(w: World, c: number, owner: number): number[] {
   return open;
 }
 
-/** What is in transit belongs to its spans: whichever way it went, its bits are set. */
+/** Sets the bits of the blocks in transit, which belong to their spans in either direction. */
 function* putOpenBack(w: World, c: number, open: readonly number[]): Step<void> {
   for (const s of open) {
     const slot = w.slots[s];
@@ -209,7 +213,9 @@ function* closeTransits(w: World, c: number, open: readonly number[]): Step<void
   }
 }
 
-/** Blocks taken from the spans less what all others hold: only while the transit is open. */
+/**
+ * Recounts: blocks taken from the spans minus what all others hold; only while the transit is open.
+ */
 function* recountHeld(w: World, c: number, open: readonly number[], taken: number): Step<void> {
   for (const s of open) {
     const others = w.slots.reduce((sum, slot, n) => (n === s ? sum : sum + slot.held[c]), 0);
@@ -219,7 +225,7 @@ function* recountHeld(w: World, c: number, open: readonly number[], taken: numbe
 }
 
 interface Recount {
-  /** Blocks that are not in their spans. */
+  /** Number of blocks that are not in their spans. */
   readonly taken: number;
   /** Spans that are wholly free. */
   readonly empties: readonly number[];
@@ -249,7 +255,10 @@ function* rebuildClass(w: World, c: number): Step<Recount> {
   return { taken, empties };
 }
 
-/** Repairs and releases what a thread still holds after an error: page heap first, then classes. */
+/**
+ * Repairs and releases the locks that a thread still owns after an error: page heap first, then
+ * classes.
+ */
 export function* repairHeld(w: World, t: Thread): Step<void> {
   if (t.held.includes(PAGE_LOCK)) {
     yield* repairPages(w);

@@ -1,7 +1,8 @@
 /**
- * Command line of the model: runs it one way or another, prints what it found.
+ * Command line of the model: runs it in one of several ways, and prints the findings.
  *
- * Exit code 1 on any violation, on a mutant that is not found, or on a call it does not understand.
+ * Exit code 1 after any violation, a mutant that is not found, or arguments that it does not
+ * understand.
  */
 
 import { type Cut, explore, type Found, replay } from './exhaustive.js';
@@ -41,19 +42,19 @@ const SEEDS = 5000;
 const MUTANT_SEEDS = 3000;
 const TRACE_LINES = 80;
 const REPORTED_MAX = 8;
-/** Every so many seeds of a plain random run has errors in its sections. */
+/** One in this many seeds of a plain random run has errors in its sections. */
 const ERROR_SEEDS = 4;
-/** Of as many, one has calls that are cut. */
+/** One in as many seeds has calls that are cut. */
 const CUT_SEED = 2;
 const CUTS: Options = { cuts: 0.01 };
 const ERRORS: Options = { throws: 0.02, anywhere: true };
-/** Of every so many, one seed has an instrumented heap; a prime, so that all kinds have errors. */
+/** One in this many seeds has an instrumented heap; a prime, so that all kinds have errors. */
 const RECORD_SEEDS = 3;
-/** Another third has contexts and vectors; and one seed of so many in any case. */
+/** Another third has contexts and vectors; and one in this many seeds in any case. */
 const OBJECT_SEEDS = 5;
 const QUARANTINES = [0, 1, 2, 4];
 
-/** What a seed of a plain run is like. */
+/** The options of a seed of a plain run. */
 function kindOf(seed: number): Options {
   const kind = seed % ERROR_SEEDS;
   const plain = kind === 0 ? ERRORS : kind === CUT_SEED ? CUTS : {};
@@ -82,7 +83,7 @@ interface Arguments {
 
 class UsageError extends Error {}
 
-// ---- reading arguments
+// ---- Arguments
 
 function readArguments(words: readonly string[]): Arguments {
   const flags = new Map<string, string[]>();
@@ -129,7 +130,7 @@ function readNumber(text: string): number {
   return number;
 }
 
-/** Which part, from 0, of how many. */
+/** The index of the part, from 0, and the number of parts. */
 function readPart(text: string): [number, number] {
   const [part = 0, parts = 0] = text.split('/').map(readNumber);
   if (part < 1 || part > parts) throw new UsageError(`${text} is no part: 1/2, 2/2`);
@@ -153,7 +154,7 @@ function readRules(pairs: readonly string[]): Rules {
   return { ...RULES_ON, ...changed };
 }
 
-// ---- ways: each says whether all is well
+// ---- Ways: each returns true if all is well
 
 function runRandom({ count, from, options, rules, trace }: Arguments): boolean {
   const seeds = count ?? SEEDS;
@@ -276,7 +277,7 @@ function runMutants({ count, only }: Arguments): boolean {
   return good;
 }
 
-/** Both that every point is one that is reached, and which are not. */
+/** Checks that every point is reached; prints those that are not. */
 function runPoints({ count, from }: Arguments): boolean {
   const coverage = new Set<PointName>();
   for (let seed = from; seed < from + (count ?? SEEDS); seed++) {
@@ -293,7 +294,10 @@ function printScenarios(): boolean {
   return true;
 }
 
-/** The witnesses are part of every mutant run; with all rules on they are a check of their own. */
+/**
+ * Runs the witnesses. They are part of every mutant run; with all rules on they are a check
+ * themselves.
+ */
 function runWitnesses(): boolean {
   const broken = WITNESSES.filter((witness) => runWitness(RULES_ON, witness) !== null);
   console.log(`${WITNESSES.length} witnesses, ${broken.length} violations`);

@@ -1,8 +1,8 @@
 /**
- * Proves the crash rules on the model, in a small helping: random schedules, the exhaustive cuts of
- * level 1, a few mutants that must be found, and that the list of points is true.
+ * Proves the crash rules on the model, with small numbers: random schedules, the exhaustive cuts of
+ * level 1, some mutants that must be found, and the list of points.
  *
- * The large helpings are for main.ts. MODEL_SEED=n begins at another seed.
+ * main.ts runs large numbers. MODEL_SEED=n begins at another seed.
  */
 
 import test from 'ava';
@@ -18,7 +18,7 @@ const SEED = Number(process.env.MODEL_SEED ?? 1);
 const SEEDS = 1500;
 const ERRORS = { throws: 0.02, anywhere: true };
 
-test('kill points: sorted, no name twice, none that the model alone has', (t) => {
+test('kill points: are sorted, each once, and none is a point of the model alone', (t) => {
   t.deepEqual([...POINTS], [...new Set(POINTS)].sort());
   const names: readonly string[] = POINTS;
   t.deepEqual(

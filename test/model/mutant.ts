@@ -1,5 +1,5 @@
 /**
- * What a mutant is: rules that are off, and where to look for the harm.
+ * A mutant: the rules that are off, and where to look for the harm.
  */
 
 import type { PartSet } from './interleave-parts.js';
@@ -11,13 +11,13 @@ export interface Mutant {
   readonly name: string;
   /** The rules that are off. */
   readonly off: Partial<Rules>;
-  /** What random schedules must have for it. */
+  /** Options of random schedules that can show it. */
   readonly options: Options;
-  /** For what chance meets too seldom: the schedule that shows it. */
+  /** The schedule that shows it, if chance meets it too seldom. */
   readonly witness: Witness | null;
-  /** It is looked for in interleavings of these. */
+  /** The set of parts whose interleavings show it. */
   readonly among?: PartSet;
-  /** It is looked for in exhaustive cuts of scenarios with this in their names. */
+  /** The scenarios, by a part of their names, whose exhaustive cuts show it. */
   readonly cuts?: { readonly only: string; readonly level: 1 | 2 };
 }
 

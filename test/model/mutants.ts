@@ -1,9 +1,9 @@
 /**
- * Mutants: every rule switched off alone, to show that the model would see it broken.
+ * Mutants: every rule is switched off alone, to show that the model detects what it prevents.
  *
- * A mutant is looked for in its witness, if it has one; else in random schedules of a kind that
- * suits it, then in the exhaustive cuts of level 1. What finds it is run again with all rules on,
- * and must be clean.
+ * A mutant is looked for in its witness, if it has one; else in random schedules of a suitable
+ * kind, then in the exhaustive cuts of level 1. A schedule that finds it is run again with all
+ * rules on, and must show no violation.
  */
 
 import { explore, replay } from './exhaustive.js';
@@ -26,7 +26,7 @@ import {
   type Witness,
 } from './witnesses.js';
 
-/** Errors of any kind, and nobody dies. */
+/** Errors of any kind, and no deaths. */
 const ERRORS: Options = { throws: 0.02, anywhere: true, kills: 0 };
 /** Magazines that fill often, and errors. */
 const SENTINELS: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, limitMax: 2 };
@@ -34,13 +34,13 @@ const SENTINELS: Options = { throws: 0.05, anywhere: true, kills: 0, calls: 20, 
 const ERRORS_AND_KILLS: Options = { throws: 0.02, anywhere: true, kills: 3 };
 /** Errors where a stack overflow can strike. */
 const OVERFLOWS: Options = { throws: 0.02, kills: 0 };
-/** Calls that are cut, and nobody dies. */
+/** Cut calls, and no deaths. */
 const CUTS: Options = { cuts: 0.02, kills: 0 };
 const OBJECTS_AND_CUTS: Options = { ...CUTS, objects: true };
-/** Instrumented heaps, with and without something held back, and threads that die. */
+/** Instrumented heaps, with and without blocks held back, and threads that die. */
 const RECORDS: Options = { quarantine: 2, kills: 3 };
 const NO_QUARANTINE: Options = { quarantine: 0, kills: 3 };
-/** Far more blocks held back than a magazine has room for. */
+/** Many more blocks held back than a magazine has room for. */
 const MANY_ORPHANS: Options = {
   quarantine: 12,
   kills: 3,
@@ -49,14 +49,14 @@ const MANY_ORPHANS: Options = {
   limitStart: 1,
   limitMax: 2,
 };
-/** The same with errors, and nobody dies. */
+/** Instrumented heaps with errors, and no deaths. */
 const RECORDS_AND_ERRORS: Options = { ...ERRORS, quarantine: 1, calls: 12 };
 const NO_QUARANTINE_AND_ERRORS: Options = { ...ERRORS, quarantine: 0, calls: 12 };
 /** More threads than slots. */
 const CROWDED: Options = { kills: 3, slots: 2, workers: 2, calls: 4 };
 
 export const MUTANTS: readonly Mutant[] = [
-  // ---- who is who
+  // ---- Identity of threads
   rare('a lock word names a slot, which another has by now', { owner: 'slot' }, SLOT_REUSED),
   mutant(
     'a lock word names a slot: attach when the dead have them all',
@@ -75,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   rare('a rescuer does not look at the owner again', { lookAgain: false }, OWNER_CHANGED),
 
-  // ---- one-store commits, source and derived
+  // ---- One-store commits, source and derived
   mutant('tails are not rebuilt', { tailsRebuilt: false }),
   mutant('the reserve gets no new tail when it is cut', { reserveTail: false }),
   mutant('page repair does not join free runs', { joinFree: false }),
@@ -85,7 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('class repair does not count spans', { recountSpans: false }),
   mutant('SPAN is committed before its bitmap', { bitmapFirst: false }),
 
-  // ---- transit
+  // ---- Transit
   mutant('recovery leaves tags', { clearTags: false }),
   mutant('blocks held are added after the transit', { heldRecount: false }),
   mutant('a span is released while its transit is open', { releaseAfterTransit: false }),
@@ -94,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('takeover closes the transits of the dead owner alone', { closeAllSlots: false }),
   mutant('transits are closed before the page lock is held', { closeUnderPageLock: false }),
 
-  // ---- commit last, free first
+  // ---- Commit last, free first
   mutant('LARGE is committed under the page lock', { largeCommitLast: false }),
   mutant('calloc clears after the pop', { clearFirst: false }),
   mutant('realloc commits the new block, then frees the old one', { reallocLast: false }),
@@ -104,14 +104,14 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('recovery that is due comes after the commit', { dueBeforeCommit: false }, { kills: 3 }),
   mutant('malloc answers 0 with dead slots about', { recoverBeforeFull: false }, { kills: 3 }),
 
-  // ---- sentinels
+  // ---- Sentinels
   rare('a limit is written before its sentinel', { sentinelFirst: false }, LIMIT_WITHOUT_SENTINEL),
   mutant('one sentinel word instead of two', { secondSentinel: false }, SENTINELS),
   rare('a magazine over its limit is pushed over again', { flushWhenOver: false }, OVER_TWICE),
   rare('a flush keeps half of the limit', { keepHalf: false }, OLD_SENTINEL),
   mutant('attach writes no sentinels', { resetSentinels: false }),
 
-  // ---- recovery
+  // ---- Recovery
   mutant('recovery has no lock of its own', { recoveryLock: false }, { kills: 3, workers: 4 }),
   mutant('takeover recovers the slot, other locks held', { recoverLater: false }, { kills: 2 }),
   mutant('a slot is freed before its recovery', { slotLast: false }, { kills: 3 }),
@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('RESERVED runs are found by scanning records', { walkForReserved: false }),
   mutant('verify takes the page lock first', { verifyRising: false }, { kills: 0 }),
 
-  // ---- instrumented heaps
+  // ---- Instrumented heaps
   mutant('a record is written after the commit', { recordFirst: false }, RECORDS),
   mutant('realloc makes the new block LIVE before the claim', { liveLast: false }, RECORDS),
   mutant('a free claims its block after the push', { claimFirst: false }, NO_QUARANTINE),
@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('a large orphan is untagged, then RESERVED', { orphanReserved: false }, RECORDS),
   mutant('a slot is freed before its sweep', { slotLast: false }, RECORDS),
 
-  // ---- errors
+  // ---- Errors
   mutant(
     'no stack is probed, and self repair overflows too',
     { headroom: false, throwInHandler: true },
@@ -170,7 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
     ERRORS_AND_KILLS,
   ),
 
-  // ---- calls of living threads that are cut
+  // ---- Cut calls of living threads
   mutant('a cut: its section has no mark', { repairSection: false }, CUTS),
   mutant('a cut: a run that is to be committed has no mark', { repairRun: false }, CUTS),
   mutant('a cut: repair has no mark of its own', { markRepair: false }, OBJECTS_AND_CUTS),
@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...OBJECT_MUTANTS,
 ];
 
-/** Rules that can be off without harm, as far as the model sees: README.md says why. */
+/** Rules that can be off without harm that the model can see: README.md says why. */
 export const HARMLESS: readonly Mutant[] = [
   mutant('a free flushes first, then pushes', { pushFirst: false }),
   mutant('a large free leaves a note, for tags that are 0', { largeFree: 'note+walk+tag' }),
@@ -195,14 +195,14 @@ export const HARMLESS: readonly Mutant[] = [
 
 export interface Verdict {
   readonly mutant: Mutant;
-  /** Where it was found, null where it was not. */
+  /** The place where it was found; null = not found. */
   readonly where: string | null;
   readonly message: string;
-  /** What the same schedule shows with all rules on: null, unless something is wrong. */
+  /** The violation of the same schedule with all rules on: null, unless the model is wrong. */
   readonly withRules: string | null;
 }
 
-/** Looks for one mutant: in its witness, or `seeds` random schedules and the exhaustive cuts. */
+/** Looks for one mutant: in its witness, or in `seeds` random schedules and the exhaustive cuts. */
 export function findMutant(subject: Mutant, seeds: number): Verdict {
   const rules: Rules = { ...RULES_ON, ...subject.off };
   if (subject.among !== undefined) return findAmong(subject, subject.among, rules);
@@ -232,7 +232,7 @@ function findByWitness(subject: Mutant, witness: Witness, rules: Rules): Verdict
   };
 }
 
-/** Every schedule of some pairs of threads. */
+/** Looks for a mutant in every schedule of some pairs of threads. */
 function findAmong(subject: Mutant, among: PartSet, rules: Rules): Verdict {
   const [clash] = interleave(rules, [among], true).found.values();
   const [again] = interleave(RULES_ON, [among], true).found.values();

@@ -26,7 +26,7 @@ import type { Thread } from './thread.js';
 import { CLASS_COUNT, isShared, phaseOf, RELEASED } from './words.js';
 import type { World } from './world.js';
 
-/** One random call; `threads`: all that there are, since a vector in use is not deleted. */
+/** One random call. `threads` are all threads, since a vector that one of them uses is not deleted. */
 export function* callObjects(
   w: World,
   t: Thread,
@@ -78,7 +78,7 @@ function* callTree(
   }
 }
 
-/** 0, or one of the thread's that is not below the context. */
+/** 0, or one of the thread's contexts that is not below the context. */
 function randomParent(w: World, c: number, own: readonly number[], random: Random): number {
   const other = random.pick(own);
   return rootOf(w, other) === rootOf(w, c) ? 0 : other;

@@ -1,13 +1,13 @@
 /**
- * Checks of objects, when all is quiet: every owned block is published by exactly one word, every
- * context has exactly one owner, who lives, or is RELEASED. See checks.ts.
+ * Checks of objects with all threads quiet: exactly one word publishes each owned block; every
+ * context has exactly one living owner, or is RELEASED. See checks.ts.
  */
 
 import { checkChunk, rootOf } from './object-programs.js';
 import { contextSlot, headerData, isOwned, LIVE_CONTEXT, phaseOf, RELEASED } from './words.js';
 import type { World } from './world.js';
 
-/** The owned blocks that words hold, each once. */
+/** The owned blocks that words name, each once. */
 export function listPublished(w: World): Set<number> {
   const published = new Set<number>();
   const add = (address: number, by: string): void => {
@@ -42,7 +42,7 @@ function addVector(w: World, header: number, add: Add): void {
   add(w.load(headerData(header)), `the vector at ${header}`);
 }
 
-/** What errors have left in a living thread's slot. */
+/** Adds the blocks that errors have left in a living thread's slot. */
 function addSlot(w: World, s: number, owner: number, add: Add): void {
   const header = w.load(w.inFlightHeaderWord(s));
   const stands = w.intentWord[s] !== 0;
@@ -84,7 +84,7 @@ function checkContext(w: World, c: number): void {
   if (holder !== owner) w.fail(`context ${c} is held by ${holder}, its root says ${owner}`);
 }
 
-/** When all objects have ended. */
+/** Checks that all objects have ended. */
 export function checkNoObjects(w: World): void {
   if (w.contextState.some((state) => state !== 0)) w.fail('a context is left');
   if (w.chunkContext.some((c) => c !== 0)) w.fail('a chunk is left');

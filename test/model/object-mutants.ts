@@ -21,7 +21,7 @@ const OBJECTS_AND_ERRORS: Options = {
 };
 
 export const OBJECT_MUTANTS: readonly Mutant[] = [
-  // ---- placement
+  // ---- Placement
   inCuts('the intent comes after the pop', { intentFirst: false }, 'objects: placement'),
   inCuts('the word is written after the intent', { publishInIntent: false }, 'objects: placement'),
   inCuts('the block is committed after the publish', { publishLast: false }, 'objects: chunks'),
@@ -37,7 +37,7 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
     'objects: placement',
   ),
 
-  // ---- recovery
+  // ---- Recovery
   inCuts(
     'an intent is resolved after the dead magazines',
     { resolveFirst: false },
@@ -46,7 +46,7 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
   ),
   inCuts('ended objects stay in dead magazines', { flushObjects: false }, 'objects: chunks'),
 
-  // ---- contexts
+  // ---- Contexts
   inCuts('a chunk record is taken last', { chunkFirst: false }, 'objects: chunks'),
   inCuts('a chunk record is freed first', { chunkLast: false }, 'objects: chunks'),
   inCuts(
@@ -71,7 +71,7 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
   amongst('a rescuer locks in its own name', { lockInDeadName: false }, RECOVERING),
   mutant('shared chunks have no generation', { chunkGeneration: false }, OBJECTS_AND_ERRORS),
 
-  // ---- vectors
+  // ---- Vectors
   inCuts(
     'a vector leaves the in-flight header half made',
     { inFlightHeaderLast: false },

@@ -1,5 +1,5 @@
 /**
- * What the two threads of an interleaving do with contexts and vectors. See interleave-parts.ts.
+ * Parts of interleavings with contexts and vectors. See interleave-parts.ts.
  */
 
 import type { Part } from './interleave-parts.js';
@@ -28,11 +28,11 @@ const adopt = (as: string): Call => ({ call: 'adopt', record: 1, as });
 const end = (of: string): Call => ({ call: 'end', of });
 const MALLOC: Call = { call: 'malloc', c: 1 };
 
-// ---- adoption
+// ---- Adoption
 
-/** A tree of two, in records 1 and 2, for whoever adopts it. */
+/** A released tree of two contexts, in records 1 and 2, to be adopted. */
 const RELEASED_TREE: Script = [CONTEXT, CHILD, chunk('x', { c: 1 }), release('c')];
-/** The same, by a thread whose slot is in the states of both yet when it dies. */
+/** A tree released by a thread that dies while its slot is still in both states. */
 const DEAD_RELEASER = { script: [...RELEASED_TREE, MALLOC], killedAt: 'pop.tag' } as const;
 
 export const ADOPTION: readonly Part[] = [
@@ -51,7 +51,7 @@ export const ADOPTION: readonly Part[] = [
   { name: 'recovery', before: DEAD_RELEASER, run: [{ call: 'recover' }] },
 ];
 
-// ---- chunks
+// ---- Chunks
 
 export const CHUNKS: readonly Part[] = [
   { name: 'chunks', run: [CONTEXT, chunk('x', { c: 1 })] },
@@ -71,7 +71,7 @@ export const CHUNKS: readonly Part[] = [
   },
 ];
 
-// ---- vectors of the heap
+// ---- Vectors of the heap
 
 const VECTOR: Script = [{ call: 'vector', as: 'v', c: 1 }];
 const LARGE_VECTOR: Script = [{ call: 'vector', as: 'v', pages: 1 }];
@@ -87,9 +87,9 @@ export const GROWTH: readonly Part[] = [
   { name: 'growth, large', main: LARGE_VECTOR, run: [grow({ pages: 2 })] },
 ];
 
-// ---- chunks that any thread may grow
+// ---- Chunks that any thread may grow
 
-/** It has a context with a chunk in record 1, and dies. */
+/** A thread that has a context with a chunk in record 1, and dies. */
 const DEAD_OWNER = {
   script: [CONTEXT, { ...chunk('x', { c: 1 }), shared: true }, MALLOC],
   killedAt: 'pop.tag',
@@ -106,13 +106,16 @@ const GROWER: Part = {
   run: [share({ c: 2 }), share({ c: 1 })],
 };
 
-/** A thread that grows a chunk while another ends its context. */
+/** One thread grows a chunk while another ends its context. */
 export const CHUNK_RECOVERY: readonly Part[] = [
   GROWER,
   { name: 'recovery', before: DEAD_OWNER, run: [{ call: 'recover' }] },
 ];
 
-/** The same where a third has died with the lock; and one that uses what was given back. */
+/**
+ * A third thread has died as the owner of the lock; another one uses the memory that was given
+ * back.
+ */
 export const RECOVERY_AND_GROWTH: readonly Part[] = [
   GROWER,
   {

@@ -1,8 +1,8 @@
 /**
- * Programs that use contexts, vectors and plain words, with books of what they have.
+ * Programs that use contexts, vectors and plain words, with books of these.
  *
- * I1  A context is in the books from the store that makes it LIVE until its record is free, or it is
- *     RELEASED; a vector until its header is in an in-flight header.
+ * I1  A context is in the books from the store that makes it LIVE until its record is free, or it
+ *     is RELEASED; a vector until its header is in an in-flight header.
  * I2  Programs use a context in its owner's thread, and a vector until one of them deletes it.
  */
 
@@ -35,13 +35,15 @@ import {
 } from './words.js';
 import type { World } from './world.js';
 
-/** A vector in the books, and one whose deletion was begun. */
+/** A vector in the books, and one whose deletion has begun. */
 export const KNOWN_VECTOR = 1;
 const DOOMED_VECTOR = 2;
 
-// ---- contexts
+// ---- Contexts
 
-/** A context whose end was cut has ended once that is repaired; calls on it are refused. */
+/**
+ * True if a context has ended: one whose end was cut ends in the repair. Calls on it are refused.
+ */
 function* isGone(w: World, t: Thread, c: number): Step<boolean> {
   if (!t.mayBeCut) return false;
   yield* repairIfCut(w, t, false);
@@ -75,7 +77,7 @@ export function* doChunk(
   return chunk;
 }
 
-/** Gives a chunk's block another size: a chunk in which an object keeps what grows. */
+/** Gives a chunk's block another size: a chunk in which an object keeps growing data. */
 export function* doRegrow(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
   checkChunk(w, chunk);
   if (!(yield* replace(w, t, w.chunkWord(chunk), wanted))) return;
@@ -83,10 +85,10 @@ export function* doRegrow(w: World, t: Thread, chunk: number, wanted: Wanted): S
   w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
 }
 
-/** Gives a shared chunk of any context another size, if it is there yet. */
+/** Gives a shared chunk of any context another size, if it still exists. */
 export function* doShare(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
   const kind = w.chunkKind[chunk];
-  // One that is handed out: programs know no other.
+  // Programs know only chunks that were handed out.
   if (w.chunkContent[chunk] === 0 || !isShared(kind)) return;
   yield* growShared(w, t, chunk, kind, wanted);
 }
@@ -131,14 +133,14 @@ export function* doReparent(w: World, t: Thread, c: number, parent: number): Ste
   yield* changing(w, t, () => setParent(w, t, c, parent));
 }
 
-/** Of a tree: all contexts whose parents lead to `root`. */
+/** Sets the holder of all contexts whose parents lead to `root`. */
 function setHolders(w: World, root: number, holder: number): void {
   for (let c = 1; c < w.contextState.length; c++) {
     if (w.contextState[c] !== 0 && rootOf(w, c) === root) w.contextHolder[c] = holder;
   }
 }
 
-/** 0: the parents are a cycle. */
+/** The root of a context; 0 = its parents are a cycle. */
 export function rootOf(w: World, c: number): number {
   let at = c;
   for (let depth = 0; depth < w.contextState.length; depth++) {
@@ -153,14 +155,14 @@ export function checkChunk(w: World, chunk: number): void {
   const address = w.load(w.chunkWord(chunk));
   if (content === 0 || address === 0) return;
   const data = w.data.subarray(address, address + ownedSize(w, address));
-  // Who dies or is cut when it has made one larger leaves the new part as it is.
+  // A thread that dies or is cut after it made a chunk larger leaves the new part unwritten.
   const isLeft = isShared(w.chunkKind[chunk]) || w.stats.cuts > 0 ? 0 : content;
   if (data.some((word) => word !== content && word !== isLeft)) {
     w.fail(`the content of chunk ${chunk} is not what was written there`);
   }
 }
 
-// ---- vectors and plain words
+// ---- Vectors and plain words
 
 export function* doMakeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
   yield* repairIfCut(w, t, false);
@@ -174,7 +176,7 @@ export function* doDeleteVector(w: World, t: Thread, header: number): Step<void>
   try {
     yield* deleteVector(w, t, header);
   } catch (error) {
-    // Before its commit: the vector is its caller's.
+    // Before the placement's commit the vector belongs to its caller.
     if (w.vector[header] === DOOMED_VECTOR) w.vector[header] = KNOWN_VECTOR;
     throw error;
   }
@@ -200,9 +202,9 @@ export function* doPlace(w: World, t: Thread, root: number, wanted: Wanted | nul
   }
 }
 
-// ---- going
+// ---- Leaving
 
-/** Ends what is the thread's own, and detaches. After an error it is still attached. */
+/** Ends the thread's own objects, and detaches. After an error the thread is still attached. */
 export function* leaveAll(w: World, t: Thread): Step<void> {
   yield* repairIfCut(w, t, false);
   for (const c of rootsOf(w, t)) yield* changing(w, t, () => endContext(w, t, c));
@@ -219,7 +221,7 @@ function rootsOf(w: World, t: Thread): number[] {
   });
 }
 
-/** The last thread ends all objects that anybody left. */
+/** Ends all objects that are left, by the last thread. */
 export function* emptyObjects(w: World, t: Thread): Step<void> {
   for (let c = 1; c < w.contextState.length; c++) {
     if (phaseOf(w.contextState[c]) === RELEASED) yield* doAdopt(w, t, c);

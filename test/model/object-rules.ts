@@ -1,77 +1,88 @@
 /**
- * Rules of placement and of what rests on it: contexts, vectors. See rules.ts.
+ * Rules of placement, and of contexts and vectors, which rest on it. See rules.ts.
  */
 
 export interface ObjectRules {
-  // ---- placement
+  // ---- Placement
 
-  /** The intent stands before the new block leaves its magazine. Off: after. */
+  /** The intent is stored before the new block leaves its magazine. Off: after. */
   intentFirst: boolean;
-  /** The word gets the new block while the intent stands. Off: when it is done. */
+  /** The word gets the new block while the intent is open. Off: after it is closed. */
   publishInIntent: boolean;
   /** The new block is committed before the word gets it. Off: after. */
   publishLast: boolean;
-  /** The magazine has room for the old block before the intent. Off: it is flushed while it stands. */
+  /**
+   * The magazine has room for the old block before the intent. Off: it is flushed during the
+   * intent.
+   */
   roomFirst: boolean;
-  /** An old run is RESERVED, the intent done, then the pages go. Off: they go, then it is done. */
+  /** An old run is RESERVED, the intent closed, then the pages freed. Off: freed, then closed. */
   retractFirst: boolean;
-  /** The tag says OWNED before the block leaves its magazine. Off: its class, and OWNED after that. */
+  /**
+   * The tag says OWNED before the block leaves its magazine. Off: its class, and OWNED after that.
+   */
   ownedAtOnce: boolean;
-  /** Recovery's sweep by records leaves OWNED blocks. Off: it looks at their old records. */
+  /** Recovery's sweep by records skips OWNED blocks. Off: it reads their outdated records. */
   sweepPrograms: boolean;
-  /** Before anything can fail, the intent forgets word and new block. Off: it names them still. */
+  /** Before a step that can fail, the intent forgets word and new block. Off: it keeps them. */
   detachIntent: boolean;
-  /** What fails after the publish is not thrown. Off: it is. */
+  /** An error after the publish is not thrown. Off: it is. */
   quietPlacement: boolean;
-  /** Self repair closes an intent before it frees the run that it names. Off: it does not. */
+  /**
+   * Self-repair closes an intent before it frees the run that the intent names. Off: it does not.
+   */
   forgetRetracted: boolean;
 
-  // ---- recovery
+  // ---- Recovery
 
   /** A dead slot's intent is resolved before its magazines are given back. Off: after. */
   resolveFirst: boolean;
-  /** What ended objects leave in the dead magazines is given back. Off: it stays there. */
+  /** Blocks of ended objects in the dead magazines are given back. Off: they stay there. */
   flushObjects: boolean;
 
-  // ---- contexts
+  // ---- Contexts
 
   /** A chunk record is taken before its block is placed. Off: after. */
   chunkFirst: boolean;
-  /** A chunk record is free when its block is given back. Off: before. */
+  /** A chunk record is freed after its block is given back. Off: before. */
   chunkLast: boolean;
   /** Recovery gives chunks back, then the record of their context. Off: the record first. */
   chunksFirst: boolean;
   /** Recovery ends the deepest contexts first. Off: roots first. */
   childrenFirst: boolean;
-  /** A context is of the slot in its root's state. Off: of that in its own. */
+  /** A context belongs to the slot in its root's state. Off: to the slot in its own state. */
   ownerByRoot: boolean;
-  /** A context that ends is UNRESOLVED, then it has no parent. Off: the other way round. */
+  /** A context that ends becomes UNRESOLVED, then loses its parent. Off: the other way round. */
   dyingFirst: boolean;
-  /** A child that becomes a root gets its slot, then it has no parent. Off: the other way round. */
+  /** A child that becomes a root gets its slot, then loses its parent. Off: the other way round. */
   parentLast: boolean;
   /** Recovery reads a record's parent, then its state. Off: the other way round. */
   parentThenState: boolean;
   /** adopt is one compare-and-swap. Off: a look, then a store. */
   adoptSwaps: boolean;
-  /** ... and what it compares has a generation. Off: it looks at the phase alone. */
+  /** The state that adopt compares has a generation. Off: adopt compares the phase alone. */
   generationInState: boolean;
 
-  /** Recovery takes a shared chunk out with its lock. Off: without. */
+  /** Recovery removes a shared chunk with its lock. Off: without. */
   lockShared: boolean;
-  /** ... and resolves what a dead holder of that lock was placing. Off: it takes the lock over. */
+  /** Recovery resolves the placement of a dead owner of that lock. Off: it takes the lock over. */
   resolveHolder: boolean;
-  /** Who has waited for a shared chunk sees by its generation that it is gone. Off: not. */
+  /**
+   * A waiter for a shared chunk sees by its generation that the chunk has ended. Off: it does not.
+   */
   chunkGeneration: boolean;
-  /** Recovery has that lock in the dead owner's name. Off: in its own. */
+  /** Recovery acquires that lock for the dead owner. Off: for its own thread. */
   lockInDeadName: boolean;
 
-  // ---- vectors
+  // ---- Vectors
 
-  /** A new vector leaves the in-flight header when it has its storage. Off: before. */
+  /** A new vector leaves the in-flight header after it has its storage. Off: before. */
   inFlightHeaderLast: boolean;
-  /** A vector's storage goes before its header. Off: recovery gives back the header alone. */
+  /**
+   * A vector's storage is given back before its header. Off: recovery gives back the header alone.
+   */
   storageFirst: boolean;
-  /** A vector's lock is taken from a dead owner when its slot is recovered. Off: at once. */
+  /** A vector's lock is taken over after the dead owner's slot is recovered. Off: at once. */
   recoverBeforeTakeover: boolean;
 }
 

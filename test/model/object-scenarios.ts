@@ -4,7 +4,7 @@
 
 import type { Call, Script } from './script.js';
 
-/** Of which scenarios are made: each runs alone, and some with others at work. */
+/** The base of scenarios: each runs alone, and some also with other threads at work. */
 export interface ObjectParts {
   readonly name: string;
   readonly pages?: number;
@@ -13,7 +13,7 @@ export interface ObjectParts {
   readonly setup?: Script;
   readonly prepare?: Script;
   readonly victim: Script;
-  /** Also with others at work, before recovery and with the rescuer. */
+  /** True if it also runs with other threads at work, before recovery and with the rescuer. */
   readonly busy?: true;
 }
 
@@ -30,7 +30,7 @@ const end = (of = 'c'): Call => ({ call: 'end', of });
 const malloc = (as: string): Call => ({ call: 'malloc', c: 1, as });
 const free = (block: string): Call => ({ call: 'free', block });
 
-/** A tree of three, with chunks in all. */
+/** Makes a tree of three contexts, each with chunks. */
 const TREE: Script = [
   CONTEXT,
   { call: 'context', as: 'd', parent: 'c' },

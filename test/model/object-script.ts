@@ -1,5 +1,5 @@
 /**
- * The calls of scripts that are about objects. See script.ts.
+ * The calls of scripts with objects. See script.ts.
  */
 
 import {
@@ -25,7 +25,7 @@ import type { Blocks, ObjectCall } from './script.js';
 import type { Thread } from './thread.js';
 import type { World } from './world.js';
 
-/** Runs a call, if what it names is there. */
+/** Runs a call if the objects that it names exist. */
 export function* runObjectCall(w: World, t: Thread, call: ObjectCall, names: Blocks): Step<void> {
   const of = 'of' in call ? names.get(call.of) : 0;
   if (of === undefined) return;
@@ -87,7 +87,7 @@ function sizeOf({ c, pages }: { readonly c?: number; readonly pages?: number }):
 const numberOf = (names: Blocks, name: string | undefined): number =>
   name === undefined ? 0 : (names.get(name) ?? 0);
 
-/** The root by its name, what is below it by the root's and its record: `c.2`. */
+/** A root by its name, a context below it by the root's name and its record: `c.2`. */
 function noteTree(w: World, names: Blocks, name: string, root: number): void {
   names.set(name, root);
   for (let c = 1; c < w.contextState.length; c++) {

@@ -11,8 +11,9 @@ const CONTEXT: Call = { call: 'context', as: 'c' };
 const malloc = (as: string, c = 1): Call => ({ call: 'malloc', c, as });
 
 /**
- * A thread cannot give back the pages that it has taken out of a chunk; it leaves. Another takes out
- * what it had placed there, and the program gets that. Then the first dies.
+ * A thread cannot give back the pages that it has removed from a chunk, and detaches. Another
+ * thread removes the block that the first had placed there, and its program gets it. Then the first
+ * thread dies.
  */
 export const STANDING_INTENT: Witness = {
   name: 'an intent that stands, and a word that goes on',
@@ -38,7 +39,9 @@ export const STANDING_INTENT: Witness = {
   ],
 };
 
-/** The record of a block says that a dead thread freed it; a living one is placing it somewhere. */
+/**
+ * A block's record says that a dead thread freed it, while a living thread is placing it in a word.
+ */
 export const FREED_BY_THE_DEAD: Witness = {
   name: 'a record of a block that is an object by now',
   shape: { ...OBJECTS, quarantine: 0 },

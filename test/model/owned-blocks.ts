@@ -1,16 +1,17 @@
 /**
  * Placement: a block goes from the heap into a shared word, or back, and a death in between loses
- * nothing. As heap/owned-blocks.ts. Owner thread only; recovery retires blocks in a dead slot's name.
+ * nothing. As heap/owned-blocks.ts. Owner thread only; recovery removes blocks for a dead slot.
  *
- * THE RULE: while a slot's intent stands, either of its two blocks that the word holds is published.
- * Else, if it is in the slot's magazine, or a run RESERVED by it, it is on its way back. Else it is
- * nobody's, and whoever resolves the intent gives it back.
+ * THE RULE: while a slot's intent is open, a block of it that the word holds is published. A block
+ * in the slot's magazine, or a run RESERVED by the slot, is on its way back. Any other block of the
+ * intent is an orphan, and the thread that resolves the intent gives it back.
  *
- * I1  One intent at a time, and no magazine is flushed and no RESERVED run freed while it stands.
- * I2  Who may change a word is resolved by others (owner of a context, lock of a vector): nobody else
- *     changes it while the intent names it.
- * I3  Nothing is thrown from the intent to the publish, nor out of what follows it.
- * I4  An intent that stands after an error names no word that another may change: see detachIntent.
+ * I1  One intent at a time; while it is open, no magazine is flushed and no RESERVED run is freed.
+ * I2  Other rules say which thread may change a word (owner of a context, lock of a vector): no
+ *     other thread changes the word while the intent names it.
+ * I3  Nothing is thrown from the intent to the publish, nor after the publish.
+ * I4  An intent that stays open after an error names no word that another thread may change: see
+ *     detachIntent.
  */
 
 import { copy, slotOf } from './blocks.js';
@@ -40,7 +41,9 @@ import {
 } from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
-/** Places a new block into a word, or none, and gives back the old one; false = the heap is full. */
+/**
+ * Places a new block, or none, into a word, and gives the old one back; false = the heap is full.
+ */
 export function* replace(w: World, t: Thread, word: number, wanted: Wanted | null): Step<boolean> {
   const block = yield* section(w, t, () => prepare(w, t, word, wanted), true);
   if (block === null) return false;
@@ -57,7 +60,7 @@ export function* replace(w: World, t: Thread, word: number, wanted: Wanted | nul
   return true;
 }
 
-/** A block that nobody has yet, 0 where none is wanted, null when the heap is full. In a section. */
+/** A block without owner; 0 = none is wanted, null = the heap is full. In a section. */
 function* prepare(w: World, t: Thread, word: number, wanted: Wanted | null): Step<number | null> {
   if (w.intentWord[t.slot] !== 0) {
     if (t.mayBeCut && w.rules.repairIntent) yield* resolveOwn(w, t);
@@ -80,7 +83,7 @@ function* prepare(w: World, t: Thread, word: number, wanted: Wanted | null): Ste
   return taken === null ? null : taken.page * PAGE_GRANULES;
 }
 
-/** Zero, and what the old block has. */
+/** Fills the new block with zeros and the content of the old one. */
 function* fillBlock(w: World, block: number, old: number, wanted: Wanted): Step<void> {
   const size = 'c' in wanted ? CLASSES[wanted.c].granules : wanted.pages * PAGE_GRANULES;
   yield 'clear';
@@ -94,9 +97,9 @@ export function ownedSize(w: World, address: number): number {
   return pagesOf(w.run[address / PAGE_GRANULES]) * PAGE_GRANULES;
 }
 
-// ---- the intent
+// ---- The intent
 
-/** `s`: the slot in whose name it is, a dead one's in recovery. */
+/** Opens an intent of slot `s`, which is a dead slot in recovery. */
 export function* openIntent(
   w: World,
   s: number,
@@ -118,8 +121,8 @@ export function* closeIntent(w: World, s: number): Step<void> {
 }
 
 /**
- * The publish is done, and what follows may fail: from here on others may change the word, and give
- * back what this thread has placed there. So the intent must speak of the old block alone.
+ * Called after the publish, when a step may fail: from here on other threads may change the word,
+ * and give back the new block. So the intent keeps only the old block.
  */
 function* detachIntent(w: World, s: number): Step<void> {
   if (!w.rules.detachIntent) return;
@@ -129,9 +132,9 @@ function* detachIntent(w: World, s: number): Step<void> {
   w.intentWord[s] = NOWHERE;
 }
 
-// ---- the new block
+// ---- The new block
 
-/** Straight stores: the tag says OWNED before the block can be taken for a program's. */
+/** Straight stores: the tag is OWNED before the block can look like a program's. */
 function* commit(w: World, t: Thread, block: number, wanted: Wanted): Step<void> {
   if (!('c' in wanted)) {
     const page = block / PAGE_GRANULES;
@@ -162,7 +165,7 @@ export function* publish(w: World, word: number, block: number): Step<void> {
   w.store(word, block);
 }
 
-// ---- the old block
+// ---- The old block
 
 function* retireSmall(w: World, t: Thread, old: number): Step<void> {
   if (old !== 0) {
@@ -174,7 +177,7 @@ function* retireSmall(w: World, t: Thread, old: number): Step<void> {
   yield* closeIntent(w, t.slot);
 }
 
-/** Straight stores: over a magazine that has room, so nothing is flushed while the intent stands. */
+/** Straight stores: the magazine has room, so nothing is flushed while the intent is open. */
 export function* pushOwned(w: World, s: number, c: number, old: number): Step<void> {
   const slot = w.slots[s];
   const top = slot.top[c];
@@ -188,7 +191,7 @@ export function* pushOwned(w: World, s: number, c: number, old: number): Step<vo
   w.tags[old] = 0;
 }
 
-/** Gives a run back. What fails leaves an intent that stands: the next placement finishes it. */
+/** Gives a run back. An error leaves the intent open: the next placement finishes it. */
 function* retireLarge(w: World, t: Thread, old: number): Step<void> {
   yield* detachIntent(w, t.slot);
   try {
@@ -219,7 +222,7 @@ export function* retract(w: World, s: number, page: number): Step<void> {
   w.run[page] = runWord(RESERVED, s, pagesOf(w.run[page]));
 }
 
-/** Gives up what is placed in a word; before a thread detaches, all its intents. */
+/** Resolves a thread's intents before it detaches. */
 export function* finishIntent(w: World, t: Thread): Step<void> {
   if (w.intentWord[t.slot] === 0) return;
   if (t.mayBeCut && w.rules.repairIntent) {

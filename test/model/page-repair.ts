@@ -1,9 +1,10 @@
 /**
- * Page repair: the page heap's index, made anew from the heads of the runs. Needs the page lock.
+ * Page repair: rebuilds the derived words of the page heap from the heads of the runs. Needs the
+ * page lock.
  *
- * Called at a takeover of the page lock, and by a thread that threw while it held it.
+ * Called in a takeover of the page lock, and by a thread that threw while it owned the lock.
  *
- * I1  It reads heads only, and can be cut off and begun again at any point.
+ * I1  It reads heads only, and can be interrupted and begun again at any point.
  */
 
 import { linkRun } from './bins.js';
@@ -20,7 +21,7 @@ export function* repairPages(w: World): Step<void> {
   yield 'pages.index';
   w.untouched = reserve;
   if (reserve !== 0) {
-    // With no reserve left nobody needs the brk again: it stays what it was.
+    // Without a reserve no code needs the brk any more: it keeps its value.
     yield 'pages.index';
     w.brk = reserve;
   }
@@ -36,7 +37,7 @@ export function* repairPages(w: World): Step<void> {
   if (w.rules.recountMapped) yield* recountMapped(w, heads);
 }
 
-/** A merge or a split was cut off: neighbours that are both FREE become one, by one store each. */
+/** Joins adjacent FREE runs by one store each: a merge or a split may have been interrupted. */
 function* joinFreeRuns(w: World): Step<void> {
   let last = 0;
   for (const head of w.walk()) {

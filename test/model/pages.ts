@@ -1,11 +1,11 @@
 /**
- * The page heap: takes, gives back and resizes runs. Needs the page lock. As pages/page-heap.ts.
+ * The page heap: takes, releases and resizes runs. Needs the page lock. As pages/page-heap.ts.
  *
- * I1  Runs tile the heap: each head's length leads to the next head.
+ * I1  Runs cover the heap: each head's length leads to the next head.
  * I2  A change is one store of a head; new heads inside the run and all new tails are written
- *     before it, what is index after it.
- * I3  No two FREE runs touch, the bins hold exactly them, and the tail of a run is its length if
- *     it is FREE, else 0: all once the lock is released.
+ *     before it, other derived words after it.
+ * I3  No two FREE runs are adjacent, the bins hold exactly them, and the tail of a run is its
+ *     length if it is FREE, else 0: all once the lock is released.
  * I4  A page once taken from UNTOUCHED is never UNTOUCHED again.
  */
 
@@ -26,18 +26,18 @@ import {
 } from './words.js';
 import type { World } from './world.js';
 
-/** Where a run comes from: the bottom, the top, or wherever it can grow again. */
+/** The place a run is taken from: the bottom, the top, or where it can grow again. */
 export type Placement = 'bottom' | 'top' | 'roomy';
 
 export interface Taken {
   readonly page: number;
-  /** Never touched before, so it reads as zero. */
+  /** True if it was never touched before, so that it reads as zero. */
   readonly fresh: boolean;
 }
 
-// ---- taking
+// ---- Taking runs
 
-/** Takes a run, RESERVED by the thread's slot; null when there is none. */
+/** Takes a run, RESERVED by the thread's slot; null = there is none. */
 export function* takeRun(
   w: World,
   t: Thread,
@@ -45,7 +45,7 @@ export function* takeRun(
   alignPages: number,
   placement: Placement,
 ): Step<Taken | null> {
-  // With so much room an aligned run fits wherever the free run begins.
+  // With this many pages an aligned run fits into any free run.
   const room = pages + alignPages - 1;
   let found = placement === 'roomy' ? findLongestRun(w, room) : 0;
   if (found === 0) found = findRun(w, room);
@@ -88,7 +88,7 @@ function* cutRun(
   }
   yield 'cut.tail';
   w.tail[at + pages - 1] = 0;
-  // With no lead this is the commit; else the walk does not see it yet.
+  // Without a lead this is the commit; else the walk does not see the run yet.
   yield 'cut.run';
   w.run[at] = runWord(RESERVED, t.slot, pages);
   if (lead > 0) {
@@ -102,7 +102,7 @@ function* cutRun(
   return at;
 }
 
-/** Cuts a run from the top of the reserve; 0 where it is too short. */
+/** Cuts a run from the top of the reserve; 0 = the reserve is too short. */
 function* takeFromTop(w: World, t: Thread, pages: number, alignPages: number): Step<number> {
   if (!w.rules.reserveIsRun) return yield* takeAtFrontier(w, t, pages, alignPages);
   const head = w.untouched;
@@ -119,7 +119,7 @@ function* takeFromTop(w: World, t: Thread, pages: number, alignPages: number): S
   }
   yield 'top.tail';
   w.tail[at + pages - 1] = 0;
-  // The commit where all of the reserve is taken.
+  // This is the commit if all of the reserve is taken.
   yield 'top.run';
   w.run[at] = runWord(RESERVED, t.slot, pages);
   if (at > head) {
@@ -140,7 +140,7 @@ function* takeFromTop(w: World, t: Thread, pages: number, alignPages: number): S
   return at;
 }
 
-/** Moves the brk up until the free run below it has `pages` pages; false when it cannot. */
+/** Moves the brk up until the free run below it has `pages` pages; returns false if it cannot. */
 function* grow(w: World, pages: number): Step<boolean> {
   if (!w.rules.reserveIsRun) return yield* growFrontier(w, pages);
   const head = w.untouched;
@@ -148,7 +148,7 @@ function* grow(w: World, pages: number): Step<boolean> {
   const length = untouchedPages(w);
   const missing = pages - freePagesBelow(w, head);
   if (missing <= 0) return false;
-  // What is free above joins when all of the reserve is taken.
+  // Free pages above join the run if all of the reserve is taken.
   if (missing > length + freePagesAt(w, head + length)) return false;
   const step = Math.min(Math.ceil(missing / BRK_STEP) * BRK_STEP, length);
   if (length > step) {
@@ -173,14 +173,14 @@ function untouchedPages(w: World): number {
   return pagesOf(word);
 }
 
-// ---- giving back
+// ---- Releasing runs
 
 export function* giveRun(w: World, page: number): Step<void> {
   yield* addMapped(w, -pagesOf(w.run[page]), -1);
   yield* mergeRun(w, page);
 }
 
-/** Makes a run that is in no bin FREE, together with its free neighbours. */
+/** Turns a run that is in no bin into a FREE one, joined with its free neighbours. */
 export function* mergeRun(w: World, page: number): Step<void> {
   const pages = pagesOf(w.run[page]);
   let head = page;
@@ -208,21 +208,21 @@ export function* mergeRun(w: World, page: number): Step<void> {
   yield* linkRun(w, head);
 }
 
-// ---- resizing
+// ---- Resizing
 
-/** What a resize has still to do after its commit. */
+/** The steps of a resize after its commit. */
 export interface Resized {
   /** Head of the free rest, 0 = none. */
   readonly rest: number;
   readonly morePages: number;
 }
 
-/** Resizes a LARGE run up to its commit; null (nothing changed but the brk) for lack of room. */
+/** Resizes a LARGE run up to its commit; null = no room (nothing changed but the brk). */
 export function* resizeRun(w: World, page: number, pages: number): Step<Resized | null> {
   const have = pagesOf(w.run[page]);
   const above = page + have;
   let free = freePagesAt(w, above);
-  // Where only the reserve stands behind, the brk makes room.
+  // If only the reserve follows, moving the brk makes room.
   const last = w.rules.reserveIsRun && above + free === w.untouched;
   if (have + free < pages && last && (yield* grow(w, pages - have))) free = freePagesAt(w, above);
   const rest = have + free - pages;
@@ -241,13 +241,13 @@ export function* resizeRun(w: World, page: number, pages: number): Step<Resized 
   return { rest: rest > 0 ? page + pages : 0, morePages: pages - have };
 }
 
-/** The index part of a resize. */
+/** The part of a resize that writes derived words. */
 export function* finishResize(w: World, { rest, morePages }: Resized): Step<void> {
   if (rest !== 0) yield* linkRun(w, rest);
   yield* addMapped(w, morePages, 0);
 }
 
-// ---- neighbours and counters
+// ---- Neighbours and counters
 
 /** Pages of the free run that ends below a page; 0 = none. */
 function freePagesBelow(w: World, page: number): number {

@@ -1,5 +1,5 @@
 /**
- * Where blocks lie in spans, and the lists of spans that have free ones. Needs the class lock.
+ * Places of blocks in spans, and lists of spans that have free blocks. Needs the class lock.
  *
  * I1  A class's list holds exactly its spans with a free block, once the class lock is released.
  */
@@ -30,7 +30,7 @@ export function spanOf(w: World, address: number, c: number): number {
   return span;
 }
 
-/** The class of a block that has a tag, and so is in a span: its links and kind stand still. */
+/** The class of a block with a tag; such a block is in a span whose links and kind do not change. */
 export function classAt(w: World, address: number): number {
   const head = w.spanHead[Math.floor(address / PAGE_GRANULES)];
   if (head < 1 || head > w.lastPage || kindOf(w.run[head]) !== SPAN) {
@@ -68,7 +68,7 @@ export function* unlinkSpan(w: World, c: number, span: number): Step<void> {
   }
 }
 
-/** The spans of a class that have free blocks, as its list has them. */
+/** The spans in a class's list. */
 export function listSpans(w: World, c: number): number[] {
   const spans: number[] = [];
   for (let span = w.partial[c]; span !== 0; span = w.next[span]) {

@@ -1,13 +1,14 @@
 /**
- * Points: the names of all places where the model may be cut, switched or thrown into.
+ * Points: the names of all places where the model may be cut or switched, or an error thrown.
  *
  * A point stands right before the store or atomic operation that it names. The allocator's source
- * has markers of the same names; a test compares the two lists.
+ * has markers of the same names; a test compares the two lists. has markers of the same names; a
+ * test compares the two lists.
  *
  * I1  POINTS is sorted, has no name twice, and has no name of MODEL_ONLY.
  */
 
-/** Points that the allocator has as well. */
+/** Points that the allocator has, too. */
 export const POINTS = [
   'attach.claim',
   'attach.reset',
@@ -145,9 +146,9 @@ export const POINTS = [
 ] as const;
 
 /**
- * Points of the allocator where the model has a coarser step, or none: the names of threads (names.pml
- * has those), what vectors hold, and the ending of objects, which the model writes as placements in the
- * dead thread's name.
+ * Points of the allocator where the model has a coarser step, or none: the names of threads
+ * (names.pml models them), the contents of vectors, and the end of objects, which the model writes
+ * as placements of the dead thread.
  */
 export const SOURCE_ONLY: readonly string[] = [
   'context.epoch',
@@ -175,7 +176,7 @@ export const SOURCE_ONLY: readonly string[] = [
   'vector.version',
 ];
 
-/** Points of the model alone: waiting, looking, programs; and steps that only a mutant takes. */
+/** Points of the model alone: waits, looks, programs; and steps that only a mutant takes. */
 export const MODEL_ONLY = [
   'attach.generation',
   'attach.wait',
@@ -239,5 +240,5 @@ export function isStraight(name: string): boolean {
   return is;
 }
 
-/** What every function of the model is that writes shared words: it yields before each of them. */
+/** A function of the model that writes shared words: it yields before each store. */
 export type Step<R> = Generator<PointName, R, undefined>;

@@ -1,11 +1,11 @@
 /**
- * Programs: the calls as a program makes them, with books of what it was given.
+ * Programs: the calls that a program makes, with books of its blocks.
  *
- * Every block is filled with a number of its own; whatever is handed out twice, overwritten, not
+ * Every block is filled with a different number; a block that is handed out twice, overwritten, not
  * cleared or lost shows here or in checks.ts.
  *
- * I1  A block leaves the books when its free or realloc is called; until the call has come back it
- *     is in limbo: nobody can tell from outside whether it is freed.
+ * I1  A block leaves the books when its free or realloc is called; until the call returns it is in
+ *     limbo: an observer cannot tell whether it is freed.
  * I2  A call that throws has changed nothing that its caller can see: its block is in the books
  *     again.
  */
@@ -32,7 +32,7 @@ import {
 } from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
-/** Owner of blocks that one program has laid out for another to take. */
+/** Owner of blocks that one program has left for another to take. */
 export const NOBODY = -1;
 
 interface Block {
@@ -41,7 +41,7 @@ interface Block {
   readonly content: number;
 }
 
-// ---- books
+// ---- Books
 
 export function blocksOf(w: World, owner: number): number[] {
   const blocks: number[] = [];
@@ -57,7 +57,7 @@ function enter(w: World, address: number, { owner, size, content }: Block): void
   w.liveContent[address] = content;
 }
 
-/** A block was handed out: nobody may have any of it. */
+/** Notes a block that was handed out: no other block may overlap it. */
 function receive(w: World, t: Thread, address: number, size: number): void {
   w.liveOwner.forEach((owner, start) => {
     if (owner === 0 || start >= address + size || start + w.liveSize[start] <= address) return;
@@ -74,7 +74,7 @@ function receive(w: World, t: Thread, address: number, size: number): void {
   w.data.fill(content, address, address + size);
 }
 
-/** A program calls free or realloc: out of the books, into limbo. */
+/** Notes that a program calls free or realloc: the block leaves the books for limbo. */
 function surrender(w: World, address: number): Block {
   const block: Block = {
     owner: w.liveOwner[address],
@@ -89,7 +89,7 @@ function surrender(w: World, address: number): Block {
   return block;
 }
 
-/** The call has come back, whatever its outcome. */
+/** Notes that the call has returned, whatever its outcome. */
 function account(w: World, address: number, block: Block): void {
   if (w.limboContent[address] === block.content) w.limboOwner[address] = 0;
 }
@@ -105,7 +105,7 @@ function checkZero(w: World, address: number, size: number): void {
   }
 }
 
-/** A call threw: the block must be its caller's, in one piece, as if nothing had been called. */
+/** Notes that a call threw: the caller must still have the whole block, unchanged. */
 function takeBack(w: World, t: Thread, address: number, block: Block): void {
   account(w, address, block);
   if (t.freed) w.fail(`the call for block ${address} threw after it had freed the block`);
@@ -117,7 +117,7 @@ function takeBack(w: World, t: Thread, address: number, block: Block): void {
   checkMagazines(w, t.slot);
 }
 
-/** Slots of dead threads: what a call that answers 0 must have recovered. */
+/** Slots of dead threads, which a call that returns 0 must have recovered. */
 function deadClaims(w: World): number[] {
   return Array.from(w.claim, (word) => (word !== 0 && !w.isRunning(word) ? word : 0));
 }
@@ -129,7 +129,7 @@ function checkNothingLeft(w: World, dead: readonly number[]): void {
   });
 }
 
-// ---- calls
+// ---- Calls
 
 export function* doMalloc(w: World, t: Thread, c: number, zero = false): Step<number> {
   const dead = deadClaims(w);
@@ -165,7 +165,7 @@ function accept(
 ): number {
   checkMagazines(w, t.slot);
   if (address === 0) {
-    // A living thread grew a chunk that the dead one owned: recovery does not wait for that.
+    // A living thread grew a chunk of the dead owner: recovery does not wait for that.
     if (!t.postponed) checkNothingLeft(w, dead);
     return 0;
   }
@@ -211,14 +211,14 @@ export function* doRealloc(w: World, t: Thread, address: number, wanted: Wanted)
   return moved;
 }
 
-/** A program frees what another may be freeing at this very moment: a mistake that both make. */
+/** Frees a block that another program may be freeing at this moment: a mistake of both. */
 export function* doFreeShared(w: World, t: Thread, address: number): Step<void> {
   const block = w.liveOwner[address] === 0 ? null : surrender(w, address);
   const freed = yield* debugFree(w, t, address);
   if (freed && block !== null) account(w, address, block);
 }
 
-/** Takes every lock, and looks. */
+/** Acquires every lock, and checks. */
 export function* doVerify(w: World, t: Thread): Step<void> {
   yield* section(w, t, () => verify(w, t));
 }
@@ -233,7 +233,7 @@ function* verify(w: World, t: Thread): Step<void> {
   for (const lock of locks.reverse()) yield* release(w, t, lock);
 }
 
-/** Runs a call; false when an error was thrown into it, which the program catches. */
+/** Runs a call; returns false if it got an error, which the program catches. */
 export function* caught(call: Step<unknown>): Step<boolean> {
   try {
     yield* call;
@@ -244,12 +244,15 @@ export function* caught(call: Step<unknown>): Step<boolean> {
   }
 }
 
-/** Detaches, if need be again. */
+/** Detaches, again if an error strikes. */
 export function* doDetach(w: World, t: Thread): Step<void> {
   while (!(yield* caught(leaveAll(w, t)))) checkMagazines(w, t.slot);
 }
 
-/** The last thread frees all that anybody has, leaves, and finds an empty heap. */
+/**
+ * Frees all blocks of all programs in the last thread, detaches it, and checks that the heap is
+ * empty.
+ */
 export function* emptyHeap(w: World, t: Thread): Step<void> {
   checkQuiet(w);
   yield* emptyObjects(w, t);
@@ -263,7 +266,7 @@ export function* emptyHeap(w: World, t: Thread): Step<void> {
   checkEmptied(w);
 }
 
-/** Blocks whose free was cut off before its commit: they are live, though nobody knows them. */
+/** Blocks whose free was cut before its commit: they are live, though no program has them. */
 function adoptLimbo(w: World): void {
   w.limboOwner.forEach((owner, address) => {
     if (owner === 0 || w.tags[address] === 0 || w.liveOwner[address] !== 0) return;

@@ -1,10 +1,10 @@
 /**
- * Chance: the numbers that a seed gives, and what it makes of a random run.
+ * Chance: the random numbers of a seed, and the options of its run.
  *
  * I1  The same seed gives the same run everywhere.
  */
 
-/** A small generator of its own, so that seeds mean the same everywhere. */
+/** A small random generator, so that a seed means the same run everywhere. */
 export class Random {
   private state: number;
 
@@ -33,39 +33,39 @@ export class Random {
   }
 }
 
-/** What a run is like; what is left out is drawn from the seed. */
+/** The options of a run; an option that is left out is drawn from the seed. */
 export interface Options {
   readonly pages?: number;
   readonly slots?: number;
   readonly workers?: number;
-  /** Calls of each worker, and of the main thread at first. */
+  /** Number of calls of each worker, and of the main thread at first. */
   readonly calls?: number;
   readonly mainCalls?: number;
   readonly kills?: number;
-  /** Probability that an error strikes where one can. */
+  /** Probability that an error strikes at a place where one can. */
   readonly throws?: number;
-  /** Errors strike anywhere in a section, not only at the stack probe. */
+  /** True if errors strike anywhere in a section, not only at the stack probe. */
   readonly anywhere?: boolean;
   /** Probability that a call is cut at a point where one can be. */
   readonly cuts?: number;
-  /** New threads always get the OS thread id of one that ended. */
+  /** True if new threads always get the OS thread id of a dead one. */
   readonly reuseIds?: boolean;
-  /** The main thread attaches after a while, or after another has ended. */
+  /** True if the main thread attaches after a while, or after another thread has ended. */
   readonly lateMain?: boolean;
-  /** Half of all calls are recoveries, checks, or detach and attach. */
+  /** True if half of all calls are recoveries, checks, or detach and attach. */
   readonly churn?: boolean;
   readonly limitStart?: number;
   readonly limitMax?: number;
-  /** The heap is instrumented, and holds so many freed blocks of a thread back; -1 = it is not. */
+  /** Freed blocks that each thread holds back, in an instrumented heap; -1 = a plain heap. */
   readonly quarantine?: number;
-  /** Programs use contexts and vectors, too. */
+  /** True if programs also use contexts and vectors. */
   readonly objects?: boolean;
 }
 
-/** Options with nothing left open: drawn from the seed, and now and then of a special kind. */
+/** Options with all values set: drawn from the seed, and sometimes of a special kind. */
 export function complete(random: Random, options: Options): Required<Options> {
   const kind = random.below(20);
-  // Few slots: attach has to recover, or to wait, before it gets one.
+  // With few slots, attach has to recover or wait before it gets one.
   const crowded = kind < 2;
   return {
     pages: 8 + 2 * random.below(3),

@@ -1,10 +1,11 @@
 /**
- * realloc: in place where it can be, else by a move. As heap/allocator.ts and heap/large.ts.
+ * realloc: in place if possible, else by a move. As heap/allocator.ts and heap/large.ts.
  *
- * I1  A move copies into a block that is not committed, frees the old one, then commits the new.
- * I2  What fails before the old block is freed is thrown; what fails after is not, and leaves the
- *     new block alone (`keep`).
- * I3  A resize in place has happened once its commit is stored: what fails after is not thrown.
+ * I1  A move copies into a block that is not committed, frees the old one, then commits the new
+ *     one.
+ * I2  An error before the old block is freed is thrown; a later one is not, and does not touch the
+ *     new block (`keep`).
+ * I3  A resize in place has happened once its commit is stored: a later error is not thrown.
  */
 
 import { copy, pop, push, sizeOf, slotOf } from './blocks.js';
@@ -19,10 +20,10 @@ import type { Thread } from './thread.js';
 import { CLASSES, LARGE_TAG, PAGE_GRANULES, PAGE_LOCK, pagesOf } from './words.js';
 import type { World } from './world.js';
 
-/** What realloc is asked for: a class, or pages. */
+/** The size that realloc is asked for: a class, or pages. */
 export type Wanted = { readonly c: number } | { readonly pages: number };
 
-/** Gives a block another size: its address then, or 0 when the heap is full. */
+/** Gives a block another size; returns its new address, 0 = the heap is full. */
 export function* realloc(w: World, t: Thread, address: number, wanted: Wanted): Step<number> {
   const slot = slotOf(w, t);
   const c = w.tags[address];
@@ -33,7 +34,7 @@ export function* realloc(w: World, t: Thread, address: number, wanted: Wanted): 
     const quick = c !== LARGE_TAG && newest(slot, target) !== 0 && !isFull(slot, c);
     if (!quick && !(yield* section(w, t, () => prepareSmall(w, t, address, c, target)))) return 0;
     if (c !== LARGE_TAG) {
-      // Between two magazines of this thread: no lock, and nothing comes between the two.
+      // Between two magazines of this thread no lock is needed, and no other thread interferes.
       yield* copy(w, newest(slot, target), address, sizeOf(w, address), CLASSES[target].granules);
       yield* push(w, t, address, c);
     }
@@ -50,7 +51,7 @@ export function* realloc(w: World, t: Thread, address: number, wanted: Wanted): 
   return page * PAGE_GRANULES;
 }
 
-/** Brings a move to a small block to where only the pop is left, or straight stores before it. */
+/** Runs a move to a small block until only the pop is left, or straight stores before it. */
 function* prepareSmall(
   w: World,
   t: Thread,
@@ -70,7 +71,7 @@ function* prepareSmall(
   return true;
 }
 
-/** Brings a move to a large block to its commit: the head of its run, or 0. */
+/** Runs a move to a large block up to its commit; returns the head of its run, or 0. */
 function* prepareLarge(
   w: World,
   t: Thread,
@@ -82,13 +83,13 @@ function* prepareLarge(
   if (taken === null) return 0;
   const size = pages * PAGE_GRANULES;
   yield* copy(w, taken.page * PAGE_GRANULES, address, sizeOf(w, address), size);
-  // Once the old block is free, the new one must survive whatever fails.
+  // Once the old block is free, the new one must survive any error.
   t.keep = taken.page;
   yield* give(w, t, address, c);
   return taken.page;
 }
 
-/** Grows or shrinks a large block where it stands; false when it cannot. */
+/** Grows or shrinks a large block in place; returns false if it cannot. */
 function* resize(w: World, t: Thread, address: number, pages: number): Step<boolean> {
   yield* acquire(w, t, PAGE_LOCK);
   const resized = yield* resizeRun(w, address / PAGE_GRANULES, pages);
@@ -96,7 +97,7 @@ function* resize(w: World, t: Thread, address: number, pages: number): Step<bool
     yield* release(w, t, PAGE_LOCK);
     return false;
   }
-  // The block has its new size: what fails now must not look as if it had the old one.
+  // The block has its new size: an error must not make it look as if it had the old one.
   yield* afterCommit(w, t, function* finish() {
     yield* finishResize(w, resized);
     yield* release(w, t, PAGE_LOCK);

@@ -1,12 +1,12 @@
 /**
- * Orphans: blocks of an instrumented heap that were a dead thread's own, in its quarantine or in the
- * middle of a call. Found by their records, given back. As recovery/reclaim-instrumented.ts.
+ * Orphans: blocks of an instrumented heap that a dead thread had in its quarantine or in the middle
+ * of a call. Found by their records, given back. As recovery/reclaim-instrumented.ts.
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *
- * I1  What has a tag is in no magazine of the dead slot, since those were emptied before.
- * I2  At every step an orphan has a tag and its record, or is in the dead slot's magazine, or RESERVED
- *     by that slot: the next rescuer finds it.
+ * I1  A block with a tag is in no magazine of the dead slot, since those were emptied before.
+ * I2  At every step an orphan has a tag and its record, or is in the dead slot's magazine, or
+ *     RESERVED by that slot: the next rescuer finds it.
  */
 
 import { cachedBlocks, giveBackLocked } from './cache.js';
@@ -34,7 +34,7 @@ import {
 } from './words.js';
 import type { Slot, World } from './world.js';
 
-/** Gives all orphans of a dead slot back. Holds no lock but that of recovery. */
+/** Gives all orphans of a dead slot back. Owns no lock except that of recovery. */
 export function* freeOrphans(
   w: World,
   t: Thread,
@@ -49,7 +49,7 @@ export function* freeOrphans(
   }
 }
 
-/** By class; those of LARGE_TAG are runs of their own. */
+/** The orphans by class; those of LARGE_TAG are runs of their own. */
 function* findOrphans(
   w: World,
   t: Thread,
@@ -81,7 +81,7 @@ function isOrphan(w: World, address: number, s: number): boolean {
   return !w.rules.sweepOwn || stateSlot(w.state[address]) === s;
 }
 
-/** Small ones go over the dead slot's own magazine. */
+/** Gives small orphans back through the dead slot's own magazine. */
 function* giveOrphans(
   w: World,
   t: Thread,
@@ -118,7 +118,7 @@ function* untag(w: World, address: number): Step<void> {
   w.tags[address] = 0;
 }
 
-/** Large ones become RESERVED by the dead slot; those runs are freed after. */
+/** Makes large orphans RESERVED by the dead slot; such runs are freed after. */
 function* reserveOrphans(w: World, t: Thread, blocks: readonly number[], s: number): Step<void> {
   yield* acquire(w, t, PAGE_LOCK);
   for (const address of blocks) {

@@ -1,14 +1,14 @@
 /**
- * Records: the calls of an instrumented heap, where every block has a record that says whose it is.
- * As debug/debug-calls.ts and debug/quarantine.ts; what recovery makes of records is in
- * reclaim-instrumented.ts.
+ * Records: the calls of an instrumented heap, where every block has a record that names its owner.
+ * As debug/debug-calls.ts and debug/quarantine.ts; reclaim-instrumented.ts has the recovery of
+ * records.
  *
- * I1  A block that has a tag has a record of its own: PENDING before the commit, LIVE by the last
- *     store of the call that returns it.
- * I2  A free claims its block first: FREED in its thread's name. From there on the block comes back,
- *     by the thread or by recovery.
- * I3  What a thread holds back is in its queue, or given up. A queue that cannot be emptied now is
- *     emptied later: nothing that fails after a claim is thrown.
+ * I1  A block with a tag has a record of its own: PENDING before the commit, LIVE by the last store
+ *     of the call that returns it.
+ * I2  A free claims its block first: FREED by its thread. From then on the block comes back, by the
+ *     thread or by recovery.
+ * I3  A block that a thread holds back is in its queue, or given up. A queue that cannot be emptied
+ *     now is emptied later: no error after a claim is thrown.
  * I4  A thread detaches with an empty queue.
  */
 
@@ -32,7 +32,7 @@ import {
 } from './words.js';
 import { INTERRUPT, type World } from './world.js';
 
-// ---- allocation
+// ---- Allocation
 
 export function* debugMalloc(
   w: World,
@@ -48,7 +48,7 @@ export function* debugMalloc(
   return address;
 }
 
-/** An overflow strikes here, if it does. */
+/** A stack overflow can strike here. */
 function* begin(w: World): Step<void> {
   if (w.rules.headroom) yield 'probe';
 }
@@ -56,7 +56,7 @@ function* begin(w: World): Step<void> {
 const granulesOf = (wanted: Wanted): number =>
   'c' in wanted ? CLASSES[wanted.c].granules : wanted.pages * PAGE_GRANULES;
 
-/** A new block, PENDING; 0 when the heap is full. */
+/** A new block, PENDING; 0 = the heap is full. */
 function* make(w: World, t: Thread, wanted: Wanted, options: LargeOptions): Step<number> {
   let address = yield* reserveBlock(w, t, wanted, options);
   if (address === 0 && t.quarantine.length > 0) {
@@ -71,7 +71,7 @@ function* make(w: World, t: Thread, wanted: Wanted, options: LargeOptions): Step
   return address;
 }
 
-/** A block that is still in the thread's magazine, or a run that is RESERVED; 0 when there is none. */
+/** A block that is still in the thread's magazine, or a run that is RESERVED; 0 = there is none. */
 function* reserveBlock(
   w: World,
   t: Thread,
@@ -102,9 +102,9 @@ function* publish(w: World, address: number): Step<void> {
   w.state[address] = blockState(LIVE_BLOCK, stateSlot(w.state[address]));
 }
 
-// ---- free
+// ---- Free
 
-/** False when the block is not LIVE: it was freed already, or another thread was faster. */
+/** False if the block is not LIVE: it was freed already, or another thread was faster. */
 export function* debugFree(w: World, t: Thread, address: number): Step<boolean> {
   yield* begin(w);
   if (w.rules.claimFirst) {
@@ -116,19 +116,19 @@ export function* debugFree(w: World, t: Thread, address: number): Step<boolean> 
   return yield* claim(w, t, address);
 }
 
-/** Makes a LIVE block FREED, in the thread's name. */
+/** Marks a LIVE block as FREED by the thread. */
 function* claim(w: World, t: Thread, address: number): Step<boolean> {
   const state = w.state[address];
   if (stateKind(state) !== LIVE_BLOCK) return false;
   yield 'debug.claim';
-  // Failure: another thread has claimed it in this very moment.
+  // On failure another thread has claimed it at this moment.
   if (w.rules.strictClaim && w.state[address] !== state) return false;
   w.state[address] = blockState(FREED_BLOCK, t.slot);
   t.freed = true;
   return true;
 }
 
-/** Gives up a claimed block: into the queue, and the oldest out of it. */
+/** Puts a claimed block in the queue, and gives back the oldest one. */
 function* retire(w: World, t: Thread, address: number): Step<void> {
   const { quarantine = 0 } = w.shape;
   t.quarantine.push(address);
@@ -142,13 +142,13 @@ function* retire(w: World, t: Thread, address: number): Step<void> {
   }
 }
 
-/** Gives the oldest block of the queue back to the heap. It stays in the queue if that fails. */
+/** Gives the oldest block of the queue back to the heap. After an error it stays in the queue. */
 function* release(w: World, t: Thread): Step<void> {
   const [address] = t.quarantine;
   const { freed } = t;
   w.waiting[address] = 0;
   try {
-    // Without a tag it was freed by another thread, too: the heap refuses it.
+    // Without a tag another thread has freed it, too: the heap refuses it.
     if (w.tags[address] !== 0) yield* free(w, t, address);
   } catch (error) {
     w.waiting[address] = t.own;
@@ -163,15 +163,15 @@ function* drain(w: World, t: Thread): Step<void> {
   while (t.quarantine.length > 0) yield* release(w, t);
 }
 
-/** What is lost to a thread that loses its queue. */
+/** The blocks that are lost if a thread loses its queue. */
 function forgetAll(w: World, t: Thread): void {
   for (const address of t.quarantine) w.waiting[address] = 0;
   t.quarantine = [];
 }
 
-// ---- realloc
+// ---- Realloc
 
-/** Always moves. */
+/** Reallocates, always by a move. */
 export function* debugRealloc(w: World, t: Thread, address: number, wanted: Wanted): Step<number> {
   yield* begin(w);
   const moved = yield* make(w, t, wanted, {});
@@ -184,9 +184,12 @@ export function* debugRealloc(w: World, t: Thread, address: number, wanted: Want
   return moved;
 }
 
-// ---- detach
+// ---- Detach
 
-/** Detaches, of an instrumented heap with nothing held back. After an error it is still attached. */
+/**
+ * Detaches from an instrumented heap with an empty queue. After an error the thread is still
+ * attached.
+ */
 export function* leave(w: World, t: Thread): Step<void> {
   try {
     yield* drain(w, t);

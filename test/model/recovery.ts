@@ -1,15 +1,16 @@
 /**
- * Recovery of slots whose threads are dead, and coming and going: attach, detach.
+ * Recovery of slots whose threads are dead; attach and detach.
  *
- * Run by any thread, with a slot or without one, while it holds no lock.
+ * Run by any thread, with a slot or without one, while it owns no lock.
  *
  * I1  A slot's owner is read, then whether it lives, then the owner again: in between it may have
- *     detached, and another may have taken the slot.
- * I2  Each class lock is taken in turn, also where nothing is cached: whoever died with one has it
- *     repaired thereby, and the slot is not freed before.
- * I3  The slot's intent is resolved before its magazines are given back. Orphans and objects come between
- *     the magazines and the RESERVED runs: the ones must be empty, and large blocks become the others.
- * I4  Freeing the slot is the last store. Every step can be repeated, so a rescuer may die too.
+ *     detached, and another thread may have claimed the slot.
+ * I2  Each class lock is acquired in turn, also if nothing is cached: this repairs the class if a
+ *     dead thread owned its lock, and the slot is not freed before.
+ * I3  The slot's intent is resolved before its magazines are given back. Orphans and objects come
+ *     between the magazines and the RESERVED runs: the magazines must be empty, and large blocks
+ *     become such runs.
+ * I4  Freeing the slot is the last store. Every step can be repeated, since a rescuer may die, too.
  */
 
 import { cachedBlocks, flushAll, resetMagazines } from './cache.js';
@@ -26,7 +27,7 @@ import { type Thread, waitUntil } from './thread.js';
 import { CLASS_COUNT, kindOf, LARGE, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK } from './words.js';
 import { type Shape, World } from './world.js';
 
-/** A heap in which takeovers do what the rules say. */
+/** A heap whose takeovers follow the rules. */
 export function createWorld(rules: Rules, shape?: Shape): World {
   const w = new World(rules, shape);
   if (!rules.recoverLater) {
@@ -39,9 +40,9 @@ export function createWorld(rules: Rules, shape?: Shape): World {
   return w;
 }
 
-// ---- recovery
+// ---- Recovery
 
-/** Recovers every slot of a dead thread. In a section, no lock held. */
+/** Recovers every slot of a dead thread. In a section, no lock owned. */
 export function* recover(w: World, t: Thread): Step<void> {
   do {
     t.due = false;
@@ -51,11 +52,11 @@ export function* recover(w: World, t: Thread): Step<void> {
       t.due = true;
       throw error;
     }
-    // A thread that died meanwhile may have had a slot that was passed already.
+    // A thread that died meanwhile may own a slot that the loop has passed.
   } while (t.due);
 }
 
-/** Does the recovery that a takeover made due, once no lock is held. */
+/** Does the recovery that a takeover made due, once no lock is owned. */
 export function* recoverIfDue(w: World, t: Thread): Step<void> {
   if (t.due && t.held.length === 0) yield* recover(w, t);
 }
@@ -102,7 +103,9 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   if (rules.slotLast) yield* freeSlot(w, s);
 }
 
-/** Contexts and in-flight header. False: the rest must wait for a living thread that grows a chunk. */
+/**
+ * Ends contexts and in-flight header. False: a living thread grows a chunk, and the rest must wait.
+ */
 function* endObjects(w: World, t: Thread, s: number): Step<boolean> {
   if (!(yield* endContexts(w, t, s))) return false;
   yield* clearInFlightHeader(w, t, s);
@@ -135,11 +138,11 @@ function* rollNoteForward(w: World, s: number): Step<void> {
   w.note[s] = 0;
 }
 
-// ---- attach, detach
+// ---- Attach and detach
 
-/** Claims a slot, recovering and waiting for one if need be, and makes it ready. */
+/** Claims a slot, after recovery or a wait if necessary, and prepares it. */
 export function* attach(w: World, t: Thread): Step<void> {
-  // An attach of its own that was cut.
+  // An attach of this thread was cut.
   yield* repairIfCut(w, t, false);
   while (t.slot < 0) {
     // A lock word names the thread, so neither a lock nor recovery needs a slot.
@@ -167,7 +170,7 @@ function* claimSlot(w: World, t: Thread): Step<void> {
   for (let s = 0; s < w.shape.slots; s++) {
     if (w.claim[s] !== 0) continue;
     yield 'attach.claim';
-    // Failure: another thread was quicker.
+    // On failure another thread was faster.
     if (w.claim[s] !== 0) continue;
     w.claim[s] = t.own;
     t.slot = s;
@@ -181,7 +184,9 @@ function* claimSlot(w: World, t: Thread): Step<void> {
   }
 }
 
-/** Gives back what the thread has cached, then its slot. After an error it is still attached. */
+/**
+ * Flushes the thread's caches, then frees its slot. After an error the thread is still attached.
+ */
 export function* detach(w: World, t: Thread): Step<void> {
   yield* section(w, t, function* giveCachesBack() {
     yield* flushAll(w, t);

@@ -1,13 +1,13 @@
 /**
- * Resolving the intent of a dead slot, and giving back in its name what words hold. As
+ * Resolves the intent of a dead slot, and gives back blocks of words for the slot. As
  * recovery/resolve-intent.ts.
  *
  * Run by recovery.ts, under the recovery lock. A rescuer may die at any step of it.
  *
- * I1  An intent is resolved before the dead magazines are flushed: after that a block that was on its
- *     way back could be anybody's.
- * I2  At most one of the two blocks is nobody's: the new one before the publish, the old one after.
- *     Neither needs a lock, since no transit is open while an intent stands.
+ * I1  An intent is resolved before the dead magazines are flushed: after that a block that was on
+ *     its way back could belong to any thread.
+ * I2  At most one of the two blocks is an orphan: the new one before the publish, the old one
+ *     after. Neither needs a lock, since no transit is open while an intent is.
  */
 
 import { cachedBlocks, giveBackLocked, topOf } from './cache.js';
@@ -28,7 +28,7 @@ import {
 } from './words.js';
 import type { World } from './world.js';
 
-/** Resolves what a dead thread, or a rescuer in its name, was placing. */
+/** Resolves the placement of a dead thread, or of a rescuer that worked for its slot. */
 export function* resolveIntent(w: World, t: Thread, s: number): Step<void> {
   if (w.intentWord[s] === 0) return;
   yield* resolveBlock(w, t, s, w.intentIn[s]);
@@ -43,13 +43,16 @@ export function* resolveIntent(w: World, t: Thread, s: number): Step<void> {
 
 function* resolveBlock(w: World, t: Thread, s: number, block: number): Step<void> {
   if (block === 0 || w.load(w.intentWord[s]) === block) return;
-  // Without a tag it is in the magazine, or a run that is RESERVED.
+  // A block without a tag is in the magazine, or a run that is RESERVED.
   if (w.tags[block] === 0) return;
   if (w.tags[block] === OWNED_LARGE_TAG) yield* resolveLarge(w, t, s, block);
   else yield* resolveSmall(w, s, block);
 }
 
-/** The magazine has room: the new block was popped from it, and room was made for the old one. */
+/**
+ * Pushes the orphan. The magazine has room: the new block was popped, and room was made for the old
+ * one.
+ */
 function* resolveSmall(w: World, s: number, block: number): Step<void> {
   const slot = w.slots[s];
   const c = classAt(w, block);
@@ -66,9 +69,11 @@ function* resolveLarge(w: World, t: Thread, s: number, block: number): Step<void
   yield* release(w, t, PAGE_LOCK);
 }
 
-// ---- in a dead slot's name
+// ---- For a dead slot
 
-/** Takes the block out of a word. Its magazine is flushed, and its RESERVED runs are freed, after. */
+/**
+ * Removes the block from a word. Its magazine is flushed, and its RESERVED runs are freed, later.
+ */
 export function* takeOut(w: World, t: Thread, s: number, word: number): Step<void> {
   const old = w.load(word);
   if (old === 0) return;
@@ -88,7 +93,7 @@ export function* takeOut(w: World, t: Thread, s: number, word: number): Step<voi
   yield* closeIntent(w, s);
 }
 
-/** Gives back what is in a dead magazine, and takes the class lock for it in any case. */
+/** Flushes a dead magazine, and acquires the class lock for that in any case. */
 export function* flushDead(w: World, t: Thread, s: number, c: number): Step<void> {
   const slot = w.slots[s];
   yield* acquire(w, t, c);

@@ -1,5 +1,5 @@
 /**
- * Rules: everything that the crash safety of the heap rests on, each with a switch.
+ * Rules: everything that the crash safety of the heap depends on, each with a switch.
  *
  * Used by all files of the model. With RULES_ON no schedule may break anything; mutants.ts switches
  * each rule off alone and shows that the model finds the hole. The comment of a rule says what it
@@ -9,21 +9,21 @@
 import { OBJECT_RULES_ON, type ObjectRules } from './object-rules.js';
 
 export interface Rules extends ObjectRules {
-  // ---- who is who
+  // ---- Identity of threads
 
   /**
    * A lock word and a slot's claim name the thread: OS thread id and start time.
    * Off: the slot's number ('slot'), or that and a generation ('slot+generation').
    */
   owner: 'thread' | 'slot' | 'slot+generation';
-  /** A thread lives when its id AND its start time are there. Off: ids alone, which come round. */
+  /** A thread lives if its id and its start time exist. Off: ids alone, which are used again. */
   startTime: boolean;
   /** A rescuer reads the slot's owner again after it saw it dead. Off: it trusts the first look. */
   lookAgain: boolean;
 
-  // ---- one-store commits, source and derived
+  // ---- One-store commits, source and derived
 
-  /** Tails are index: page repair writes them anew. Off: they are taken as they were left. */
+  /** Tails are derived: page repair writes them anew. Off: it trusts them. */
   tailsRebuilt: boolean;
   /** A run cut short gets its new tail before the commit, the reserve too. Off: not the reserve. */
   reserveTail: boolean;
@@ -40,21 +40,21 @@ export interface Rules extends ObjectRules {
   /** Bitmap and back links are there before SPAN is committed. Off: after. */
   bitmapFirst: boolean;
 
-  // ---- transit
+  // ---- Transit
 
   /** Closing a transit, and giving back a dead cache, clear tags. Off: stale tags stay. */
   clearTags: boolean;
-  /** Blocks held are counted anew when a transit is closed. Off: added after it, never counted. */
+  /** Held blocks are recounted when a transit is closed. Off: added after it, never recounted. */
   heldRecount: boolean;
-  /** No span goes back while a transit is open. Off: as soon as its last bit is set. */
+  /** No span is released while a transit is open. Off: as soon as its last bit is set. */
   releaseAfterTransit: boolean;
   /** A refill opens its transit before it clears bits. Off: after. */
   transitFirst: boolean;
-  /** Class repair gives wholly free spans back. Off: it leaves them in the list. */
+  /** Class repair releases wholly free spans. Off: it leaves them in the list. */
   releaseInRepair: boolean;
   /** Class repair closes the transits of all slots. Off: of the dead owner's alone. */
   closeAllSlots: boolean;
-  /** Class repair closes transits with the page lock held. Off: before it asks for it. */
+  /** Class repair closes transits with the page lock. Off: before it acquires the lock. */
   closeUnderPageLock: boolean;
   /**
    * The bits of open transits are set with the page lock held. Off: before it, while the transit
@@ -62,7 +62,7 @@ export interface Rules extends ObjectRules {
    */
   bitsUnderPageLock: boolean;
 
-  // ---- commit last, free first
+  // ---- Commit last, free first
 
   /** LARGE is committed after the page lock is released. Off: under it. */
   largeCommitLast: boolean;
@@ -81,29 +81,32 @@ export interface Rules extends ObjectRules {
    */
   largeFree: 'reserved' | 'note' | 'note+walk' | 'note+walk+tag';
   /**
-   * A large free commits with the page lock held, so that who cannot have the lock has freed
-   * nothing. Off: before it asks for the lock. Both are safe, so no mutant to be found.
+   * A large free commits with the page lock, so that a thread that cannot acquire the lock has
+   * freed nothing. Off: before it acquires the lock. Both are safe, so no mutant can be found.
    */
   reserveUnderLock: boolean;
   /** Recovery that is due after a takeover comes before the block's commit. Off: after it. */
   dueBeforeCommit: boolean;
-  /** malloc recovers what dead threads hold before it answers 0. Off: it answers 0. */
+  /** malloc recovers what dead threads hold before it returns 0. Off: it returns 0. */
   recoverBeforeFull: boolean;
 
-  // ---- sentinels
+  // ---- Sentinels
 
-  /** A limit grows: new sentinel, then limit, then the old sentinel goes. Off: limit, then new sentinel. */
+  /**
+   * A limit grows: new sentinel, then limit, then the old sentinel goes. Off: limit, then new
+   * sentinel.
+   */
   sentinelFirst: boolean;
   /** A second sentinel word stands above the first. Off: only one. */
   secondSentinel: boolean;
   /** A magazine already over its limit is flushed before the next push. Off: pushed over again. */
   flushWhenOver: boolean;
-  /** A flush keeps at most half of what is there. Off: half of the limit, even if that is more. */
+  /** A flush keeps at most half of the blocks. Off: half of the limit, even if that is more. */
   keepHalf: boolean;
   /** Attach writes zero words, sentinels and tops anew. Off: only tops and limits. */
   resetSentinels: boolean;
 
-  // ---- recovery
+  // ---- Recovery
 
   /** Slots are recovered by one thread at a time, under a lock. Off: by any number. */
   recoveryLock: boolean;
@@ -118,31 +121,36 @@ export interface Rules extends ObjectRules {
   /** verify takes class locks, then the page lock. Off: the other way round. */
   verifyRising: boolean;
 
-  // ---- instrumented heaps
+  // ---- Instrumented heaps
 
   /** A record is PENDING before its block is committed. Off: after. */
   recordFirst: boolean;
-  /** Before that it is made NONE. Off: not. For readers only, so no mutant to be found. */
+  /**
+   * A record becomes NONE before PENDING. Off: not. For readers only, so no mutant can be found.
+   */
   noneFirst: boolean;
-  /** realloc makes the new block LIVE when the old one is given up. Off: before it is claimed. */
+  /** realloc makes the new block LIVE after the old one is given up. Off: before it is claimed. */
   liveLast: boolean;
   /** A free claims its block before it gives it up. Off: after. */
   claimFirst: boolean;
   /** A claim is one atomic operation (`strict`). Off: a look, then a store: see double frees. */
   strictClaim: boolean;
-  /** A block is in the queue before it leaves it. Off: where nothing is held back, it never is. */
+  /** A block is in the queue before it leaves it. Off: if nothing is held back, it never is. */
   queueFirst: boolean;
-  /** What fails when a block leaves the quarantine is not thrown. Off: it is. */
+  /** An error when a block leaves the quarantine is not thrown. Off: it is. */
   quietRelease: boolean;
-  /** Who cannot empty its quarantine stays attached. Off: it detaches, and the rest is forgotten. */
+  /**
+   * A thread that cannot empty its quarantine stays attached. Off: it detaches, and forgets the
+   * rest.
+   */
   drainFirst: boolean;
-  /** Recovery looks for orphans when the dead magazines are empty. Off: before that. */
+  /** Recovery looks for orphans after the dead magazines are empty. Off: before that. */
   sweepAfterFlush: boolean;
-  /** Recovery takes blocks in the dead slot's name alone. Off: all that are FREED or PENDING. */
+  /** Recovery takes only blocks of the dead slot. Off: all that are FREED or PENDING. */
   sweepOwn: boolean;
-  /** ... that have a tag. Off: those without one, too. */
+  /** Recovery takes only blocks with a tag. Off: those without one, too. */
   sweepTagged: boolean;
-  /** ... PENDING ones as well. Off: only FREED ones. */
+  /** Recovery takes PENDING blocks, too. Off: only FREED ones. */
   sweepPending: boolean;
   /** A small orphan is pushed, then untagged. Off: untagged, then pushed. */
   untagLast: boolean;
@@ -151,46 +159,50 @@ export interface Rules extends ObjectRules {
   /** A large orphan becomes RESERVED, then it is untagged. Off: the other way round. */
   orphanReserved: boolean;
 
-  // ---- errors
+  // ---- Errors
 
   /** Stack is probed before the first lock. Off: an overflow strikes anywhere in a section. */
   headroom: boolean;
-  /** A section that throws repairs what it holds. Off: the error just leaves. */
+  /** A section that throws repairs what it owns. Off: it does not. */
   selfRepair: boolean;
-  /** Self repair frees the runs that the slot has RESERVED. Off: they stay so. */
+  /** Self-repair frees the runs that the slot has RESERVED. Off: they stay RESERVED. */
   selfFree: boolean;
-  /** ... but not the one that realloc will commit next. Off: that one too. */
+  /** Self-repair keeps the run that realloc will commit next. Off: it frees that run, too. */
   keepTarget: boolean;
-  // ---- living threads whose call is cut
+  // ---- Cut calls of living threads
 
-  /** A section has a mark, and who finds its own repairs. Off: it goes on as if nothing were. */
+  /**
+   * A section has a mark, and a thread that finds its own mark repairs. Off: it does not repair.
+   */
   repairSection: boolean;
-  /** So has repair itself. Off: it has the marks that it has found. */
+  /** Repair has a mark of its own. Off: it only has the marks that it found. */
   markRepair: boolean;
-  /** So has a run that is to be committed. Off: it has none. */
+  /** A run that is to be committed has a mark. Off: it has none. */
   repairRun: boolean;
-  /** So has the lock of an object. Off: it stays locked. */
+  /** The lock of an object has a mark. Off: it has none, and stays locked. */
   repairLock: boolean;
-  /** So has a change of contexts or chunks. Off: what is half made stays. */
+  /** A change of contexts or chunks has a mark. Off: half-made records stay. */
   repairTables: boolean;
-  /** So has a call of an instrumented heap. Off: blocks on their way stay where they are. */
+  /** A call of an instrumented heap has a mark. Off: its blocks stay where they are. */
   repairOpen: boolean;
-  /** An intent of one's own is resolved as a dead one's. Off: it stands. */
+  /** A thread resolves its own intent like a dead thread's. Off: the intent stays open. */
   repairIntent: boolean;
-  /** Room is made for that. Off: what was freed since the cut may have taken it. */
+  /** Room is made to resolve it. Off: frees since the cut may have used up the room. */
   roomToRepair: boolean;
-  /** A magazine is parked while entries are in transit. Off: its owner's fast paths see it as it is. */
+  /** A magazine is parked during a transit. Off: its owner's fast paths use it. */
   parkTransit: boolean;
 
-  /** What fails after a free's commit is repaired and not thrown. Off: thrown. */
+  /** An error after a free's commit is repaired and not thrown. Off: thrown. */
   silentAfterCommit: boolean;
-  /** A takeover whose repair throws gives the lock word back to the dead. Off: keeps it. */
+  /** A takeover whose repair throws leaves the lock word to a dead thread. Off: keeps the lock. */
   failedTakeoverReturns: boolean;
-  /** So it does with a page lock that the class's repair had taken. Off: that one is released. */
+  /**
+   * Such a takeover leaves a page lock of the class's repair likewise. Off: it releases that lock.
+   */
   pageLockReturns: boolean;
   /** No call between the stores of the fast path. On (the mutant): an overflow strikes there. */
   fastCalls: boolean;
-  /** On (a mutant): self repair has no stack to run on either. */
+  /** On (a mutant): self-repair has no stack to run on, either. */
   throwInHandler: boolean;
 }
 

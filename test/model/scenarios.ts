@@ -1,11 +1,11 @@
 /**
- * Scenarios: what a victim does until it is killed, and what others do with the heap after.
+ * Scenarios: the calls of a victim until it is killed, and those of other threads after that.
  *
- * All of it is data, for exhaustive.ts and for whoever drives the real allocator the same way. A
- * scenario's order: `setup` by the main thread; `prepare` by the victim; a casualty if there is
- * one; `victim` by the victim, cut off somewhere in it, then its detach; `rescuer`, a recovery and
- * a detach by a rescuer, cut off too; `after` and a recovery by the main thread. Then all blocks
- * are freed, and the heap must be empty.
+ * All of it is data, for exhaustive.ts and for tests that run the real allocator in the same way.
+ * The order of a scenario: `setup` by the main thread; `prepare` by the victim; a casualty if there
+ * is one; `victim` by the victim, cut at some point, then its detach; `rescuer`, a recovery and a
+ * detach by a rescuer, cut, too; `after` and a recovery by the main thread. Then all blocks are
+ * freed, and the heap must be empty.
  */
 
 import { OBJECT_PARTS } from './object-scenarios.js';
@@ -23,12 +23,12 @@ export interface Scenario {
   readonly after: Script;
 }
 
-/** A victim attaches before `prepare`, unless that is what it is to be cut off in. */
+/** True if the victim attaches before `prepare`; false if it is cut in its attach. */
 export const attachesLate = ({ victim }: Scenario): boolean => victim[0]?.call === 'attach';
 
 type Parts = Partial<Omit<Scenario, 'name' | 'shape'>> & { readonly shape?: Partial<Shape> };
 
-// ---- calls in short
+// ---- Short names of calls
 
 const malloc = (c: number, as?: string): Call =>
   as === undefined ? { call: 'malloc', c } : { call: 'malloc', c, as };
@@ -48,7 +48,7 @@ const shrink = (block: string, c: number): Call => ({ call: 'realloc', block, c 
 const mallocs = (c: number, ...names: string[]): Call[] => names.map((name) => malloc(c, name));
 const frees = (...names: string[]): Call[] => names.map(free);
 
-/** What others do between the kill and the recovery: every lock is taken. */
+/** The calls of other threads between the kill and the recovery: every lock is acquired. */
 const BUSY: Script = [large(1), malloc(1), malloc(2), large(2)];
 const BUSY_TOO: Script = [large(2), { call: 'large', pages: 1, zero: true }, calloc(2), direct(3)];
 
@@ -66,7 +66,7 @@ function scenario(name: string, parts: Parts): Scenario {
   };
 }
 
-/** A scenario as it is, and with others at work before recovery or with the rescuer. */
+/** A scenario alone, and with other threads at work before recovery or with the rescuer. */
 function withOthers(name: string, parts: Parts): Scenario[] {
   const plain = scenario(name, parts);
   const larger = { ...plain.shape, pages: plain.shape.pages + 2 };
@@ -78,7 +78,7 @@ function withOthers(name: string, parts: Parts): Scenario[] {
   ];
 }
 
-// ---- small blocks
+// ---- Small blocks
 
 const SMALL: Scenario[] = [
   ...withOthers('malloc of class 1 in a fresh heap', { victim: [malloc(1)] }),
@@ -125,7 +125,7 @@ const SMALL: Scenario[] = [
   }),
 ];
 
-// ---- large blocks
+// ---- Large blocks
 
 function largeFree(name: string, before: readonly string[]): Scenario[] {
   return withOthers(`large free, neighbours ${name}`, {
@@ -191,7 +191,7 @@ const LARGE: Scenario[] = [
   }),
 ];
 
-// ---- realloc of large blocks
+// ---- Realloc of large blocks
 
 const beside = [large(2, 'a'), large(2, 'b'), large(1), free('b')];
 
@@ -247,14 +247,14 @@ const REALLOC: Scenario[] = [
   }),
 ];
 
-// ---- the dead, the full, the solitary
+// ---- Dead threads, full heaps, unsafe calls
 
-/** Killed in a flush: its class lock is held, its transit open. */
+/** Killed in a flush: it owns its class lock, and its transit is open. */
 const IN_FLUSH: Casualty = {
   script: [...mallocs(1, 'a', 'b', 'c'), ...frees('a', 'b', 'c')],
   killedAt: 'flush.held',
 };
-/** Killed with the page lock held and a run half cut. */
+/** Killed with the page lock and a run half cut. */
 const IN_CUT: Casualty = { script: [large(1)], killedAt: 'cut.run' };
 
 const DEAD: Scenario[] = [
@@ -286,9 +286,9 @@ const DEAD: Scenario[] = [
   }),
 ];
 
-// ---- instrumented heaps
+// ---- Instrumented heaps
 
-/** Killed with blocks of every kind in quarantine, and one that is not the program's yet. */
+/** Killed with blocks of every kind in quarantine, and one that the program does not have yet. */
 const HOLDER: Casualty = {
   script: [
     ...mallocs(1, 'a', 'b', 'c', 'd'),
@@ -363,7 +363,7 @@ const RECORDS: Scenario[] = [
   }),
 ];
 
-// ---- placement, contexts, vectors
+// ---- Placement, contexts, vectors
 
 const OBJECTS: Scenario[] = OBJECT_PARTS.flatMap((parts) => {
   const { name, busy, setup = [], prepare = [], victim, ...sizes } = parts;

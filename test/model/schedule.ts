@@ -1,8 +1,9 @@
 /**
- * Random schedules: a few threads with random programs, switched, killed and thrown into at random.
+ * Random schedules: a few threads with random programs, switched, killed and given errors at
+ * random.
  *
  * Everything follows from the seed: the world's size, the programs, the schedule. Weights change
- * now and then, so that a thread may stand still for long while the others go on.
+ * sometimes, so that a thread may stop for long while the others go on.
  */
 
 import { checkQuiet, describe } from './checks.js';
@@ -44,7 +45,7 @@ const STEPS_MAX = 60_000;
 const LATE_STEPS_MAX = 400;
 const KILL_CHANCE = 0.012;
 
-/** Runs one seed; null when nothing is wrong. */
+/** Runs one seed; null = no violation. */
 export function runSeed(
   rules: Rules,
   seed: number,
@@ -71,7 +72,7 @@ class Schedule {
   private readonly tools: RunTools;
   private readonly threads: Thread[] = [];
   private readonly main: Thread;
-  /** Thread ids of the dead, to be given out again. */
+  /** Thread ids of dead threads, to be used again. */
   private readonly freeIds: number[] = [];
   private nextId = 1;
   private spawned = 0;
@@ -186,7 +187,7 @@ class Schedule {
       .join('; ');
   }
 
-  // ---- programs
+  // ---- Programs
 
   private spawn(): void {
     const { random, options, world } = this;
@@ -207,7 +208,7 @@ class Schedule {
     for (let n = 0; n < options.calls; n++) yield* this.callCaught(t);
     yield* this.repairAll(t);
     if (isStable) yield* waitUntil(t, 'program.wait', () => this.mayEnd);
-    // The others end without a word: recovery will find them.
+    // The others end without detaching: recovery will find them.
     if (isStable || random.chance(0.5)) yield* doDetach(world, t);
   }
 
@@ -236,11 +237,14 @@ class Schedule {
   private *callCaught(t: Thread): Step<void> {
     const { world: w } = this;
     yield* guarded(w, t, this.call(t));
-    // detach and attach: an error may have struck between the two.
+    // Detach and attach: an error may have struck between the two.
     while (!t.attached) yield* guarded(w, t, attach(w, t));
   }
 
-  /** A program that is to wait, or to end, and whose calls may have been cut: others wait for its locks. */
+  /**
+   * A program that waits or ends after its calls may have been cut: other threads wait for its
+   * locks.
+   */
   private *repairAll(t: Thread): Step<void> {
     const { world: w } = this;
     if (!t.mayBeCut) return;
@@ -270,7 +274,7 @@ class Schedule {
     else yield* this.callHeap(t);
   }
 
-  /** A call that is about the heap, not about a block. */
+  /** A call for the heap, not for a block. */
   private *callHeap(t: Thread): Step<void> {
     const { world: w, random } = this;
     switch (random.below(4)) {
@@ -306,7 +310,7 @@ class Schedule {
     else yield* doRealloc(w, t, address, { pages: 1 + random.below(4) });
   }
 
-  /** Lays a block out for others, or takes one that lies there. */
+  /** Leaves a block for other programs, or takes one that was left. */
   private trade(t: Thread, lay: boolean): void {
     const { world: w, random } = this;
     const blocks = blocksOf(w, lay ? t.own : NOBODY);

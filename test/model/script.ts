@@ -1,8 +1,8 @@
 /**
  * Scripts: programs as data, so that the model and the real allocator can run the same ones.
  *
- * Blocks go by names. A call whose block is not there (its malloc threw, or the heap was full) is
- * left out.
+ * Blocks have names. A call whose block does not exist (its malloc threw, or the heap was full) is
+ * skipped.
  */
 
 import { guarded } from './cuts.js';
@@ -35,23 +35,23 @@ export type Call =
       readonly zero?: true;
       readonly as?: string;
     }
-  /** A run from the top: all of the reserve but `leave` pages, one page where there is no more. */
+  /** A run from the top: all of the reserve except `leave` pages, or one page if it is no longer. */
   | { readonly call: 'reserve'; readonly leave: number; readonly as?: string }
-  /** `shared`: another thread may free it too. */
+  /** `shared`: another thread may free the block, too. */
   | { readonly call: 'free'; readonly block: string; readonly shared?: true }
   | { readonly call: 'realloc'; readonly block: string; readonly c: number }
   | { readonly call: 'realloc'; readonly block: string; readonly pages: number }
   | ObjectCall
   | { readonly call: 'recover' | 'verify' | 'detach' | 'attach' };
 
-/** What a call with objects asks for; neither: no block. */
+/** The block that a call with objects asks for; neither field: no block. */
 interface Size {
   readonly c?: number;
   readonly pages?: number;
 }
 
-/** Contexts, chunks and vectors go by names as blocks do; a RELEASED context and a shared chunk
- * by their records. */
+/** Contexts, chunks and vectors have names like blocks; a RELEASED context and a shared chunk are
+ * named by their records. */
 export type ObjectCall =
   | { readonly call: 'context'; readonly as: string; readonly parent?: string }
   | ({
@@ -71,17 +71,17 @@ export type ObjectCall =
 
 export type Script = readonly Call[];
 
-/** A thread that runs a script on a slot of its own and is killed before a point. */
+/** A thread that runs a script with its own slot and is killed before a point. */
 export interface Casualty {
   readonly script: Script;
   readonly killedAt: PointName;
-  /** Which passage of it, from 1; the first when not said. */
+  /** The passage of the point, from 1; default 1. */
   readonly passage?: number;
 }
 
 export type Blocks = Map<string, number>;
 
-/** Runs a script; errors that are thrown into its calls are caught by it. */
+/** Runs a script, which catches the errors thrown into its calls. */
 export function* runScript(w: World, t: Thread, script: Script, blocks: Blocks): Step<void> {
   for (const call of script) yield* guarded(w, t, runCall(w, t, call, blocks));
 }
@@ -138,7 +138,7 @@ function note(blocks: Blocks, name: string | undefined, address: number): void {
   if (name !== undefined && address !== 0) blocks.set(name, address);
 }
 
-/** Runs a casualty to its end. Its thread id is of no one else. */
+/** Runs a casualty to its end. No other thread has its thread id. */
 export function runCasualty(
   w: World,
   { script, killedAt, passage = 1 }: Casualty,

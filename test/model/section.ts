@@ -1,8 +1,9 @@
 /**
- * Sections: what every slow path runs in, and what happens when an error strikes there.
+ * Sections: every slow path runs in one, which handles errors.
  *
- * A section probes the stack before anything is changed. An error inside is repaired before it leaves; after a free's commit it does not
- * leave at all, since the block is gone and the caller could do nothing but free it twice.
+ * A section probes the stack before anything is changed. An error inside is repaired before it
+ * leaves the section; after a free's commit it does not leave, since the block is gone and the
+ * caller could only free it twice.
  *
  * I1  An error that leaves a section leaves nothing behind: no lock, no RESERVED run, no transit.
  * I2  A section that has committed a free does not throw.
@@ -17,8 +18,8 @@ import { kindOf, ownerOf, PAGE_GRANULES, PAGE_LOCK, RECOVERY_LOCK, RESERVED } fr
 import { INTERRUPT, type World } from './world.js';
 
 /**
- * Runs `body` as a section, or as part of the one that the thread is in.
- * @param nested in the middle of a change of an object
+ * Runs `body` as a section, or as a part of the section that the thread is in.
+ * @param nested true in the middle of a change of an object
  */
 export function* section<R>(w: World, t: Thread, body: () => Step<R>, nested = false): Step<R> {
   if (t.sections > 0) return yield* body();
@@ -31,7 +32,7 @@ export function* section<R>(w: World, t: Thread, body: () => Step<R>, nested = f
     result = yield* body();
   } catch (error) {
     if (error === INTERRUPT) {
-      // The caller will hear of it, so nothing is to be committed any more.
+      // The caller will get the error, so nothing may be committed any more.
       t.keep = 0;
       yield* selfRepair(w, t);
     }
@@ -45,7 +46,7 @@ export function* section<R>(w: World, t: Thread, body: () => Step<R>, nested = f
   return result;
 }
 
-/** Runs the part of a free that follows its commit: what goes wrong is repaired, not thrown. */
+/** Runs the part of a free after its commit: an error is repaired, not thrown. */
 export function* afterCommit(w: World, t: Thread, body: () => Step<void>): Step<void> {
   try {
     yield* body();
@@ -55,7 +56,7 @@ export function* afterCommit(w: World, t: Thread, body: () => Step<void>): Step<
   }
 }
 
-/** Repairs what an error left half done, by the thread itself. */
+/** Repairs what an error left half done, in the same thread. */
 export function* selfRepair(w: World, t: Thread): Step<void> {
   if (w.rules.selfRepair) {
     t.handling++;
@@ -72,7 +73,7 @@ export function* selfRepair(w: World, t: Thread): Step<void> {
   if (w.lockOwner.includes(t.own)) w.fail(`living thread ${t.own} left a lock behind`);
 }
 
-/** A run that an intent names may not become anybody's while the intent stands. */
+/** Closes an intent: a run that an open intent names must not be freed. */
 function* forgetRetracted(w: World, slot: number): Step<void> {
   if (w.intentWord[slot] === 0) return;
   const word = w.run[w.intentOut[slot] / PAGE_GRANULES];
@@ -81,7 +82,7 @@ function* forgetRetracted(w: World, slot: number): Step<void> {
   w.intentWord[slot] = 0;
 }
 
-/** Frees the runs that a slot has RESERVED, but for `keep`. Needs the page lock. */
+/** Frees the runs that a slot has RESERVED, except `keep`. Needs the page lock. */
 export function* freeReserved(w: World, slot: number, keep = 0): Step<void> {
   for (;;) {
     const isReserved = (page: number): boolean =>

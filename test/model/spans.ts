@@ -1,11 +1,11 @@
 /**
- * Spans: runs cut into blocks of one class, and which of their blocks are free. Needs the class
- * lock; the page lock is taken inside. As pages/spans.ts.
+ * Spans: runs cut into blocks of one class, and the bitmaps of their free blocks. Needs the class
+ * lock; the page lock is acquired inside. As pages/spans.ts.
  *
  * I1  A bit set = that block is free, and its tag is 0.
  * I2  A run becomes a span by one store, after its bitmap and back links.
- * I3  A span's free count is the number of its bits; a wholly free span goes back to the page heap
- *     once no transit of its class is open.
+ * I3  A span's free count is the number of its bits; a wholly free span is released to the page
+ *     heap once no transit of its class is open.
  */
 
 import { acquire, release } from './locks.js';
@@ -30,7 +30,7 @@ export interface FreeBlock {
   readonly address: number;
 }
 
-/** Up to `wanted` free blocks, lowest of the first span first; a new span's where there is none. */
+/** Up to `wanted` free blocks, lowest of the first span first; of a new span if no span has one. */
 export function* findBlocks(w: World, t: Thread, c: number, wanted: number): Step<FreeBlock[]> {
   if (w.partial[c] === 0 && !(yield* makeSpan(w, t, c))) return [];
   const found: FreeBlock[] = [];
@@ -87,8 +87,8 @@ export function* takeBlocks(w: World, c: number, blocks: readonly FreeBlock[]): 
 }
 
 /**
- * Sets the bits of blocks, and says which spans that made wholly free. `early` is called at each
- * such span (for the mutant that gives them back while the transit is open).
+ * Sets the bits of blocks, and returns the spans that became wholly free. `early` is called at each
+ * such span (for the mutant that releases them while the transit is open).
  */
 export function* putBlocksBack(
   w: World,
@@ -118,7 +118,7 @@ export function* putBlocksBack(
   return empties;
 }
 
-/** Gives wholly free spans back to the page heap. No transit of the class may be open. */
+/** Releases wholly free spans to the page heap. No transit of the class may be open. */
 export function* releaseSpans(
   w: World,
   t: Thread,

@@ -1,7 +1,7 @@
 /**
- * The stage of a scenario: the state in which its victim begins, and the threads that then come on.
+ * The stage of a scenario: the state in which its victim begins, and the threads after the victim.
  *
- * Threads are taken up again in copies of that state, so that a run to it is made only once.
+ * Threads continue in copies of that state, so that the run up to it happens only once.
  */
 
 import { checkQuiet } from './checks.js';
@@ -21,7 +21,7 @@ const VICTIM_ID = 2;
 const RESCUER_ID = 3;
 const CASUALTY_ID = 9;
 
-/** Mostly straight stores: what is cached, and one block more in each magazine. */
+/** Quick calls, mostly straight stores: with cached blocks, and one block more in each magazine. */
 const QUICK: Script = [
   { call: 'malloc', c: 1, as: 'quick1' },
   { call: 'malloc', c: 2, as: 'quick2' },
@@ -66,14 +66,17 @@ export class Stage {
     return victim.identity;
   }
 
-  /** One whose call is to be cut goes on with a few calls that enter no section, if it has `quick` ones. */
+  /**
+   * A thread whose call is cut goes on with a few calls that enter no section, if it has `quick`
+   * ones.
+   */
   resumeCut(world: World, quick: boolean): Thread {
     const { scenario } = this;
     const blocks = new Map(this.blocks);
     const victim = new Thread(world, this.victim, function* program(t) {
       for (const call of scenario.victim) {
         if (yield* guarded(world, t, runCall(world, t, call, blocks))) continue;
-        // What was given to a free or a realloc that was cut may be gone: it is to be left alone.
+        // A block of a free or a realloc that was cut may be gone: the program does not use it.
         if ('block' in call) blocks.delete(call.block);
         while (!t.attached) yield* guarded(world, t, attach(world, t));
         if (quick) yield* runScript(world, t, QUICK, blocks);
@@ -102,7 +105,7 @@ export class Stage {
     });
   }
 
-  /** The main thread's way to the end: recovery, checks, and an empty heap. */
+  /** Runs the main thread to the end: recovery, checks, and an empty heap. */
   resumeMain(world: World): Thread {
     const { scenario } = this;
     return new Thread(world, this.main ?? MAIN_ID, function* program(t): Step<void> {

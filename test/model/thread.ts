@@ -1,5 +1,5 @@
 /**
- * A thread of the model: a program that stops before every store, and what the thread knows.
+ * A thread of the model: a program that stops before every store, and the thread's own state.
  *
  * I1  A dead thread takes no further step; only its words in the world are left of it.
  * I2  An error is thrown into a thread only where one can arise: see canThrow.
@@ -9,7 +9,7 @@ import { isStraight, type PointName, type Step } from './points.js';
 import { WAITERS } from './words.js';
 import { CUT, INTERRUPT, type World } from './world.js';
 
-/** Either a lock word to change, or a condition that some other thread brings about. */
+/** A lock word that must change, or a condition that another thread makes true. */
 export type Wait =
   | { readonly lock: number; readonly word: number }
   | { readonly until: () => boolean };
@@ -26,21 +26,21 @@ const STRAIGHT: ReadonlySet<PointName> = new Set<PointName>([
   'push.untag',
 ]);
 
-/** What a thread is in the middle of: plain fields of its own, as heap/marks.ts. */
+/** The thread's marks of what it is in the middle of: plain fields of its own, as heap/marks.ts. */
 export interface Marks {
-  /** A section is open. */
+  /** True while a section is open. */
   section: boolean;
-  /** A run is RESERVED, for the commit that follows its section. */
+  /** The run that is RESERVED for the commit after its section. */
   run: boolean;
-  /** The lock of an object that it has, or is about to have. */
+  /** The lock of an object that the thread owns, or is about to acquire. */
   lock: { readonly words: Int32Array; readonly at: number } | null;
-  /** Contexts or chunks are being changed. */
+  /** True while contexts or chunks are being changed. */
   tables: boolean;
-  /** A call of an instrumented heap is under way. */
+  /** True during a call of an instrumented heap. */
   open: boolean;
 }
 
-/** What of a thread outlives a copy of the world, while it is in no section. */
+/** The state of a thread that a copy of the world keeps, while the thread is in no section. */
 export interface Identity {
   readonly own: number;
   readonly word: number;
@@ -51,38 +51,38 @@ export interface Identity {
 
 export class Thread {
   readonly world: World;
-  /** OS thread id and start time: unlike any other thread's, ever. */
+  /** OS thread id and start time: different for every thread. */
   readonly own: number;
-  /** What it writes into lock words. */
+  /** The thread word that it writes into lock words. */
   word: number;
   slot = -1;
   attached = false;
-  /** Locks it knows to hold, in the order in which it took them. */
+  /** The locks that it owns, in the order in which it acquired them. */
   held: number[] = [];
-  /** It took a lock from a dead thread: slots are to be recovered. */
+  /** True after a takeover from a dead thread: slots are to be recovered. */
   due = false;
-  /** How many sections it is in. */
+  /** Number of sections that it is in. */
   sections = 0;
-  /** In code that must not be thrown into: self repair, giving a lock word back. */
+  /** True in code that must get no error: self-repair, restoring a lock word. */
   handling = 0;
-  /** Head of a run that it will commit, whatever else fails; 0 = none. */
+  /** Head of a run that it will commit even after an error; 0 = none. */
   keep = 0;
-  /** Blocks that it has freed and holds back, oldest first. Lost when it dies. */
+  /** Freed blocks that it holds back, oldest first. Lost if it dies. */
   quarantine: number[] = [];
   readonly marks: Marks = { section: false, run: false, lock: null, tables: false, open: false };
-  /** Ghost: its calls are such that they can be cut, and it is in one of them. */
+  /** Ghost: true while it is in a call that can be cut. */
   mayBeCut = false;
   isCalling = false;
-  /** Ghost: has it left a dead slot for another recovery? */
+  /** Ghost: true if it has left a dead slot for another recovery. */
   postponed = false;
   /** Ghost: the vector that it is growing, 0 = none. */
   using = 0;
-  /** Ghost: has the free that it is in been committed? */
+  /** Ghost: true if its current free has been committed. */
   freed = false;
   wait: Wait | null = null;
   dead = false;
   done = false;
-  /** The point before which it stands. */
+  /** The point before its next store. */
   last: PointName = 'start';
   private readonly steps: Step<void>;
 
@@ -110,14 +110,14 @@ export class Thread {
     return this.dead || this.done;
   }
 
-  /** Could it go on? One that waits with a time limit does so when there is something to see. */
+  /** True if it can go on. A wait with a time limit goes on once there is something to see. */
   get enabled(): boolean {
     if (this.over) return false;
     const { wait, world } = this;
     if (wait === null) return true;
     if ('until' in wait) return wait.until();
     if (world.lock[wait.lock] !== wait.word) return true;
-    // Of one that was handed over nobody is looked for: who has waited takes it.
+    // A lock that was handed over has no owner to look for: a thread that has waited takes it.
     if (wait.word === WAITERS) return true;
     return !world.exists(world.lockOwner[wait.lock]);
   }
@@ -132,7 +132,7 @@ export class Thread {
     this.after(this.steps.throw(INTERRUPT));
   }
 
-  /** Its call ends here, and its program goes on with the next one. */
+  /** Cuts its call; its program goes on with the next call. */
   cut(): void {
     this.world.stats.cuts++;
     this.wait = null;
@@ -153,7 +153,7 @@ export class Thread {
     this.world.stats.kills++;
   }
 
-  /** May an error strike where it stands? `anywhere` in a section, or only at the stack probe. */
+  /** True if an error may strike at its point: `anywhere` in a section, or only at the stack probe. */
   canThrow(anywhere: boolean): boolean {
     const { rules } = this.world;
     if (this.handling > 0) return rules.throwInHandler;

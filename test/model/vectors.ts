@@ -2,12 +2,11 @@
  * Vectors of the heap: a header, and storage that is placed into the header's data word. As
  * collections/vector.ts.
  *
- * A header that is being made or deleted stands in its thread's in-flight header word, which is a word like
- * any other to place blocks into. Any thread may grow a
- * vector while it has the lock.
+ * The header of a vector that is being made or deleted is in its thread's in-flight header, a word
+ * that takes blocks like any other. Any thread may grow a vector while it owns the vector's lock.
  *
- * I1  The in-flight header is given up by the last store of what makes a vector, and taken by the first of
- *     what deletes it.
+ * I1  The last store of making a vector clears the in-flight header, and the first store of
+ *     deleting one sets it.
  */
 
 import { replace } from './owned-blocks.js';
@@ -18,14 +17,14 @@ import { lockWord, unlockOwn } from './word-locks.js';
 import { HEADER_CLASS, headerData, headerLock } from './words.js';
 import type { World } from './world.js';
 
-/** A vector with storage: its header, or 0 when the heap is full. */
+/** Makes a vector with storage; returns its header, 0 = the heap is full. */
 export function* makeVector(w: World, t: Thread, wanted: Wanted): Step<number> {
   const inFlightHeader = w.inFlightHeaderWord(t.slot);
   yield* emptyInFlightHeader(w, t);
   if (!(yield* replace(w, t, inFlightHeader, { c: HEADER_CLASS }))) return 0;
   const header = w.load(inFlightHeader);
   if (!w.rules.inFlightHeaderLast) yield* leaveInFlightHeader(w, inFlightHeader);
-  // An error leaves the header in the in-flight header, for whatever uses that next.
+  // An error leaves the header in the in-flight header, for the next use of it.
   if (!(yield* replace(w, t, headerData(header), wanted))) {
     yield* emptyInFlightHeader(w, t);
     return 0;
@@ -39,7 +38,7 @@ function* leaveInFlightHeader(w: World, inFlightHeader: number): Step<void> {
   w.store(inFlightHeader, 0);
 }
 
-/** Deletes a vector, in which nobody else has the lock. */
+/** Deletes a vector whose lock no other thread owns. */
 export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   yield* emptyInFlightHeader(w, t);
   yield* lockWord(w, t, w.data, headerLock(header));
@@ -47,12 +46,13 @@ export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   w.store(w.inFlightHeaderWord(t.slot), header);
   w.vector[header] = 0;
   yield* emptyInFlightHeader(w, t);
-  // It has gone with the header.
+  // The lock has ended with the header.
   t.marks.lock = null;
 }
 
 /**
- * Deletes what is in the in-flight header: storage, then header. What fails stays there for the next time.
+ * Deletes the vector in the in-flight header: storage, then header. After an error the rest stays
+ * there.
  */
 export function* emptyInFlightHeader(w: World, t: Thread): Step<void> {
   const inFlightHeader = w.inFlightHeaderWord(t.slot);
@@ -64,7 +64,7 @@ export function* emptyInFlightHeader(w: World, t: Thread): Step<void> {
   yield* replace(w, t, inFlightHeader, null);
 }
 
-/** Gives a vector other storage, under its lock; false when the heap is full. */
+/** Gives a vector another storage, under its lock; returns false if the heap is full. */
 export function* growVector(w: World, t: Thread, header: number, wanted: Wanted): Step<boolean> {
   yield* lockWord(w, t, w.data, headerLock(header));
   try {

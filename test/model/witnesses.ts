@@ -1,5 +1,6 @@
 /**
- * Witnesses: schedules written by hand, for holes that chance meets once in ten thousand runs.
+ * Witnesses: schedules written by hand, for holes that random schedules find once in ten thousand
+ * runs.
  *
  * Each shows what a heap without one rule does; with all rules on the same moves do no harm.
  */
@@ -15,7 +16,7 @@ import { section } from './section.js';
 import { Thread } from './thread.js';
 import { SHAPE, type Shape, Violation, type World } from './world.js';
 
-/** One thread moves until it stands before a point, or to its end; then something happens to it. */
+/** A move: a thread runs until a point, or to its end; then an event may strike it. */
 export interface Move {
   readonly thread: string;
   readonly until?: PointName;
@@ -25,7 +26,7 @@ export interface Move {
 export interface Witness {
   readonly name: string;
   readonly shape: Shape;
-  /** By name. A thread attaches with its first move, and ends without detaching. */
+  /** Threads by name. A thread attaches with its first move, and ends without detaching. */
   readonly scripts: Readonly<Record<string, Script>>;
   readonly moves: readonly Move[];
 }
@@ -43,7 +44,9 @@ const shape = (limitStart: number, limitMax: number): Shape => ({
   limitMax,
 });
 
-/** A waiter saw the dead owner's slot; now another thread has the lock under the same number. */
+/**
+ * A waiter saw the dead owner's slot; now another thread owns the lock with the same slot number.
+ */
 export const SLOT_REUSED: Witness = {
   name: 'slot reused between a look and a takeover',
   shape: shape(1, 2),
@@ -66,7 +69,7 @@ export const SLOT_REUSED: Witness = {
   ],
 };
 
-/** The thread that was looked at has detached, and another has its slot, when it is found dead. */
+/** A rescuer finds a thread dead after it has detached and another one has claimed its slot. */
 export const OWNER_CHANGED: Witness = {
   name: 'slot changed hands between two looks',
   shape: shape(1, 2),
@@ -85,7 +88,9 @@ export const OWNER_CHANGED: Witness = {
   ],
 };
 
-/** A note says that a run is being freed, which is another's large block by now. */
+/**
+ * A note says that a run is being freed, but the run is a large block of another program by now.
+ */
 export const OLD_NOTE: Witness = {
   name: 'note of a run that has a new owner',
   shape: shape(1, 2),
@@ -104,7 +109,7 @@ export const OLD_NOTE: Witness = {
   ],
 };
 
-/** Errors between limit and sentinel, twice: a refill in between writes over the old sentinel. */
+/** Errors between limit and sentinel, twice: a refill in between overwrites the old sentinel. */
 export const LIMIT_WITHOUT_SENTINEL: Witness = {
   name: 'refill up to a limit that has no sentinel',
   shape: shape(2, 4),
@@ -155,7 +160,7 @@ export const WITNESSES: readonly Witness[] = [
   ...OBJECT_WITNESSES,
 ];
 
-/** Makes the moves, lets all that live go on to their ends, then recovers and empties the heap. */
+/** Makes the moves, runs all living threads to their ends, then recovers and empties the heap. */
 export function runWitness(rules: Rules, witness: Witness): string | null {
   const w = createWorld(rules, witness.shape);
   const threads = new Map<string, Thread>();
@@ -184,7 +189,7 @@ function* attachAndRun(w: World, t: Thread, script: Script) {
   yield* runScript(w, t, script, new Map());
 }
 
-/** A thread that has to wait, or never comes to the point, stops where it can go no further. */
+/** A thread that has to wait, or does not reach the point, stops where it cannot go on. */
 function makeMove(w: World, threads: ReadonlyMap<string, Thread>, move: Move): void {
   const thread = threads.get(move.thread);
   if (thread === undefined) throw new Error(`no thread ${move.thread}`);

@@ -1,11 +1,11 @@
 /**
- * Locks of objects: a word with its owner's thread word, whoever that is. As sync/object-locks.ts.
+ * Locks of objects: a word with its owner's thread word. As sync/object-locks.ts.
  *
- * Any thread, in no section: these locks are outside of all those of the heap.
+ * Any thread, in no section: these locks are outermost.
  *
- * I1  Who takes a lock from a dead owner has recovered that owner's slot before: an intent over the
- *     word that the lock guards is resolved.
- * I2  Recovery never waits for one: who has it may itself wait for recovery.
+ * I1  A thread that takes a lock over from a dead owner has recovered that owner's slot before: an
+ *     intent over the word that the lock guards is resolved.
+ * I2  Recovery never waits for such a lock: its owner may itself wait for recovery.
  */
 
 import { repairIfCut } from './cuts.js';
@@ -32,7 +32,7 @@ export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): S
     if (w.exists(owner)) continue;
     if (w.rules.recoverBeforeTakeover) yield* section(w, t, () => recover(w, t), true);
     yield 'word.takeover';
-    // Failure: another has taken it over.
+    // On failure another thread has taken it over.
     if (words[at] !== owner) continue;
     words[at] = t.own;
     return;
@@ -44,7 +44,7 @@ export function* unlockWord(words: Int32Array, at: number): Step<void> {
   words[at] = 0;
 }
 
-/** Of a lock that this thread has. */
+/** Releases a lock that this thread owns. */
 export function* unlockOwn(t: Thread, words: Int32Array, at: number): Step<void> {
   yield* unlockWord(words, at);
   t.marks.lock = null;

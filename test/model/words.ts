@@ -1,13 +1,13 @@
 /**
  * Words: run words, size classes and the small numbers of the model's heap.
  *
- * A heap this small reaches every special case within a few calls: two classes, one of which cuts
- * a single page, and the other two pages; four granules to a page; a reserve taken in steps of two.
+ * So small a heap reaches every special case within a few calls: two classes, with spans of one and
+ * of two pages; four granules to a page; a reserve taken in steps of two.
  */
 
 /** Granules in a page. */
 export const PAGE_GRANULES = 4;
-/** The reserve is taken from the bottom in steps of so many pages. */
+/** Pages per step in which the reserve is taken from the bottom. */
 export const BRK_STEP = 2;
 
 export interface SizeClass {
@@ -36,7 +36,7 @@ export const PAGE_LOCK = CLASS_COUNT + 1;
 export const LOCK_COUNT = CLASS_COUNT + 2;
 export const WAITERS = 1 << 30;
 
-// ---- run words: kind, owner (slot or class) and length in one
+// ---- Run words: kind, owner (slot or class) and length in one word
 
 export const FREE = 1;
 export const UNTOUCHED = 2;
@@ -51,7 +51,7 @@ export const kindOf = (word: number): number => word >>> 16;
 export const ownerOf = (word: number): number => (word >>> 8) & 0xff;
 export const pagesOf = (word: number): number => word & 0xff;
 
-// ---- states of records: kind and slot in one
+// ---- States of records: kind and slot in one word
 
 export const LIVE_BLOCK = 1;
 export const FREED_BLOCK = 2;
@@ -61,43 +61,43 @@ export const blockState = (kind: number, slot: number): number => kind | (slot <
 export const stateKind = (state: number): number => state & 3;
 export const stateSlot = (state: number): number => state >>> 2;
 
-// ---- states of contexts: phase, slot and generation in one; 0 = the record is free
+// ---- States of contexts: phase, slot and generation in one word; 0 = the record is free
 
 export const UNRESOLVED = 1;
 export const LIVE_CONTEXT = 2;
 export const RELEASED = 3;
 
-/** The slot stands for nothing in a RELEASED context, and in a LIVE one that has a parent. */
+/** The slot has no meaning in a RELEASED context, and in a LIVE one that has a parent. */
 export const contextState = (phase: number, slot: number, generation: number): number =>
   phase | (slot << 2) | (generation << 8);
 export const phaseOf = (state: number): number => state & 3;
 export const contextSlot = (state: number): number => (state >>> 2) & 63;
 export const contextGeneration = (state: number): number => state >>> 8;
 
-// ---- kinds of chunks: shared or not, and a generation
+// ---- Kinds of chunks: shared or not, and a generation
 
 export const chunkKind = (shared: boolean, generation: number): number =>
   (generation << 1) | (shared ? 1 : 0);
 export const isShared = (kind: number): boolean => (kind & 1) !== 0;
 export const chunkGeneration = (kind: number): number => kind >>> 1;
 
-// ---- words that blocks are placed into
+// ---- Words that blocks are placed into
 
-/** A word that is 0 for ever, like those of the null page: what is published there is nowhere. */
+/** A word that is always 0, like those of the null page: nothing is published there. */
 export const NOWHERE = 1;
-/** Words in the data of blocks have numbers from here on: this and their granule. */
+/** First number of words in the data of blocks: this plus their granule. */
 const DATA_WORDS = 1000;
 
 export const isDataWord = (word: number): boolean => word >= DATA_WORDS;
 export const dataWord = (granule: number): number => DATA_WORDS + granule;
 export const granuleOf = (word: number): number => word - DATA_WORDS;
 
-/** A vector's header is a block of this class: the data word, the lock word. */
+/** The class of a vector's header, a block with the data word and the lock word. */
 export const HEADER_CLASS = 2;
 export const headerData = (header: number): number => dataWord(header);
 export const headerLock = (header: number): number => header + 1;
 
-// ---- thread words: OS thread id and start time
+// ---- Thread words: OS thread id and start time
 
 const ID_BITS = 8;
 export const ID_COUNT = 1 << 6;
@@ -109,14 +109,14 @@ export const startOf = (word: number): number => word >>> ID_BITS;
 /** The owner of a lock that a failed takeover has left: no thread has the id 0. */
 export const ABANDONED = threadWord(0, 1);
 
-// ---- magazines
+// ---- Magazines
 
 /** Index of a magazine's first entry; the zero word stands below it. */
 export const BOTTOM = 1;
-/** The top of a magazine that is parked: no place in it. */
+/** The top of a parked magazine, outside of it. */
 export const PARKED = 0;
 export const SENTINEL = -1;
-/** What stands where a sentinel was: neither 0 nor SENTINEL, and no address. */
+/** The value that replaces a sentinel: neither 0 nor SENTINEL, and not an address. */
 export const NO_ENTRY = -2;
 export const SENTINEL_WORDS = 2;
 

@@ -1,10 +1,10 @@
 /**
- * The world: every shared word of the tiny heap, and beside them what only an onlooker knows.
+ * The world: every shared word of the tiny heap, and also facts that only an observer knows.
  *
- * All of it lies in one array, so that a state can be copied, compared and gone back to. Who may
- * write which word when is said where it is written; see pages.ts, spans.ts, thread-cache.ts, locks.ts.
+ * All of it is one array, so that a state can be copied, compared and restored. The files that
+ * write a word say which thread may write it when; see pages.ts, spans.ts, cache.ts, locks.ts.
  *
- * I1  Whatever a schedule can depend on is in `words`, or in the threads of the schedule.
+ * I1  Everything that a schedule can depend on is in `words`, or in the threads of the schedule.
  * I2  Ghost words are read by checks and by programs (which know their own blocks), never by the
  *     heap's functions.
  */
@@ -29,10 +29,10 @@ import {
   UNTOUCHED,
 } from './words.js';
 
-/** The model's way to say that a rule was broken. */
+/** Thrown if a rule was broken. */
 export class Violation extends Error {}
 
-/** Stands for V8, which cuts a call. */
+/** Thrown to cut a call, as V8 does. */
 export const CUT = Symbol('cut');
 /** An error thrown into a section: a stack overflow, or any other. */
 export const INTERRUPT = new Error('thrown into a section');
@@ -40,15 +40,15 @@ export const INTERRUPT = new Error('thrown into a section');
 export interface Shape {
   readonly pages: number;
   readonly slots: number;
-  /** How many blocks a magazine holds at first, and at most. */
+  /** Minimum and maximum blocks of a magazine. */
   readonly limitStart: number;
   readonly limitMax: number;
   /**
-   * The heap is instrumented: its blocks have records, and each thread holds so many freed ones
-   * back. Left out: a plain heap.
+   * Freed blocks that each thread holds back, in an instrumented heap, whose blocks have records.
+   * Left out: a plain heap.
    */
   readonly quarantine?: number | undefined;
-  /** How many contexts, chunks and plain words to place blocks into there are. Left out: none. */
+  /** Number of contexts, chunks and plain words to place blocks into. Left out: none. */
   readonly contexts?: number | undefined;
   readonly chunks?: number | undefined;
   readonly roots?: number | undefined;
@@ -74,7 +74,7 @@ export interface Stats {
   cuts: number;
   takeovers: number;
   recovered: number;
-  /** Blocks whose free was cut off by a kill before its commit. */
+  /** Blocks whose free was cut by a kill before its commit. */
   unfreed: number;
 }
 
@@ -83,7 +83,7 @@ const SLOT_ARRAYS = 6;
 const PAGE_ARRAYS = 7;
 const GRANULE_ARRAYS = 11;
 
-/** Heap-wide words, by their place. */
+/** Indexes of the words of the whole heap. */
 const BIN = 0;
 const UNTOUCHED_HEAD = 1;
 const BRK = 2;
@@ -123,48 +123,54 @@ export class World {
   readonly partial: Int32Array;
   readonly spans: Int32Array;
   readonly lock: Int32Array;
-  /** By slot: the thread word of who has it; a generation, and a note (for mutants). */
+  /** By slot: the owner's thread word; a generation, and a note (for mutants). */
   readonly claim: Int32Array;
   readonly generation: Int32Array;
   readonly note: Int32Array;
   readonly largeMallocs: Int32Array;
   readonly slots: readonly Slot[];
-  /** By slot: where a block is being placed, which one goes in, which one comes out. */
+  /** By slot: the word of a placement, the block that goes in, the block that comes out. */
   readonly intentWord: Int32Array;
   readonly intentIn: Int32Array;
   readonly intentOut: Int32Array;
-  /** Words to place blocks into: plain ones, one for each slot's in-flight header, one for each chunk. */
+  /**
+   * Words to place blocks into: plain ones, one for each slot's in-flight header, one for each
+   * chunk.
+   */
   readonly cells: Int32Array;
   /** By context, from 1. */
   readonly contextState: Int32Array;
   readonly contextParent: Int32Array;
   readonly contextGeneration: Int32Array;
-  /** By chunk, from 1: the context that it is of, 0 = the record is free. */
+  /** By chunk, from 1: its context, 0 = the record is free. */
   readonly chunkContext: Int32Array;
-  /** Bit 0: any thread may grow it, while it has the lock. Above: a generation. */
+  /** Bit 0: any thread that owns its lock may grow it. Above: a generation. */
   readonly chunkKind: Int32Array;
   readonly chunkLock: Int32Array;
 
-  // ---- ghost: by thread id, start time of the thread that runs under it, 0 = none
+  // ---- Ghost: by thread id, start time of the thread that has the id now, 0 = none
   readonly alive: Int32Array;
-  /** By lock: thread word of who has it, whatever the lock word says. */
+  /** By lock: the owner's thread word, whatever the lock word says. */
   readonly lockOwner: Int32Array;
   /** By granule: blocks in a program's hands, at their first granule; owner 0 = none. */
   readonly liveOwner: Int32Array;
   readonly liveSize: Int32Array;
   readonly liveContent: Int32Array;
-  /** The same: blocks whose free or realloc has been called and has not come back. */
+  /** Likewise: blocks whose free or realloc has been called and has not returned. */
   readonly limboOwner: Int32Array;
   readonly limboSize: Int32Array;
   readonly limboContent: Int32Array;
-  /** The same: who has the block in quarantine, as itself believes; 0 = nobody. */
+  /** Likewise: the thread that believes to have the block in quarantine; 0 = none. */
   readonly waiting: Int32Array;
-  /** By granule: a vector begins there that programs know. */
+  /** By granule: 1 = a vector that programs know begins there. */
   readonly vector: Int32Array;
-  /** By context: which thread believes to have it, 0 = nobody; and what no two have in common. */
+  /**
+   * By context: the thread that believes to own it, 0 = none; and a number that is different for
+   * each.
+   */
   readonly contextHolder: Int32Array;
   readonly contextName: Int32Array;
-  /** By chunk: what its block was filled with. */
+  /** By chunk: the content of its block. */
   readonly chunkContent: Int32Array;
 
   readonly stats: Stats = {
@@ -176,9 +182,9 @@ export class World {
     recovered: 0,
     unfreed: 0,
   };
-  /** Where given: collects the points that are reached. */
+  /** If given: collects the points that are reached. */
   coverage: Set<PointName> | null = null;
-  /** What a takeover does at once; null where slots are recovered later, as the rule demands. */
+  /** The work of a takeover; null if slots are recovered later, as the rule demands. */
   recoverNow: ((t: Thread, owner: number) => Step<void>) | null = null;
   private readonly heap: Int32Array;
 
@@ -268,28 +274,30 @@ export class World {
     }
   }
 
-  /** First of the free runs: one list stands for the bins. Index. */
+  /** First of the free runs: one list stands for the bins. Derived. */
   get bin(): number {
     return this.heap[BIN];
   }
   set bin(page: number) {
     this.heap[BIN] = page;
   }
-  /** Head of the UNTOUCHED run, 0 = none. Index. */
+  /** Head of the UNTOUCHED run, 0 = none. Derived. */
   get untouched(): number {
     return this.heap[UNTOUCHED_HEAD];
   }
   set untouched(page: number) {
     this.heap[UNTOUCHED_HEAD] = page;
   }
-  /** First page above those taken from the bottom. Derived (the source, where a mutant has it so). */
+  /** First page above those taken from the bottom. Derived (the source in a mutant). */
   get brk(): number {
     return this.heap[BRK];
   }
   set brk(page: number) {
     this.heap[BRK] = page;
   }
-  /** First page of those taken from the top: only in the mutant that has frontiers as the source. */
+  /**
+   * First page of those taken from the top: only in the mutant that has frontiers as the source.
+   */
   get map(): number {
     return this.heap[MAP];
   }
@@ -313,7 +321,7 @@ export class World {
     return this.shape.quarantine !== undefined;
   }
 
-  // ---- words that blocks are placed into
+  // ---- Words that blocks are placed into
 
   rootWord(n: number): number {
     return FIRST_ROOT + n;
@@ -340,9 +348,9 @@ export class World {
     return this.shape.pages;
   }
 
-  // ---- ghost
+  // ---- Ghost
 
-  /** Starts a thread under an OS thread id: its thread word. */
+  /** Starts a thread with an OS thread id; returns its thread word. */
   bear(id: number): number {
     const start = ++this.heap[CLOCK];
     this.alive[id] = start;
@@ -357,19 +365,19 @@ export class World {
     return this.alive[idOf(word)] === startOf(word);
   }
 
-  /** What no two blocks have in common. */
+  /** A number that is different for each block. */
   nextContent(): number {
     return ++this.heap[NEXT_CONTENT];
   }
 
-  // ---- what the heap's functions may ask
+  // ---- Questions of the heap's functions
 
-  /** The system's answer whether a thread exists: the id, and its start time where that counts. */
+  /** True if the system has a thread with this id, and with this start time if that counts. */
   exists(word: number): boolean {
     return this.rules.startTime ? this.isRunning(word) : this.alive[idOf(word)] !== 0;
   }
 
-  /** Is any slot free? */
+  /** True if a slot is free. */
   hasFreeSlot(): boolean {
     return this.claim.includes(0);
   }
@@ -378,13 +386,13 @@ export class World {
     throw new Violation(message);
   }
 
-  // ---- states
+  // ---- States
 
   copyFrom(other: World): void {
     this.words.set(other.words);
   }
 
-  /** Two hashes of all words in one number: equal states are equal, others all but never. */
+  /** Two hashes of all words in one number: equal for equal states, and almost never for others. */
   fingerprint(): number {
     let a = 0x811c9dc5;
     let b = 0x1b873593;

@@ -151,7 +151,7 @@ function checkHands(w: World, address: number, name: string): void {
   const kind = stateKind(w.state[address]);
   const waiting = w.waiting[address];
   if (!w.isInstrumented || (kind === LIVE_BLOCK && waiting === 0)) {
-    if (!isInHands(w, address)) w.fail(`LOST: ${name} ${address}, which nobody was given`);
+    if (!isInHands(w, address)) w.fail(`LOST: ${name} ${address}, which no program has`);
     return;
   }
   if (w.liveOwner[address] !== 0) w.fail(`live ${name} ${address}: its record says ${kind}`);

@@ -35,7 +35,7 @@ function makeScene(): Scene {
 }
 
 function assertWhole(t: ExecutionContext, { heap, core, word }: Scene): void {
-  t.is(heap.i32[word], 0, 'nobody has the lock');
+  t.is(heap.i32[word], 0, 'the lock is free');
   core.detach();
   t.deepEqual(heldIn(heap), []);
   t.deepEqual(heap.verify({ quiet: true }).problems, []);

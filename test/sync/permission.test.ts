@@ -53,7 +53,7 @@ for (const [whose, who] of [
     const { outcome, attached } = await play(t, 'main', 'no', whose);
     t.like(outcome, { code: 'ERR_SHMALLOC_LOCK_TIMEOUT' });
     t.regex((outcome as { message: string }).message, /cannot look: \/proc .*ERR_ACCESS_DENIED/);
-    t.is(attached, 2, 'it may be alive, as far as anybody knows');
+    t.is(attached, 2, 'the thread may be alive, as far as main knows');
   });
 }
 

@@ -69,7 +69,7 @@ function measure(setting: Setting): Section[] {
       plot: 'calls',
       notes: [
         'A round: malloc and free; in replace, of a random one of 4,096 blocks of 16 to 1,016 ' +
-          'bytes; in realloc to twice the size between them.',
+          'bytes; in realloc, with a realloc to twice the size in between.',
       ],
     }),
     versionsSection(

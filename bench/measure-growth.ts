@@ -33,7 +33,7 @@ function measure({ peers, smoke, rounds, tell }: Setting): Section[] {
           row === first(row.series) ? '' : short(growthOf(row, one)),
         ]),
       ]),
-      notes: ['What the series are: bench/growth.ts.'],
+      notes: ['bench/growth.ts describes the series.'],
       figures: Object.fromEntries(
         rows.map(({ series }) => [
           `growth of ${series}`,

@@ -37,7 +37,7 @@ function measure({ smoke, rounds, tell }: Setting): Section[] {
           way === 'clone' ? '' : within(median(faster), spread(faster)),
         ];
       }),
-      notes: ['What each way does: bench/handover-ways.ts.'],
+      notes: ['bench/handover-ways.ts describes each way.'],
       figures: { [HAND_OVER]: median(ratios(clone, heap)) },
     },
   ];

@@ -34,7 +34,7 @@ function measure({ rounds, tell }: Setting): Section[] {
         within(median(values), spread(values)),
         short(Math.min(...values)),
       ]),
-      notes: ['Targets are for the least: what else the machine does can only add to it.'],
+      notes: ['Targets are for the minimum: other work of the machine can only add to it.'],
       figures: Object.fromEntries(
         Object.entries(found)
           .filter(([, values]) => values.length > 0)

@@ -58,7 +58,7 @@ function measure(setting: Setting): Section[] {
     mean: true,
     plot: 'traces',
     notes: [
-      'On one thread the best repetition of each round; on two, what both did in its last third. ' +
+      'On one thread the best repetition of each round; on two, the work of both in its last third. ' +
         `${operations.join(', ')}.`,
     ],
   };
@@ -80,15 +80,15 @@ function measure(setting: Setting): Section[] {
           title: 'short traces, ns an operation',
           what: 'trace',
           peers: NATIVE,
-          notes: ['Under 5,000 operations: they time the clock as much as the heap.'],
+          notes: ['Under 5,000 operations: these traces time the clock as much as the heap.'],
         }),
     memorySection([...long, ...short], {
       ...table,
       title: 'traces, memory: footprint to peak live bytes',
       plot: 'traces-memory',
       notes: [
-        'Of peers: by how much the resident set of the process grew at most, with all blocks ' +
-          'written all over.',
+        'Of peers: the maximum growth of the process’s resident set, with all blocks written ' +
+          'completely.',
       ],
     }),
     scaling === null ? null : { ...scaling, timings: rates },

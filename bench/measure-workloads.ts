@@ -43,8 +43,8 @@ function measure(setting: Setting): Section[] {
   const native: Timing[] = [];
   const inJavaScript: Timing[] = [];
   const notes = [
-    'An operation is what the header of the workload says; time is the wall’s, over the operations ' +
-      'of all threads. Ratios: median of the rounds’ ratios, ± how far the quartiles are apart.',
+    'The header of each workload defines its operation; the time is the elapsed time over the ' +
+      'operations of all threads. Ratios: median of the rounds’ ratios, ± the distance of the quartiles.',
   ];
   for (const workload of all) {
     const counts = threadsOf(workload, setting);
@@ -76,8 +76,8 @@ function measure(setting: Setting): Section[] {
       title: 'workloads, memory: footprint to peak live bytes',
       plot: 'workloads-memory',
       notes: [
-        'Footprint: most memory that the allocator had of the system; of peers, by how much the ' +
-          'resident set of the process grew at most. Peak live: most bytes asked for at once.',
+        'Footprint: maximum memory that the allocator had from the system; of peers, the maximum ' +
+          'growth of the process’s resident set. Peak live: maximum requested bytes live at once.',
       ],
     }),
     scalingSection(native, { ...table, title: 'workloads, scaling', plot: 'workloads-scaling' }),
@@ -173,7 +173,7 @@ function inJavaScriptSection(timings: readonly Timing[], smoke: boolean): Sectio
     plot: 'workloads-beside-JavaScript',
     notes: [
       'locked: our heap with one lock around every call. thi.ng: @thi.ng/malloc, behind the same ' +
-        `lock where there are several threads. "over ${limit} s": it was ended then.`,
+        `lock if there are several threads. "over ${limit} s": the run was ended then.`,
     ],
   });
 }

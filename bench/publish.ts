@@ -98,9 +98,9 @@ export function pageOf(name: string, report: Report, machine: Machine): string {
         ['not there', missing.length === 0 ? 'nothing' : missing.join('; ')],
       ],
     ),
-    'Ratios are ours to the peer’s, so less is better: the median of the rounds’ own ratios, and ±',
-    'how far the quartiles are apart, in per cent of it. In each round every allocator runs once. Trust',
-    'ratios of one run; absolute times say more about the machine.',
+    'Ratios are our time to the peer’s, so less is better: the median of the ratios of all rounds, and ±',
+    'the distance of the quartiles in per cent of it. In each round every allocator runs once. Trust',
+    'ratios of one run; absolute times depend more on the machine.',
     '',
   ].join('\n');
   return head + sections.map((section) => sectionOf(name, section)).join('');

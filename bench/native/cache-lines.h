@@ -1,11 +1,11 @@
-// Twin of bench/workloads/cache-lines.ts: what cache-scratch.c and cache-thrash.c have in common.
+// Twin of bench/workloads/cache-lines.ts: the common part of cache-scratch.c and cache-thrash.c.
 
 #ifndef CACHE_LINES_H
 #define CACHE_LINES_H
 
 #include "harness.h"
 
-// Allocates, increments and frees one byte again and again.
+// Repeatedly allocates, increments and frees one byte.
 static outcome write_lines(const part *p) {
   long blocks = p->run->parameters[0], increments = p->run->parameters[1];
   uint32_t checksum = 0;

@@ -1,12 +1,12 @@
-// C twin of bench/growth-run.ts, on whatever malloc the process has.
+// C twin of bench/growth-run.ts, on the process's malloc.
 //
 //     cc -O2 -fno-builtin -o build/growth growth.c
 //     build/growth random|near|bulk|runs AT ROUNDS
 //     LD_PRELOAD=libmimalloc.so.2 build/growth near 1000000 400000
 //
-// Prints JSON: the best pass's nanoseconds of a round. Same sizes and same random numbers.
+// Prints JSON: nanoseconds of a round in the best pass. Same sizes and same random numbers.
 //
-// One thread, and no other in the process: a C library may skip its locks then.
+// The process has only one thread: a C library may skip its locks then.
 
 #define _POSIX_C_SOURCE 200809L
 #include <stdint.h>
@@ -31,7 +31,7 @@ static uint32_t xorshift(uint32_t *x) {
   return *x;
 }
 
-// 8 to 128 bytes.
+// A size from 8 to 128 bytes.
 static size_t size_of(uint32_t x) { return 8 + (size_t)(x * 0x9e3779b1u >> 28) * 8; }
 
 static void *need(void *block) {

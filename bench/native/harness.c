@@ -1,8 +1,8 @@
-// Runs a C twin, twice, of which the second time counts. Prints JSON.
+// Runs a C twin twice; the second run counts. Prints JSON.
 //
-// Time is from when all threads are there to when the last one is done. Resident set: the most there
-// was, and what the process had before the first call, so that the difference is the allocator's
-// and the twin's.
+// The time is from when all threads have arrived until the last one is done. Resident set: its
+// maximum, and its size before the first call, so that the difference is the allocator's and the
+// twin's.
 
 #include "harness.h"
 #include "measure.h"
@@ -64,7 +64,7 @@ static void *start(void *argument) {
   return NULL;
 }
 
-// Where the threads stand is outside of the heap that is measured.
+// The threads' records are outside of the measured heap.
 static thread threads[1024];
 static pthread_t ids[1024];
 

@@ -1,4 +1,5 @@
-// What the C twins of bench/workloads/ are made of, and what they share: random numbers, waiting.
+// The interface of the C twins of bench/workloads/, and their common functions: random numbers,
+// waiting.
 //
 // A twin is a file NAME.c that defines the three functions below, linked with harness.c:
 //
@@ -39,17 +40,17 @@ typedef struct {
   uint32_t checksum;
 } outcome;
 
-// Untimed, on the main thread, before the others start: what they share.
+// Untimed, on the main thread, before the others start: makes the shared data.
 void *setup(const run *r);
-// One thread's part, timed from when all are there to when the last one is done.
+// One thread's part, timed from when all threads have arrived until the last one is done.
 outcome work(const part *p);
-// Untimed, on the main thread, when all are done; what it gives is added to the checksum.
+// Untimed, on the main thread, when all are done; the result is added to the checksum.
 uint32_t finish(const run *r, void *root);
 
-// Ends the program with a message: a payload was wrong, or there is no memory.
+// Ends the program with a message: a block's content was wrong, or there is no memory.
 _Noreturn void fail(const char *what);
 
-// malloc that fails loudly, for what a twin needs itself.
+// malloc that ends the program on failure, for a twin's own data.
 void *need(void *block);
 
 static inline uint32_t xorshift(uint32_t *x) {
@@ -59,7 +60,7 @@ static inline uint32_t xorshift(uint32_t *x) {
   return *x;
 }
 
-// A seed from small numbers that are alike.
+// A seed from small, similar numbers.
 static inline uint32_t seed_from(uint32_t a, uint32_t b) {
   uint32_t h = a * 0x9e3779b1u + b * 0x85ebca77u + 0x165667b1u;
   h = (h ^ (h >> 16)) * 0x85ebca6bu;
@@ -68,11 +69,12 @@ static inline uint32_t seed_from(uint32_t a, uint32_t b) {
   return h ? h : 1;
 }
 
-// A barrier: returns when `threads` have come for the `turn`th time, from 1. The word is 0 at first.
+// A barrier: returns when `threads` have arrived for the `turn`th time, from 1. The word is 0 at
+// first.
 void arrive(atomic_int *word, int threads, int turn);
-// Waits until a word is `value` or more, and says what it was.
+// Waits until a word is at least `value`, and returns it.
 int wait_for(atomic_int *word, int value);
-// Sets a word that others wait for.
+// Sets a word that other threads wait for.
 void announce(atomic_int *word, int value);
 
 #endif

@@ -53,7 +53,7 @@ static uint32_t replace(generator *g, unsigned char **slots, long count, long ro
 typedef struct {
   unsigned char **slots;
   pthread_mutex_t lock;
-  // Parts that nobody has, and how often each was left; the one that was left first comes first.
+  // Parts that are free, and how often each was left; the part that was left first comes first.
   int length;
   struct { int part, generation; } queue[1024];
 } shared;

@@ -9,7 +9,7 @@ typedef struct {
   size_t words;
 } slot;
 
-// Below `count`, of up to 31 bits.
+// A number below `count`, of up to 31 bits.
 static uint32_t pick(uint32_t *x, long count) {
   return (xorshift(x) >> 1) % (uint32_t)count;
 }

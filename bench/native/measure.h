@@ -1,4 +1,4 @@
-// What all the native programs measure with: the clock, and what of the process is resident.
+// The measurements of all native programs: the clock, and the resident memory of the process.
 
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -12,7 +12,8 @@ static inline double now_ns(void) {
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-// A line of /proc/self/status, in KiB: VmHWM is the most that was ever resident, VmRSS what is now.
+// A line of /proc/self/status, in KiB: VmHWM is the maximum of resident memory, VmRSS its present
+// size.
 static inline long status_kib(const char *name) {
   long kib = 0;
   char line[256], format[32];

@@ -1,14 +1,14 @@
-// C twins of the loops in bench/micro.ts, on whatever malloc the process has.
+// C twins of the loops in bench/micro.ts, on the process's malloc.
 //
 //     cc -O2 -fno-builtin -o build/pair pair.c
 //     build/pair SCENARIO SIZE MILLISECONDS
 //     LD_PRELOAD=libmimalloc.so.2 build/pair pair 64 300
 //
-// SCENARIO is pair, replace, calloc or realloc. Like its twin, each runs bodies of 2,000 rounds
-// again and again for the given time, a third of it to warm up. Prints JSON: the median and the best
-// nanoseconds of a round, over all bodies.
+// SCENARIO is pair, replace, calloc or realloc. Like its twin, each repeats bodies of 2,000 rounds
+// for the given time, a third of it to warm up. Prints JSON: the median and the best nanoseconds of
+// a round, over all bodies.
 //
-// One thread, and no other in the process: a C library may skip its locks then.
+// The process has only one thread: a C library may skip its locks then.
 
 #define _POSIX_C_SOURCE 200809L
 #include <stdint.h>
@@ -31,7 +31,7 @@ static uint32_t xorshift(void) {
   return state;
 }
 
-// 16 to 1,016 bytes.
+// A size from 16 to 1,016 bytes.
 static size_t random_size(uint32_t x) { return 16 + (x >> 12) % 126 * 8; }
 
 static void pair_body(void) {

@@ -1,4 +1,4 @@
-// Replays an allocation trace on whatever malloc the process has: the native side of traces.ts.
+// Replays an allocation trace on the process's malloc: the native side of traces.ts.
 //
 //     cc -O2 -fno-builtin -pthread -o build/replay replay.c
 //     build/replay FILE REPEAT|fill [THREADS]
@@ -6,18 +6,19 @@
 //
 // FILE is an unzipped trace: 16 bytes of header ('MTR1', counts of operations, slots and threads),
 // then two 32-bit little-endian words an operation: kind in bits 0..2, slot in bits 8..31; size.
-// Does what `shmalloc replay` does and nothing more: one word is written into a malloc'ed block.
-// Each thread replays the whole trace with blocks of its own; all begin together. What the trace
-// left is freed after each repetition, untimed. With `fill` it is replayed once, and every block is
-// written all over: memory that nobody writes to is not resident.
+// Does only what `shmalloc replay` does: it writes one word into a malloc'ed block. Each thread
+// replays the whole trace with its own blocks; all begin together. Blocks that the trace left are
+// freed after each repetition, untimed. With `fill` it is replayed once, and every block is written
+// completely: memory that is never written is not resident.
 //
 // Prints JSON, in the terms of `shmalloc replay --json`: the best repetition of any thread in
-// nanoseconds an operation; operations a second of all threads, in the last third of their
-// repetitions; and how much the peak resident set grew since before the first call. The trace and
-// the tables of blocks are mapped and resident before that, so that the growth is the allocator's,
-// and, of a few KiB each, the threads' stacks.
+// nanoseconds per operation; operations per second of all threads, in the last third of their
+// repetitions; and the growth of the peak resident set since before the first call. The trace and
+// the tables of blocks are mapped and resident before that, so that the growth is the allocator's
+// and, with a few KiB each, that of the threads' stacks.
 //
-// One thread is the process's only one: a C library may skip its locks then. With two it may not.
+// A single thread is the process's only one: a C library may skip its locks then. With two it may
+// not.
 
 #define _DEFAULT_SOURCE
 #include <fcntl.h>
@@ -51,11 +52,11 @@ typedef struct {
 
 static const operation *operations;
 static uint32_t count, slots;
-// 0: once, and fill.
+// 0: replay once, and fill.
 static int repeat;
 static pthread_barrier_t start;
 
-// `fill` is a constant where it is called, so that the timed loop knows nothing of it.
+// `fill` is a constant at each call, so that the timed loop does not contain the filling.
 static inline __attribute__((always_inline)) void replay(void **blocks, int fill) {
   for (uint32_t i = 0; i < count; i++) {
     uint32_t slot = operations[i].what >> 8;
@@ -108,7 +109,7 @@ static void *work(void *argument) {
   return NULL;
 }
 
-// The trace's header, its operations behind it; NULL when the file is none.
+// The trace's header, with its operations behind it; NULL if the file is not a trace.
 static const header *map_trace(const char *path) {
   struct stat about;
   int file = open(path, O_RDONLY);

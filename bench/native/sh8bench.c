@@ -1,5 +1,5 @@
-// C twin of bench/workloads/sh8bench.ts. A foreign block has the low half of its slot's address and
-// its number, since the two of them have 8 bytes.
+// C twin of bench/workloads/sh8bench.ts. A foreign block contains the low half of its slot's
+// address and its number, since both have to fit into 8 bytes.
 
 #include "saved-ring.h"
 

@@ -1,4 +1,4 @@
-// C twin of bench/workloads/xmalloc-test.ts. A batch's record is larger, as addresses are.
+// C twin of bench/workloads/xmalloc-test.ts. A batch's record is larger, since addresses are.
 
 #include "harness.h"
 
@@ -46,7 +46,7 @@ static void push(stack *s, batch *b) {
   pthread_mutex_unlock(&s->mutex);
 }
 
-// A batch, or NULL when so many were popped by all.
+// A batch, or NULL when all threads together have popped `batches`.
 static batch *pop(stack *s, long batches) {
   pthread_mutex_lock(&s->mutex);
   for (;;) {
@@ -77,7 +77,7 @@ static void produce(stack *s, long number, const sizes *z) {
   push(s, b);
 }
 
-// Until so many were popped by all.
+// Consumes until all threads together have popped `batches`.
 static outcome consume(stack *s, long batches, const sizes *z) {
   outcome sum = {0};
   size_t last = filled_words(z) - 1;

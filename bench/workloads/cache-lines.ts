@@ -26,8 +26,8 @@ export function cacheLines(name: string, handedOver: boolean): Workload {
     threads: 'many',
     deterministic: true,
     apart:
-      'nearly all of it is increments, which processors do for nothing in C (they forward a store to ' +
-      'the next load) and for six cycles in JavaScript; what counts is how they scale',
+      'nearly all of the time is increments, which cost nothing in C (processors forward a store to ' +
+      'the next load) and six cycles in JavaScript; only the scaling is meaningful',
     parameters: (size, threads) =>
       size === 'smoke' ? [10, Math.floor(40_000 / threads)] : [1000, Math.floor(300_000 / threads)],
     create: (allocator) => create(allocator, name, handedOver),

@@ -36,7 +36,7 @@ export const mleak: Workload = {
   name: 'mleak',
   threads: 'many',
   deterministic: true,
-  apart: 'the twin starts a thread for each life, ours takes turns of the same workers',
+  apart: 'the twin starts a thread for each life, ours uses turns of the same workers',
   /** Rounds of ten lives; the threads share them. */
   parameters: (size) => (size === 'smoke' ? [200] : [1000]),
   create,

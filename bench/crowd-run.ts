@@ -41,13 +41,13 @@ export interface FairResult {
 }
 
 export interface RescueResult {
-  /** Of each kill: from the order to die until the thread had ended, as the main thread heard. */
+  /** Time from the order to die until the main thread heard of the end, for each kill. */
   readonly dying: readonly number[];
-  /** From the order until the last survivor had a call return. */
+  /** Time from the order until the last survivor had a call return, for each kill. */
   readonly milliseconds: readonly number[];
 }
 
-/** Beside threads that do nothing. */
+/** Calls of a full heap, beside threads that do nothing. */
 async function full(idle: number, calls: number): Promise<FullResult> {
   using heap = SharedHeap.create(FULL_HEAP);
   await using crowd = new Crowd(heap, Array(idle).fill('idle'));
@@ -58,7 +58,7 @@ async function full(idle: number, calls: number): Promise<FullResult> {
   return { microseconds: ((clockMs() - started) / calls) * 1000 };
 }
 
-/** Threads that free a block of their own whenever malloc answers 0. */
+/** Threads that free one of their blocks whenever malloc returns 0. */
 async function evict(threads: number, milliseconds: number): Promise<FullResult> {
   using heap = SharedHeap.create(FULL_HEAP);
   await using crowd = new Crowd(heap, Array(threads).fill('evict'));

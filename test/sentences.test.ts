@@ -13,6 +13,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Folders whose comments are checked. The list only grows. */
 const ROOMS = [
+  'bench',
+  'examples',
   'src/base',
   'src/blocks',
   'src/cli',
@@ -28,9 +30,12 @@ const ROOMS = [
   'src/trace',
   'src/verify',
   'test/base',
+  'test/bench',
   'test/blocks',
+  'test/browser',
   'test/cli',
   'test/debug',
+  'test/examples',
   'test/inspect',
   'test/layout',
   'test/model',
@@ -40,10 +45,13 @@ const ROOMS = [
   'test/pool',
   'test/recovery',
   'test/render',
+  'test/runners',
   'test/stats',
   'test/sync',
   'test/trace',
+  'test/types',
   'test/verify',
+  'workers',
 ];
 
 /** Openings of sentences, each with what to write in its place. */

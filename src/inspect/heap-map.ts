@@ -22,7 +22,7 @@ export interface MapPlainRun {
   /** Its first byte in the buffer. */
   address: number;
   bytes: number;
-  /** Of a large block that the program did not allocate: the kind of its owner. */
+  /** Kind of the owner of a large block that the program did not allocate. */
   owned?: 'context' | 'vector';
 }
 

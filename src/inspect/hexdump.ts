@@ -46,7 +46,7 @@ export interface HexdumpOptions {
 /** Each value is checked later: its limits depend on the block. */
 const VALUES: OptionValues<HexdumpOptions> = { length: ANYTHING, offset: ANYTHING };
 
-/** Where a dump may lie: the first byte, and the byte after the last. */
+/** Bounds of a dump: the first byte, and the byte after the last. */
 export interface HexdumpBounds {
   readonly dataStart: number;
   readonly end: number;

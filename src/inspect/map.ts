@@ -95,13 +95,15 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
   };
 }
 
-/** Where the pages from the bottom and from the top have met, once the reserve is used up. */
+/**
+ * End of the pages taken from the bottom; once the reserve is used up, bottom and top meet here.
+ */
 const readBrk = ({ i32, geometry }: HeapMemory): number =>
   getBrk(i32, geometry.pageHeap) * PAGE_BYTES;
 
 /** Counts by run. Both arrays are indexed by a run's first page, from the first data page. */
 interface Counted {
-  /** Of a span: its blocks in threads' caches. */
+  /** Blocks of a span in threads' caches. */
   readonly cached: Uint32Array;
   /** Chunks of contexts. */
   readonly chunks: Uint32Array;

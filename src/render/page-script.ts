@@ -20,13 +20,13 @@ const PLAIN = { 0: 'large', '-1': 'free', '-2': 'untouched', '-3': 'reserved', '
 const OWNED = { '-4': 'context', '-5': 'vector' };
 const MONO = '11.5px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
 const SANS = '12px system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
-// Below the cells there may be a second frontier's name.
+// Space below the cells for the name of a second frontier.
 const PAD = 26;
-// In a window still narrower than the narrowest layout letters are no smaller than that: it scrolls.
+// Minimum scale of letters, in a window narrower than the narrowest layout: it scrolls then.
 const SCALE_MIN = 0.9;
 let scale = 1;
 let current = 0;
-// The layout that the window has room for: its index, and what is where in it.
+// The layout in use: its index, and the places of its parts.
 let chosen = -1;
 let layout, lines, columns, cellBytes, cellPx, left, cellsPx;
 let runs = [];
@@ -39,7 +39,7 @@ function bytesText(bytes) {
   }
 }
 
-/** The runs of a frame, from what html.ts has packed. */
+/** The runs of a frame, from html.ts's packed form. */
 function unpack(packed) {
   const list = [];
   let address = data.dataStart;
@@ -68,7 +68,7 @@ function unpack(packed) {
   return list;
 }
 
-/** Index of the last of these that begins at or below an address; -1 = none. */
+/** Index of the last item that begins at or below an address; -1 = none. */
 function lastBelow(list, address, addressOf) {
   let low = 0;
   let high = list.length;
@@ -103,7 +103,7 @@ function hatchOf(pen, colour) {
   return pen.createPattern(tile, 'repeat');
 }
 
-/** Takes the widest layout that there is room for. */
+/** Chooses the widest layout that fits. */
 function choose() {
   const room = $('pictures').clientWidth;
   let index = data.layouts.length - 1;
@@ -142,7 +142,7 @@ function draw() {
     const middle = top + height / 2;
     const round = i === 0 || rows > 1 || lines[i - 1][1] > 1;
     if (middle < next || (!round && i + 1 < lines.length && lines[i + 1][1] > 1)) return;
-    // There stands a frontier's name.
+    // The name of a frontier is here.
     if (layout.right === 0 && frame.marks.some(({ textY }) => Math.abs(textY - middle) < 14)) return;
     next = middle + 14;
     write(pen, MONO, scheme.dim, 'right', hex(address), left - 8, middle + 4);
@@ -180,7 +180,7 @@ function drawMarks(pen, scheme, marks) {
   }
 }
 
-/** Outlines what lies from one address to another. */
+/** Outlines the cells from one address to another. */
 function outline(from, to) {
   const pen = prepare($('over'));
   if (from === to) return;
@@ -190,7 +190,7 @@ function outline(from, to) {
   for (let i = Math.max(0, first); i < lines.length && lines[i][0] < to; i++) {
     const [address, rows, top, height] = lines[i];
     const bytes = rows * columns * cellBytes;
-    // Whole cells, in which a part of it lies.
+    // Whole cells that contain a part of the range.
     const grain = rows > 1 ? 1 : cellBytes;
     const x = (at, round) => (round(Math.min(bytes, Math.max(0, at - address)) / grain) * grain * cellsPx) / bytes;
     const start = x(from, Math.floor);
@@ -200,7 +200,7 @@ function outline(from, to) {
 
 // ---- the tip
 
-/** What lies at a point of the canvas: first address, and how many bytes a cell has there. */
+/** The first address of the cell at a point of the canvas, and the bytes of that cell. */
 function addressAt(x, y) {
   const column = (x - left) / cellPx;
   if (column < 0 || column >= columns || y < 0 || y >= layout.height) return null;
@@ -337,7 +337,7 @@ window.shmallocMap = {
   get width() {
     return layout.width;
   },
-  /** Where on the canvas the page at an address is drawn: the middle of its cell. */
+  /** The point of the canvas where the page at an address is drawn: the middle of its cell. */
   placeOf(address) {
     const [start, rows, top, height] = lines[Math.max(0, lastBelow(lines, address, (line) => line[0]))];
     const x = rows > 1

@@ -1,7 +1,7 @@
 /**
  * Totals of a heap's memory contexts: how many there are, and their chunks and bytes.
  *
- * Used by counters.ts. Any thread; takes no lock and stops nobody.
+ * Used by counters.ts. Any thread; takes no lock and stops no thread.
  */
 
 import {

@@ -1,10 +1,11 @@
 /**
- * Proves that the package works where others run it: a test file with two heaps (heaps.mjs) under jest
- * and under vitest in each of their pools, which evaluate test and package in realms of their own, and
- * more than once; and in bundles, where its frames stand in one file with the program's.
+ * Proves that the package works in test runners and bundles: a test file with two heaps (heaps.mjs)
+ * runs under jest and under vitest in each of their pools, which evaluate test and package in
+ * separate realms and more than once; and in bundles, whose single file has the package's frames
+ * beside the program's.
  *
- * jest and vitest are 100 MB and 220 packages: they are installed here, in a temporary folder, and not
- * by everyone who runs `npm ci`.
+ * jest and vitest are 100 MB and 220 packages: this test installs them in a temporary folder, so
+ * that `npm ci` does not have to.
  */
 
 import { execFile } from 'node:child_process';
@@ -62,7 +63,7 @@ test.before(async (t) => {
   t.is(installed.code, 0, installed.output);
   packageUrl = installPackage();
   mkdirSync(join(folder, 'tests'));
-  // Two of them: one process, or one thread, may run both.
+  // Two files: one process or one thread may run both.
   for (const name of ['one', 'two']) {
     cpSync(join(ROOT, 'test/runners/heaps.mjs'), join(folder, 'tests', `${name}.test.mjs`));
   }
@@ -125,7 +126,7 @@ console.log(sites(heap), sites(mem_heap));
 
 for (const kind of ['--format=esm', '--format=cjs', '--format=esm --minify --keep-names']) {
   test.serial(
-    `leaks: in a bundle of esbuild ${kind} sites are told by the program's frames`,
+    `leaks: in a bundle of esbuild ${kind} leak sites are named by the program's frames`,
     async (t) => {
       writeFileSync(join(folder, 'leak.mjs'), PROGRAM);
       const bundle = join(folder, kind.includes('cjs') ? 'leak.out.cjs' : 'leak.out.mjs');

@@ -1,10 +1,9 @@
 /**
- * Proves that programs of users compile against the types that the package ships: on the least
- * TypeScript that README names and on the newest, strictly, with the libraries of the package checked
- * too, with the types of Node and without.
+ * Proves that users' programs compile against the types of the package: on the minimum TypeScript
+ * that the README names and on the newest, in strict mode, with the package's own types checked
+ * too, with and without the types of Node.
  *
- * SHMALLOC_TEST_TSC names a compiler beside the one that the package is built with: .ci/run gives it
- * the least.
+ * SHMALLOC_TEST_TSC names a further compiler: .ci/run sets it to the minimum version.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -25,7 +24,7 @@ import test from 'ava';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-/** What README says that a program needs. */
+/** The TypeScript version that the README requires. */
 const [, LEAST = ''] = /TypeScript (\d+\.\d+) or later/.exec(read('README.md')) ?? [];
 
 const given = process.env.SHMALLOC_TEST_TSC;
@@ -43,18 +42,18 @@ const STRICT = {
   noImplicitOverride: true,
   skipLibCheck: false,
   noEmit: true,
-  // As npm installs it: what is linked here lies in another place.
+  // As npm installs it: a linked package is in another folder.
   preserveSymlinks: true,
 };
 
-/** A user's folder with the package in it, and the types of Node where these are asked for. */
+/** A user's folder with the package in it, and the types of Node if `withNode`. */
 function folderWith(program: string, withNode: boolean): string {
   const folder = mkdtempSync(join(tmpdir(), 'shmalloc-types-'));
   const link = (name: string, to: string) => {
     mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true });
     symlinkSync(to, join(folder, 'node_modules', name));
   };
-  // Without what the package itself has installed: its types are to need none of it.
+  // Without the package's own development dependencies: its types must need none of them.
   for (const name of ['dist', 'package.json']) {
     mkdirSync(join(folder, 'node_modules/shmalloc'), { recursive: true });
     symlinkSync(join(ROOT, name), join(folder, 'node_modules/shmalloc', name));
@@ -68,7 +67,7 @@ function folderWith(program: string, withNode: boolean): string {
   return folder;
 }
 
-/** What a compiler says of a program; empty where nothing is wrong. */
+/** The output of a compiler for a program; empty if there is no error. */
 function compile(
   compiler: string,
   program: string,
@@ -96,7 +95,7 @@ function compile(
 const versionOf = (compiler: string): string =>
   execFileSync(process.execPath, [compiler, '--version'], { encoding: 'utf8' }).trim();
 
-test('types: README names the least TypeScript, and continuous integration compiles with it', (t) => {
+test('types: the README names the minimum TypeScript, and continuous integration compiles with it', (t) => {
   t.regex(LEAST, /^\d+\.\d+$/);
   t.true(read('.ci/run').includes(`typescript@${LEAST}`), LEAST);
   if (given !== undefined) t.regex(versionOf(given), new RegExp(`Version ${LEAST}\\.`));
@@ -110,12 +109,12 @@ for (const compiler of COMPILERS) {
     ['no types of Node', false, { lib: ['es2022', 'dom'] }],
     ['no types of Node, and a bundler', false, { module: 'esnext', moduleResolution: 'bundler' }],
   ] as const) {
-    test(`types: TypeScript ${version} takes a program with ${what}`, (t) => {
+    test(`types: TypeScript ${version} compiles a program with ${what}`, (t) => {
       t.is(compile(compiler, 'newcomer.ts', withNode, options), '');
     });
   }
 
-  test(`types: TypeScript ${version} takes a Worker where a heap watches one`, (t) => {
+  test(`types: TypeScript ${version} accepts a Worker in heap.watch()`, (t) => {
     t.is(compile(compiler, 'newcomer-node.ts', true, { lib: ['es2022'] }), '');
   });
 }

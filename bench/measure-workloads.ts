@@ -48,7 +48,7 @@ function measure(setting: Setting): Section[] {
   ];
   for (const workload of all) {
     const counts = threadsOf(workload, setting);
-    if (counts.length === 0) notes.push(`${workload.name} says nothing on several threads.`);
+    if (counts.length === 0) notes.push(`${workload.name} is not meaningful on several threads.`);
     for (const threads of counts) {
       tell(`${workload.name} on ${threads === 1 ? '1 thread' : `${threads} threads`}`);
       native.push(...measureNative(workload, threads, setting));

@@ -138,7 +138,7 @@ function scalable(names: readonly string[], scaling: boolean): readonly string[]
   const all = WORKLOADS.filter(({ threads }) => threads === 'many').map(({ name }) => name);
   const found = names.length === 0 ? all : names.filter((name) => all.includes(name));
   if (found.length > 0) return found;
-  throw new UsageError(`--scaling: ${names.join(', ')} says nothing on several threads`);
+  throw new UsageError(`--scaling: ${names.join(', ')} is not meaningful on several threads`);
 }
 
 const listNames = (): string =>
@@ -186,15 +186,15 @@ ${PARTS.map(({ name, about }) => `  ${name.padEnd(width)}${about}`).join('\n')}
   )}
 
 Options
-  --threads N[,N]   workloads on so many threads
-  --rounds N        how often each is measured; ${ROUNDS}, or 1 with --smoke
+  --threads N[,N]   numbers of threads for the workloads
+  --rounds N        number of rounds; ${ROUNDS}, or 1 with --smoke
   --node            ours alone, without any peer
-  --versions V[,V]  ours on other Node versions, too, as 22,24,26; npm fetches them
+  --versions V[,V]  ours on other Node versions too, such as 22,24,26; npm fetches them
   --scaling         workloads on ${SCALING_THREADS.join(', ')} threads
-  --smoke           the smallest size, once: does it run? The numbers say nothing
+  --smoke           the smallest size, once, to see that it runs: the numbers are meaningless
   --publish         also writes docs/benchmarks.md and its plots: only a whole run may
   --output FOLDER   instead of bench/results
-  --help            this
+  --help            this help
 `;
 }
 

@@ -85,7 +85,7 @@ export function pageOf(name: string, report: Report, machine: Machine): string {
   const { date, node, platform, processor, cores } = machine;
   const head = [
     '# Benchmarks',
-    `Written by \`${command}\`${smoke ? ', whose numbers say nothing: it only shows that all runs' : ''}.`,
+    `Written by \`${command}\`${smoke ? ', whose numbers are meaningless: it only shows that all runs' : ''}.`,
     '',
     markdownTable(
       ['machine', ''],
@@ -95,7 +95,7 @@ export function pageOf(name: string, report: Report, machine: Machine): string {
         ['processor', `${processor}, ${cores} cores`],
         ['system', platform],
         ['rounds', String(rounds)],
-        ['not there', missing.length === 0 ? 'nothing' : missing.join('; ')],
+        ['missing', missing.length === 0 ? 'nothing' : missing.join('; ')],
       ],
     ),
     'Ratios are our time to the peer’s, so less is better: the median of the ratios of all rounds, and ±',

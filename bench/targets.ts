@@ -285,7 +285,7 @@ export function targetsSection(verdicts: readonly Verdict[], smoke: boolean): Se
   const judged = verdicts.filter(({ verdict }) => verdict !== 'not measured');
   const open = verdicts.filter(({ verdict }) => verdict === 'not measured');
   const met = judged.filter(({ verdict }) => verdict === 'met').length;
-  const small = smoke ? ' (at smoke size, which says nothing)' : '';
+  const small = smoke ? ' (at smoke size, which is meaningless)' : '';
   return {
     title: `targets: ${met} of ${judged.length} met${small}`,
     columns: ['target', 'measured', 'wanted', ''],

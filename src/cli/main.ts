@@ -10,7 +10,6 @@ import { inspect } from 'node:util';
 import { messageOf } from '../base/index.js';
 import { print, remark } from './output.js';
 import { REPLAY_HELP, replayCommand } from './replay.js';
-import { STRESS_HELP, stressCommand } from './stress.js';
 import { nearest, USAGE, UsageError } from './usage.js';
 
 const HELP = `shmalloc: one heap in one SharedArrayBuffer for all threads of a Node program
@@ -21,7 +20,20 @@ const HELP = `shmalloc: one heap in one SharedArrayBuffer for all threads of a N
   shmalloc version
 `;
 
-const HELPS: Record<string, string> = { replay: REPLAY_HELP, stress: STRESS_HELP };
+const HELPS: Record<string, () => string | Promise<string>> = {
+  replay: () => REPLAY_HELP,
+  stress: async () => (await loadStress()).STRESS_HELP,
+};
+
+/** @throws UsageError in the npm package, which has neither the command nor its workers */
+async function loadStress(): Promise<typeof import('./stress.js')> {
+  try {
+    return await import('./stress.js');
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new UsageError('stress: this command is in the repository only, not in the npm package');
+  }
+}
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
@@ -29,7 +41,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'replay':
       return await replayCommand(rest);
     case 'stress':
-      return await stressCommand(rest);
+      return await (await loadStress()).stressCommand(rest);
     case 'version':
     case '--version':
       print(
@@ -40,7 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'help':
     case '--help':
     case '-h':
-      print(HELPS[rest[0] ?? ''] ?? HELP);
+      print((await HELPS[rest[0] ?? '']?.()) ?? HELP);
       return 0;
     default:
       throw new UsageError(

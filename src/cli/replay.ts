@@ -6,7 +6,7 @@
  * worker, all begin at once, so that their operations per second are those of all together.
  */
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Corruption, ReplayResult, ReplayTask } from '../../workers/replay-worker.js';
 import { SharedHeap } from '../api/index.js';
@@ -164,8 +164,15 @@ async function readTraces(paths: readonly string[]): Promise<Trace[]> {
   return traces;
 }
 
+/** @throws UsageError in the npm package, which has no traces */
 function shippedTraces(): string[] {
   const folder = fileURLToPath(SHIPPED);
+  if (!existsSync(folder)) {
+    throw new UsageError(
+      'replay: the npm package has no traces: name the files to replay. Those of 23 real programs are ' +
+        'in bench/traces of the repository; SHMALLOC_TRACE=app.mtr.gz writes one of your own program',
+    );
+  }
   return readdirSync(folder)
     .filter((name) => name.endsWith('.mtr.gz'))
     .map((name) => `${folder}${name}`);

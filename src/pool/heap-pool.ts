@@ -9,7 +9,9 @@
  *     reason.
  */
 
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { type SharedHeap, slotsOf, workerDataWith } from '../api/index.js';
@@ -51,8 +53,20 @@ export interface HeapPoolStats {
   utilization: number | null;
 }
 
-/** The file that piscina loads in a worker. */
-const ENTRY = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
+/**
+ * The path of the file that piscina loads in a worker. A bundler does not copy that file: a bundle finds
+ * it as the program finds piscina, in node_modules.
+ */
+function workerEntry(): string {
+  // A CommonJS bundle has no import.meta.url.
+  const here = import.meta.url ?? pathToFileURL(__filename).href;
+  const beside = fileURLToPath(new URL(ENTRY, here));
+  if (existsSync(beside)) return beside;
+  return createRequire(here).resolve('shmalloc/pool/worker');
+}
+
+/** A variable: bundlers copy a file named inside `new URL()`, without the files that it loads. */
+const ENTRY = './worker-entry.cjs';
 /** Maximum workers that end in a row without a settled task; then the pool gives up. */
 const FRUITLESS_MAX = 3;
 
@@ -91,7 +105,7 @@ export class HeapPool {
     this.heap = heap;
     this.#piscina = start({
       ...rest,
-      filename: ENTRY,
+      filename: workerEntry(),
       name: writeTaskName({ href, exported: name }),
       workerData: workerDataWith(heap.handle, workerData),
       ...(loadBalancer && { loadBalancer: balancerOver(loadBalancer) }),

@@ -13,8 +13,9 @@ import { isCarriedByNode, pack, unpack } from './carried-errors.js';
 import { withCause } from './rejections.js';
 import { checkResult } from './results.js';
 import { fileOf, readTaskName, WAKE_UP } from './task-name.js';
-// Imported for its effect: the user's module finds the heap when it is evaluated.
-import '../api/index.js';
+
+// Exported for the effect of the import: the user's module finds the heap when it is evaluated.
+export { SharedHeap } from '../api/index.js';
 
 type Task = (task: unknown) => unknown;
 

@@ -13,7 +13,6 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { HeapError, messageOf, printable } from '../base/index.js';
 import {
   BLOCK_IDS_MAX,
@@ -60,7 +59,7 @@ export async function readTrace(path: string): Promise<Trace> {
   try {
     await pipeline(
       createReadStream(path),
-      createGunzip(),
+      process.getBuiltinModule('node:zlib').createGunzip(),
       async (pieces: AsyncIterable<Buffer>) => {
         for await (const piece of pieces) reader.add(piece);
       },

@@ -14,12 +14,13 @@
 
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { format, parse } from 'node:path';
-import { constants, gzipSync } from 'node:zlib';
 import { wallNow } from '../base/index.js';
 import { HEADER_BYTES, MAGIC, OPERATION_BYTES, operationWord } from './trace-format.js';
 
-// The original function: a program may replace it.
-const { uptime } = process;
+// The original functions: a program may replace them.
+const { getBuiltinModule, uptime } = process;
+/** Loaded by the first trace, because it would add to the start of every worker. */
+const zlib = () => getBuiltinModule('node:zlib');
 
 /** Operations per gzip member. */
 const PIECE_OPERATIONS = 1 << 17;
@@ -60,7 +61,7 @@ export function createTraceWriter(wanted: string): TraceWriter {
   }
 
   function compress(): void {
-    if (filled > 0) append(gzipSync(piece.subarray(0, filled), { level: EFFORT }));
+    if (filled > 0) append(zlib().gzipSync(piece.subarray(0, filled), { level: EFFORT }));
     filled = 0;
   }
 
@@ -97,6 +98,7 @@ function headerMember(operations: number, blockIds: number, threads: number): Ui
   [operations, blockIds, threads].forEach((count, n) => {
     header.writeUInt32LE(count, 4 + n * 4);
   });
+  const { constants, gzipSync } = zlib();
   return gzipSync(header, { level: constants.Z_NO_COMPRESSION });
 }
 

@@ -1,55 +1,122 @@
 /**
- * Proves that the package holds what its pages and entries refer to: no link of a page that is in it
- * leads out of it, and every type that a public call takes or gives has a name that can be imported.
+ * Proves what is in the package: bundles, and little else; no link of its pages is dead, and every type
+ * that a public call takes or gives has a name that can be imported.
  */
 
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { type Packed, packInto } from '../package.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 // ---- files
 
-interface Packed {
-  readonly files: readonly { readonly path: string }[];
-}
+const IN_REPOSITORY = /^(src|test|bench|workers|examples)\/|^CONTRIBUTING\.md$|^docs\/[\w-]+\.svg$/;
 
-function packedFiles(): string[] {
-  const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
-  const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'ignore'];
-  const [packed] = JSON.parse(
-    execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio }),
-  ) as Packed[];
-  return (packed as Packed).files.map(({ path }) => path);
-}
+const folder = mkdtempSync(join(tmpdir(), 'shmalloc-package-'));
+let packed: Packed;
 
-test('package: links of its pages, and pages that its sources name, are in it', (t) => {
-  const files = packedFiles();
+test.before(() => {
+  packed = packInto(folder);
+});
+
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
+test('package: links of its pages lead to what is in it or, of sources and pictures, in the repository', (t) => {
+  const files = packed.files.map(({ path }) => path);
   const isThere = (path: string) =>
-    files.includes(path) || files.some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`));
+    files.includes(path) ||
+    files.some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`)) ||
+    (IN_REPOSITORY.test(path) && existsSync(join(ROOT, path)));
   const dead: string[] = [];
   let links = 0;
-  const need = (from: string, to: string) => {
-    links++;
-    if (!isThere(to)) dead.push(`${from}: ${to}`);
-  };
   for (const page of files.filter((path) => path.endsWith('.md'))) {
     const prose = read(page).replace(/```[\s\S]*?```/g, '');
     for (const [, link = ''] of prose.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+      if (/^https?:/.test(link)) continue;
+      links++;
       const to = normalize(join(dirname(page), link));
-      // Tests are in the repository only.
-      if (!/^https?:/.test(link) && !to.startsWith('test/')) need(page, to);
+      if (!isThere(to)) dead.push(`${page}: ${to}`);
     }
-  }
-  for (const source of files.filter((path) => /^src\/.*\.ts$/.test(path))) {
-    for (const [name] of read(source).matchAll(/\bdocs\/[\w-]+\.(md|svg)\b/g)) need(source, name);
   }
   t.deepEqual(dead, []);
   t.true(links > 30, `${links} links looked at`);
+});
+
+test('src: pages that its comments name are there', (t) => {
+  const dead: string[] = [];
+  for (const path of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue;
+    for (const [name] of read(join('src', path)).matchAll(/\bdocs\/[\w-]+\.(md|svg)\b/g))
+      if (!existsSync(join(ROOT, name))) dead.push(`${path}: ${name}`);
+  }
+  t.deepEqual(dead, []);
+});
+
+test('package: under 400 KB packed; no stress workers, no traces, no modules but the entries', (t) => {
+  t.true(packed.size < 400_000, `${packed.size} bytes`);
+  const files = packed.files.map(({ path }) => path);
+  t.deepEqual(
+    files.filter((path) => /stress|\.mtr|^src\//.test(path)),
+    [],
+  );
+  const scripts = files.filter((path) => /\.c?js$/.test(path) && !path.includes('chunks/'));
+  t.deepEqual(scripts.sort(), [
+    'dist/src/api/mem.js',
+    'dist/src/cli/main.js',
+    'dist/src/index.js',
+    'dist/src/pool/index.js',
+    'dist/src/pool/load-task.js',
+    'dist/src/pool/worker-entry.cjs',
+    'dist/src/render/index.js',
+    'dist/workers/replay-worker.js',
+  ]);
+});
+
+test('package: the main entry loads four files at most, and of Node what a worker has loaded anyway', (t) => {
+  const seen = new Set<string>();
+  const builtins = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const text = readFileSync(file, 'utf8');
+    for (const [, from = ''] of text.matchAll(/(?:^|[;\n])import(?:[^"';()]*from)?"([^"]+)"/g)) {
+      if (from.startsWith('.')) visit(join(dirname(file), from));
+      else builtins.add(from);
+    }
+  };
+  visit(join(folder, 'dist/src/index.js'));
+  t.true(seen.size <= 4, [...seen].join());
+  const CHEAP = ['node:diagnostics_channel', 'node:fs', 'node:path', 'node:worker_threads'];
+  t.deepEqual([...builtins].sort(), CHEAP);
+});
+
+for (const [tool, args] of [
+  ['publint', ['--strict', '--pack', 'false', '.']],
+  ['attw', ['--profile', 'esm-only', 'shmalloc-0.1.0.tgz']],
+] as const) {
+  test(`package: ${tool} finds nothing wrong`, (t) => {
+    const command = join(ROOT, 'node_modules/.bin', tool);
+    const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+    t.is(status, 0, stdout + stderr);
+  });
+}
+
+test('shmalloc: of the npm package says where traces and the stress command are', (t) => {
+  for (const [command, told] of [
+    ['replay', /no traces.*repository/],
+    ['stress', /repository only/],
+  ] as const) {
+    const args = [join(folder, 'dist/src/cli/main.js'), command];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    t.is(status, 2, stderr);
+    t.regex(stderr, told);
+  }
 });
 
 // ---- types

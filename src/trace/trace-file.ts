@@ -9,10 +9,8 @@
  *     and its inflated pieces against its header.
  */
 
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
 import { basename } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { HeapError, messageOf, printable } from '../base/index.js';
 import {
   BLOCK_IDS_MAX,
@@ -26,6 +24,9 @@ import {
   OPERATION_BYTES,
   REALLOC,
 } from './trace-format.js';
+
+/** Gives the modules of Node that only the commands need: the start of a worker loads none of them. */
+const { getBuiltinModule: builtin } = process;
 
 export interface Trace {
   readonly name: string;
@@ -57,9 +58,9 @@ export async function readTrace(path: string): Promise<Trace> {
   const fileBytes = await sizeOf(path);
   const reader = new TraceReader(path, fileBytes);
   try {
-    await pipeline(
+    await builtin('node:stream/promises').pipeline(
       createReadStream(path),
-      process.getBuiltinModule('node:zlib').createGunzip(),
+      builtin('node:zlib').createGunzip(),
       async (pieces: AsyncIterable<Buffer>) => {
         for await (const piece of pieces) reader.add(piece);
       },
@@ -77,9 +78,9 @@ export async function readTrace(path: string): Promise<Trace> {
 }
 
 async function sizeOf(path: string): Promise<number> {
-  let found: Awaited<ReturnType<typeof stat>>;
+  let found: Stats;
   try {
-    found = await stat(path);
+    found = await builtin('node:fs/promises').stat(path);
   } catch (error) {
     throw bad(path, messageOf(error));
   }

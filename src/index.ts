@@ -48,6 +48,7 @@ export {
   type ContextOf,
   type ContextOptions,
   type ContextStats,
+  type ContextSummary,
   type Contexts,
   type ContextType,
   type SetContext,

@@ -40,16 +40,16 @@ export function adoptContext(
     if (!registry.adopt(index, handle.generation, handle.adoptions)) return null;
     const root = runtime.wrapStored(index, null);
     // Grows while it is walked.
-    const found = [{ index, context: root }];
-    for (const { index: above, context } of found) {
-      for (const child of registry.childrenOf(above)) {
-        found.push({ index: child, context: runtime.wrapStored(child, context) });
+    const found = [root];
+    for (const above of found) {
+      for (const child of registry.childrenOf(above.index)) {
+        found.push(runtime.wrapStored(child, above));
       }
     }
     return root;
   });
   if (adopted === null) throw refuseAdoption(runtime, handle);
-  return adopted;
+  return adopted.context as AnyContext;
 }
 
 function refuseAdoption({ memory }: ContextRuntime, handle: ContextHandle): HeapError {

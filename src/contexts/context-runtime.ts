@@ -32,9 +32,10 @@ import {
 import type { Attachment } from './attachment.js';
 import { BumpContext } from './bump-context.js';
 import { type Chunks, createChunks } from './chunks.js';
-import { Context } from './context.js';
+import { Context, type ContextPlace } from './context.js';
 import { type ContextOptions, type ContextType, resolveContext } from './context-options.js';
 import { type ContextRegistry, createContextRegistry } from './context-registry.js';
+import type { ContextState } from './context-state.js';
 import { createObjectHeaders, type ObjectHeaders } from './object-header.js';
 import { createRepairObjects } from './repair-objects.js';
 import { SetContext } from './set-context.js';
@@ -59,8 +60,8 @@ export class ContextRuntime {
   readonly registry: ContextRegistry;
   readonly chunks: Chunks;
   readonly headers: ObjectHeaders;
-  readonly roots = new Set<Context>();
-  readonly byIndex = new Map<ContextIndex, Context>();
+  readonly roots = new Set<ContextState>();
+  readonly byIndex = new Map<ContextIndex, ContextState>();
   /** The record in which nothing fits (context-record I3). */
   readonly nullRecord: WordIndex;
   /** Throws where a call would come to the stack's end with a record claimed or released. */
@@ -114,7 +115,7 @@ export class ContextRuntime {
   /** After a cut call: contexts that were ending go on, unless a callback is under way just now. */
   resume(): void {
     if (this.#callbacks > 0) this.#resumeLater();
-    else for (const context of this.byIndex.values()) context.resume();
+    else for (const state of this.byIndex.values()) state.resume();
   }
 
   /**
@@ -130,15 +131,17 @@ export class ContextRuntime {
   ): ContextOf<K> {
     const resolved = resolveContext(call, name, options, above);
     this.requireOpen(call);
-    const parent = resolved.parent ?? null;
-    const parentIndex =
-      parent === null ? NONE : Context.indexOf('create a context in', parent, this);
-    const context = this.change(() => {
-      const index = this.registry.create(name, parentIndex, resolved);
-      return index === 0 ? null : this.#wrap(index, parent, name, resolved.ident);
+    const { ident } = resolved;
+    const parent =
+      resolved.parent === undefined
+        ? null
+        : Context.liveState('create a context in', resolved.parent, this);
+    const state = this.change(() => {
+      const index = this.registry.create(name, parent?.index ?? NONE, resolved);
+      return index === 0 ? null : this.#wrap({ index, parent, name, ident });
     });
-    if (context === null) throw this.#noRecord(name);
-    return context as ContextOf<K>;
+    if (state === null) throw this.#noRecord(name);
+    return state.context as ContextOf<K>;
   }
 
   #noRecord(name: string): HeapError {
@@ -152,18 +155,19 @@ export class ContextRuntime {
     );
   }
 
-  #wrap(index: ContextIndex, parent: Context | null, name: string, ident: string): AnyContext {
-    const Kind = this.registry.kindOf(index) === 'set' ? SetContext : BumpContext;
-    const context = new Kind(this, index, parent, name, ident);
-    context.enlist();
-    return context;
+  #wrap(place: ContextPlace): ContextState {
+    const Kind = this.registry.kindOf(place.index) === 'set' ? SetContext : BumpContext;
+    const state = Context.stateOf(new Kind(this, place));
+    state.enlist();
+    return state;
   }
 
   /** The instance of a context whose record another thread has made, or a call that was cut. */
-  wrapStored(index: ContextIndex, parent: Context | null): AnyContext {
+  wrapStored(index: ContextIndex, parent: ContextState | null): ContextState {
     const { u8 } = this.memory;
     const record = this.registry.at(index);
-    return this.#wrap(index, parent, readName(u8, record), readIdent(u8, record));
+    const [name, ident] = [readName(u8, record), readIdent(u8, record)];
+    return this.#wrap({ index, parent, name, ident });
   }
 
   /** @throws HeapError ERR_SHMALLOC_DETACHED, where the thread leaves or has left the heap */
@@ -182,7 +186,7 @@ export class ContextRuntime {
     this.#isClosing = true;
     this.#endRoots(errors);
     // Left are contexts that could not end, or that are ending now: a callback of theirs detaches.
-    for (const context of [...this.byIndex.values()].reverse()) context.abort(errors);
+    for (const state of [...this.byIndex.values()].reverse()) state.abort(errors);
     if (errors.length > 0) {
       const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
       throw new AggregateError(errors, `detach: ${what} as contexts ended`);
@@ -192,7 +196,7 @@ export class ContextRuntime {
   #endRoots(errors: unknown[]): void {
     for (const root of [...this.roots]) {
       try {
-        root[Symbol.dispose]();
+        root.dispose();
       } catch (error) {
         addErrors(errors, error);
       }

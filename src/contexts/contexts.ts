@@ -93,7 +93,7 @@ export class Contexts {
   list(): AnyContext[] {
     // After a cut call they are not what the records say until that is repaired.
     this.#runtime.attachment.core.repairIfCut();
-    return [...this.#runtime.roots] as AnyContext[];
+    return [...this.#runtime.roots].map(({ context }) => context) as AnyContext[];
   }
 
   /**
@@ -126,7 +126,7 @@ export class Contexts {
   of(address: number): SetContext | undefined {
     const { headers, byIndex } = this.#runtime;
     const header = headers.read(address);
-    const context = header?.state === LIVE ? byIndex.get(header.context) : undefined;
+    const context = header?.state === LIVE ? byIndex.get(header.context)?.context : undefined;
     return context?.kind === 'set' ? (context as SetContext) : undefined;
   }
 
@@ -144,8 +144,11 @@ export class Contexts {
    * @internal
    */
   placeOf(call: string, context: Context): VectorContext {
-    Context.indexOf(`${call}: make a vector in`, context, this.#runtime);
-    return context.forVectors();
+    return Context.liveState(
+      `${call}: make a vector in`,
+      context,
+      this.#runtime,
+    ).context.forVectors();
   }
 
   /**
@@ -153,7 +156,7 @@ export class Contexts {
    * @internal
    */
   forVectors(index: number): VectorContext | undefined {
-    return this.#runtime.byIndex.get(index as never)?.forVectors();
+    return this.#runtime.byIndex.get(index as never)?.context.forVectors();
   }
 
   /**

@@ -2,7 +2,8 @@
 
 export { type Attachment, HEAP_KIND } from './attachment.js';
 export type { BumpContext } from './bump-context.js';
-export { Context, type ContextStats } from './context.js';
+export { Context } from './context.js';
+export type { ContextStats, ContextSummary } from './context-figures.js';
 export type { ContextHandle } from './context-handle.js';
 export { CONTEXT_OPTION, type ContextOptions, type ContextType } from './context-options.js';
 export type { AnyContext, ContextOf } from './context-runtime.js';

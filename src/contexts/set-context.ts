@@ -21,6 +21,7 @@ import {
 } from '../base/index.js';
 import { copyBytes, requireSize } from '../heap/index.js';
 import {
+  type ContextIndex,
   CURSOR,
   FREED_BYTES,
   freeListWord,
@@ -56,6 +57,8 @@ const ownBytes = (request: number): number => roundUp(HEADER + Math.max(request,
 export class SetContext extends Context {
   readonly kind = 'set';
   readonly #u32: Uint32Array = this.runtime.memory.u32;
+  // A field of its own: each step on the way to it costs time in malloc.
+  readonly #index: ContextIndex = this.index;
   readonly #headers: ObjectHeaders = this.runtime.headers;
 
   malloc(size: number): Address {
@@ -76,13 +79,13 @@ export class SetContext extends Context {
       if (HEADER + bytesOf(log) > u32[at + LIMIT] - start) return NULL;
       address = (start + HEADER) as Address;
       const end = start + HEADER + bytesOf(log);
-      this.#headers.write(address, this.index, log, size, LIVE);
+      this.#headers.write(address, this.#index, log, size, LIVE);
       u32[at + CURSOR] = end;
     } else {
-      const next = this.#headers.nextFreed(address, this.index, log);
+      const next = this.#headers.nextFreed(address, this.#index, log);
       if (next < 0) throw this.#damaged(list, address, log);
       const bytes = HEADER + bytesOf(log);
-      this.#headers.write(address, this.index, log, size, LIVE);
+      this.#headers.write(address, this.#index, log, size, LIVE);
       // Stores alone from here: an overflow of the stack leaves the object where it is, and so does a cut.
       u32[list] = next;
       u32[at + FREED_BYTES] -= bytes;
@@ -98,7 +101,7 @@ export class SetContext extends Context {
     if (address !== 0) return address;
     this.#carve();
     const { chunks } = this.runtime;
-    return chunks.grow(this.index, this.at, bytes) ? this.#take(size, logOf(size)) : NULL;
+    return chunks.grow(this.#index, this.at, bytes) ? this.#take(size, logOf(size)) : NULL;
   }
 
   /** What is left of the current chunk becomes freed objects, the longest that fit. */
@@ -122,18 +125,18 @@ export class SetContext extends Context {
     const at = this.at;
     const list = freeListWord(at, log);
     const bytes = HEADER + bytesOf(log);
-    this.#headers.write(address, this.index, log, u32[list], FREED);
+    this.#headers.write(address, this.#index, log, u32[list], FREED);
     u32[list] = address;
     u32[at + FREED_BYTES] += bytes;
   }
 
   #makeOwn(size: number): Address {
     const { chunks } = this.runtime;
-    const chunk = chunks.addOwn(this.index, this.at, ownBytes(size));
+    const chunk = chunks.addOwn(this.#index, this.at, ownBytes(size));
     if (chunk === 0) return NULL;
     const address = (chunks.addressOf(chunk) + HEADER) as Address;
     this.#u32[this.at + OBJECTS]++;
-    this.#headers.write(address, this.index, OWN_CHUNK + chunk, size, LIVE);
+    this.#headers.write(address, this.#index, OWN_CHUNK + chunk, size, LIVE);
     return address;
   }
 
@@ -161,11 +164,11 @@ export class SetContext extends Context {
 
   #freeOwn(address: Address, extent: number, request: number): void {
     // Before its memory is the heap's: what stays behind there must not look like a live object.
-    this.#headers.write(address, this.index, extent, request, FREED);
+    this.#headers.write(address, this.#index, extent, request, FREED);
     try {
       this.runtime.chunks.dropOwn(this.at, extent - OWN_CHUNK, ownBytes(request));
     } catch (error) {
-      this.#headers.write(address, this.index, extent, request, LIVE);
+      this.#headers.write(address, this.#index, extent, request, LIVE);
       throw error;
     }
     this.#u32[this.at + OBJECTS]--;
@@ -189,7 +192,7 @@ export class SetContext extends Context {
     }
     // Longer ones have no logarithm here: it comes round at 4 GiB.
     if (size <= LISTED_BYTES_MAX && extent === logOf(size)) {
-      this.#headers.write(address as Address, this.index, extent, size, LIVE);
+      this.#headers.write(address as Address, this.#index, extent, size, LIVE);
       return address as Address;
     }
     return this.telling(() => {
@@ -211,7 +214,7 @@ export class SetContext extends Context {
   #look(call: string, address: number): ObjectHeader {
     this.requireOpen(`${call} an object of`);
     const header = this.#headers.read(address);
-    if (header !== null && header.context === this.index && header.state === LIVE) return header;
+    if (header !== null && header.context === this.#index && header.state === LIVE) return header;
     throw this.#diagnose(call, address, header);
   }
 
@@ -228,12 +231,12 @@ export class SetContext extends Context {
         `no object of context ${own} begins there, or the 16 bytes before it were overwritten`,
       );
     }
-    if (header.context === this.index) {
+    if (header.context === this.#index) {
       const text = `an object of context ${own} that was freed already`;
       return new InvalidAddressError(call, address, 'freed', text);
     }
     const other = byIndex.get(header.context);
-    const name = other === undefined ? 'of another thread' : show(other.name);
+    const name = other === undefined ? 'of another thread' : show(other.context.name);
     const text = `an object of context ${name}, not of ${own}`;
     return new InvalidAddressError(call, address, 'foreign', text);
   }

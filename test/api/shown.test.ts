@@ -98,7 +98,7 @@ test('assert.deepEqual: an object is equal to itself and to no other, and that i
 const ADVICE = {
   heap: /a SharedHeap stays in its thread: post heap\.handle, and call SharedHeap\.attach\(/,
   context: /a context stays in its thread: post what context\.release\(\) returns/,
-  vector: /a Vector stays in its thread: post vector\.handle, and call Vector\.attach\(/,
+  vector: /a Vector stays in its thread: post vector\.handle, and call heap\.vectors\.attach\(/,
 } as const;
 
 test('structured clone: a heap, a context, a vector is refused, with what to post', (t) => {
@@ -150,8 +150,8 @@ test('new SharedHeap, new Vector, new Context: how one gets one', (t) => {
   for (const [Class, message] of [
     [SharedHeap, /^new SharedHeap: .* SharedHeap\.create\(.* SharedHeap\.attach\(handle\)$/],
     [Mine, /^new SharedHeap: /],
-    [Vector, /^new Vector: .* Vector\.create\(.* Vector\.attach\(heap, handle\)$/],
-    [Context, /^new Context: .* heap\.createContext\(name\)/],
+    [Vector, /^new Vector: .* heap\.vectors\.create\(.* heap\.vectors\.attach\(handle\)$/],
+    [Context, /^new Context: .* heap\.contexts\.create\(name\)/],
   ] as const) {
     const Any = Class as unknown as new (...args: unknown[]) => unknown;
     for (const args of [[], [{ size: '64MiB' }], [make(), Float64Array]]) {

@@ -258,6 +258,189 @@ test('src: every file begins with what it is', (t) => {
   t.deepEqual(silent, []);
 });
 
+// ---- Sizes
+
+interface Shape {
+  /** File and function. */
+  readonly name: string;
+  readonly parameters: number;
+  readonly lines: number;
+}
+
+const NO_FUNCTION = /^(if|for|while|switch|catch|return|function|super|await|typeof|new)$/;
+
+/** Index after the bracket that closes the one at `open`. */
+function endOf(code: string, open: number): number {
+  let depth = 0;
+  for (let at = open; at < code.length; at++) {
+    if ('([{'.includes(code[at])) depth++;
+    else if (')]}'.includes(code[at]) && --depth === 0) return at + 1;
+  }
+  return code.length;
+}
+
+/** How many parameters stand between two brackets: commas on the outermost level. */
+function countParameters(list: string): number {
+  let depth = 0;
+  let commas = 0;
+  for (const sign of list.replace(/=>/g, '').replace(/,\s*$/, '')) {
+    if ('([{<'.includes(sign)) depth++;
+    else if (')]}>'.includes(sign)) depth--;
+    else if (sign === ',' && depth === 0) commas++;
+  }
+  return list.trim() === '' ? 0 : commas + 1;
+}
+
+/** Every function and method of a file that has a name and a body. */
+function shapesOf(path: string, code: string): Shape[] {
+  const shapes: Shape[] = [];
+  const head =
+    /\bfunction\*?\s+(\w+)\s*(?:<[^()]*>)?\(|^ +(?:(?:static|async|get|set|override) +)*\*?(#?\w+)(?:<[^()\n]*>)?\(/gm;
+  for (const match of code.matchAll(head)) {
+    const name = match[1] ?? match[2];
+    if (NO_FUNCTION.test(name)) continue;
+    const open = match.index + match[0].length - 1;
+    const close = endOf(code, open);
+    // A return type may be an object.
+    const type = /^\s*:\s*(?=\{)/.exec(code.slice(close));
+    const after = type === null ? close : endOf(code, close + type[0].length);
+    const body = /^(?:[^;={}]*)\{/.exec(code.slice(after));
+    if (body === null) continue;
+    const end = endOf(code, after + body[0].length - 1);
+    shapes.push({
+      name: `${path} ${name}`,
+      parameters: countParameters(code.slice(open + 1, close - 1)),
+      lines: code.slice(match.index, end).trim().split('\n').length,
+    });
+  }
+  return shapes;
+}
+
+const shapes = src.flatMap(({ path, code }) => shapesOf(path, code));
+
+/**
+ * What is still larger than the rules of the next tests. These lists only become shorter, until they are
+ * empty.
+ */
+const LONG_FILES: readonly string[] = [
+  'src/api/shared-heap.ts',
+  'src/contexts/context.ts',
+  'src/debug/debug-calls.ts',
+  'src/layout/slot.ts',
+  'src/pages/spans.ts',
+  'src/render/page-script.ts',
+];
+const LONG_FUNCTIONS: readonly string[] = [
+  'src/blocks/explain-address.ts createDiagnose',
+  'src/contexts/chunks.ts createChunks',
+  'src/contexts/context-registry.ts createContextRegistry',
+  'src/debug/block-checks.ts createBlockChecks',
+  'src/debug/debug-calls.ts createDebugCalls',
+  'src/debug/debug-inspector.ts createDebugInspector',
+  'src/debug/debug-thread.ts createDebug',
+  'src/debug/tracer.ts createTracer',
+  'src/heap/event-queue.ts createEventQueue',
+  'src/heap/fullness.ts createFullness',
+  'src/heap/large.ts createLargeBlocks',
+  'src/heap/owned-blocks.ts createOwnedBlocks',
+  'src/layout/geometry.ts computeGeometry',
+  'src/pages/page-heap.ts createPageHeap',
+  'src/pages/retired-spans.ts createRetiredSpans',
+  'src/pages/run-bins.ts createRunBins',
+  'src/pages/spans.ts createSpans',
+  'src/pages/thread-cache.ts createCache',
+  'src/recovery/reclaim-objects.ts reclaimObjects',
+  'src/recovery/repair.ts createRepairs',
+  'src/stats/stats-table.ts renderStats',
+  'src/sync/lock-word.ts createLockWords',
+  'src/sync/mutex.ts createLocks',
+  'src/trace/merge-trace.ts merge',
+  'src/verify/contexts.ts checkContexts',
+  'src/verify/objects.ts checkObjects',
+  'src/verify/runs.ts checkRunsLocked',
+  'src/verify/size-class.ts checkClassLocked',
+];
+const LONG_LISTS: readonly string[] = [
+  'src/base/errors.ts constructor',
+  'src/base/stack-headroom.ts probeStack',
+  'src/cli/replay.ts summarise',
+  'src/cli/stress-crew.ts constructor',
+  'src/collections/vector-engine.ts grow',
+  'src/contexts/context-tree.ts renderLevel',
+  'src/contexts/context.ts constructor',
+  'src/contexts/object-header.ts write',
+  'src/debug/block-checks.ts damaged',
+  'src/debug/block-checks.ts underrun',
+  'src/debug/debug-inspector.ts createDebugInspector',
+  'src/debug/verify-blocks.ts verifyBlocks',
+  'src/inspect/hexdump.ts requireWhole',
+  'src/layout/event-ring.ts appendEvent',
+  'src/layout/event-ring.ts readEvent',
+  'src/layout/geometry.ts computeGeometry',
+  'src/layout/stack-store.ts internStack',
+  'src/layout/stack-store.ts isText',
+  'src/layout/stack-store.ts writeText',
+  'src/layout/trace-buffer.ts appendTrace',
+  'src/render/class-chart.ts row',
+  'src/render/page-script.ts drawGap',
+  'src/render/page-script.ts write',
+  'src/render/palette.ts plain',
+  'src/render/panels.ts zoneRect',
+  'src/render/text.ts drawLine',
+  'src/stats/metric.ts each',
+  'src/stats/metric.ts one',
+  'src/stats/metric.ts slot',
+];
+
+test('src: no file has more than 350 lines, but those that are listed', (t) => {
+  const long = src.filter(({ text }) => text.split('\n').length - 1 > 350);
+  t.deepEqual(
+    long.map(({ path }) => path).filter((path) => !LONG_FILES.includes(path)),
+    [],
+  );
+});
+
+test('src: no function has more than 70 lines, but those that are listed', (t) => {
+  const long = shapes.filter(({ lines }) => lines > 70).map(({ name }) => name);
+  t.deepEqual(
+    long.filter((name) => !LONG_FUNCTIONS.includes(name)),
+    [],
+  );
+});
+
+test('src: no list has more than 4 parameters, but those that are listed', (t) => {
+  const long = shapes.filter(({ parameters }) => parameters > 4).map(({ name }) => name);
+  t.deepEqual(
+    long.filter((name) => !LONG_LISTS.includes(name)),
+    [],
+  );
+});
+
+test('shapesOf: sees functions and methods, their lines and parameters', (t) => {
+  const code = [
+    'export function a<T>(b: Map<T, number>, { c, d }: E, f = (g: number, h: number) => 1): I {',
+    '  if (b) return;',
+    '}',
+    'class J {',
+    '  #k(): { l: number } {',
+    '    m(1, 2, 3);',
+    '  }',
+    '  static async n(',
+    '    o: number,',
+    '    p: number,',
+    '  ) {}',
+    '}',
+  ].join('\n');
+  t.deepEqual(
+    shapesOf('q', code).map(({ name, parameters, lines }) => [name, parameters, lines]),
+    [
+      ['q a', 3, 3],
+      ['q #k', 0, 3],
+      ['q n', 2, 4],
+    ],
+  );
+});
+
 test('importsOf, strip: see what they are there for', (t) => {
   const text = [
     "import { a } from './a.js'; // import { b } from './b.js'",

@@ -1,7 +1,7 @@
 /**
  * Explains a bad address: finds out what is there, and makes the error.
  *
- * Called by allocator.ts and api/ if an address is not the start of a live block, and by error
+ * Called by slow-path.ts and api/ if an address is not the start of a live block, and by error
  * messages, in a section. Any thread; takes the page lock for the walk over the runs. Changes
  * nothing.
  */

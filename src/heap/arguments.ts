@@ -1,7 +1,7 @@
 /**
  * The numbers that programs give to calls: checked here, before anything is done with them.
  *
- * Used by allocator.ts and the debug layer. Pure arithmetic.
+ * Used by slow-path.ts and the debug layer. Pure arithmetic.
  */
 
 import { isPowerOfTwo, KIB, rangeError, show, typeError } from '../base/index.js';

@@ -1,7 +1,7 @@
 /**
  * Clearing and copying the bytes of blocks.
  *
- * Called by allocator.ts on blocks of the calling thread. No lock.
+ * Called by slow-path.ts on blocks of the calling thread. No lock.
  *
  * I1  User data is never copied through floating point: Node 26 changes signalling NaNs.
  * I2  Blocks start and end at multiples of 16, so whole granules may be cleared and copied.

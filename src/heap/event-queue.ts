@@ -1,7 +1,7 @@
 /**
  * Event queue: what a thread has found in the heap, kept until it can be told.
  *
- * Filled by section.ts, thread-heap.ts and allocator.ts wherever something is found; told by them at the end
+ * Filled by section.ts, thread-heap.ts and slow-path.ts wherever something is found; told by them at the end
  * of a call, to the listener that api/ gave. Owner thread only.
  *
  * A listener runs user code, which may call the heap again, free all it has, or detach. So:

@@ -2,7 +2,7 @@
  * Fullness: what a thread knows of a heap that had no room for it, so that the next call that asks in
  * vain answers after a look at some counters, and not after a search.
  *
- * Used by allocator.ts, in a section. Owner thread only; one for both sections.
+ * Used by slow-path.ts, in a section. Owner thread only; one for both sections.
  *
  * A search has failed when this thread's magazines and all threads' retired spans were given back and
  * still no span had a free block and no free run was long enough. It would fail again until something comes

@@ -1,7 +1,7 @@
 /**
  * Large blocks: runs of their own, over 64 KiB or aligned to more than a page.
  *
- * Called by allocator.ts. Any thread; the page lock is taken inside.
+ * Called by the slow paths of this folder. Any thread; the page lock is taken inside.
  *
  * I1  A run is RESERVED by the slot while it is being handed out or taken back: should the thread
  *     die meanwhile, recovery frees it. It is LARGE exactly while a program holds it.
@@ -10,18 +10,10 @@
  * I3  What follows the first store of a free may fail; the free does not.
  */
 
-import {
-  type Address,
-  LARGE,
-  PAGE_BYTES,
-  type PageIndex,
-  type SizeClass,
-  type WordIndex,
-} from '../base/index.js';
+import { type Address, LARGE, PAGE_BYTES, type PageIndex, type SizeClass } from '../base/index.js';
 import {
   addSlotCounter,
   getRun,
-  type HeapMemory,
   LARGE_FREED_BYTES,
   LARGE_FREES,
   LARGE_MALLOC_BYTES,
@@ -35,16 +27,8 @@ import {
   runOwner,
   runPages,
 } from '../layout/index.js';
-import {
-  DIRECT_PAGES_MIN,
-  headOfLocked,
-  type PageHeap,
-  type RetiredSpans,
-  type RunFit,
-} from '../pages/index.js';
-import type { SelfRepair } from '../recovery/index.js';
-import type { Locks } from '../sync/index.js';
-import type { Marks } from './marks.js';
+import { DIRECT_PAGES_MIN, headOfLocked, type RunFit } from '../pages/index.js';
+import type { ThreadHeap } from './thread-heap.js';
 
 export interface LargeBlocks {
   /**
@@ -67,17 +51,9 @@ export interface LargeBlocks {
   bytesOf(address: Address): number;
 }
 
-export function createLargeBlocks(
-  memory: HeapMemory,
-  slotIndex: number,
-  slot: WordIndex,
-  locks: Locks,
-  pageHeap: PageHeap,
-  retired: RetiredSpans,
-  selfRepair: SelfRepair,
-  marks: Marks,
-  reserveIsZero: boolean,
-): LargeBlocks {
+export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
+  const { memory, slotIndex, slot, locks, pageHeap } = heap;
+  const { retired, selfRepair, marks, reserveIsZero } = heap;
   const { i32, f64, tags } = memory;
   let fresh = false;
 

@@ -35,7 +35,6 @@ import {
 import {
   getLimit,
   getRun,
-  type HeapMemory,
   intentOf,
   magazineBlocks,
   noteOwned,
@@ -49,12 +48,9 @@ import {
   setIntentWord,
   topsOf,
 } from '../layout/index.js';
-import type { Cache } from '../pages/index.js';
 import { spanClass } from '../recovery/index.js';
-import type { Calls } from './allocator.js';
-import type { EventQueue } from './event-queue.js';
-import type { LargeBlocks } from './large.js';
-import type { Section } from './section.js';
+import type { ThreadHeap } from './thread-heap.js';
+import { resolveOwn } from './tools.js';
 
 /** Writes into a new block, which nobody has yet, what is to be in it. `old`: the word's block so far. */
 export type Fill = (block: Address, blockBytes: number, old: Address) => void;
@@ -80,17 +76,8 @@ export interface OwnedBlocks {
   whenFull(makeRoom: () => boolean): void;
 }
 
-/** @param resolveOwn ends the intent of this slot, where an error has left one (resolve-intent.ts) */
-export function createOwnedBlocks(
-  memory: HeapMemory,
-  slot: WordIndex,
-  section: Section,
-  calls: Calls,
-  cache: Cache,
-  large: LargeBlocks,
-  events: EventQueue,
-  resolveOwn: () => void,
-): OwnedBlocks {
+export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
+  const { memory, slot, section, calls, cache, large, events } = heap;
   const { i32, u32, tags, geometry } = memory;
   const tops = topsOf(slot);
   const intent = intentOf(slot);
@@ -112,7 +99,7 @@ export function createOwnedBlocks(
   function prepare(c: SizeClass): void {
     section.enter(true);
     try {
-      resolveOwn();
+      resolveOwn(heap);
       const small = c !== 0 && c !== OWNED_LARGE;
       if (small && magazineBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
     } catch (error) {

@@ -16,6 +16,6 @@ export { createRecordPool } from './record-pool.js';
 export { createRetiredSpans, type RetiredSpans } from './retired-spans.js';
 export { createRunBins } from './run-bins.js';
 export { createSamples, type Samples } from './samples.js';
-export { createSpans } from './spans.js';
+export { createSpans, type PageTools, type Spans } from './spans.js';
 export { type Cache, createCache } from './thread-cache.js';
 export { copyRunsLocked, findRunLocked, headOfLocked, walkRunsLocked } from './walk.js';

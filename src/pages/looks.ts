@@ -1,7 +1,7 @@
 /**
  * Looks: limits how often a full heap is searched for dead threads.
  *
- * Used by recover.ts, which searches, and by allocator.ts and thread-heap.ts for a call that is
+ * Used by recover.ts, which searches, and by slow-path.ts and thread-heap.ts for a call that is
  * about to return 0. Any thread.
  *
  * A look asks the system about every attached thread, which takes 15 to 25 microseconds each. So

@@ -2,7 +2,7 @@
  * The page heap: hands out runs of pages, splits and merges them, and grows into the reserve.
  *
  * Called by spans.ts and large.ts. Every function here needs the page lock, except commitRun.
- * Overview: allocator.ts.
+ * Overview: slow-path.ts.
  *
  * run-bins.ts finds free runs in constant time. Runs below the direct size are cut from the bottom
  * of free runs and of the reserve ("brk", in 64 KiB steps), direct runs from the top ("map"). A

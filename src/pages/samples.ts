@@ -1,7 +1,7 @@
 /**
  * Samples: facts that the fast paths cannot count, sampled by calls that take a slow path anyway.
  *
- * Used by allocator.ts, in a section (after the section if no block is reserved), with no lock
+ * Used by slow-path.ts, in a section (after the section if no block is reserved), with no lock
  * held. Nothing here takes a lock, and a thread that dies in the middle loses a sample. Owner
  * thread only.
  *

@@ -87,14 +87,19 @@ export interface Spans {
   disownLocked(c: SizeClass, slot: WordIndex): void;
 }
 
-/** @param owner the thread as page owner; UNOWNED for a thread without a slot */
-export function createSpans(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
-  retired: RetiredSpans,
-  owner: number,
-): Spans {
+/** What a thread works with on pages and spans. */
+export interface PageTools {
+  readonly memory: HeapMemory;
+  readonly locks: Locks;
+  readonly pageHeap: PageHeap;
+  readonly retired: RetiredSpans;
+  /** The thread as page owner; UNOWNED for a thread without a slot. */
+  readonly owner: number;
+  readonly spans: Spans;
+}
+
+export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
+  const { memory, locks, pageHeap, retired, owner } = tools;
   const { i32, u32, owners } = memory;
   const { classes, slots, threads } = memory.geometry;
   const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);

@@ -2,8 +2,8 @@
  * A thread's caches: two magazines of free blocks per size class, refilled from spans and flushed
  * to them.
  *
- * Called by allocator.ts when a magazine is empty or full, and at detach. Owner thread only. The
- * fast path itself (push and pop) is in allocator.ts; layout/slot.ts draws the magazines. A local
+ * Called by slow-path.ts when a magazine is empty or full, and at detach. Owner thread only. The
+ * fast path itself (push and pop) is in slow-path.ts; layout/slot.ts draws the magazines. A local
  * magazine is refilled from this thread's spans, and gives its newest half back when it is full;
  * blocks in a remote magazine all go back to the spans of other threads.
  *
@@ -40,7 +40,6 @@ import {
   getLimit,
   getPartial,
   getTop,
-  type HeapMemory,
   isParked,
   magazineBlocks,
   magazineBottom,
@@ -55,9 +54,7 @@ import {
   retiredOf,
   setTop,
 } from '../layout/index.js';
-import type { Locks } from '../sync/index.js';
-import type { RetiredSpans } from './retired-spans.js';
-import type { Spans } from './spans.js';
+import type { PageTools } from './spans.js';
 
 /** Blocks or bytes that a new magazine has room for; every refill doubles the room. */
 const START_BLOCKS = 32;
@@ -104,13 +101,8 @@ export interface Cache {
   releaseUnclaimed(c: SizeClass, blocks: readonly Address[]): void;
 }
 
-export function createCache(
-  memory: HeapMemory,
-  slot: WordIndex,
-  locks: Locks,
-  spans: Spans,
-  retired: RetiredSpans,
-): Cache {
+/** @param slot the slot's record: the thread's own, or of a dead thread */
+export function createCache({ memory, locks, spans, retired }: PageTools, slot: WordIndex): Cache {
   const { i32, u32, f64, tags } = memory;
   const { depths } = memory.geometry;
   const magazinesAt = magazinesOfSlot(memory.geometry, slot);

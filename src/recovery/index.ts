@@ -2,7 +2,13 @@
 
 export { reclaimInstrumented } from './reclaim-instrumented.js';
 export { freeContext, reclaimObjects } from './reclaim-objects.js';
-export { freeReserved, nothingRecovered, type Recovered, recoverDead } from './recover.js';
+export {
+  freeReserved,
+  nothingRecovered,
+  type Recovered,
+  type Rescue,
+  recoverDead,
+} from './recover.js';
 export { createRepairs, type Repairs } from './repair.js';
 export { createIntentResolver, spanClass } from './resolve-intent.js';
 export { createSelfRepair, REHEARSAL, type SelfRepair } from './self-repair.js';

@@ -44,7 +44,7 @@ import {
   stateKind,
   stateSlot,
 } from '../layout/index.js';
-import { type Cache, type PageHeap, walkRunsLocked } from '../pages/index.js';
+import { type Cache, type PageTools, walkRunsLocked } from '../pages/index.js';
 import type { Locks } from '../sync/index.js';
 
 const NONE: ReadonlySet<Address> = new OwnSet();
@@ -55,19 +55,18 @@ const NONE: ReadonlySet<Address> = new OwnSet();
  * @param kept the blocks that a living thread, whose call was cut, still holds back
  */
 export function reclaimInstrumented(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
+  tools: PageTools,
   cache: Cache,
   slot: SlotIndex,
   kept: ReadonlySet<Address> = NONE,
 ): number {
+  const { memory, locks } = tools;
   if (memory.geometry.blockRecordsStart === 0) return 0;
   const orphans = findUnclaimed(memory, locks, slot, kept);
   let given = 0;
   orphans.forEach((blocks, c) => {
     if (c === LARGE) {
-      reserveRuns(memory, locks, pageHeap, blocks, slot);
+      reserveRuns(tools, blocks, slot);
       return;
     }
     cache.releaseUnclaimed(c as SizeClass, blocks);
@@ -110,9 +109,7 @@ function findUnclaimed(
 }
 
 function reserveRuns(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
+  { memory, locks, pageHeap }: PageTools,
   blocks: readonly Address[],
   slot: SlotIndex,
 ): void {

@@ -21,11 +21,9 @@ import {
   PAGE_BYTES,
   type PageIndex,
   type SlotIndex,
-  type WordIndex,
 } from '../base/index.js';
 import {
   addRecovered,
-  type HeapMemory,
   LOCK_COUNT,
   type LockIndex,
   loadOwner,
@@ -42,8 +40,14 @@ import {
   runOwner,
   slotRecord,
 } from '../layout/index.js';
-import { type Cache, findRunLocked, isLookDue, type PageHeap, startLook } from '../pages/index.js';
-import { freeSlot, isThreadAlive, type Locks, type ThreadWord, WAITERS } from '../sync/index.js';
+import {
+  createCache,
+  findRunLocked,
+  isLookDue,
+  type PageTools,
+  startLook,
+} from '../pages/index.js';
+import { freeSlot, isThreadAlive, type ThreadWord, WAITERS } from '../sync/index.js';
 import { reclaimInstrumented } from './reclaim-instrumented.js';
 import { reclaimObjects } from './reclaim-objects.js';
 import { createIntentResolver } from './resolve-intent.js';
@@ -70,26 +74,31 @@ export const nothingRecovered = (): Recovered => ({
   contexts: 0,
 });
 
-/**
- * @param leftover a slot with this thread's own word that it does not use, since its attach was cut
- * @param onlyIfDue true = do nothing if another thread has looked just now (looks.ts)
- */
+/** Which recovery it is to be. */
+export interface Rescue {
+  /** A slot in this thread's own name that it does not use: its attach was cut. */
+  readonly leftover?: number;
+  /** Not where another thread has looked just now (looks.ts). */
+  readonly isOnlyIfDue?: boolean;
+}
+
+/** What a thread works with when it takes back what the dead had. */
+export interface RescueTools extends PageTools {
+  readonly me: ThreadWord;
+}
+
 export function recoverDead(
-  memory: HeapMemory,
-  me: ThreadWord,
-  locks: Locks,
-  pageHeap: PageHeap,
-  cacheOf: (slot: WordIndex) => Cache,
-  leftover = -1,
-  onlyIfDue = false,
+  tools: RescueTools,
+  { leftover = -1, isOnlyIfDue = false }: Rescue = {},
 ): Recovered {
+  const { memory, me, locks } = tools;
   const { i32, f64, geometry } = memory;
   const { registry, header, threads } = geometry;
   const takeoversBefore = locks.takeovers();
   const found: Recovered = nothingRecovered();
 
   locks.acquire(RECOVERY_LOCK);
-  if (onlyIfDue && !isLookDue(memory)) {
+  if (isOnlyIfDue && !isLookDue(memory)) {
     locks.release(RECOVERY_LOCK);
     return found;
   }
@@ -127,14 +136,14 @@ export function recoverDead(
   }
 
   function recoverSlot(slot: SlotIndex): void {
-    const cache = cacheOf(slotRecord(geometry.slots, slot));
-    const resolver = createIntentResolver(memory, locks, pageHeap, cache, slot);
+    const cache = createCache(tools, slotRecord(geometry.slots, slot));
+    const resolver = createIntentResolver(tools, cache, slot);
     // The intent is resolved first: its blocks may be in magazines that are emptied later.
     resolver.resolve();
-    let blocks = cache.flushDead() + reclaimInstrumented(memory, locks, pageHeap, cache, slot);
+    let blocks = cache.flushDead() + reclaimInstrumented(tools, cache, slot);
     const ended = reclaimObjects(memory, resolver, slot);
     if (ended.blocks > 0) blocks += cache.flushDead();
-    const runs = freeReserved(memory, locks, pageHeap, slot);
+    const runs = freeReserved(tools, slot);
     // Added before the slot is free: if the rescuer dies here, the slot is counted twice, nothing
     // else.
     addRecovered(f64, header, RECOVERED_SLOTS, 1);
@@ -151,12 +160,7 @@ export function recoverDead(
  * Frees the runs that a slot has reserved and not committed; returns their number. Their tags may
  * have been set already.
  */
-export function freeReserved(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
-  slot: number,
-): number {
+export function freeReserved({ memory, locks, pageHeap }: PageTools, slot: number): number {
   const reserved = (): PageIndex =>
     findRunLocked(memory, (_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === slot);
   let runs = 0;

@@ -45,8 +45,7 @@ import {
   setIntentWord,
   slotRecord,
 } from '../layout/index.js';
-import type { Cache, PageHeap } from '../pages/index.js';
-import type { Locks } from '../sync/index.js';
+import type { Cache, PageTools } from '../pages/index.js';
 
 export interface IntentResolver {
   /**
@@ -59,9 +58,7 @@ export interface IntentResolver {
 
 /** @param cache the cache of the slot, whichever thread calls */
 export function createIntentResolver(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
+  { memory, locks, pageHeap }: PageTools,
   cache: Cache,
   slotIndex: SlotIndex,
 ): IntentResolver {

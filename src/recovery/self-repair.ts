@@ -1,7 +1,7 @@
 /**
  * Self-repair: a living thread repairs its own sections if something throws in one of them.
  *
- * Called by section.ts for a call that is given up, and by allocator.ts and large.ts for work that
+ * Called by section.ts for a call that is given up, and by slow-path.ts and large.ts for work that
  * follows a commit. Owner thread only.
  *
  * Nothing is expected to throw there, since a probe of the stack comes before each section. What
@@ -25,9 +25,8 @@ import {
   RESCUE_FRAMES,
   type SlotIndex,
 } from '../base/index.js';
-import type { HeapMemory } from '../layout/index.js';
-import type { PageHeap } from '../pages/index.js';
-import { type Locks, poison, throwIfPoisoned } from '../sync/index.js';
+import type { PageTools } from '../pages/index.js';
+import { poison, throwIfPoisoned } from '../sync/index.js';
 import { freeReserved } from './recover.js';
 import type { Repairs } from './repair.js';
 import { forgetRetracted } from './resolve-intent.js';
@@ -53,14 +52,17 @@ export interface SelfRepair {
   cut(cause: unknown): void;
 }
 
-export function createSelfRepair(
-  memory: HeapMemory,
-  slot: number,
-  locks: Locks,
-  repairs: Repairs,
-  pageHeap: PageHeap,
-  resolveOwn: () => void,
-): SelfRepair {
+/** What a thread repairs itself with. */
+export interface RepairTools extends PageTools {
+  /** Its slot's index; less than 0 = it has none. */
+  readonly slotIndex: number;
+  readonly repairs: Repairs;
+}
+
+/** @param resolveOwn ends what was left half done of a placement */
+export function createSelfRepair(tools: RepairTools, resolveOwn: () => void): SelfRepair {
+  const { memory, slotIndex, locks, repairs } = tools;
+
   function repairLocks(error: unknown): boolean {
     if (error === REHEARSAL || locks.dropRefused(error)) return true;
     if (!isCorruption(error) && repairHeld()) return true;
@@ -93,8 +95,8 @@ export function createSelfRepair(
     // If the stack is full this throws, with no lock acquired: the next call tries again.
     probeStack(RESCUE_FRAMES);
     try {
-      if (slot >= 0) forgetRetracted(memory, slot as SlotIndex);
-      freeReserved(memory, locks, pageHeap, slot);
+      if (slotIndex >= 0) forgetRetracted(memory, slotIndex as SlotIndex);
+      freeReserved(tools, slotIndex);
     } catch (worse) {
       repairLocks(worse);
       // A function that ran for the first time had no room to be compiled: the next call tries
@@ -108,7 +110,7 @@ export function createSelfRepair(
     if (!repairLocks(cause)) throwIfPoisoned(memory);
     try {
       resolveOwn();
-      freeReserved(memory, locks, pageHeap, slot);
+      freeReserved(tools, slotIndex);
     } catch (error) {
       if (!isStackOverflow(error)) repairLocks(error);
       throw error;

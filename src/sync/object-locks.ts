@@ -60,20 +60,26 @@ export interface LockMark {
   lock: number;
 }
 
-/**
- * @param lockTimeoutMs milliseconds to wait for an owner that may be dead or alive
- * @param checkOpen throws if this thread has detached, or the heap is poisoned; repairs a cut call
- * @param recover takes back what dead threads have left in the heap
- */
-export function createObjectLocks(
-  memory: HeapMemory,
-  me: ThreadWord,
-  lockTimeoutMs: number,
-  locks: Locks,
-  checkOpen: () => void,
-  recover: () => void,
-  mark: LockMark,
-): ObjectLocks {
+/** The thread whose object locks they are. */
+export interface LockingThread {
+  readonly memory: HeapMemory;
+  readonly me: ThreadWord;
+  /** Milliseconds to wait for an owner that may be dead or alive. */
+  readonly lockTimeoutMs: number;
+  readonly locks: Locks;
+  readonly marks: LockMark;
+}
+
+/** The thread's sections, as far as an object's lock needs them. */
+export interface LockSection {
+  /** Throws if this thread has detached, or the heap is poisoned; repairs a cut call. */
+  checkObject(): void;
+  /** Takes back what dead threads have left in the heap. */
+  recover(isNested: boolean): unknown;
+}
+
+export function createObjectLocks(thread: LockingThread, section: LockSection): ObjectLocks {
+  const { memory, me, lockTimeoutMs, locks, marks: mark } = thread;
   const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
   const patience = { limitMs: lockTimeoutMs, spentMs: 0 };
   // Recovery resolves what an owner left, and removes its name while its word is still in the lock
@@ -82,7 +88,7 @@ export function createObjectLocks(
   const words = createLockWords(memory, me, patience, kind);
 
   function acquire(word: number): 'clean' | 'taken over' {
-    checkOpen();
+    section.checkObject();
     if (CHECKED) checkOutermost(word);
     requireHeadroom();
     mark.lock = word;
@@ -106,7 +112,7 @@ export function createObjectLocks(
     const seize = (): boolean => words.seize(word, seen);
     // Its end may have been reported, and its name removed by recovery.
     if (alive === undefined) return whileUnattached(memory, locks, owner, seize);
-    recover();
+    section.recover(true);
     // A slot that is still there means that recovery could not tell that its owner is dead. Try
     // later.
     return !hasSlot(memory, owner) && seize();

@@ -255,37 +255,31 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   const { memory } = core;
   const word = stage.word(1);
   const old = core.ownedBlocks.replace(word, 100_000);
-  let resolved = 0;
+  let entered = 0;
   const told: string[] = [];
   // As thread-heap.ts makes it, but for a page lock that nobody gets.
-  const ownedBlocks = createOwnedBlocks(
-    memory,
-    slot,
-    {
+  const ownedBlocks = createOwnedBlocks({
+    ...core,
+    section: {
       checkOpen() {},
-      enter() {},
+      enter: () => void entered++,
       leave() {},
-      abort: (error) => error,
-      read: (work) => work(),
-    },
-    core.shared,
-    undefined as never,
-    {
+      abort: (error: unknown) => error,
+      read: (work: () => unknown) => work(),
+    } as never,
+    large: {
       free() {
         throw new Error('no lock');
       },
     } as never,
-    { addExhausted() {}, flush: () => void told.push('told') } as never,
-    () => {
-      resolved++;
-    },
-  );
+    events: { ...core.events, addExhausted() {}, flush: () => void told.push('told') },
+  });
   const block = ownedBlocks.replace(word, 1000);
   t.is(heap.u32[word], block, 'the word has its new block');
   t.is(getIntentWord(heap.u32, slot), nowhereWord(memory.geometry), 'no word of others');
   t.is(getIntentOut(heap.u32, slot), old);
   t.is(getIntentIn(heap.u32, slot), 0 as Address, 'another thread may replace that one now');
-  t.is(resolved, 1);
+  t.is(entered, 2, 'on its way to the new block, and to give the old one back');
   t.deepEqual(told, ['told']);
   // Another thread does so, and the new block is somebody else's.
   heap.u32[word] = 0;

@@ -1,6 +1,6 @@
 /**
  * Blocks: the straight stores of the fast paths, and changes of a block's content. As the fast
- * paths of heap/allocator.ts. Owner thread only; no lock.
+ * paths of heap/slow-path.ts. Owner thread only; no lock.
  *
  * I1  pop commits a block by its last store, push frees one by its first two.
  * I2  No call stands between the stores of either: no error can strike there.

@@ -1,6 +1,6 @@
 /**
  * The calls malloc, calloc and free, for small and large blocks; realloc.ts has the fourth call. As
- * heap/allocator.ts and heap/large.ts.
+ * heap/slow-path.ts and heap/large.ts.
  *
  * A call returns after its last point: a block that is committed there is in the program's hands at
  * once.

@@ -1,5 +1,5 @@
 /**
- * realloc: in place if possible, else by a move. As heap/allocator.ts and heap/large.ts.
+ * realloc: in place if possible, else by a move. As heap/slow-path.ts and heap/large.ts.
  *
  * I1  A move copies into a block that is not committed, frees the old one, then commits the new
  *     one.

@@ -257,7 +257,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'an intent is resolved',
-    change: { file: 'heap/thread-heap.js', from: /if \(resolver\.resolve\(\)\)/, to: 'if (false)' },
+    change: { file: 'heap/tools.js', from: /if \(resolver\.resolve\(\)\)/, to: 'if (false)' },
     scenario: 'a vector in the heap is made, grows and is deleted',
     at: /^place\.publish$/,
   },
@@ -265,7 +265,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'the lock of an object is given back',
     change: {
       file: 'heap/section.js',
-      from: /events\.quietly\(repairLock\);/,
+      from: /events\.quietly\(\(\) => repairLock\(this\.#heap\)\);/,
       to: 'marks.lock = 0;',
     },
     scenario: 'a shared vector in the heap is changed',

@@ -155,8 +155,8 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'malloc pops last',
-    file: 'heap/allocator',
-    from: /(function pop\(c\) \{[\s\S]*?const address = [^;]*;)/,
+    file: 'heap/slow-path',
+    from: /(function pop\(heap, c\) \{[\s\S]*?const address = [^;]*;)/,
     to: '$1 u32[tops + c] = top;',
   },
   {
@@ -190,7 +190,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'an intent stands before its block is committed',
     seenIn: 'a context grows chunk by chunk',
-    file: 'heap/allocator',
+    file: 'heap/reserve',
     from: /(u32\[intent\] = word;)([\s\S]*?u32\[tops \+ reservedClass\] -= 1;)/,
     to: '$2 $1',
   },

@@ -86,9 +86,9 @@ test('realloc_ts: a block is freed to the magazine that was checked, also if ano
 
 test('realloc_ts: mutant is found: looks for the magazine twice', async (t) => {
   const lib = await loadLibrary({
-    file: 'heap/allocator.js',
+    file: 'heap/realloc.js',
     from: /const ownTop = u32\[tops \+ magazine\];/,
-    to: 'magazine = magazineFor(address, c); $&',
+    to: 'magazine = magazineFor(heap, address, c); $&',
   });
   const { wrong } = moveAll(lib);
   t.not(wrong.length, 0);

@@ -35,7 +35,7 @@ function malloc({ malloc_ts, free_ts }: SharedHeap, size: number): Work {
 function mallocIn(options: ContextOptions): Scenario {
   return (heap, size) => {
     const objects = new Uint32Array(ROUNDS);
-    let context: Context = heap.createContext('request', options);
+    let context: Context = heap.contexts.create('request', options);
     return {
       rounds: ROUNDS,
       body() {
@@ -44,7 +44,7 @@ function mallocIn(options: ContextOptions): Scenario {
       },
       after() {
         context.delete();
-        context = heap.createContext('request', options);
+        context = heap.contexts.create('request', options);
       },
     };
   };
@@ -53,7 +53,7 @@ function mallocIn(options: ContextOptions): Scenario {
 /** malloc in a context that is reset and filled again: its first chunk has room for all objects. */
 function mallocAgain(heap: SharedHeap, size: number): Work {
   const objects = new Uint32Array(ROUNDS);
-  const context = heap.createContext('request', { initialBytes: 2 ** 20 });
+  const context = heap.contexts.create('request', { initialBytes: 2 ** 20 });
   return {
     rounds: ROUNDS,
     body() {
@@ -70,7 +70,7 @@ function createEnd(heap: SharedHeap): Work {
   return {
     rounds: ROUNDS,
     body() {
-      for (let n = 0; n < ROUNDS; n++) heap.createContext('request').delete();
+      for (let n = 0; n < ROUNDS; n++) heap.contexts.create('request').delete();
     },
   };
 }
@@ -81,7 +81,7 @@ function createUseEnd(heap: SharedHeap, size: number): Work {
     rounds: ROUNDS,
     body() {
       for (let n = 0; n < ROUNDS; n++) {
-        const context = heap.createContext('request');
+        const context = heap.contexts.create('request');
         context.malloc(size);
         context.delete();
       }
@@ -91,7 +91,7 @@ function createUseEnd(heap: SharedHeap, size: number): Work {
 
 /** One object in a context that is reset and kept. */
 function useReset(heap: SharedHeap, size: number): Work {
-  const context = heap.createContext('request');
+  const context = heap.contexts.create('request');
   return {
     rounds: ROUNDS,
     body() {
@@ -115,7 +115,7 @@ function endMany(kind: ContextType): Scenario {
     return {
       rounds: 1,
       before() {
-        context = heap.createContext('request', { kind });
+        context = heap.contexts.create('request', { kind });
         for (let n = 0; n < MANY; n++) u32[context.malloc(size) >>> 2] = n;
       },
       body() {

@@ -2,6 +2,7 @@
 
 export {
   HEAP_CHANNELS,
+  type HeapCalls,
   type HeapCorruptedEvent,
   type HeapEvent,
   type HeapExhaustedEvent,
@@ -9,6 +10,9 @@ export {
   type HeapLifeEvent,
   type HeapRecoveredEvent,
   type HeapSummary,
+  type Inspection,
+  type Printable,
+  type PrintHistoryOptions,
   SharedHeap,
   type WatchedWorker,
 } from './api/index.js';
@@ -68,7 +72,7 @@ export type {
   RunZone,
   ZoneTotals,
 } from './inspect/index.js';
-export type { Operation } from './layout/index.js';
+export type { HeapViews, Operation } from './layout/index.js';
 export type { DebugOptions, HeapOptions, PrintOptions } from './options/index.js';
 export type { Recovered } from './recovery/index.js';
 export {

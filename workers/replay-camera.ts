@@ -63,7 +63,7 @@ export class Camera {
 
   #take(after: number, why: MapTaken['why']): void {
     const started = performance.now();
-    const map = this.#heap.map();
+    const map = this.#heap.inspect.map();
     this.taken.push({ after, why, atMs: performance.timeOrigin + started, map });
     this.spentMs += performance.now() - started;
   }

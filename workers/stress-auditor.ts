@@ -93,14 +93,14 @@ function runAudit({ plant, claims }: AuditTask, ledger: Ledger, heap: SharedHeap
   const holdings = allHoldings(ledger, books);
   const damaged = holdings.flatMap((holding) => findDamaged(heap, holding));
   const doubts = regions.flatMap((region) => ledger.doubts(region));
-  const result = audit(heap.blocks(), holdings, doubts, probe());
+  const result = audit(heap.inspect.blocks(), holdings, doubts, probe());
   for (const list of [damaged, result.overlaps, result.missing, result.unknown]) list.forEach(tell);
   const problems = new Map<string, HeapProblem>();
   verify(heap, problems);
 
   freeAll(heap, [...holdings.map(({ block }) => block), ...result.explained], tell);
   verify(heap, problems);
-  const left = heap.blocks().length - result.unknown.length;
+  const left = heap.inspect.blocks().length - result.unknown.length;
   if (left > 0) tell(`${left} blocks are live after all known blocks were freed`);
   const reported = regions.reduce((sum, region) => sum + ledger.corrupted(region), 0);
   return {

@@ -21,7 +21,7 @@ export interface Built {
 
 const { heap: handle, count, seed } = workerData as BuilderData;
 const heap = SharedHeap.attach(handle);
-const dataSet = heap.createContext('data set', { ident: `seed ${seed}` });
+const dataSet = heap.contexts.create('data set', { ident: `seed ${seed}` });
 const root = storeTowns(dataSet, inventTowns(count, seed));
 const built: Built = { root, context: dataSet.release() };
 parentPort?.postMessage(built);

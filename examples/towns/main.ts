@@ -40,7 +40,7 @@ const options = {
 const { heap } = values['self-test']
   ? await selfTest({ ...options, port: 0 })
   : await serve(Number(values.requests));
-heap.printStats();
+heap.inspect.print('stats');
 console.log(`${heap.stats().inUseBytes} bytes in use`);
 
 /**

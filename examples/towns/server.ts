@@ -36,7 +36,7 @@ export async function startServer(
   const heap = SharedHeap.create({ size: '256MiB' });
   const { root, context } = await build(heap, towns, seed);
   // From here on this thread owns the data set, and ends it.
-  const dataSet = heap.adoptContext(context);
+  const dataSet = heap.contexts.adopt(context);
   const pool = new HeapPool(heap, { filename: new URL('./worker.js', import.meta.url), threads });
 
   let requests = 0;

@@ -24,7 +24,7 @@ export default function answer({ id, path, query, root }: Task): Answer {
   towns ??= new Towns(heap, root);
   // The memory that the answer needs ends with this function, however it ends: by return, by a
   // throw, or by the death of this thread.
-  using request = heap.createContext('request', { ident: `${id} ${path}` });
+  using request = heap.contexts.create('request', { ident: `${id} ${path}` });
   try {
     return { status: 200, body: JSON.stringify(ask(towns, request, query)) };
   } catch (error) {

@@ -8,6 +8,8 @@ export {
   type HeapLifeEvent,
   type HeapRecoveredEvent,
 } from './events.js';
+export type { HeapCalls } from './heap-calls.js';
 export { type HeapHandle, slotsOf } from './heap-handle.js';
-export type { HeapSummary } from './inspectable-heap.js';
-export { SharedHeap, type WatchedWorker } from './shared-heap.js';
+export type { Inspection, Printable, PrintHistoryOptions } from './inspection.js';
+export { type HeapSummary, SharedHeap } from './shared-heap.js';
+export type { WatchedWorker } from './watched-worker.js';

@@ -6,6 +6,7 @@
  */
 
 import { markPublic } from '../base/index.js';
+import type { PrintOptions } from '../options/index.js';
 import { SharedHeap } from './shared-heap.js';
 
 const heap = SharedHeap.current();
@@ -31,8 +32,12 @@ export const mem_realloc_ts = heap.realloc_ts;
 /** The default heap's statistics. */
 export const mem_get_stats = () => heap.stats();
 /** Prints them as a table. */
-export const mem_print_stats = (options?: Parameters<typeof heap.printStats>[0]) =>
-  heap.printStats(options);
+export const mem_print_stats = (options?: PrintOptions) => heap.inspect.print('stats', options);
+/** Prints all live blocks, by zones. */
+export const show_alloc_mem = (options?: PrintOptions) => heap.inspect.print('blocks', options);
+/** Prints all live blocks, with the history or the first bytes of each. */
+export const show_alloc_mem_ex = (options?: PrintOptions) =>
+  heap.inspect.print('contents', options);
 /** Starts the counts anew. Blocks stay as they are. */
 export const mem_reset = () => heap.resetStats();
 /** The default heap itself: its views, and all other calls. */

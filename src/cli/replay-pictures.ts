@@ -114,7 +114,7 @@ export function drawPictures(
   const most: MapFrame = moments
     .filter(({ taken }) => taken.why !== 'frame')
     .reduce<MapFrame>((a, b) => (liveBytes(b.map) > liveBytes(a.map) ? b : a), {
-      map: heap.map(),
+      map: heap.inspect.map(),
       label: 'the end of the replay',
     });
   const title = `Heap map: ${most.label}`;

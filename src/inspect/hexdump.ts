@@ -63,7 +63,7 @@ export function renderHexdump(
   details: BlockDetails,
   options: HexdumpOptions,
 ): string {
-  const { length, offset = 0 } = readOptions('hexdump', options, VALUES);
+  const { length, offset = 0 } = readOptions('inspect.hexdump', options, VALUES);
   const { inside: start = details.address } = details;
   const bytes = details.address + details.bytes - start;
   const [offsetMax, why] =
@@ -87,7 +87,7 @@ function requireWhole(what: string, got: number, min: number, max: number, why: 
   if (Number.isInteger(got) && got >= min && got <= max) return;
   throw rangeError(
     'ERR_SHMALLOC_INVALID_SIZE',
-    `hexdump: ${what} must be a whole number of bytes from ${min} to ${max} (${why}), ` +
+    `inspect.hexdump: ${what} must be a whole number of bytes from ${min} to ${max} (${why}), ` +
       `got ${show(got)}`,
   );
 }

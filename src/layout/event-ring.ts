@@ -1,5 +1,5 @@
 /**
- * Event rings: the last events of each thread slot, for heap.history(). Only heaps with the option
+ * Event rings: the last events of each thread slot, for heap.inspect.history(). Only heaps with the option
  * `history` have them.
  *
  * Written by the slot's owner only. Read by any thread: a reader uses an event only if the event's

@@ -10,14 +10,23 @@
 import { GIB, GRANULE_SHIFT, roundDown } from '../base/index.js';
 import type { Geometry } from './geometry.js';
 
-export interface HeapMemory {
+/** The whole buffer, as each kind of number. An address is a byte offset: `i32[p >>> 2]`. */
+export interface HeapViews {
+  readonly u8: Uint8Array<SharedArrayBuffer>;
+  readonly i8: Int8Array<SharedArrayBuffer>;
+  readonly u16: Uint16Array<SharedArrayBuffer>;
+  readonly i16: Int16Array<SharedArrayBuffer>;
+  readonly u32: Uint32Array<SharedArrayBuffer>;
+  readonly i32: Int32Array<SharedArrayBuffer>;
+  readonly f32: Float32Array<SharedArrayBuffer>;
+  readonly f64: Float64Array<SharedArrayBuffer>;
+  readonly i64: BigInt64Array<SharedArrayBuffer>;
+  readonly u64: BigUint64Array<SharedArrayBuffer>;
+}
+
+export interface HeapMemory extends HeapViews {
   readonly buffer: SharedArrayBuffer;
   readonly geometry: Geometry;
-  readonly u8: Uint8Array<SharedArrayBuffer>;
-  readonly i32: Int32Array<SharedArrayBuffer>;
-  readonly u32: Uint32Array<SharedArrayBuffer>;
-  readonly i64: BigInt64Array<SharedArrayBuffer>;
-  readonly f64: Float64Array<SharedArrayBuffer>;
   /** One byte per granule, indexed by `address >>> 4`; meaningful for data addresses only. */
   readonly tags: Uint8Array<SharedArrayBuffer>;
   /** One byte per page, indexed by page; meaningful for pages of spans only (page-owners.ts). */
@@ -41,13 +50,24 @@ export function viewMemory(buffer: SharedArrayBuffer, geometry: Geometry): HeapM
     buffer,
     geometry,
     u8: new Uint8Array(buffer, 0, bytes),
-    i32: new Int32Array(buffer, 0, bytes / 4),
+    i8: new Int8Array(buffer, 0, bytes),
+    u16: new Uint16Array(buffer, 0, bytes / 2),
+    i16: new Int16Array(buffer, 0, bytes / 2),
     u32: new Uint32Array(buffer, 0, bytes / 4),
-    i64: new BigInt64Array(buffer, 0, bytes / 8),
+    i32: new Int32Array(buffer, 0, bytes / 4),
+    f32: new Float32Array(buffer, 0, bytes / 4),
     f64: new Float64Array(buffer, 0, bytes / 8),
+    i64: new BigInt64Array(buffer, 0, bytes / 8),
+    u64: new BigUint64Array(buffer, 0, bytes / 8),
     tags: new Uint8Array(buffer, tagsBias, granules),
     // The same holds for the owners: they follow the null page, and there are fewer of them than
     // tags.
     owners: new Uint8Array(buffer, geometry.ownersStart - geometry.firstPage, geometry.endPage),
   };
+}
+
+/** The public views of a heap's memory, the most used first. */
+export function viewsOf(memory: HeapMemory): HeapViews {
+  const { i32, u32, u8, f64, f32, i8, u16, i16, i64, u64 } = memory;
+  return { i32, u32, u8, f64, f32, i8, u16, i16, i64, u64 };
 }

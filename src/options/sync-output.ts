@@ -7,7 +7,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import { callback, type OptionValues, readOptions } from '../base/index.js';
+import { callback, type OptionValues } from '../base/index.js';
 import { pause } from '../sync/index.js';
 
 const STDOUT = 1;
@@ -26,15 +26,9 @@ export interface PrintOptions {
   write?: (text: string) => void;
 }
 
-const VALUES: OptionValues<PrintOptions> = { write: callback('a function that gets the text') };
-
-/**
- * The function that gets the text of a call.
- * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
- */
-export function writerOf(call: string, options: PrintOptions | undefined): (text: string) => void {
-  return readOptions(call, options, VALUES).write ?? writeToStdout;
-}
+export const PRINT_VALUES: OptionValues<PrintOptions> = {
+  write: callback('a function that gets the text'),
+};
 
 /**
  * Writes the whole text, however long the reader takes. If the reader has exited, as `head` does,

@@ -268,7 +268,7 @@ function balancerOver(balance: PoolLoadBalancer): PoolLoadBalancer {
 function checkHeap(heap: unknown): void {
   if (isHeap(heap)) {
     // Throws if this thread has detached.
-    heap.releasedContexts();
+    heap.contexts.released();
     // Frees the slots of dead threads for the workers.
     heap.recover();
     return;

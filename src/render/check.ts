@@ -18,7 +18,9 @@ export const drawing = (call: string, draw: () => string): string => lookAt(call
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */
 export function checkMap(call: string, map: unknown): asserts map is HeapMap {
   if (!isMap(map))
-    throw refused(`${call}: the map must be one that heap.map() returned, got ${show(map)}`);
+    throw refused(
+      `${call}: the map must be one that heap.inspect.map() returned, got ${show(map)}`,
+    );
 }
 
 /** @throws TypeError ERR_SHMALLOC_INVALID_OPTION */

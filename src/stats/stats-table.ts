@@ -1,7 +1,7 @@
 /**
  * Statistics as a table of text.
  *
- * Used by printStats() and the command line. Pure text.
+ * Used by inspect.print('stats') and the command line. Pure text.
  */
 
 import { List } from '../base/index.js';

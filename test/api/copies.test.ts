@@ -55,14 +55,14 @@ test('things of one copy are things to another: heaps, contexts, vectors, errors
   using vector = heap.vectors.create(Uint8Array);
   vector.push(5);
   t.is(heap.vectors.attach(vector.handle as never).get(0), 5);
-  using context = heap.createContext('request');
+  using context = heap.contexts.create('request');
   const inside = heap.vectors.create(Uint32Array, { context });
   inside.push(7);
   t.is(inside.get(0), 7);
   // A parent must be of the same heap; that it is a context is seen.
   using other = copy.SharedHeap.create({ size: '4MiB' });
   const parent = context as never;
-  t.throws(() => other.createContext('child', { parent }), {
+  t.throws(() => other.contexts.create('child', { parent }), {
     code: 'ERR_SHMALLOC_CONTEXT',
     message: /belongs to another heap/,
   });

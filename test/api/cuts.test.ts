@@ -83,7 +83,7 @@ function faultsOf(heap: SharedHeap): string[] {
 function start(): { heap: SharedHeap; block: ReturnType<SharedHeap['malloc_ts']> } {
   const heap = face.SharedHeap.create({ size: BYTES, threads: 1 });
   heap.free_ts(heap.malloc_ts(300));
-  heap.createContext('c').malloc(1000);
+  heap.contexts.create('c').malloc(1000);
   return { heap, block: heap.malloc_ts(100) };
 }
 
@@ -192,13 +192,13 @@ test.serial(
     'gives a new instance',
   async (t) => {
     const heap = face.SharedHeap.create({ size: BYTES, threads: 1 });
-    heap.createContext('a').onReset(() => heap.createContext('b').onReset(cutHere));
+    heap.contexts.create('a').onReset(() => heap.contexts.create('b').onReset(cutHere));
     runCut(() => heap.detach());
     // In this turn the callback may be under way still.
     await null;
     const again = face.SharedHeap.attach(heap.handle);
     t.not(again, heap);
-    again.createContext('c').delete();
+    again.contexts.create('c').delete();
     t.deepEqual(faultsOf(again), []);
     again.detach();
   },
@@ -207,12 +207,12 @@ test.serial(
 for (const [first, call] of Object.entries({
   'Context.delete of its parent': (parent) => parent.delete(),
   'Context.deleteChildren of its parent': (parent) => parent.deleteChildren(),
-} as Record<string, (parent: ReturnType<SharedHeap['createContext']>) => void>)) {
+} as Record<string, (parent: ReturnType<SharedHeap['contexts']['create']>) => void>)) {
   test.serial(
     `Context.reset: cut while no callback is under way, the context goes on: ${first}`,
     (t) => {
       const heap = face.SharedHeap.create({ size: BYTES, threads: 1 });
-      const parent = heap.createContext('a');
+      const parent = heap.contexts.create('a');
       const child = parent.createContext('b');
       child.malloc(100);
       child.malloc(100000);

@@ -81,6 +81,8 @@ test('shmalloc/mem: every function works, in main and in a worker with no wiring
       'mem_get_stats',
       'mem_print_stats',
       'mem_reset',
+      'show_alloc_mem',
+      'show_alloc_mem_ex',
       'mem_heap',
     ].sort(),
   );

@@ -271,7 +271,7 @@ test.serial(
     t.deepEqual(again.verify({ quiet: true }).problems, []);
     const all = new Set([...blocks, ...during]);
     t.is(all.size, blocks.length + during.length, 'no block twice');
-    t.is(again.blocks().length, all.size + 1, 'and the dead worker has one');
+    t.is(again.inspect.blocks().length, all.size + 1, 'and the dead worker has one');
   },
 );
 

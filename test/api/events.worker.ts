@@ -51,7 +51,7 @@ process.on('exit', () => {
 });
 if (act === 'stay') {
   mine?.malloc_ts(64);
-  mine?.createContext('of the dead').alloc(Uint8Array, 100);
+  mine?.contexts.create('of the dead').alloc(Uint8Array, 100);
   parentPort?.postMessage([]);
   for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
 }

@@ -44,7 +44,7 @@ const ENDS: Record<string, () => void> = {
     const heap = fill();
     const { handle } = heap;
     heap.detach();
-    const [first] = SharedHeap.attach(handle).blocks();
+    const [first] = SharedHeap.attach(handle).inspect.blocks();
     SharedHeap.attach(handle).free_ts(first?.address as Address);
   },
   broken() {

@@ -177,7 +177,7 @@ const SECTIONS: Record<string, () => unknown> = {
   },
   contexts: () => {
     const heap = objects;
-    const parent = heap.createContext('parent');
+    const parent = heap.contexts.create('parent');
     const child = parent.createContext('child', { kind: 'set' });
     let sum = 0;
     for (let n = 0; n < 500; n++) {
@@ -249,18 +249,21 @@ const SECTIONS: Record<string, () => unknown> = {
   },
   'leaks(), blocks(), map()': () => {
     const { heap } = main;
-    const { blocks, groups } = heap.leaks();
-    return `${blocks} ${groups.length} ${heap.blocks().length} ${heap.map().runs.length}`;
+    const { blocks, groups } = heap.inspect.leaks();
+    return `${blocks} ${groups.length} ${heap.inspect.blocks().length} ${heap.inspect.map().runs.length}`;
   },
   'hexdump, print': () => {
-    return main.heap.hexdump((main.heap.blocks()[1] as { address: Address }).address, {
-      length: 64,
-    });
+    return main.heap.inspect.hexdump(
+      (main.heap.inspect.blocks()[1] as { address: Address }).address,
+      {
+        length: 64,
+      },
+    );
   },
   'a trace': () => exercise(traced),
   'the end of a trace': () => codeOf(() => traced.detach()),
   pictures: () => {
-    const map = guarded.heap.map();
+    const map = guarded.heap.inspect.map();
     return `${renderSvg(map)}\n${renderText(map)}`;
   },
 };

@@ -65,12 +65,12 @@ test('Vector: element types and records of another realm', (t) => {
 
 test('Context: options, callbacks, promises and errors of another realm', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  const context = heap.createContext(
+  const context = heap.contexts.create(
     'there',
     there<{ kind: 'set' }>("({ kind: 'set', ident: 'x' })"),
   );
   t.true(context instanceof Context);
-  const result = heap.withContext(
+  const result = heap.contexts.run(
     'late',
     there<() => Promise<number>>('async (context) => context.malloc(8)'),
   );
@@ -79,7 +79,7 @@ test('Context: options, callbacks, promises and errors of another realm', async 
     "() => { throw new AggregateError([new Error('a'), new Error('b')]) }",
   );
   const error = t.throws(() =>
-    heap.withContext('thrown', (of) => {
+    heap.contexts.run('thrown', (of) => {
       of.onReset(() => undefined);
       two();
     }),

@@ -21,7 +21,7 @@ const make = () => SharedHeap.create({ size: '4MiB', threads: 2 });
 /** One of each class, of a heap of its own. */
 function objects() {
   const heap = make();
-  const context = heap.createContext('request', { ident: '17' });
+  const context = heap.contexts.create('request', { ident: '17' });
   const vector = heap.vectors.create(Float64Array);
   vector.push(1.5);
   context.malloc(100);
@@ -189,7 +189,7 @@ test('errors: JSON has what they say, whatever they were given', (t) => {
     },
   );
   t.like(
-    shown(() => heap.createContext('c').malloc(2 ** 30)),
+    shown(() => heap.contexts.create('c').malloc(2 ** 30)),
     { name: 'HeapExhaustedError', code: 'ERR_SHMALLOC_HEAP_EXHAUSTED', bytes: 2 ** 30 },
   );
   const error = new HeapError('ERR_SHMALLOC_DETACHED', 'text');

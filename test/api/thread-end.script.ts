@@ -11,7 +11,7 @@ const say = (text: string): number => writeSync(1, `${text}\n`);
 
 function use(heap: SharedHeap, how: string): void {
   const [first, second] = [heap.malloc_ts(1000), heap.malloc_ts(100_000)];
-  heap.createContext('open').onReset(() => say('context ends'));
+  heap.contexts.create('open').onReset(() => say('context ends'));
   process.once('exit', () => {
     heap.free_ts(first);
     say('freed first');

@@ -29,16 +29,16 @@ export type Right = (subject: Subject) => unknown[];
 /** What an error calls a call that it does not name by its name. */
 const CALLED: Readonly<Record<string, RegExp>> = {
   createContext: /createContext|contexts\.create/,
-  withContext: /contexts\.run/,
-  adoptContext: /contexts\.adopt/,
   usableSize: /measure/,
-  print_stats: /printStats/,
+  print_stats: /inspect\.print/,
+  show_alloc_mem: /inspect\.print/,
+  show_alloc_mem_ex: /inspect\.print/,
   tryMalloc: /malloc/,
   calloc: /calloc|malloc/,
   realloc: /realloc|malloc/,
 };
 /** Calls of functions that they are given: what these throw is the program's own. */
-const CALLS_BACK = /withContext|contexts\.run|onReset|forEach|print|show/;
+const CALLS_BACK = /contexts\.run|onReset|forEach|print|show/;
 /** Calls that print, to stdout where they are given nothing. */
 export const PRINTS = /print|show/;
 /** Debug options that write files and texts where they are on. */
@@ -53,7 +53,7 @@ export async function outcomeOf(
 ): Promise<{ value?: unknown; error?: unknown }> {
   try {
     const value = work();
-    // What a call gives is seldom a promise: then it is the program's own, of withContext.
+    // What a call gives is seldom a promise: then it is the program's own, of contexts.run.
     return { value: value instanceof Promise ? await value : value };
   } catch (error) {
     return { error };

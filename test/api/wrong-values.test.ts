@@ -34,15 +34,10 @@ const RIGHT: Readonly<Record<string, Right>> = {
   'heap.realloc': (subject) => [block(subject), 8],
   'heap.alignedAlloc_ts': () => [16, 8],
   'heap.alignedAlloc': () => [16, 8],
+  'heap.alloc': () => [Uint8Array, 8],
   'heap.view': (subject) => [Uint8Array, block(subject), 4, 0],
-  'heap.hexdump': (subject) => [block(subject), {}],
-  'heap.createContext': () => ['name', {}],
-  'heap.withContext': () => ['name', () => {}, {}],
-  'heap.printHistory': () => [{}, quiet],
-  'heap.printStats': () => [quiet],
-  'heap.printContexts': () => [quiet],
-  'heap.showAllocMem': () => [quiet],
-  'heap.showAllocMemEx': () => [quiet],
+  'inspect.hexdump': (subject) => [block(subject), {}],
+  'inspect.print': () => ['history', quiet],
   'context.calloc': () => [1, 8],
   'context.alloc': () => [Uint8Array, 8],
   'context.realloc': ({ target }) => [(target as Context).malloc(8), 8],
@@ -58,9 +53,11 @@ const RIGHT: Readonly<Record<string, Right>> = {
   'mem.mem_realloc': () => [0, 8],
   'mem.mem_realloc_ts': () => [0, 8],
   'mem.mem_print_stats': () => [quiet],
-  'pictures.renderText': ({ heap }) => [heap.map(), {}],
-  'pictures.renderSvg': ({ heap }) => [heap.map(), {}],
-  'pictures.renderHtml': ({ heap }) => [heap.map(), {}],
+  'mem.show_alloc_mem': () => [quiet],
+  'mem.show_alloc_mem_ex': () => [quiet],
+  'pictures.renderText': ({ heap }) => [heap.inspect.map(), {}],
+  'pictures.renderSvg': ({ heap }) => [heap.inspect.map(), {}],
+  'pictures.renderHtml': ({ heap }) => [heap.inspect.map(), {}],
 };
 
 const makeHeap = () => SharedHeap.create({ size: '2MiB', threads: 2 });
@@ -75,6 +72,13 @@ const CLASSES = Object.fromEntries(
     }),
 );
 
+const makeInstrumented = () =>
+  SharedHeap.create({
+    size: '4MiB',
+    threads: 2,
+    debug: { guard: 16, history: 10, quarantine: 4096 },
+  });
+const inspecting = (heap: SharedHeap): Subject => ({ heap, target: heap.inspect });
 const itself = (heap: SharedHeap): Subject => ({ heap, target: heap });
 const namesIn = (target: object): string[] => Object.keys(target);
 
@@ -108,10 +112,17 @@ const TARGETS: Record<string, Target> = {
   },
   'methods of a heap with debug options': {
     title: 'heap',
-    make() {
-      const debug = { guard: 16, history: 10, quarantine: 4096 };
-      return itself(SharedHeap.create({ size: '4MiB', threads: 2, debug }));
-    },
+    make: () => itself(makeInstrumented()),
+    names: methodsOf,
+  },
+  'methods of heap.inspect': {
+    title: 'inspect',
+    make: () => inspecting(makeHeap()),
+    names: methodsOf,
+  },
+  'methods of heap.inspect with debug options': {
+    title: 'inspect',
+    make: () => inspecting(makeInstrumented()),
     names: methodsOf,
   },
   'mem_*': {
@@ -131,7 +142,7 @@ for (const kind of ['bump', 'set'] as const) {
     title: 'context',
     make() {
       const heap = makeHeap();
-      return { heap, target: heap.createContext('c', { kind }) };
+      return { heap, target: heap.contexts.create('c', { kind }) };
     },
     names: methodsOf,
   };
@@ -178,19 +189,14 @@ test.serial('options: each one of every call was tried with every value', (t) =>
     `context.createContext: ${context}`,
     `contexts.create: parent, ${context}`,
     `contexts.run: parent, ${context}`,
-    `heap.createContext: parent, ${context}`,
-    'heap.hexdump: length, offset',
-    `heap.history: ${history}`,
     'heap.metrics: format, labels',
-    'heap.printContexts: write',
-    `heap.printHistory: ${history}`,
-    'heap.printHistory: write',
-    'heap.printStats: write',
-    'heap.showAllocMem: write',
-    'heap.showAllocMemEx: write',
     'heap.verify: quiet',
-    `heap.withContext: parent, ${context}`,
+    'inspect.hexdump: length, offset',
+    `inspect.history: ${history}`,
+    `inspect.print: write, ${history}`,
     'mem.mem_print_stats: write',
+    'mem.show_alloc_mem: write',
+    'mem.show_alloc_mem_ex: write',
     'pictures.renderHtml: title',
     'pictures.renderSvg: title, width',
     'pictures.renderText: color, width',
@@ -209,8 +215,9 @@ for (const [what, finish] of [
     const address = heap.malloc_ts(100);
     const objects = [
       heap,
-      heap.createContext('b'),
-      heap.createContext('s', { kind: 'set' }),
+      heap.inspect,
+      heap.contexts.create('b'),
+      heap.contexts.create('s', { kind: 'set' }),
       heap.vectors.create(Float64Array),
       heap.vectors.create('address', { shared: true }),
     ];
@@ -220,7 +227,9 @@ for (const [what, finish] of [
       const on = target as unknown as Record<string | symbol, (...args: unknown[]) => unknown>;
       for (const name of methodsOf(target)) {
         const some = [[], [address], [16, 16], ['name', () => {}], [Uint8Array, address, 1]];
-        const print = [name === 'printHistory' ? [{}, quiet] : [quiet]];
+        const print = ['blocks', 'contents', 'leaks', 'history', 'contexts', 'stats'].map(
+          (what) => [what, quiet],
+        );
         for (const args of PRINTS.test(String(name)) ? print : some) {
           const { error } = await outcomeOf(() => on[name](...args));
           if (error === undefined) continue;

@@ -52,7 +52,7 @@ export const UNKNOWN_OPTION = 'an option that no call takes';
 export function wrongValues(): Named[] {
   const realm = (code: string): Named => [`${code} of another realm`, vm.runInNewContext(code)];
   const gone = SharedHeap.create({ size: '2MiB', threads: 1 });
-  const context = gone.createContext('gone');
+  const context = gone.contexts.create('gone');
   const vector = gone.vectors.create(Float64Array);
   const handles = { heap: gone.handle, vector: vector.handle };
   gone.detach();
@@ -113,7 +113,7 @@ export function wrongValues(): Named[] {
 
 /** Methods that TypeScript calls protected or internal: programs are not told of them. */
 const INTERNAL: Readonly<Record<string, readonly string[]>> = {
-  SharedHeap: ['closeContexts'],
+  SharedHeap: [],
   Context: [
     ...['make', 'abandon', 'forVectors', 'requireLive', 'requireOpen', 'error', 'telling'],
     ...['mallocSlow', 'needsOwn', 'enlist', 'adoptedBy', 'forget', 'resume', 'discard'],

@@ -36,7 +36,7 @@ test('blocksFrom: parts of any size add up to all live blocks, in ascending orde
   const inspector = inspectorOf(heap);
   const expected = fill(heap, new Random(seedOf(t)));
   t.deepEqual([...eachBlock(inspector)], expected);
-  t.deepEqual(heap.blocks(), expected);
+  t.deepEqual(heap.inspect.blocks(), expected);
   for (const max of [1, 2, 7, 511, 512, 513, expected.length, expected.length + 1]) {
     const parts: unknown[] = [];
     for (let from = 0, n = 0; n <= expected.length; n++) {
@@ -114,10 +114,10 @@ test('blocks, hexdump, leaks: throw ERR_SHMALLOC_DETACHED after detach', (t) => 
   const address = heap.malloc_ts(100);
   heap.detach();
   for (const call of [
-    () => heap.blocks(),
-    () => heap.hexdump(address),
-    () => heap.leaks(),
-    () => heap.showAllocMem({ write: () => t.fail('nothing is printed') }),
+    () => heap.inspect.blocks(),
+    () => heap.inspect.hexdump(address),
+    () => heap.inspect.leaks(),
+    () => heap.inspect.print('blocks', { write: () => t.fail('nothing is printed') }),
   ]) {
     t.throws(call, { code: 'ERR_SHMALLOC_DETACHED' });
   }

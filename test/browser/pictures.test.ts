@@ -108,7 +108,7 @@ function someRuns(map: HeapMap): MapRun[] {
 
 test('renderSvg: a browser parses and draws the picture without an error', async (t) => {
   using heap = mixedHeap('16MiB', 31, 4000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const { page, complaints } = await open(
     t,
     'map.svg',
@@ -128,7 +128,7 @@ test('renderSvg: a browser parses and draws the picture without an error', async
 
 test('renderHtml: the tip has address, zone, class and blocks', async (t) => {
   using heap = mixedHeap('16MiB', 32, 4000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const { page, complaints } = await open(t, 'map.html', renderHtml(map));
   for (const run of someRuns(map)) assertTells(t, await pointAt(page, run.address), run);
   const metadata = await pointAt(page, map.base + PAGE);
@@ -141,7 +141,7 @@ test('renderHtml: the tip has address, zone, class and blocks', async (t) => {
 
 test('renderHtml: each run is drawn in the colour of its zone', async (t) => {
   using heap = mixedHeap('16MiB', 33, 4000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const { page } = await open(t, 'map.html', renderHtml(map));
   const large = map.runs.find((run) => run.zone === 'large') as MapRun;
   const full = spansOf(map).filter(({ live, blocks }) => live === blocks);
@@ -154,7 +154,7 @@ test('renderHtml: each run is drawn in the colour of its zone', async (t) => {
 
 test('renderHtml: contexts and vectors have their colours, and the tip names them', async (t) => {
   using heap = heapWithContexts();
-  const map = heap.map();
+  const map = heap.inspect.map();
   const { page, complaints } = await open(t, 'map.html', renderHtml(map));
   const told = async (fits: (run: MapRun) => boolean): Promise<string> => {
     const run = map.runs.find(fits) as MapRun;
@@ -181,7 +181,7 @@ test('renderHtml: the slider changes the frame and the tip', async (t) => {
   const random = new Random(34);
   const frames = Array.from({ length: 5 }, (_, n) => {
     fillRandomly(heap, random, 150 * (n + 1));
-    return { map: heap.map(), label: `step ${n + 1} & <more>` };
+    return { map: heap.inspect.map(), label: `step ${n + 1} & <more>` };
   });
   const { page, complaints } = await open(t, 'film.html', renderHtml(frames));
   const label = () => page.locator('#label').innerText();
@@ -199,7 +199,7 @@ test('renderHtml: play goes from frame to frame to the end', async (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   const frames = [1, 2, 3].map((n) => {
     heap.malloc_ts(500);
-    return { map: heap.map(), label: `${n}` };
+    return { map: heap.inspect.map(), label: `${n}` };
   });
   const { page, complaints } = await open(t, 'film.html', renderHtml(frames));
   await page.evaluate('shmallocMap.show(0)');
@@ -213,7 +213,7 @@ test('renderHtml: play goes from frame to frame to the end', async (t) => {
 test('renderHtml: a page with one frame has no slider; text cannot break out', async (t) => {
   using heap = mixedHeap('2MiB', 35, 100);
   const title = '</title></script><script>document.title = "broken"</script>';
-  const { page, complaints } = await open(t, 'one.html', renderHtml(heap.map(), { title }));
+  const { page, complaints } = await open(t, 'one.html', renderHtml(heap.inspect.map(), { title }));
   t.is(await page.locator('#time').count(), 0);
   t.is(await page.locator('h1').innerText(), title);
   t.is(await page.title(), title);
@@ -250,7 +250,7 @@ for (const [what, make] of [
 ] as const) {
   test(`renderHtml: in any window letters are 9 pixels at least, and nothing is cut off: ${what}`, async (t) => {
     using heap = make();
-    const map = heap.map();
+    const map = heap.inspect.map();
     const frames = [1, 2].map((n) => ({ map, label: `${n}: ${'a long label '.repeat(5)}` }));
     const title = 'A heap with a rather long name, after operation 100,000 of 200,000';
     const { page, complaints } = await open(t, 'narrow.html', renderHtml(frames, { title }));
@@ -285,7 +285,7 @@ for (const [what, make] of [
 
 test('renderHtml: in a window narrower than any phone the map scrolls in its box, not the page', async (t) => {
   using heap = mixedHeap('2MiB', 39, 100);
-  const { page, complaints } = await open(t, 'slim.html', renderHtml(heap.map()));
+  const { page, complaints } = await open(t, 'slim.html', renderHtml(heap.inspect.map()));
   await page.setViewportSize({ width: 300, height: 900 });
   await page.waitForFunction('innerWidth === 300 && shmallocMap.width === 360');
   const inside = await page.evaluate<number>("document.getElementById('pictures').scrollWidth");
@@ -297,7 +297,7 @@ test('renderHtml: in a window narrower than any phone the map scrolls in its box
 for (const width of [360, 420, 1000, 1264]) {
   test(`renderSvg: at ${width} pixels letters are 9 pixels at least, nothing is cut off or overlaps`, async (t) => {
     using heap = heapWithContexts();
-    const { page, complaints } = await open(t, 'map.svg', renderSvg(heap.map(), { width }));
+    const { page, complaints } = await open(t, 'map.svg', renderSvg(heap.inspect.map(), { width }));
     const found = await page.evaluate<{ letters: number; right: number; overlaps: string[] }>(
       `(() => {
         const texts = [...document.querySelectorAll('text')];

@@ -21,7 +21,7 @@ function assertEmpty(t: ExecutionContext, heap: SharedHeap): void {
 for (const kind of ['bump', 'set'] as const) {
   test(`Vector in a ${kind}: grows, and goes with a reset and with the context`, (t) => {
     using heap = SharedHeap.create({ size: '16MiB' });
-    const context = heap.createContext('vectors', { kind });
+    const context = heap.contexts.create('vectors', { kind });
     const vector = heap.vectors.create(Float64Array, { context });
     for (let n = 0; n < 10_000; n++) vector.push(n);
     vector.insert(5, -1);
@@ -57,7 +57,7 @@ for (const kind of ['bump', 'set'] as const) {
 
   test(`Vector in a ${kind}: delete ends it at once`, (t) => {
     using heap = SharedHeap.create({ size: '16MiB' });
-    const context = heap.createContext('vectors', { kind });
+    const context = heap.contexts.create('vectors', { kind });
     const vector = heap.vectors.create({ bytes: 10 }, { context });
     const other = heap.vectors.attach<{ bytes: number }>(vector.handle);
     vector.push(new Uint8Array(10));
@@ -71,14 +71,14 @@ for (const kind of ['bump', 'set'] as const) {
 
   test(`Vector in a ${kind}: grows in the thread that adopts its context, and in no other`, (t) => {
     using heap = SharedHeap.create({ size: '16MiB' });
-    const released = heap.createContext('vectors', { kind });
+    const released = heap.contexts.create('vectors', { kind });
     const vector = heap.vectors.create(Int32Array, { context: released, capacity: 4 });
     const handle = released.release();
     while (vector.length < vector.capacity) vector.push(vector.length);
     const { length } = vector;
     t.throws(() => vector.push(1), { ...CODED, message: /only that thread can make it longer/ });
     t.is(vector.length, length);
-    const adopted = heap.adoptContext(handle);
+    const adopted = heap.contexts.adopt(handle);
     t.is(vector.push(1), length + 1);
     adopted.delete();
     assertEmpty(t, heap);
@@ -87,7 +87,7 @@ for (const kind of ['bump', 'set'] as const) {
 
 test('shared Vector in a context: is refused, and nothing is made', (t) => {
   using heap = SharedHeap.create({ size: '16MiB' });
-  const context = heap.createContext('phase', { ident: '7' });
+  const context = heap.contexts.create('phase', { ident: '7' });
   t.throws(() => heap.vectors.create(Float64Array, { context, shared: true }), {
     ...CODED,
     message:
@@ -108,12 +108,12 @@ test('vectors.create: refuses what is no context of this thread and heap', (t) =
   using heap = SharedHeap.create({ size: '16MiB' });
   using other = SharedHeap.create({ size: '16MiB' });
   const make = (context: never) => () => heap.vectors.create(Float64Array, { context });
-  t.throws(make(other.createContext('other') as never), {
+  t.throws(make(other.contexts.create('other') as never), {
     code: 'ERR_SHMALLOC_CONTEXT',
     message: /belongs to another heap/,
   });
   t.throws(make({} as never), { instanceOf: TypeError, code: 'ERR_SHMALLOC_INVALID_OPTION' });
-  const context = heap.createContext('gone');
+  const context = heap.contexts.create('gone');
   context.delete();
   t.throws(make(context as never), ENDED);
   t.deepEqual(heap.vectors.list(), []);
@@ -162,7 +162,9 @@ for (const deleter of ['its maker', 'another thread'] as const) {
 test('Vector: what a thread has in contexts and was making ends when it detaches', (t) => {
   const keeper = SharedHeap.create({ size: '16MiB' });
   const { handle } = keeper;
-  const inContext = keeper.vectors.create(Int8Array, { context: keeper.createContext('vectors') });
+  const inContext = keeper.vectors.create(Int8Array, {
+    context: keeper.contexts.create('vectors'),
+  });
   const inHeap = keeper.vectors.create(Int8Array);
   inHeap.push(5);
   keeper.detach();

@@ -39,7 +39,7 @@ test('vectors: what each is, and a handle to it', (t) => {
   t.deepEqual(heap.vectors.list(), []);
   const block = heap.malloc_ts(64);
   t.deepEqual(heap.vectors.list(), []);
-  const context = heap.createContext('request', { ident: '9' });
+  const context = heap.contexts.create('request', { ident: '9' });
   const made = [
     heap.vectors.create('address'),
     heap.vectors.create(BigInt64Array, { capacity: 100 }),
@@ -59,7 +59,7 @@ test('vectors: what each is, and a handle to it', (t) => {
     t.like(entry, { elements, shared, threadId, attached: true });
     t.like(entry, { length: vector.length, capacity: vector.capacity });
   }
-  const own = heap.blocks().filter(({ owned }) => owned === 'vector');
+  const own = heap.inspect.blocks().filter(({ owned }) => owned === 'vector');
   const bytes = listed.reduce((sum, one) => sum + one.bytes, 0);
   t.is(
     bytes,

@@ -20,7 +20,7 @@ function make(): void {
   own.push(2.5);
   const shared = heap.vectors.create({ bytes: 24 }, { shared: true });
   shared.push(new Uint8Array(24).fill(7));
-  const context = heap.createContext('job', { ident: '7' });
+  const context = heap.contexts.create('job', { ident: '7' });
   heap.vectors.create(Int32Array, { context }).push(43);
 }
 

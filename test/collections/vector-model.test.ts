@@ -141,7 +141,9 @@ test('Vector: as an array does, in all homes and with all kinds of elements', (t
   const homes = fc.constantFrom('heap', 'shared', 'bump', 'set');
   const property = fc.property(homes, calls, (home, steps) => {
     const context =
-      home === 'bump' || home === 'set' ? heap.createContext('vectors', { kind: home }) : undefined;
+      home === 'bump' || home === 'set'
+        ? heap.contexts.create('vectors', { kind: home })
+        : undefined;
     const options = { shared: home === 'shared', context };
     const pairs = KINDS.map(([type, value]) => new Pair(heap, options, type, value));
     try {

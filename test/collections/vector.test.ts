@@ -412,7 +412,7 @@ both('Vector.freeAll: goes through the frees of debug options', (t, shared) => {
   const vector = heap.vectors.create('address', { shared });
   for (let n = 0; n < 100; n++) vector.push(heap.malloc_ts(40));
   t.is(vector.freeAll(), 100);
-  t.is(heap.history().filter(({ operation }) => operation === 'free').length, 100);
+  t.is(heap.inspect.history().filter(({ operation }) => operation === 'free').length, 100);
   const block = heap.malloc_ts(8);
   vector.push(block);
   heap.free_ts(block);

@@ -36,7 +36,7 @@ function grow(
   heap: SharedHeap,
   kind: 'bump' | 'set',
 ): { root: AnyContext; objects: [Address, number][] } {
-  const root = heap.createContext('tree', { kind, ident: 'n°7' });
+  const root = heap.contexts.create('tree', { kind, ident: 'n°7' });
   const child = root.createContext('child', { kind });
   child.createContext('grandchild').malloc(5000);
   root.createContext('second').malloc(3_000_000);
@@ -49,7 +49,7 @@ function grow(
 }
 
 for (const kind of KINDS) {
-  test(`release and adoptContext in one thread: the same tree, the old one is no more (${kind})`, (t) => {
+  test(`release and contexts.adopt in one thread: the same tree, the old one is no more (${kind})`, (t) => {
     using heap = make();
     const { root, objects } = grow(heap, kind);
     const before = root.stats();
@@ -61,7 +61,7 @@ for (const kind of KINDS) {
     t.throws(() => root.malloc(1), { ...ENDED, message: /'tree' \(n°7\): it was released/ });
     t.throws(() => root.delete(), ENDED);
     t.notThrows(() => root[Symbol.dispose](), 'released is not to be ended by using');
-    const adopted = heap.adoptContext(structuredClone(handle));
+    const adopted = heap.contexts.adopt(structuredClone(handle));
     t.not(adopted, root);
     t.deepEqual(heap.contexts.list(), [adopted]);
     t.like(adopted, { name: 'tree', ident: 'n°7', kind, parent: null });
@@ -69,7 +69,7 @@ for (const kind of KINDS) {
     t.deepEqual(adopted.stats(), before);
     for (const [n, [address, bytes]] of objects.entries()) {
       t.is(findDamage(heap, address, bytes, n), -1);
-      t.is<unknown, unknown>(heap.contextOf(address), kind === 'set' ? adopted : undefined);
+      t.is<unknown, unknown>(heap.contexts.of(address), kind === 'set' ? adopted : undefined);
       if (adopted.kind === 'set') adopted.free(address);
     }
     adopted.malloc(100);
@@ -77,13 +77,13 @@ for (const kind of KINDS) {
     assertSound(t, heap);
     adopted.delete();
     assertNothingLeft(t, heap);
-    t.throws(() => heap.adoptContext(handle), { ...ENDED, message: /'tree': it has ended/ });
+    t.throws(() => heap.contexts.adopt(handle), { ...ENDED, message: /'tree': it has ended/ });
   });
 }
 
 test('Context.release: of a child, which is a root then and does not end with its parent', (t) => {
   using heap = make();
-  const root = heap.createContext('root');
+  const root = heap.contexts.create('root');
   const child = root.createContext('child');
   child.malloc(100);
   const handle = child.release();
@@ -91,10 +91,10 @@ test('Context.release: of a child, which is a root then and does not end with it
   root.delete();
   assertSound(t, heap);
   t.deepEqual(countRecords(heap), { contexts: 1, chunks: 1 });
-  using adopted = heap.adoptContext(handle);
+  using adopted = heap.contexts.adopt(handle);
   t.is(adopted.parent, null);
   t.is(adopted.stats().objects, 1);
-  using parent = heap.createContext('new parent');
+  using parent = heap.contexts.create('new parent');
   adopted.setParent(parent);
   parent.reset();
   t.throws(() => adopted.malloc(1), ENDED);
@@ -102,58 +102,61 @@ test('Context.release: of a child, which is a root then and does not end with it
 
 test('Context.release: callbacks cannot go along, in the context or below it', (t) => {
   using heap = make();
-  using root = heap.createContext('root');
+  using root = heap.contexts.create('root');
   const child = root.createContext('child');
   child.onReset(() => {});
   t.throws(() => root.release(), { ...REFUSED, message: /'child'.*callbacks/ });
   t.throws(() => child.release(), REFUSED);
   root.malloc(10);
   child.reset();
-  t.notThrows(() => heap.adoptContext(root.release()).delete());
+  t.notThrows(() => heap.contexts.adopt(root.release()).delete());
   assertNothingLeft(t, heap);
 });
 
-test('adoptContext: what is no handle, of another heap, stale, or taken, is told apart', (t) => {
+test('contexts.adopt: what is no handle, of another heap, stale, or taken, is told apart', (t) => {
   using heap = make();
   using other = make();
-  const context = heap.createContext('c');
+  const context = heap.contexts.create('c');
   const handle = context.release();
   for (const wrong of [undefined, null, 7, 'c', {}, { ...handle, kind: 'x' }, context, []]) {
-    t.throws(() => heap.adoptContext(wrong as never), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
+    t.throws(() => heap.contexts.adopt(wrong as never), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
   }
   for (const index of [0, -1, 1.5, Number.NaN, '1', undefined]) {
-    t.throws(() => heap.adoptContext({ ...handle, index } as never), {
+    t.throws(() => heap.contexts.adopt({ ...handle, index } as never), {
       code: 'ERR_SHMALLOC_INVALID_OPTION',
     });
   }
-  t.throws(() => other.adoptContext(handle), { ...REFUSED, message: /it is in heap/ });
-  t.throws(() => heap.adoptContext({ ...handle, index: 10 ** 6 }), REFUSED);
+  t.throws(() => other.contexts.adopt(handle), { ...REFUSED, message: /it is in heap/ });
+  t.throws(() => heap.contexts.adopt({ ...handle, index: 10 ** 6 }), REFUSED);
   for (const generation of [-1, 1, 2 ** 20, undefined, '0']) {
-    t.throws(() => heap.adoptContext({ ...handle, generation } as never), ENDED);
+    t.throws(() => heap.contexts.adopt({ ...handle, generation } as never), ENDED);
   }
-  t.throws(() => heap.adoptContext({ ...handle, index: 2 }), ENDED, 'a record never used');
-  const adopted = heap.adoptContext(handle);
-  t.throws(() => heap.adoptContext(handle), { ...REFUSED, message: /'c': it belongs to thread 0/ });
-  const parent = heap.createContext('parent');
+  t.throws(() => heap.contexts.adopt({ ...handle, index: 2 }), ENDED, 'a record never used');
+  const adopted = heap.contexts.adopt(handle);
+  t.throws(() => heap.contexts.adopt(handle), {
+    ...REFUSED,
+    message: /'c': it belongs to thread 0/,
+  });
+  const parent = heap.contexts.create('parent');
   adopted.setParent(parent);
-  t.throws(() => heap.adoptContext(handle), { ...REFUSED, message: /belongs to thread 0/ });
+  t.throws(() => heap.contexts.adopt(handle), { ...REFUSED, message: /belongs to thread 0/ });
   parent.delete();
-  t.throws(() => heap.adoptContext(handle), ENDED);
-  using _same = heap.createContext('in its record');
-  t.throws(() => heap.adoptContext(handle), ENDED);
-  t.throws(() => heap.adoptContext(heap.createContext('x') as never), { any: true });
+  t.throws(() => heap.contexts.adopt(handle), ENDED);
+  using _same = heap.contexts.create('in its record');
+  t.throws(() => heap.contexts.adopt(handle), ENDED);
+  t.throws(() => heap.contexts.adopt(heap.contexts.create('x') as never), { any: true });
 });
 
-test('adoptContext: a released context outlives its thread and every detach', (t) => {
+test('contexts.adopt: a released context outlives its thread and every detach', (t) => {
   const heap = make();
   const { root, objects } = grow(heap, 'set');
   const handle = root.release();
-  heap.createContext('not released').malloc(100);
+  heap.contexts.create('not released').malloc(100);
   heap.detach();
   using again = SharedHeap.attach(heap.handle);
   t.is(countRecords(again).contexts, 4);
   assertSound(t, again);
-  const adopted = again.adoptContext(handle);
+  const adopted = again.contexts.adopt(handle);
   for (const [n, [address, bytes]] of objects.entries()) {
     t.is(findDamage(again, address, bytes, n), -1);
   }
@@ -174,7 +177,7 @@ function startServer(heap: SharedHeap): Worker {
   return new Worker(WORKER, { workerData });
 }
 
-test('adoptContext: in another thread, back again, and not by who is not its owner', async (t) => {
+test('contexts.adopt: in another thread, back again, and not by who is not its owner', async (t) => {
   using heap = make();
   const worker = startServer(heap);
   for (const kind of KINDS) {
@@ -185,19 +188,19 @@ test('adoptContext: in another thread, back again, and not by who is not its own
     t.is((value as { objects: number }).objects, kind === 'set' ? 1 : 5);
     assertNothingLeft(t, heap);
   }
-  const handle = heap.createContext('kept', { kind: 'set' }).release();
+  const handle = heap.contexts.create('kept', { kind: 'set' }).release();
   t.is((await ask(worker, { ask: 'keep', handle })).code, undefined);
   const { value: object } = await ask(worker, { ask: 'use' });
-  t.is(heap.contextOf(object as Address), undefined, 'it is not of this thread');
-  t.throws(() => heap.adoptContext(handle), {
+  t.is(heap.contexts.of(object as Address), undefined, 'it is not of this thread');
+  t.throws(() => heap.contexts.adopt(handle), {
     ...REFUSED,
     message: new RegExp(`it belongs to thread ${worker.threadId}`),
   });
   const { value: back } = await ask(worker, { ask: 'release' });
   t.is((await ask(worker, { ask: 'use' })).code, 'ERR_SHMALLOC_CONTEXT_ENDED');
   {
-    using kept = heap.adoptContext(back as ContextHandle);
-    t.is<unknown, unknown>(heap.contextOf(object as Address), kept);
+    using kept = heap.contexts.adopt(back as ContextHandle);
+    t.is<unknown, unknown>(heap.contexts.of(object as Address), kept);
     if (kept.kind === 'set') kept.free(object as Address);
     t.is((await ask(worker, { ask: 'keep', handle })).code, 'ERR_SHMALLOC_CONTEXT');
   }
@@ -206,13 +209,13 @@ test('adoptContext: in another thread, back again, and not by who is not its own
   worker.postMessage({ ask: 'close' });
   t.is(await exit, 0);
   t.is(countRecords(heap).contexts, 2);
-  using adopted = heap.adoptContext(made as ContextHandle);
+  using adopted = heap.contexts.adopt(made as ContextHandle);
   t.like(adopted, { name: 'made there', ident: 'i', kind: 'set' });
   adopted.delete();
   assertNothingLeft(t, heap);
 });
 
-test('adoptContext: two threads race for each of thousands of contexts, exactly one gets it', async (t) => {
+test('contexts.adopt: two threads race for each of thousands of contexts, exactly one gets it', async (t) => {
   using heap = make();
   const rounds = 3000;
   const words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
@@ -222,7 +225,7 @@ test('adoptContext: two threads race for each of thousands of contexts, exactly 
   });
   const exits = workers.map(ended);
   for (let round = 1; round <= rounds; round++) {
-    const context = heap.createContext('prize', { kind: KINDS[round % 2] as 'set' });
+    const context = heap.contexts.create('prize', { kind: KINDS[round % 2] as 'set' });
     context.malloc(round % 7 === 0 ? 3_000_000 : 100);
     if (round % 2 === 0) context.createContext('below').malloc(100);
     const handle = context.release();

@@ -59,7 +59,7 @@ function race({ words, racer, rounds, heap: handle }: RaceTask): void {
       if (n > SPINS) Atomics.wait(words, ROUND, round - 1, 100);
     }
     try {
-      const context = heap.adoptContext({
+      const context = heap.contexts.adopt({
         kind: 'shmalloc context',
         heapId: handle.id,
         index: words[INDEX] as number,
@@ -87,12 +87,12 @@ function serve({ heap: handle }: ServeTask): void {
   let kept: AnyContext | undefined;
   const answers: Record<Exclude<Request['ask'], 'close'>, (request: never) => unknown> = {
     adopt({ handle: given, objects }: Extract<Request, { ask: 'adopt' }>) {
-      using context = heap.adoptContext(given);
+      using context = heap.contexts.adopt(given);
       const whole = objects.every(([address, bytes], n) => {
         return findDamage(heap, address, bytes, n) === -1;
       });
       const owned =
-        context.kind === 'bump' || heap.contextOf(objects[0]?.[0] as Address) === context;
+        context.kind === 'bump' || heap.contexts.of(objects[0]?.[0] as Address) === context;
       if (context.kind === 'set') for (const [address] of objects) context.free(address);
       context.malloc(100_000);
       const { name, ident } = context;
@@ -100,7 +100,7 @@ function serve({ heap: handle }: ServeTask): void {
       return { name, ident, children, whole, owned, objects: context.stats().objects };
     },
     keep({ handle: given }: Extract<Request, { ask: 'keep' }>) {
-      kept = heap.adoptContext(given);
+      kept = heap.contexts.adopt(given);
     },
     use() {
       return kept?.malloc(100);
@@ -109,14 +109,14 @@ function serve({ heap: handle }: ServeTask): void {
       return kept?.release();
     },
     make() {
-      const context = heap.createContext('made there', { kind: 'set', ident: 'i' });
+      const context = heap.contexts.create('made there', { kind: 'set', ident: 'i' });
       context.malloc(5000);
       context.createContext('child').malloc(70_000);
       return context.release();
     },
     throwing() {
       for (const n of [1, 2]) {
-        const context = heap.createContext('c');
+        const context = heap.contexts.create('c');
         context.malloc(5000);
         context.onReset(() => {
           parentPort?.postMessage({ value: `callback ${n}` });

@@ -33,7 +33,7 @@ const throwing = (message: string) => () => {
 
 test('Context.onReset: called once, the last registered first, children before parents', (t) => {
   using heap = make();
-  const root = heap.createContext('root');
+  const root = heap.contexts.create('root');
   const a = root.createContext('a');
   const aa = a.createContext('aa');
   const log: string[] = [];
@@ -57,7 +57,7 @@ for (const how of ['reset', 'resetOnly', 'delete', 'using', 'deleteChildren', 'r
   test(`Context.onReset: the objects are there still, and it may allocate (${how})`, (t) => {
     using heap = make();
     for (const kind of ['bump', 'set'] as const) {
-      using root = heap.createContext('root', { kind });
+      using root = heap.contexts.create('root', { kind });
       const context = root.createContext('c', { kind });
       const big = context.malloc(3_000_000);
       const small = context.malloc(50);
@@ -88,7 +88,7 @@ for (const how of ['reset', 'resetOnly', 'delete', 'using', 'deleteChildren', 'r
 for (const how of ['reset', 'delete'] as const) {
   test(`Context.onReset: one that throws does not stop the rest, nor is it called again (${how})`, (t) => {
     using heap = make();
-    const root = heap.createContext('root');
+    const root = heap.contexts.create('root');
     const child = root.createContext('child');
     for (const context of [root, child]) context.malloc(5000);
     let calls = 0;
@@ -117,7 +117,7 @@ for (const how of ['reset', 'delete'] as const) {
 
 test('Context.onReset: what is thrown comes out as it is, whatever it is', (t) => {
   using heap = make();
-  const context = heap.createContext('c');
+  const context = heap.contexts.create('c');
   const thrown = [undefined, null, 7, 'text', new AggregateError([1, 2])];
   for (const one of thrown) {
     context.onReset(() => {
@@ -133,7 +133,7 @@ test('Context.onReset: what is thrown comes out as it is, whatever it is', (t) =
 
 test('Context.onReset: what is no function is refused', (t) => {
   using heap = make();
-  using context = heap.createContext('c');
+  using context = heap.contexts.create('c');
   for (const wrong of [undefined, null, 'f', {}]) {
     t.throws(() => context.onReset(wrong as unknown as () => void), {
       code: 'ERR_SHMALLOC_INVALID_OPTION',
@@ -176,7 +176,7 @@ test('Context.onReset: it, and those above it that end too, cannot be ended in i
   for (const [what, call] of Object.entries(calls)) {
     for (const target of ['self', 'parent', 'root'] as const) {
       for (const end of ['delete', 'reset'] as const) {
-        const root = heap.createContext('root');
+        const root = heap.contexts.create('root');
         const parent = root.createContext('parent');
         const self = parent.createContext('self');
         const sibling = parent.createContext('sibling');
@@ -200,7 +200,7 @@ test('Context.onReset: it, and those above it that end too, cannot be ended in i
 
 test('Context.onReset: a context above that is not ending itself cannot be ended either', (t) => {
   using heap = make();
-  const root = heap.createContext('root');
+  const root = heap.contexts.create('root');
   const child = root.createContext('child');
   for (const what of ['delete', 'reset', 'deleteChildren'] as const) {
     const thrown = inCallback(
@@ -228,8 +228,8 @@ test('Context.onReset: a context above that is not ending itself cannot be ended
 
 test('Context.onReset: others can be made, moved, released and ended in it', (t) => {
   using heap = make();
-  const root = heap.createContext('root');
-  const others: AnyContext[] = ['a', 'b', 'c'].map((name) => heap.createContext(name));
+  const root = heap.contexts.create('root');
+  const others: AnyContext[] = ['a', 'b', 'c'].map((name) => heap.contexts.create(name));
   const [a, b, c] = others as [AnyContext, AnyContext, AnyContext];
   for (const context of others) context.malloc(5000);
   const below = a.createContext('below');
@@ -237,13 +237,13 @@ test('Context.onReset: others can be made, moved, released and ended in it', (t)
     root,
     () => root.delete(),
     () => {
-      using scratch = heap.createContext('scratch');
+      using scratch = heap.contexts.create('scratch');
       scratch.malloc(100_000);
       below.setParent(b);
       a.delete();
-      heap.adoptContext(c.release()).delete();
+      heap.contexts.adopt(c.release()).delete();
       b.reset();
-      heap.createContext('new').malloc(10);
+      heap.contexts.create('new').malloc(10);
     },
   );
   t.is(thrown, undefined);
@@ -259,7 +259,7 @@ test('Context.onReset: others can be made, moved, released and ended in it', (t)
 
 test('Context.onReset: callbacks that end others, whose callbacks end others, 200 deep', (t) => {
   using heap = make();
-  const chain = Array.from({ length: 200 }, (_, n) => heap.createContext(`c${n}`));
+  const chain = Array.from({ length: 200 }, (_, n) => heap.contexts.create(`c${n}`));
   let calls = 0;
   for (const [n, context] of chain.entries()) {
     context.malloc(100);
@@ -277,7 +277,7 @@ test('Context.onReset: callbacks that end others, whose callbacks end others, 20
 
 test('Context.resetChildren: a callback that ends or gives away a sibling', (t) => {
   using heap = make();
-  const root = heap.createContext('root');
+  const root = heap.contexts.create('root');
   const children: AnyContext[] = ['a', 'b', 'c', 'd'].map((name) => root.createContext(name));
   const [a, b, c, d] = children as [AnyContext, AnyContext, AnyContext, AnyContext];
   for (const context of children) context.malloc(5000);
@@ -295,7 +295,7 @@ test('Context.resetChildren: a callback that ends or gives away a sibling', (t) 
   );
   t.deepEqual(root.children, [a, d]);
   for (const context of [a, d]) t.is(context.stats().objects, 0);
-  const adopted = heap.adoptContext(handle as NonNullable<typeof handle>);
+  const adopted = heap.contexts.adopt(handle as NonNullable<typeof handle>);
   t.is(adopted.stats().objects, 1, 'what was given away is as it was');
   adopted.delete();
   root.delete();
@@ -307,12 +307,12 @@ test('Context.resetChildren: a callback that ends or gives away a sibling', (t) 
 test('heap.detach: living contexts end, their callbacks are called, their errors come out', (t) => {
   const heap = make();
   using other = SharedHeap.create({ size: '4MiB' });
-  const bystander = other.createContext('of another heap');
+  const bystander = other.contexts.create('of another heap');
   const { handle } = heap;
   const log: string[] = [];
   const contexts: AnyContext[] = [];
   for (const n of [1, 2, 3]) {
-    const root = heap.createContext(`root ${n}`);
+    const root = heap.contexts.create(`root ${n}`);
     const child = root.createContext('child', { kind: 'set' });
     contexts.push(root, child);
     for (const context of [root, child]) {
@@ -342,12 +342,12 @@ test('heap.detach: contexts that callbacks make meanwhile end as well', (t) => {
   const heap = make();
   const made: AnyContext[] = [];
   const makeOne = (): void => {
-    const context = heap.createContext(`late ${made.length}`, { kind: 'set' });
+    const context = heap.contexts.create(`late ${made.length}`, { kind: 'set' });
     context.malloc(5000);
     made.push(context);
     context.onReset(makeOne);
   };
-  const first = heap.createContext('first');
+  const first = heap.contexts.create('first');
   first.onReset(makeOne);
   first.malloc(10);
   const [refusal, ...none] = collected(t, () => heap.detach());
@@ -367,7 +367,7 @@ for (const scribble of [false, true]) {
   test(`heap.detach: in a callback, the context ends with it (scribble: ${scribble})`, (t) => {
     const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug: { scribble } });
     const { handle } = heap;
-    const root = heap.createContext('root', { kind: 'set' });
+    const root = heap.contexts.create('root', { kind: 'set' });
     const child = root.createContext('child');
     for (const context of [root, child]) {
       context.malloc(5000);
@@ -384,7 +384,7 @@ for (const scribble of [false, true]) {
     child.onReset(() => {
       heap.detach();
       next = SharedHeap.attach(handle);
-      kept = next.createContext('in their place', { kind: 'set' });
+      kept = next.contexts.create('in their place', { kind: 'set' });
       object = kept.malloc(5000);
       fillPattern(next, object, 5000, 3);
       kept.malloc(3_000_000);
@@ -404,7 +404,7 @@ for (const scribble of [false, true]) {
   });
 }
 
-test('heap.withContext: what the call threw is not lost when a callback throws too', async (t) => {
+test('heap.contexts.run: what the call threw is not lost when a callback throws too', async (t) => {
   using heap = make();
   const messages = (error: unknown): string[] => {
     if (error instanceof AggregateError) return error.errors.flatMap(messages);
@@ -414,16 +414,16 @@ test('heap.withContext: what the call threw is not lost when a callback throws t
     context.onReset(throwing('callback'));
     throw new Error('work');
   };
-  const sync = t.throws(() => heap.withContext('c', fail), { any: true });
+  const sync = t.throws(() => heap.contexts.run('c', fail), { any: true });
   t.deepEqual(messages(sync).toSorted(), ['callback', 'work']);
   const later = await t.throwsAsync(
-    heap.withContext('c', async (context) => fail(context)),
+    heap.contexts.run('c', async (context) => fail(context)),
     { any: true },
   );
   t.deepEqual(messages(later).toSorted(), ['callback', 'work']);
   const fine = (context: AnyContext): void => context.onReset(throwing('callback'));
-  t.deepEqual(messages(t.throws(() => heap.withContext('c', fine), { any: true })), ['callback']);
-  const fineLater = heap.withContext('c', async (context) => fine(context));
+  t.deepEqual(messages(t.throws(() => heap.contexts.run('c', fine), { any: true })), ['callback']);
+  const fineLater = heap.contexts.run('c', async (context) => fine(context));
   t.deepEqual(messages(await t.throwsAsync(fineLater, { any: true })), ['callback']);
   assertNothingLeft(t, heap);
 });
@@ -432,8 +432,8 @@ test('heap.withContext: what the call threw is not lost when a callback throws t
 
 test('events: a subscriber that ends the context which is just growing does not get at the heap', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
-  const greedy = heap.createContext('greedy', { initialBytes: 65_536 });
-  const kept = heap.createContext('kept');
+  const greedy = heap.contexts.create('greedy', { initialBytes: 65_536 });
+  const kept = heap.contexts.create('kept');
   let told = 0;
   const end = (): void => {
     if (told++ === 0) greedy.delete();
@@ -449,7 +449,7 @@ test('events: a subscriber that ends the context which is just growing does not 
   }
   t.is(told, 1);
   t.throws(() => greedy.malloc(64), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
-  t.true(kept.malloc(64) > heap.map().dataStart);
+  t.true(kept.malloc(64) > heap.inspect.map().dataStart);
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
   kept.delete();
   t.is(heap.stats().inUseBytes, 0);
@@ -457,7 +457,7 @@ test('events: a subscriber that ends the context which is just growing does not 
 
 test('events: exhausted is told when a context refuses, not when a smaller chunk does', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
-  using context = heap.createContext('c', { initialBytes: 65_536 });
+  using context = heap.contexts.create('c', { initialBytes: 65_536 });
   const sizes: number[] = [];
   const note = (message: unknown): void => {
     sizes.push((message as { bytes: number }).bytes);

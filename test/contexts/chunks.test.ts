@@ -31,7 +31,7 @@ function growTo(context: Context, chunks: number, size: number): number[] {
 for (const kind of KINDS) {
   test(`chunks: from 4 KiB, each twice as long, up to 8 MiB (${kind})`, (t) => {
     using heap = make('128MiB');
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const expected = Array.from({ length: 14 }, (_, n) => Math.min(4 * KIB * 2 ** n, 8 * MIB));
     t.deepEqual(growTo(context, 14, 1000), expected);
     t.is(expected.at(-1), 8 * MIB);
@@ -41,18 +41,18 @@ for (const kind of KINDS) {
 
   test(`chunks: as the options say (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind, initialBytes: 256, maxBytes: 4096 });
+    using context = heap.contexts.create('c', { kind, initialBytes: 256, maxBytes: 4096 });
     t.deepEqual(growTo(context, 8, 100), [256, 512, 1024, 2048, 4096, 4096, 4096, 4096]);
-    using fixed = heap.createContext('c', { kind, initialBytes: 64 * KIB, maxBytes: 64 * KIB });
+    using fixed = heap.contexts.create('c', { kind, initialBytes: 64 * KIB, maxBytes: 64 * KIB });
     t.deepEqual(growTo(fixed, 3, 1000), [64 * KIB, 64 * KIB, 64 * KIB]);
-    using long = heap.createContext('c', { kind, initialBytes: 16 * MIB });
+    using long = heap.contexts.create('c', { kind, initialBytes: 16 * MIB });
     long.malloc(1);
     t.is(long.stats().bytes, 16 * MIB);
   });
 
   test(`chunks: an object over a quarter of the largest has its own, others go on (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const quarter = 2 * MIB - (kind === 'set' ? 16 : 0);
     context.malloc(100);
     const [first] = growTo(context, 1, 100);
@@ -80,7 +80,7 @@ for (const kind of KINDS) {
 
   test(`chunks: objects never move, whatever comes after (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind, initialBytes: 256 });
+    using context = heap.contexts.create('c', { kind, initialBytes: 256 });
     const objects = Array.from({ length: 3000 }, (_, n) => {
       const size = (n * 97) % 2000;
       const address = context.malloc(size);
@@ -96,7 +96,7 @@ for (const kind of KINDS) {
 
   test(`reset(): the first chunk stays, at its place; all others go back (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const first = context.malloc(100);
     for (let round = 0; round < 5; round++) {
       growTo(context, 6, 1000);
@@ -113,7 +113,7 @@ for (const kind of KINDS) {
 
   test(`reset(): a chunk that is an object's own is not the one to stay (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     context.malloc(5 * MIB);
     context.reset();
     t.deepEqual(context.stats(), { chunks: 0, bytes: 0, freeBytes: 0, objects: 0 });
@@ -125,7 +125,7 @@ for (const kind of KINDS) {
 
   test(`reset(): in a loop it touches the heap not at all (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const work = (): void => {
       for (let n = 0; n < 20; n++) context.malloc(100);
       context.reset();
@@ -182,7 +182,7 @@ for (const kind of KINDS) {
   for (const size of [1, 100, 1000, 5000, 40_000, 100_000, 700_000, 3 * MIB]) {
     test(`a full heap: ${size} bytes, nothing is lost and the next calls are fine (${kind})`, (t) => {
       using heap = SharedHeap.create({ size: '5MiB', threads: 1 });
-      using context = heap.createContext('full', { kind });
+      using context = heap.contexts.create('full', { kind });
       let first = 0;
       for (let round = 0; round < 3; round++) {
         const objects = fill(heap, context, size);
@@ -197,7 +197,7 @@ for (const kind of KINDS) {
         t.is(context.stats().objects, objects.length);
         assertWhole(t, heap, objects, size);
         assertSound(t, heap);
-        using other = heap.createContext('other', { kind });
+        using other = heap.contexts.create('other', { kind });
         t.is(other.tryMalloc(size), 0 as Address, 'others find no room either');
         if (context.kind === 'set') {
           for (const object of objects) context.free(object);
@@ -224,7 +224,7 @@ for (const kind of KINDS) {
       rest.push(block);
     }
     heap.free_ts(last);
-    using context = heap.createContext('c', { kind, initialBytes: MIB });
+    using context = heap.contexts.create('c', { kind, initialBytes: MIB });
     t.true(context.malloc(500) > 0);
     t.true(context.stats().bytes < MIB);
     assertSound(t, heap);
@@ -234,14 +234,14 @@ for (const kind of KINDS) {
   test(`a full heap: records of chunks run out, and come back (${kind})`, (t) => {
     using heap = SharedHeap.create({ size: '2MiB', threads: 1, contexts: 10 });
     for (let round = 0; round < 3; round++) {
-      using context = heap.createContext('c', { kind, initialBytes: 256, maxBytes: 256 });
+      using context = heap.contexts.create('c', { kind, initialBytes: 256, maxBytes: 256 });
       const objects = fill(heap, context, 200);
       t.is(countRecords(heap).chunks, geometryOf(heap).chunkCount, 'all of them are used');
       t.true(heap.malloc_ts(10_000) > 0, 'the heap is not full');
       assertWhole(t, heap, objects, 200);
       assertSound(t, heap);
     }
-    for (const { address } of heap.blocks()) heap.free_ts(address);
+    for (const { address } of heap.inspect.blocks()) heap.free_ts(address);
     assertNothingLeft(t, heap);
   });
 }

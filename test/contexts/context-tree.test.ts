@@ -94,7 +94,7 @@ test('readContextTree: every field, roots and siblings in the order of their ids
   );
   t.deepEqual(heap.stats().contexts, { live: 5, released: 1, chunks: 3, bytes: 3584 });
   let text = '';
-  heap.printStats({
+  heap.inspect.print('stats', {
     write: (piece) => {
       text += piece;
     },

@@ -26,10 +26,10 @@ const BAD_OPTION = { code: 'ERR_SHMALLOC_INVALID_OPTION' };
 
 const make = (size = '16MiB') => SharedHeap.create({ size, threads: 2 });
 
-test('heap.createContext: a root of this thread with its name and ident, gone with using', (t) => {
+test('heap.contexts.create: a root of this thread with its name and ident, gone with using', (t) => {
   using heap = make();
   {
-    using request = heap.createContext('request', { ident: '17' });
+    using request = heap.contexts.create('request', { ident: '17' });
     t.true(request instanceof Context);
     t.like(request, { name: 'request', ident: '17', kind: 'bump', parent: null });
     t.deepEqual(heap.contexts.list(), [request]);
@@ -49,7 +49,7 @@ test('heap.createContext: a root of this thread with its name and ident, gone wi
 for (const kind of KINDS) {
   test(`Context.malloc: objects of any size, apart from each other (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const sizes = [0, 0, 1, 15, 16, 17, 100, 1000, 4095, 4097, 65_535, 65_536, 65_537, 3_000_000];
     const objects = sizes.map((size) => ({ size, address: context.malloc(size) }));
     for (const [n, { size, address }] of objects.entries()) {
@@ -67,7 +67,7 @@ for (const kind of KINDS) {
 
   test(`Context.calloc and alloc: zeros, where others have been before (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     for (let round = 0; round < 3; round++) {
       for (const [count, size] of [
         [1, 100],
@@ -96,7 +96,7 @@ for (const kind of KINDS) {
 
   test(`Context.allocString and heap.readString: any text comes back (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const texts = ['', 'a', 'Grüße', '日本語', '🙂'.repeat(3000), 'x'.repeat(100_000), '\0\n'];
     const stored = texts.map((text) => context.allocString(text));
     for (const [n, address] of stored.entries()) {
@@ -112,7 +112,7 @@ for (const kind of KINDS) {
 
   test(`Context.stats: chunks, bytes, free bytes and objects agree with a recount (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind, initialBytes: 1024, maxBytes: 64 * 1024 });
+    using context = heap.contexts.create('c', { kind, initialBytes: 1024, maxBytes: 64 * 1024 });
     let objects = 0;
     let taken = 0;
     for (let n = 0; n < 400; n++) {
@@ -144,7 +144,7 @@ for (const kind of KINDS) {
 
   test(`Context.malloc: sizes that are none are refused, and nothing has changed (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     for (const size of [-1, 1.5, Number.NaN, Infinity, '8', undefined, null, 8n]) {
       for (const call of ['malloc', 'tryMalloc'] as const) {
         t.throws(() => context[call](size as number), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
@@ -160,7 +160,7 @@ for (const kind of KINDS) {
 
   test(`Context.malloc: what no heap has room for is HeapExhaustedError, tryMalloc 0 (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind, ident: 'x9' });
+    using context = heap.contexts.create('c', { kind, ident: 'x9' });
     for (const size of [2 ** 24, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 100, 2 ** 52]) {
       const error = t.throws(() => context.malloc(size), { instanceOf: HeapExhaustedError });
       t.is(error?.code, 'ERR_SHMALLOC_HEAP_EXHAUSTED');
@@ -176,16 +176,16 @@ for (const kind of KINDS) {
 
   test(`Context: every call on one that has ended says so (${kind})`, (t) => {
     using heap = make();
-    const context = heap.createContext('gone', { kind });
+    const context = heap.contexts.create('gone', { kind });
     const object = context.malloc(10);
     context.delete();
-    const others = heap.createContext('other', { kind });
+    const others = heap.contexts.create('other', { kind });
     for (const [what, call] of Object.entries(callsOn(context, object, others))) {
       t.throws(call, { ...ENDED, message: /'gone'.*ended/ }, what);
     }
     t.notThrows(() => context[Symbol.dispose]());
     t.throws(() => others.setParent(context), ENDED);
-    t.throws(() => heap.createContext('x', { parent: context }), ENDED);
+    t.throws(() => heap.contexts.create('x', { parent: context }), ENDED);
     others.delete();
     assertNothingLeft(t, heap);
   });
@@ -239,7 +239,7 @@ test('createContext: mistakes in options are told as they were given', (t) => {
     ['c', { initialBytes: 8192, maxBytes: 4096 }],
   ];
   for (const [name, options] of wrong) {
-    t.throws(() => heap.createContext(name as string, options as ContextOptions), BAD_OPTION);
+    t.throws(() => heap.contexts.create(name as string, options as ContextOptions), BAD_OPTION);
   }
   t.deepEqual(heap.contexts.list(), []);
   assertNothingLeft(t, heap);
@@ -248,15 +248,15 @@ test('createContext: mistakes in options are told as they were given', (t) => {
 test('createContext: a parent of another heap, or of an attachment that has ended, is refused', (t) => {
   using heap = make();
   using other = make();
-  using foreign = other.createContext('foreign');
-  t.throws(() => heap.createContext('c', { parent: foreign }), REFUSED);
-  const mine = heap.createContext('c');
+  using foreign = other.contexts.create('foreign');
+  t.throws(() => heap.contexts.create('c', { parent: foreign }), REFUSED);
+  const mine = heap.contexts.create('c');
   t.throws(() => mine.setParent(foreign), REFUSED);
   t.is(mine.parent, null);
   const again = SharedHeap.attach(heap.handle);
   t.is(again, heap);
   heap.detach();
-  t.throws(() => heap.createContext('c'), { code: 'ERR_SHMALLOC_DETACHED' });
+  t.throws(() => heap.contexts.create('c'), { code: 'ERR_SHMALLOC_DETACHED' });
   t.throws(() => mine.malloc(8), ENDED);
   using new_ = SharedHeap.attach(other.handle);
   t.is(new_, other);
@@ -266,7 +266,7 @@ test('createContext: a parent of another heap, or of an attachment that has ende
 
 test("Context.free: a 'bump' context says that objects end together", (t) => {
   using heap = make();
-  using context = heap.createContext('arena');
+  using context = heap.contexts.create('arena');
   const object = context.malloc(10);
   for (const call of ['free', 'realloc', 'usableSize'] as const) {
     t.throws(() => (context[call] as (a: Address, n: number) => void)(object, 5), {
@@ -288,7 +288,7 @@ interface Family {
 
 /** A root with two children and a grandchild, an object in each. */
 function family(heap: SharedHeap): Family {
-  const root = heap.createContext('root');
+  const root = heap.contexts.create('root');
   const a = root.createContext('a', { kind: 'set' });
   const b = root.createContext('b');
   const aa = a.createContext('aa');
@@ -392,7 +392,7 @@ test('Context.setParent: never below itself; roots and children are as it says',
 for (const kind of KINDS) {
   test(`heap.free_ts and the like: memory of a context is owned, not theirs to touch (${kind})`, (t) => {
     using heap = make();
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     const small = context.malloc(100);
     const large = context.malloc(3_000_000);
     const before = context.stats();
@@ -421,7 +421,7 @@ test('contexts beside malloc, free and realloc of one thread', (t) => {
   using heap = make();
   const blocks: Address[] = [];
   for (let n = 0; n < 3000; n++) {
-    using context = heap.createContext('c', { kind: KINDS[n % 2] as 'set' });
+    using context = heap.contexts.create('c', { kind: KINDS[n % 2] as 'set' });
     blocks.push(heap.malloc((n * 7) % 6000));
     context.malloc((n * 13) % 9000);
     if (n % 3 === 0) context.malloc(200_000);
@@ -438,14 +438,14 @@ test('contexts beside malloc, free and realloc of one thread', (t) => {
 test('createContext: as many as the heap was made for, an error for one more, and room again', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 20 });
   for (let round = 0; round < 3; round++) {
-    const all = Array.from({ length: 20 }, (_, n) => heap.createContext(`c${n}`));
-    t.throws(() => heap.createContext('one more'), {
+    const all = Array.from({ length: 20 }, (_, n) => heap.contexts.create(`c${n}`));
+    t.throws(() => heap.contexts.create('one more'), {
       ...REFUSED,
       message: /'one more'.*20 contexts.*in use/,
     });
     t.throws(() => all[0]?.createContext('one more'), REFUSED);
     all[7]?.delete();
-    all[7] = heap.createContext('in its place');
+    all[7] = heap.contexts.create('in its place');
     assertSound(t, heap);
     for (const context of all) context.delete();
     assertNothingLeft(t, heap);
@@ -454,11 +454,11 @@ test('createContext: as many as the heap was made for, an error for one more, an
 
 test('createContext: a heap for no contexts has none, and works', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 0 });
-  t.throws(() => heap.createContext('c'), { ...REFUSED, message: /contexts: 0/ });
+  t.throws(() => heap.contexts.create('c'), { ...REFUSED, message: /contexts: 0/ });
   heap.free_ts(heap.malloc_ts(100));
   t.throws(
     () =>
-      heap.adoptContext({
+      heap.contexts.adopt({
         kind: 'shmalloc context',
         heapId: heap.handle.id,
         index: 1,
@@ -469,27 +469,27 @@ test('createContext: a heap for no contexts has none, and works', (t) => {
       }),
     REFUSED,
   );
-  t.is(heap.contextOf(100 as Address), undefined);
+  t.is(heap.contexts.of(100 as Address), undefined);
   assertNothingLeft(t, heap);
 });
 
-test('adoptContext: a handle is good for once, also when the context was released again', (t) => {
+test('contexts.adopt: a handle is good for once, also when the context was released again', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
-  const first = heap.createContext('passed').release();
-  const second = heap.adoptContext(first).release();
-  t.throws(() => heap.adoptContext(first), {
+  const first = heap.contexts.create('passed').release();
+  const second = heap.contexts.adopt(first).release();
+  t.throws(() => heap.contexts.adopt(first), {
     code: 'ERR_SHMALLOC_CONTEXT',
     message: /good for once/,
   });
-  t.deepEqual(heap.releasedContexts(), [second]);
-  heap.adoptContext(second).delete();
-  t.deepEqual(heap.releasedContexts(), []);
+  t.deepEqual(heap.contexts.released(), [second]);
+  heap.contexts.adopt(second).delete();
+  t.deepEqual(heap.contexts.released(), []);
   assertNothingLeft(t, heap);
 });
 
 test('HeapExhaustedError: says what was asked, and what all contexts of the heap have', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
-  using server = heap.createContext('server');
+  using server = heap.contexts.create('server');
   server.createContext('request', { ident: '7', kind: 'set' }).malloc(100);
   const error = t.throws(() => server.malloc(2 ** 30), { instanceOf: HeapExhaustedError });
   t.is(error?.bytes, 2 ** 30);
@@ -499,12 +499,12 @@ test('HeapExhaustedError: says what was asked, and what all contexts of the heap
   t.is(server.tryMalloc(2 ** 30), 0 as Address);
 });
 
-test('contextTree, printContexts: all contexts, each below its parent, and the sum', (t) => {
+test('contexts.tree, inspect.print contexts: all contexts, each below its parent, and the sum', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 200 });
-  using server = heap.createContext('server');
+  using server = heap.contexts.create('server');
   for (let n = 0; n < 103; n++) server.createContext('request', { ident: `${n}` });
   server.malloc(100);
-  const [root, ...others] = heap.contextTree();
+  const [root, ...others] = heap.contexts.tree();
   t.like(root, {
     name: 'server',
     level: 1,
@@ -520,7 +520,7 @@ test('contextTree, printContexts: all contexts, each below its parent, and the s
   const write = (text: string): void => {
     printed += text;
   };
-  heap.printContexts({ write });
+  heap.inspect.print('contexts', { write });
   const lines = printed.trimEnd().split('\n');
   t.is(lines.length, 1 + 100 + 1 + 1);
   t.regex(lines[101] ?? '', /^ {2}3 more contexts: /);
@@ -528,14 +528,14 @@ test('contextTree, printContexts: all contexts, each below its parent, and the s
 
 test('a context that is printed says what it is and has', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
-  const context = heap.createContext('request', { ident: '42' });
+  const context = heap.contexts.create('request', { ident: '42' });
   context.malloc(1);
   t.is(inspect(context), "Context 'request' (42), bump: 1 objects in 4096 bytes");
   context.delete();
   t.is(inspect(context), "Context 'request' (42), ended");
 });
 
-// ---- withContext
+// ---- contexts.run
 
 async function settles(t: ExecutionContext, heap: SharedHeap, fails: boolean): Promise<void> {
   let seen: AnyContext | undefined;
@@ -543,7 +543,7 @@ async function settles(t: ExecutionContext, heap: SharedHeap, fails: boolean): P
   const section = new Promise<void>((resolve) => {
     go = resolve;
   });
-  const result = heap.withContext('work', async (context) => {
+  const result = heap.contexts.run('work', async (context) => {
     seen = context;
     context.malloc(100);
     await section;
@@ -559,11 +559,11 @@ async function settles(t: ExecutionContext, heap: SharedHeap, fails: boolean): P
   assertNothingLeft(t, heap);
 }
 
-test('heap.withContext: ends when the call returns, throws, or its promise settles', async (t) => {
+test('heap.contexts.run: ends when the call returns, throws, or its promise settles', async (t) => {
   using heap = make();
   let seen: AnyContext | undefined;
   t.is(
-    heap.withContext(
+    heap.contexts.run(
       'work',
       (context) => {
         seen = context;
@@ -578,14 +578,14 @@ test('heap.withContext: ends when the call returns, throws, or its promise settl
   t.throws(() => seen?.malloc(1), ENDED);
   t.throws(
     () =>
-      heap.withContext('work', (context) => {
+      heap.contexts.run('work', (context) => {
         seen = context;
         throw new Error('on purpose');
       }),
     { message: 'on purpose' },
   );
   t.throws(() => seen?.malloc(1), ENDED);
-  t.notThrows(() => heap.withContext('work', (context) => context.delete()));
+  t.notThrows(() => heap.contexts.run('work', (context) => context.delete()));
   assertNothingLeft(t, heap);
   await settles(t, heap, false);
   await settles(t, heap, true);
@@ -600,7 +600,7 @@ test('contexts in a dirty buffer at an offset: objects are zero where that is sa
   using heap = SharedHeap.create({ buffer, byteOffset: from, size: bytes, threads: 2 });
   assertNothingLeft(t, heap);
   for (const kind of KINDS) {
-    using root = heap.createContext('root', { kind });
+    using root = heap.contexts.create('root', { kind });
     for (let n = 0; n < 150; n++) {
       const child = root.createContext('child', { kind, initialBytes: 512 });
       t.is(findNonZero(heap, child.calloc(1, n * 100), n * 100), -1);

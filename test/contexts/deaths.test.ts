@@ -45,11 +45,11 @@ async function round(
   heap.recover();
   t.deepEqual(heap.recover().slots, 0, 'all of the dead were found');
   assertSound(t, heap);
-  const handles = heap.releasedContexts();
+  const handles = heap.contexts.released();
   tally.released += handles.length;
-  for (const handle of handles) heap.adoptContext(handle).delete();
+  for (const handle of handles) heap.contexts.adopt(handle).delete();
   // What a thread had just been given by malloc is its program's, for good.
-  const blocks = heap.blocks();
+  const blocks = heap.inspect.blocks();
   t.true(blocks.length <= workers.length);
   for (const { address } of blocks) heap.free_ts(address);
   assertNothingLeft(t, heap);
@@ -103,13 +103,13 @@ test.serial(
       while (Atomics.load(words, STEPS) < before + 3000) await setTimeout(1);
       await worker.terminate();
       heap.recover();
-      handles = heap.releasedContexts();
+      handles = heap.contexts.released();
     }
     const { contexts } = countRecords(heap);
     t.true(contexts >= handles.length);
     let seen = 0;
     for (const handle of handles) {
-      const adopted = heap.adoptContext(handle);
+      const adopted = heap.contexts.adopt(handle);
       const found = [adopted];
       for (const context of found) {
         seen++;

@@ -89,7 +89,7 @@ function run({ heap: handle, words, seed }: DeathTask): void {
       const initialBytes = random.pick([256, 4096, 70_000]);
       const options = { kind, initialBytes, maxBytes: random.pick([100_000, 2 ** 20]) };
       const parent = random.below(3) === 0 ? undefined : context;
-      contexts.push(heap.createContext('c', { ...options, ...(parent && { parent }) }));
+      contexts.push(heap.contexts.create('c', { ...options, ...(parent && { parent }) }));
     },
     malloc(context) {
       const address = context.malloc(random.below(random.pick([100, 5000])));
@@ -104,7 +104,8 @@ function run({ heap: handle, words, seed }: DeathTask): void {
     'free or realloc'(context) {
       const own = objects.get(context);
       const address = own?.pop();
-      if (own === undefined || address === undefined || heap.contextOf(address) !== context) return;
+      if (own === undefined || address === undefined || heap.contexts.of(address) !== context)
+        return;
       if (context.kind !== 'set') return;
       if (random.below(2) === 0) context.free(address);
       else own.push(context.realloc(address, 1 + random.below(200_000)));
@@ -145,7 +146,7 @@ function run({ heap: handle, words, seed }: DeathTask): void {
       const mail = takeMail(words, random.below(MAIL_COUNT), handle.id);
       if (mail.index === 0) return;
       try {
-        heap.adoptContext(mail);
+        heap.contexts.adopt(mail);
       } catch (error) {
         if (!(error instanceof HeapError)) throw error;
       }
@@ -159,7 +160,7 @@ function run({ heap: handle, words, seed }: DeathTask): void {
   for (;;) {
     const kind = random.below(STEP_NAMES.length);
     try {
-      if (contexts.length === 0) contexts.push(heap.createContext('root'));
+      if (contexts.length === 0) contexts.push(heap.contexts.create('root'));
       steps[STEP_NAMES[kind] as 'malloc'](random.pick(contexts));
       Atomics.add(words, KINDS + kind, 1);
     } catch (error) {

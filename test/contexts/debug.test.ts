@@ -50,7 +50,7 @@ interface Thing {
 
 /** Objects of all lengths in a tree of both kinds, filled. */
 function fillTree(heap: SharedHeap): { root: AnyContext; things: Thing[] } {
-  const root = heap.createContext('root');
+  const root = heap.contexts.create('root');
   const things: Thing[] = [];
   for (const kind of KINDS) {
     const context = root.createContext(kind, { kind });
@@ -82,7 +82,7 @@ for (const [name, debug] of Object.entries(OPTIONS)) {
       t.deepEqual(countRecords(heap), { contexts: 0, chunks: 0 });
     }
     for (const block of blocks) heap.free_ts(block);
-    heap.createContext('left to detach').malloc(5000);
+    heap.contexts.create('left to detach').malloc(5000);
     heap.detach();
     using again = SharedHeap.attach(heap.handle);
     assertNothingLeft(t, again);
@@ -105,7 +105,7 @@ for (const [name, debug] of Object.entries(OPTIONS)) {
     const own = new Set(things.map(({ address }) => address));
     const block = heap.malloc_ts(100);
     const [programs, owned] = [false, true].map((is) =>
-      heap.blocks().filter(({ owned: whose }) => (whose === 'context') === is),
+      heap.inspect.blocks().filter(({ owned: whose }) => (whose === 'context') === is),
     );
     t.deepEqual(programs?.map(({ address }) => address).length, 1);
     t.is(owned?.length, countRecords(heap).chunks, 'blocks() says whose they are');
@@ -122,7 +122,7 @@ for (const [name, debug] of Object.entries(OPTIONS)) {
 test('scribble: what a reset, an end or a free gives back is painted, what is live is not', (t) => {
   using heap = make({ scribble: true });
   for (const kind of KINDS) {
-    const context = heap.createContext('c', { kind });
+    const context = heap.contexts.create('c', { kind });
     const first = context.malloc(1000);
     const own = context.malloc(2_200_000);
     for (const [address, size] of [
@@ -138,7 +138,7 @@ test('scribble: what a reset, an end or a free gives back is painted, what is li
     t.true(painted(own, 2_200_000));
     const again = context.malloc(1000);
     heap.u8.fill(0xee, again, again + 1000);
-    heap.createContext('other').delete();
+    heap.contexts.create('other').delete();
     t.true(heap.u8.subarray(again, again + 1000).every((byte) => byte === 0xee));
     context.delete();
     t.true(painted(again, 1000));
@@ -151,7 +151,7 @@ test('quarantine: where it holds back what is needed, a context gets it', (t) =>
   // Freed, all of it, and held back.
   for (let n = 0; n < 3; n++) heap.free_ts(heap.malloc_ts(1_500_000));
   for (const kind of KINDS) {
-    using context = heap.createContext('c', { kind });
+    using context = heap.contexts.create('c', { kind });
     t.notThrows(() => context.malloc(3_000_000));
     t.true(context.tryMalloc(500_000) > 0);
   }
@@ -161,19 +161,19 @@ test('quarantine: where it holds back what is needed, a context gets it', (t) =>
 test('history and stacks: contexts leave no events of blocks that nobody was given', (t) => {
   using heap = make({ history: 64, stacks: 4 });
   const block = heap.malloc_ts(100);
-  const before = heap.history().length;
+  const before = heap.inspect.history().length;
   {
-    using context = heap.createContext('c', { kind: 'set' });
+    using context = heap.contexts.create('c', { kind: 'set' });
     for (let n = 0; n < 100; n++) context.malloc(n * 100);
   }
-  t.is(heap.history().length, before);
+  t.is(heap.inspect.history().length, before);
   heap.free_ts(block);
-  t.is(heap.history().length, before + 1);
+  t.is(heap.inspect.history().length, before + 1);
 });
 
 test('a broken heap: contexts can be let go of, and say what is wrong', (t) => {
   const heap = make({});
-  const context = heap.createContext('c', { kind: 'set' });
+  const context = heap.contexts.create('c', { kind: 'set' });
   const child = context.createContext('child');
   for (const one of [context, child]) one.malloc(5000);
   let called = 0;
@@ -183,7 +183,7 @@ test('a broken heap: contexts can be let go of, and say what is wrong', (t) => {
   poison(memoryOf(heap), 'on purpose');
   t.true(headerWord(0) > 0);
   t.throws(() => child.malloc(3_000_000), { instanceOf: HeapCorruptionError });
-  t.throws(() => heap.createContext('more'), { instanceOf: HeapCorruptionError });
+  t.throws(() => heap.contexts.create('more'), { instanceOf: HeapCorruptionError });
   t.throws(() => context.delete(), { instanceOf: HeapCorruptionError });
   const error = t.throws(() => heap.detach(), { instanceOf: AggregateError });
   t.true(error?.errors.every((one) => one instanceof HeapCorruptionError));

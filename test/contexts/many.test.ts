@@ -15,7 +15,7 @@ const WIDE = 140_000;
 
 /** A chain of nested contexts, each the only child of the one before. */
 function chain(heap: SharedHeap, length: number): Context[] {
-  const all = [heap.createContext('root')];
+  const all = [heap.contexts.create('root')];
   for (let n = 1; n < length; n++) all.push((all[n - 1] as Context).createContext('c'));
   return all;
 }
@@ -41,7 +41,7 @@ test(`a chain of ${DEEP} contexts: reset, delete, move, release and adopt withou
     assertNothingLeft(t, heap);
   }
   const [root] = chain(heap, DEEP);
-  const adopted = heap.adoptContext((root as Context).release());
+  const adopted = heap.contexts.adopt((root as Context).release());
   let depth = 1;
   let last = adopted;
   for (; last.children.length > 0; last = last.children[0] as AnyContext) depth++;
@@ -57,10 +57,10 @@ test(`a chain of ${DEEP} contexts: reset, delete, move, release and adopt withou
 test(`${WIDE} children of one context: reset, delete, release and adopt`, (t) => {
   using heap = SharedHeap.create({ size: '128MiB', threads: 2, contexts: WIDE + 1 });
   for (const end of ['resetChildren', 'delete'] as const) {
-    const root = heap.createContext('root');
+    const root = heap.contexts.create('root');
     for (let n = 0; n < WIDE; n++) root.createContext('child');
     if (end === 'delete') {
-      const adopted = heap.adoptContext(root.release());
+      const adopted = heap.contexts.adopt(root.release());
       t.is(adopted.children.length, WIDE);
       adopted.delete();
     } else {
@@ -78,7 +78,7 @@ test(`${WIDE} children of one context: reset, delete, release and adopt`, (t) =>
 test('10,000 contexts alive at once, each with objects of its own', (t) => {
   using heap = SharedHeap.create({ size: '128MiB', threads: 2, contexts: 10_000 });
   const all = Array.from({ length: 10_000 }, (_, n) => {
-    const context = heap.createContext('c', {
+    const context = heap.contexts.create('c', {
       kind: n % 2 === 0 ? 'bump' : 'set',
       ident: `${n}`,
     });
@@ -90,7 +90,7 @@ test('10,000 contexts alive at once, each with objects of its own', (t) => {
   assertSound(t, heap);
   for (const [n, { context, object }] of all.entries()) {
     if (findDamage(heap, object, 100, n) !== -1) t.fail(`context ${n}`);
-    if (context.kind === 'set' && heap.contextOf(object) !== context) t.fail(`set ${n}`);
+    if (context.kind === 'set' && heap.contexts.of(object) !== context) t.fail(`set ${n}`);
     if (n % 3 !== 0) context.delete();
   }
   t.is(heap.contexts.list().length, 3334);
@@ -104,7 +104,7 @@ for (const kind of ['bump', 'set'] as const) {
   test(`a context of 1 GiB, in chunks and in one piece (${kind})`, (t) => {
     using heap = SharedHeap.create({ size: '3GiB', threads: 2 });
     {
-      using context = heap.createContext('huge', { kind });
+      using context = heap.contexts.create('huge', { kind });
       const objects: Address[] = [];
       // Of each only a few bytes are touched.
       while (context.stats().bytes < 1024 * MIB) objects.push(context.malloc(MIB - 100));
@@ -122,9 +122,9 @@ for (const kind of ['bump', 'set'] as const) {
       const beside = context.malloc(900 * MIB);
       t.true(Math.max(whole, beside) < 3 * 1024 * MIB);
       if (context.kind === 'set') {
-        t.is(heap.contextOf(whole), context);
+        t.is(heap.contexts.of(whole), context);
         context.free(whole);
-        t.is(heap.contextOf(whole), undefined);
+        t.is(heap.contexts.of(whole), undefined);
       }
     }
     assertNothingLeft(t, heap);
@@ -139,7 +139,7 @@ test('contexts past 2 GiB: both kinds, small and large objects', (t) => {
   // The rest lies at both ends; what is in the middle is free again.
   heap.free_ts(pad[1] as Address);
   for (const kind of ['bump', 'set'] as const) {
-    using context = heap.createContext('c', { kind, initialBytes: MIB, maxBytes: 8 * MIB });
+    using context = heap.contexts.create('c', { kind, initialBytes: MIB, maxBytes: 8 * MIB });
     const objects = Array.from({ length: 2000 }, (_, n) => {
       const size = n % 400 === 0 ? 3 * MIB : (n * 37) % 3000;
       const address = context.malloc(size);

@@ -105,7 +105,7 @@ class Model {
     try {
       context =
         parent === undefined
-          ? this.#heap.createContext(name, options)
+          ? this.#heap.contexts.create(name, options)
           : parent.context.createContext(name, options);
     } catch (error) {
       assert.match(String(error), /all are in use/);
@@ -220,7 +220,7 @@ class Model {
     fillPattern(this.#heap, address, size, seed);
     node.things.push({ address, size, seed });
     if (node.context.kind === 'set') {
-      assert.equal(this.#heap.contextOf(address), node.context);
+      assert.equal(this.#heap.contexts.of(address), node.context);
       assert.ok(node.context.usableSize(address) >= size);
     }
   }
@@ -322,7 +322,7 @@ class Model {
     const handle = structuredClone(node.context.release());
     node.parent?.children.delete(node);
     node.parent = null;
-    const found = [this.#heap.adoptContext(handle)];
+    const found = [this.#heap.contexts.adopt(handle)];
     const byName = new Map<string, AnyContext>();
     for (const context of found) {
       byName.set(context.name, context);

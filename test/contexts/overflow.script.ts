@@ -29,7 +29,7 @@ function dive(rounds: number, warmUpCalls: number): ContextDives {
   const nearFrames = warmUpCalls === 0 ? NEAR_FRAMES_COLD : NEAR_FRAMES;
   const heap = SharedHeap.create({ size: '64MiB', threads: 2, contexts: 2000 });
   const roots = [0, 1, 2, 3].map((n) =>
-    heap.createContext(`root ${n}`, { kind: n % 2 === 0 ? 'bump' : 'set', maxBytes: 65_536 }),
+    heap.contexts.create(`root ${n}`, { kind: n % 2 === 0 ? 'bump' : 'set', maxBytes: 65_536 }),
   );
   const result: ContextDives = { calls: 0, overflows: 0, each: Array(KINDS).fill(0), wrong: [] };
   const objects = new Float64Array(2000);

@@ -25,7 +25,7 @@ const reasonOf = (t: { throws: typeof test.prototype.throws }, call: () => unkno
 
 test('Context.free: an object is used again for the next of its size, and the heap not asked', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set' });
+  using context = heap.contexts.create('set', { kind: 'set' });
   for (const size of [1, 16, 17, 32, 100, 128, 1000, 60_000]) {
     const first = context.malloc(size);
     context.free(first);
@@ -45,7 +45,7 @@ test('Context.free: an object is used again for the next of its size, and the he
 
 test('Context.free: a program that keeps little needs little, however long it runs', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set' });
+  using context = heap.contexts.create('set', { kind: 'set' });
   const live: Address[] = [];
   let chunks = 0;
   for (let n = 0; n < 40_000; n++) {
@@ -60,7 +60,7 @@ test('Context.free: a program that keeps little needs little, however long it ru
 
 test('Context.free: an object with a chunk of its own gives it back to the heap', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set', maxBytes: 256 * 1024 });
+  using context = heap.contexts.create('set', { kind: 'set', maxBytes: 256 * 1024 });
   context.malloc(100);
   const before = heap.stats().inUseBytes;
   const stats = context.stats();
@@ -80,7 +80,7 @@ test('Context.free: an object with a chunk of its own gives it back to the heap'
 
 test('Context.realloc: keeps the contents, in place where the size class stays', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set', maxBytes: 64 * 1024 });
+  using context = heap.contexts.create('set', { kind: 'set', maxBytes: 64 * 1024 });
   let object = context.realloc(NULL, 20);
   let kept = 20;
   fillPattern(heap, object, kept, 1);
@@ -104,7 +104,7 @@ test('Context.realloc: keeps the contents, in place where the size class stays',
 
 test('Context.realloc: one that finds no room leaves the object as it was', (t) => {
   using heap = make('4MiB');
-  using context = heap.createContext('set', { kind: 'set' });
+  using context = heap.contexts.create('set', { kind: 'set' });
   const object = context.malloc(100);
   fillPattern(heap, object, 100, 7);
   const stats = context.stats();
@@ -118,35 +118,35 @@ test('Context.realloc: one that finds no room leaves the object as it was', (t) 
   assertSound(t, heap);
 });
 
-test('heap.contextOf: the context of a live object, nothing for other addresses', (t) => {
+test('heap.contexts.of: the context of a live object, nothing for other addresses', (t) => {
   using heap = make();
-  using a = heap.createContext('a', { kind: 'set' });
+  using a = heap.contexts.create('a', { kind: 'set' });
   using b = a.createContext('b', { kind: 'set' });
-  using bump = heap.createContext('bump');
+  using bump = heap.contexts.create('bump');
   const inA = a.malloc(100);
   const inB = b.malloc(3_000_000);
   const inBump = bump.malloc(100);
   const block = heap.malloc_ts(100);
-  t.is(heap.contextOf(inA), a);
-  t.is(heap.contextOf(inB), b);
+  t.is(heap.contexts.of(inA), a);
+  t.is(heap.contexts.of(inB), b);
   for (const address of [inBump, block, inA + 16, inA - 16, inA + 1, 0, -16, 2 ** 33, 16, 0.5]) {
-    t.is(heap.contextOf(address as Address), undefined, `${address}`);
+    t.is(heap.contexts.of(address as Address), undefined, `${address}`);
   }
   for (const wrong of ['16', null, undefined, {}, 16n]) {
-    t.is(heap.contextOf(wrong as unknown as Address), undefined);
+    t.is(heap.contexts.of(wrong as unknown as Address), undefined);
   }
   a.free(inA);
-  t.is(heap.contextOf(inA), undefined, 'freed');
+  t.is(heap.contexts.of(inA), undefined, 'freed');
   b.delete();
-  t.is(heap.contextOf(inB), undefined, 'ended');
+  t.is(heap.contexts.of(inB), undefined, 'ended');
   heap.free_ts(block);
 });
 
 test('Context.free: an address that is no live object of it is refused, and nothing changes', (t) => {
   using heap = make();
-  using context = heap.createContext('mine', { kind: 'set' });
-  using other = heap.createContext('other', { kind: 'set' });
-  using bump = heap.createContext('bump');
+  using context = heap.contexts.create('mine', { kind: 'set' });
+  using other = heap.contexts.create('other', { kind: 'set' });
+  using bump = heap.contexts.create('bump');
   const freed = context.malloc(50);
   const object = context.malloc(50);
   context.free(freed);
@@ -188,7 +188,7 @@ test('Context.free: an address that is no live object of it is refused, and noth
 
 test('Context.free: an address from before a reset, or of a context that was, is refused', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set' });
+  using context = heap.contexts.create('set', { kind: 'set' });
   const stale = [10, 10, 500, 3000].map((size) => context.malloc(size));
   context.reset();
   for (const address of stale)
@@ -203,10 +203,10 @@ test('Context.free: an address from before a reset, or of a context that was, is
       'foreign',
     );
   }
-  const before = heap.createContext('short', { kind: 'set' });
+  const before = heap.contexts.create('short', { kind: 'set' });
   const gone = before.malloc(10);
   before.delete();
-  using after = heap.createContext('in its record', { kind: 'set' });
+  using after = heap.contexts.create('in its record', { kind: 'set' });
   t.is(after.malloc(10), gone, 'the same memory, ...');
   after.reset();
   t.is(
@@ -234,7 +234,7 @@ function eachWord(heap: SharedHeap, object: Address, check: (word: number) => vo
 
 test('a set: a live object with an overwritten header is refused, and all else goes on', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set' });
+  using context = heap.contexts.create('set', { kind: 'set' });
   for (const size of [24, 4_000_000]) {
     const object = context.malloc(size);
     const neighbour = context.malloc(24);
@@ -244,8 +244,8 @@ test('a set: a live object with an overwritten header is refused, and all else g
       checks++;
       t.throws(() => context.free(object), { instanceOf: InvalidAddressError });
       t.throws(() => context.realloc(object, 100), { instanceOf: InvalidAddressError });
-      t.is(heap.contextOf(object), undefined);
-      t.is(heap.contextOf(neighbour), context);
+      t.is(heap.contexts.of(object), undefined);
+      t.is(heap.contexts.of(neighbour), context);
       t.deepEqual(context.stats(), before);
     });
     t.true(checks > 12);
@@ -257,7 +257,7 @@ test('a set: a live object with an overwritten header is refused, and all else g
 
 test('a set: a freed object that was written to is damage, told once; the list is given up', (t) => {
   using heap = make();
-  using context = heap.createContext('damaged', { kind: 'set' });
+  using context = heap.contexts.create('damaged', { kind: 'set' });
   const objects = Array.from({ length: 5 }, () => context.malloc(24));
   const other = context.malloc(500);
   context.free(other);
@@ -273,7 +273,7 @@ test('a set: a freed object that was written to is damage, told once; the list i
     t.regex(error?.message ?? '', /'damaged'.*overwritten.*32 bytes/);
     const fresh = context.malloc(24);
     t.false(objects.includes(fresh), `word ${word}: the list is given up`);
-    t.is(heap.contextOf(fresh), context);
+    t.is(heap.contexts.of(fresh), context);
     t.is(context.malloc(500), other, 'other lists are as they were');
     context.free(other);
     // The same again, from the start.
@@ -293,7 +293,7 @@ test('a set: a freed object that was written to is damage, told once; the list i
 
 test('a set: an object whose list was given up can still be counted on: statistics stay true', (t) => {
   using heap = make();
-  using context = heap.createContext('set', { kind: 'set' });
+  using context = heap.contexts.create('set', { kind: 'set' });
   const object = context.malloc(24);
   context.free(object);
   heap.u32[object / 4 - 1] ^= 1;
@@ -306,8 +306,8 @@ test('a set: an object whose list was given up can still be counted on: statisti
 
 test('a set: damage of one context is none of another, nor of the heap', (t) => {
   using heap = make();
-  using broken = heap.createContext('broken', { kind: 'set' });
-  using whole = heap.createContext('whole', { kind: 'set' });
+  using broken = heap.contexts.create('broken', { kind: 'set' });
+  using whole = heap.contexts.create('whole', { kind: 'set' });
   const inBroken = Array.from({ length: 100 }, () => broken.malloc(50));
   const inWhole = Array.from({ length: 100 }, () => whole.malloc(50));
   for (const object of inBroken.slice(50)) broken.free(object);
@@ -331,7 +331,7 @@ test('Perfloc: overflow chunks end with their context, slots are used again', (t
   const sizes = (context: Context) => [100, 5000, 70_000, 3_000_000].map((n) => context.malloc(n));
   const seen: number[] = [];
   for (let round = 0; round < 200; round++) {
-    using context = heap.createContext('round', { kind: round % 2 === 0 ? 'bump' : 'set' });
+    using context = heap.contexts.create('round', { kind: round % 2 === 0 ? 'bump' : 'set' });
     sizes(context);
     seen.push(countRecords(heap).chunks);
     context.reset();

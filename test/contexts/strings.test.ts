@@ -16,14 +16,14 @@ const TEXTS = [
 
 test('allocString, readString: every text comes back, halves of characters too', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  const context = heap.createContext('texts', { kind: 'set' });
+  const context = heap.contexts.create('texts', { kind: 'set' });
   for (const text of TEXTS) t.is(heap.readString(context.allocString(text)), text);
   t.true(heap.verify({ quiet: true }).ok);
 });
 
 test('allocString: four bytes of length, UTF-8, a zero byte; a half takes three bytes', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  const context = heap.createContext('texts');
+  const context = heap.contexts.create('texts');
   for (const [text, bytes] of [
     ['é\u{1f600}', [0xc3, 0xa9, 0xf0, 0x9f, 0x98, 0x80]],
     ['\ud800', [0xed, 0xa0, 0x80]],

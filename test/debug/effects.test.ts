@@ -158,7 +158,7 @@ eachFace(
     heap.u8[p + 100] = 0;
     t.notThrows(() => free(p), 'freed despite its damage');
     t.notThrows(() => free(p));
-    t.is(heap.blocks().length, 0);
+    t.is(heap.inspect.blocks().length, 0);
     t.throws(() => realloc(p, 5), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
   },
 );
@@ -192,7 +192,7 @@ eachFace(
       }
     }
     t.deepEqual(thrownIn, [10], 'reported once, so that later calls work');
-    t.is(heap.blocks().length, 24, 'a call that threw did nothing');
+    t.is(heap.inspect.blocks().length, 24, 'a call that threw did nothing');
     t.throws(() => heap.free_ts(p), { code: 'ERR_SHMALLOC_BLOCK_DAMAGED' });
   },
 );
@@ -207,7 +207,7 @@ eachFace(
     const r = realloc(q, 30);
     const a = alignedAlloc(64, 40);
     free(p);
-    const seen = heap.history();
+    const seen = heap.inspect.history();
     t.deepEqual(
       seen.map(({ operation, address, requestedBytes }) => [operation, address, requestedBytes]),
       [
@@ -227,13 +227,13 @@ eachFace(
       times.toSorted((x, y) => x - y),
     );
     t.deepEqual(
-      heap.history({ address: q }).map(({ operation }) => operation),
+      heap.inspect.history({ address: q }).map(({ operation }) => operation),
       ['calloc', 'realloc'],
     );
-    t.deepEqual(heap.history({ last: 2 }), seen.slice(3));
-    t.deepEqual(heap.history({ thread: 99 }), []);
+    t.deepEqual(heap.inspect.history({ last: 2 }), seen.slice(3));
+    t.deepEqual(heap.inspect.history({ thread: 99 }), []);
     for (let n = 0; n < 20; n++) free(malloc(n));
-    const later = heap.history();
+    const later = heap.inspect.history();
     t.is(later.length, 8);
     t.deepEqual(
       later.map(({ requestedBytes }) => requestedBytes),
@@ -244,7 +244,7 @@ eachFace(
 
 test('history: the error of a heap without history names the option', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  const error = t.throws(() => heap.history(), { code: 'ERR_SHMALLOC_OPTION_OFF' });
+  const error = t.throws(() => heap.inspect.history(), { code: 'ERR_SHMALLOC_OPTION_OFF' });
   t.regex(String(error?.message), /SHMALLOC_HISTORY/);
 });
 
@@ -254,7 +254,7 @@ eachFace(
   (s) => {
     const { t, heap, malloc } = s;
     for (let n = 0; n < 9; n++) malloc(n);
-    const stacks = heap.history().map(({ stack }) => String(stack));
+    const stacks = heap.inspect.history().map(({ stack }) => String(stack));
     t.is(stacks.length, 9);
     t.is(new Set(stacks).size, 1);
     t.is(stacks[2]?.split('\n').length, 2);
@@ -270,8 +270,9 @@ eachFace(
     const { t, heap, malloc, free } = s;
     for (let n = 0; n < 1000; n++) free(malloc(8));
     const seen = (operation: string): number =>
-      heap.history().filter((event) => event.operation === operation && event.stack !== undefined)
-        .length;
+      heap.inspect
+        .history()
+        .filter((event) => event.operation === operation && event.stack !== undefined).length;
     const [mallocs, frees] = [seen('malloc'), seen('free')];
     t.true(mallocs > 120 && mallocs < 280, `${mallocs} of 1000 mallocs`);
     t.true(frees > 120 && frees < 280, `${frees} of 1000 frees`);
@@ -287,14 +288,14 @@ eachFace(
       const block = malloc(size);
       for (let offset = 16; offset < Math.min(size, 512); offset += 16) {
         const inside = (block + offset) as Address;
-        for (const call of [() => free(inside), () => heap.hexdump(inside)]) {
+        for (const call of [() => free(inside), () => heap.inspect.hexdump(inside)]) {
           const error = t.throws(call, { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
           t.is((error as { reason?: string })?.reason, 'interior', `${size} + ${offset}`);
         }
-        t.is(heap.whoAllocated(inside)?.address, block);
+        t.is(heap.inspect.whoAllocated(inside)?.address, block);
       }
       free(block);
-      t.is(heap.whoAllocated(block)?.freedBy?.threadId, 0);
+      t.is(heap.inspect.whoAllocated(block)?.freedBy?.threadId, 0);
     }
   },
 );
@@ -323,7 +324,7 @@ test('detach: blocks in quarantine are given back', (t) => {
     for (let n = 0; n < 20; n++) heap.free_ts(heap.malloc_ts(size));
   const before = heap.stats();
   t.true(before.inUseBytes > 2_000_000);
-  t.is(heap.blocks().length, 0);
+  t.is(heap.inspect.blocks().length, 0);
   t.is(heap.verify({ quiet: true }).liveBlocks, 0);
   heap.detach();
   const after = heap.stats();

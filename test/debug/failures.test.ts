@@ -11,7 +11,7 @@ const HELD = 64 * 1024;
 
 function assertWhole(t: ExecutionContext, heap: SharedHeap, live: Address[]): void {
   t.deepEqual(
-    heap.blocks().map(({ address }) => address),
+    heap.inspect.blocks().map(({ address }) => address),
     live,
   );
   t.deepEqual(heldIn(heap), []);
@@ -72,11 +72,11 @@ test.serial('stacks: a call goes on without a stack if the formatter throws', (t
   // The last call frees a block that realloc has freed.
   t.deepEqual(outcomes, ['returned', 'returned', 'returned', 'threw']);
   t.is(Error.stackTraceLimit, limit);
-  const { length } = heap.blocks();
+  const { length } = heap.inspect.blocks();
   t.is(length, 3);
   assertWhole(
     t,
     heap,
-    heap.blocks().map(({ address }) => address),
+    heap.inspect.blocks().map(({ address }) => address),
   );
 });

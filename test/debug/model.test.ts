@@ -79,7 +79,7 @@ test('instrumented calls: random calls under random options, against a map', (t)
       }
     }
     t.deepEqual(
-      heap.blocks().map(({ address }) => address),
+      heap.inspect.blocks().map(({ address }) => address),
       [...live.keys()].sort((a, b) => a - b),
       what,
     );

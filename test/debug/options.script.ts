@@ -50,9 +50,9 @@ function look(heap: SharedHeap): Seen {
   let checks = 0;
   let history = 0;
   let stacks = false;
-  if (codeOf(() => heap.history()) === 'none') {
-    history = heap.history().length;
-    stacks = heap.history().some(({ stack }) => stack !== undefined);
+  if (codeOf(() => heap.inspect.history()) === 'none') {
+    history = heap.inspect.history().length;
+    stacks = heap.inspect.history().some(({ stack }) => stack !== undefined);
   }
   if (guard) {
     // Another block: verify() reports each damage once.
@@ -70,7 +70,7 @@ function look(heap: SharedHeap): Seen {
     guard,
     quarantine,
     checkEach: checks > 0,
-    strict: codeOf(() => heap.whoAllocated(guarded)) === 'none',
+    strict: codeOf(() => heap.inspect.whoAllocated(guarded)) === 'none',
     onError: codeOf(() => free_ts((guarded + 16) as typeof guarded)),
     history,
     stacks,

@@ -33,7 +33,7 @@ test('strict: if two threads free one block at once, one is refused every time',
   t.log(`refused: ${counts.join(' and ')}`);
   t.is((counts[0] as number) + (counts[1] as number), ROUNDS);
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
-  t.is(heap.blocks().length, 0);
+  t.is(heap.inspect.blocks().length, 0);
 });
 
 const CHURN = `
@@ -114,12 +114,12 @@ test('quarantine: no freed block is lost with a worker that is killed at any mom
     await exit;
     heap.recover();
     // The blocks that the worker had are still live, and nothing else is allocated.
-    const blocks = heap.blocks();
+    const blocks = heap.inspect.blocks();
     t.true(blocks.length >= 99 && blocks.length <= 102, `${blocks.length} blocks`);
     for (const { address } of blocks) heap.free_ts(address);
     const report = heap.verify({ quiet: true });
     t.deepEqual(report.problems, []);
     t.is(report.liveBlocks, 0);
   }
-  t.true(heap.history().length > 0);
+  t.true(heap.inspect.history().length > 0);
 });

@@ -12,7 +12,9 @@ const make = (): SharedHeap => SharedHeap.create({ size: '16MiB', threads: 2, de
 /** The first frames of all stacks that a piece of work leaves, each once. */
 function firstFrames(heap: SharedHeap, work: () => void): string[] {
   work();
-  const stacks = heap.history().flatMap(({ stack }) => (stack === undefined ? [] : [stack]));
+  const stacks = heap.inspect
+    .history()
+    .flatMap(({ stack }) => (stack === undefined ? [] : [stack]));
   return [...new Set(stacks.map((stack) => String(stack).split('\n')[0] ?? ''))];
 }
 
@@ -39,11 +41,11 @@ for (const [name, call] of Object.entries(CALLS)) {
 test('stacks: what the program allocates when it is called back begins with its own frame', (t) => {
   using heap = make();
   const frames = firstFrames(heap, () => {
-    heap.withContext('one', function work(context) {
+    heap.contexts.run('one', function work(context) {
       context.onReset(function atReset() {
         heap.malloc_ts(10);
       });
-      heap.withContext('two', function inner() {
+      heap.contexts.run('two', function inner() {
         heap.malloc_ts(20);
       });
       heap.malloc_ts(30);

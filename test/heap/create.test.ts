@@ -79,10 +79,10 @@ for (const [base, size] of [
       t.is(end, 4 * GIB - 64 * KIB);
       t.is(heap.stats().reservedBytes, end - base);
       // A chunk that ends where the heap does: its limit and its cursor are addresses.
-      const context = heap.createContext('at the end', { initialBytes: 256 * KIB });
+      const context = heap.contexts.create('at the end', { initialBytes: 256 * KIB });
       const objects = Array.from({ length: 255 }, () => context.malloc(1008));
       t.true(objects.every((object) => object > 3.9 * GIB && object + 1008 <= end));
-      const { bytes, usedBytes } = heap.contextTree()[0];
+      const { bytes, usedBytes } = heap.contexts.tree()[0];
       t.true(usedBytes >= 255 * 1008 && usedBytes <= bytes, `${usedBytes} of ${bytes}`);
       context[Symbol.dispose]();
       const all = heap.malloc_ts(dataBytes);

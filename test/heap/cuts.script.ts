@@ -72,8 +72,8 @@ const BODIES: Readonly<Record<string, string>> = {
     own.delete();
   }`,
   looks: `for (;;) {
-    heap.verify(); heap.stats(); heap.map(); heap.leaks(); heap.metrics(); heap.recover();
-    heap.contextTree(); heap.blocks();
+    heap.verify(); heap.stats(); heap.inspect.map(); heap.inspect.leaks(); heap.metrics(); heap.recover();
+    heap.contextTree(); heap.inspect.blocks();
   }`,
   attach: `for (;;) {
     const guest = SharedHeap.attach(heap.handle);
@@ -108,7 +108,7 @@ const FIRST: readonly (() => void)[] = [
     for (let size = 0; size < 400; size++) heap.free_ts(heap.malloc_ts(size));
   },
   () => heap.vectors.create(Int8Array).delete(),
-  () => heap.createContext('after').delete(),
+  () => heap.contexts.create('after').delete(),
   () => {
     const list = Array.from({ length: 400 }, () => heap.malloc_ts(64));
     for (const block of list) heap.free_ts(block);
@@ -126,9 +126,10 @@ function check(): VerifyReport {
 
 /** Gives back what scripts had when they were cut: it was theirs, and nobody else knows of it. */
 function giveBack(): void {
-  for (const released of heap.releasedContexts()) heap.adoptContext(released);
+  for (const released of heap.contexts.released()) heap.contexts.adopt(released);
   for (const context of heap.contexts.list()) context.delete();
-  for (const { address, owned } of heap.blocks()) if (owned === undefined) heap.free_ts(address);
+  for (const { address, owned } of heap.inspect.blocks())
+    if (owned === undefined) heap.free_ts(address);
 }
 
 for (let n = 0; n < Number(cuts); n++) {

@@ -189,10 +189,10 @@ test('malloc_ts: a shorter block is looked for where a longer one is known not t
 
 test('context.tryMalloc, malloc_ts: a context that ends makes room for both', (t) => {
   using heap = SharedHeap.create({ size: 4 * MIB, threads: 4 });
-  const ending = heap.createContext('c');
+  const ending = heap.contexts.create('c');
   while (ending.tryMalloc(1000) !== 0);
   fillWhole(heap, 1000);
-  const context = heap.createContext('c');
+  const context = heap.contexts.create('c');
   for (let n = 0; n < 3; n++) {
     t.is(context.tryMalloc(5000), NONE);
     t.is(heap.malloc_ts(5000), NONE);

@@ -75,8 +75,8 @@ for (let n = 0; n < DIVES && result.wrong === null; n++) {
   }
 }
 if (result.wrong === null) {
-  for (const { address } of heap.blocks()) heap.free_ts(address);
-  result.left = heap.blocks().length;
+  for (const { address } of heap.inspect.blocks()) heap.free_ts(address);
+  result.left = heap.inspect.blocks().length;
   result.wrong = heap.verify({ quiet: true }).problems[0]?.message ?? null;
 }
 console.log(JSON.stringify(result));

@@ -130,7 +130,7 @@ export function dive(heap: SharedHeap, rounds: number, nearFrames = NEAR_FRAMES)
     if (wrong.length > 0) return;
     const { problems } = heap.verify({ quiet: true });
     wrong.push(...problems.map(({ invariant, message }) => `${when}: ${invariant}: ${message}`));
-    const live = new Set(heap.blocks().map(({ address }) => address as number));
+    const live = new Set(heap.inspect.blocks().map(({ address }) => address as number));
     for (const address of [pinned, ...books]) {
       if (address !== 0 && !live.delete(address)) wrong.push(`${when}: ${address} is not live`);
     }

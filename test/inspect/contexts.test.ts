@@ -41,14 +41,14 @@ function assertAgreed(t: ExecutionContext, heap: SharedHeap, released: number): 
   const chunks = total(nodes, (node) => node.chunks);
   t.deepEqual(stats.contexts, { live: nodes.length, released, chunks, bytes });
   t.is(report.contexts, nodes.length);
-  const { contexts, vectors } = heap.leaks();
+  const { contexts, vectors } = heap.inspect.leaks();
   t.is(
     total(contexts, (tree) => tree.contexts),
     nodes.length,
   );
   t.deepEqual([total(contexts, (tree) => tree.bytes), vectors.bytes], [bytes, 0]);
   t.is(report.ownedBytes, bytes);
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   const zones = Object.values(map.zones);
   t.is(
@@ -63,7 +63,7 @@ function assertAgreed(t: ExecutionContext, heap: SharedHeap, released: number): 
     total(zones, (zone) => zone.vectorBlocks),
     0,
   );
-  const blocks = heap.blocks().filter(({ owned }) => owned === 'context');
+  const blocks = heap.inspect.blocks().filter(({ owned }) => owned === 'context');
   t.deepEqual([blocks.length, total(blocks, (block) => block.bytes)], [chunks, bytes]);
   const ids = new Set(nodes.map(({ id }) => id));
   t.true(blocks.every(({ context }) => context !== undefined && ids.has(context.id)));
@@ -78,7 +78,7 @@ for (const debug of [undefined, { guard: 32, scribble: true }]) {
       step();
       if (n % 40 === 0) assertAgreed(t, heap, handles.length);
     }
-    for (const handle of handles.splice(0)) heap.adoptContext(handle).delete();
+    for (const handle of handles.splice(0)) heap.contexts.adopt(handle).delete();
     for (const context of heap.contexts.list()) context.delete();
     assertAgreed(t, heap, 0);
     t.is(heap.verify({ quiet: true }).liveBlocks, 0);
@@ -106,10 +106,10 @@ test('contexts: no problem is found at any moment while threads change contexts'
       if (!sane || path.length !== level) t.fail(JSON.stringify(nodes));
     }
     t.regex(renderContextTree(nodes), /Grand total: \d+ bytes in \d+ chunks/);
-    checkMap(heap.map());
-    const { contexts } = heap.leaks();
+    checkMap(heap.inspect.map());
+    const { contexts } = heap.inspect.leaks();
     if (contexts.some((tree) => tree.bytes < 0 || tree.contexts < 1)) t.fail();
-    heap.showAllocMem({ write: () => {} });
+    heap.inspect.print('blocks', { write: () => {} });
     seen += nodes.length;
     looks++;
   }
@@ -137,27 +137,29 @@ test('contexts: contexts of a terminated worker are counted when recovery ends t
   t.true(readContextTree(memoryOf(heap)).every(({ owner }) => owner === null));
 });
 
-test('hexdump, showAllocMem, free: name the context whose chunk an address is in', (t) => {
+test('hexdump, inspect.print blocks, free: name the context whose chunk an address is in', (t) => {
   for (const debug of [{}, { guard: 16 }]) {
     using heap = SharedHeap.create({ size: '8MiB', threads: 2, debug });
     const mine = heap.malloc_ts(20);
-    const request = heap.createContext('request', { ident: '42' });
+    const request = heap.contexts.create('request', { ident: '42' });
     const object = request.malloc(100);
     const second = request.malloc(100);
     heap.u8.fill(0x41, second, second + 8);
-    const [chunk] = heap.blocks().filter(({ owned }) => owned === 'context');
+    const [chunk] = heap.inspect.blocks().filter(({ owned }) => owned === 'context');
     const address = chunk?.address as number;
     t.like(chunk, { bytes: 4096, context: { name: 'request', ident: '42' } });
     const whose = "chunk of context 'request' (42)";
     const at = `0x${address.toString(16)}`;
-    const lines = (of: number) => heap.hexdump(of as never, { length: 16 }).split('\n');
+    const lines = (of: number) => heap.inspect.hexdump(of as never, { length: 16 }).split('\n');
     t.is(lines(address)[0], `${whose}, 4096 bytes, at ${at}`);
     const into = `0x${second.toString(16)} is ${second - address} bytes into it`;
     t.is(lines(second)[0], `${whose}, 4096 bytes, at ${at}; ${into}`);
     t.regex(lines(second)[1] ?? '', /^[\da-f]{8} {2}41 41 41 41 41 41 41 41 .*\|AAAAAAAA/);
-    t.is(heap.hexdump(object, { offset: 4000 - (object - address) }).split('\n').length, 4);
-    t.throws(() => heap.hexdump(second, { offset: 4096 }), { code: 'ERR_SHMALLOC_INVALID_SIZE' });
-    t.regex(heap.hexdump(mine), /^block at 0x/);
+    t.is(heap.inspect.hexdump(object, { offset: 4000 - (object - address) }).split('\n').length, 4);
+    t.throws(() => heap.inspect.hexdump(second, { offset: 4096 }), {
+      code: 'ERR_SHMALLOC_INVALID_SIZE',
+    });
+    t.regex(heap.inspect.hexdump(mine), /^block at 0x/);
     const said = new RegExp(
       `: the start of the block at ${at}, 4096 bytes, class 28: ${whose.replace(/[()]/g, '\\$&')}, which frees it$`,
     );
@@ -166,7 +168,7 @@ test('hexdump, showAllocMem, free: name the context whose chunk an address is in
       t.throws(() => heap.free_ts(second), { message: /: inside the block .*, which frees it$/ });
     }
     let text = '';
-    heap.showAllocMem({
+    heap.inspect.print('blocks', {
       write(piece) {
         text += piece;
       },

@@ -31,7 +31,7 @@ export function churn(heap: SharedHeap, random: Random, handles: ContextHandle[]
       const kind = random.pick(['bump', 'set'] as const);
       const options = { kind, ident: String(what), maxBytes: random.pick([1024, 65_536, 2 ** 20]) };
       const parent = random.below(4) === 0 ? undefined : one;
-      heap.createContext(`context ${what}`, { ...options, ...(parent && { parent }) });
+      heap.contexts.create(`context ${what}`, { ...options, ...(parent && { parent }) });
     } else if (what < 70) {
       for (let n = random.below(60); n > 0; n--) {
         const address = one.tryMalloc(random.below(random.pick([64, 1000, 1000, 90_000])));
@@ -45,7 +45,7 @@ export function churn(heap: SharedHeap, random: Random, handles: ContextHandle[]
       while (above !== null && above !== one) above = above.parent;
       if (above === null) one.setParent(parent);
     } else if (one.parent === null && handles.length < 5) handles.push(one.release());
-    else if (handles.length > 0) heap.adoptContext(handles.shift() as ContextHandle);
+    else if (handles.length > 0) heap.contexts.adopt(handles.shift() as ContextHandle);
   };
 }
 
@@ -56,7 +56,7 @@ if (parentPort !== null && (workerData as ContextChurn | null)?.words !== undefi
   const step = churn(heap, new Random(seed), handles);
   parentPort.postMessage('here');
   while (Atomics.load(words, 0) === 0) step();
-  for (const released of handles) heap.adoptContext(released);
+  for (const released of handles) heap.contexts.adopt(released);
   heap.detach();
   parentPort.postMessage('done');
 }

@@ -26,7 +26,7 @@ test('hexdump: header, hexadecimal, ASCII, to the letter', (t) => {
   const { heap, address } = counting(100);
   heap.u8.set(new TextEncoder().encode('Hello, shared heap ~\x7f'), address + 32);
   t.is(
-    heap.hexdump(address),
+    heap.inspect.hexdump(address),
     [
       `block at 0x${address.toString(16)}: class 7, 112 bytes usable, thread unknown, live`,
       `${digits(address)}  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|`,
@@ -43,36 +43,36 @@ test('hexdump: header, hexadecimal, ASCII, to the letter', (t) => {
 
 test('hexdump: offset and length choose the bytes; the last row is as wide as the others', (t) => {
   const { heap, address } = counting(48);
-  t.deepEqual(rowsOf(heap.hexdump(address, { offset: 3, length: 20 })), [
+  t.deepEqual(rowsOf(heap.inspect.hexdump(address, { offset: 3, length: 20 })), [
     `${digits(address + 3)}  03 04 05 06 07 08 09 0a  0b 0c 0d 0e 0f 10 11 12  |................|`,
     `${digits(address + 19)}  13 14 15 16                                       |....|`,
   ]);
-  t.deepEqual(rowsOf(heap.hexdump(address, { offset: 40 })), [
+  t.deepEqual(rowsOf(heap.inspect.hexdump(address, { offset: 40 })), [
     `${digits(address + 40)}  28 29 2a 2b 2c 2d 2e 2f                           |()*+,-./|`,
   ]);
-  t.deepEqual(rowsOf(heap.hexdump(address, { length: 9 })), [
+  t.deepEqual(rowsOf(heap.inspect.hexdump(address, { length: 9 })), [
     `${digits(address)}  00 01 02 03 04 05 06 07  08                       |.........|`,
   ]);
-  t.deepEqual(rowsOf(heap.hexdump(address, { length: 0 })), []);
-  t.deepEqual(rowsOf(heap.hexdump(address, { offset: 48 })), []);
+  t.deepEqual(rowsOf(heap.inspect.hexdump(address, { length: 0 })), []);
+  t.deepEqual(rowsOf(heap.inspect.hexdump(address, { offset: 48 })), []);
   heap.detach();
 });
 
 test('hexdump: goes past the block only with a length, and never past the heap', (t) => {
   const { heap, address, bytes } = counting(48);
   heap.u8.fill(0xee, address + bytes, address + 200);
-  t.false(heap.hexdump(address).includes('ee'));
-  t.is(rowsOf(heap.hexdump(address, { length: 64 })).length, 4);
-  t.regex(heap.hexdump(address, { length: 64 }), /ee ee ee/);
+  t.false(heap.inspect.hexdump(address).includes('ee'));
+  t.is(rowsOf(heap.inspect.hexdump(address, { length: 64 })).length, 4);
+  t.regex(heap.inspect.hexdump(address, { length: 64 }), /ee ee ee/);
   const { dataStart, end } = geometryOf(heap);
   const last = heap.malloc_ts(200_000);
   const reach = end - last;
-  const tail = heap.hexdump(last, { offset: reach - 20, length: 1000 });
+  const tail = heap.inspect.hexdump(last, { offset: reach - 20, length: 1000 });
   t.deepEqual(
     rowsOf(tail).map((row) => row.slice(0, 8)),
     [digits(end - 20), digits(end - 4)],
   );
-  t.deepEqual(rowsOf(heap.hexdump(last, { offset: reach, length: 16 })), []);
+  t.deepEqual(rowsOf(heap.inspect.hexdump(last, { offset: reach, length: 16 })), []);
   for (const options of [
     { offset: 204_801 },
     { offset: dataStart - last - 1 },
@@ -84,17 +84,17 @@ test('hexdump: goes past the block only with a length, and never past the heap',
     { length: NaN },
     { length: 2 ** 27 },
   ]) {
-    t.throws(() => heap.hexdump(last, options), {
+    t.throws(() => heap.inspect.hexdump(last, options), {
       instanceOf: RangeError,
       code: 'ERR_SHMALLOC_INVALID_SIZE',
       message:
-        /^hexdump: (offset|length) must be a whole number of bytes from -?\d+ to \d+ \(.*\), got /,
+        /^inspect.hexdump: (offset|length) must be a whole number of bytes from -?\d+ to \d+ \(.*\), got /,
     });
   }
-  t.throws(() => heap.hexdump(last, { offset: 204_801 }), {
+  t.throws(() => heap.inspect.hexdump(last, { offset: 204_801 }), {
     message: /to 204800 \(the block's end; a length reaches past it\), got 204801$/,
   });
-  t.is(rowsOf(heap.hexdump(address, { offset: bytes + 16, length: 16 })).length, 1);
+  t.is(rowsOf(heap.inspect.hexdump(address, { offset: bytes + 16, length: 16 })).length, 1);
   heap.detach();
 });
 
@@ -104,25 +104,25 @@ test('hexdump: an offset below 0 shows bytes before the block, down to the first
   const address = heap.malloc_ts(32);
   heap.u8.fill(0xab, address - 16, address);
   heap.u8.fill(0xcd, address, address + 32);
-  const rows = rowsOf(heap.hexdump(address, { offset: -16 }));
+  const rows = rowsOf(heap.inspect.hexdump(address, { offset: -16 }));
   t.is(rows.length, 3, "from the red zone to the block's end");
   t.regex(rows[0] as string, /^[0-9a-f]{8} ( ab){8} ( ab){8} /);
   t.true(rows[0]?.startsWith(digits(address - 16)));
-  t.is(rowsOf(heap.hexdump(address, { offset: -16, length: 16 })).length, 1);
+  t.is(rowsOf(heap.inspect.hexdump(address, { offset: -16, length: 16 })).length, 1);
   const { dataStart } = geometryOf(heap);
-  const all = rowsOf(heap.hexdump(address, { offset: dataStart - address }));
+  const all = rowsOf(heap.inspect.hexdump(address, { offset: dataStart - address }));
   t.true(all[0]?.startsWith(digits(dataStart)));
 });
 
 test('hexdump: an unknown option is refused, and the nearest one is named', (t) => {
   const { heap, address } = counting(48);
   for (const [options, message] of [
-    [{ lenght: 5 }, /^hexdump: there is no option 'lenght'; the nearest is 'length'$/],
-    [null, /^hexdump: options are an object with 'length' and 'offset', got null$/],
+    [{ lenght: 5 }, /^inspect.hexdump: there is no option 'lenght'; the nearest is 'length'$/],
+    [null, /^inspect.hexdump: options are an object with 'length' and 'offset', got null$/],
     [16, /got 16$/],
     [[16], /got an array of 1$/],
   ] as const) {
-    t.throws(() => heap.hexdump(address, options as never), {
+    t.throws(() => heap.inspect.hexdump(address, options as never), {
       instanceOf: TypeError,
       code: 'ERR_SHMALLOC_INVALID_OPTION',
       message,
@@ -135,11 +135,11 @@ test('hexdump: shows the first 64 KiB of a large block, and how many bytes are l
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
   const address = heap.calloc_ts(1, 200_000);
   for (let at = 0; at < 204_800; at += 4) heap.u32[(address + at) >>> 2] = at;
-  const rows = rowsOf(heap.hexdump(address));
+  const rows = rowsOf(heap.inspect.hexdump(address));
   t.is(rows.length, 4097);
   t.is(rows.at(-1), '... and 139264 more bytes: set length to see them');
-  t.is(rowsOf(heap.hexdump(address, { length: 204_800 })).length, 12_800);
-  t.regex(heap.hexdump(address), /: large, 204800 bytes usable, thread unknown, live\n/);
+  t.is(rowsOf(heap.inspect.hexdump(address, { length: 204_800 })).length, 12_800);
+  t.regex(heap.inspect.hexdump(address), /: large, 204800 bytes usable, thread unknown, live\n/);
 });
 
 test('hexdump: four or more equal rows are folded, three are not', (t) => {
@@ -164,7 +164,7 @@ test('hexdump: four or more equal rows are folded, three are not', (t) => {
 test('hexdump: the header of a free block says so', (t) => {
   const { heap, address } = counting(64);
   heap.free_ts(address);
-  t.regex(heap.hexdump(address), /: class 4, 64 bytes usable, thread unknown, free\n/);
+  t.regex(heap.inspect.hexdump(address), /: class 4, 64 bytes usable, thread unknown, free\n/);
   heap.detach();
 });
 
@@ -212,7 +212,7 @@ test('hexdump: each kind of wrong address has a reason and a message of its own'
     ['16', 'not-a-number', 'a string is no address'],
   ];
   for (const [address, reason, text] of wrong) {
-    const error = t.throws(() => heap.hexdump(address as Address), {
+    const error = t.throws(() => heap.inspect.hexdump(address as Address), {
       instanceOf: InvalidAddressError,
     });
     t.is(error.reason, reason, String(address));

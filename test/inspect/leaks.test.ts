@@ -46,11 +46,11 @@ test('findLeaks: groups by stack if there is one, else by size class, the larges
 
 test('SharedHeap.leaks: groups of live blocks, equal to blocks() and stats()', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 1 });
-  t.deepEqual(heap.leaks(), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
+  t.deepEqual(heap.inspect.leaks(), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
   const small = Array.from({ length: 10 }, () => heap.malloc_ts(100));
   const [one] = [heap.malloc_ts(3000)];
   const large = heap.malloc_ts(100_000);
-  const { blocks, bytes, groups } = heap.leaks();
+  const { blocks, bytes, groups } = heap.inspect.leaks();
   t.is(blocks, 12);
   t.is(bytes, heap.stats().inUseBytes);
   t.deepEqual(groups, [
@@ -59,7 +59,7 @@ test('SharedHeap.leaks: groups of live blocks, equal to blocks() and stats()', (
     { blocks: 10, bytes: 1120, firstAddress: Math.min(...small) as Address, blockBytes: 112 },
   ]);
   for (const address of [...small, one as Address, large]) heap.free_ts(address);
-  t.is(heap.leaks().blocks, 0);
+  t.is(heap.inspect.leaks().blocks, 0);
 });
 
 test("readUsage: counts since the heap's creation, whatever was reset since", (t) => {
@@ -163,7 +163,7 @@ for (const [debug, blockBytes] of [
     const firstAddress = heap.malloc_ts(10);
     heap.malloc_ts(10);
     const large = heap.malloc_ts(65_530);
-    const { requestedBytes, groups } = heap.leaks();
+    const { requestedBytes, groups } = heap.inspect.leaks();
     t.is(requestedBytes, 65_550);
     if (blockBytes === 0) {
       t.is(groups.length, 1);
@@ -212,7 +212,7 @@ test('SharedHeap.leaks: contexts by tree, and vectors, are separate from the pro
   maker.addChunk(result, 256, 16);
   maker.release(result);
   maker.addVector(1000);
-  const leaks = heap.leaks();
+  const leaks = heap.inspect.leaks();
   const tree = { ident: '', kind: 'bump', owner: 7, contexts: 1, chunks: 0, bytes: 0, objects: 0 };
   t.deepEqual(leaks, {
     blocks: 1,
@@ -233,7 +233,7 @@ test('SharedHeap.leaks: contexts by tree, and vectors, are separate from the pro
   t.is(leaks.bytes + all, heap.stats().inUseBytes);
   heap.free_ts(mine);
   const usage = readUsage(memoryOf(heap));
-  t.deepEqual(renderLeaks(heap.leaks(), usage).split('\n'), [
+  t.deepEqual(renderLeaks(heap.inspect.leaks(), usage).split('\n'), [
     'HEAP SUMMARY: in use at exit: 0 bytes in 0 blocks',
     'total heap usage: 10 allocs, 1 frees, 121,776 bytes allocated',
     '',
@@ -254,7 +254,7 @@ test('renderLeaks: of many contexts the smallest are summed up on one line', (t)
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const maker = new ContextMaker(heap, 7);
   for (let n = 0; n < 25; n++) maker.addChunk(maker.make(`c${n}`), n < 5 ? 256 : 512);
-  const lines = renderLeaks(heap.leaks(), readUsage(memoryOf(heap))).split('\n');
+  const lines = renderLeaks(heap.inspect.leaks(), readUsage(memoryOf(heap))).split('\n');
   t.deepEqual(lines.slice(-3), [
     "context 'c24', thread 7: 512 bytes in 1 chunks, 1 objects",
     'and 5 more: 1,280 bytes in 5 chunks, 5 objects',

@@ -84,11 +84,11 @@ test('writeListing: details are below their block, indented', (t) => {
   ]);
 });
 
-test('showAllocMem: lists what blocks() lists, in rising order, under the right zones', (t) => {
+test('inspect.print blocks: lists what blocks() lists, in rising order, under the right zones', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
   const random = new Random(seedOf(t));
   t.deepEqual(
-    printed((o) => heap.showAllocMem(o)),
+    printed((o) => heap.inspect.print('blocks', o)),
     ['Total : 0 bytes'],
   );
   const live: Address[] = [];
@@ -96,9 +96,9 @@ test('showAllocMem: lists what blocks() lists, in rising order, under the right 
     if (n % 3 === 2) heap.free_ts(live.splice(random.below(live.length), 1)[0] as Address);
     live.push(heap.malloc_ts(random.pick([16, 100, 512, 600, 3000, 65_536, 65_537, 100_000])));
   }
-  const blocks = heap.blocks();
+  const blocks = heap.inspect.blocks();
   t.is(blocks.length, live.filter((address) => address !== 0).length);
-  const lines = printed((options) => heap.showAllocMem(options));
+  const lines = printed((options) => heap.inspect.print('blocks', options));
   const blockLines = lines.filter((line) => line.endsWith(' bytes') && !line.startsWith('Total'));
   t.deepEqual(
     blockLines,
@@ -123,16 +123,16 @@ test('showAllocMem: lists what blocks() lists, in rising order, under the right 
   t.true(lines.filter((line) => line.startsWith('LARGE')).length > 0);
 });
 
-test('showAllocMemEx: adds the first 64 bytes of each block', (t) => {
+test('inspect.print contents: adds the first 64 bytes of each block', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
   const small = heap.calloc_ts(1, 20);
   const long = heap.calloc_ts(1, 1000);
   for (let n = 0; n < 1000; n++) heap.u8[long + n] = n;
   heap.u8.set(new TextEncoder().encode('twenty bytes of text'), small);
-  const lines = printed((options) => heap.showAllocMemEx(options));
+  const lines = printed((options) => heap.inspect.print('contents', options));
   t.deepEqual(
     lines.filter((line) => !line.startsWith('    ')),
-    printed((options) => heap.showAllocMem(options)),
+    printed((options) => heap.inspect.print('blocks', options)),
   );
   const at = lines.findIndex((line) => line.startsWith(hex(small)));
   t.regex(lines[at + 1] as string, /^ {4}[0-9a-f]{8} {2}74 77 65 6e .*\|twenty bytes of \|$/);
@@ -142,7 +142,7 @@ test('showAllocMemEx: adds the first 64 bytes of each block', (t) => {
   t.is(dumped.filter((line) => line.startsWith('    ')).length, 4);
 });
 
-test('showAllocMem: a million blocks are written in pieces, never as one text', (t) => {
+test('inspect.print blocks: a million blocks are written in pieces, never as one text', (t) => {
   using heap = SharedHeap.create({ size: '64MiB', threads: 1 });
   const count = 1_000_000;
   for (let n = 0; n < count; n++) if (heap.malloc_ts(16) === 0) t.fail('the heap is full');
@@ -150,7 +150,7 @@ test('showAllocMem: a million blocks are written in pieces, never as one text', 
   let longest = 0;
   let lines = 0;
   let last = '';
-  heap.showAllocMem({
+  heap.inspect.print('blocks', {
     write(text) {
       pieces++;
       longest = Math.max(longest, text.length);

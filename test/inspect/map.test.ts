@@ -48,7 +48,7 @@ function classesOfMap(map: HeapMap): Record<number, number[]> {
 
 test('map: a new heap is metadata and untouched reserve', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   t.is(map.base, 0);
   t.is(map.end, 2 * 2 ** 20);
@@ -85,7 +85,7 @@ test('map: blocks of three sizes, counted by hand', (t) => {
   const large = heap.malloc_ts(70_000);
   const direct = heap.malloc_ts(200_000);
   heap.free_ts(tiny[1]);
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   const runOf = (address: Address) =>
     map.runs.find((run) => address >= run.address && address < run.address + run.bytes);
@@ -123,7 +123,7 @@ test('map: chunks of contexts and vectors, in spans and large, counted by hand',
   const [large, ...others] = [100_000, 150_000].map((bytes) => maker.addChunk(context, bytes));
   const vector = maker.addVector(1000);
   maker.addVector(200_000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   const owned = map.runs.filter((run): run is MapPlainRun => 'owned' in run);
   t.deepEqual(owned.map(({ zone, owned }) => [zone, owned]).sort(), [
@@ -148,7 +148,7 @@ test('map: chunks of contexts and vectors, in spans and large, counted by hand',
   );
   t.true(mine.every((address) => address > 0) && chunks.length === 4 && vector > 0);
   maker.core.detach();
-  const after = heap.map();
+  const after = heap.inspect.map();
   checkMap(after);
   t.is(
     total(Object.values(after.zones), (zone) => zone.contextBlocks),
@@ -166,7 +166,7 @@ test('map: sums equal stats(), spans equal a recount', (t) => {
   for (let round = 0; round < 6; round++) {
     using heap = SharedHeap.create({ size: random.pick(['2MiB', '16MiB', '64MiB']), threads: 2 });
     fillRandomly(heap, random, 200 + random.below(8000));
-    const map = heap.map();
+    const map = heap.inspect.map();
     const stats = heap.stats();
     checkMap(map);
     const { large, ...sums } = statsOfMap(map);
@@ -178,7 +178,7 @@ test('map: sums equal stats(), spans equal a recount', (t) => {
       .map((c) => [c.blockBytes, [c.spans, c.blocksInUse, c.blocksCached, c.blocksFree]]);
     t.deepEqual(classesOfMap(map), Object.fromEntries(inStats));
     // Live blocks of each span, from the tags.
-    const blocks = heap.blocks();
+    const blocks = heap.inspect.blocks();
     let next = 0;
     for (const run of map.runs) {
       const from = next;
@@ -195,7 +195,7 @@ test('map: a heap in the middle of a buffer', (t) => {
   const buffer = new SharedArrayBuffer(base + 4 * 2 ** 20);
   using heap = SharedHeap.create({ buffer, byteOffset: base });
   fillRandomly(heap, new Random(3), 500);
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   t.is(map.base, base);
   t.is(map.end - map.base, heap.stats().reservedBytes);
@@ -206,7 +206,7 @@ test('map: a heap without untouched reserve', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   while (heap.malloc_ts(3000) !== 0);
   while (heap.malloc_ts(16) !== 0);
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   t.is(map.zones.untouched.bytes, 0);
   t.is(map.brk, map.mapFrontier);
@@ -216,7 +216,7 @@ test('map: a heap without untouched reserve', (t) => {
 test('map: refused after this thread has detached', (t) => {
   const heap = mixedHeap('2MiB', 1, 10);
   heap.detach();
-  t.throws(() => heap.map(), { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
+  t.throws(() => heap.inspect.map(), { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
 });
 
 test('map: consistent while threads run, exact after they stop', async (t) => {
@@ -231,14 +231,14 @@ test('map: consistent while threads run, exact after they stop', async (t) => {
   let seen = 0;
   const until = performance.now() + 1500;
   while (performance.now() < until) {
-    const map = heap.map();
+    const map = heap.inspect.map();
     checkMap(map);
     seen += map.zones.tiny.liveBlocks + map.zones.small.liveBlocks;
   }
   t.true(seen > 0);
   Atomics.store(words, 0, 1);
   await Promise.all(workers.map(ended));
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   t.is(map.zones.tiny.liveBlocks + map.zones.small.liveBlocks + map.zones.large.liveBlocks, 0);
   t.like(heap.stats(), { cachedBytes: statsOfMap(map).cachedBytes });
@@ -247,7 +247,7 @@ test('map: consistent while threads run, exact after they stop', async (t) => {
 test('map: a heap of 1 GiB full of small blocks', (t) => {
   using heap = fullHeap();
   const started = performance.now();
-  const map = heap.map();
+  const map = heap.inspect.map();
   const ms = performance.now() - started;
   t.log(`map of ${map.runs.length} runs: ${ms.toFixed(0)} ms`);
   t.true(ms < 10_000, 'a bound for any machine; usually under a second');

@@ -13,27 +13,32 @@ const COMMANDS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
 
 test('names of contexts: one line each, without control characters, in listings, reports and errors', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', debug: { history: 5 } });
-  const context = heap.createContext(EVIL, { ident: EVIL });
+  const context = heap.contexts.create(EVIL, { ident: EVIL });
   context.malloc(100);
   let listed = '';
   const write = (text: string): void => {
     listed += text;
   };
-  heap.printContexts({ write });
+  heap.inspect.print('contexts', { write });
   t.is(listed.trim().split('\n').length, 2);
-  heap.showAllocMemEx({ write });
+  heap.inspect.print('contents', { write });
   const errors = [
     () => context.malloc(1e9),
-    () => heap.createContext(EVIL, { [EVIL]: 1 } as never),
-    () => heap.createContext('x', { kind: EVIL as never }),
+    () => heap.contexts.create(EVIL, { [EVIL]: 1 } as never),
+    () => heap.contexts.create('x', { kind: EVIL as never }),
     () => context.setParent(context),
     () => heap.free_ts(EVIL as never),
     () =>
-      heap.adoptContext({ kind: 'shmalloc context', index: 1, heapId: EVIL, name: EVIL } as never),
+      heap.contexts.adopt({
+        kind: 'shmalloc context',
+        index: 1,
+        heapId: EVIL,
+        name: EVIL,
+      } as never),
   ].map((work) => t.throws(work)?.message ?? '');
   const handle = context.release();
-  heap.adoptContext(handle);
-  errors.push(t.throws(() => heap.adoptContext(handle))?.message ?? '');
+  heap.contexts.adopt(handle);
+  errors.push(t.throws(() => heap.contexts.adopt(handle))?.message ?? '');
   const inspected = (context as never)[Symbol.for('nodejs.util.inspect.custom')] as () => string;
   for (const text of [listed, ...errors, inspected.call(context)]) t.notRegex(text, COMMANDS, text);
 });
@@ -47,7 +52,7 @@ test('metrics: control characters of a label are escaped, line breaks as in Prom
 
 test('pictures: a title and a label cannot change the direction of the text around them', (t) => {
   using heap = SharedHeap.create({ size: '4MiB' });
-  t.notRegex(renderSvg(heap.map(), { title: EVIL }), COMMANDS);
-  const page = renderHtml([{ map: heap.map(), label: EVIL }], { title: EVIL });
+  t.notRegex(renderSvg(heap.inspect.map(), { title: EVIL }), COMMANDS);
+  const page = renderHtml([{ map: heap.inspect.map(), label: EVIL }], { title: EVIL });
   t.notRegex(page.slice(0, page.indexOf('<script')), COMMANDS);
 });

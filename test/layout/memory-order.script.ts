@@ -52,7 +52,7 @@ const { blockRecords, rings } = await places(watched.handle.buffer);
 const record = blockRecords + ((block - 16) >>> 6) * 8;
 step('free', { state: record }, () => watched.free_ts(block));
 step('malloc', { state: record, number: rings + 16 + 2 * 12 }, () => void watched.malloc_ts(100));
-step('history', { number: rings + 16 + 2 * 12 }, () => void watched.history({ last: 1 }));
+step('history', { number: rings + 16 + 2 * 12 }, () => void watched.inspect.history({ last: 1 }));
 
 /** The places of the structures of a heap in its own buffer. */
 async function places(buffer: SharedArrayBuffer) {

@@ -27,39 +27,45 @@ for (const [filter, kind, message] of [
   [null, TypeError, "options are an object with 'address', 'thread' and 'last', got null"],
   [5, TypeError, "options are an object with 'address', 'thread' and 'last', got 5"],
 ] as const) {
-  test(`history, printHistory: the filter ${JSON.stringify(filter)} is refused`, (t) => {
+  test(`inspect.history, inspect.print: the filter ${JSON.stringify(filter)} is refused`, (t) => {
     using heap = withHistory();
     const refused = { instanceOf: kind, code: 'ERR_SHMALLOC_INVALID_OPTION' };
-    t.throws(() => heap.history(filter as never), { ...refused, message: `history: ${message}` });
-    const write = () => t.fail('something is printed');
-    t.throws(() => heap.printHistory(filter as never, { write }), {
+    t.throws(() => heap.inspect.history(filter as never), {
       ...refused,
-      message: `printHistory: ${message}`,
+      message: `inspect.history: ${message}`,
+    });
+    const write = () => t.fail('something is printed');
+    // Only of an object can there be one with a writer.
+    if (filter === null || typeof filter === 'number') return;
+    t.throws(() => heap.inspect.print('history', { ...(filter as object), write }), {
+      ...refused,
+      message: `inspect.print: ${message}`,
     });
   });
 }
 
-test('history, printHistory: filters select events', (t) => {
+test('history, inspect.print history: filters select events', (t) => {
   using heap = withHistory();
   const blocks = [1, 2, 3].map(() => heap.malloc_ts(10));
   const [address = 0] = blocks;
-  t.is(heap.history().length, 3);
-  t.is(heap.history({}).length, 3);
-  t.is(heap.history({ last: 0 }).length, 0);
-  t.is(heap.history({ last: 2, address: undefined } as never).length, 2);
+  t.is(heap.inspect.history().length, 3);
+  t.is(heap.inspect.history({}).length, 3);
+  t.is(heap.inspect.history({ last: 0 }).length, 0);
+  t.is(heap.inspect.history({ last: 2, address: undefined } as never).length, 2);
   t.deepEqual(
-    heap.history({ address }).map((event) => event.address),
+    heap.inspect.history({ address }).map((event) => event.address),
     [address],
   );
-  t.is(heap.history({ thread: 0 }).length, 3 * Number(heap.history()[0]?.threadId === 0));
-  let text = '';
-  heap.printHistory(
-    { last: 2 },
-    {
-      write(piece) {
-        text += piece;
-      },
-    },
+  t.is(
+    heap.inspect.history({ thread: 0 }).length,
+    3 * Number(heap.inspect.history()[0]?.threadId === 0),
   );
+  let text = '';
+  heap.inspect.print('history', {
+    last: 2,
+    write(piece) {
+      text += piece;
+    },
+  });
   t.is(text.split('\n').length, 3);
 });

@@ -15,13 +15,13 @@ const PRINTS: Record<string, () => void> = {
   listing() {
     const heap = SharedHeap.create({ size: '32MiB', threads: 1 });
     for (let n = 0; n < BLOCKS; n++) heap.malloc_ts(16);
-    measured(() => heap.showAllocMem());
+    measured(() => heap.inspect.print('blocks'));
   },
   history() {
     const debug = { history: CALLS };
     const heap = SharedHeap.create({ size: '32MiB', threads: 1, debug });
     for (let n = 0; n < CALLS / 2; n++) heap.free_ts(heap.malloc_ts(16));
-    heap.printHistory();
+    heap.inspect.print('history');
   },
   worker() {
     const heap = SharedHeap.create({ size: '32MiB', threads: 2 });
@@ -44,6 +44,6 @@ if (isMainThread) {
   PRINTS[process.argv[2] ?? '']?.();
   if (process.argv[2] !== 'worker') process.exit(7);
 } else {
-  SharedHeap.attach(workerData as HeapHandle).showAllocMem();
+  SharedHeap.attach(workerData as HeapHandle).inspect.print('blocks');
   process.exit();
 }

@@ -74,7 +74,7 @@ function records(heap: SharedHeap): void {
 /** A tree of contexts: chained, reset, moved, released, adopted and ended. */
 function contexts(heap: SharedHeap): void {
   const options = { maxBytes: 64 * KIB };
-  const root = heap.createContext('root', options);
+  const root = heap.contexts.create('root', options);
   const child = root.createContext('child', { ...options, kind: 'set' });
   for (const context of [root, child]) {
     for (const size of [3, 3, 3, 20, 100]) context.malloc(size * KIB);
@@ -82,7 +82,7 @@ function contexts(heap: SharedHeap): void {
   root.resetOnly();
   child.setParent(null);
   child.setParent(root);
-  const adopted = heap.adoptContext(root.release());
+  const adopted = heap.contexts.adopt(root.release());
   const others = Array.from({ length: 12 }, () =>
     adopted.createContext('other', { initialBytes: 16 * KIB }),
   );
@@ -95,7 +95,7 @@ function contexts(heap: SharedHeap): void {
 
 /** Vectors in the heap, local and shared, and in a context: made, grown, changed, ended. */
 function vectors(heap: SharedHeap): void {
-  const context = heap.createContext('vectors');
+  const context = heap.contexts.create('vectors');
   for (const options of [{}, { shared: true }, { context }]) {
     const vector = heap.vectors.create(Float64Array, { capacity: 4, ...options });
     for (let n = 0; n < 9; n++) vector.push(n);

@@ -97,9 +97,9 @@ function thrown(what: string): unknown {
     case 'invalid-address':
       return heap.free_ts(3 as never);
     case 'exhausted':
-      return heap.createContext('c').malloc(1e9);
+      return heap.contexts.create('c').malloc(1e9);
     case 'option':
-      return heap.createContext('c', { kind: 'Set' as never });
+      return heap.contexts.create('c', { kind: 'Set' as never });
     case 'quota':
       return new QuotaError('too much');
     case 'named':

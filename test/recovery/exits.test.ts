@@ -116,7 +116,7 @@ function assertHanded(t: ExecutionContext, heap: SharedHeap, { words }: ExitTask
     t.is(findDamage(heap, block, handedBytes(n), n), -1, `block ${n}`);
     heap.free_ts(block);
   }
-  for (const { address } of heap.blocks()) heap.free_ts(address);
+  for (const { address } of heap.inspect.blocks()) heap.free_ts(address);
   t.is(heap.stats().inUseBytes, 0);
 }
 

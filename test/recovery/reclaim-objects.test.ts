@@ -102,7 +102,7 @@ function family({ contexts }: Stage): Context[] {
 test("recover: ends a dead thread's contexts, deepest first; those of other threads stay", (t) => {
   const stage = setStage();
   const { heap } = stage;
-  const mine = heap.createContext('mine', { kind: 'set' });
+  const mine = heap.contexts.create('mine', { kind: 'set' });
   const below = mine.createContext('below');
   for (const context of [mine, below]) context.malloc(5000);
   const stats = [mine.stats(), below.stats()];
@@ -132,18 +132,18 @@ test('recover: a released context stays, with all contexts below it, whichever t
   const other = contexts.create('not released');
   other.malloc(100);
   // The victim adopts a context of this thread, and this thread adopts one of the victim's.
-  const taken = contexts.adopt(heap.createContext('taken').release());
+  const taken = contexts.adopt(heap.contexts.create('taken').release());
   taken.malloc(100);
   const given = contexts.create('given');
   given.createContext('child of the given').malloc(100);
-  const kept = heap.adoptContext(given.release());
+  const kept = heap.contexts.adopt(given.release());
   stage.die();
   t.is(heap.recover().contexts, 2, 'the one that was not released, and the adopted one');
   assertSound(t, heap);
   t.is(countRecords(heap).contexts, 5);
   kept.children[0]?.malloc(10);
   kept.delete();
-  heap.adoptContext(handle).delete();
+  heap.contexts.adopt(handle).delete();
   assertNothingLeft(t, heap);
   heap.detach();
 });
@@ -239,10 +239,10 @@ test('recover: a stale handle of a context that recovery has ended is refused', 
   contexts.adopt(handle).malloc(100);
   stage.die();
   heap.recover();
-  t.throws(() => heap.adoptContext(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
-  using same = heap.createContext('in its record');
+  t.throws(() => heap.contexts.adopt(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
+  using same = heap.contexts.create('in its record');
   t.is(loadRecord(memory.i32, at(1)) !== 0, true);
-  t.throws(() => heap.adoptContext(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
+  t.throws(() => heap.contexts.adopt(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
   same.delete();
   assertNothingLeft(t, heap);
   heap.detach();
@@ -282,7 +282,7 @@ test('recover: leaves contexts alone that other threads change meanwhile', (t) =
 test('detach, recover: touch no table for a thread without contexts', (t) => {
   const stage = setStage();
   const { heap, memory } = stage;
-  using mine = heap.createContext('mine');
+  using mine = heap.contexts.create('mine');
   mine.malloc(100);
   const tables = () => {
     const { contexts, chunks, chunkCount } = memory.geometry;

@@ -31,7 +31,7 @@ test('layOut: cells of one page add up to the zones of the map', (t) => {
   const random = new Random(seedOf(t));
   for (const columns of [16, 64, 128]) {
     using heap = mixedHeap('16MiB', random.word(), 3000);
-    const map = heap.map();
+    const map = heap.inspect.map();
     const grid = layOut([map], { columns, linesMax: 1e6 });
     t.is(grid.pagesPerCell, 1);
     t.deepEqual(bytesByZone(grid), zoneBytes(map));
@@ -40,7 +40,7 @@ test('layOut: cells of one page add up to the zones of the map', (t) => {
 
 test('layOut: lines cover the heap, rows begin at multiples of their length, gaps are of one ink', (t) => {
   using heap = mixedHeap('64MiB', 5, 6000);
-  const grid = layOut([heap.map()], { columns: 64, linesMax: 1e6 });
+  const grid = layOut([heap.inspect.map()], { columns: 64, linesMax: 1e6 });
   let at = grid.start;
   let gaps = 0;
   for (const { address, rows, cell } of grid.lines) {
@@ -58,7 +58,7 @@ test('layOut: lines cover the heap, rows begin at multiples of their length, gap
 
 test('layOut: with too many lines a cell stands for more pages', (t) => {
   using heap = mixedHeap('64MiB', 6, 60_000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const fine = layOut([map], { columns: 64, linesMax: 1e6 });
   const grid = layOut([map], { columns: 64, linesMax: 20 });
   t.true(grid.pagesPerCell > 1);
@@ -81,7 +81,7 @@ test('layOut: several maps of one heap have the same lines', (t) => {
   const random = new Random(8);
   const maps = Array.from({ length: 4 }, () => {
     fillRandomly(heap, random, 1500);
-    return heap.map();
+    return heap.inspect.map();
   });
   const grid = layOut(maps, { columns: 64, linesMax: 1e6 });
   t.is(grid.inks.length, 4);
@@ -101,7 +101,7 @@ test('layOut: maps of different heaps, or none, are refused', (t) => {
   using other = SharedHeap.create({ size: '4MiB' });
   const room = { columns: 64, linesMax: 100 };
   const refused = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
-  t.throws(() => layOut([one.map(), other.map()], room), refused);
+  t.throws(() => layOut([one.inspect.map(), other.inspect.map()], room), refused);
   t.throws(() => layOut([], room), refused);
 });
 
@@ -109,7 +109,7 @@ test('layOut: a heap that begins inside a row leaves cells before it empty', (t)
   const base = 5 * 65_536;
   const buffer = new SharedArrayBuffer(base + 3 * 2 ** 20);
   using heap = SharedHeap.create({ buffer, byteOffset: base });
-  const map = heap.map();
+  const map = heap.inspect.map();
   const grid = layOut([map], { columns: 64, linesMax: 100 });
   t.is(grid.start, 0);
   t.is(grid.inks[0].indexOf(colorOf('metadata')), base / PAGE);
@@ -118,7 +118,7 @@ test('layOut: a heap that begins inside a row leaves cells before it empty', (t)
 
 test('placeOf: finds the line of every page', (t) => {
   using heap = mixedHeap('32MiB', 9, 4000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const { grid } = frameOf([map], 1216, 128);
   for (let address = map.base; address < map.end; address += PAGE) {
     const { line, part } = placeOf(grid, address);
@@ -142,7 +142,7 @@ test('levelOf: no live block and all live blocks have their own shades', (t) => 
 test('figuresOf: figures add up, and include how scattered free runs are', (t) => {
   using heap = mixedHeap('16MiB', 10, 5000);
   const stats = heap.stats();
-  const f = figuresOf(heap.map());
+  const f = figuresOf(heap.inspect.map());
   t.is(f.liveBytes, stats.inUseBytes);
   t.is(f.mappedBytes, stats.mappedBytes);
   t.is(f.footprintBytes, stats.footprintBytes);

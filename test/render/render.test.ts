@@ -40,7 +40,7 @@ function pagesInMap({ zones }: HeapMap): Record<string, number> {
 
 test('renderText: its cells are the pages of the map', (t) => {
   using heap = mixedHeap('16MiB', 21, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   for (const [width, columns] of [
     [80, 64],
     [79, 32],
@@ -54,7 +54,7 @@ test('renderText: its cells are the pages of the map', (t) => {
 
 test('renderText: fits its width, and has the totals', (t) => {
   using heap = mixedHeap('16MiB', 22, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const text = renderText(map);
   for (const line of text.split('\n').filter((one) => ROW.test(one))) t.true(line.length <= 80);
   t.true(text.includes(`mapped ${formatBytes(heap.stats().mappedBytes)}`));
@@ -73,7 +73,7 @@ const CODES = /\u001b\[[\d;]*m/g;
 
 test('renderText: with colours it has the same rows, without it has no codes', (t) => {
   using heap = mixedHeap('16MiB', 23, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const plain = renderText(map);
   const colored = renderText(map, { color: true });
   t.is(plain.match(CODES), null);
@@ -85,13 +85,13 @@ test('renderText: with colours it has the same rows, without it has no codes', (
 
 test('renderText: an empty heap, and one of 2 MiB', (t) => {
   using empty = SharedHeap.create({ size: '1GiB' });
-  const text = renderText(empty.map());
+  const text = renderText(empty.inspect.map());
   t.true(text.split('\n').length < 25, 'most of it is left out');
   t.regex(text, /rows like this: untouched/);
   t.regex(text, /– +0 B of mapped bytes are in live blocks/);
   using small = SharedHeap.create({ size: '2MiB' });
   t.is(
-    renderText(small.map())
+    renderText(small.inspect.map())
       .split('\n')
       .filter((line) => ROW.test(line)).length,
     4,
@@ -100,7 +100,7 @@ test('renderText: an empty heap, and one of 2 MiB', (t) => {
 
 test('renderText: an invalid width is refused', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
-  const map = heap.map();
+  const map = heap.inspect.map();
   for (const width of [39, 0, -1, 80.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     const refused = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
     t.throws(() => renderText(map, { width }), refused);
@@ -127,7 +127,7 @@ function assertWellFormed(t: ExecutionContext, svg: string): void {
 test('renderSvg: the area of each ink is that of its pages', (t) => {
   // Small enough that no row is left out.
   using heap = mixedHeap('2MiB', 24, 150);
-  const map = heap.map();
+  const map = heap.inspect.map();
   // Wide enough for cells of 16 pixels.
   const svg = renderSvg(map, { width: 1264 });
   assertWellFormed(t, svg);
@@ -143,7 +143,7 @@ test('renderSvg: the area of each ink is that of its pages', (t) => {
 
 test('renderSvg: text is escaped', (t) => {
   using heap = mixedHeap('2MiB', 25, 50);
-  const svg = renderSvg(heap.map(), { title: EVIL });
+  const svg = renderSvg(heap.inspect.map(), { title: EVIL });
   assertWellFormed(t, svg);
   t.false(svg.includes('<script'));
   t.false(svg.includes('\u0000'));
@@ -152,7 +152,7 @@ test('renderSvg: text is escaped', (t) => {
 
 test('renderSvg: has the frontiers, figures, and styles for light and dark', (t) => {
   using heap = mixedHeap('16MiB', 26, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const svg = renderSvg(map);
   assertWellFormed(t, svg);
   t.true(svg.includes('◂ brk') && svg.includes('◂ map frontier'));
@@ -163,7 +163,7 @@ test('renderSvg: has the frontiers, figures, and styles for light and dark', (t)
 
 test('renderSvg: a picture has the requested width, at most 1,280 pixels', (t) => {
   using heap = mixedHeap('16MiB', 37, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const sizeOf = (svg: string) => /^<svg [^>]*viewBox="0 0 (\d+) [\d.]+" width="(\d+)"/.exec(svg);
   for (const width of [undefined, 360, 420, 640, 1000, 1280]) {
     const svg = renderSvg(map, width === undefined ? {} : { width });
@@ -194,7 +194,7 @@ test('renderSvg: each size class has a visible bar, with its bytes and its block
   // One class with thousands of times the bytes of the others.
   for (let n = 0; n < 40_000; n++) heap.malloc_ts(1000);
   for (const size of [16, 100, 500, 3000, 10_000, 60_000]) heap.malloc_ts(size);
-  const map = heap.map();
+  const map = heap.inspect.map();
   for (const width of [420, 1264]) {
     const svg = renderSvg(map, { width });
     const chart = /<g class="classes">[\s\S]*$/.exec(svg)?.[0] ?? '';
@@ -212,7 +212,7 @@ test('renderSvg: each size class has a visible bar, with its bytes and its block
 
 test('pictures: each percentage has its bytes beside it', (t) => {
   using heap = mixedHeap('16MiB', 38, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const svg = renderSvg(map);
   const figures = /<g class="figures">[\s\S]*?<\/g>/.exec(svg)?.[0] ?? '';
   const texts = [...figures.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map((one) => one[1]);
@@ -244,7 +244,7 @@ function dataOf(t: ExecutionContext, html: string): PageData {
 
 test('renderHtml: the data of the page are the runs of the map', (t) => {
   using heap = mixedHeap('16MiB', 27, 3000);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const data = dataOf(t, renderHtml(map));
   const { runs } = data.frames[0];
   const zones: Record<number, string> = { 0: 'large', [-1]: 'free', [-2]: 'untouched' };
@@ -268,7 +268,7 @@ test('renderHtml: the data of the page are the runs of the map', (t) => {
 
 test('renderHtml: text is escaped', (t) => {
   using heap = mixedHeap('2MiB', 28, 50);
-  const map = heap.map();
+  const map = heap.inspect.map();
   const html = renderHtml([{ map, label: EVIL }], { title: EVIL });
   t.is(dataOf(t, html).frames[0].label, EVIL);
   t.false(html.includes('<script>alert'));
@@ -277,11 +277,11 @@ test('renderHtml: text is escaped', (t) => {
 
 test('renderHtml: several frames have a slider and begin at the one with most live bytes, one has none', (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
-  const frames = [{ map: heap.map(), label: 'empty' }];
+  const frames = [{ map: heap.inspect.map(), label: 'empty' }];
   const blocks = Array.from({ length: 1000 }, () => heap.malloc_ts(300));
-  frames.push({ map: heap.map(), label: 'full' });
+  frames.push({ map: heap.inspect.map(), label: 'full' });
   for (const address of blocks) heap.free_ts(address);
-  frames.push({ map: heap.map(), label: 'empty again' });
+  frames.push({ map: heap.inspect.map(), label: 'empty again' });
   const html = renderHtml(frames);
   const data = dataOf(t, html);
   t.deepEqual(
@@ -298,7 +298,7 @@ test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
   using one = SharedHeap.create({ size: '2MiB' });
   using other = SharedHeap.create({ size: '4MiB' });
   t.throws(() => renderHtml([]), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
-  const both = [one, other].map((heap) => ({ map: heap.map(), label: '' }));
+  const both = [one, other].map((heap) => ({ map: heap.inspect.map(), label: '' }));
   t.throws(() => renderHtml(both), { code: 'ERR_SHMALLOC_INVALID_OPTION' });
 });
 
@@ -306,7 +306,7 @@ test('renderHtml: no frame, or frames of different heaps, are refused', (t) => {
 
 test('pictures: contexts have their own ink and place in the legend', (t) => {
   using heap = heapWithContexts();
-  const map = heap.map();
+  const map = heap.inspect.map();
   const drawn = drawnZones(map);
   const context = drawn.find(({ zone }) => zone === 'context');
   t.is(
@@ -334,7 +334,7 @@ test('pictures: contexts have their own ink and place in the legend', (t) => {
 
 test('pictures: a heap without contexts has no text about contexts', (t) => {
   using heap = mixedHeap('2MiB', 32, 100);
-  const map = heap.map();
+  const map = heap.inspect.map();
   for (const picture of [renderText(map), renderSvg(map), renderHtml(map)]) {
     t.notRegex(
       picture.replace(/<script>[\s\S]*?<\/script>/, ''),
@@ -345,7 +345,7 @@ test('pictures: a heap without contexts has no text about contexts', (t) => {
 
 test('renderHtml: the data include the blocks of contexts and vectors in each run', (t) => {
   using heap = heapWithContexts();
-  const map = heap.map();
+  const map = heap.inspect.map();
   const { runs } = dataOf(t, renderHtml(map)).frames[0];
   let i = 0;
   for (const run of map.runs) {
@@ -368,8 +368,8 @@ test('renderHtml: the data include the blocks of contexts and vectors in each ru
 
 test('pictures: a wrong map, frame, title or option is refused', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
-  const map = heap.map();
-  const isMap = 'the map must be one that heap.map() returned, got';
+  const map = heap.inspect.map();
+  const isMap = 'the map must be one that heap.inspect.map() returned, got';
   const isFrame = "renderHtml: each of several maps must be { map, label: 'text' }, got";
   const anything = (given: unknown) => given as never;
   for (const [draw, message] of [
@@ -414,7 +414,7 @@ test('pictures: a gap says how full its rows are', (t) => {
   using heap = SharedHeap.create({ size: '32MiB', threads: 1 });
   const blocks = Array.from({ length: 100_000 }, () => heap.malloc_ts(64));
   const gaps = () => {
-    const map = heap.map();
+    const map = heap.inspect.map();
     const text = renderText(map);
     const said = text.match(/rows like this: tiny, .*/g) ?? [];
     for (const one of said) t.true(renderSvg(map).includes(one), one);
@@ -437,17 +437,17 @@ test('pictures: a line explains cells of several pages', (t) => {
   using heap = SharedHeap.create({ size: '256MiB', threads: 1 });
   const random = new Random(31);
   while (heap.malloc_ts(64) !== 0);
-  for (let page = heap.map().dataStart; page < 2 ** 28; page += PAGE) {
+  for (let page = heap.inspect.map().dataStart; page < 2 ** 28; page += PAGE) {
     const freed = random.below(9);
     for (let n = 0; n < PAGE / 64; n++) {
       if (n % 8 < freed) heap.free_ts((page + n * 64) as Address);
     }
   }
-  const map = heap.map();
+  const map = heap.inspect.map();
   const rule = /a cell of \d+ pages shows the zone of most of them, and how full those are/;
   for (const draw of [renderText, renderSvg, renderHtml]) {
     t.regex(draw(map), rule, draw.name);
-    t.notRegex(draw(small.map()), rule, draw.name);
+    t.notRegex(draw(small.inspect.map()), rule, draw.name);
   }
   const [line = ''] = renderText(map).match(/^.*shows the zone of.*$/m) ?? [];
   t.true(line.length <= 80, line);
@@ -457,13 +457,13 @@ test('pictures: pictures of a 1 GiB heap full of small blocks stay small', (t) =
   using heap = fullHeap();
   // Every page is randomly full, so that no neighbours look the same.
   const random = new Random(29);
-  for (let page = heap.map().dataStart; page < 2 ** 30; page += PAGE) {
+  for (let page = heap.inspect.map().dataStart; page < 2 ** 30; page += PAGE) {
     const freed = random.below(9);
     for (let n = 0; n < PAGE / 64; n++) {
       if (n % 8 < freed) heap.free_ts((page + n * 64) as Address);
     }
   }
-  const map = heap.map();
+  const map = heap.inspect.map();
   checkMap(map);
   for (const [name, draw, limit] of [
     ['text', renderText, 12_000],
@@ -479,7 +479,7 @@ test('pictures: pictures of a 1 GiB heap full of small blocks stay small', (t) =
 
 test('renderSvg: the error of a refused width has the reason', (t) => {
   using heap = SharedHeap.create({ size: '2MiB', threads: 1 });
-  t.throws(() => renderSvg(heap.map(), { width: 2560 }), {
+  t.throws(() => renderSvg(heap.inspect.map(), { width: 2560 }), {
     instanceOf: RangeError,
     code: 'ERR_SHMALLOC_INVALID_OPTION',
     message: /from 360 to 1280 \(an SVG scales .*\), got 2560/,

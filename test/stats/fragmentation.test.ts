@@ -129,7 +129,7 @@ function freeGaps(heap: SharedHeap): number[] {
     } else gaps.push(address - from);
     from = next;
   };
-  for (const { address, bytes } of heap.blocks()) skipTo(address, address + bytes);
+  for (const { address, bytes } of heap.inspect.blocks()) skipTo(address, address + bytes);
   skipTo(geometry.end, geometry.end);
   return gaps;
 }

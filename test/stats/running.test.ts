@@ -75,7 +75,7 @@ async function lookOn(heap: SharedHeap, meanwhile: (look: number) => Promise<voi
       ...badNumbers(otel),
       ...fellInValues(countersOf(otel)),
       ...fellInText(countersIn(heap.metrics())),
-      ...badNumbers(heap.contextTree()),
+      ...badNumbers(heap.contexts.tree()),
     ];
     if (look % 20 === 0) found.push(...lookAtBlocks(heap));
     for (const fault of found) faults.add(fault);
@@ -86,16 +86,16 @@ async function lookOn(heap: SharedHeap, meanwhile: (look: number) => Promise<voi
 
 /** Impossible results of calls that walk over blocks. */
 function lookAtBlocks(heap: SharedHeap): string[] {
-  const leaks = heap.leaks();
+  const leaks = heap.inspect.leaks();
   const text = renderLeaks(leaks, readUsage(memoryOf(heap)));
   let table = '';
-  heap.printStats({
+  heap.inspect.print('stats', {
     write: (part) => {
       table += part;
     },
   });
   return [
-    ...badNumbers(heap.map()),
+    ...badNumbers(heap.inspect.map()),
     ...badNumbers(leaks),
     ...(/(^|[ (])-\d|NaN/m.exec(text) ?? []),
     ...(/(^|[ (])-\d|NaN/m.exec(table) ?? []),
@@ -124,7 +124,7 @@ function checkQuiet(t: ExecutionContext, heap: SharedHeap, blocks: number): Heap
   const stats = assertIdentity(t, heap);
   const inUse = stats.sizeClasses.reduce((sum, c) => sum + c.blocksInUse, 0);
   t.is(inUse + stats.large.blocksInUse, blocks);
-  t.is(heap.blocks().length, blocks);
+  t.is(heap.inspect.blocks().length, blocks);
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
   return stats;
 }
@@ -157,8 +157,8 @@ test.serial(
     });
     await crew.stop();
     t.deepEqual(faults, []);
-    const stats = checkQuiet(t, crew.heap, crew.heap.blocks().length);
-    t.is(stats.allocations - stats.frees, crew.heap.blocks().length);
+    const stats = checkQuiet(t, crew.heap, crew.heap.inspect.blocks().length);
+    t.is(stats.allocations - stats.frees, crew.heap.inspect.blocks().length);
     t.is(stats.totalAllocatedBytes - stats.totalFreedBytes, stats.inUseBytes);
     t.true(stats.recovery.recoveries > 0);
     crew.heap.detach();

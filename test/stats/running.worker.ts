@@ -38,7 +38,7 @@ function work(round: number): void {
     if (n % 3 === 0) heap.free_ts(trade(address, n));
     else held.push(n % 7 === 0 ? heap.realloc_ts(address, size * 2 + 1) || address : address);
   }
-  heap.withContext('round', (context) => {
+  heap.contexts.run('round', (context) => {
     const vector = heap.vectors.create(Float64Array, { context });
     for (let n = 0; n < 200; n++) vector.push(n);
     context.malloc(3000);

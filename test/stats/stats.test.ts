@@ -1,6 +1,6 @@
 /**
  * Proves every field of heap.stats() on scenarios small enough to count by hand, that resetStats()
- * restarts the counts without a change of the heap, and that printStats() prints them.
+ * restarts the counts without a change of the heap, and that inspect.print('stats') prints them.
  */
 
 import { threadId, Worker } from 'node:worker_threads';
@@ -500,13 +500,13 @@ test('stats: the identity holds after every one of many random operations', (t) 
   t.is(stats.frees, allocations);
 });
 
-test('printStats: prints a table of sizes, classes and threads to stdout', (t) => {
+test('inspect.print stats: prints a table of sizes, classes and threads to stdout', (t) => {
   using heap = fresh('8MiB');
   for (let n = 0; n < 1234; n++) heap.malloc_ts(100);
   heap.malloc_ts(150_000);
   heap.free_ts(heap.malloc_ts(16));
   let text = '';
-  heap.printStats({
+  heap.inspect.print('stats', {
     write(piece) {
       text += piece;
     },

@@ -61,9 +61,9 @@ test('mutex: small blocks, large blocks and error reports take over the page loc
     () => t.throws(() => heap.free_ts(untouched), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' }),
     () => t.true(heap.verify().ok),
     () => t.is(heap.recover().locks, 1),
-    () => void heap.blocks(),
-    () => void heap.leaks(),
-    () => t.throws(() => heap.hexdump(untouched), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' }),
+    () => void heap.inspect.blocks(),
+    () => void heap.inspect.leaks(),
+    () => t.throws(() => heap.inspect.hexdump(untouched), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' }),
   ];
   for (const [n, attempt] of attempts.entries()) {
     heap.i32[page] = word;

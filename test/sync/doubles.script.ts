@@ -60,7 +60,9 @@ allocateTwice(() => {
 heap.free_ts(heap.malloc_ts(300_000));
 const { locks, recovery } = heap.stats();
 const { problems } = heap.verify({ quiet: true });
-const mine = heap.history({ thread: 0 }).filter(({ requestedBytes }) => requestedBytes === 100);
+const mine = heap.inspect
+  .history({ thread: 0 })
+  .filter(({ requestedBytes }) => requestedBytes === 100);
 const [first, second] = mine.map(({ stack }) => stack);
 process.stdout.write(
   `${JSON.stringify({

@@ -187,17 +187,17 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
         () => heap.free_ts((large + 16) as Address),
       ],
       'verify, page lock': [layout.PAGE_LOCK, () => heap.verify()],
-      'blocks, page lock': [layout.PAGE_LOCK, () => heap.blocks()],
+      'blocks, page lock': [layout.PAGE_LOCK, () => heap.inspect.blocks()],
       'recover, recovery lock': [layout.RECOVERY_LOCK, () => heap.recover()],
     };
-    const live = JSON.stringify(heap.blocks());
+    const live = JSON.stringify(heap.inspect.blocks());
     const attempts = Object.entries(calls).map(([call, [lock, work]]) => {
       heap.i32[lockWordOf(heap, lock)] = word;
       const { code, ms } = attempt(work);
       const held = heldIn(heap);
       heap.i32[lockWordOf(heap, lock)] = 0;
       const { problems } = heap.verify({ quiet: true });
-      const kept = JSON.stringify(heap.blocks()) === live;
+      const kept = JSON.stringify(heap.inspect.blocks()) === live;
       return { call, code, ms, held: held.length, kept, problems };
     });
     const whole = heap.u8.subarray(large, large + 200_000).every((byte) => byte === 7);
@@ -219,8 +219,8 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
       if (attempts.length === 2) break;
     }
     heap.i32[lock] = 0;
-    for (const { address } of heap.blocks()) heap.free_ts(address);
-    return { attempts, live: heap.blocks().length, ...stateOf(heap) };
+    for (const { address } of heap.inspect.blocks()) heap.free_ts(address);
+    return { attempts, live: heap.inspect.blocks().length, ...stateOf(heap) };
   },
 
   /** A thread died with the recovery lock: main cannot attach, and leaves no slot behind. */

@@ -91,7 +91,7 @@ const FINDS: Find[] = [
     invariant: 'page-heap I1',
     message: /the run at 0x[0-9a-f]+ is invalid, 0 pages/,
     damage: overwriteRun,
-    find: ({ heap }) => void heap.blocks(),
+    find: ({ heap }) => void heap.inspect.blocks(),
   },
   {
     what: 'a run word that was overwritten, by a recovery',
@@ -154,8 +154,8 @@ for (const { what, invariant, message, damage, find } of FINDS) {
     t.false(report.ok);
     t.is(report.problems[0]?.invariant, 'poison I1');
     t.true(report.problems[0]?.message.includes(`(${invariant})`));
-    t.true(Array.isArray(heap.blocks()));
-    t.true(heap.map().runs.length >= 0);
+    t.true(Array.isArray(heap.inspect.blocks()));
+    t.true(heap.inspect.map().runs.length >= 0);
     t.is(metadataHash(heap), before, 'nothing was changed');
     assertPoisoned(t, heap, invariant);
   });
@@ -173,28 +173,28 @@ test('poison: the first reason stays, a second one changes nothing', (t) => {
 test('poison: a heap that refuses all work can still be inspected', (t) => {
   const heap = SharedHeap.create({ size: '8MiB' });
   const { live, large } = warmUp(heap);
-  const { length } = heap.map().runs;
+  const { length } = heap.inspect.map().runs;
   // The page lock has an owner for ever, such as a thread that found the heap broken.
   const { i32 } = heap;
   const word = layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, layout.PAGE_LOCK));
   poison(memoryOf(heap), 'a reason (page-heap I1)');
   i32[word] = 12345;
   t.deepEqual(
-    heap.blocks().map(({ address }) => address),
+    heap.inspect.blocks().map(({ address }) => address),
     [...live, large].sort((a, b) => a - b),
   );
-  t.is(heap.map().runs.length, length);
-  t.is(heap.leaks().blocks, live.length + 1);
-  t.regex(heap.hexdump(live[0] as Address), /^block at 0x/);
+  t.is(heap.inspect.map().runs.length, length);
+  t.is(heap.inspect.leaks().blocks, live.length + 1);
+  t.regex(heap.inspect.hexdump(live[0] as Address), /^block at 0x/);
   let listing = '';
-  heap.showAllocMemEx({ write: (text) => (listing += text) });
+  heap.inspect.print('contents', { write: (text) => (listing += text) });
   t.regex(listing, /Total : \d+ bytes/);
   t.deepEqual(
     heap.verify().problems.map(({ message }) => message),
     ['a reason (page-heap I1)'],
   );
   heap.detach();
-  for (const call of [() => heap.blocks(), () => heap.map(), () => heap.verify()]) {
+  for (const call of [() => heap.inspect.blocks(), () => heap.inspect.map(), () => heap.verify()]) {
     t.throws(call, { code: 'ERR_SHMALLOC_DETACHED' });
   }
 });

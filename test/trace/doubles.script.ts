@@ -37,7 +37,7 @@ else if (doubles === 'library') (await import(library)).install();
 const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
 const blocks = Array.from({ length: 3000 }, (_, n) => heap.malloc_ts((n * 37) % 900));
 for (const block of blocks.splice(0, 2000)) heap.free_ts(block);
-const times = heap.history().map(({ time }) => time);
+const times = heap.inspect.history().map(({ time }) => time);
 heap.detach();
 const isSorted = times.every((time, n) => n === 0 || time >= (times[n - 1] as number));
 const isNow = times.every((time) => time > started - 60_000 && time < started + 600_000);

@@ -70,20 +70,24 @@ export const said: bigint = heap.vectors.attach<BigInt64ArrayConstructor>(plain.
 
 // ---- contexts, and what else there is
 
-using context = heap.createContext('request', { kind: 'set' });
+using context = heap.contexts.create('request', { kind: 'set' });
 export const row: Float64Array = context.alloc(Float64Array, 10);
 // An address that comes from a word of the heap, or by arithmetic, needs no cast.
 context.free(heap.u32[row.byteOffset >>> 2] ?? 0);
 export const bytes: number = context.usableSize(row.byteOffset + 16);
-using bump = heap.createContext('phase', { ident: undefined });
+using bump = heap.contexts.create('phase', { ident: undefined });
 // @ts-expect-error: objects of a bump context end together
 bump.free(p);
 export const some: 'bump' | 'set' = heap.contexts.list()[0]?.kind ?? 'bump';
 for (const one of heap.contexts.list()) if (one.kind === 'set') one.free(p);
-export const length: number = heap.withContext('short', (own) => own.alloc(Uint8Array, 5).length);
+export const length: number = heap.contexts.run('short', (own) => own.alloc(Uint8Array, 5).length);
 export const text: string = heap.metrics() + heap.metrics({ labels: { heap: 'images' } });
 export const kinds: string[] = heap.metrics({ format: 'otel' }).map(({ kind }) => kind);
-export const pictures = [renderText(heap.map()), renderSvg(heap.map()), renderHtml(heap.map())];
+export const pictures = [
+  renderText(heap.inspect.map()),
+  renderSvg(heap.inspect.map()),
+  renderHtml(heap.inspect.map()),
+];
 mem_free_ts(mem_malloc_ts(5));
 
 export { again, floats };

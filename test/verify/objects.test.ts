@@ -46,7 +46,7 @@ test('verify: accepts sound contexts and vectors, and counts them', (t) => {
   const { heap, maker, small, large, plain } = makeScene();
   const quiet = heap.verify({ quiet: true });
   t.deepEqual(quiet.problems, []);
-  const blocks = heap.blocks();
+  const blocks = heap.inspect.blocks();
   const owned = blocks.filter((block) => block.owned !== undefined);
   const bytes = owned.reduce((sum, block) => sum + block.bytes, 0);
   t.like(quiet, { contexts: 6, ownedBlocks: 8, ownedBytes: bytes, liveBlocks: 9 });

@@ -49,7 +49,7 @@ function assertSound(t: ExecutionContext, heap: SharedHeap, books: Iterable<Addr
   );
   t.is(report.freeRuns > 0, stats.freeRunBytes > 0);
   t.deepEqual(
-    heap.blocks(),
+    heap.inspect.blocks(),
     live.map((address) => ({ address, bytes: heap.usableSize(address) })),
   );
   t.true(heap.verify().ok, 'not quiet');
@@ -189,7 +189,7 @@ test('verify, blocks: find no problem at any moment while threads trade blocks',
   while (working) {
     const { problems } = heap.verify();
     if (problems.length > 0) t.deepEqual(problems, [], `look ${looks}`);
-    for (const { address, bytes } of heap.blocks()) {
+    for (const { address, bytes } of heap.inspect.blocks()) {
       if (!(address > 0 && bytes >= 16)) t.fail(`a block of ${bytes} bytes at ${address}`);
     }
     looks++;

@@ -10,7 +10,6 @@
  */
 
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -62,6 +61,8 @@ function workerEntry(): string {
   const here = import.meta.url ?? pathToFileURL(__filename).href;
   const beside = fileURLToPath(new URL(ENTRY, here));
   if (existsSync(beside)) return beside;
+  // Not by an import: webpack would put its own resolve() in the place of an imported one.
+  const { createRequire } = process.getBuiltinModule('node:module');
   return createRequire(here).resolve('shmalloc/pool/worker');
 }
 

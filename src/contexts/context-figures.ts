@@ -37,7 +37,9 @@ export interface ContextSummary {
   bytes: number;
 }
 
-export function readContextStats(u32: Uint32Array, { at }: Context): ContextStats {
+export function readContextStats(u32: Uint32Array, context: Context): ContextStats {
+  // Not in the parameter list: the declaration file would name an internal field.
+  const { at } = context;
   const bytes = getContextBytes(u32, at);
   const used = getUsedBefore(u32, at) + getCursor(u32, at) - getChunkStart(u32, at);
   return {

@@ -66,12 +66,11 @@ export function createFastPath(heap: ThreadHeap): FastPath {
   own[LIMIT] = dataBytes;
 
   function malloc(size: number): Address {
-    if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK))
-      return mallocOther(heap, size);
+    if (typeof size !== 'number' || size !== (size & FAST_SIZE_MASK)) return mallocElse(size);
     const c = classOfGranules[(size + ROUND_UP) >>> SHIFT];
     const top = u32[tops + c] - 1;
     const address = u32[top];
-    if (address === 0) return allocateSmall(heap, c as SizeClass, size);
+    if (address === 0) return refill(c as SizeClass, size);
     tags[address >>> SHIFT] = c;
     f64[mallocs + c] += STEP;
     u32[tops + c] = top;
@@ -82,7 +81,7 @@ export function createFastPath(heap: ThreadHeap): FastPath {
   function free(address: Address): void {
     const granule = typeof address === 'number' ? address >>> SHIFT : 0;
     if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= own[LIMIT]) {
-      freeOther(heap, address);
+      freeElse(address);
       return;
     }
     // Guessing that a block of the class just allocated is freed lets the processor go on with the
@@ -94,12 +93,30 @@ export function createFastPath(heap: ThreadHeap): FastPath {
     const magazine = owners[granule >>> PAGE_GRANULES_SHIFT] === owner ? c : c + REMOTE_MAGAZINES;
     const top = u32[tops + magazine];
     if (i32[top] === SENTINEL_WORD) {
-      freeSlow(heap, address, c as SizeClass);
+      flush(address, c as SizeClass);
       return;
     }
     u32[top] = address;
     u32[tops + magazine] = top + 1;
     tags[granule] = 0;
+  }
+
+  // The ways out, as functions of their own: with an object to pass in malloc and free, the compiler of
+  // Node 26 made pairs of both a quarter slower (6.2 for 4.95 ns).
+  function mallocElse(size: number): Address {
+    return mallocOther(heap, size);
+  }
+
+  function refill(c: SizeClass, size: number): Address {
+    return allocateSmall(heap, c, size);
+  }
+
+  function freeElse(address: Address): void {
+    freeOther(heap, address);
+  }
+
+  function flush(address: Address, c: SizeClass): void {
+    freeSlow(heap, address, c);
   }
 
   function close(): void {

@@ -96,7 +96,11 @@ const VALUES: OptionValues<HeapOptions> = {
   overwrite: FLAG,
   threads: wholeFrom(`a whole number from 1 to ${THREADS_MAX}`, 1, THREADS_MAX),
   contexts: wholeFrom(`a whole number from 0 to ${CONTEXTS_MAX}`, 0, CONTEXTS_MAX),
-  lockTimeoutMs: wholeFrom('a whole number of milliseconds from 1', 1, LOCK_TIMEOUT_MS_MAX),
+  lockTimeoutMs: wholeFrom(
+    `a whole number of milliseconds from 1 to ${LOCK_TIMEOUT_MS_MAX}`,
+    1,
+    LOCK_TIMEOUT_MS_MAX,
+  ),
   debug: {
     allowed: 'an object of options, as in { guard: 64 }',
     types: [],

@@ -332,8 +332,6 @@ const LONG_FILES: readonly string[] = [
 ];
 const LONG_FUNCTIONS: readonly string[] = [
   'src/blocks/explain-address.ts createDiagnose',
-  'src/contexts/chunks.ts createChunks',
-  'src/contexts/context-registry.ts createContextRegistry',
   'src/debug/block-checks.ts createBlockChecks',
   'src/debug/debug-calls.ts createDebugCalls',
   'src/debug/debug-inspector.ts createDebugInspector',
@@ -370,7 +368,6 @@ const LONG_LISTS: readonly string[] = [
   'src/collections/vector-engine.ts grow',
   'src/contexts/context-tree.ts renderLevel',
   'src/contexts/context.ts constructor',
-  'src/contexts/object-header.ts write',
   'src/debug/block-checks.ts damaged',
   'src/debug/block-checks.ts underrun',
   'src/debug/debug-inspector.ts createDebugInspector',

@@ -11,8 +11,9 @@
  * I3  The keeper, the first chunk that is not one object's own, stays until the context ends.
  */
 
-import { type Address, NULL, type Probe, type WordIndex } from '../base/index.js';
+import { type Address, NULL, type WordIndex } from '../base/index.js';
 import { SCRIBBLE } from '../debug/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -31,6 +32,7 @@ import {
   getPrevChunk,
   getUsedBefore,
   openChunk,
+  type RecordTable,
   recordAt,
   setChunk,
   setChunkBytes,
@@ -43,186 +45,213 @@ import {
   setUsedBefore,
   storeRecord,
 } from '../layout/index.js';
-import { createRecordPool } from '../pages/index.js';
-import type { Attachment } from './attachment.js';
+import { createRecordPool, type RecordPool } from '../pages/index.js';
+import type { ContextRuntime } from './context-runtime.js';
 
-export interface Chunks {
-  /** Chains a chunk on that has room for `bytes` bytes, and makes it the current one; false = full. */
-  grow(context: ContextIndex, record: WordIndex, bytes: number): boolean;
-  /** A chunk for one object of `bytes` bytes; the index of its record, 0 = full. */
-  addOwn(context: ContextIndex, record: WordIndex, bytes: number): number;
-  /** Gives that one back. `bytes` is what it was counted as. */
-  dropOwn(record: WordIndex, chunk: number, bytes: number): void;
-  addressOf(chunk: number): Address;
-  bytesOf(chunk: number): number;
-  /** Ends all objects and gives all chunks back but the keeper; without `keep` that one too. */
-  clear(record: WordIndex, keep: boolean): void;
-  /** A call was cut, and every record is in a chain again, or free. */
-  forget(): void;
-}
+/** An object longer than this part of the longest chunk gets a chunk of its own. */
+const OWN_SHARE = 4;
 
-export function createChunks(attachment: Attachment, requireHeadroom: Probe): Chunks {
-  const { core, scribble } = attachment;
-  const { memory, ownedBlocks, marks } = core;
-  const { i32, u32, u8, geometry } = memory;
-  const table = chunkTable(geometry);
-  const pool = createRecordPool(i32, table);
-
-  const at = (chunk: number): WordIndex => recordAt(table, chunk);
-  const addressOf = (chunk: number): Address => getChunkAddress(u32, at(chunk));
-  const bytesOf = (chunk: number): number => getChunkBytes(u32, at(chunk));
-
+export class Chunks {
+  readonly #runtime: ContextRuntime;
+  readonly #core: ThreadHeap;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #table: RecordTable;
+  readonly #pool: RecordPool;
   /** A record that is in no chain: the stack may end before it is, and it stays so until the next call. */
-  let loose = 0;
+  #loose = 0;
 
-  function releaseLoose(): void {
-    if (loose === 0) return;
-    ownedBlocks.remove(chunkWord(at(loose)));
+  constructor(runtime: ContextRuntime) {
+    const { memory, attachment } = runtime;
+    this.#runtime = runtime;
+    this.#core = attachment.core;
+    this.#i32 = memory.i32;
+    this.#u32 = memory.u32;
+    this.#table = chunkTable(memory.geometry);
+    this.#pool = createRecordPool(memory.i32, this.#table);
+  }
+
+  /** Chains a chunk on that has room for `bytes` bytes, and makes it the current one; false = full. */
+  grow(context: ContextIndex, record: WordIndex, bytes: number): boolean {
+    return this.#runtime.change(() => this.#growNow(context, record, bytes));
+  }
+
+  /** A chunk for one object of `bytes` bytes; the index of its record, 0 = full. */
+  addOwn(context: ContextIndex, record: WordIndex, bytes: number): number {
+    return this.#runtime.change(() => this.#addOwnNow(context, record, bytes));
+  }
+
+  /** Gives that one back. `bytes` is what it was counted as. */
+  dropOwn(record: WordIndex, chunk: number, bytes: number): void {
+    this.#runtime.change(() => this.#dropOwnNow(record, chunk, bytes));
+  }
+
+  /** Ends all objects and gives all chunks back but the keeper; without `keep` that one too. */
+  clear(record: WordIndex, keep: boolean): void {
+    this.#runtime.change(() => this.#clearNow(record, keep));
+  }
+
+  /** A call was cut, and every record is in a chain again, or free. */
+  forget(): void {
+    this.#loose = 0;
+  }
+
+  addressOf(chunk: number): Address {
+    return getChunkAddress(this.#u32, this.#at(chunk));
+  }
+
+  bytesOf(chunk: number): number {
+    return getChunkBytes(this.#u32, this.#at(chunk));
+  }
+
+  /** Is an object, with all that belongs to it, so long that it gets a chunk of its own? */
+  needsOwn(record: WordIndex, bytes: number): boolean {
+    return bytes > getMaxBytes(this.#u32, record) / OWN_SHARE;
+  }
+
+  #at(chunk: number): WordIndex {
+    return recordAt(this.#table, chunk);
+  }
+
+  #releaseLoose(): void {
+    if (this.#loose === 0) return;
+    this.#core.ownedBlocks.remove(chunkWord(this.#at(this.#loose)));
     // point: chunk.free
-    storeRecord(i32, at(loose), 0);
-    const chunk = loose;
-    loose = 0;
-    pool.remember(chunk);
+    storeRecord(this.#i32, this.#at(this.#loose), 0);
+    const chunk = this.#loose;
+    this.#loose = 0;
+    this.#pool.remember(chunk);
   }
 
   /** A block of at least `bytes` bytes with a record, loose; 0 = there is no room for either. */
-  function take(context: ContextIndex, bytes: number): number {
-    requireHeadroom();
-    releaseLoose();
+  #take(context: ContextIndex, bytes: number): number {
+    const u32 = this.#u32;
+    this.#runtime.requireHeadroom();
+    this.#releaseLoose();
     // point: chunk.claim
-    loose = pool.take(context);
-    if (loose === 0) return 0;
-    setChunkBytes(u32, at(loose), bytes);
+    this.#loose = this.#pool.take(context);
+    if (this.#loose === 0) return 0;
+    setChunkBytes(u32, this.#at(this.#loose), bytes);
     let block: Address = NULL;
     try {
-      block = ownedBlocks.replace(chunkWord(at(loose)), bytes);
+      block = this.#core.ownedBlocks.replace(chunkWord(this.#at(this.#loose)), bytes);
     } finally {
-      if (block === 0) releaseLoose();
+      if (block === 0) this.#releaseLoose();
     }
     if (block === 0) return 0;
-    setChunkBytes(u32, at(loose), ownedBlocks.bytesOf(block));
-    return loose;
+    setChunkBytes(u32, this.#at(this.#loose), this.#core.ownedBlocks.bytesOf(block));
+    return this.#loose;
   }
 
-  function link(record: WordIndex, chunk: number): void {
+  #link(record: WordIndex, chunk: number): void {
+    const u32 = this.#u32;
     const last = getChunk(u32, record);
-    setNextChunk(u32, at(chunk), last);
-    setPrevChunk(u32, at(chunk), 0);
-    if (last !== 0) setPrevChunk(u32, at(last), chunk);
+    setNextChunk(u32, this.#at(chunk), last);
+    setPrevChunk(u32, this.#at(chunk), 0);
+    if (last !== 0) setPrevChunk(u32, this.#at(last), chunk);
     setChunk(u32, record, chunk);
     setChunkCount(u32, record, getChunkCount(u32, record) + 1);
-    setContextBytes(u32, record, getContextBytes(u32, record) + bytesOf(chunk));
-    loose = 0;
+    setContextBytes(u32, record, getContextBytes(u32, record) + this.bytesOf(chunk));
+    this.#loose = 0;
   }
 
-  function unlink(record: WordIndex, chunk: number): void {
-    const next = getNextChunk(u32, at(chunk));
-    const prev = getPrevChunk(u32, at(chunk));
-    if (next !== 0) setPrevChunk(u32, at(next), prev);
-    if (prev !== 0) setNextChunk(u32, at(prev), next);
+  #unlink(record: WordIndex, chunk: number): void {
+    const u32 = this.#u32;
+    const next = getNextChunk(u32, this.#at(chunk));
+    const prev = getPrevChunk(u32, this.#at(chunk));
+    if (next !== 0) setPrevChunk(u32, this.#at(next), prev);
+    if (prev !== 0) setNextChunk(u32, this.#at(prev), next);
     else setChunk(u32, record, next);
     setChunkCount(u32, record, getChunkCount(u32, record) - 1);
-    setContextBytes(u32, record, getContextBytes(u32, record) - bytesOf(chunk));
+    setContextBytes(u32, record, getContextBytes(u32, record) - this.bytesOf(chunk));
   }
 
-  function paint(chunk: number): void {
+  #paint(chunk: number): void {
     // It has no address where its block went back, and the stack ended then.
-    if (scribble && addressOf(chunk) !== 0)
-      u8.fill(SCRIBBLE, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
+    if (!this.#runtime.attachment.scribble || this.addressOf(chunk) === 0) return;
+    const start = this.addressOf(chunk);
+    this.#runtime.memory.u8.fill(SCRIBBLE, start, start + this.bytesOf(chunk));
   }
 
   /** Gives a chunk's block and record back. Its block first: should that throw, all is as it was. */
-  function drop(record: WordIndex, chunk: number): void {
-    requireHeadroom();
-    releaseLoose();
-    paint(chunk);
-    ownedBlocks.remove(chunkWord(at(chunk)));
-    unlink(record, chunk);
-    loose = chunk;
-    releaseLoose();
+  #drop(record: WordIndex, chunk: number): void {
+    this.#runtime.requireHeadroom();
+    this.#releaseLoose();
+    this.#paint(chunk);
+    this.#core.ownedBlocks.remove(chunkWord(this.#at(chunk)));
+    this.#unlink(record, chunk);
+    this.#loose = chunk;
+    this.#releaseLoose();
   }
 
-  function grow(context: ContextIndex, record: WordIndex, bytes: number): boolean {
+  #growNow(context: ContextIndex, record: WordIndex, bytes: number): boolean {
+    const u32 = this.#u32;
     let wanted = getNextBytes(u32, record);
     while (wanted < bytes) wanted *= 2;
-    let chunk = take(context, wanted);
+    let chunk = this.#take(context, wanted);
     // In a heap that is nearly full a small step is better than none.
     while (chunk === 0 && wanted / 2 >= bytes) {
       wanted /= 2;
-      chunk = take(context, wanted);
+      chunk = this.#take(context, wanted);
     }
-    if (chunk === 0) chunk = take(context, bytes);
+    if (chunk === 0) chunk = this.#take(context, bytes);
     if (chunk === 0) return false;
-    link(record, chunk);
+    this.#link(record, chunk);
     if (getKeeper(u32, record) === 0) setKeeper(u32, record, chunk);
-    open(record, chunk);
+    this.#open(record, chunk);
     setNextBytes(u32, record, Math.min(wanted * 2, getMaxBytes(u32, record)));
     return true;
   }
 
   /** Makes a chunk the current one, empty. */
-  function open(record: WordIndex, chunk: number): void {
-    openChunk(u32, record, addressOf(chunk), addressOf(chunk) + bytesOf(chunk));
+  #open(record: WordIndex, chunk: number): void {
+    openChunk(
+      this.#u32,
+      record,
+      this.addressOf(chunk),
+      this.addressOf(chunk) + this.bytesOf(chunk),
+    );
   }
 
-  function addOwn(context: ContextIndex, record: WordIndex, bytes: number): number {
-    const chunk = take(context, bytes);
+  #addOwnNow(context: ContextIndex, record: WordIndex, bytes: number): number {
+    const u32 = this.#u32;
+    const chunk = this.#take(context, bytes);
     if (chunk === 0) return 0;
-    link(record, chunk);
+    this.#link(record, chunk);
     setUsedBefore(u32, record, getUsedBefore(u32, record) + bytes);
     return chunk;
   }
 
-  function dropOwn(record: WordIndex, chunk: number, bytes: number): void {
+  #dropOwnNow(record: WordIndex, chunk: number, bytes: number): void {
+    const u32 = this.#u32;
     const used = getUsedBefore(u32, record);
     // First: it is never more than there are bytes, wherever this is cut.
     setUsedBefore(u32, record, used - bytes);
     try {
-      drop(record, chunk);
+      this.#drop(record, chunk);
     } catch (error) {
       setUsedBefore(u32, record, used);
       throw error;
     }
   }
 
-  function clear(record: WordIndex, keep: boolean): void {
+  #clearNow(record: WordIndex, keep: boolean): void {
+    const u32 = this.#u32;
     // First: should a chunk not go back, nothing is allocated in one that did.
     emptyContext(u32, record);
-    releaseLoose();
+    this.#releaseLoose();
     const keeper = keep ? getKeeper(u32, record) : 0;
     for (let chunk = getChunk(u32, record); chunk !== 0; ) {
-      const next = getNextChunk(u32, at(chunk));
-      if (chunk !== keeper) drop(record, chunk);
+      const next = getNextChunk(u32, this.#at(chunk));
+      if (chunk !== keeper) this.#drop(record, chunk);
       chunk = next;
     }
     if (keeper === 0) setKeeper(u32, record, 0);
     else {
-      paint(keeper);
-      open(record, keeper);
+      this.#paint(keeper);
+      this.#open(record, keeper);
     }
-    const first = keeper === 0 ? getInitialBytes(u32, record) : 2 * bytesOf(keeper);
+    const first = keeper === 0 ? getInitialBytes(u32, record) : 2 * this.bytesOf(keeper);
     setNextBytes(u32, record, Math.min(first, getMaxBytes(u32, record)));
   }
-
-  function change<T>(work: () => T): T {
-    core.repairIfCut();
-    marks.tables = true;
-    try {
-      return work();
-    } finally {
-      marks.tables = false;
-    }
-  }
-
-  return {
-    grow: (context, record, bytes) => change(() => grow(context, record, bytes)),
-    addOwn: (context, record, bytes) => change(() => addOwn(context, record, bytes)),
-    dropOwn: (record, chunk, bytes) => change(() => dropOwn(record, chunk, bytes)),
-    addressOf,
-    bytesOf,
-    clear: (record, keep) => change(() => clear(record, keep)),
-    forget() {
-      loose = 0;
-    },
-  };
 }

@@ -9,7 +9,8 @@
  *     whenever a context is released.
  */
 
-import { List, type SlotIndex, type WordIndex } from '../base/index.js';
+import { List, type WordIndex } from '../base/index.js';
+import type { ThreadHeap } from '../heap/index.js';
 import {
   BUMP_KIND,
   type ContextIndex,
@@ -29,6 +30,7 @@ import {
   loadRecord,
   orderWrites,
   RELEASED_CONTEXT,
+  type RecordTable,
   recordAt,
   SET_KIND,
   setAdoptions,
@@ -50,54 +52,54 @@ import {
   withPhase,
   writeNames,
 } from '../layout/index.js';
-import { createRecordPool } from '../pages/index.js';
+import { createRecordPool, type RecordPool } from '../pages/index.js';
 import { freeContext } from '../recovery/index.js';
-import type { Attachment } from './attachment.js';
 import type { ContextType, ResolvedContext } from './context-options.js';
-
-export interface ContextRegistry {
-  at(index: ContextIndex): WordIndex;
-  /** Makes a context; 0 when the heap has no record for one more. */
-  create(name: string, parent: ContextIndex, options: ResolvedContext): ContextIndex;
-  /** Ends one that has no chunk and no child any more. */
-  end(index: ContextIndex): void;
-  /** Puts a context below another one, or makes it a root (0). */
-  move(index: ContextIndex, parent: ContextIndex): void;
-  /** Gives a root away: it is nobody's then. */
-  release(index: ContextIndex): void;
-  /** Takes a root that is nobody's; false when it is somebody's, or gone, or another one. */
-  adopt(index: ContextIndex, generation: number, adoptions: number): boolean;
-  kindOf(index: ContextIndex): ContextType;
-  /** Links these anew, which are all contexts of this thread (I1). */
-  relink(indexes: readonly ContextIndex[]): void;
-  /** The contexts right below one, the last made first. */
-  childrenOf(index: ContextIndex): ContextIndex[];
-}
 
 const NONE = 0 as ContextIndex;
 const ADOPTIONS_MASK = 0x1ff;
 const encoder = new TextEncoder();
 
-export function createContextRegistry({ core }: Attachment): ContextRegistry {
-  const { memory, slotIndex } = core;
-  const { i32, u32, u8, geometry } = memory;
-  const table = contextTable(geometry);
-  const pool = createRecordPool(i32, table);
-  const nameOf = createNames();
+export class ContextRegistry {
+  readonly #core: ThreadHeap;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #table: RecordTable;
+  readonly #pool: RecordPool;
+  readonly #names = new EncodedNames();
 
-  const at = (index: number): WordIndex => recordAt(table, index);
+  constructor(core: ThreadHeap) {
+    const { i32, u32, geometry } = core.memory;
+    this.#core = core;
+    this.#i32 = i32;
+    this.#u32 = u32;
+    this.#table = contextTable(geometry);
+    this.#pool = createRecordPool(i32, this.#table);
+  }
 
-  function create(name: string, parent: ContextIndex, options: ResolvedContext): ContextIndex {
+  at(index: number): WordIndex {
+    return recordAt(this.#table, index);
+  }
+
+  kindOf(index: ContextIndex): ContextType {
+    return contextKind(loadRecord(this.#i32, this.at(index))) === SET_KIND ? 'set' : 'bump';
+  }
+
+  /** Makes a context; 0 when the heap has no record for one more. */
+  create(name: string, parent: ContextIndex, options: ResolvedContext): ContextIndex {
+    const { memory, slotIndex } = this.#core;
+    const u32 = this.#u32;
     const kind = options.kind === 'set' ? SET_KIND : BUMP_KIND;
     // Before the record is taken: what may fail.
-    const nameBytes = nameOf(name);
+    const nameBytes = this.#names.of(name);
     const identBytes = encodeText(options.ident);
     // The generation is known only when the record is: until then it is as good as none.
+    const claim = contextState(UNRESOLVED_CONTEXT, kind, slotIndex, 0);
     // point: context.claim
-    const index = pool.take(contextState(UNRESOLVED_CONTEXT, kind, slotIndex, 0)) as ContextIndex;
+    const index = this.#pool.take(claim) as ContextIndex;
     if (index === 0) return NONE;
-    const record = at(index);
-    writeNames(u8, record, nameBytes, identBytes);
+    const record = this.at(index);
+    writeNames(memory.u8, record, nameBytes, identBytes);
     for (const clear of CLEARED) clear(u32, record, 0);
     emptyContext(u32, record);
     setInitialBytes(u32, record, options.initialBytes);
@@ -105,64 +107,79 @@ export function createContextRegistry({ core }: Attachment): ContextRegistry {
     setNextBytes(u32, record, options.initialBytes);
     // point: context.link
     setParent(u32, record, parent);
-    link(index, parent);
+    this.#link(index, parent);
     const generation = getGeneration(u32, record);
     // point: context.live
-    storeRecord(i32, record, contextState(LIVE_CONTEXT, kind, slotIndex, generation));
+    storeRecord(this.#i32, record, contextState(LIVE_CONTEXT, kind, slotIndex, generation));
     return index;
   }
 
-  function link(index: ContextIndex, parent: ContextIndex): void {
+  #link(index: ContextIndex, parent: ContextIndex): void {
+    const u32 = this.#u32;
     if (parent === 0) return;
-    const first = getFirstChild(u32, at(parent));
-    setNextSibling(u32, at(index), first);
-    setPrevSibling(u32, at(index), 0);
-    if (first !== 0) setPrevSibling(u32, at(first), index);
-    setFirstChild(u32, at(parent), index);
+    const first = getFirstChild(u32, this.at(parent));
+    setNextSibling(u32, this.at(index), first);
+    setPrevSibling(u32, this.at(index), 0);
+    if (first !== 0) setPrevSibling(u32, this.at(first), index);
+    setFirstChild(u32, this.at(parent), index);
   }
 
-  function unlink(index: ContextIndex): void {
-    const parent = getParent(u32, at(index));
+  #unlink(index: ContextIndex): void {
+    const u32 = this.#u32;
+    const parent = getParent(u32, this.at(index));
     if (parent === 0) return;
-    const next = getNextSibling(u32, at(index));
-    const prev = getPrevSibling(u32, at(index));
-    if (next !== 0) setPrevSibling(u32, at(next), prev);
-    if (prev !== 0) setNextSibling(u32, at(prev), next);
-    else setFirstChild(u32, at(parent), next);
+    const next = getNextSibling(u32, this.at(index));
+    const prev = getPrevSibling(u32, this.at(index));
+    if (next !== 0) setPrevSibling(u32, this.at(next), prev);
+    if (prev !== 0) setNextSibling(u32, this.at(prev), next);
+    else setFirstChild(u32, this.at(parent), next);
   }
 
-  function end(index: ContextIndex): void {
-    unlink(index);
-    freeContext(memory, slotIndex, at(index));
-    pool.remember(index);
+  /** Ends one that has no chunk and no child any more. */
+  end(index: ContextIndex): void {
+    this.#unlink(index);
+    const { memory, slotIndex } = this.#core;
+    freeContext(memory, slotIndex, this.at(index));
+    this.#pool.remember(index);
   }
 
-  function move(index: ContextIndex, parent: ContextIndex): void {
-    const record = at(index);
-    unlink(index);
+  /** Puts a context below another one, or makes it a root (0). */
+  move(index: ContextIndex, parent: ContextIndex): void {
+    const { slotIndex } = this.#core;
+    const i32 = this.#i32;
+    const record = this.at(index);
+    this.#unlink(index);
     // Before it is a root: whose it is then, it says itself.
     // point: context.root
     storeRecord(i32, record, withPhase(loadRecord(i32, record), LIVE_CONTEXT, slotIndex));
     // point: context.reparent
-    storeParent(u32, record, parent);
-    link(index, parent);
+    storeParent(this.#u32, record, parent);
+    this.#link(index, parent);
   }
 
-  function release(index: ContextIndex): void {
-    const record = at(index);
+  /** Gives a root away: it is nobody's then. */
+  release(index: ContextIndex): void {
+    const i32 = this.#i32;
+    const record = this.at(index);
     // point: context.release
     storeRecord(
       i32,
       record,
-      withPhase(loadRecord(i32, record), RELEASED_CONTEXT, handBits(record)),
+      withPhase(loadRecord(i32, record), RELEASED_CONTEXT, this.#adoptionBits(record)),
     );
   }
 
-  /** Of a released context in the place of the slot, which it has none of. */
-  const handBits = (record: WordIndex): number => getAdoptions(u32, record) & ADOPTIONS_MASK;
+  /** Low bits of the adoptions: a released context has them where a live one has its slot. */
+  #adoptionBits(record: WordIndex): number {
+    return getAdoptions(this.#u32, record) & ADOPTIONS_MASK;
+  }
 
-  function adopt(index: ContextIndex, generation: number, adoptions: number): boolean {
-    const record = at(index);
+  /** Takes a root that is nobody's; false when it is somebody's, or gone, or another one. */
+  adopt(index: ContextIndex, generation: number, adoptions: number): boolean {
+    const { slotIndex } = this.#core;
+    const i32 = this.#i32;
+    const u32 = this.#u32;
+    const record = this.at(index);
     const state = loadRecord(i32, record);
     if (contextPhase(state) !== RELEASED_CONTEXT) return false;
     if (getGeneration(u32, record) !== generation || getAdoptions(u32, record) !== adoptions)
@@ -170,7 +187,7 @@ export function createContextRegistry({ core }: Attachment): ContextRegistry {
     // Failure: another thread has adopted it. ABA: the state has low bits of the generation and of
     // the adoptions, which would have to come round between these lines.
     // point: context.adopt
-    if (!casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex as SlotIndex))) {
+    if (!casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex))) {
       return false;
     }
     // Who lists what is nobody's must not see the next hand of a context that seems to be released.
@@ -179,35 +196,27 @@ export function createContextRegistry({ core }: Attachment): ContextRegistry {
     return true;
   }
 
-  function relink(indexes: readonly ContextIndex[]): void {
+  /** Links these anew, which are all contexts of this thread (I1). */
+  relink(indexes: readonly ContextIndex[]): void {
+    const u32 = this.#u32;
     for (const index of indexes) {
-      setFirstChild(u32, at(index), NONE);
-      setNextSibling(u32, at(index), NONE);
-      setPrevSibling(u32, at(index), NONE);
+      setFirstChild(u32, this.at(index), NONE);
+      setNextSibling(u32, this.at(index), NONE);
+      setPrevSibling(u32, this.at(index), NONE);
     }
-    for (const index of indexes) link(index, getParent(u32, at(index)));
+    for (const index of indexes) this.#link(index, getParent(u32, this.at(index)));
   }
 
-  function childrenOf(index: ContextIndex): ContextIndex[] {
+  /** The contexts right below one, the last made first. */
+  childrenOf(index: ContextIndex): ContextIndex[] {
+    const u32 = this.#u32;
     const children = new List<ContextIndex>();
-    for (let child = getFirstChild(u32, at(index)); child !== 0; ) {
+    for (let child = getFirstChild(u32, this.at(index)); child !== 0; ) {
       children.push(child);
-      child = getNextSibling(u32, at(child));
+      child = getNextSibling(u32, this.at(child));
     }
     return children;
   }
-
-  return {
-    at,
-    create,
-    end,
-    move,
-    release,
-    adopt,
-    kindOf: (index) => (contextKind(loadRecord(i32, at(index))) === SET_KIND ? 'set' : 'bump'),
-    relink,
-    childrenOf,
-  };
 }
 
 /** What a new context has none of. */
@@ -229,18 +238,19 @@ function encodeText(text: string): Uint8Array {
 }
 
 const EMPTY = new Uint8Array(0);
-/** So many names are kept encoded. */
+/** Maximum names that are kept encoded. */
 const NAMES_MAX = 1000;
 
 /** Names are few, and used again and again. */
-function createNames(): (name: string) => Uint8Array {
-  const known = new Map<string, Uint8Array>();
-  return (name) => {
-    let encoded = known.get(name);
+class EncodedNames {
+  readonly #known = new Map<string, Uint8Array>();
+
+  of(name: string): Uint8Array {
+    let encoded = this.#known.get(name);
     if (encoded === undefined) {
       encoded = encodeText(name);
-      if (known.size < NAMES_MAX) known.set(name, encoded);
+      if (this.#known.size < NAMES_MAX) this.#known.set(name, encoded);
     }
     return encoded;
-  };
+  }
 }

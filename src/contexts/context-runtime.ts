@@ -31,13 +31,13 @@ import {
 } from '../layout/index.js';
 import type { Attachment } from './attachment.js';
 import { BumpContext } from './bump-context.js';
-import { type Chunks, createChunks } from './chunks.js';
+import { Chunks } from './chunks.js';
 import { Context, type ContextPlace } from './context.js';
 import { type ContextOptions, type ContextType, resolveContext } from './context-options.js';
-import { type ContextRegistry, createContextRegistry } from './context-registry.js';
+import { ContextRegistry } from './context-registry.js';
 import type { ContextState } from './context-state.js';
-import { createObjectHeaders, type ObjectHeaders } from './object-header.js';
-import { createRepairObjects } from './repair-objects.js';
+import { ObjectHeaders } from './object-header.js';
+import { ObjectRepair } from './repair-objects.js';
 import { SetContext } from './set-context.js';
 
 /** A context of either kind: `context.kind` tells which. */
@@ -76,16 +76,17 @@ export class ContextRuntime {
     this.memory = memory;
     this.attachment = attachment;
     this.requireHeadroom = createProbe(CALL_FRAMES, COLD_CALL_FRAMES, COLD_CALLS);
-    this.registry = createContextRegistry(attachment);
-    this.chunks = createChunks(attachment, this.requireHeadroom);
-    this.headers = createObjectHeaders(memory);
+    this.registry = new ContextRegistry(attachment.core);
+    this.chunks = new Chunks(this);
+    this.headers = new ObjectHeaders(memory);
     this.nullRecord = recordAt(contextTable(memory.geometry), NONE);
     this.#resumeLater = atEndOfTurn(() => {
       // Also where no callback is under way: the call may have been cut between two of them.
       this.#callbacks = 0;
       this.resume();
     });
-    attachment.core.whenCut(createRepairObjects(this));
+    const repair = new ObjectRepair(this);
+    attachment.core.whenCut(() => repair.run());
   }
 
   /** Changes records and instances together: what V8 cuts of that is repaired as one (repair-objects.ts). */

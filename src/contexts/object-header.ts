@@ -21,11 +21,13 @@ import {
   type ContextIndex,
   contextPhase,
   contextTable,
+  type Geometry,
   getEpoch,
   getGeneration,
   getSecret,
   type HeapMemory,
   loadRecord,
+  type RecordTable,
   recordAt,
 } from '../layout/index.js';
 
@@ -50,76 +52,92 @@ export interface ObjectHeader {
   readonly state: ObjectState;
 }
 
-export interface ObjectHeaders {
-  write(
-    address: Address,
-    context: ContextIndex,
-    extent: number,
-    request: number,
-    state: ObjectState,
-  ): void;
+/** What the seal of a live object is combined with; a freed object's is the heap's own. */
+const LIVE_KEY = 0;
+
+export class ObjectHeaders {
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #geometry: Geometry;
+  readonly #table: RecordTable;
+  readonly #secret: number;
+  readonly #freedKey: number;
+
+  constructor({ i32, u32, geometry }: HeapMemory) {
+    const [low, high] = getSecret(u32, geometry.debug);
+    this.#i32 = i32;
+    this.#u32 = u32;
+    this.#geometry = geometry;
+    this.#table = contextTable(geometry);
+    this.#secret = low;
+    this.#freedKey = high | 1;
+  }
+
+  /** Writes the header of an object that is in use; `request` is the bytes asked for. */
+  writeLive(address: Address, context: ContextIndex, extent: number, request: number): void {
+    const u32 = this.#u32;
+    const end = address >>> 2;
+    // All that is called, before the first store: an overflow of the stack leaves no half header.
+    const seal = this.#sealOf(address, context, extent, request) ^ LIVE_KEY;
+    u32[end - CONTEXT] = context;
+    u32[end - EXTENT] = extent;
+    u32[end - REQUEST] = request;
+    this.#i32[end - SEAL] = seal;
+  }
+
+  /**
+   * Writes the header of a freed object.
+   * @param next the next freed object of its size, 0 = none; of an object with a chunk of its own the
+   *   bytes asked for
+   */
+  writeFreed(address: Address, context: ContextIndex, extent: number, next: number): void {
+    const u32 = this.#u32;
+    const end = address >>> 2;
+    // As in writeLive.
+    const seal = this.#sealOf(address, context, extent, next) ^ this.#freedKey;
+    u32[end - CONTEXT] = context;
+    u32[end - EXTENT] = extent;
+    u32[end - REQUEST] = next;
+    this.#i32[end - SEAL] = seal;
+  }
+
   /** The header before an address; null where there is none whose seal is right. */
-  read(address: unknown): ObjectHeader | null;
+  read(address: unknown): ObjectHeader | null {
+    const { dataStart, end } = this.#geometry;
+    if (typeof address !== 'number' || (address >>> GRANULE_SHIFT) * GRANULE_BYTES !== address) {
+      return null;
+    }
+    if (address < dataStart + OBJECT_HEADER_BYTES || address >= end) return null;
+    const u32 = this.#u32;
+    const at = address >>> 2;
+    const context = u32[at - CONTEXT] as ContextIndex;
+    if (context === 0 || context > this.#table.count) return null;
+    if (contextPhase(loadRecord(this.#i32, recordAt(this.#table, context))) === 0) return null;
+    const extent = u32[at - EXTENT];
+    const request = u32[at - REQUEST];
+    const key = this.#i32[at - SEAL] ^ this.#sealOf(address, context, extent, request);
+    if (key === LIVE_KEY) return { context, extent, request, state: LIVE };
+    return key === this.#freedKey ? { context, extent, request, state: FREED } : null;
+  }
+
   /** What a freed object's header names as the next one; -1 where its seal is wrong. */
-  nextFreed(address: Address, context: ContextIndex, extent: number): number;
-}
+  nextFreed(address: Address, context: ContextIndex, extent: number): number {
+    const u32 = this.#u32;
+    const at = address >>> 2;
+    const next = u32[at - REQUEST];
+    const right = this.#sealOf(address, context, extent, next) ^ this.#freedKey;
+    const same = u32[at - CONTEXT] === context && u32[at - EXTENT] === extent;
+    return same && this.#i32[at - SEAL] === right ? next : -1;
+  }
 
-export function createObjectHeaders({ i32, u32, geometry }: HeapMemory): ObjectHeaders {
-  const table = contextTable(geometry);
-  const [low, high] = getSecret(u32, geometry.debug);
-
-  function sealOf(address: number, context: number, extent: number, request: number): number {
-    const record = recordAt(table, context);
-    let seal = low ^ address;
+  #sealOf(address: number, context: number, extent: number, request: number): number {
+    const u32 = this.#u32;
+    const record = recordAt(this.#table, context);
+    let seal = this.#secret ^ address;
     seal = Math.imul(seal ^ context, 0x9e3779b1);
     seal = Math.imul((seal ^ (seal >>> 15)) + getGeneration(u32, record), 0x85ebca6b);
     seal = Math.imul((seal ^ (seal >>> 13)) + getEpoch(u32, record), 0xc2b2ae35);
     seal = Math.imul((seal ^ (seal >>> 16)) + extent, 0x27d4eb2f);
     return Math.imul((seal ^ (seal >>> 15)) + request, 0x165667b1);
   }
-
-  const keyOf = (state: ObjectState): number => (state === LIVE ? 0 : high | 1);
-
-  function write(
-    address: Address,
-    context: ContextIndex,
-    extent: number,
-    request: number,
-    state: ObjectState,
-  ): void {
-    const end = address >>> 2;
-    // All that is called, before the first store: an overflow of the stack leaves no half header.
-    const seal = sealOf(address, context, extent, request) ^ keyOf(state);
-    u32[end - CONTEXT] = context;
-    u32[end - EXTENT] = extent;
-    u32[end - REQUEST] = request;
-    i32[end - SEAL] = seal;
-  }
-
-  function read(address: unknown): ObjectHeader | null {
-    const { dataStart, end } = geometry;
-    if (typeof address !== 'number' || (address >>> GRANULE_SHIFT) * GRANULE_BYTES !== address) {
-      return null;
-    }
-    if (address < dataStart + OBJECT_HEADER_BYTES || address >= end) return null;
-    const at = address >>> 2;
-    const context = u32[at - CONTEXT] as ContextIndex;
-    if (context === 0 || context > table.count) return null;
-    if (contextPhase(loadRecord(i32, recordAt(table, context))) === 0) return null;
-    const extent = u32[at - EXTENT];
-    const request = u32[at - REQUEST];
-    const key = i32[at - SEAL] ^ sealOf(address, context, extent, request);
-    if (key === keyOf(LIVE)) return { context, extent, request, state: LIVE };
-    return key === keyOf(FREED) ? { context, extent, request, state: FREED } : null;
-  }
-
-  function nextFreed(address: Address, context: ContextIndex, extent: number): number {
-    const at = address >>> 2;
-    const next = u32[at - REQUEST];
-    const right = sealOf(address, context, extent, next) ^ keyOf(FREED);
-    const same = u32[at - CONTEXT] === context && u32[at - EXTENT] === extent;
-    return same && i32[at - SEAL] === right ? next : -1;
-  }
-
-  return { write, read, nextFreed };
 }

@@ -13,7 +13,7 @@
  */
 
 import { List, type WordIndex } from '../base/index.js';
-import { clearInFlightHeader } from '../heap/index.js';
+import { clearInFlightHeader, type ThreadHeap } from '../heap/index.js';
 import {
   type ContextIndex,
   chunkTable,
@@ -31,6 +31,7 @@ import {
   lastRecord,
   loadParent,
   loadRecord,
+  type RecordTable,
   recordAt,
   setChunk,
   setChunkCount,
@@ -43,58 +44,88 @@ import {
 } from '../layout/index.js';
 import { freeContext } from '../recovery/index.js';
 import type { ContextRuntime } from './context-runtime.js';
+import type { ContextState } from './context-state.js';
 
-export function createRepairObjects(runtime: ContextRuntime): () => void {
-  const { memory, attachment, registry, byIndex } = runtime;
-  const { core } = attachment;
-  const { ownedBlocks, slotIndex, marks } = core;
-  const { i32, u32, geometry } = memory;
-  const contexts = contextTable(geometry);
-  const chunks = chunkTable(geometry);
-  const chunkAt = (chunk: number): WordIndex => recordAt(chunks, chunk);
+export class ObjectRepair {
+  readonly #runtime: ContextRuntime;
+  readonly #core: ThreadHeap;
+  readonly #byIndex: Map<ContextIndex, ContextState>;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #contexts: RecordTable;
+  readonly #chunks: RecordTable;
 
-  function repairContexts(): void {
-    endUnresolved();
-    const own = findOwn();
-    for (const [index, context] of [...byIndex]) if (!own.has(index)) context.forget();
-    const named = chunksByContext();
-    for (const index of own.keys()) repairChains(index, named.get(index) ?? []);
-    runtime.chunks.forget();
-    registry.relink([...own.keys()]);
-    repairInstances(own, named);
+  constructor(runtime: ContextRuntime) {
+    const { i32, u32, geometry } = runtime.memory;
+    this.#runtime = runtime;
+    this.#core = runtime.attachment.core;
+    this.#byIndex = runtime.byIndex;
+    this.#i32 = i32;
+    this.#u32 = u32;
+    this.#contexts = contextTable(geometry);
+    this.#chunks = chunkTable(geometry);
+  }
+
+  /** Makes whole what the cut call has left. */
+  run(): void {
+    const { marks } = this.#core;
+    clearInFlightHeader(this.#core);
+    if (marks.tables) this.#repairContexts();
+    this.#runtime.resume();
+  }
+
+  #chunkAt(chunk: number): WordIndex {
+    return recordAt(this.#chunks, chunk);
+  }
+
+  #repairContexts(): void {
+    this.#endUnresolved();
+    const own = this.#findOwn();
+    for (const [index, context] of [...this.#byIndex]) if (!own.has(index)) context.forget();
+    const named = this.#chunksByContext();
+    for (const index of own.keys()) this.#repairChains(index, named.get(index) ?? []);
+    this.#runtime.chunks.forget();
+    this.#runtime.registry.relink([...own.keys()]);
+    this.#repairInstances(own, named);
   }
 
   /** Contexts that were being made, or whose end was all but done. */
-  function endUnresolved(): void {
-    for (let index = 1 as ContextIndex; index <= lastRecord(i32, contexts); index++) {
-      const record = recordAt(contexts, index);
+  #endUnresolved(): void {
+    const i32 = this.#i32;
+    const { memory, slotIndex } = this.#core;
+    for (let index = 1 as ContextIndex; index <= lastRecord(i32, this.#contexts); index++) {
+      const record = recordAt(this.#contexts, index);
       const state = loadRecord(i32, record);
       if (contextPhase(state) !== UNRESOLVED_CONTEXT || contextSlot(state) !== slotIndex) continue;
-      byIndex.get(index)?.forget();
+      this.#byIndex.get(index)?.forget();
       freeContext(memory, slotIndex, record);
     }
   }
 
   /** This thread's contexts, and how deep in its tree each lies. */
-  function findOwn(): Map<ContextIndex, number> {
+  #findOwn(): Map<ContextIndex, number> {
+    const i32 = this.#i32;
     const own = new Map<ContextIndex, number>();
-    for (let index = 1 as ContextIndex; index <= lastRecord(i32, contexts); index++) {
-      if (contextPhase(loadRecord(i32, recordAt(contexts, index))) !== LIVE_CONTEXT) continue;
-      if (contextOwner(i32, u32, contexts, index) === slotIndex) own.set(index, depthOf(index));
+    for (let index = 1 as ContextIndex; index <= lastRecord(i32, this.#contexts); index++) {
+      if (contextPhase(loadRecord(i32, recordAt(this.#contexts, index))) !== LIVE_CONTEXT) continue;
+      const owner = contextOwner(i32, this.#u32, this.#contexts, index);
+      if (owner === this.#core.slotIndex) own.set(index, this.#depthOf(index));
     }
     return own;
   }
 
-  function depthOf(index: ContextIndex): number {
+  #depthOf(index: ContextIndex): number {
     let depth = 0;
-    for (let at = index; at !== 0; at = loadParent(u32, recordAt(contexts, at))) depth++;
+    for (let at = index; at !== 0; at = loadParent(this.#u32, recordAt(this.#contexts, at)))
+      depth++;
     return depth;
   }
 
-  function chunksByContext(): Map<number, number[]> {
+  #chunksByContext(): Map<number, number[]> {
+    const i32 = this.#i32;
     const named = new Map<number, number[]>();
-    for (let chunk = 1; chunk <= lastRecord(i32, chunks); chunk++) {
-      const context = loadRecord(i32, chunkAt(chunk));
+    for (let chunk = 1; chunk <= lastRecord(i32, this.#chunks); chunk++) {
+      const context = loadRecord(i32, this.#chunkAt(chunk));
       if (context === 0) continue;
       const list = named.get(context) ?? new List<number>();
       named.set(context, list);
@@ -106,55 +137,52 @@ export function createRepairObjects(runtime: ContextRuntime): () => void {
   /**
    * The chain anew. `next` is right at every moment of a change; a record without a block is none.
    */
-  function repairChains(index: ContextIndex, named: readonly number[]): void {
-    const record = recordAt(contexts, index);
+  #repairChains(index: ContextIndex, named: readonly number[]): void {
+    const u32 = this.#u32;
+    const record = recordAt(this.#contexts, index);
     const left = new Set(named);
     const chain = new List<number>();
     for (let chunk = getChunk(u32, record); left.has(chunk); ) {
-      if (getChunkAddress(u32, chunkAt(chunk)) !== 0) {
+      if (getChunkAddress(u32, this.#chunkAt(chunk)) !== 0) {
         left.delete(chunk);
         chain.push(chunk);
       } else if (chain.length > named.length) break;
-      const next = getNextChunk(u32, chunkAt(chunk));
+      const next = getNextChunk(u32, this.#chunkAt(chunk));
       chunk = next === chunk ? 0 : next;
     }
     for (const chunk of left) {
-      ownedBlocks.remove(chunkWord(chunkAt(chunk)));
-      storeRecord(i32, chunkAt(chunk), 0);
+      this.#core.ownedBlocks.remove(chunkWord(this.#chunkAt(chunk)));
+      storeRecord(this.#i32, this.#chunkAt(chunk), 0);
     }
-    setChunk(u32, record, linkAll(chain));
+    setChunk(u32, record, this.#linkAll(chain));
     setChunkCount(u32, record, chain.length);
-    const bytes = chain.reduce((sum, chunk) => sum + getChunkBytes(u32, chunkAt(chunk)), 0);
+    const bytes = chain.reduce((sum, chunk) => sum + getChunkBytes(u32, this.#chunkAt(chunk)), 0);
     setContextBytes(u32, record, bytes);
     if (!chain.includes(getKeeper(u32, record))) setKeeper(u32, record, 0);
   }
 
   /** Links records in this order; the first, 0 = none. */
-  function linkAll(list: readonly number[]): number {
+  #linkAll(list: readonly number[]): number {
+    const u32 = this.#u32;
     list.forEach((chunk, n) => {
-      setPrevChunk(u32, chunkAt(chunk), list[n - 1] ?? 0);
-      setNextChunk(u32, chunkAt(chunk), list[n + 1] ?? 0);
+      setPrevChunk(u32, this.#chunkAt(chunk), list[n - 1] ?? 0);
+      setNextChunk(u32, this.#chunkAt(chunk), list[n + 1] ?? 0);
     });
     return list[0] ?? 0;
   }
 
-  function repairInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
+  #repairInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
+    const u32 = this.#u32;
     const parents = new Set(
-      [...own.keys()].map((index) => loadParent(u32, recordAt(contexts, index))),
+      [...own.keys()].map((index) => loadParent(u32, recordAt(this.#contexts, index))),
     );
     const byDepth = [...own].sort(([, a], [, b]) => a - b);
     for (const [index] of byDepth) {
-      const parent = byIndex.get(loadParent(u32, recordAt(contexts, index))) ?? null;
-      const known = byIndex.get(index);
+      const parent = this.#byIndex.get(loadParent(u32, recordAt(this.#contexts, index))) ?? null;
+      const known = this.#byIndex.get(index);
       if (known !== undefined) known.adoptedBy(parent);
-      else if (parents.has(index) || named.has(index)) runtime.wrapStored(index, parent);
-      else registry.end(index);
+      else if (parents.has(index) || named.has(index)) this.#runtime.wrapStored(index, parent);
+      else this.#runtime.registry.end(index);
     }
   }
-
-  return () => {
-    clearInFlightHeader(attachment.core);
-    if (marks.tables) repairContexts();
-    runtime.resume();
-  };
 }

@@ -32,7 +32,6 @@ import {
 } from '../layout/index.js';
 import { Context } from './context.js';
 import {
-  FREED,
   LIVE,
   OBJECT_HEADER_BYTES,
   type ObjectHeader,
@@ -79,13 +78,13 @@ export class SetContext extends Context {
       if (HEADER + bytesOf(log) > u32[at + LIMIT] - start) return NULL;
       address = (start + HEADER) as Address;
       const end = start + HEADER + bytesOf(log);
-      this.#headers.write(address, this.#index, log, size, LIVE);
+      this.#headers.writeLive(address, this.#index, log, size);
       u32[at + CURSOR] = end;
     } else {
       const next = this.#headers.nextFreed(address, this.#index, log);
       if (next < 0) throw this.#damaged(list, address, log);
       const bytes = HEADER + bytesOf(log);
-      this.#headers.write(address, this.#index, log, size, LIVE);
+      this.#headers.writeLive(address, this.#index, log, size);
       // Stores alone from here: an overflow of the stack leaves the object where it is, and so does a cut.
       u32[list] = next;
       u32[at + FREED_BYTES] -= bytes;
@@ -125,7 +124,7 @@ export class SetContext extends Context {
     const at = this.at;
     const list = freeListWord(at, log);
     const bytes = HEADER + bytesOf(log);
-    this.#headers.write(address, this.#index, log, u32[list], FREED);
+    this.#headers.writeFreed(address, this.#index, log, u32[list]);
     u32[list] = address;
     u32[at + FREED_BYTES] += bytes;
   }
@@ -136,7 +135,7 @@ export class SetContext extends Context {
     if (chunk === 0) return NULL;
     const address = (chunks.addressOf(chunk) + HEADER) as Address;
     this.#u32[this.at + OBJECTS]++;
-    this.#headers.write(address, this.#index, OWN_CHUNK + chunk, size, LIVE);
+    this.#headers.writeLive(address, this.#index, OWN_CHUNK + chunk, size);
     return address;
   }
 
@@ -164,11 +163,11 @@ export class SetContext extends Context {
 
   #freeOwn(address: Address, extent: number, request: number): void {
     // Before its memory is the heap's: what stays behind there must not look like a live object.
-    this.#headers.write(address, this.#index, extent, request, FREED);
+    this.#headers.writeFreed(address, this.#index, extent, request);
     try {
       this.runtime.chunks.dropOwn(this.at, extent - OWN_CHUNK, ownBytes(request));
     } catch (error) {
-      this.#headers.write(address, this.#index, extent, request, LIVE);
+      this.#headers.writeLive(address, this.#index, extent, request);
       throw error;
     }
     this.#u32[this.at + OBJECTS]--;
@@ -192,7 +191,7 @@ export class SetContext extends Context {
     }
     // Longer ones have no logarithm here: it comes round at 4 GiB.
     if (size <= LISTED_BYTES_MAX && extent === logOf(size)) {
-      this.#headers.write(address as Address, this.#index, extent, size, LIVE);
+      this.#headers.writeLive(address as Address, this.#index, extent, size);
       return address as Address;
     }
     return this.telling(() => {

@@ -12,7 +12,7 @@ export {
 export { isLookDue, startLook } from './looks.js';
 export { createPageHeap, DIRECT_PAGES_MIN, type PageHeap, type RunFit } from './page-heap.js';
 export { createPartialLists } from './partial-lists.js';
-export { createRecordPool } from './record-pool.js';
+export { createRecordPool, type RecordPool } from './record-pool.js';
 export { createRetiredSpans, type RetiredSpans } from './retired-spans.js';
 export { createRunBins } from './run-bins.js';
 export { createSamples, type Samples } from './samples.js';

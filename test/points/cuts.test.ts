@@ -275,7 +275,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'contexts that are half made go back',
     change: {
       file: 'contexts/repair-objects.js',
-      from: /if \(marks\.tables\)\s*repairContexts\(\);/,
+      from: /if \(marks\.tables\)\s*this\.#repairContexts\(\);/,
       to: '',
     },
     scenario: 'a context grows chunk by chunk',

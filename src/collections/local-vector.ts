@@ -260,14 +260,13 @@ export class LocalVector<T> implements Engine<T> {
 
   #grow(asked: string, needed: number): void {
     const capacity = getVectorCapacity(this.#u32, this.#header);
-    grow(
-      this.#core.events,
+    grow(this.#core.events, {
       asked,
       capacity,
       needed,
-      (count) => this.#bytesOf(count),
-      (count) => this.#resize(count),
-    );
+      bytesOf: (count) => this.#bytesOf(count),
+      attempt: (count) => this.#resize(count),
+    });
   }
 
   /** Another storage, with room for so many, and what is in the one so far; false = heap full. */

@@ -162,7 +162,8 @@ export class SharedStorage<T> implements Changing {
   }
 
   grow(asked: string, capacity: number, needed: number, attempt: (count: number) => boolean): void {
-    grow(this.#core.events, asked, capacity, needed, (count) => this.bytesOf(count), attempt);
+    const bytesOf = (count: number) => this.bytesOf(count);
+    grow(this.#core.events, { asked, capacity, needed, bytesOf, attempt });
   }
 
   copyOf(length: number): Arrange {

@@ -41,26 +41,32 @@ export const CAPACITY_FIRST = 8;
 /** Part of the length, 1 in so many, below which growth is not tried again. */
 const EXTRA_SHARE_MIN = 16;
 
+/** A vector that is to become longer. */
+export interface Growth {
+  /** The call that asks for it. */
+  readonly asked: string;
+  readonly capacity: number;
+  /** Number of elements that it must have room for. */
+  readonly needed: number;
+  /** Bytes of a storage with room for `capacity` elements. */
+  bytesOf(capacity: number): number;
+  /** Makes room for so many; false where there is none. */
+  attempt(capacity: number): boolean;
+}
+
 /**
  * Room for `needed` elements: twice as many as there was room for; less, where the heap is too full.
  * @param events tells who subscribes that the heap was too full
- * @param attempt makes room for so many; false where there is none
  * @throws HeapExhaustedError; RangeError
  */
-export function grow(
-  events: EventQueue,
-  asked: string,
-  capacity: number,
-  needed: number,
-  bytesOf: (capacity: number) => number,
-  attempt: (capacity: number) => boolean,
-): void {
+export function grow(events: EventQueue, growth: Growth): void {
+  const { asked, capacity, needed } = growth;
   if (needed > LENGTH_MAX) {
     throw rangeError('ERR_SHMALLOC_VECTOR', `Vector.${asked}: ${needed} elements are too many`);
   }
   let extra = Math.max(needed, 2 * capacity, CAPACITY_FIRST) - needed;
-  while (!attempt(needed + extra)) {
-    if (extra === 0) throw exhausted(events, asked, needed, bytesOf(needed));
+  while (!growth.attempt(needed + extra)) {
+    if (extra === 0) throw exhausted(events, asked, needed, growth.bytesOf(needed));
     extra = extra > needed / EXTRA_SHARE_MIN ? extra >>> 2 : 0;
   }
 }

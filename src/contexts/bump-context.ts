@@ -48,7 +48,7 @@ export class BumpContext extends Context {
     const u32 = this.#u32;
     const at = this.at;
     const bytes = Math.max(GRANULE_BYTES, roundUp(size, GRANULE_BYTES));
-    if (this.needsOwn(bytes)) {
+    if (chunks.needsOwn(at, bytes)) {
       const chunk = chunks.addOwn(this.index, at, bytes);
       if (chunk === 0) return NULL;
       u32[at + OBJECTS]++;
@@ -62,8 +62,6 @@ export class BumpContext extends Context {
     u32[at + CURSOR] = address + bytes;
     return address as Address;
   }
-
-  protected discard(): void {}
 
   // For programs in JavaScript: TypeScript refuses these calls where it compiles.
 

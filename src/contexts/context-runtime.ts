@@ -13,6 +13,7 @@ import {
   createProbe,
   errorsIn,
   HeapError,
+  HeapExhaustedError,
   List,
   type Probe,
   RESCUE_FRAMES,
@@ -20,6 +21,7 @@ import {
   show,
   type WordIndex,
 } from '../base/index.js';
+import { describeContext } from '../blocks/index.js';
 import { atEndOfTurn } from '../heap/index.js';
 import {
   type ContextIndex,
@@ -32,10 +34,11 @@ import {
 import type { Attachment } from './attachment.js';
 import { BumpContext } from './bump-context.js';
 import { Chunks } from './chunks.js';
-import { Context, type ContextPlace } from './context.js';
+import { Context } from './context.js';
 import { type ContextOptions, type ContextType, resolveContext } from './context-options.js';
 import { ContextRegistry } from './context-registry.js';
-import type { ContextState } from './context-state.js';
+import { type ContextPlace, type ContextState, contextError } from './context-state.js';
+import { readContextTree, renderContextTree } from './context-tree.js';
 import { ObjectHeaders } from './object-header.js';
 import { ObjectRepair } from './repair-objects.js';
 import { SetContext } from './set-context.js';
@@ -101,6 +104,23 @@ export class ContextRuntime {
     }
   }
 
+  /**
+   * Does what calls the heap. Whoever subscribes to its events is told at the end of that: they may
+   * end the context that is worked on.
+   */
+  deferring<T>(work: () => T): T {
+    return this.attachment.core.events.deferring(work);
+  }
+
+  /** Counts a malloc that found no room; the error to throw, null where 0 is the answer (`quietly`). */
+  exhausted(context: Context, size: number, quietly: boolean): HeapExhaustedError | null {
+    this.attachment.core.events.addExhausted(size);
+    if (quietly) return null;
+    const tree = renderContextTree(readContextTree(this.memory));
+    const problem = `malloc: no room for ${size} bytes in ${describeContext(context)}`;
+    return new HeapExhaustedError(`${problem}\n${tree}`, size);
+  }
+
   /** Calls a callback of the program in the middle of the end of contexts. */
   callBack(callback: () => void): void {
     // A cut ends the call without a trace; the end of the turn shows that it has ended.
@@ -134,15 +154,24 @@ export class ContextRuntime {
     this.requireOpen(call);
     const { ident } = resolved;
     const parent =
-      resolved.parent === undefined
-        ? null
-        : Context.liveState('create a context in', resolved.parent, this);
+      resolved.parent === undefined ? null : this.liveState('create a context in', resolved.parent);
     const state = this.change(() => {
       const index = this.registry.create(name, parent?.index ?? NONE, resolved);
       return index === 0 ? null : this.#wrap({ index, parent, name, ident });
     });
     if (state === null) throw this.#noRecord(name);
     return state.context as ContextOf<K>;
+  }
+
+  /** The state of a live context of this attachment. @throws HeapError ERR_SHMALLOC_CONTEXT, _ENDED */
+  liveState(call: string, context: Context): ContextState {
+    const state = Context.stateOf(context);
+    if (state?.runtime === this) {
+      state.requireLive(call);
+      return state;
+    }
+    const why = 'it belongs to another heap, or to an attachment that has ended';
+    throw contextError(call, context, why);
   }
 
   #noRecord(name: string): HeapError {
@@ -158,7 +187,7 @@ export class ContextRuntime {
 
   #wrap(place: ContextPlace): ContextState {
     const Kind = this.registry.kindOf(place.index) === 'set' ? SetContext : BumpContext;
-    const state = Context.stateOf(new Kind(this, place));
+    const state = Context.stateOf(new Kind(this, place)) as ContextState;
     state.enlist();
     return state;
   }

@@ -11,9 +11,10 @@
 
 import { errorsIn, HeapError, List, show } from '../base/index.js';
 import { describeContext } from '../blocks/index.js';
-import { type ContextIndex, getAdoptions } from '../layout/index.js';
+import { type ContextIndex, getAdoptions, getEpoch, getGeneration } from '../layout/index.js';
 import type { Context } from './context.js';
-import type { ContextRuntime } from './context-runtime.js';
+import type { AnyContext, ContextRuntime } from './context-runtime.js';
+import type { VectorContext } from './vector-context.js';
 
 type Life = 'live' | 'ending' | 'ended' | 'released';
 
@@ -23,23 +24,28 @@ const WHAT_ENDED: Readonly<Record<Exclude<Life, 'live'>, string>> = {
   released: 'it was released, and belongs to the thread that adopts its handle',
 };
 
+/** Which context an instance is for. */
+export interface ContextPlace {
+  readonly index: ContextIndex;
+  readonly parent: ContextState | null;
+  readonly name: string;
+  readonly ident: string;
+}
+
 export class ContextState {
   readonly runtime: ContextRuntime;
   readonly index: ContextIndex;
+  readonly generation: number;
   readonly context: Context;
   parent: ContextState | null;
   readonly children = new Set<ContextState>();
   life: Life = 'live';
   readonly #callbacks = new List<() => void>();
 
-  constructor(
-    runtime: ContextRuntime,
-    index: ContextIndex,
-    parent: ContextState | null,
-    context: Context,
-  ) {
+  constructor(runtime: ContextRuntime, { index, parent }: ContextPlace, context: Context) {
     this.runtime = runtime;
     this.index = index;
+    this.generation = getGeneration(runtime.memory.u32, context.at);
     this.parent = parent;
     this.context = context;
   }
@@ -159,7 +165,7 @@ export class ContextState {
     try {
       // Nothing new may come below them from now on.
       for (let n = 0; n < all.length; n++) (all[n] as ContextState).life = 'ending';
-      this.runtime.attachment.core.events.deferring(() => {
+      this.runtime.deferring(() => {
         for (const state of all) {
           state.#runCallbacks(errors);
           // A callback that has made the thread leave the heap has ended it already.
@@ -267,11 +273,35 @@ export class ContextState {
     return this.life === 'live';
   }
 
-  error(
-    call: string,
-    problem: string,
-    code: 'ERR_SHMALLOC_CONTEXT' | 'ERR_SHMALLOC_CONTEXT_ENDED' = 'ERR_SHMALLOC_CONTEXT',
-  ): HeapError {
-    return new HeapError(code, `cannot ${call} ${describeContext(this.context)}: ${problem}`);
+  error(call: string, problem: string, code?: ContextErrorCode): HeapError {
+    return contextError(call, this.context, problem, code);
   }
+
+  /** The context as the vectors in it see it. */
+  forVectors(): VectorContext {
+    const { index, generation } = this;
+    const { u32 } = this.runtime.memory;
+    const context = this.context as AnyContext;
+    return {
+      index,
+      generation,
+      epoch: () => getEpoch(u32, context.at),
+      malloc: (bytes) => context.tryMalloc(bytes),
+      free(address) {
+        if (context.kind === 'set') context.free(address);
+      },
+    };
+  }
+}
+
+type ContextErrorCode = 'ERR_SHMALLOC_CONTEXT' | 'ERR_SHMALLOC_CONTEXT_ENDED';
+
+/** Why a call on a context is refused. */
+export function contextError(
+  call: string,
+  context: Context,
+  problem: string,
+  code: ContextErrorCode = 'ERR_SHMALLOC_CONTEXT',
+): HeapError {
+  return new HeapError(code, `cannot ${call} ${describeContext(context)}: ${problem}`);
 }

@@ -190,34 +190,28 @@ function sumContexts(nodes: readonly ContextNode[]): ContextSums {
  */
 export function renderContextTree(nodes: readonly ContextNode[]): string {
   const lines = new List<string>();
-  renderLevel(nodes, 0, nodes.length, lines);
+  renderLevel(nodes, lines);
   const { bytes, chunks, freeBytes, usedBytes } = sumContexts(nodes);
   const blocks = `${bytes} bytes in ${chunks} chunks`;
   lines.push(`Grand total: ${blocks}; ${freeBytes} free; ${usedBytes} used`);
   return lines.join('\n');
 }
 
-/** The trees from one index of the list to another. Recursive, at most LEVELS_MAX deep. */
-function renderLevel(
-  nodes: readonly ContextNode[],
-  from: number,
-  to: number,
-  lines: string[],
-  level = 1,
-): void {
+/** Some trees, one beside the other. Recursive, at most LEVELS_MAX deep. */
+function renderLevel(nodes: readonly ContextNode[], lines: string[], level = 1): void {
   const indent = '  '.repeat(level - 1);
   let shown = 0;
-  for (let at = from; at < to; shown++) {
+  for (let at = 0; at < nodes.length; shown++) {
     if (shown === CHILDREN_MAX || level > LEVELS_MAX) {
       const what = level > LEVELS_MAX ? 'deeper' : 'more';
-      lines.push(`${indent}${renderSums(sumContexts(nodes.slice(at, to)), what)}`);
+      lines.push(`${indent}${renderSums(sumContexts(nodes.slice(at)), what)}`);
       return;
     }
     const node = nodes[at];
     lines.push(`${indent}${renderNode(node)}`);
     let end = at + 1;
-    while (end < to && nodes[end].level > node.level) end++;
-    renderLevel(nodes, at + 1, end, lines, level + 1);
+    while (end < nodes.length && nodes[end].level > node.level) end++;
+    renderLevel(nodes.slice(at + 1, end), lines, level + 1);
     at = end;
   }
 }

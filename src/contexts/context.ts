@@ -13,7 +13,6 @@
 import {
   type Address,
   type HeapError,
-  HeapExhaustedError,
   INSPECT,
   isKindOf,
   lookAt,
@@ -25,9 +24,8 @@ import {
   typeError,
   type WordIndex,
 } from '../base/index.js';
-import { describeContext } from '../blocks/index.js';
 import { clearBytes, requireSize } from '../heap/index.js';
-import { type ContextIndex, getEpoch, getGeneration, getMaxBytes } from '../layout/index.js';
+import type { ContextIndex } from '../layout/index.js';
 import {
   type ContextStats,
   type ContextSummary,
@@ -38,22 +36,9 @@ import {
 import { type ContextHandle, makeContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
 import type { AnyContext, ContextOf, ContextRuntime } from './context-runtime.js';
-import { ContextState } from './context-state.js';
-import { readContextTree, renderContextTree } from './context-tree.js';
+import { type ContextPlace, ContextState } from './context-state.js';
 import { writeString } from './strings.js';
-import type { VectorContext } from './vector-context.js';
 import { elementBytesOf, type ViewConstructor, viewOf } from './view.js';
-
-/** An object longer than this part of the longest chunk gets a chunk of its own. */
-const OWN_SHARE = 4;
-
-/** Which context an instance is for. */
-export interface ContextPlace {
-  readonly index: ContextIndex;
-  readonly parent: ContextState | null;
-  readonly name: string;
-  readonly ident: string;
-}
 
 /** Marks contexts, for every copy of this package: base/thread-state.ts. */
 const CONTEXT_KIND = 'context';
@@ -78,7 +63,6 @@ export abstract class Context {
     'post what context.release() returns, and give that to heap.contexts.adopt() there',
   );
   readonly #state: ContextState;
-  readonly #generation: number;
 
   /**
    * Its record; see context-state I2.
@@ -105,12 +89,10 @@ export abstract class Context {
           'context.createContext(name)',
       );
     }
-    const { index, parent, name, ident } = place;
-    this.#state = new ContextState(runtime, index, parent, this);
-    this.at = runtime.registry.at(index);
-    this.#generation = getGeneration(runtime.memory.u32, this.at);
-    this.name = name;
-    this.ident = ident;
+    this.at = runtime.registry.at(place.index);
+    this.name = place.name;
+    this.ident = place.ident;
+    this.#state = new ContextState(runtime, place, this);
   }
 
   // ---- allocation
@@ -138,9 +120,9 @@ export abstract class Context {
   calloc(count: number, size: number): Address {
     requireSize('calloc', count);
     requireSize('calloc', size);
-    return this.telling(() => {
+    return this.runtime.deferring(() => {
       const address = this.malloc(count * size);
-      clearBytes(this.#runtime.memory, address, count * size);
+      clearBytes(this.runtime.memory, address, count * size);
       return address;
     });
   }
@@ -154,7 +136,7 @@ export abstract class Context {
     const elementBytes = elementBytesOf('alloc', ArrayType);
     requireSize('alloc', length);
     const address = this.calloc(length, elementBytes);
-    return viewOf(this.#runtime.memory, ArrayType, address, length);
+    return viewOf(this.runtime.memory, ArrayType, address, length);
   }
 
   /**
@@ -163,8 +145,8 @@ export abstract class Context {
    * @throws as malloc; TypeError ERR_SHMALLOC_INVALID_OPTION for what is no text
    */
   allocString(text: string): Address {
-    const { memory } = this.#runtime;
-    return this.telling(() => writeString(memory, text, (bytes) => this.malloc(bytes)));
+    const { memory } = this.runtime;
+    return this.runtime.deferring(() => writeString(memory, text, (bytes) => this.malloc(bytes)));
   }
 
   // ---- the tree
@@ -175,7 +157,7 @@ export abstract class Context {
 
   /** The contexts right below this one. */
   get children(): AnyContext[] {
-    this.#runtime.attachment.core.repairIfCut();
+    this.runtime.attachment.core.repairIfCut();
     return [...this.#state.children].map(({ context }) => context) as AnyContext[];
   }
 
@@ -184,7 +166,7 @@ export abstract class Context {
     name: string,
     options?: Omit<ContextOptions<K>, 'parent'>,
   ): ContextOf<K> {
-    return this.#runtime.create('createContext', name, options, this);
+    return this.runtime.create('createContext', name, options, this);
   }
 
   /**
@@ -199,7 +181,7 @@ export abstract class Context {
         `setParent: a parent is a context, or null, got ${show(parent)}`,
       );
     }
-    const above = parent === null ? null : Context.liveState('setParent', parent, this.#runtime);
+    const above = parent === null ? null : this.runtime.liveState('setParent', parent);
     this.#state.setParent(above);
   }
 
@@ -270,9 +252,9 @@ export abstract class Context {
    */
   release(): ContextHandle {
     const adoptions = this.#state.release();
-    const { heapId } = this.#runtime.attachment;
+    const { heapId } = this.runtime.attachment;
     const { name, ident } = this;
-    const [index, generation] = [this.#state.index, this.#generation];
+    const { index, generation } = this.#state;
     return makeContextHandle({ heapId, index, generation, adoptions, name, ident });
   }
 
@@ -281,12 +263,12 @@ export abstract class Context {
   /** What it holds, without its children. Cost: a few ns. */
   stats(): ContextStats {
     this.requireLive('measure');
-    return readContextStats(this.#runtime.memory.u32, this);
+    return readContextStats(this.runtime.memory.u32, this);
   }
 
   /** What JSON.stringify shows. */
   toJSON(): ContextSummary {
-    return summarizeContext(this.#runtime.memory.u32, this);
+    return summarizeContext(this.runtime.memory.u32, this);
   }
 
   /** What a text shows that it is put into. */
@@ -296,28 +278,10 @@ export abstract class Context {
 
   /** What console.log shows. */
   [INSPECT](): string {
-    return describeFigures(this.#runtime.memory.u32, this, this.#state.life);
+    return describeFigures(this.runtime.memory.u32, this, this.#state.life);
   }
 
-  // ---- for the kinds, and for what lives in a context
-
-  /**
-   * What vectors need of it.
-   * @internal
-   */
-  forVectors(): VectorContext {
-    const { memory } = this.#runtime;
-    return {
-      index: this.#state.index,
-      generation: this.#generation,
-      epoch: () => getEpoch(memory.u32, this.at),
-      malloc: (bytes) => this.tryMalloc(bytes),
-      free: (address) => this.discard(address),
-    };
-  }
-
-  /** Frees an object that nobody needs any more, where the kind can; else it ends with the context. */
-  protected abstract discard(address: Address): void;
+  // ---- for the kinds, and for the other files of this folder
 
   /**
    * Is it a context, of any heap? Asks nothing of the value, which may be a proxy that throws.
@@ -332,24 +296,12 @@ export abstract class Context {
   }
 
   /**
-   * The state of a live context of this attachment.
+   * The state of a context; undefined for one of another copy of this package, which has other private
+   * fields: it is in another heap.
    * @internal
    */
-  static liveState(call: string, context: Context, runtime: ContextRuntime): ContextState {
-    // A context of another copy of this package has other private fields: it is in another heap.
-    if (#state in context && context.#runtime === runtime) {
-      context.requireLive(call);
-      return context.#state;
-    }
-    throw (context as Context).error(
-      call,
-      'it belongs to another heap, or to an attachment that has ended',
-    );
-  }
-
-  /** @internal */
-  static stateOf(context: Context): ContextState {
-    return context.#state;
+  static stateOf(context: Context): ContextState | undefined {
+    return #state in context ? context.#state : undefined;
   }
 
   /** The number of its record. */
@@ -358,10 +310,6 @@ export abstract class Context {
   }
 
   protected get runtime(): ContextRuntime {
-    return this.#runtime;
-  }
-
-  get #runtime(): ContextRuntime {
     return this.#state.runtime;
   }
 
@@ -379,39 +327,21 @@ export abstract class Context {
     return this.#state.error(call, problem);
   }
 
-  /**
-   * Does what calls the heap. Whoever subscribes to its events is told at the end of that: they may
-   * end this very context.
-   */
-  protected telling<T>(work: () => T): T {
-    return this.#runtime.attachment.core.events.deferring(work);
-  }
-
   /** malloc, whatever the size and however full; `quietly`: 0 where there is no room, not an error. */
   protected mallocSlow(size: number, quietly: boolean): Address {
-    return this.telling(() => {
+    return this.runtime.deferring(() => {
       requireSize('malloc', size);
       this.requireOpen('allocate in');
       const address = this.make(size);
       if (address !== 0) return address;
-      const { core } = this.#runtime.attachment;
-      core.events.addExhausted(size);
-      if (quietly) return NULL;
-      throw new HeapExhaustedError(
-        `malloc: no room for ${size} bytes in ${describeContext(this)}\n` +
-          renderContextTree(readContextTree(core.memory)),
-        size,
-      );
+      const exhausted = this.runtime.exhausted(this, size, quietly);
+      if (exhausted === null) return NULL;
+      throw exhausted;
     });
   }
 
   /** A new object, with another chunk if need be; 0 = there is no room. */
   protected abstract make(size: number): Address;
-
-  /** Is an object, with all that belongs to it, so long that it gets a chunk of its own? */
-  protected needsOwn(bytes: number): boolean {
-    return bytes > getMaxBytes(this.#runtime.memory.u32, this.at) / OWN_SHARE;
-  }
 }
 
 showAsJson(Context.prototype);

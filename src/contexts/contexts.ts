@@ -7,7 +7,7 @@
 import { callProgram, markPublic, notCloned, show, typeError } from '../base/index.js';
 import { adoptContext, listReleased } from './adoption.js';
 import type { Attachment } from './attachment.js';
-import { Context } from './context.js';
+import type { Context } from './context.js';
 import type { ContextHandle } from './context-handle.js';
 import type { ContextOptions, ContextType } from './context-options.js';
 import { type AnyContext, addErrors, type ContextOf, ContextRuntime } from './context-runtime.js';
@@ -144,11 +144,7 @@ export class Contexts {
    * @internal
    */
   placeOf(call: string, context: Context): VectorContext {
-    return Context.liveState(
-      `${call}: make a vector in`,
-      context,
-      this.#runtime,
-    ).context.forVectors();
+    return this.#runtime.liveState(`${call}: make a vector in`, context).forVectors();
   }
 
   /**
@@ -156,7 +152,7 @@ export class Contexts {
    * @internal
    */
   forVectors(index: number): VectorContext | undefined {
-    return this.#runtime.byIndex.get(index as never)?.context.forVectors();
+    return this.#runtime.byIndex.get(index as never)?.forVectors();
   }
 
   /**

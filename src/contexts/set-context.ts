@@ -95,11 +95,11 @@ export class SetContext extends Context {
 
   protected make(size: number): Address {
     const bytes = HEADER + (size > 2 ** 31 ? size : 2 ** logOf(size));
-    if (this.needsOwn(bytes)) return this.#makeOwn(size);
+    const { chunks } = this.runtime;
+    if (chunks.needsOwn(this.at, bytes)) return this.#makeOwn(size);
     const address = this.#take(size, logOf(size));
     if (address !== 0) return address;
     this.#carve();
-    const { chunks } = this.runtime;
     return chunks.grow(this.#index, this.at, bytes) ? this.#take(size, logOf(size)) : NULL;
   }
 
@@ -150,15 +150,11 @@ export class SetContext extends Context {
     if (address === 0) return;
     const { extent, request } = this.#look('free', address);
     if (extent >= OWN_CHUNK) {
-      this.telling(() => this.#freeOwn(address as Address, extent, request));
+      this.runtime.deferring(() => this.#freeOwn(address as Address, extent, request));
       return;
     }
     this.#list(address as Address, extent);
     this.#u32[this.at + OBJECTS]--;
-  }
-
-  protected discard(address: Address): void {
-    this.free(address);
   }
 
   #freeOwn(address: Address, extent: number, request: number): void {
@@ -194,7 +190,7 @@ export class SetContext extends Context {
       this.#headers.writeLive(address as Address, this.#index, extent, size);
       return address as Address;
     }
-    return this.telling(() => {
+    return this.runtime.deferring(() => {
       const moved = this.malloc(size);
       copyBytes(this.runtime.memory, moved, address as Address, Math.min(size, request));
       this.free(address);

@@ -114,10 +114,7 @@ export function wrongValues(): Named[] {
 /** Methods that TypeScript calls protected or internal: programs are not told of them. */
 const INTERNAL: Readonly<Record<string, readonly string[]>> = {
   SharedHeap: [],
-  Context: [
-    ...['make', 'abandon', 'forVectors', 'requireLive', 'requireOpen', 'error', 'telling'],
-    ...['mallocSlow', 'needsOwn', 'enlist', 'adoptedBy', 'forget', 'resume', 'discard'],
-  ],
+  Context: [...['make', 'requireLive', 'requireOpen', 'error', 'mallocSlow']],
   Contexts: ['placeOf', 'forVectors', 'close', 'isClosed'],
   Vector: [],
 };

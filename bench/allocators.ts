@@ -14,7 +14,7 @@
  */
 
 import { MemPool } from '@thi.ng/malloc';
-import type { Address, SharedHeap } from 'shmalloc';
+import type { SharedHeap } from 'shmalloc';
 import type { Allocator } from './workloads/index.js';
 
 export const ALLOCATORS = ['shmalloc', 'locked', 'thi.ng', 'thi.ng-locked', 'counted'] as const;
@@ -75,9 +75,9 @@ export function allocatorOf(shared: Shared, heap: SharedHeap): Allocator {
 function ours(heap: SharedHeap): Allocator {
   return {
     malloc: heap.malloc_ts,
-    free: heap.free_ts as (address: number) => void,
+    free: heap.free_ts,
     calloc: heap.calloc_ts,
-    realloc: (address, bytes) => heap.realloc_ts(address as Address, bytes),
+    realloc: heap.realloc_ts,
     alignedAlloc: heap.alignedAlloc_ts,
     u8: heap.u8,
     u32: heap.u32,

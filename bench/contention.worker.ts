@@ -6,7 +6,7 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { type Address, SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 
 export type Role = 'pairs' | 'replace' | 'producer' | 'consumer';
 
@@ -97,13 +97,13 @@ function replace({ malloc_ts, free_ts }: SharedHeap): Loop {
         x ^= x >>> 17;
         x ^= x << 5;
         const slot = x & (SLOTS - 1);
-        free_ts(slots[slot] as Address);
+        free_ts(slots[slot]);
         slots[slot] = malloc_ts(16 + ((x >>> 12) % 126) * 8);
       }
       state = x;
     },
     finish() {
-      for (const address of slots) free_ts(address as Address);
+      for (const address of slots) free_ts(address);
     },
   };
 }
@@ -153,7 +153,7 @@ function consume(heap: SharedHeap, task: ContentionTask): ContentionResult {
     for (const end = taken + HAND_OVER; taken < end; taken++) {
       const address = u32[ring + ENTRIES + (taken & (RING_ENTRIES - 1))];
       sum = (sum + u32[address >>> 2]) | 0;
-      free_ts(address as Address);
+      free_ts(address);
     }
     Atomics.store(i32, ring + TAKEN, taken);
     Atomics.notify(i32, ring + TAKEN, 1);

@@ -1,7 +1,7 @@
 /** Worker of bench/crowd-run.ts: one of many threads in one heap. */
 
 import { workerData } from 'node:worker_threads';
-import { type Address, SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 import {
   ATTACHED,
   CALLS,
@@ -34,7 +34,7 @@ const TRADED = 5;
 const { role, heap: handle, orders, figures, index, startWord } = workerData as CrowdJob;
 const heap = SharedHeap.attach(handle);
 const own = figures.subarray(index * FIGURES, (index + 1) * FIGURES);
-const blocks: Address[] = [];
+const blocks: number[] = [];
 const next = xorshift(seedFrom(index, 0));
 /** A number from 0 up to 1, the same sequence in each run. */
 const random = (): number => next() / 2 ** 32;

@@ -17,7 +17,7 @@
  * Objects, buffer and blocks are made anew for every trip, as requests and results are.
  */
 
-import type { Address, SharedHeap } from 'shmalloc';
+import type { SharedHeap } from 'shmalloc';
 import {
   BYTES,
   changeObject,
@@ -136,13 +136,13 @@ function inHeap(heap: SharedHeap, names: Names): Way {
   const { malloc_ts, free_ts, i32, f64, u8, u32 } = heap;
   const views: Views = { i32, f64, u8, text: Buffer.from(u8.buffer) };
 
-  function need(bytes: number): Address {
+  function need(bytes: number): number {
     const address = malloc_ts(bytes);
     if (address === 0) throw new Error('the heap is full');
     return address;
   }
 
-  function replace(old: Address): Address {
+  function replace(old: number): number {
     const fresh = need(RECORD_BYTES);
     const from = old >>> 2;
     const to = fresh >>> 2;
@@ -162,20 +162,20 @@ function inHeap(heap: SharedHeap, names: Names): Way {
       return { data: list, transfer: [] };
     },
     change(data, records) {
-      const first = (data as Address) >>> 2;
+      const first = (data as number) >>> 2;
       let sum = 0;
       for (let n = 0; n < records; n++) {
-        const address = u32[first + n] as Address;
+        const address = u32[first + n] as number;
         sum += changePacked(views, names, address);
         if (n % REPLACED === 0) u32[first + n] = replace(address);
       }
       return { data, transfer: [], sum };
     },
     take(data, records) {
-      const list = data as Address;
+      const list = data as number;
       let sum = 0;
       for (let n = 0; n < records; n++) {
-        const address = u32[(list >>> 2) + n] as Address;
+        const address = u32[(list >>> 2) + n] as number;
         sum += readPacked(views, names, address);
         free_ts(address);
       }

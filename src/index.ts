@@ -32,6 +32,7 @@ export {
 export type { Block, BlockUser, ContextLabel } from './blocks/index.js';
 export {
   type AnyElement,
+  type ElementInput,
   type ElementOf,
   type ElementType,
   type NumberElements,

@@ -10,7 +10,7 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { type Address, SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 import { Camera, type MapTaken, type MapWanted } from './replay-camera.js';
 
 /** A trace to replay. */
@@ -153,7 +153,7 @@ function timedReplay(heap: SharedHeap, { words, blockIds }: ReplayTask): Replay 
       const id = what >>> 8;
       const kind = what & 7;
       if (kind === FREE) {
-        free_ts(table[id] as Address);
+        free_ts(table[id]);
         table[id] = 0;
       } else if (kind === MALLOC) {
         const address = malloc_ts(size);
@@ -161,8 +161,7 @@ function timedReplay(heap: SharedHeap, { words, blockIds }: ReplayTask): Replay 
         if (size >= 4) u32[address >>> 2] = w >>> 1;
         table[id] = address;
       } else {
-        const address =
-          kind === CALLOC ? calloc_ts(1, size) : realloc_ts(table[id] as Address, size);
+        const address = kind === CALLOC ? calloc_ts(1, size) : realloc_ts(table[id], size);
         if (address === 0 && size > 0) return w >>> 1;
         table[id] = address;
       }
@@ -171,7 +170,7 @@ function timedReplay(heap: SharedHeap, { words, blockIds }: ReplayTask): Replay 
   }
 
   function finish(): void {
-    for (let id = 0; id < blockIds; id++) free_ts(table[id] as Address);
+    for (let id = 0; id < blockIds; id++) free_ts(table[id]);
     table.fill(0);
   }
 
@@ -242,8 +241,8 @@ class Books {
     this.#salt = Math.imul(progressEntry + 1, 0x27d4eb2f);
   }
 
-  address(id: number): Address {
-    return this.#addresses[id] as Address;
+  address(id: number): number {
+    return this.#addresses[id];
   }
 
   clear(id: number): void {
@@ -252,7 +251,7 @@ class Books {
   }
 
   /** Fills a block with the pattern of (id, operation), and records it. */
-  fill(id: number, address: Address, size: number, operation: number): void {
+  fill(id: number, address: number, size: number, operation: number): void {
     const seed = Math.imul(id + 1, 0x9e3779b1) ^ Math.imul(operation + 1, 0x85ebca6b) ^ this.#salt;
     this.#addresses[id] = address;
     this.#sizes[id] = size;
@@ -269,12 +268,12 @@ class Books {
   }
 
   /** Checks that a reallocated block begins with the content of the block of an id. */
-  checkMoved(id: number, address: Address, size: number, operation: number): void {
+  checkMoved(id: number, address: number, size: number, operation: number): void {
     const kept = Math.min(size, this.#sizes[id]);
     this.#checkPattern(address, kept, this.#seeds[id], operation);
   }
 
-  checkZero(address: Address, size: number, operation: number): void {
+  checkZero(address: number, size: number, operation: number): void {
     for (let at = 0; at < size; at++) {
       if (this.#u8[address + at] === 0) continue;
       this.#report(operation, address, at, 0);

@@ -7,7 +7,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Address, SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 import { audit, type Holding } from './stress-audit.js';
 import { Books, hex } from './stress-books.js';
 import {
@@ -153,7 +153,7 @@ function freeAll(
 ): void {
   for (const { address } of blocks) {
     try {
-      heap.free_ts(address as Address);
+      heap.free_ts(address);
     } catch (error) {
       tell((error as Error).message);
     }

@@ -17,7 +17,7 @@
  * I3  Each step of resolve() can be repeated: the resolver may be killed too.
  */
 
-import type { Address, SharedHeap } from 'shmalloc';
+import type { SharedHeap } from 'shmalloc';
 import {
   ALIGNED,
   BOX_CLAIMED,
@@ -157,7 +157,7 @@ export class Books {
       const address = this.#call(op, size, alignment);
       if (address === 0) break;
       use(address);
-      this.#heap.free_ts(address as Address);
+      this.#heap.free_ts(address);
     }
     ledger.answer(this.#region, 0);
     ledger.close(this.#region);
@@ -174,7 +174,7 @@ export class Books {
     const { address, usable } = this.block(entry);
     ledger.open(this.#region, { ...IDLE, op: FREE, entry, address, usable });
     this.#leave(entry, address);
-    this.#heap.free_ts(address as Address);
+    this.#heap.free_ts(address);
     ledger.answer(this.#region, 0);
     ledger.close(this.#region);
     this.#forget(entry);
@@ -189,7 +189,7 @@ export class Books {
     const { address, usable } = this.block(entry);
     ledger.open(this.#region, { ...IDLE, op: REALLOC, entry, address, usable, size });
     this.#leave(entry, address);
-    const moved = this.#heap.realloc_ts(address as Address, size);
+    const moved = this.#heap.realloc_ts(address, size);
     ledger.answer(this.#region, moved);
     if (moved === 0) {
       ledger.countFull(this.#region);
@@ -252,7 +252,7 @@ export class Books {
   /** Enters a block that the heap has handed out. `again`: it may already have its claim. */
   #enter(entry: number, address: number, size: number, again: boolean): void {
     const record = this.#record(entry);
-    const usable = this.#heap.usableSize(address as Address);
+    const usable = this.#heap.usableSize(address);
     const mark = Atomics.compareExchange(this.#claims, address >>> GRANULE_SHIFT, 0, this.#mark);
     if (mark !== 0 && !(again && mark === this.#mark)) {
       this.report(`${hex(address)} was handed out while worker ${mark - 1} held a block there`);

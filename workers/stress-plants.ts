@@ -5,7 +5,7 @@
  * Used by stress-auditor.ts.
  */
 
-import type { Address, SharedHeap } from 'shmalloc';
+import type { SharedHeap } from 'shmalloc';
 import type { Books } from './stress-books.js';
 import { BOX_COUNT, BOX_EMPTY, BOX_FULL, type BookedBlock, type Ledger } from './stress-ledger.js';
 
@@ -21,7 +21,7 @@ export const PLANTS: Record<Plant, Planter> = {
 
   /** A block in the books that is not live. */
   gone(_ledger, heap, books) {
-    heap.free_ts(firstBlock(books).address as Address);
+    heap.free_ts(firstBlock(books).address);
   },
 
   /** A changed byte. */

@@ -5,7 +5,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Address, type ContextHandle, type HeapHandle, SharedHeap } from 'shmalloc';
+import { type ContextHandle, type HeapHandle, SharedHeap } from 'shmalloc';
 import { inventTowns, storeTowns } from './towns.js';
 
 export interface BuilderData {
@@ -15,7 +15,7 @@ export interface BuilderData {
 }
 
 export interface Built {
-  readonly root: Address;
+  readonly root: number;
   readonly context: ContextHandle;
 }
 

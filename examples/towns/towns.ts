@@ -12,7 +12,7 @@
  *           └─ listed    towns, cell after cell
  */
 
-import type { Address, Context, SharedHeap } from 'shmalloc';
+import type { Context, SharedHeap } from 'shmalloc';
 
 export const COUNTRY_KM = 1000;
 const CELL_KM = 10;
@@ -64,7 +64,7 @@ const LAST =
 const cellOf = (km: number): number => Math.min(CELLS - 1, Math.max(0, Math.floor(km / CELL_KM)));
 
 /** Stores towns in a context; returns the address of their root. */
-export function storeTowns(context: Context, towns: readonly Town[]): Address {
+export function storeTowns(context: Context, towns: readonly Town[]): number {
   const count = towns.length;
   const names = context.alloc(Uint32Array, count);
   const x = context.alloc(Float64Array, count);
@@ -87,7 +87,7 @@ export function storeTowns(context: Context, towns: readonly Town[]): Address {
 
   const root = context.alloc(Uint32Array, 1 + 6);
   root.set([count, ...[names, x, y, people, starts, listed].map(({ byteOffset }) => byteOffset)]);
-  return root.byteOffset as Address;
+  return root.byteOffset;
 }
 
 /** A rectangle of the country: from (left, top) to (right, bottom), in km. */
@@ -112,7 +112,7 @@ export class Towns {
   readonly #starts: Uint32Array;
   readonly #listed: Uint32Array;
 
-  constructor(heap: SharedHeap, root: Address) {
+  constructor(heap: SharedHeap, root: number) {
     const { buffer } = heap.u8;
     const [count, names, x, y, people, starts, listed] = new Uint32Array(buffer, root, 7);
     this.#heap = heap;
@@ -126,7 +126,7 @@ export class Towns {
   }
 
   nameOf(town: number): string {
-    return this.#heap.readString(this.#names[town] as Address);
+    return this.#heap.readString(this.#names[town]);
   }
 
   town(n: number): Town {

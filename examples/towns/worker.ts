@@ -1,13 +1,13 @@
 /** A worker of the pool: answers one request after the other from the data set in the heap. */
 
-import { type Address, SharedHeap } from 'shmalloc';
+import { SharedHeap } from 'shmalloc';
 import { QUERIES, type Question } from './queries.js';
 import { Towns } from './towns.js';
 
 /** The message to a worker: the question, and the address of the data set. Not the towns. */
 export interface Task extends Question {
   readonly id: number;
-  readonly root: Address;
+  readonly root: number;
 }
 
 export interface Answer {

@@ -83,8 +83,8 @@ import { Inspection } from './inspection.js';
 import { type WatchedWorker, watchWorker } from './watched-worker.js';
 
 interface MetricsOptions {
-  format?: 'prometheus' | 'otel';
-  labels?: MetricLabels;
+  format?: 'prometheus' | 'otel' | undefined;
+  labels?: MetricLabels | undefined;
 }
 
 const METRICS_VALUES: OptionValues<MetricsOptions> = {
@@ -400,8 +400,11 @@ export class SharedHeap {
    *
    * Threads: any; have one of them ask. Cost: about 0.2 milliseconds.
    */
-  metrics(options?: { format?: 'prometheus'; labels?: MetricLabels }): string;
-  metrics(options: { format: 'otel'; labels?: MetricLabels }): OtelMetric[];
+  metrics(options?: {
+    format?: 'prometheus' | undefined;
+    labels?: MetricLabels | undefined;
+  }): string;
+  metrics(options: { format: 'otel'; labels?: MetricLabels | undefined }): OtelMetric[];
   metrics(options?: MetricsOptions): string | OtelMetric[] {
     const { format, labels = {} } = readOptions('metrics', options, METRICS_VALUES);
     const totals = readTotals(this.#core.memory);

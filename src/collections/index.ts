@@ -3,6 +3,7 @@
 export { Vector } from './vector.js';
 export type {
   AnyElement,
+  ElementInput,
   ElementOf,
   ElementType,
   NumberElements,

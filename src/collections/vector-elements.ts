@@ -38,6 +38,9 @@ export type ElementOf<E extends ElementType> = E extends 'address'
       ? bigint
       : number;
 
+/** What a call of a vector takes as an element: any number for an address. */
+export type ElementInput<E extends ElementType> = E extends 'address' ? number : ElementOf<E>;
+
 /** What a view of a vector is. */
 export type ViewOf<E extends ElementType> = E extends ViewConstructor
   ? InstanceType<E>

@@ -18,6 +18,7 @@ import { SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
 import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';
 import {
+  type ElementInput,
   type ElementOf,
   type ElementType,
   elementsOf,
@@ -142,8 +143,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
    *
    * Threads: any if shared. Cost: 3 ns; shared, about 30, for the lock.
    */
-  set(index: number, value: ElementOf<E>): void {
-    this.#engine.set(index, value);
+  set(index: number, value: ElementInput<E>): void {
+    this.#engine.set(index, value as ElementOf<E>);
   }
 
   /**
@@ -155,8 +156,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
    *
    * Threads: any if shared. Cost: 4 ns; shared, about 30; a copy of all when it grows.
    */
-  push(value: ElementOf<E>): number {
-    return this.#engine.push(value);
+  push(value: ElementInput<E>): number {
+    return this.#engine.push(value as ElementOf<E>);
   }
 
   /**
@@ -176,8 +177,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
    *
    * Threads: any if shared. Cost: moves what is behind it; shared, an allocation and a copy of all.
    */
-  insert(index: number, value: ElementOf<E>): number {
-    return this.#engine.insert(index, value);
+  insert(index: number, value: ElementInput<E>): number {
+    return this.#engine.insert(index, value as ElementOf<E>);
   }
 
   /**

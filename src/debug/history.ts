@@ -37,11 +37,11 @@ export interface HistoryEvent {
 /** Selects events. */
 export interface HistoryFilter {
   /** Only events of the block at this address. */
-  address?: number;
+  address?: number | undefined;
   /** Only events of the thread with this threadId. */
-  thread?: number;
+  thread?: number | undefined;
   /** Maximum number of events; the last ones. */
-  last?: number;
+  last?: number | undefined;
 }
 
 /** The events that the rings still hold, oldest first. */

@@ -34,13 +34,13 @@ export interface HexdumpOptions {
    * Bytes to show. Default: up to the block's end, at most 64 KiB. A greater length goes past the
    * block and ends at the heap's end. At most 64 MiB.
    */
-  length?: number;
+  length?: number | undefined;
   /**
    * Start of the dump, in bytes from the block's address. Default 0. A negative offset shows memory
    * before the block, down to the heap's first data page: `-16` shows a red zone. An offset past
    * the block needs a `length`.
    */
-  offset?: number;
+  offset?: number | undefined;
 }
 
 /** Each value is checked later: its limits depend on the block. */

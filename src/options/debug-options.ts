@@ -32,40 +32,40 @@ import {
  */
 export interface DebugOptions {
   /** Fill freed blocks with 0x55. */
-  scribble?: boolean;
+  scribble?: boolean | undefined;
   /** Fill new blocks with 0xAA. */
-  preScribble?: boolean;
+  preScribble?: boolean | undefined;
   /**
    * Bytes of red zone before and after each block: 0 to 4096, or a text such as `'1KiB'`; rounded
    * up to a multiple of 16.
    */
-  guard?: number | string;
+  guard?: number | string | undefined;
   /** Bytes of freed blocks that each thread holds back before they can be reused: below 4 GiB. */
-  quarantine?: number | string;
+  quarantine?: number | string | undefined;
   /** Number of calls of a thread after which the heap is first verified. */
-  checkStart?: number;
+  checkStart?: number | undefined;
   /** Number of calls between later checks; without `checkStart`, also before the first check. */
-  checkEach?: number;
+  checkEach?: number | undefined;
   /**
    * A free claims its block atomically, so that two threads that free one block at once are caught.
    */
-  strict?: boolean;
+  strict?: boolean | undefined;
   /** What a bad free does: throw an error, warn, or nothing. */
-  onError?: (typeof ON_ERROR)[number];
+  onError?: (typeof ON_ERROR)[number] | undefined;
   /** Number of events kept of each thread: up to 1,000,000. */
-  history?: number;
+  history?: number | undefined;
   /** Frames of call stacks, up to 64; with `every`, only each n-th event gets a stack. */
-  stacks?: number | { depth: number; every?: number };
+  stacks?: number | { depth: number; every?: number | undefined } | undefined;
   /** Write a trace of all calls to this file. */
-  trace?: string;
+  trace?: string | undefined;
   /** Report live blocks when the thread that created the heap detaches or ends. */
-  leaks?: boolean;
+  leaks?: boolean | undefined;
   /** Print statistics when the thread that created the heap detaches or ends. */
-  stats?: boolean;
+  stats?: boolean | undefined;
   /** Every block is a run of its own. */
-  direct?: boolean;
+  direct?: boolean | undefined;
   /** Print all debug options, once. */
-  help?: boolean;
+  help?: boolean | undefined;
 }
 
 /** The parsed options. */

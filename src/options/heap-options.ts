@@ -42,18 +42,18 @@ export interface HeapOptions {
    * or the rest of `buffer` from `byteOffset` on. A heap must end at least 64 KiB below 4 GiB: one
    * of `'4GiB'` is 64 KiB shorter. The system commits memory at its first use.
    */
-  size?: number | string;
+  size?: number | string | undefined;
   /** Maximum threads attached at a time: 1 to 255, default 64 (fewer in small heaps). */
-  threads?: number;
+  threads?: number | undefined;
   /**
    * Maximum memory contexts at a time: up to 1,048,576; default one per 64 KiB of the heap, at
    * least 64. Each takes 256 bytes of the heap, committed at first use; 0 = no contexts.
    */
-  contexts?: number;
+  contexts?: number | undefined;
   /** Buffer for the heap, such as that of a shared WebAssembly.Memory. It must not be growable. */
-  buffer?: SharedArrayBuffer;
+  buffer?: SharedArrayBuffer | undefined;
   /** Offset of the heap in `buffer`, in bytes: a multiple of 8192. Default 0. */
-  byteOffset?: number;
+  byteOffset?: number | undefined;
   /**
    * Create the heap even if it overlaps a heap in `buffer` that threads are attached to. This
    * thread is detached from the old heap first. No thread may use the old heap any more: it would
@@ -62,15 +62,15 @@ export interface HeapOptions {
    * the step doubles with each doubling of the buffer, up to 4 MiB for 4 GiB), or one that this
    * thread is attached to.
    */
-  overwrite?: boolean;
+  overwrite?: boolean | undefined;
   /**
    * Milliseconds that a main thread waits for a lock before it throws ERR_SHMALLOC_LOCK_TIMEOUT, on
    * systems without /proc (all but Linux): there the heap cannot tell whether the lock's owner is
    * alive, unless the heap watches its workers. Default 10,000.
    */
-  lockTimeoutMs?: number;
+  lockTimeoutMs?: number | undefined;
   /** Debug options. Environment variables of this thread (SHMALLOC_GUARD ...) take precedence. */
-  debug?: DebugOptions;
+  debug?: DebugOptions | undefined;
 }
 
 /** The options with every default filled in. */

@@ -23,7 +23,7 @@ export interface PrintOptions {
    * Called with the text, about 64 KiB at a time. Default: a synchronous write to the process's
    * stdout, which waits for a slow reader; also in a worker, whatever its `process.stdout` is.
    */
-  write?: (text: string) => void;
+  write?: ((text: string) => void) | undefined;
 }
 
 export const PRINT_VALUES: OptionValues<PrintOptions> = {

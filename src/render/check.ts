@@ -47,7 +47,7 @@ const TITLE_DEFAULT = 'Heap map';
  * The title above a picture.
  * @throws TypeError ERR_SHMALLOC_INVALID_OPTION
  */
-export const readTitle = (call: string, options: { title?: string }): string =>
+export const readTitle = (call: string, options: { title?: string | undefined }): string =>
   readOptions(call, options, TITLE).title ?? TITLE_DEFAULT;
 
 /**
@@ -66,7 +66,7 @@ const SVG = {
 
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION */
 export function readSvgOptions(
-  options: { title?: string; width?: number },
+  options: { title?: string | undefined; width?: number | undefined },
   usual: number,
 ): { title: string; width: number } {
   return { title: TITLE_DEFAULT, width: usual, ...readOptions('renderSvg', options, SVG) };

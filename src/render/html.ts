@@ -28,7 +28,7 @@ export interface MapFrame {
 
 export interface HtmlOptions {
   /** Title above the picture. Default `Heap map`. */
-  title?: string;
+  title?: string | undefined;
 }
 
 /** Maximum lines of cells; if more are needed, a cell stands for more pages. */

@@ -30,12 +30,12 @@ import { figuresPanel, legendPanel, type Panel } from './panels.js';
 
 export interface SvgOptions {
   /** Title above the picture. Default `Heap map`. */
-  title?: string;
+  title?: string | undefined;
   /**
    * Width in pixels, margins included: 360 to 1,280. Default 1,000. A narrow picture has fewer
    * cells in a row, and letters of the same size.
    */
-  width?: number;
+  width?: number | undefined;
 }
 
 /** Maximum lines of cells; if more are needed, a cell stands for more pages. */

@@ -14,9 +14,9 @@ import { COLORS, colorOf, drawnZones, FILL_LEVELS, isShaded, levelOf } from './p
 
 export interface TextOptions {
   /** Use the colours of a terminal; otherwise plain letters. Default false. */
-  color?: boolean;
+  color?: boolean | undefined;
   /** Columns of the terminal, at least 40; more than 144 are not used. Default 80. */
-  width?: number;
+  width?: number | undefined;
 }
 
 const WIDTH_DEFAULT = 80;

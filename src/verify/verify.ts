@@ -40,7 +40,7 @@ import { checkClassLocked } from './size-class.js';
 /** Options of `verify`. */
 export interface VerifyOptions {
   /** True if no other thread uses the heap: more invariants hold then, and are checked. */
-  quiet?: boolean;
+  quiet?: boolean | undefined;
 }
 
 /** An invariant that does not hold. */

@@ -8,6 +8,8 @@ import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { SharedHeap } from 'shmalloc';
 import { headerWord } from '../../src/layout/index.js';
+import { poison } from '../../src/sync/index.js';
+import { memoryOf } from '../helpers.js';
 import { nextMessage } from '../workers.js';
 import type { GuestTask } from './guest.worker.js';
 
@@ -99,7 +101,7 @@ test('SharedHeap.create: overwrite is true or false, and goes with a buffer', (t
 test('SharedHeap.create: a poisoned heap that threads are attached to is in use, too', (t) => {
   const buffer = new SharedArrayBuffer(4 * MIB);
   const heap = SharedHeap.create({ buffer });
-  heap.i32[headerWord(0) + 17] = 2;
+  poison(memoryOf(heap), 'a reason (page-heap I1)');
   t.throws(() => heap.recover(), { code: 'ERR_SHMALLOC_CORRUPTION' });
   t.throws(() => SharedHeap.create({ buffer }), IN_USE);
   heap.detach();
@@ -146,7 +148,7 @@ test('SharedHeap.create: a memory in place of its buffer is refused, and the mes
     t.throws(() => SharedHeap.create({ buffer: buffer as never }), {
       instanceOf: TypeError,
       code: 'ERR_SHMALLOC_INVALID_OPTION',
-      message: /got an object \(Memory\): give its memory\.buffer, .*shared: true/,
+      message: /got an object \(Memory\): pass memory\.buffer of .*shared: true/,
     });
   }
   t.throws(() => SharedHeap.create({ buffer: own.buffer as never }), {

@@ -68,6 +68,66 @@ const plain: { list: VectorHandle } = { list: ofBigs.handle };
 export const fromTyped: bigint = heap.vectors.attach(typed.list).get(0);
 export const said: bigint = heap.vectors.attach<BigInt64ArrayConstructor>(plain.list).get(0);
 
+// ---- addresses that are plain numbers: from a message, from a word of the heap, by arithmetic
+
+export function onMessage(message: { readonly block: number }): number {
+  const { block } = message;
+  const next: number = heap.u32[block >>> 2] ?? 0;
+  const field = block + 16;
+  heap.free_ts(heap.realloc_ts(next, 200));
+  heap.free(heap.realloc(block, 200));
+  ofAddresses.push(next);
+  ofAddresses.set(0, block);
+  ofAddresses.insert(0, field);
+  const view: Float64Array = heap.view(Float64Array, next, 10);
+  const pieces: string[] = [
+    heap.readString(block),
+    heap.inspect.hexdump(field),
+    heap.contexts.of(field)?.name ?? '',
+    heap.inspect.whoAllocated(field)?.stack ?? '',
+  ];
+  mem_free_ts(next);
+  return heap.usableSize(block) + view.length + pieces.length + set.usableSize(next);
+}
+// An address that a call returns goes where a number does.
+export const asNumber: number = heap.malloc_ts(16);
+const set = heap.contexts.create('set', { kind: 'set' });
+set.free(set.realloc(heap.u32[p >>> 2] ?? 0, 100));
+// @ts-expect-error: an address is a number, and no text
+ofAddresses.push('0x44000');
+// @ts-expect-error: elements of this vector are bigints
+ofBigs.push(1);
+
+// ---- options may be undefined, as those that a program passes on
+
+declare const given: { readonly [name: string]: undefined };
+export const absent: HeapOptions = {
+  size: given.size,
+  threads: given.threads,
+  contexts: given.contexts,
+  buffer: given.buffer,
+  byteOffset: given.byteOffset,
+  overwrite: given.overwrite,
+  lockTimeoutMs: given.lockTimeoutMs,
+  debug: {
+    guard: given.guard,
+    onError: given.onError,
+    stacks: { depth: 3, every: given.every },
+    leaks: given.leaks,
+  },
+};
+heap.verify({ quiet: given.quiet });
+heap.metrics({ format: given.format, labels: given.labels });
+heap.metrics({ format: 'otel', labels: given.labels });
+heap.inspect.hexdump(p, { length: given.length, offset: given.offset });
+heap.inspect.history({ address: p + 16, thread: given.thread, last: given.last });
+heap.inspect.print('history', { write: given.write, last: given.last });
+heap.vectors.create(Float64Array, { capacity: given.capacity, context: given.context });
+heap.contexts.create('c', { kind: given.kind, parent: given.parent });
+renderText(heap.inspect.map(), { color: given.color, width: given.width });
+renderSvg(heap.inspect.map(), { title: given.title, width: given.width });
+renderHtml(heap.inspect.map(), { title: given.title });
+
 // ---- contexts, and what else there is
 
 using context = heap.contexts.create('request', { kind: 'set' });

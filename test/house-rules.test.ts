@@ -324,7 +324,6 @@ const shapes = src.flatMap(({ path, code }) => shapesOf(path, code));
  */
 const LONG_FILES: readonly string[] = [
   'src/api/shared-heap.ts',
-  'src/contexts/context.ts',
   'src/debug/debug-calls.ts',
   'src/layout/slot.ts',
   'src/pages/spans.ts',
@@ -355,19 +354,12 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/sync/lock-word.ts createLockWords',
   'src/sync/mutex.ts createLocks',
   'src/trace/merge-trace.ts merge',
-  'src/verify/contexts.ts checkContexts',
-  'src/verify/objects.ts checkObjects',
-  'src/verify/runs.ts checkRunsLocked',
-  'src/verify/size-class.ts checkClassLocked',
 ];
 const LONG_LISTS: readonly string[] = [
   'src/base/errors.ts constructor',
   'src/base/stack-headroom.ts probeStack',
   'src/cli/replay.ts summarise',
   'src/cli/stress-crew.ts constructor',
-  'src/collections/vector-engine.ts grow',
-  'src/contexts/context-tree.ts renderLevel',
-  'src/contexts/context.ts constructor',
   'src/debug/block-checks.ts damaged',
   'src/debug/block-checks.ts underrun',
   'src/debug/debug-inspector.ts createDebugInspector',

@@ -46,38 +46,59 @@ import { checkContexts } from './contexts.js';
 import type { Findings } from './verify.js';
 
 export function checkObjects(memory: HeapMemory, findings: Findings): void {
-  const { i32, u32, tags, geometry } = memory;
-  const { problem, report, owned } = findings;
-  const contexts = contextTable(geometry);
-  const chunks = chunkTable(geometry);
+  new ObjectVerifier(memory, findings).run();
+}
 
-  for (const bytes of owned.values()) {
-    report.ownedBlocks++;
-    report.ownedBytes += bytes;
-  }
-  const contextFrontier = checkFrontier(contexts, 'contexts');
-  const chunkFrontier = checkFrontier(chunks, 'chunks');
+class ObjectVerifier {
+  readonly #memory: HeapMemory;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #findings: Findings;
+  readonly #contexts: RecordTable;
+  readonly #chunks: RecordTable;
   /** The record that names each block. */
-  const names = new OwnMap<number, WordIndex>();
-  for (let index = 1; index <= chunkFrontier; index++) checkChunk(recordAt(chunks, index), index);
-  checkContexts(memory, findings, contextFrontier, chunkFrontier);
-  if (!report.quiet) return;
-  checkOwned();
-  checkSlots();
+  readonly #names = new OwnMap<number, WordIndex>();
+
+  constructor(memory: HeapMemory, findings: Findings) {
+    this.#memory = memory;
+    this.#i32 = memory.i32;
+    this.#u32 = memory.u32;
+    this.#findings = findings;
+    this.#contexts = contextTable(memory.geometry);
+    this.#chunks = chunkTable(memory.geometry);
+  }
+
+  run(): void {
+    const { report, owned } = this.#findings;
+    for (const bytes of owned.values()) {
+      report.ownedBlocks++;
+      report.ownedBytes += bytes;
+    }
+    const context = this.#checkFrontier(this.#contexts, 'contexts');
+    const chunk = this.#checkFrontier(this.#chunks, 'chunks');
+    for (let index = 1; index <= chunk; index++) {
+      this.#checkChunk(recordAt(this.#chunks, index), index);
+    }
+    checkContexts(this.#memory, this.#findings, { context, chunk });
+    if (!report.quiet) return;
+    this.#checkOwned();
+    this.#checkSlots();
+  }
 
   /** Checks the frontier; returns the last record that may be in use. */
-  function checkFrontier(table: RecordTable, what: string): number {
+  #checkFrontier(table: RecordTable, what: string): number {
+    const i32 = this.#i32;
     const frontier = loadFrontier(i32, table);
     if (frontier < 0 || frontier > table.count) {
       const has = `the frontier of the ${what} is ${frontier}, but the table has ${table.count} records`;
-      problem('record-table I2', table.start * 4, has);
+      this.#findings.problem('record-table I2', table.start * 4, has);
     }
     const last = lastRecord(i32, table);
-    if (!report.quiet) return last;
+    if (!this.#findings.report.quiet) return last;
     for (let index = last + 1; index <= table.count; index++) {
       const record = recordAt(table, index);
       if (loadRecord(i32, record) === 0) continue;
-      problem(
+      this.#findings.problem(
         'record-table I2',
         record * 4,
         `record ${index} of the ${what} is in use behind the frontier`,
@@ -87,17 +108,22 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     return last;
   }
 
-  function checkChunk(record: WordIndex, index: number): void {
+  #checkChunk(record: WordIndex, index: number): void {
+    const u32 = this.#u32;
     const at = record * 4;
-    const contextOf = () => loadRecord(i32, record);
+    const contextOf = () => loadRecord(this.#i32, record);
     const addressOf = () => getChunkAddress(u32, record);
     if (isStable(() => contextOf() === 0 && addressOf() !== 0)) {
-      problem('chunk-record I1', at, `chunk ${index} is free, but names ${hex(addressOf())}`);
+      this.#findings.problem(
+        'chunk-record I1',
+        at,
+        `chunk ${index} is free, but names ${hex(addressOf())}`,
+      );
       return;
     }
-    const isStray = (context: number): boolean => context !== 0 && !isContext(context);
+    const isStray = (context: number): boolean => context !== 0 && !this.#isContext(context);
     if (isStable(() => isStray(contextOf()))) {
-      problem(
+      this.#findings.problem(
         'chunk-record I1',
         at,
         `chunk ${index} belongs to context ${contextOf()}, which does not exist`,
@@ -106,35 +132,48 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
     }
     const address = addressOf();
     if (address === 0) return;
-    if (isStable(() => addressOf() !== 0 && !isOwnedBlock(addressOf()))) {
+    if (isStable(() => addressOf() !== 0 && !this.#isOwnedBlock(addressOf()))) {
       const named = hex(addressOf());
-      problem('chunk-record I1', at, `chunk ${index} names ${named}, where no owned block begins`);
+      this.#findings.problem(
+        'chunk-record I1',
+        at,
+        `chunk ${index} names ${named}, where no owned block begins`,
+      );
       return;
     }
-    const other = names.get(address);
-    names.set(address, record);
+    const other = this.#names.get(address);
+    this.#names.set(address, record);
     if (other === undefined) return;
     if (isStable(() => addressOf() === address && getChunkAddress(u32, other) === address)) {
-      problem('chunk-record I1', address, `two chunks name the block at ${hex(address)}`);
+      this.#findings.problem(
+        'chunk-record I1',
+        address,
+        `two chunks name the block at ${hex(address)}`,
+      );
     }
   }
 
-  function isContext(index: number): boolean {
+  #isContext(index: number): boolean {
     // A context that another thread has just made may lie behind the frontier that was read before.
-    const known = index > 0 && index <= contexts.count;
-    return known && loadRecord(i32, recordAt(contexts, index)) !== 0;
+    const known = index > 0 && index <= this.#contexts.count;
+    return known && loadRecord(this.#i32, recordAt(this.#contexts, index)) !== 0;
   }
 
-  function isOwnedBlock(address: Address): boolean {
-    const inData = address >= geometry.dataStart && address < geometry.end;
-    return inData && address % GRANULE_BYTES === 0 && isOwnedTag(loadTag(tags, address));
+  #isOwnedBlock(address: Address): boolean {
+    const inData =
+      address >= this.#memory.geometry.dataStart && address < this.#memory.geometry.end;
+    return (
+      inData && address % GRANULE_BYTES === 0 && isOwnedTag(loadTag(this.#memory.tags, address))
+    );
   }
 
   /** Checks that each owned block is a chunk, a vector's header, or the storage of a header. */
-  function checkOwned(): void {
-    const others = List.from(owned.keys()).filter((block) => !names.has(block));
-    const headers = others.filter(isHeader);
-    const storageOf = (header: number): number => u32[vectorDataWord(wordOf(header))];
+  #checkOwned(): void {
+    const others = List.from(this.#findings.owned.keys()).filter(
+      (block) => !this.#names.has(block),
+    );
+    const headers = others.filter((block) => this.#isHeader(block));
+    const storageOf = (header: number): number => this.#u32[vectorDataWord(wordOf(header))];
     const storages = new OwnMap<number, number>();
     for (const header of headers) {
       const storage = storageOf(header);
@@ -145,38 +184,50 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
       // A storage whose elements look like a header is not a header.
       if (storage === 0 || storages.has(header)) continue;
       const is = `the vector at ${hex(header)} has its storage at ${hex(storage)}`;
-      if (!owned.has(storage)) {
-        problem('chunk-record I1', header, `${is}, where no owned block begins`);
-      } else if (names.has(storage) || storages.get(storage) !== 1) {
-        problem('chunk-record I1', header, `${is}, which belongs to another object, too`);
+      if (!this.#findings.owned.has(storage)) {
+        this.#findings.problem('chunk-record I1', header, `${is}, where no owned block begins`);
+      } else if (this.#names.has(storage) || storages.get(storage) !== 1) {
+        this.#findings.problem(
+          'chunk-record I1',
+          header,
+          `${is}, which belongs to another object, too`,
+        );
       }
     }
     const known = new OwnSet<number>();
     for (const block of headers) known.add(block);
     for (const block of storages.keys()) known.add(block);
-    for (const block of onTheirWay()) known.add(block);
+    for (const block of this.#onTheirWay()) known.add(block);
     for (const block of others) {
       if (known.has(block)) continue;
       const what = `the owned block at ${hex(block)} belongs to no chunk and no vector: lost`;
-      problem('chunk-record I1', block, what);
+      this.#findings.problem('chunk-record I1', block, what);
     }
   }
 
   /** True for the header of a vector in the heap; a header in a context lies inside a chunk. */
-  function isHeader(block: number): boolean {
-    if ((owned.get(block) ?? 0) < VECTOR_HEADER_BYTES) return false;
-    const fields = readVectorHeader(u32, wordOf(block));
+  #isHeader(block: number): boolean {
+    if ((this.#findings.owned.get(block) ?? 0) < VECTOR_HEADER_BYTES) return false;
+    const fields = readVectorHeader(this.#u32, wordOf(block));
     return fields !== null && (fields.type & CONTEXT_VECTOR) === 0;
   }
 
   /**
    * Blocks of placements that an error interrupted, and that the thread's next placement resolves.
    */
-  function onTheirWay(): List<number> {
+  #onTheirWay(): List<number> {
+    const u32 = this.#u32;
     const blocks = new List<number>();
-    for (const index of usedSlots(u32, geometry.slots, geometry.threads)) {
-      const slot = slotRecord(geometry.slots, index);
-      if (getIntentWord(u32, slot) === 0 || loadOwner(i32, geometry.registry, index) === 0)
+    for (const index of usedSlots(
+      u32,
+      this.#memory.geometry.slots,
+      this.#memory.geometry.threads,
+    )) {
+      const slot = slotRecord(this.#memory.geometry.slots, index);
+      if (
+        getIntentWord(u32, slot) === 0 ||
+        loadOwner(this.#i32, this.#memory.geometry.registry, index) === 0
+      )
         continue;
       blocks.push(getIntentIn(u32, slot), getIntentOut(u32, slot));
     }
@@ -186,19 +237,28 @@ export function checkObjects(memory: HeapMemory, findings: Findings): void {
   /**
    * Checks slots without an owner; a slot's owner itself finishes what an error has interrupted.
    */
-  function checkSlots(): void {
-    for (const index of usedSlots(u32, geometry.slots, geometry.threads)) {
-      if (loadOwner(i32, geometry.registry, index) !== 0) continue;
-      const slot = slotRecord(geometry.slots, index);
+  #checkSlots(): void {
+    const u32 = this.#u32;
+    for (const index of usedSlots(
+      u32,
+      this.#memory.geometry.slots,
+      this.#memory.geometry.threads,
+    )) {
+      if (loadOwner(this.#i32, this.#memory.geometry.registry, index) !== 0) continue;
+      const slot = slotRecord(this.#memory.geometry.slots, index);
       const word = getIntentWord(u32, slot);
       if (word !== 0) {
         const into = `into the word at ${hex(word * 4)}`;
-        problem('slot I7', slot * 4, `slot ${index} has not finished a placement ${into}`);
+        this.#findings.problem(
+          'slot I7',
+          slot * 4,
+          `slot ${index} has not finished a placement ${into}`,
+        );
       }
       const header = u32[inFlightHeaderWord(slot)];
       if (header === 0) continue;
       const what = `slot ${index} has not finished creating or deleting the vector at ${hex(header)}`;
-      problem('vector-header I1', slot * 4, what);
+      this.#findings.problem('vector-header I1', slot * 4, what);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   PAGE_BYTES,
   PAGE_SHIFT,
   type PageIndex,
+  type WordIndex,
 } from '../base/index.js';
 import {
   BIN_COUNT,
@@ -46,100 +47,144 @@ import { walkRunsLocked } from '../pages/index.js';
 import type { Findings } from './verify.js';
 
 export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
-  const { i32, tags, geometry } = memory;
-  const { pageHeap, pageTable } = geometry;
-  const { problem, report } = findings;
-  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+  new RunVerifier(memory, findings).runLocked();
+}
 
-  const free = new OwnSet<PageIndex>();
-  let untouched = 0;
-  let mappedPages = 0;
-  let mappedRuns = 0;
-  let freeBelow = false;
-  walkRunsLocked(memory, (head, word) => {
+class RunVerifier {
+  readonly #memory: HeapMemory;
+  readonly #i32: Int32Array;
+  readonly #tags: Uint8Array;
+  readonly #pageHeap: WordIndex;
+  readonly #findings: Findings;
+  /** Free runs that no bin has named yet. */
+  readonly #free = new OwnSet<PageIndex>();
+  #untouched = 0;
+  #mappedPages = 0;
+  #mappedRuns = 0;
+  /** True if the run before this one is free. */
+  #freeBelow = false;
+
+  constructor(memory: HeapMemory, findings: Findings) {
+    this.#memory = memory;
+    this.#i32 = memory.i32;
+    this.#tags = memory.tags;
+    this.#pageHeap = memory.geometry.pageHeap;
+    this.#findings = findings;
+  }
+
+  runLocked(): void {
+    const i32 = this.#i32;
+    const pageHeap = this.#pageHeap;
+    walkRunsLocked(this.#memory, (head, word) => this.#checkRun(head, word));
+    this.#findings.report.freeRuns = this.#free.size;
+    this.#checkBins();
+    this.#checkIndex('untouched', getUntouched(i32, pageHeap), this.#untouched);
+    this.#checkIndex('mappedPages', getMappedPages(i32, pageHeap), this.#mappedPages);
+    this.#checkIndex('mappedRuns', getMappedRuns(i32, pageHeap), this.#mappedRuns);
+    if (this.#untouched !== 0) this.#checkIndex('brk', getBrk(i32, pageHeap), this.#untouched);
+  }
+
+  #recordOf(page: number): PageRecord {
+    return pageRecord(this.#memory.geometry.pageTable, page);
+  }
+
+  #checkRun(head: PageIndex, word: number): void {
     const kind = runKind(word);
     const pages = runPages(word);
-    checkTail(head, kind, pages);
+    this.#checkTail(head, kind, pages);
     if (kind === FREE_RUN) {
-      free.add(head);
-      if (freeBelow) problem('page-heap I3', head * PAGE_BYTES, 'two free runs are adjacent');
-      checkNoTags(head * PAGE_BYTES, pages);
+      this.#free.add(head);
+      if (this.#freeBelow)
+        this.#findings.problem('page-heap I3', head * PAGE_BYTES, 'two free runs are adjacent');
+      this.#checkNoTags(head * PAGE_BYTES, pages);
     } else if (kind === UNTOUCHED_RUN) {
-      if (untouched !== 0) problem('page-heap I5', head * PAGE_BYTES, 'a second untouched run');
-      untouched = head;
+      if (this.#untouched !== 0)
+        this.#findings.problem('page-heap I5', head * PAGE_BYTES, 'a second untouched run');
+      this.#untouched = head;
     } else {
-      mappedPages += pages;
-      mappedRuns++;
-      if (kind === LARGE_RUN) checkLarge(head, pages);
-      if (kind === RESERVED_RUN && report.quiet) {
-        problem('large I1', head * PAGE_BYTES, `a run is left RESERVED by slot ${runOwner(word)}`);
+      this.#mappedPages += pages;
+      this.#mappedRuns++;
+      if (kind === LARGE_RUN) this.#checkLarge(head, pages);
+      if (kind === RESERVED_RUN && this.#findings.report.quiet) {
+        this.#findings.problem(
+          'large I1',
+          head * PAGE_BYTES,
+          `a run is left RESERVED by slot ${runOwner(word)}`,
+        );
       }
       if (kind === SPAN_RUN && (runOwner(word) === 0 || runOwner(word) >= LARGE)) {
-        problem(
+        this.#findings.problem(
           'spans I2',
           head * PAGE_BYTES,
           `a span of class ${runOwner(word)}, which does not exist`,
         );
       }
     }
-    freeBelow = kind === FREE_RUN;
-  });
-  report.freeRuns = free.size;
-  checkBins();
-  checkIndex('untouched', getUntouched(i32, pageHeap), untouched);
-  checkIndex('mappedPages', getMappedPages(i32, pageHeap), mappedPages);
-  checkIndex('mappedRuns', getMappedRuns(i32, pageHeap), mappedRuns);
-  if (untouched !== 0) checkIndex('brk', getBrk(i32, pageHeap), untouched);
-
-  function checkTail(head: PageIndex, kind: number, pages: number): void {
-    const tail = getTail(i32, recordOf(head + pages - 1));
-    if (tail === (kind === FREE_RUN ? pages : 0)) return;
-    const is = `the ${RUN_KIND_NAMES[kind]} run at ${hex(head * PAGE_BYTES)}, ${pages} pages`;
-    problem('page-heap I4', head * PAGE_BYTES, `${is}: its tail says ${tail}`);
+    this.#freeBelow = kind === FREE_RUN;
   }
 
-  function checkLarge(head: PageIndex, pages: number): void {
+  #checkTail(head: PageIndex, kind: number, pages: number): void {
+    const tail = getTail(this.#i32, this.#recordOf(head + pages - 1));
+    if (tail === (kind === FREE_RUN ? pages : 0)) return;
+    const is = `the ${RUN_KIND_NAMES[kind]} run at ${hex(head * PAGE_BYTES)}, ${pages} pages`;
+    this.#findings.problem('page-heap I4', head * PAGE_BYTES, `${is}: its tail says ${tail}`);
+  }
+
+  #checkLarge(head: PageIndex, pages: number): void {
     const address = head * PAGE_BYTES;
-    const tag = tags[address >>> GRANULE_SHIFT];
-    report.largeBlocks++;
-    report.liveBlocks++;
-    report.liveBytes += pages * PAGE_BYTES;
-    if (tag === OWNED_LARGE) findings.owned.set(address, pages * PAGE_BYTES);
+    const tag = this.#tags[address >>> GRANULE_SHIFT];
+    this.#findings.report.largeBlocks++;
+    this.#findings.report.liveBlocks++;
+    this.#findings.report.liveBytes += pages * PAGE_BYTES;
+    if (tag === OWNED_LARGE) this.#findings.owned.set(address, pages * PAGE_BYTES);
     // Tag and run word are written by two stores, outside the lock.
-    if (report.quiet && tag !== LARGE && tag !== OWNED_LARGE)
-      problem('large I1', address, `the large block at ${hex(address)} has tag ${tag}`);
-    checkNoTags(address + (1 << GRANULE_SHIFT), pages, 1);
+    if (this.#findings.report.quiet && tag !== LARGE && tag !== OWNED_LARGE)
+      this.#findings.problem(
+        'large I1',
+        address,
+        `the large block at ${hex(address)} has tag ${tag}`,
+      );
+    this.#checkNoTags(address + (1 << GRANULE_SHIFT), pages, 1);
   }
 
   /** Checks that no block begins in these pages, except in the first `skip` granules. */
-  function checkNoTags(start: number, pages: number, skip = 0): void {
+  #checkNoTags(start: number, pages: number, skip = 0): void {
     const first = start >>> GRANULE_SHIFT;
     const end = first - skip + ((pages << PAGE_SHIFT) >>> GRANULE_SHIFT);
     for (let granule = first; granule < end; granule++) {
-      if (tags[granule] === 0) continue;
+      if (this.#tags[granule] === 0) continue;
       const address = granule * (1 << GRANULE_SHIFT);
-      problem('spans I1', address, `a tag at ${hex(address)}, where no block begins`);
+      this.#findings.problem(
+        'spans I1',
+        address,
+        `a tag at ${hex(address)}, where no block begins`,
+      );
       return;
     }
   }
 
-  function checkBins(): void {
-    if (!isSummaryTrue(i32, pageHeap)) {
-      problem(
+  #checkBins(): void {
+    const i32 = this.#i32;
+    if (!isSummaryTrue(i32, this.#pageHeap)) {
+      this.#findings.problem(
         'page-heap-record I1',
-        pageHeap * 4,
+        this.#pageHeap * 4,
         'the summary of the bins and their bits do not agree',
       );
     }
     for (let bin = 0; bin < BIN_COUNT; bin++) {
-      const first = getBinHead(i32, pageHeap, bin);
-      if ((first !== 0) !== (nextBin(i32, pageHeap, bin) === bin)) {
-        problem('page-heap-record I1', pageHeap * 4, `bin ${bin} and its bit do not agree`);
+      const first = getBinHead(i32, this.#pageHeap, bin);
+      if ((first !== 0) !== (nextBin(i32, this.#pageHeap, bin) === bin)) {
+        this.#findings.problem(
+          'page-heap-record I1',
+          this.#pageHeap * 4,
+          `bin ${bin} and its bit do not agree`,
+        );
       }
-      checkBin(bin, first);
+      this.#checkBin(bin, first);
     }
-    for (const head of free) {
-      problem(
+    for (const head of this.#free) {
+      this.#findings.problem(
         'run-bins I1',
         head * PAGE_BYTES,
         `the free run at ${hex(head * PAGE_BYTES)} is in no bin`,
@@ -147,31 +192,36 @@ export function checkRunsLocked(memory: HeapMemory, findings: Findings): void {
     }
   }
 
-  function checkBin(bin: number, first: PageIndex): void {
+  #checkBin(bin: number, first: PageIndex): void {
+    const i32 = this.#i32;
     let prev = 0 as PageIndex;
-    for (let page = first; page !== 0; page = getNext(i32, recordOf(page))) {
+    for (let page = first; page !== 0; page = getNext(i32, this.#recordOf(page))) {
       const at = page * PAGE_BYTES;
       // A run is removed from the set when it is seen, so that a cycle ends here, too.
-      if (!free.delete(page)) {
-        problem(
+      if (!this.#free.delete(page)) {
+        this.#findings.problem(
           'run-bins I1',
           at,
           `bin ${bin} names page ${page}, which begins no free run, or is listed twice`,
         );
         return;
       }
-      const pages = runPages(getRun(i32, recordOf(page)));
+      const pages = runPages(getRun(i32, this.#recordOf(page)));
       if (binOf(pages) !== bin)
-        problem('run-bins I1', at, `bin ${bin} has a run of ${pages} pages`);
-      if (getPrev(i32, recordOf(page)) !== prev) {
-        problem('run-bins I1', at, `bin ${bin} has a wrong link back`);
+        this.#findings.problem('run-bins I1', at, `bin ${bin} has a run of ${pages} pages`);
+      if (getPrev(i32, this.#recordOf(page)) !== prev) {
+        this.#findings.problem('run-bins I1', at, `bin ${bin} has a wrong link back`);
       }
       prev = page;
     }
   }
 
-  function checkIndex(name: string, kept: number, counted: number): void {
+  #checkIndex(name: string, kept: number, counted: number): void {
     if (kept === counted) return;
-    problem('page-heap I6', pageHeap * 4, `${name} is ${kept}, but the walk counts ${counted}`);
+    this.#findings.problem(
+      'page-heap I6',
+      this.#pageHeap * 4,
+      `${name} is ${kept}, but the walk counts ${counted}`,
+    );
   }
 }

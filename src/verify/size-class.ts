@@ -9,7 +9,6 @@ import {
   countBits,
   GRANULE_SHIFT,
   hex,
-  type MagazineIndex,
   OWNED,
   OwnSet,
   PAGE_BYTES,
@@ -24,7 +23,6 @@ import {
   classRecord,
   getBitmap,
   getFreeCount,
-  getLimit,
   getMallocs,
   getNext,
   getOwner,
@@ -32,20 +30,14 @@ import {
   getPrev,
   getSpanCount,
   getSpanHead,
-  getTop,
-  getTransit,
   type HeapMemory,
-  isParked,
   isSpanOf,
-  magazineBottom,
-  magazinesOf,
   ownerCodeOf,
   type PageRecord,
   pageRecord,
   partialOf,
   retiredOf,
   runPages,
-  SENTINEL,
   slotRecord,
   UNOWNED,
   unownedPartial,
@@ -53,149 +45,217 @@ import {
   usedSlots,
 } from '../layout/index.js';
 import { sumCached, sumHeld, walkRunsLocked } from '../pages/index.js';
+import { collectCached } from './cached-blocks.js';
 import type { Findings } from './verify.js';
 
 export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Findings): void {
-  const { i32, u32, f64, tags, owners, geometry } = memory;
-  const { problem, report, owned } = findings;
-  const { quiet } = report;
-  const blockBytes = BLOCK_BYTES[c];
-  const blocks = SPAN_BLOCKS[c];
-  const list = classRecord(geometry.classes, c);
-  const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
-  const slots = usedSlotRecords(u32, geometry.slots, geometry.threads);
+  new ClassVerifier(memory, c, findings).runLocked();
+}
 
-  const cached = quiet ? collectCached() : new OwnSet<number>();
-  const heads = new OwnSet<PageIndex>();
-  let taken = 0;
-  let live = 0;
-  walkRunsLocked(memory, (head, word, record) => {
-    if (!isSpanOf(word, c)) return;
-    heads.add(head);
-    if (runPages(word) !== SPAN_PAGES[c]) {
-      const pages = `${runPages(word)} pages, not ${SPAN_PAGES[c]}`;
-      problem('spans I2', head * PAGE_BYTES, `a span of class ${c} has ${pages}`);
+class ClassVerifier {
+  readonly #memory: HeapMemory;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #tags: Uint8Array;
+  readonly #findings: Findings;
+  readonly #c: SizeClass;
+  readonly #blockBytes: number;
+  /** Number of blocks of a span. */
+  readonly #blocks: number;
+  readonly #list: WordIndex;
+  readonly #slots: readonly WordIndex[];
+  /** Cached blocks that no span has shown yet. */
+  readonly #cached: Set<number>;
+  /** Spans that no list has named yet. */
+  readonly #heads = new OwnSet<PageIndex>();
+  #taken = 0;
+  #live = 0;
+
+  constructor(memory: HeapMemory, c: SizeClass, findings: Findings) {
+    const { classes, slots, threads } = memory.geometry;
+    this.#memory = memory;
+    this.#i32 = memory.i32;
+    this.#u32 = memory.u32;
+    this.#tags = memory.tags;
+    this.#findings = findings;
+    this.#c = c;
+    this.#blockBytes = BLOCK_BYTES[c];
+    this.#blocks = SPAN_BLOCKS[c];
+    this.#list = classRecord(classes, c);
+    this.#slots = usedSlotRecords(memory.u32, slots, threads);
+    this.#cached = findings.report.quiet
+      ? collectCached(memory, c, findings)
+      : new OwnSet<number>();
+  }
+
+  runLocked(): void {
+    const i32 = this.#i32;
+    walkRunsLocked(this.#memory, (head, word, record) => {
+      if (isSpanOf(word, this.#c)) this.#checkSpan(head, word, record);
+    });
+    // The remaining addresses are cached but in no span.
+    for (const address of this.#cached) {
+      this.#findings.problem(
+        'spans I5',
+        address,
+        `${hex(address)} is cached as class ${this.#c} but is not a block of it`,
+      );
     }
-    checkSpan(head, record);
-  });
-  // The remaining addresses are cached but in no span.
-  for (const address of cached) {
-    problem(
-      'spans I5',
-      address,
-      `${hex(address)} is cached as class ${c} but is not a block of it`,
-    );
+    if (getSpanCount(i32, this.#list) !== this.#heads.size) {
+      this.#findings.problem(
+        'class-record I2',
+        this.#list * 4,
+        `class ${this.#c} counts ${getSpanCount(i32, this.#list)} spans, but the walk counts ${this.#heads.size}`,
+      );
+    }
+    // Called last, since it removes the spans that it meets from the set.
+    this.#checkPartialLists();
+    this.#countClass();
   }
-  if (getSpanCount(i32, list) !== heads.size) {
-    problem(
-      'class-record I2',
-      list * 4,
-      `class ${c} counts ${getSpanCount(i32, list)} spans, but the walk counts ${heads.size}`,
-    );
-  }
-  // Called last, since it removes the spans that it meets from the set.
-  checkPartialLists();
-  countClass();
 
-  function checkSpan(head: PageIndex, record: PageRecord): void {
+  #recordOf(page: number): PageRecord {
+    return pageRecord(this.#memory.geometry.pageTable, page);
+  }
+
+  #checkSpan(head: PageIndex, word: number, record: PageRecord): void {
+    const i32 = this.#i32;
+    this.#heads.add(head);
+    if (runPages(word) !== SPAN_PAGES[this.#c]) {
+      const pages = `${runPages(word)} pages, not ${SPAN_PAGES[this.#c]}`;
+      this.#findings.problem(
+        'spans I2',
+        head * PAGE_BYTES,
+        `a span of class ${this.#c} has ${pages}`,
+      );
+    }
     const start = head * PAGE_BYTES;
-    for (let n = 0; n < SPAN_PAGES[c]; n++) {
-      const back = getSpanHead(i32, recordOf(head + n));
+    for (let n = 0; n < SPAN_PAGES[this.#c]; n++) {
+      const back = getSpanHead(i32, this.#recordOf(head + n));
       if (back === head) continue;
-      problem('spans I2', start, `page ${head + n} says that its span begins at page ${back}`);
+      this.#findings.problem(
+        'spans I2',
+        start,
+        `page ${head + n} says that its span begins at page ${back}`,
+      );
     }
     let free = 0;
-    for (let n = 0; n << 5 < blocks; n++) {
+    for (let n = 0; n << 5 < this.#blocks; n++) {
       const bits = getBitmap(i32, record, n);
       free += countBits(bits);
-      const rest = blocks - (n << 5);
+      const rest = this.#blocks - (n << 5);
       if (rest < 32 && bits >>> rest !== 0) {
-        problem('spans I3', start, `bits are set past the span's last block (word ${n})`);
+        this.#findings.problem(
+          'spans I3',
+          start,
+          `bits are set past the span's last block (word ${n})`,
+        );
       }
     }
     if (getFreeCount(i32, record) !== free) {
-      problem('spans I3', start, `free count ${getFreeCount(i32, record)}, bits set ${free}`);
+      this.#findings.problem(
+        'spans I3',
+        start,
+        `free count ${getFreeCount(i32, record)}, bits set ${free}`,
+      );
     }
-    taken += blocks - free;
-    for (let n = 0; n < blocks; n++) {
-      checkBlock(
-        start + n * blockBytes,
+    this.#taken += this.#blocks - free;
+    for (let n = 0; n < this.#blocks; n++) {
+      this.#checkBlock(
+        start + n * this.#blockBytes,
         ((getBitmap(i32, record, n >>> 5) >>> (n & 31)) & 1) === 1,
       );
     }
-    checkTagsBetween(start);
-    report.spans++;
+    this.#checkTagsBetween(start);
+    this.#findings.report.spans++;
   }
 
-  function checkBlock(address: number, free: boolean): void {
-    const tag = tags[address >>> GRANULE_SHIFT];
-    const inCache = cached.delete(address);
-    const is = `the block at ${hex(address)} of class ${c}`;
-    if (tag === OWNED) owned.set(address, blockBytes);
-    if (tag !== 0 && tag !== c && tag !== OWNED)
-      problem('spans I1', address, `${is} has tag ${tag}`);
-    if (free && tag !== 0) problem('spans I1', address, `${is} is free in its span, but has a tag`);
-    if (!quiet) return;
-    if (free && inCache) problem('spans I1', address, `${is} is in a cache and free in its span`);
-    if (inCache && tag !== 0) problem('slot I5', address, `${is} is in a cache, but has a tag`);
+  #checkBlock(address: number, free: boolean): void {
+    const tag = this.#tags[address >>> GRANULE_SHIFT];
+    const inCache = this.#cached.delete(address);
+    const is = `the block at ${hex(address)} of class ${this.#c}`;
+    if (tag === OWNED) this.#findings.owned.set(address, this.#blockBytes);
+    if (tag !== 0 && tag !== this.#c && tag !== OWNED)
+      this.#findings.problem('spans I1', address, `${is} has tag ${tag}`);
+    if (free && tag !== 0)
+      this.#findings.problem('spans I1', address, `${is} is free in its span, but has a tag`);
+    if (!this.#findings.report.quiet) return;
+    if (free && inCache)
+      this.#findings.problem('spans I1', address, `${is} is in a cache and free in its span`);
+    if (inCache && tag !== 0)
+      this.#findings.problem('slot I5', address, `${is} is in a cache, but has a tag`);
     if (free || inCache) return;
-    if (tag === 0) problem('spans I5', address, `${is} is neither live, cached nor free: lost`);
-    live++;
+    if (tag === 0)
+      this.#findings.problem('spans I5', address, `${is} is neither live, cached nor free: lost`);
+    this.#live++;
   }
 
   /** Checks that tags are at the starts of blocks only. */
-  function checkTagsBetween(start: number): void {
-    const end = start + (SPAN_PAGES[c] << PAGE_SHIFT);
+  #checkTagsBetween(start: number): void {
+    const end = start + (SPAN_PAGES[this.#c] << PAGE_SHIFT);
     for (let address = start; address < end; address += 1 << GRANULE_SHIFT) {
-      if (tags[address >>> GRANULE_SHIFT] === 0) continue;
+      if (this.#tags[address >>> GRANULE_SHIFT] === 0) continue;
       const offset = address - start;
-      if (offset % blockBytes === 0 && offset / blockBytes < blocks) continue;
-      problem('spans I1', address, `a tag at ${hex(address)}, where no block of class ${c} begins`);
+      if (offset % this.#blockBytes === 0 && offset / this.#blockBytes < this.#blocks) continue;
+      this.#findings.problem(
+        'spans I1',
+        address,
+        `a tag at ${hex(address)}, where no block of class ${this.#c} begins`,
+      );
     }
   }
 
-  function checkPartialLists(): void {
-    checkPartialList(unownedPartial(list), UNOWNED, 1);
-    for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
-      const record = slotRecord(geometry.slots, slot);
-      checkPartialList(partialOf(record, c), ownerCodeOf(slot), 1);
-      checkPartialList(retiredOf(record, c), ownerCodeOf(slot), blocks);
+  #checkPartialLists(): void {
+    this.#checkPartialList(unownedPartial(this.#list), UNOWNED, 1);
+    for (const slot of usedSlots(
+      this.#u32,
+      this.#memory.geometry.slots,
+      this.#memory.geometry.threads,
+    )) {
+      const record = slotRecord(this.#memory.geometry.slots, slot);
+      this.#checkPartialList(partialOf(record, this.#c), ownerCodeOf(slot), 1);
+      this.#checkPartialList(retiredOf(record, this.#c), ownerCodeOf(slot), this.#blocks);
     }
-    for (const head of heads) {
-      if (getFreeCount(i32, recordOf(head)) === 0) continue;
-      problem(
+    for (const head of this.#heads) {
+      if (getFreeCount(this.#i32, this.#recordOf(head)) === 0) continue;
+      this.#findings.problem(
         'class-record I1',
         head * PAGE_BYTES,
-        `a span of class ${c} with free blocks is in no list`,
+        `a span of class ${this.#c} with free blocks is in no list`,
       );
     }
   }
 
   /** @param freeMin minimum free blocks of a span in the list */
-  function checkPartialList(first: WordIndex, owner: number, freeMin: number): void {
+  #checkPartialList(first: WordIndex, owner: number, freeMin: number): void {
+    const i32 = this.#i32;
     let prev = 0 as PageIndex;
-    for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, recordOf(page))) {
+    for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, this.#recordOf(page))) {
       const at = page * PAGE_BYTES;
-      if (!heads.delete(page)) {
-        problem(
+      if (!this.#heads.delete(page)) {
+        this.#findings.problem(
           'class-record I1',
           at,
-          `the partial list of class ${c} names page ${page}, which is not a span of it`,
+          `the partial list of class ${this.#c} names page ${page}, which is not a span of it`,
         );
         return;
       }
-      if (getPrev(i32, recordOf(page)) !== prev) {
-        problem('class-record I1', at, `the partial list of class ${c} has a wrong link back`);
+      if (getPrev(i32, this.#recordOf(page)) !== prev) {
+        this.#findings.problem(
+          'class-record I1',
+          at,
+          `the partial list of class ${this.#c} has a wrong link back`,
+        );
       }
-      const free = getFreeCount(i32, recordOf(page));
+      const free = getFreeCount(i32, this.#recordOf(page));
       if (free < freeMin) {
-        const what = free === 0 ? 'a full span' : `a span with ${free} of ${blocks} blocks free`;
+        const what =
+          free === 0 ? 'a full span' : `a span with ${free} of ${this.#blocks} blocks free`;
         const where = freeMin === 1 ? 'the partial list' : 'the retired spans';
-        problem('class-record I1', at, `${what} is in ${where} of class ${c}`);
+        this.#findings.problem('class-record I1', at, `${what} is in ${where} of class ${this.#c}`);
       }
-      if (getOwner(owners, page) !== owner) {
-        const whose = `owner ${getOwner(owners, page)}`;
-        problem(
+      if (getOwner(this.#memory.owners, page) !== owner) {
+        const whose = `owner ${getOwner(this.#memory.owners, page)}`;
+        this.#findings.problem(
           'class-record I1',
           at,
           `a span of ${whose} is in the partial list of owner ${owner}`,
@@ -205,76 +265,33 @@ export function checkClassLocked(memory: HeapMemory, c: SizeClass, findings: Fin
     }
   }
 
-  /** Collects all cached blocks of the class; checks the magazines on the way. */
-  function collectCached(): Set<number> {
-    const found = new OwnSet<number>();
-    for (const slot of slots) {
-      const magazines = magazinesOf(c);
-      for (let n = 0; n < magazines.length; n++) collectMagazine(slot, magazines[n], found);
-    }
-    return found;
-  }
-
-  function collectMagazine(slot: WordIndex, magazine: MagazineIndex, found: Set<number>): void {
-    const bottom = magazineBottom(u32, slot, magazine);
-    const top = getTop(u32, slot, magazine);
-    if (getTransit(u32, slot, magazine) !== 0) {
-      problem('slot I3', slot * 4, `a transit of class ${c} is open, but its lock was free`);
-    }
-    if (isParked(u32, slot, magazine)) return;
-    if (!isBounded(bottom, top, bottom + getLimit(u32, slot, magazine))) {
-      problem(
-        'slot I1',
-        slot * 4,
-        `the entries of a magazine of class ${c} are not between a zero and a sentinel`,
-      );
-      return;
-    }
-    for (let entry = bottom; entry < top; entry++) {
-      const address = u32[entry];
-      if (found.has(address)) {
-        problem('spans I5', address, `the block at ${hex(address)} is cached twice`);
-      }
-      found.add(address);
-    }
-  }
-
-  /** At `end` is a sentinel, or one block that a free pushed over it before its flush failed. */
-  function isBounded(bottom: number, top: number, end: number): boolean {
-    const address = u32[end] % (1 << GRANULE_SHIFT) === 0 && u32[end] >= geometry.dataStart;
-    return (
-      u32[bottom - 1] === 0 &&
-      bottom <= top &&
-      top <= end + 1 &&
-      (i32[end] === SENTINEL || address) &&
-      i32[end + 1] === SENTINEL
+  #countClass(): void {
+    const held = sumHeld(this.#memory, this.#slots, this.#c);
+    const mallocs = this.#slots.reduce(
+      (total, slot) => total + getMallocs(this.#memory.f64, slot, this.#c),
+      0,
     );
-  }
-
-  function countClass(): void {
-    const held = sumHeld(memory, slots, c);
-    const mallocs = slots.reduce((total, slot) => total + getMallocs(f64, slot, c), 0);
-    const inCaches = sumCached(memory, slots, c);
-    const inUse = quiet ? live : Math.max(0, held - inCaches);
-    report.liveBlocks += inUse;
-    report.liveBytes += inUse * blockBytes;
-    report.cachedBlocks += inCaches;
-    report.cachedBytes += inCaches * blockBytes;
-    const free = getSpanCount(i32, list) * blocks - taken;
-    report.freeBlocks += free;
-    report.freeBlockBytes += free * blockBytes;
-    if (held !== taken) {
-      problem(
+    const inCaches = sumCached(this.#memory, this.#slots, this.#c);
+    const inUse = this.#findings.report.quiet ? this.#live : Math.max(0, held - inCaches);
+    this.#findings.report.liveBlocks += inUse;
+    this.#findings.report.liveBytes += inUse * this.#blockBytes;
+    this.#findings.report.cachedBlocks += inCaches;
+    this.#findings.report.cachedBytes += inCaches * this.#blockBytes;
+    const free = getSpanCount(this.#i32, this.#list) * this.#blocks - this.#taken;
+    this.#findings.report.freeBlocks += free;
+    this.#findings.report.freeBlockBytes += free * this.#blockBytes;
+    if (held !== this.#taken) {
+      this.#findings.problem(
         'slot I6',
-        list * 4,
-        `class ${c}: ${held} blocks held by counters, ${taken} by bitmaps`,
+        this.#list * 4,
+        `class ${this.#c}: ${held} blocks held by counters, ${this.#taken} by bitmaps`,
       );
     }
-    if (quiet && held - inCaches > mallocs) {
-      problem(
+    if (this.#findings.report.quiet && held - inCaches > mallocs) {
+      this.#findings.problem(
         'slot I6',
-        list * 4,
-        `class ${c}: more blocks in use than were ever allocated (${mallocs})`,
+        this.#list * 4,
+        `class ${this.#c}: more blocks in use than were ever allocated (${mallocs})`,
       );
     }
   }

@@ -8,8 +8,9 @@
  * Blocks that a dead thread had handed to its program stay live: other threads may have their
  * addresses.
  *
- * I1  A slot's owner is read, then whether it lives, then the owner again: in between a thread may
- *     detach, and another one claim the slot.
+ * I1  A slot's owner is read, then whether it lives, then the owner again: in between the owner may
+ *     detach and end, and a slot that it gave back is not reported as recovered. No thread claims
+ *     the slot meanwhile: that takes the recovery lock (threads I2).
  * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die, too, and
  *     the next one begins anew.
  * I3  No slot is freed while a lock or a transit still has its thread's word.

@@ -49,7 +49,8 @@ function* callContext(w: World, t: Thread, random: Random, dice: number): Step<v
     return;
   }
   const c = random.pick(own);
-  const chunks = chunksOf(w, c);
+  // Programs know only chunks that they were handed: one whose making was cut has no content.
+  const chunks = chunksOf(w, c).filter((chunk) => w.chunkContent[chunk] !== 0);
   if (dice < 3) yield* doChunk(w, t, c, randomSize(random), random.chance(0.5));
   else if (dice < 4) yield* doCreate(w, t, random.chance(0.7) ? c : 0);
   else if (dice < 5 && chunks.length > 0) yield* doDrop(w, t, random.pick(chunks));

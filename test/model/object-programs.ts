@@ -94,7 +94,10 @@ export function* doShare(w: World, t: Thread, chunk: number, wanted: Wanted): St
 }
 
 export function* doDrop(w: World, t: Thread, chunk: number): Step<void> {
+  const content = w.chunkContent[chunk];
   if (yield* isGone(w, t, w.chunkContext[chunk])) return;
+  // A chunk whose removal was cut goes in the repair, and its record may be another chunk's by now.
+  if (w.chunkContent[chunk] !== content) return;
   checkChunk(w, chunk);
   yield* changing(w, t, () => dropChunk(w, t, chunk));
 }

@@ -112,7 +112,7 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
   using heap = SharedHeap.create({ size: options.heap, threads: options.threads + 1 });
   checkPictureFiles(options.pictures);
   const { results, seconds } = await run(heap, tasks, options);
-  const report = summarise(heap, options, tasks, results, seconds);
+  const report = summarise(heap, options, { tasks, results, seconds });
   if (options.check) report.verify = check(heap);
   if (options.json) print(JSON.stringify(report, null, 2));
   else printReport(report);
@@ -227,13 +227,15 @@ async function run(
   }
 }
 
-function summarise(
-  heap: SharedHeap,
-  options: Options,
-  tasks: readonly Trace[],
-  results: readonly ReplayResult[],
-  seconds: number,
-): Report {
+/** The results of a replay, task by task. */
+interface Outcome {
+  readonly tasks: readonly Trace[];
+  readonly results: readonly ReplayResult[];
+  readonly seconds: number;
+}
+
+function summarise(heap: SharedHeap, options: Options, outcome: Outcome): Report {
+  const { tasks, results, seconds } = outcome;
   const operations = results.reduce((sum, result) => sum + result.operations, 0);
   const traces = options.traces.map((trace): TraceReport => {
     const own = results.filter((_, n) => tasks[n] === trace);

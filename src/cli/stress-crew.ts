@@ -60,6 +60,15 @@ export interface Member {
 /** A mistake that the workers of region 0 make on purpose. */
 export type Mistake = StressJob['mistake'];
 
+export interface CrewOptions {
+  readonly threads: number;
+  readonly kills: number;
+  readonly mistake: Mistake;
+  readonly random: Below;
+  /** Called when a killed worker has ended, before any other code can know it. */
+  onEnd(now: number): void;
+}
+
 export class Crew {
   readonly setting: StressSetting;
   /** By region; null if the region has no worker. */
@@ -81,15 +90,7 @@ export class Crew {
   readonly #mistake: Mistake;
   #stopping = false;
 
-  /** @param onEnd called when a killed worker has ended, before any other code can know it */
-  constructor(
-    heap: SharedHeap,
-    threads: number,
-    kills: number,
-    mistake: Mistake,
-    random: Below,
-    onEnd: (now: number) => void,
-  ) {
+  constructor(heap: SharedHeap, { threads, kills, mistake, random, onEnd }: CrewOptions) {
     const { reservedBytes } = heap.stats();
     const regionBytes = LEDGER_BYTES_PER_WORKER + kills * LEDGER_BYTES_PER_KILL;
     const lines = () => new SharedArrayBuffer(threads * LINE_BYTES);

@@ -102,7 +102,13 @@ class StressRun {
     this.#plan = plan;
     this.#random = randomFrom(plan.seed);
     const mistake = isMistake(plant) ? plant : null;
-    this.#crew = new Crew(heap, threads, kills, mistake, this.#random, (now) => this.#mourn(now));
+    this.#crew = new Crew(heap, {
+      threads,
+      kills,
+      mistake,
+      random: this.#random,
+      onEnd: (now) => this.#mourn(now),
+    });
   }
 
   async run(): Promise<StressOutcome> {

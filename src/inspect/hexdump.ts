@@ -70,8 +70,8 @@ export function renderHexdump(
     length === undefined
       ? [bytes, "the block's end; a length reaches past it"]
       : [end - start, "the heap's end"];
-  requireWhole('offset', offset, dataStart - start, offsetMax, why);
-  if (length !== undefined) requireWhole('length', length, 0, LENGTH_MAX, '64 MiB');
+  requireWhole('offset', offset, { min: dataStart - start, max: offsetMax, why });
+  if (length !== undefined) requireWhole('length', length, LENGTH_RANGE);
   const from = start + offset;
   const shown = length ?? Math.min(bytes - offset, LENGTH_DEFAULT_MAX);
   const to = Math.min(from + shown, end);
@@ -83,7 +83,16 @@ export function renderHexdump(
   ].join('\n');
 }
 
-function requireWhole(what: string, got: number, min: number, max: number, why: string): void {
+interface Range {
+  readonly min: number;
+  readonly max: number;
+  /** What stands at `max`. */
+  readonly why: string;
+}
+
+const LENGTH_RANGE: Range = { min: 0, max: LENGTH_MAX, why: '64 MiB' };
+
+function requireWhole(what: string, got: number, { min, max, why }: Range): void {
   if (Number.isInteger(got) && got >= min && got <= max) return;
   throw rangeError(
     'ERR_SHMALLOC_INVALID_SIZE',

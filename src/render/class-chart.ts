@@ -59,7 +59,7 @@ export function classesPanel({ classes, contextBytes }: Figures, width: number):
   const rows = classes.map((c, i) => {
     const x = Math.floor(i / perColumn) * (columnPx + COLUMN_SPACE_PX);
     const told = isLong && c.contextBytes === 0 ? '' : `<title>${tellAll(c)}</title>`;
-    return `<g>${told}${row(c, texts[i] as string, x, top + (i % perColumn) * ROW_PX, scale)}</g>`;
+    return `<g>${told}${row(c, texts[i] as string, [x, top + (i % perColumn) * ROW_PX], scale)}</g>`;
   });
   const bottom = top + perColumn * ROW_PX;
   const axes = times(Math.min(columns, classes.length), (n) =>
@@ -102,7 +102,9 @@ function tellRow(c: ClassFigures, isLong: boolean): string {
   return more ? `${text} · ${formatCount(c.cached)} cached · ${formatCount(c.free)} free` : text;
 }
 
-function row(c: ClassFigures, text: string, x: number, y: number, scale: Scale): string {
+type Point = readonly [x: number, y: number];
+
+function row(c: ClassFigures, text: string, [x, y]: Point, scale: Scale): string {
   const isLarge = c.zone === 'large';
   const inks = isLarge
     ? [colorOf('large')]

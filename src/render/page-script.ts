@@ -137,30 +137,26 @@ function draw() {
   let next = 0;
   lines.forEach(([address, rows, top, height], i) => {
     const cells = frame.cells[i];
-    if (rows > 1) drawGap(pen, scheme, frame.gaps[i], () => fill(cells, left, top, cellsPx, height - gutter), top, height);
+    if (rows > 1) fill(cells, left, top, cellsPx, height - gutter);
     else for (let c = 0; c < columns; c++) fill(cells[c], left + c * cellPx, top, cellPx - gutter, cellPx - gutter);
+    if (rows > 1) drawGap(pen, scheme, frame.gaps[i], { top, height });
     const middle = top + height / 2;
     const round = i === 0 || rows > 1 || lines[i - 1][1] > 1;
     if (middle < next || (!round && i + 1 < lines.length && lines[i + 1][1] > 1)) return;
     // The name of a frontier is here.
     if (layout.right === 0 && frame.marks.some(({ textY }) => Math.abs(textY - middle) < 14)) return;
     next = middle + 14;
-    write(pen, MONO, scheme.dim, 'right', hex(address), left - 8, middle + 4);
+    write(pen, letters(MONO, scheme.dim, 'right'), hex(address), [left - 8, middle + 4]);
   });
   pen.strokeStyle = scheme.line;
   pen.strokeRect(left - 0.5, -0.5, cellsPx + 1, layout.height + 1);
   drawMarks(pen, scheme, frame.marks);
 }
 
-function write(pen, font, colour, align, text, x, y) {
-  pen.font = font;
-  pen.fillStyle = colour;
-  pen.textAlign = align;
-  pen.fillText(text, x, y);
-}
+const letters = (font, fillStyle, textAlign) => ({ font, fillStyle, textAlign });
+const write = (pen, style, text, [x, y]) => Object.assign(pen, style).fillText(text, x, y);
 
-function drawGap(pen, scheme, text, band, top, height) {
-  band();
+function drawGap(pen, scheme, text, { top, height }) {
   const middle = left + cellsPx / 2;
   pen.font = SANS;
   const plate = Math.min(cellsPx - 8, pen.measureText(text).width + 24);
@@ -168,15 +164,15 @@ function drawGap(pen, scheme, text, band, top, height) {
   pen.beginPath();
   pen.roundRect(middle - plate / 2, top + 4, plate, height - 9, 8);
   pen.fill();
-  write(pen, SANS, scheme.dim, 'center', text, middle, top + height / 2 + 3.5);
+  write(pen, letters(SANS, scheme.dim, 'center'), text, [middle, top + height / 2 + 3.5]);
 }
 
 function drawMarks(pen, scheme, marks) {
   for (const { name, x, y, height, textY } of marks) {
     pen.fillStyle = scheme.mark;
     pen.fillRect(left + x - 1.25, y - 2, 2.5, height + 4);
-    if (layout.right === 0) write(pen, SANS, scheme.mark, 'right', name + ' \u25b8', left - 8, textY + 4);
-    else write(pen, SANS, scheme.mark, 'left', '\u25c2 ' + name, left + cellsPx + 10, textY + 4);
+    if (layout.right === 0) write(pen, letters(SANS, scheme.mark, 'right'), name + ' \u25b8', [left - 8, textY + 4]);
+    else write(pen, letters(SANS, scheme.mark, 'left'), '\u25c2 ' + name, [left + cellsPx + 10, textY + 4]);
   }
 }
 

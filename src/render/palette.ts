@@ -67,26 +67,55 @@ function mix([from, to]: readonly [number, number], part: number): string {
   return `#${channel(16)}${channel(8)}${channel(0)}`;
 }
 
-const plain = (
-  zone: Color['zone'],
-  light: string,
-  dark: string,
-  glyph: string,
-  terminal: number,
-  letter: string,
-): Color => ({ zone, level: 0, light, dark, glyph, terminal, letter });
+/** An ink of a zone without shades. */
+const plain = (color: Omit<Color, 'level'>): Color => ({ ...color, level: 0 });
 
 /** All inks; a cell names one by its index. */
 export const COLORS: readonly Color[] = [
-  plain('outside', 'none', 'none', ' ', 0, ' '),
-  plain('metadata', '#7d8594', '#68707f', '▒', 103, 'm'),
+  plain({ zone: 'outside', light: 'none', dark: 'none', glyph: ' ', terminal: 0, letter: ' ' }),
+  plain({
+    zone: 'metadata',
+    light: '#7d8594',
+    dark: '#68707f',
+    glyph: '▒',
+    terminal: 103,
+    letter: 'm',
+  }),
   ...shades('tiny', { light: [0xd3e6f7, 0x0a5a9e], dark: [0x1d4468, 0x5ab0f5] }, 33),
   ...shades('small', { light: [0xfbe3bf, 0xd07300], dark: [0x55391c, 0xffa63d] }, 214),
   ...shades('context', { light: [0xf3d8e7, 0xa3216f], dark: [0x4d2440, 0xee86c0] }, 170),
-  plain('large', '#00745a', '#27b48e', '█', 36, 'L'),
-  plain('free', '#e9ebef', '#2a2f37', '-', 247, '-'),
-  plain('untouched', '#f7f8fa', '#1b1f26', '·', 240, '.'),
-  plain('reserved', '#e0b800', '#f4dc5a', '?', 226, '?'),
+  plain({
+    zone: 'large',
+    light: '#00745a',
+    dark: '#27b48e',
+    glyph: '█',
+    terminal: 36,
+    letter: 'L',
+  }),
+  plain({
+    zone: 'free',
+    light: '#e9ebef',
+    dark: '#2a2f37',
+    glyph: '-',
+    terminal: 247,
+    letter: '-',
+  }),
+  plain({
+    zone: 'untouched',
+    light: '#f7f8fa',
+    dark: '#1b1f26',
+    glyph: '·',
+    terminal: 240,
+    letter: '.',
+  }),
+  plain({
+    zone: 'reserved',
+    light: '#e0b800',
+    dark: '#f4dc5a',
+    glyph: '?',
+    terminal: 226,
+    letter: '?',
+  }),
 ];
 
 const firstOf = new Map(COLORS.map((ink, i) => [ink.zone, i] as const).reverse());

@@ -31,11 +31,11 @@ const WIDE_PX = 900;
 const columnsIn = (width: number, most: number): number =>
   Math.max(1, Math.min(most, Math.floor(width / COLUMN_PX_MIN)));
 
-/** A rectangle in a zone's ink, hatched if the zone is free. */
-function zoneRect(ink: number, x: number, y: number, width: number, height: number): string {
-  const plain = rect(inkClass(ink), x, y, width, height);
-  if (ink === colorOf('free')) return plain + rect('free', x, y, width, height);
-  return ink === colorOf('untouched') ? plain + rect('line', x, y, width, height) : plain;
+/** A swatch in a zone's ink, hatched if the zone is free. */
+function swatch(ink: number, x: number, y: number, width: number): string {
+  const plain = rect(inkClass(ink), x, y, width, SWATCH_PX);
+  if (ink === colorOf('free')) return plain + rect('free', x, y, width, SWATCH_PX);
+  return ink === colorOf('untouched') ? plain + rect('line', x, y, width, SWATCH_PX) : plain;
 }
 
 /** The legend: each colour with its zone and amount; below it, an explanation of the cells. */
@@ -49,7 +49,7 @@ export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
     const ramp = isShaded(zone);
     const inks = ramp ? SWATCH_LEVELS.map((level) => colorOf(zone, level)) : [colorOf(zone)];
     const cell = ramp ? shadePx : SWATCH_PX;
-    const swatches = inks.map((ink, n) => zoneRect(ink, x + n * cell, y, cell, SWATCH_PX));
+    const swatches = inks.map((ink, n) => swatch(ink, x + n * cell, y, cell));
     const what = zone === 'metadata' ? 'region' : ramp && zone !== 'context' ? 'span' : 'run';
     const amount = `${formatBytes(bytes)} · ${many(runs, what)}`;
     return (

@@ -39,6 +39,13 @@ const VALUES: OptionValues<TextOptions> = {
 /** Writes a text in an ink, given by index, or without any. */
 type Pen = (ink: number, text: string) => string;
 
+/** How cells are written. */
+interface Style {
+  readonly pen: Pen;
+  /** What a cell of an ink shows. */
+  glyph(ink: number): string;
+}
+
 /**
  * Draws a map as text: the address space in rows, one cell per page (or several pages; the text
  * says how many), a legend, the main figures, and the size classes. Equal rows are left out, and a
@@ -62,9 +69,9 @@ function drawText(map: HeapMap, options: TextOptions): string {
   const glyph = (ink: number) => (color ? COLORS[ink].glyph : COLORS[ink].letter);
   return [
     ...headOf(map, grid),
-    ...grid.lines.map((line) => drawLine(map, grid, line, pen, glyph)),
+    ...grid.lines.map((line) => drawLine(map, grid, line, { pen, glyph })),
     '',
-    ...legend(map, pen, glyph),
+    ...legend(map, { pen, glyph }),
     ...(cellRule(grid) === '' ? [] : [`  ${cellRule(grid)}`]),
     '',
     ...headlineRows(figures),
@@ -89,13 +96,7 @@ function headOf(map: HeapMap, { pagesPerCell, cellBytes, rowBytes }: Grid): stri
   ];
 }
 
-function drawLine(
-  map: HeapMap,
-  grid: Grid,
-  line: Line,
-  pen: Pen,
-  glyph: (ink: number) => string,
-): string {
+function drawLine(map: HeapMap, grid: Grid, line: Line, { pen, glyph }: Style): string {
   if (line.rows > 1) {
     const { zone, level } = gapInk(grid, line);
     const ink = colorOf(zone, level);
@@ -114,7 +115,7 @@ function frontierMark(map: HeapMap, address: number, rowBytes: number): string {
   return isHere(map.mapFrontier) ? ' map' : '';
 }
 
-function legend(map: HeapMap, pen: Pen, glyph: (ink: number) => string): string[] {
+function legend(map: HeapMap, { pen, glyph }: Style): string[] {
   const rows = drawnZones(map).map(({ zone, name, bytes, runs }) => {
     const inks = isShaded(zone) ? [0, 0.25, 0.5, 0.75, 1] : [0];
     const keys = [...new Set(inks.map((part) => colorOf(zone, levelOf(part, 1))))];

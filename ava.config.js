@@ -1,10 +1,8 @@
+// `npm test`: what runs between two edits, in about a minute.
+import full from './ava.full.config.js';
+
 export default {
-  // Tests in a browser need one, those under test runners install some: ava.browser.config.js,
-  // ava.runners.config.js.
-  files: ['dist/test/**/*.test.js', '!dist/test/browser/**', '!dist/test/runners/**'],
-  // Each test file in a process of its own: heaps, workers and resident pages of one do not reach
-  // another. Two at a time, as many as the smallest supported machine has cores.
-  workerThreads: false,
-  concurrency: 2,
-  timeout: '5m',
+  ...full,
+  // The others are storms, deaths at every kill point, long models, and commands as processes.
+  files: [...full.files, '!dist/test/**/*.long.test.js'],
 };

@@ -1,8 +1,8 @@
 /**
  * Attach, detach and create, cut by V8 at every point of the real code in a thread that lives on: no catch
  * runs and no finally. What the program asks for next it gets, and nothing is left of the cut call. As
- * test/points/cuts.test.ts, which has the calls of a thread that is attached throughout; cuts at random
- * moments are in test/heap/cuts.test.ts.
+ * test/points/cuts.long.test.ts, which has the calls of a thread that is attached throughout; cuts at random
+ * moments are in test/heap/cuts.long.test.ts.
  */
 
 import { runInThisContext } from 'node:vm';

@@ -1,6 +1,6 @@
 /**
  * Calls of a living thread, cut by V8 at random moments: see cuts.script.ts. All points in turn are cut in
- * test/points/cuts.test.ts.
+ * test/points/cuts.long.test.ts.
  */
 
 import { spawnSync } from 'node:child_process';

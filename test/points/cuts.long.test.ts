@@ -21,7 +21,7 @@ import { type Change, type Library, loadLibrary, withHook } from './simulation.j
 
 /** Points in the rescue of a rescuer: see deaths.test.ts. */
 const SECOND = /^end\.mark$/;
-/** Points at attach and detach: test/heap/cuts.test.ts has real cuts there. */
+/** Points at attach and detach: test/heap/cuts.long.test.ts has real cuts there. */
 const LEAVING = /^(attach|detach|name)\./;
 /** Points of handing a lock over to a thread that sleeps: this test has only one thread. */
 const HANDING_OVER = /^lock\.(open|accept)$/;

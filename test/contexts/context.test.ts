@@ -221,7 +221,7 @@ function callsOn(
   };
 }
 
-test('createContext: mistakes in options are told as they were given', (t) => {
+test('contexts.create: mistakes in options are told as they were given', (t) => {
   using heap = make();
   const wrong: [unknown, unknown][] = [
     ['', {}],
@@ -245,7 +245,7 @@ test('createContext: mistakes in options are told as they were given', (t) => {
   assertNothingLeft(t, heap);
 });
 
-test('createContext: a parent of another heap, or of an attachment that has ended, is refused', (t) => {
+test('contexts.create: a parent of another heap, or of an attachment that has ended, is refused', (t) => {
   using heap = make();
   using other = make();
   using foreign = other.contexts.create('foreign');
@@ -435,7 +435,7 @@ test('contexts beside malloc, free and realloc of one thread', (t) => {
 
 // ---- how many there can be
 
-test('createContext: as many as the heap was made for, an error for one more, and room again', (t) => {
+test('contexts.create: as many as the heap was made for, an error for one more, and room again', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 20 });
   for (let round = 0; round < 3; round++) {
     const all = Array.from({ length: 20 }, (_, n) => heap.contexts.create(`c${n}`));
@@ -452,7 +452,7 @@ test('createContext: as many as the heap was made for, an error for one more, an
   }
 });
 
-test('createContext: a heap for no contexts has none, and works', (t) => {
+test('contexts.create: a heap for no contexts has none, and works', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, contexts: 0 });
   t.throws(() => heap.contexts.create('c'), { ...REFUSED, message: /contexts: 0/ });
   heap.free_ts(heap.malloc_ts(100));

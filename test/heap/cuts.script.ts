@@ -28,7 +28,7 @@ const BODIES: Readonly<Record<string, string>> = {
     heap.free_ts(heap.alignedAlloc_ts(4096, 5000));
   }`,
   contexts: `for (;;) {
-    const context = heap.createContext('a', { kind: Math.random() < 0.5 ? 'set' : 'bump' });
+    const context = heap.contexts.create('a', { kind: Math.random() < 0.5 ? 'set' : 'bump' });
     const child = context.createContext('b');
     for (let n = 0; n < 300; n++) {
       const object = context.malloc(Math.floor(Math.random() * 400));
@@ -39,9 +39,9 @@ const BODIES: Readonly<Record<string, string>> = {
     const other = context.createContext('c');
     other.setParent(null);
     other.onReset(() => heap.free_ts(heap.malloc_ts(100000)));
-    heap.adoptContext(context.release()).delete();
+    heap.contexts.adopt(context.release()).delete();
     other.delete();
-    heap.withContext('d', (inner) => inner.calloc(10, 100));
+    heap.contexts.run('d', (inner) => inner.calloc(10, 100));
   }`,
   vectors: `for (;;) {
     vector.push(1);
@@ -56,9 +56,9 @@ const BODIES: Readonly<Record<string, string>> = {
     own.delete();
   }`,
   vectorsInContexts: `for (;;) {
-    const context = heap.createContext('v', { kind: Math.random() < 0.5 ? 'set' : 'bump' });
+    const context = heap.contexts.create('v', { kind: Math.random() < 0.5 ? 'set' : 'bump' });
     for (let n = 0; n < 20; n++) {
-      const own = context.vectors.create(Float64Array, { shared: Math.random() < 0.5 });
+      const own = heap.vectors.create(Float64Array, { context });
       for (let k = 0; k < 200; k++) own.push(k);
       if (n % 2) own.delete();
     }
@@ -73,11 +73,11 @@ const BODIES: Readonly<Record<string, string>> = {
   }`,
   looks: `for (;;) {
     heap.verify(); heap.stats(); heap.inspect.map(); heap.inspect.leaks(); heap.metrics(); heap.recover();
-    heap.contextTree(); heap.inspect.blocks();
+    heap.contexts.tree(); heap.inspect.blocks();
   }`,
   attach: `for (;;) {
     const guest = SharedHeap.attach(heap.handle);
-    guest.createContext('g').malloc(100);
+    guest.contexts.create('g').malloc(100);
     guest.free_ts(guest.malloc_ts(100000));
     guest.detach();
   }`,

@@ -137,7 +137,7 @@ test('contexts: contexts of a terminated worker are counted when recovery ends t
   t.true(readContextTree(memoryOf(heap)).every(({ owner }) => owner === null));
 });
 
-test('hexdump, inspect.print blocks, free: name the context whose chunk an address is in', (t) => {
+test('inspect.hexdump, inspect.print blocks, free: name the context whose chunk an address is in', (t) => {
   for (const debug of [{}, { guard: 16 }]) {
     using heap = SharedHeap.create({ size: '8MiB', threads: 2, debug });
     const mine = heap.malloc_ts(20);

@@ -22,7 +22,7 @@ function counting(size: number): { heap: SharedHeap; address: Address; bytes: nu
 const rowsOf = (text: string): string[] => text.split('\n').slice(1);
 const digits = (address: number): string => address.toString(16).padStart(8, '0');
 
-test('hexdump: header, hexadecimal, ASCII, to the letter', (t) => {
+test('inspect.hexdump: header, hexadecimal, ASCII, to the letter', (t) => {
   const { heap, address } = counting(100);
   heap.u8.set(new TextEncoder().encode('Hello, shared heap ~\x7f'), address + 32);
   t.is(
@@ -41,7 +41,7 @@ test('hexdump: header, hexadecimal, ASCII, to the letter', (t) => {
   heap.detach();
 });
 
-test('hexdump: offset and length choose the bytes; the last row is as wide as the others', (t) => {
+test('inspect.hexdump: offset and length choose the bytes; the last row is as wide as the others', (t) => {
   const { heap, address } = counting(48);
   t.deepEqual(rowsOf(heap.inspect.hexdump(address, { offset: 3, length: 20 })), [
     `${digits(address + 3)}  03 04 05 06 07 08 09 0a  0b 0c 0d 0e 0f 10 11 12  |................|`,
@@ -58,7 +58,7 @@ test('hexdump: offset and length choose the bytes; the last row is as wide as th
   heap.detach();
 });
 
-test('hexdump: goes past the block only with a length, and never past the heap', (t) => {
+test('inspect.hexdump: goes past the block only with a length, and never past the heap', (t) => {
   const { heap, address, bytes } = counting(48);
   heap.u8.fill(0xee, address + bytes, address + 200);
   t.false(heap.inspect.hexdump(address).includes('ee'));
@@ -98,7 +98,7 @@ test('hexdump: goes past the block only with a length, and never past the heap',
   heap.detach();
 });
 
-test('hexdump: an offset below 0 shows bytes before the block, down to the first data page', (t) => {
+test('inspect.hexdump: an offset below 0 shows bytes before the block, down to the first data page', (t) => {
   const debug = { guard: 16 };
   using heap = SharedHeap.create({ size: '4MiB', threads: 1, debug });
   const address = heap.malloc_ts(32);
@@ -114,7 +114,7 @@ test('hexdump: an offset below 0 shows bytes before the block, down to the first
   t.true(all[0]?.startsWith(digits(dataStart)));
 });
 
-test('hexdump: an unknown option is refused, and the nearest one is named', (t) => {
+test('inspect.hexdump: an unknown option is refused, and the nearest one is named', (t) => {
   const { heap, address } = counting(48);
   for (const [options, message] of [
     [{ lenght: 5 }, /^inspect.hexdump: there is no option 'lenght'; the nearest is 'length'$/],
@@ -131,7 +131,7 @@ test('hexdump: an unknown option is refused, and the nearest one is named', (t) 
   heap.detach();
 });
 
-test('hexdump: shows the first 64 KiB of a large block, and how many bytes are left', (t) => {
+test('inspect.hexdump: shows the first 64 KiB of a large block, and how many bytes are left', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
   const address = heap.calloc_ts(1, 200_000);
   for (let at = 0; at < 204_800; at += 4) heap.u32[(address + at) >>> 2] = at;
@@ -142,7 +142,7 @@ test('hexdump: shows the first 64 KiB of a large block, and how many bytes are l
   t.regex(heap.inspect.hexdump(address), /: large, 204800 bytes usable, thread unknown, live\n/);
 });
 
-test('hexdump: four or more equal rows are folded, three are not', (t) => {
+test('inspect.hexdump: four or more equal rows are folded, three are not', (t) => {
   const rows = (pattern: string): string[] => {
     const u8 = Uint8Array.from([...pattern].flatMap((c) => new Array(16).fill(c.charCodeAt(0))));
     return [...hexRows(u8, 0, u8.length)].map((row) => (row === '*' ? row : (row[61] as string)));
@@ -161,14 +161,14 @@ test('hexdump: four or more equal rows are folded, three are not', (t) => {
   );
 });
 
-test('hexdump: the header of a free block says so', (t) => {
+test('inspect.hexdump: the header of a free block says so', (t) => {
   const { heap, address } = counting(64);
   heap.free_ts(address);
   t.regex(heap.inspect.hexdump(address), /: class 4, 64 bytes usable, thread unknown, free\n/);
   heap.detach();
 });
 
-test('hexdump: the header includes what debug options record', (t) => {
+test('inspect.hexdump: the header includes what debug options record', (t) => {
   const details: BlockDetails = {
     address: 32 as Address,
     bytes: 48,
@@ -188,7 +188,7 @@ test('hexdump: the header includes what debug options record', (t) => {
   );
 });
 
-test('hexdump: each kind of wrong address has a reason and a message of its own', (t) => {
+test('inspect.hexdump: each kind of wrong address has a reason and a message of its own', (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 1 });
   const live = heap.malloc_ts(48);
   const freed = heap.malloc_ts(112);

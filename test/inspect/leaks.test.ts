@@ -44,7 +44,7 @@ test('findLeaks: groups by stack if there is one, else by size class, the larges
   t.deepEqual(findLeaks([]), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
 });
 
-test('SharedHeap.leaks: groups of live blocks, equal to blocks() and stats()', (t) => {
+test('inspect.leaks: groups of live blocks, equal to blocks() and stats()', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 1 });
   t.deepEqual(heap.inspect.leaks(), { blocks: 0, bytes: 0, groups: [], ...NOTHING_OWNED });
   const small = Array.from({ length: 10 }, () => heap.malloc_ts(100));
@@ -158,7 +158,7 @@ for (const [debug, blockBytes] of [
   [{ direct: true }, 0],
   [{ direct: true, guard: 32 }, 0],
 ] as const) {
-  test(`SharedHeap.leaks: requested bytes in a heap with ${JSON.stringify(debug)}`, (t) => {
+  test(`inspect.leaks: requested bytes in a heap with ${JSON.stringify(debug)}`, (t) => {
     using heap = SharedHeap.create({ size: '8MiB', threads: 1, debug });
     const firstAddress = heap.malloc_ts(10);
     heap.malloc_ts(10);
@@ -196,7 +196,7 @@ test("renderLeaks: the heap's label is the third line", (t) => {
   );
 });
 
-test('SharedHeap.leaks: contexts by tree, and vectors, are separate from the program’s blocks', (t) => {
+test('inspect.leaks: contexts by tree, and vectors, are separate from the program’s blocks', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const maker = new ContextMaker(heap, 7);
   const mine = heap.malloc_ts(100);

@@ -1,5 +1,5 @@
 /**
- * Proves heap.map(): regions and runs tile the heap, every span's counts equal a recount, sums
+ * Proves heap.inspect.map(): regions and runs tile the heap, every span's counts equal a recount, sums
  * equal those of stats() to the byte, and under running threads the map stays consistent.
  */
 
@@ -46,7 +46,7 @@ function classesOfMap(map: HeapMap): Record<number, number[]> {
   return classes;
 }
 
-test('map: a new heap is metadata and untouched reserve', (t) => {
+test('inspect.map: a new heap is metadata and untouched reserve', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   const map = heap.inspect.map();
   checkMap(map);
@@ -78,7 +78,7 @@ test('map: a new heap is metadata and untouched reserve', (t) => {
   t.deepEqual(structuredClone(map), map, 'plain data');
 });
 
-test('map: blocks of three sizes, counted by hand', (t) => {
+test('inspect.map: blocks of three sizes, counted by hand', (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   const tiny = [1, 2, 3].map(() => heap.malloc_ts(100));
   const small = heap.malloc_ts(1000);
@@ -110,7 +110,7 @@ test('map: blocks of three sizes, counted by hand', (t) => {
   t.is(map.mapFrontier, direct, 'a direct run is taken from the top');
 });
 
-test('map: chunks of contexts and vectors, in spans and large, counted by hand', (t) => {
+test('inspect.map: chunks of contexts and vectors, in spans and large, counted by hand', (t) => {
   using heap = SharedHeap.create({ size: '8MiB', threads: 2 });
   const maker = new ContextMaker(heap);
   // A large block takes the place of an earlier span.
@@ -161,7 +161,7 @@ test('map: chunks of contexts and vectors, in spans and large, counted by hand',
   );
 });
 
-test('map: sums equal stats(), spans equal a recount', (t) => {
+test('inspect.map: sums equal stats(), spans equal a recount', (t) => {
   const random = new Random(seedOf(t));
   for (let round = 0; round < 6; round++) {
     using heap = SharedHeap.create({ size: random.pick(['2MiB', '16MiB', '64MiB']), threads: 2 });
@@ -190,7 +190,7 @@ test('map: sums equal stats(), spans equal a recount', (t) => {
   }
 });
 
-test('map: a heap in the middle of a buffer', (t) => {
+test('inspect.map: a heap in the middle of a buffer', (t) => {
   const base = 3 * 65_536;
   const buffer = new SharedArrayBuffer(base + 4 * 2 ** 20);
   using heap = SharedHeap.create({ buffer, byteOffset: base });
@@ -202,7 +202,7 @@ test('map: a heap in the middle of a buffer', (t) => {
   t.is(map.metadata[0].address, base);
 });
 
-test('map: a heap without untouched reserve', (t) => {
+test('inspect.map: a heap without untouched reserve', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   while (heap.malloc_ts(3000) !== 0);
   while (heap.malloc_ts(16) !== 0);
@@ -213,13 +213,13 @@ test('map: a heap without untouched reserve', (t) => {
   t.true(map.brk > map.dataStart && map.brk <= map.end);
 });
 
-test('map: refused after this thread has detached', (t) => {
+test('inspect.map: refused after this thread has detached', (t) => {
   const heap = mixedHeap('2MiB', 1, 10);
   heap.detach();
   t.throws(() => heap.inspect.map(), { instanceOf: HeapError, code: 'ERR_SHMALLOC_DETACHED' });
 });
 
-test('map: consistent while threads run, exact after they stop', async (t) => {
+test('inspect.map: consistent while threads run, exact after they stop', async (t) => {
   const seed = seedOf(t);
   using heap = SharedHeap.create({ size: '64MiB', threads: 4 });
   const words = new Int32Array(new SharedArrayBuffer(4));
@@ -244,7 +244,7 @@ test('map: consistent while threads run, exact after they stop', async (t) => {
   t.like(heap.stats(), { cachedBytes: statsOfMap(map).cachedBytes });
 });
 
-test('map: a heap of 1 GiB full of small blocks', (t) => {
+test('inspect.map: a heap of 1 GiB full of small blocks', (t) => {
   using heap = fullHeap();
   const started = performance.now();
   const map = heap.inspect.map();

@@ -146,7 +146,7 @@ for (const compiler of ['typescript', 'typescript7']) {
         const stats: HeapStats = heap.stats();
         // @ts-expect-error a size is a number
         mem_malloc('100');
-        console.log(stats, renderText(heap.map()), new HeapPool(heap, { filename: 'task.mjs' }));`;
+        console.log(stats, renderText(heap.inspect.map()), new HeapPool(heap, { filename: 'task.mjs' }));`;
         write('types.mts', text);
         const compilerOptions = {
           module,

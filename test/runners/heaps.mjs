@@ -30,7 +30,7 @@ test('two heaps, each in a buffer of the test', () => {
 });
 
 test('a failed comparison is reported, without a copy of the memory', () => {
-  const [one, two] = [heap.createContext('one'), heap.createContext('two')];
+  const [one, two] = [heap.contexts.create('one'), heap.contexts.create('two')];
   expect(() => expect(heap).toBe(other)).toThrow();
   expect(() => expect(one).toEqual(two)).toThrow();
   one.delete();
@@ -61,9 +61,9 @@ test('vectors of all kinds', () => {
 
 test('contexts, with promises and errors of the test', async () => {
   const read = async (context) => heap.readString(context.allocString('x\ud800'));
-  expect(await heap.withContext('request', read, { kind: 'set' })).toBe('x\ud800');
-  const parent = heap.createContext('parent');
-  const child = heap.createContext('child', { parent });
+  expect(await heap.contexts.run('request', read, { kind: 'set' })).toBe('x\ud800');
+  const parent = heap.contexts.create('parent');
+  const child = heap.contexts.create('child', { parent });
   heap.vectors.create(Uint32Array, { context: child }).push(1);
   parent.onReset(() => {
     throw new AggregateError([new Error('a'), new Error('b')]);
@@ -114,7 +114,7 @@ test('the package evaluated again and again in one thread is attached once', asy
     const vector = heap.vectors.create(Uint8Array);
     vector.push(n);
     vector.delete();
-    const context = heap.createContext('again');
+    const context = heap.contexts.create('again');
     heap.vectors.create(Uint8Array, { context }).push(n);
     context.delete();
   }

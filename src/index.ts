@@ -2,6 +2,7 @@
 
 export {
   HEAP_CHANNELS,
+  type HeapBlocks,
   type HeapCalls,
   type HeapCorruptedEvent,
   type HeapEvent,
@@ -9,8 +10,10 @@ export {
   type HeapHandle,
   type HeapLifeEvent,
   type HeapRecoveredEvent,
+  type HeapReports,
   type HeapSummary,
   type Inspection,
+  type MetricsOptions,
   type Printable,
   type PrintHistoryOptions,
   SharedHeap,

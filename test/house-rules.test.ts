@@ -323,7 +323,6 @@ const shapes = src.flatMap(({ path, code }) => shapesOf(path, code));
  * empty.
  */
 const LONG_FILES: readonly string[] = [
-  'src/api/shared-heap.ts',
   'src/debug/debug-calls.ts',
   'src/layout/slot.ts',
   'src/pages/spans.ts',

@@ -100,3 +100,16 @@ export function callsOf(core: ThreadHeap): HeapCalls {
     alignedAlloc,
   };
 }
+
+/**
+ * Descriptors of properties that are not enumerable: a program that compares or prints two heaps would
+ * otherwise get all their bytes.
+ */
+export const hidden = (values: object): PropertyDescriptorMap =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      // Without a prototype: a program may have put a getter named `get` on Object.prototype.
+      { __proto__: null, value, enumerable: false, writable: true, configurable: true },
+    ]),
+  );

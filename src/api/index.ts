@@ -1,4 +1,5 @@
 /** api: the public class, the default heap and the C-style functions. */
+export type { HeapBlocks } from './block-views.js';
 export { workerDataWith } from './default-heap.js';
 export {
   HEAP_CHANNELS,
@@ -10,6 +11,7 @@ export {
 } from './events.js';
 export type { HeapCalls } from './heap-calls.js';
 export { type HeapHandle, slotsOf } from './heap-handle.js';
+export type { HeapReports, HeapSummary, MetricsOptions } from './heap-reports.js';
 export type { Inspection, Printable, PrintHistoryOptions } from './inspection.js';
-export { type HeapSummary, SharedHeap } from './shared-heap.js';
+export { SharedHeap } from './shared-heap.js';
 export type { WatchedWorker } from './watched-worker.js';

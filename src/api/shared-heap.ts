@@ -1,63 +1,29 @@
 /**
- * SharedHeap: the public class. Each method is one call into a layer above; the hot ones are that
- * layer's own functions.
+ * SharedHeap: the public class. Each method is one call into a room above; the hot ones are that room's
+ * own functions.
  *
- * The main entry of the package. One instance per thread and heap.
+ * The main entry of the package. One instance per thread and heap. What stands in an interface has its
+ * description there: heap-calls.ts, block-views.ts, heap-reports.ts.
  */
 
-import { isMainThread, threadId } from 'node:worker_threads';
-import {
-  type Address,
-  append,
-  FLAG,
-  lookAt,
-  markKind,
-  notCloned,
-  type OptionValues,
-  oneOf,
-  readOptions,
-  showAsJson,
-  typeError,
-} from '../base/index.js';
-import { Vectors } from '../collections/index.js';
-import { Contexts, HEAP_KIND, readString, type ViewConstructor } from '../contexts/index.js';
-import { applyErrorPolicy, createDebug } from '../debug/index.js';
-import { atEndOfTurn, attachThreadHeap, createHeap, type ThreadHeap } from '../heap/index.js';
-import { readUsage } from '../inspect/index.js';
+import { isMainThread } from 'node:worker_threads';
+import { type Address, lookAt, markKind, notCloned, showAsJson, typeError } from '../base/index.js';
+import type { Vectors } from '../collections/index.js';
+import { type Contexts, HEAP_KIND, readString, type ViewConstructor } from '../contexts/index.js';
+import { atEndOfTurn, type ThreadHeap } from '../heap/index.js';
 import {
   computeGeometry,
   type HeaderFields,
   type HeapMemory,
   type HeapViews,
-  isInstrumented,
-  viewMemory,
   viewsOf,
 } from '../layout/index.js';
-import {
-  type HeapOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  writeToStderr,
-} from '../options/index.js';
+import { type HeapOptions, resolveOptions } from '../options/index.js';
 import type { Recovered } from '../recovery/index.js';
-import {
-  formatBytes,
-  type HeapStats,
-  identityGap,
-  LABELS,
-  listOtelMetrics,
-  type MetricLabels,
-  type OtelMetric,
-  readQuiet,
-  readStats,
-  readTotals,
-  renderPrometheus,
-  resetStats,
-} from '../stats/index.js';
-import { isPoisoned } from '../sync/index.js';
+import { type HeapStats, type OtelMetric, readStats, resetStats } from '../stats/index.js';
 import type { VerifyOptions, VerifyReport } from '../verify/index.js';
+import { attachParts, makeMemory, randomId, reportHeapAtEnd, viewHeap } from './attach-heap.js';
 import {
-  claimOf,
   detachAtThreadEnd,
   endCutCreations,
   enterAttachment,
@@ -67,11 +33,11 @@ import {
   makeRoom,
   whileCreating,
 } from './attachments.js';
-import { allocText, allocView, viewBlock } from './block-views.js';
+import { allocText, allocView, type HeapBlocks, viewBlock } from './block-views.js';
 import { findDefaultHeap, givenHeap } from './default-heap.js';
-import { createListener, publishLife } from './events.js';
-import { createExitHooks, type ExitHooks, reportAtEnd } from './exit-hooks.js';
-import { callsOf, type HeapCalls } from './heap-calls.js';
+import { publishLife } from './events.js';
+import { createExitHooks, type ExitHooks } from './exit-hooks.js';
+import { callsOf, type HeapCalls, hidden } from './heap-calls.js';
 import {
   checkHandle,
   type HeapHandle,
@@ -79,36 +45,21 @@ import {
   headerOfHandle,
   makeHandle,
 } from './heap-handle.js';
-import { Inspection } from './inspection.js';
+import {
+  describeHeap,
+  type HeapReports,
+  type HeapSummary,
+  type MetricsOptions,
+  readMetrics,
+  summaryOf,
+  verifyHeap,
+} from './heap-reports.js';
+import type { Inspection } from './inspection.js';
 import { type WatchedWorker, watchWorker } from './watched-worker.js';
 
-interface MetricsOptions {
-  format?: 'prometheus' | 'otel' | undefined;
-  labels?: MetricLabels | undefined;
-}
-
-const METRICS_VALUES: OptionValues<MetricsOptions> = {
-  format: oneOf('prometheus', 'otel'),
-  labels: LABELS,
-};
-const VERIFY_VALUES: OptionValues<VerifyOptions> = { quiet: FLAG };
-
-/** Says that a heap is made by create or attach. */
+/** The constructor's first argument where create or attach makes a heap. */
 const INSIDE = Symbol('create or attach');
-
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
-
-/** What JSON.stringify shows of a heap. */
-export interface HeapSummary {
-  /** As in `heap.handle.id`. */
-  heap: string;
-  /** Length of the heap. */
-  reservedBytes: number;
-  /** Usable bytes of live blocks. */
-  inUseBytes: number;
-  /** How many are attached. */
-  threads: number;
-}
 
 export interface SharedHeap extends HeapCalls, HeapViews {}
 
@@ -123,16 +74,16 @@ export interface SharedHeap extends HeapCalls, HeapViews {}
  * import { SharedHeap } from 'shmalloc';
  *
  * using heap = SharedHeap.create({ size: '64MiB' });
- * const p = heap.malloc_ts(100);
- * heap.i32[p >>> 2] = 42;
- * heap.free_ts(p);
+ * const list = heap.alloc(Int32Array, 100);
+ * list[0] = 42;
+ * heap.free(list.byteOffset);
  * ```
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor defines all of them
-export class SharedHeap {
+export class SharedHeap implements HeapBlocks, HeapReports {
   /**
-   * Structured clone refuses a heap for it. The first of its properties: of the others it would
-   * refuse the functions, with their source.
+   * Makes structured clone refuse a heap. It is the first property: of a later one, structured clone
+   * would come to the functions before it, and report their source.
    * @internal
    */
   readonly notCloned = notCloned(
@@ -144,7 +95,7 @@ export class SharedHeap {
   readonly #contexts: Contexts;
   readonly #vectors: Vectors;
   readonly #inspect: Inspection;
-  /** What is to be done before this attachment ends. */
+  /** Actions before this attachment ends. */
   readonly #ending: ExitHooks = createExitHooks();
 
   static {
@@ -159,33 +110,19 @@ export class SharedHeap {
           'its handle with SharedHeap.attach(handle)',
       );
     }
-    const plain = attachThreadHeap(memory, fields.reserveIsZero, {
-      threadId,
-      // Only a main thread gives up: a worker that waits stalls nobody but itself.
-      lockTimeoutMs: isMainThread ? fields.lockTimeoutMs : Number.POSITIVE_INFINITY,
-      listener: createListener(fields.id),
-      claim: claimOf(fields.id),
-    });
-    const debug = isInstrumented(fields.debug)
-      ? createDebug(plain, fields.debug, threadId, writeToStderr)
-      : null;
-    const core = debug?.core ?? applyErrorPolicy(plain, fields.debug);
+    const { core, contexts, vectors, inspect } = attachParts(memory, fields);
     this.#core = core;
     this.#id = fields.id;
-    const attachment = { core, heapId: fields.id, threadId, scribble: fields.debug.scribble };
-    this.#contexts = new Contexts(attachment);
-    this.#vectors = new Vectors(attachment, this.#contexts);
-    this.#inspect = new Inspection(core, debug);
-    // In no listing of properties: whoever compares or prints two heaps would have all their bytes.
+    this.#contexts = contexts;
+    this.#vectors = vectors;
+    this.#inspect = inspect;
     // The most used first: they lie in the object itself.
     Object.defineProperties(this, hidden({ ...callsOf(core), ...viewsOf(memory) }));
-    const { isAttached, events } = core;
-    // It leaves from where its contexts are closed: until it has left, it makes no new ones.
-    const isLeaving = () => core.isLeaving() || (core.isAttached() && this.#contexts.isClosed());
     enterAttachment(fields.id, this, {
-      isAttached,
-      isLeaving,
-      startLater: atEndOfTurn(events.start),
+      isAttached: core.isAttached,
+      // Detach closes the contexts first: from then until the end, this thread is leaving.
+      isLeaving: () => core.isLeaving() || (core.isAttached() && contexts.isClosed()),
+      startLater: atEndOfTurn(core.events.start),
     });
     if (!isMainThread) detachAtThreadEnd();
   }
@@ -199,12 +136,16 @@ export class SharedHeap {
   }
 
   /**
-   * Makes a heap and attaches this thread to it. It lives until all threads have detached.
-   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError _BUFFER_IN_USE where a heap
-   *   lies in the way that threads are attached to; RangeError when there is no memory
+   * Makes a heap and attaches this thread to it. The heap lives until all threads have detached.
+   * @param options size in bytes or as a text such as `'64MiB'` (default 1 GiB), number of threads,
+   *   a buffer to make the heap in, debug options
+   * @returns the heap
+   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_BUFFER_IN_USE if
+   *   the place in the buffer overlaps a heap that threads are attached to; RangeError if there is no
+   *   memory
    *
-   * Cost: under a millisecond for any size; memory is committed by use. In a buffer that is given, its
-   * metadata is read too, to see that it is zero: about 25 ms of CPU time a GiB.
+   * Threads: any. Cost: under a millisecond for any size, since memory is committed by use. In a given
+   * buffer the metadata is read to see that it is zero: about 25 ms of CPU time a GiB.
    */
   static create(options?: HeapOptions): SharedHeap {
     const resolved = resolveOptions(options);
@@ -214,45 +155,26 @@ export class SharedHeap {
     endCutCreations();
     if (given !== undefined) makeRoom(given, resolved);
     const buffer = given ?? new SharedArrayBuffer(bytes);
-    const id = randomBytes(8).toString('hex');
-    const heap = whileCreating(id, { buffer, base }, () => SharedHeap.#make(resolved, buffer, id));
+    const id = randomId();
+    const heap = whileCreating(id, { buffer, base }, () => {
+      const memory = makeMemory(resolved, buffer, id);
+      const made = new SharedHeap(INSIDE, memory, headerOf(buffer, base));
+      reportHeapAtEnd(made.#ending, made, memory, resolved);
+      return made;
+    });
     heap.#announce(true);
     return heap;
   }
 
-  /** Runs none of the program's code. */
-  static #make(options: ResolvedOptions, buffer: SharedArrayBuffer, id: string): SharedHeap {
-    const { base, bytes, threads, contexts, lockTimeoutMs, debug } = options;
-    const memory = createHeap({
-      buffer,
-      base,
-      bytes,
-      threads,
-      contexts,
-      id,
-      pristine: options.buffer === undefined,
-      lockTimeoutMs,
-      debug,
-      secret: [randomWord(), randomWord()],
-    });
-    const heap = new SharedHeap(INSIDE, memory, headerOf(buffer, base));
-    reportAtEnd(heap.#ending, debug, {
-      memory,
-      verify: () => heap.verify(),
-      leaks: () => heap.inspect.leaks(),
-      label: { heapId: id, threadId },
-      usage: () => readUsage(memory),
-      stats: () => heap.stats(),
-    });
-    return heap;
-  }
-
   /**
-   * Attaches this thread to a heap that another thread made. A second time in one thread gives the
-   * same instance, until someone detaches it: a thread has one attachment to a heap, whoever asks.
-   * @throws TypeError, HeapError ERR_SHMALLOC_NOT_A_HEAP, _LAYOUT_VERSION, _TRUNCATED, _NO_SLOT
+   * Attaches this thread to a heap that another thread made. A thread has one attachment to a heap:
+   * a second call returns the same instance, until one of its users detaches it.
+   * @param handle the other thread's `heap.handle`
+   * @returns the heap
+   * @throws TypeError, HeapError ERR_SHMALLOC_NOT_A_HEAP, ERR_SHMALLOC_LAYOUT_VERSION,
+   *   ERR_SHMALLOC_TRUNCATED, ERR_SHMALLOC_NO_SLOT
    *
-   * Cost: under a millisecond.
+   * Threads: any. Cost: under a millisecond.
    */
   static attach(handle: HeapHandle): SharedHeap {
     const { buffer, fields } = lookAt('SharedHeap.attach', 'the handle', () => {
@@ -261,19 +183,19 @@ export class SharedHeap {
     });
     const known = findAttachment(fields.id);
     if (known !== undefined) return known;
-    const { base, bytes, threads, contexts, debug } = fields;
-    const geometry = computeGeometry(base, bytes, threads, debug, contexts);
-    const memory = viewMemory(buffer, geometry);
-    const heap = new SharedHeap(INSIDE, memory, fields);
+    const heap = new SharedHeap(INSIDE, viewHeap(buffer, fields), fields);
     heap.#announce(false);
     return heap;
   }
 
   /**
-   * The heap that this thread was given by its pool; else the process's default heap of 1 GiB, made
-   * on first use and known to all threads started after that. Shared with all who ask in this
-   * thread: leave it attached.
+   * The heap that this thread's pool has given it; in other threads the process's default heap of
+   * 1 GiB, made on first use and known to all threads that start after that. All users in this thread
+   * share it: leave it attached.
+   * @returns the heap
    * @throws HeapError as attach
+   *
+   * Threads: any. Cost: as attach, the first time.
    */
   static current(): SharedHeap {
     const handle = givenHeap() ?? findDefaultHeap(() => SharedHeap.create().handle);
@@ -290,60 +212,25 @@ export class SharedHeap {
     return this.#vectors;
   }
 
-  /** Lists, maps, dumps, leaks and history of the heap, and what prints them. */
+  /** Lists, maps, dumps, leaks and history of the heap, and a call that prints them. */
   get inspect(): Inspection {
     return this.#inspect;
   }
 
-  /** What another thread needs to attach. */
+  /** What another thread needs to attach: a plain object for postMessage, workerData or a task. */
   get handle(): HeapHandle {
     const { buffer, geometry } = this.#core.memory;
     return makeHandle(this.#id, buffer, geometry.base);
   }
 
-  /**
-   * How many bytes of a live block may be used: at least what was asked for.
-   * @throws InvalidAddressError
-   *
-   * Threads: any. Cost: a few ns.
-   */
   usableSize(address: number): number {
     return this.#core.shared.usableSize(address as Address);
   }
 
-  /**
-   * Allocates a block for `length` elements, all zero, and gives a view of it. The view's `byteOffset`
-   * is the block's address: `heap.free_ts(view.byteOffset)` frees it.
-   * @param ArrayType Float64Array, Int32Array ...
-   * @param length elements, a whole number from 0
-   * @throws HeapExhaustedError ERR_SHMALLOC_HEAP_EXHAUSTED when the heap is full; TypeError, RangeError
-   *   ERR_SHMALLOC_INVALID_SIZE, ERR_SHMALLOC_INVALID_OPTION
-   *
-   * Threads: any. The view outlives the block: do not use it after free. Cost: as calloc_ts, and about
-   * 100 ns for the view.
-   *
-   * @example
-   * ```ts
-   * const list = heap.alloc(Int32Array, 1000);
-   * list[0] = 42;
-   * heap.free_ts(list.byteOffset);
-   * ```
-   */
   alloc<C extends ViewConstructor>(ArrayType: C, length: number): InstanceType<C> {
     return allocView(this.#core, ArrayType, length);
   }
 
-  /**
-   * A typed array over (part of) a live block, checked against it.
-   * @param ArrayType Float64Array, Int32Array ...
-   * @param address a live block's
-   * @param length elements
-   * @param byteOffset bytes from the block's start to the view's; a multiple of the element size
-   * @throws InvalidAddressError; RangeError ERR_SHMALLOC_INVALID_SIZE when the view would not lie
-   *   inside the block; TypeError ERR_SHMALLOC_INVALID_OPTION
-   *
-   * Threads: any. The view outlives the block: do not use it after free. Cost: about 100 ns.
-   */
   view<C extends ViewConstructor>(
     ArrayType: C,
     address: number,
@@ -353,127 +240,67 @@ export class SharedHeap {
     return viewBlock(this.#core, ArrayType, address, [length, byteOffset]);
   }
 
-  /**
-   * Allocates a block with a text: four bytes its length in bytes, then UTF-8, then a zero byte.
-   * @returns the block's address: `readString` gives the text back, in any thread, and `free_ts` frees it
-   * @throws HeapExhaustedError ERR_SHMALLOC_HEAP_EXHAUSTED when the heap is full; TypeError
-   *   ERR_SHMALLOC_INVALID_OPTION for what is no text
-   *
-   * Threads: any. Cost: as malloc_ts, and about 1 ns a byte.
-   */
   allocString(text: string): Address {
     return allocText(this.#core, text);
   }
 
-  /**
-   * The text that `allocString` of this heap, or of a context, has stored at an address.
-   * @param address what allocString returned
-   * @throws RangeError ERR_SHMALLOC_INVALID_ADDRESS where no text can be
-   *
-   * Threads: any. Cost: about 1 ns a byte.
-   */
   readString(address: number): string {
     return readString(this.#core.memory, address);
   }
 
-  /**
-   * What the heap holds and what was done with it since it was made, or since resetStats().
-   *
-   * While other threads run, figures are those of about one moment: none is below 0, no part is more
-   * than its whole, and no count falls from one call of a thread to its next (but by resetStats()). A
-   * count may lack the last calls. When they are quiet all is exact, but for what is sampled.
-   *
-   * Threads: any; holds up nobody. Cost: about 40 microseconds.
-   */
   stats(): HeapStats {
     return readStats(this.#core.memory);
   }
 
-  /**
-   * The statistics for monitoring: what is in use and where, fragmentation, calls, locks, threads and
-   * size classes, as docs/metrics.md lists them. As text that Prometheus scrapes, to be served as
-   * PROMETHEUS_CONTENT_TYPE; or, with `format: 'otel'`, as values for OpenTelemetry's observable
-   * instruments. Counters count since the heap was made, whatever resetStats() does, and never fall
-   * from one call of a thread to its next.
-   * @param options.labels put on every value, as `{ heap: 'images' }` to tell heaps apart
-   * @throws TypeError ERR_SHMALLOC_INVALID_OPTION for a label that cannot be one
-   *
-   * Threads: any; have one of them ask. Cost: about 0.2 milliseconds.
-   */
-  metrics(options?: {
-    format?: 'prometheus' | undefined;
-    labels?: MetricLabels | undefined;
-  }): string;
-  metrics(options: { format: 'otel'; labels?: MetricLabels | undefined }): OtelMetric[];
+  metrics(options?: MetricsOptions & { format?: 'prometheus' | undefined }): string;
+  metrics(options: MetricsOptions & { format: 'otel' }): OtelMetric[];
   metrics(options?: MetricsOptions): string | OtelMetric[] {
-    const { format, labels = {} } = readOptions('metrics', options, METRICS_VALUES);
-    const totals = readTotals(this.#core.memory);
-    return format === 'otel' ? listOtelMetrics(totals, labels) : renderPrometheus(totals, labels);
+    return readMetrics(this.#core.memory, options);
   }
 
-  /**
-   * Starts all counts anew, for all threads; metrics() counts on. The heap itself is not touched. Who looks
-   * meanwhile may see some counts from before and some from after.
-   */
   resetStats(): void {
     resetStats(this.#core.memory);
   }
 
+  verify(options?: VerifyOptions): VerifyReport {
+    return verifyHeap(this.#core, options);
+  }
+
   /**
    * Takes back what threads left behind that ended without detaching, as a terminated worker does:
-   * slots, caches, locks and all that was half done. Blocks that they allocated stay live: others
-   * may hold their addresses. It happens by itself when a thread waits for a dead one's lock, when a
-   * watched worker ends, when all slots are taken, and before malloc answers 0.
-   * @returns how many slots, locks, cached blocks, runs that were on their way, and contexts
-   * @throws HeapCorruptionError
+   * slots, caches, locks and half-done work. Blocks that they allocated stay live, since other threads
+   * may hold their addresses. Recovery also happens by itself: when a thread waits for a dead thread's
+   * lock, when a watched worker ends, when all slots are taken, and before malloc answers 0.
+   * @returns the numbers of slots, locks, cached blocks, runs and contexts taken back
+   * @throws HeapCorruptionError; HeapError ERR_SHMALLOC_DETACHED
    *
-   * Threads: any. Cost: a look into /proc for every attached thread, about 15 microseconds each;
-   * for a dead one about a millisecond.
+   * Threads: any. Cost: a look into /proc for each attached thread, about 15 microseconds each;
+   * about a millisecond for a dead one.
    */
   recover(): Recovered {
     return this.#core.recover();
   }
 
   /**
-   * Recovers a worker at once when it ends, in whatever way. On Linux nothing depends on it: dead
-   * threads are found by whoever waits for them. Elsewhere it is how the heap learns of their end
-   * (a HeapPool watches its workers by itself). Ends with the worker, or when this thread detaches.
-   * @param worker one that this thread has started; before it has ended
+   * Recovers a worker at once when it ends, in whatever way. On Linux nothing depends on this call,
+   * since a thread that waits finds the dead ones. On other systems the heap learns of a thread's end
+   * by it (a HeapPool watches its own workers). It ends with the worker, or when this thread detaches.
+   * @param worker a worker that this thread has started and that has not ended
+   * @throws TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION; HeapError ERR_SHMALLOC_DETACHED
    *
-   * Threads: the one that started the worker.
+   * Threads: the one that started the worker. Cost: a listener of the worker's end.
    */
   watch(worker: WatchedWorker): void {
     watchWorker(this.#core, worker, () => isEntered(this.#id, this));
   }
 
   /**
-   * Checks the whole heap against its invariants, and counts what is in it. While other threads run,
-   * what can be checked is what holds at any moment: runs tile the data, bins and lists are true, no
-   * free block is live. With `quiet: true` the caller says that no other thread is in the heap: then
-   * every block must be exactly one of live, cached and free, and counters must equal a recount.
-   * Changes nothing, but for taking over locks of dead threads. Of a heap that was found broken before
-   * the report begins with the reason.
-   *
-   * Threads: any; holds up those that need the same locks. Cost: a walk of all there is, about 35 ms
-   * for 100 MiB in use.
-   */
-  verify(options?: VerifyOptions): VerifyReport {
-    const { quiet = false } = readOptions('verify', options, VERIFY_VALUES);
-    const report = this.#core.verify(quiet);
-    const gap = report.quiet ? identityGap(readQuiet(this.#core.memory)) : 0;
-    if (gap !== 0) {
-      const message = `the parts of the heap add up to ${gap} bytes less than there are`;
-      append(report.problems, { invariant: 'stats I1', address: 0, message });
-      report.ok = false;
-    }
-    return report;
-  }
-
-  /**
-   * Gives this thread's caches and slot back, and ends its contexts; blocks stay live. Every later
+   * Gives this thread's caches and slot back, and ends its contexts; blocks stay live. Each later
    * malloc or free of this instance throws ERR_SHMALLOC_DETACHED; attaching again gives a new one. A
    * worker that exits detaches by itself.
-   * @throws AggregateError of what callbacks of contexts have thrown, when all is done
+   * @throws AggregateError of what callbacks of contexts have thrown, after everything is done
+   *
+   * Threads: any, for itself. Cost: about a microsecond, and a free for each cached block.
    */
   detach(): void {
     this.#ending.run();
@@ -492,48 +319,25 @@ export class SharedHeap {
     publishLife('detached', this, this.#id, this.#core.memory.geometry.bytes);
   }
 
-  /** As detach, for `using`. */
+  /** Detaches at the end of a `using`. */
   [Symbol.dispose](): void {
     this.detach();
   }
 
-  /** What JSON.stringify shows: figures, and no handle to attach with. */
+  /** The object that JSON.stringify shows: figures, and no handle to attach with. */
   toJSON(): HeapSummary {
-    const { reservedBytes, inUseBytes, threads } = readStats(this.#core.memory);
-    const attached = threads.filter((thread) => thread.attached).length;
-    return { heap: this.#id, reservedBytes, inUseBytes, threads: attached };
+    return summaryOf(this.#core.memory, this.#id);
   }
 
-  /** A line for people: what is in use, how many threads are attached, whether the heap is broken. */
+  /** A line for people: bytes in use, attached threads, whether the heap is broken. */
   toString(): string {
     return this[INSPECT]();
   }
 
-  /** What console.log shows. */
+  /** The line that console.log shows. */
   [INSPECT](): string {
-    const { heap, inUseBytes, reservedBytes, threads } = this.toJSON();
-    const use = `${formatBytes(inUseBytes)} of ${formatBytes(reservedBytes)} in use`;
-    const state = isPoisoned(this.#core.memory) ? ', broken' : '';
-    const here = this.#core.isAttached() ? '' : ', this thread has detached';
-    const count = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-    return `SharedHeap ${heap}: ${use}, ${count}${state}${here}`;
+    return describeHeap(this.#core, this.#id);
   }
 }
-
-/** Properties that are there, and are not enumerated. */
-const hidden = (values: object): PropertyDescriptorMap =>
-  Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      // Whatever everything inherits: a getter of a property that is called `get`, say.
-      { __proto__: null, value, enumerable: false, writable: true, configurable: true },
-    ]),
-  );
-
-// Loaded where a heap is made: to load it costs half of what a worker's whole start does.
-const randomBytes = (bytes: number): Buffer =>
-  process.getBuiltinModule('node:crypto').randomBytes(bytes);
-
-const randomWord = (): number => randomBytes(4).readUInt32LE();
 
 showAsJson(SharedHeap.prototype);

@@ -14,17 +14,13 @@
  *     LIVE.
  */
 
-import { ownedSize, replace } from './owned-blocks.js';
+import { replace } from './owned-blocks.js';
 import type { Step } from './points.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';
-import { lockWord, unlockOwn } from './word-locks.js';
 import {
-  chunkGeneration,
-  chunkKind,
   contextGeneration,
   contextState,
-  isShared,
   LIVE_CONTEXT,
   phaseOf,
   RELEASED,
@@ -96,17 +92,8 @@ function recordsOf(of: Int32Array, c: number): number[] {
 
 // ---- chunks
 
-/**
- * The record of a new chunk; 0 when all are taken, or the heap is full. `shared`: any thread may
- * grow it, see growShared.
- */
-export function* takeChunk(
-  w: World,
-  t: Thread,
-  c: number,
-  wanted: Wanted,
-  shared = false,
-): Step<number> {
+/** The record of a new chunk; 0 when all are taken, or the heap is full. */
+export function* takeChunk(w: World, t: Thread, c: number, wanted: Wanted): Step<number> {
   for (let chunk = 1; chunk < w.chunkContext.length; chunk++) {
     if (w.chunkContext[chunk] !== 0) continue;
     if (!w.rules.chunkFirst) {
@@ -115,8 +102,6 @@ export function* takeChunk(
       return chunk;
     }
     if (!(yield* claimChunk(w, chunk, c))) continue;
-    yield 'chunk.kind';
-    w.chunkKind[chunk] = chunkKind(shared, chunkGeneration(w.chunkKind[chunk]));
     try {
       if (yield* replace(w, t, w.chunkWord(chunk), wanted)) return chunk;
     } catch (error) {
@@ -138,64 +123,15 @@ function* claimChunk(w: World, chunk: number, c: number): Step<boolean> {
 }
 
 export function* dropChunk(w: World, t: Thread, chunk: number): Step<void> {
-  if (isShared(w.chunkKind[chunk])) yield* dropShared(w, t, chunk);
-  else yield* drop(w, t, chunk);
-}
-
-/** Removes a shared chunk. Another thread may be growing it, or have died in that. */
-function* dropShared(w: World, t: Thread, chunk: number): Step<void> {
-  yield* lockWord(w, t, w.chunkLock, chunk);
-  try {
-    yield* drop(w, t, chunk);
-  } finally {
-    yield* unlockOwn(t, w.chunkLock, chunk);
-  }
-}
-
-function* drop(w: World, t: Thread, chunk: number): Step<void> {
   if (!w.rules.chunkLast) yield* freeChunk(w, chunk);
   yield* replace(w, t, w.chunkWord(chunk), null);
   if (w.rules.chunkLast) yield* freeChunk(w, chunk);
 }
 
-/**
- * Frees a chunk's record; a shared one's with its lock, so that a waiter for the lock finds it
- * gone.
- */
 export function* freeChunk(w: World, chunk: number): Step<void> {
-  yield 'chunk.generation';
-  w.chunkKind[chunk] = chunkKind(false, chunkGeneration(w.chunkKind[chunk]) + 1);
   yield 'chunk.free';
   w.chunkContext[chunk] = 0;
   w.chunkContent[chunk] = 0;
-}
-
-/**
- * Gives a shared chunk another block, by any thread; null = the chunk has ended meanwhile. `kind`:
- * with the generation of the chunk that the caller means.
- */
-export function* growShared(
-  w: World,
-  t: Thread,
-  chunk: number,
-  kind: number,
-  wanted: Wanted,
-): Step<boolean | null> {
-  yield* lockWord(w, t, w.chunkLock, chunk);
-  try {
-    if (w.rules.chunkGeneration && w.chunkKind[chunk] !== kind) return null;
-    const grown = yield* replace(w, t, w.chunkWord(chunk), wanted);
-    if (grown) noteGrown(w, chunk);
-    return grown;
-  } finally {
-    yield* unlockOwn(t, w.chunkLock, chunk);
-  }
-}
-
-/** Ghost: a growing block keeps its content. */
-function noteGrown(w: World, chunk: number): void {
-  const address = w.load(w.chunkWord(chunk));
-  w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
 }
 
 /** Gives back all chunks except the first. */

@@ -108,8 +108,7 @@ function wasCut(w: World, t: Thread, nested: boolean): boolean {
   const { rules } = w;
   if ((marks.section && rules.repairSection) || (marks.run && rules.repairRun)) return true;
   if (nested) return false;
-  if ((marks.lock !== null && rules.repairLock) || (marks.tables && rules.repairTables))
-    return true;
+  if ((marks.lock !== 0 && rules.repairLock) || (marks.tables && rules.repairTables)) return true;
   if (t.slot < 0 || !rules.repairIntent) return false;
   return w.intentWord[t.slot] !== 0 || w.load(w.inFlightHeaderWord(t.slot)) !== 0;
 }
@@ -197,10 +196,10 @@ function* keepOnly(w: World, t: Thread): Step<void> {
  */
 function* repairLock(w: World, t: Thread): Step<void> {
   const { lock } = t.marks;
-  if (lock !== null && w.rules.repairLock && lock.words[lock.at] === t.own) {
-    yield* unlockWord(lock.words, lock.at);
+  if (lock !== 0 && w.rules.repairLock && w.data[lock] === t.own) {
+    yield* unlockWord(w, lock);
   }
-  t.marks.lock = null;
+  t.marks.lock = 0;
 }
 
 /** Frees chunks without a block; ends contexts that were half created or half ended. */

@@ -3,14 +3,7 @@
  * vectors.
  */
 
-import {
-  ADOPTION,
-  CHUNK_RECOVERY,
-  CHUNKS,
-  GROWTH,
-  OBJECTS,
-  RECOVERY_AND_GROWTH,
-} from './object-parts.js';
+import { ADOPTION, CHUNKS, GROWTH, OBJECTS } from './object-parts.js';
 import type { Call, Casualty, Script } from './script.js';
 import type { Shape } from './world.js';
 
@@ -131,13 +124,10 @@ export const DOUBLE_FREES: PartSet = {
   shape: { ...SHAPE, quarantine: 0 },
 };
 
-export const OBJECT_SETS: readonly PartSet[] = [
-  ADOPTION,
-  CHUNKS,
-  GROWTH,
-  CHUNK_RECOVERY,
-  RECOVERY_AND_GROWTH,
-].map((parts) => ({ parts, shape: OBJECTS }));
+export const OBJECT_SETS: readonly PartSet[] = [ADOPTION, CHUNKS, GROWTH].map((parts) => ({
+  parts,
+  shape: OBJECTS,
+}));
 
 export const PART_SETS: readonly PartSet[] = [
   { parts: PARTS, shape: SHAPE },

@@ -15,7 +15,6 @@ import {
   doRelease,
   doReparent,
   doReset,
-  doShare,
   KNOWN_VECTOR,
   rootOf,
 } from './object-programs.js';
@@ -23,7 +22,7 @@ import type { Step } from './points.js';
 import type { Random } from './random.js';
 import type { Wanted } from './realloc.js';
 import type { Thread } from './thread.js';
-import { CLASS_COUNT, isShared, phaseOf, RELEASED } from './words.js';
+import { CLASS_COUNT, phaseOf, RELEASED } from './words.js';
 import type { World } from './world.js';
 
 /** One random call. `threads` are all threads, since a vector that one of them uses is not deleted. */
@@ -51,7 +50,7 @@ function* callContext(w: World, t: Thread, random: Random, dice: number): Step<v
   const c = random.pick(own);
   // Programs know only chunks that they were handed: one whose making was cut has no content.
   const chunks = chunksOf(w, c).filter((chunk) => w.chunkContent[chunk] !== 0);
-  if (dice < 3) yield* doChunk(w, t, c, randomSize(random), random.chance(0.5));
+  if (dice < 3) yield* doChunk(w, t, c, randomSize(random));
   else if (dice < 4) yield* doCreate(w, t, random.chance(0.7) ? c : 0);
   else if (dice < 5 && chunks.length > 0) yield* doDrop(w, t, random.pick(chunks));
   else yield* callTree(w, t, random, c, own);
@@ -86,13 +85,6 @@ function randomParent(w: World, c: number, own: readonly number[], random: Rando
 }
 
 function* callVector(w: World, t: Thread, random: Random, threads: readonly Thread[]): Step<void> {
-  const shared = [...w.chunkKind.keys()].filter(
-    (chunk) => w.chunkContent[chunk] !== 0 && isShared(w.chunkKind[chunk]),
-  );
-  if (shared.length > 0 && random.chance(0.5)) {
-    yield* doShare(w, t, random.pick(shared), randomSize(random));
-    return;
-  }
   const known = [...w.vector.keys()].filter((at) => w.vector[at] === KNOWN_VECTOR);
   if (known.length === 0 || random.chance(0.2)) {
     yield* doMakeVector(w, t, randomSize(random));

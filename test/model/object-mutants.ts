@@ -2,24 +2,12 @@
  * Mutants of placement, contexts and vectors. See mutants.ts.
  */
 
-import { amongst, inCuts, type Mutant, mutant, rare } from './mutant.js';
-import { ADOPTION, CHUNK_RECOVERY, GROWTH, OBJECTS, RECOVERY_AND_GROWTH } from './object-parts.js';
+import { amongst, inCuts, type Mutant, rare } from './mutant.js';
+import { ADOPTION, GROWTH, OBJECTS } from './object-parts.js';
 import { FREED_BY_THE_DEAD, STANDING_INTENT } from './object-witnesses.js';
-import type { Options } from './random.js';
 
 const ADOPTING = { parts: ADOPTION, shape: OBJECTS };
 const GROWING = { parts: GROWTH, shape: OBJECTS };
-const ENDING = { parts: CHUNK_RECOVERY, shape: OBJECTS };
-const RECOVERING = { parts: RECOVERY_AND_GROWTH, shape: OBJECTS };
-/** Contexts, vectors and errors, and threads that die. */
-const OBJECTS_AND_ERRORS: Options = {
-  objects: true,
-  throws: 0.02,
-  anywhere: true,
-  kills: 3,
-  calls: 12,
-};
-
 export const OBJECT_MUTANTS: readonly Mutant[] = [
   // ---- Placement
   inCuts('the intent comes after the pop', { intentFirst: false }, 'objects: placement'),
@@ -62,14 +50,6 @@ export const OBJECT_MUTANTS: readonly Mutant[] = [
   amongst('recovery reads a state, then the parent', { parentThenState: false }, ADOPTING),
   amongst('adopt is a look and a store', { adoptSwaps: false }, ADOPTING),
   amongst('adopt compares no generation', { generationInState: false }, ADOPTING),
-  amongst('recovery needs no lock for shared chunks', { lockShared: false }, ENDING),
-  amongst(
-    'recovery takes a lock, its dead holder unresolved',
-    { resolveHolder: false },
-    RECOVERING,
-  ),
-  amongst('a rescuer locks in its own name', { lockInDeadName: false }, RECOVERING),
-  mutant('shared chunks have no generation', { chunkGeneration: false }, OBJECTS_AND_ERRORS),
 
   // ---- Vectors
   inCuts(

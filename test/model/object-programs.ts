@@ -12,7 +12,6 @@ import {
   createContext,
   dropChunk,
   endContext,
-  growShared,
   releaseContext,
   resetContext,
   setParent,
@@ -25,14 +24,7 @@ import type { Wanted } from './realloc.js';
 import { leave } from './records.js';
 import type { Thread } from './thread.js';
 import { deleteVector, emptyInFlightHeader, growVector, makeVector } from './vectors.js';
-import {
-  contextGeneration,
-  contextSlot,
-  isShared,
-  LIVE_CONTEXT,
-  phaseOf,
-  RELEASED,
-} from './words.js';
+import { contextGeneration, contextSlot, LIVE_CONTEXT, phaseOf, RELEASED } from './words.js';
 import type { World } from './world.js';
 
 /** A vector in the books, and one whose deletion has begun. */
@@ -61,36 +53,14 @@ export function* doCreate(w: World, t: Thread, parent = 0): Step<number> {
   return c;
 }
 
-export function* doChunk(
-  w: World,
-  t: Thread,
-  c: number,
-  wanted: Wanted,
-  shared = false,
-): Step<number> {
+export function* doChunk(w: World, t: Thread, c: number, wanted: Wanted): Step<number> {
   if (yield* isGone(w, t, c)) return 0;
-  const chunk = yield* changing(w, t, () => takeChunk(w, t, c, wanted, shared));
+  const chunk = yield* changing(w, t, () => takeChunk(w, t, c, wanted));
   if (chunk === 0) return 0;
   const address = w.load(w.chunkWord(chunk));
   w.chunkContent[chunk] = w.nextContent();
   w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
   return chunk;
-}
-
-/** Gives a chunk's block another size: a chunk in which an object keeps growing data. */
-export function* doRegrow(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
-  checkChunk(w, chunk);
-  if (!(yield* replace(w, t, w.chunkWord(chunk), wanted))) return;
-  const address = w.load(w.chunkWord(chunk));
-  w.data.fill(w.chunkContent[chunk], address, address + ownedSize(w, address));
-}
-
-/** Gives a shared chunk of any context another size, if it still exists. */
-export function* doShare(w: World, t: Thread, chunk: number, wanted: Wanted): Step<void> {
-  const kind = w.chunkKind[chunk];
-  // Programs know only chunks that were handed out.
-  if (w.chunkContent[chunk] === 0 || !isShared(kind)) return;
-  yield* growShared(w, t, chunk, kind, wanted);
 }
 
 export function* doDrop(w: World, t: Thread, chunk: number): Step<void> {
@@ -158,9 +128,7 @@ export function checkChunk(w: World, chunk: number): void {
   const address = w.load(w.chunkWord(chunk));
   if (content === 0 || address === 0) return;
   const data = w.data.subarray(address, address + ownedSize(w, address));
-  // A thread that dies or is cut after it made a chunk larger leaves the new part unwritten.
-  const isLeft = isShared(w.chunkKind[chunk]) || w.stats.cuts > 0 ? 0 : content;
-  if (data.some((word) => word !== content && word !== isLeft)) {
+  if (data.some((word) => word !== content)) {
     w.fail(`the content of chunk ${chunk} is not what was written there`);
   }
 }

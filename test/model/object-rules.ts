@@ -63,17 +63,6 @@ export interface ObjectRules {
   /** The state that adopt compares has a generation. Off: adopt compares the phase alone. */
   generationInState: boolean;
 
-  /** Recovery removes a shared chunk with its lock. Off: without. */
-  lockShared: boolean;
-  /** Recovery resolves the placement of a dead owner of that lock. Off: it takes the lock over. */
-  resolveHolder: boolean;
-  /**
-   * A waiter for a shared chunk sees by its generation that the chunk has ended. Off: it does not.
-   */
-  chunkGeneration: boolean;
-  /** Recovery acquires that lock for the dead owner. Off: for its own thread. */
-  lockInDeadName: boolean;
-
   // ---- Vectors
 
   /** A new vector leaves the in-flight header after it has its storage. Off: before. */
@@ -109,10 +98,6 @@ export const OBJECT_RULES_ON: Readonly<ObjectRules> = {
   parentThenState: true,
   adoptSwaps: true,
   generationInState: true,
-  lockShared: true,
-  resolveHolder: true,
-  chunkGeneration: true,
-  lockInDeadName: true,
   inFlightHeaderLast: true,
   storageFirst: true,
   recoverBeforeTakeover: true,

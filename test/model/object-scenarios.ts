@@ -137,16 +137,6 @@ export const OBJECT_PARTS: readonly ObjectParts[] = [
     ],
   },
   {
-    name: 'a chunk that grows',
-    pages: 12,
-    prepare: [CONTEXT, small('x')],
-    victim: [
-      { call: 'regrow', of: 'x', c: 2 },
-      { call: 'regrow', of: 'x', pages: 1 },
-      { call: 'regrow', of: 'x', pages: 2 },
-    ],
-  },
-  {
     name: 'vector, small storage',
     pages: 10,
     busy: true,

@@ -12,11 +12,9 @@ import {
   doGrow,
   doMakeVector,
   doPlace,
-  doRegrow,
   doRelease,
   doReparent,
   doReset,
-  doShare,
   rootOf,
 } from './object-programs.js';
 import type { Step } from './points.js';
@@ -34,13 +32,7 @@ export function* runObjectCall(w: World, t: Thread, call: ObjectCall, names: Blo
       note(names, call.as, yield* doCreate(w, t, numberOf(names, call.parent)));
       break;
     case 'chunk':
-      note(names, call.as, yield* doChunk(w, t, of, sizeOf(call) as Wanted, call.shared));
-      break;
-    case 'regrow':
-      yield* doRegrow(w, t, of, sizeOf(call) as Wanted);
-      break;
-    case 'share':
-      yield* doShare(w, t, call.record, sizeOf(call) as Wanted);
+      note(names, call.as, yield* doChunk(w, t, of, sizeOf(call) as Wanted));
       break;
     case 'drop':
       yield* doDrop(w, t, of);

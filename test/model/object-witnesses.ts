@@ -11,25 +11,24 @@ const CONTEXT: Call = { call: 'context', as: 'c' };
 const malloc = (as: string, c = 1): Call => ({ call: 'malloc', c, as });
 
 /**
- * A thread cannot give back the pages that it has removed from a chunk, and detaches. Another
- * thread removes the block that the first had placed there, and its program gets it. Then the first
- * thread dies.
+ * A thread cannot give back the pages that were a vector's storage. Another thread gives that
+ * vector other storage, and its program gets the pages that the first had placed there. Then the
+ * first thread dies.
  */
 export const STANDING_INTENT: Witness = {
   name: 'an intent that stands, and a word that goes on',
   shape: OBJECTS,
   scripts: {
-    owner: [CONTEXT, { call: 'chunk', of: 'c', pages: 1, shared: true }],
-    grower: [{ call: 'share', record: 1, pages: 2 }, malloc('a'), malloc('b')],
+    owner: [{ call: 'vector', as: 'v', pages: 1 }],
+    grower: [{ call: 'grow', of: 'v', pages: 2 }, malloc('a'), malloc('b')],
     other: [
-      { call: 'share', record: 1, c: 1 },
+      { call: 'grow', of: 'v', c: 1 },
       { call: 'large', pages: 2, as: 'd' },
-      { call: 'share', record: 1, c: 2 },
+      { call: 'grow', of: 'v', c: 2 },
     ],
   },
   moves: [
-    { thread: 'owner', until: 'place.done' },
-    { thread: 'owner', until: 'word.lock' },
+    { thread: 'owner' },
     { thread: 'grower', until: 'place.publish' },
     { thread: 'grower', until: 'lock.take', fate: 'error' },
     { thread: 'grower', until: 'pop.tag' },

@@ -2,8 +2,7 @@
  * Points: the names of all places where the model may be cut or switched, or an error thrown.
  *
  * A point stands right before the store or atomic operation that it names. The allocator's source
- * has markers of the same names; a test compares the two lists. has markers of the same names; a
- * test compares the two lists.
+ * has markers of the same names; a test compares the two lists.
  *
  * I1  POINTS is sorted, has no name twice, and has no name of MODEL_ONLY.
  */
@@ -180,8 +179,6 @@ export const SOURCE_ONLY: readonly string[] = [
 export const MODEL_ONLY = [
   'attach.generation',
   'attach.wait',
-  'chunk.generation',
-  'chunk.kind',
   'clear',
   'context.look',
   'copy',

@@ -133,7 +133,6 @@ function checkNothingLeft(w: World, dead: readonly number[]): void {
 
 export function* doMalloc(w: World, t: Thread, c: number, zero = false): Step<number> {
   const dead = deadClaims(w);
-  t.postponed = false;
   const address = w.isInstrumented
     ? yield* debugMalloc(w, t, { c }, { zero })
     : yield* malloc(w, t, c, zero);
@@ -147,7 +146,6 @@ export function* doLarge(
   options: LargeOptions = {},
 ): Step<number> {
   const dead = deadClaims(w);
-  t.postponed = false;
   const address = w.isInstrumented
     ? yield* debugMalloc(w, t, { pages }, options)
     : yield* mallocLarge(w, t, pages, options);
@@ -165,8 +163,7 @@ function accept(
 ): number {
   checkMagazines(w, t.slot);
   if (address === 0) {
-    // A living thread grew a chunk of the dead owner: recovery does not wait for that.
-    if (!t.postponed) checkNothingLeft(w, dead);
+    checkNothingLeft(w, dead);
     return 0;
   }
   if (zero) checkZero(w, address, size);

@@ -95,10 +95,7 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   }
   if (!rules.resolveFirst) yield* resolveIntent(w, t, s);
   if (rules.sweepAfterFlush) yield* freeOrphans(w, t, s);
-  if (!(yield* endObjects(w, t, s))) {
-    t.postponed = true;
-    return;
-  }
+  yield* endObjects(w, t, s);
   yield* acquire(w, t, PAGE_LOCK);
   yield* freeReserved(w, s);
   if (rules.largeFree !== 'reserved') yield* rollNoteForward(w, s);
@@ -106,17 +103,14 @@ function* recoverSlot(w: World, t: Thread, s: number): Step<void> {
   if (rules.slotLast) yield* freeSlot(w, s);
 }
 
-/**
- * Ends contexts and in-flight header. False: a living thread grows a chunk, and the rest must wait.
- */
-function* endObjects(w: World, t: Thread, s: number): Step<boolean> {
-  if (!(yield* endContexts(w, t, s))) return false;
+/** Ends the slot's contexts, and the vector in its in-flight header. */
+function* endObjects(w: World, t: Thread, s: number): Step<void> {
+  yield* endContexts(w, t, s);
   yield* clearInFlightHeader(w, t, s);
-  if (!w.rules.flushObjects) return true;
+  if (!w.rules.flushObjects) return;
   for (let c = 1; c <= CLASS_COUNT; c++) {
     if (cachedBlocks(w.slots[s], c) > 0) yield* flushDead(w, t, s, c);
   }
-  return true;
 }
 
 function* freeSlot(w: World, s: number): Step<void> {

@@ -50,18 +50,10 @@ interface Size {
   readonly pages?: number;
 }
 
-/** Contexts, chunks and vectors have names like blocks; a RELEASED context and a shared chunk are
- * named by their records. */
+/** Contexts, chunks and vectors have names like blocks; a RELEASED context is named by its record. */
 export type ObjectCall =
   | { readonly call: 'context'; readonly as: string; readonly parent?: string }
-  | ({
-      readonly call: 'chunk';
-      readonly of: string;
-      readonly as?: string;
-      readonly shared?: true;
-    } & Size)
-  | ({ readonly call: 'share'; readonly record: number } & Size)
-  | ({ readonly call: 'regrow'; readonly of: string } & Size)
+  | ({ readonly call: 'chunk'; readonly of: string; readonly as?: string } & Size)
   | { readonly call: 'drop' | 'reset' | 'end' | 'release' | 'unvector'; readonly of: string }
   | { readonly call: 'adopt'; readonly record: number; readonly as: string }
   | { readonly call: 'reparent'; readonly of: string; readonly to?: string }

@@ -32,8 +32,8 @@ export interface Marks {
   section: boolean;
   /** The run that is RESERVED for the commit after its section. */
   run: boolean;
-  /** The lock of an object that the thread owns, or is about to acquire. */
-  lock: { readonly words: Int32Array; readonly at: number } | null;
+  /** Where in the data the lock is of the vector that the thread changes; 0 = none. */
+  lock: number;
   /** True while contexts or chunks are being changed. */
   tables: boolean;
   /** True during a call of an instrumented heap. */
@@ -69,12 +69,10 @@ export class Thread {
   keep = 0;
   /** Freed blocks that it holds back, oldest first. Lost if it dies. */
   quarantine: number[] = [];
-  readonly marks: Marks = { section: false, run: false, lock: null, tables: false, open: false };
+  readonly marks: Marks = { section: false, run: false, lock: 0, tables: false, open: false };
   /** Ghost: true while it is in a call that can be cut. */
   mayBeCut = false;
   isCalling = false;
-  /** Ghost: true if it has left a dead slot for another recovery. */
-  postponed = false;
   /** Ghost: the vector that it is growing, 0 = none. */
   using = 0;
   /** Ghost: true if its current free has been committed. */

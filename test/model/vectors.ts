@@ -41,13 +41,13 @@ function* leaveInFlightHeader(w: World, inFlightHeader: number): Step<void> {
 /** Deletes a vector whose lock no other thread owns. */
 export function* deleteVector(w: World, t: Thread, header: number): Step<void> {
   yield* emptyInFlightHeader(w, t);
-  yield* lockWord(w, t, w.data, headerLock(header));
+  yield* lockWord(w, t, headerLock(header));
   yield 'inflight.set';
   w.store(w.inFlightHeaderWord(t.slot), header);
   w.vector[header] = 0;
   yield* emptyInFlightHeader(w, t);
   // The lock has ended with the header.
-  t.marks.lock = null;
+  t.marks.lock = 0;
 }
 
 /**
@@ -66,10 +66,10 @@ export function* emptyInFlightHeader(w: World, t: Thread): Step<void> {
 
 /** Gives a vector another storage, under its lock; returns false if the heap is full. */
 export function* growVector(w: World, t: Thread, header: number, wanted: Wanted): Step<boolean> {
-  yield* lockWord(w, t, w.data, headerLock(header));
+  yield* lockWord(w, t, headerLock(header));
   try {
     return yield* replace(w, t, headerData(header), wanted);
   } finally {
-    yield* unlockOwn(t, w.data, headerLock(header));
+    yield* unlockOwn(w, t, headerLock(header));
   }
 }

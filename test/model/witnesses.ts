@@ -11,7 +11,7 @@ import type { PointName } from './points.js';
 import { caught, emptyHeap } from './programs.js';
 import { attach, createWorld, recover } from './recovery.js';
 import type { Rules } from './rules.js';
-import { type Call, runScript, type Script } from './script.js';
+import { type Blocks, type Call, runScript, type Script } from './script.js';
 import { section } from './section.js';
 import { Thread } from './thread.js';
 import { SHAPE, type Shape, Violation, type World } from './world.js';
@@ -26,7 +26,10 @@ export interface Move {
 export interface Witness {
   readonly name: string;
   readonly shape: Shape;
-  /** Threads by name. A thread attaches with its first move, and ends without detaching. */
+  /**
+   * Threads by name. A thread attaches with its first move, and ends without detaching. The names
+   * of blocks and objects are common to all.
+   */
   readonly scripts: Readonly<Record<string, Script>>;
   readonly moves: readonly Move[];
 }
@@ -163,8 +166,9 @@ export const WITNESSES: readonly Witness[] = [
 export function runWitness(rules: Rules, witness: Witness): string | null {
   const w = createWorld(rules, witness.shape);
   const threads = new Map<string, Thread>();
+  const blocks: Blocks = new Map();
   Object.entries(witness.scripts).forEach(([name, script], n) => {
-    threads.set(name, new Thread(w, MAIN_ID + 1 + n, (t) => attachAndRun(w, t, script)));
+    threads.set(name, new Thread(w, MAIN_ID + 1 + n, (t) => attachAndRun(w, t, script, blocks)));
   });
   try {
     for (const move of witness.moves) makeMove(w, threads, move);
@@ -183,9 +187,9 @@ export function runWitness(rules: Rules, witness: Witness): string | null {
   return null;
 }
 
-function* attachAndRun(w: World, t: Thread, script: Script) {
+function* attachAndRun(w: World, t: Thread, script: Script, blocks: Blocks) {
   yield* attach(w, t);
-  yield* runScript(w, t, script, new Map());
+  yield* runScript(w, t, script, blocks);
 }
 
 /** A thread that has to wait, or does not reach the point, stops where it cannot go on. */

@@ -15,10 +15,11 @@ import { section } from './section.js';
 import { type Thread, waitUntil } from './thread.js';
 import type { World } from './world.js';
 
-/** `words[at]` is the lock. */
-export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): Step<void> {
-  yield* repairIfCut(w, t, t.marks.lock === null);
-  t.marks.lock = { words, at };
+/** `at`: where in the data the lock is. */
+export function* lockWord(w: World, t: Thread, at: number): Step<void> {
+  yield* repairIfCut(w, t, t.marks.lock === 0);
+  t.marks.lock = at;
+  const words = w.data;
   for (;;) {
     yield 'word.lock';
     const owner = words[at];
@@ -39,13 +40,13 @@ export function* lockWord(w: World, t: Thread, words: Int32Array, at: number): S
   }
 }
 
-export function* unlockWord(words: Int32Array, at: number): Step<void> {
+export function* unlockWord(w: World, at: number): Step<void> {
   yield 'word.unlock';
-  words[at] = 0;
+  w.data[at] = 0;
 }
 
 /** Releases a lock that this thread owns. */
-export function* unlockOwn(t: Thread, words: Int32Array, at: number): Step<void> {
-  yield* unlockWord(words, at);
-  t.marks.lock = null;
+export function* unlockOwn(w: World, t: Thread, at: number): Step<void> {
+  yield* unlockWord(w, at);
+  t.marks.lock = 0;
 }

@@ -74,13 +74,6 @@ export const phaseOf = (state: number): number => state & 3;
 export const contextSlot = (state: number): number => (state >>> 2) & 63;
 export const contextGeneration = (state: number): number => state >>> 8;
 
-// ---- Kinds of chunks: shared or not, and a generation
-
-export const chunkKind = (shared: boolean, generation: number): number =>
-  (generation << 1) | (shared ? 1 : 0);
-export const isShared = (kind: number): boolean => (kind & 1) !== 0;
-export const chunkGeneration = (kind: number): number => kind >>> 1;
-
 // ---- Words that blocks are placed into
 
 /** A word that is always 0, like those of the null page: nothing is published there. */

@@ -98,7 +98,7 @@ const HEAP_WORDS = 8;
 const SLOT_WORDS = 7;
 /** Words by context and by chunk, ghosts included. */
 const CONTEXT_WORDS = 5;
-const CHUNK_WORDS = 4;
+const CHUNK_WORDS = 2;
 /** The null word, and the word that is NOWHERE. */
 const FIRST_ROOT = 2;
 
@@ -144,9 +144,6 @@ export class World {
   readonly contextGeneration: Int32Array;
   /** By chunk, from 1: its context, 0 = the record is free. */
   readonly chunkContext: Int32Array;
-  /** Bit 0: any thread that owns its lock may grow it. Above: a generation. */
-  readonly chunkKind: Int32Array;
-  readonly chunkLock: Int32Array;
 
   // ---- Ghost: by thread id, start time of the thread that has the id now, 0 = none
   readonly alive: Int32Array;
@@ -253,8 +250,6 @@ export class World {
     this.contextHolder = cut(contexts);
     this.contextName = cut(contexts);
     this.chunkContext = cut(chunks);
-    this.chunkKind = cut(chunks);
-    this.chunkLock = cut(chunks);
     this.chunkContent = cut(chunks);
     this.slots = Array.from({ length: shape.slots }, () => ({
       top: cut(CLASS_WORDS),

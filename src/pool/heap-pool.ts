@@ -134,11 +134,16 @@ export class HeapPool {
    * Runs a task in a worker. Rejects with the error that the task threw (class, code and properties
    * are kept); with the error that ended its worker; or with an AbortError if `signal` was aborted.
    *
-   * Also rejects with ERR_SHMALLOC_INVALID_OPTION; ERR_SHMALLOC_NOT_CLONEABLE: the task or its
-   * result cannot be sent to another thread; ERR_SHMALLOC_WORKER_MODULE: the workers' module cannot
-   * be loaded, or exports no function; ERR_SHMALLOC_WORKER_ENDED: the worker ended, for example by
-   * process.exit(); ERR_SHMALLOC_POOL_FULL: `maxQueue` tasks wait; ERR_SHMALLOC_POOL_ENDED:
-   * destroy() was called.
+   * @param task anything that structured clone takes: an address, an object of numbers, a handle
+   * @param options signal, another module or export, objects to transfer
+   * @returns the result of the task; its type is what the caller says: `pool.run<number>(task)`
+   * @throws what the task throws, or an error with a code: ERR_SHMALLOC_INVALID_OPTION;
+   *   ERR_SHMALLOC_NOT_CLONEABLE: the task or its result cannot be sent to another thread;
+   *   ERR_SHMALLOC_WORKER_MODULE: the workers' module cannot be loaded, or exports no function;
+   *   ERR_SHMALLOC_WORKER_ENDED: the worker ended, for example by process.exit();
+   *   ERR_SHMALLOC_POOL_FULL: `maxQueue` tasks wait; ERR_SHMALLOC_POOL_ENDED: destroy() was called
+   *
+   * Threads: the one that made the pool.
    */
   async run<Result = unknown>(task?: unknown, options?: HeapPoolRunOptions): Promise<Result> {
     const { filename, name, ...rest } = readRunOptions(options);

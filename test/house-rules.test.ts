@@ -1,6 +1,7 @@
 /**
  * Proves the rules of the house on the source itself: who imports whom, where Atomics are, that
- * workers, benchmarks and examples use what users use, and what no source file has in it.
+ * workers, benchmarks, examples and the tests of the contract use what users use, and what no source
+ * file has in it.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -215,6 +216,34 @@ test('workers, bench, examples: import the public entries, packages, Node module
   );
   t.true(users.length > 0);
   t.deepEqual(faults, []);
+});
+
+const contract = readSources('test/contract');
+const PUBLIC = /^(ava|fast-check|node:.+|shmalloc|shmalloc\/(mem|pool|pictures)|\.\/[\w.-]+\.js)$/;
+
+test('test/contract: imports the public entries, ava, fast-check, Node modules and neighbours only', (t) => {
+  const faults = contract.flatMap(({ path, imports }) =>
+    imports.filter(({ from }) => !PUBLIC.test(from)).map(({ from }) => `${path}: '${from}'`),
+  );
+  t.true(contract.length > 0);
+  t.deepEqual(faults, []);
+  for (const from of [
+    '../helpers.js',
+    '../../src/index.js',
+    './a/../../b.js',
+    'shmalloc/src',
+    'x',
+  ]) {
+    t.false(PUBLIC.test(from), from);
+  }
+});
+
+test('test/contract: no file has more than 300 lines', (t) => {
+  const long = contract.filter(({ text }) => text.split('\n').length - 1 > 300);
+  t.deepEqual(
+    long.map(({ path }) => path),
+    [],
+  );
 });
 
 const FORBIDDEN: Record<string, RegExp> = {

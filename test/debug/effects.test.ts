@@ -1,10 +1,10 @@
 /**
- * Proves the effect of each debug option on the calls, with both sets of calls; history and checks.
+ * Proves the effect of each debug option on the calls; history and checks.
  */
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type DebugOptions, type HistoryEvent, SharedHeap } from 'shmalloc';
-import { CALL_SETS, type Calls } from '../heap/call-sets.js';
+import { type Calls, callsOf } from './calls.js';
 
 const KIB = 1024;
 
@@ -13,15 +13,13 @@ interface Stage extends Calls {
   readonly heap: SharedHeap;
 }
 
-function eachFace(title: string, debug: DebugOptions, play: (stage: Stage) => void): void {
-  for (const [face, calls] of Object.entries(CALL_SETS)) {
-    test(`${title} (${face})`, (t) => {
-      const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
-      play({ t, heap, ...calls(heap) });
-      t.deepEqual(heap.verify({ quiet: true }).problems, []);
-      heap.detach();
-    });
-  }
+function testCase(title: string, debug: DebugOptions, play: (stage: Stage) => void): void {
+  test(title, (t) => {
+    const heap = SharedHeap.create({ size: '16MiB', threads: 2, debug });
+    play({ t, heap, ...callsOf(heap) });
+    t.deepEqual(heap.verify({ quiet: true }).problems, []);
+    heap.detach();
+  });
 }
 
 const ALL: DebugOptions = {
@@ -36,7 +34,7 @@ const ALL: DebugOptions = {
   stacks: 4,
 };
 
-eachFace(
+testCase(
   'preScribble: new blocks are full of 0xAA, except for calloc',
   { preScribble: true },
   (s) => {
@@ -57,7 +55,7 @@ eachFace(
   },
 );
 
-eachFace(
+testCase(
   'all options: sizes, alignments and contents are the same as without options',
   ALL,
   (s) => {
@@ -99,7 +97,7 @@ eachFace(
   },
 );
 
-eachFace('all options: a full heap empties its quarantine before malloc returns 0', ALL, (s) => {
+testCase('all options: a full heap empties its quarantine before malloc returns 0', ALL, (s) => {
   const { t, malloc, free } = s;
   const blocks: Address[] = [];
   for (let p = malloc(10_000); p !== 0; p = malloc(10_000)) blocks.push(p);
@@ -120,7 +118,7 @@ for (const [address, reason] of [
   [16, 'metadata'],
   [2 ** 31, 'out-of-range'],
 ] as const) {
-  eachFace(
+  testCase(
     `all options: ${String(address)} is refused in the same way as without options`,
     ALL,
     ({ t, heap, free }) => {
@@ -134,7 +132,7 @@ for (const [address, reason] of [
   );
 }
 
-eachFace('direct: every block is a run of its own', { direct: true }, (s) => {
+testCase('direct: every block is a run of its own', { direct: true }, (s) => {
   const { t, heap, malloc, realloc, calloc, free } = s;
   const blocks = [malloc(1), malloc(100), calloc(3, 5), realloc(malloc(8), 9)];
   t.is(new Set(blocks.map((address) => address >>> 13)).size, 4);
@@ -147,7 +145,7 @@ eachFace('direct: every block is a run of its own', { direct: true }, (s) => {
   t.is(heap.stats().large.blocksInUse, 0);
 });
 
-eachFace(
+testCase(
   "onError 'ignore': a bad free has no effect, a valid one works",
   { onError: 'ignore', guard: 16 },
   (s) => {
@@ -174,7 +172,7 @@ test("onError 'warn': a bad free is a warning with the error's code", async (t) 
   t.regex(warning.message, /cannot free 0x18: in the heap's metadata/);
 });
 
-eachFace(
+testCase(
   'checkStart, checkEach: damage is found in time, by any call',
   { guard: 16, checkStart: 10, checkEach: 5 },
   (s) => {
@@ -197,7 +195,7 @@ eachFace(
   },
 );
 
-eachFace(
+testCase(
   'history: has every call with its sizes, oldest first, up to its capacity',
   { history: 8, quarantine: 1000 },
   (s) => {
@@ -248,7 +246,7 @@ test('history: the error of a heap without history names the option', (t) => {
   t.regex(String(error?.message), /SHMALLOC_HISTORY/);
 });
 
-eachFace(
+testCase(
   'stacks: each distinct stack is kept once, without frames of the package',
   { history: 100, stacks: 2 },
   (s) => {
@@ -263,7 +261,7 @@ eachFace(
   },
 );
 
-eachFace(
+testCase(
   'stacks: one call in `every` gets a stack, whatever the rhythm of the calls',
   { history: 4000, stacks: { depth: 1, every: 5 } },
   (s) => {
@@ -279,7 +277,7 @@ eachFace(
   },
 );
 
-eachFace(
+testCase(
   'free: an address inside a live block is reported as such, at every granule',
   { strict: true, guard: 16 },
   (s) => {
@@ -300,7 +298,7 @@ eachFace(
   },
 );
 
-eachFace(
+testCase(
   'usableSize, view: inspect a block and leave its red zones unchanged',
   { guard: 16 },
   (s) => {

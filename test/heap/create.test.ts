@@ -1,17 +1,15 @@
 /**
  * Proves that a heap made in a given buffer is the one that is made in a new one, whatever the buffer
- * held, and that no heap ends where addresses of 32 bits do.
+ * held.
  */
 
 import test from 'ava';
-import { SharedHeap } from 'shmalloc';
 import { createHeap } from '../../src/heap/create.js';
 import { type HeapMemory, NO_DEBUG } from '../../src/layout/index.js';
-import { assertIdentity, geometryOf, Random, seedOf } from '../helpers.js';
+import { Random, seedOf } from '../helpers.js';
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
-const GIB = 2 ** 30;
 
 const make = (buffer: SharedArrayBuffer, base: number, pristine: boolean): HeapMemory =>
   createHeap({
@@ -57,48 +55,3 @@ for (const [native, Buffer] of [
     });
   }
 }
-
-for (const [base, size] of [
-  [0, undefined],
-  [0, '4GiB'],
-  [64 * KIB, undefined],
-  [64 * KIB, 4 * GIB - 64 * KIB],
-  [GIB, '3GiB'],
-] as const) {
-  test.serial(
-    `SharedHeap.create: size ${size} at ${base} of a 4 GiB buffer ends below 4 GiB`,
-    (t) => {
-      const buffer = new SharedArrayBuffer(4 * GIB);
-      using heap = SharedHeap.create({
-        buffer,
-        byteOffset: base,
-        ...(size && { size }),
-        contexts: 64,
-      });
-      const { end, dataBytes } = geometryOf(heap);
-      t.is(end, 4 * GIB - 64 * KIB);
-      t.is(heap.stats().reservedBytes, end - base);
-      // A chunk that ends where the heap does: its limit and its cursor are addresses.
-      const context = heap.contexts.create('at the end', { initialBytes: 256 * KIB });
-      const objects = Array.from({ length: 255 }, () => context.malloc(1008));
-      t.true(objects.every((object) => object > 3.9 * GIB && object + 1008 <= end));
-      const { bytes, usedBytes } = heap.contexts.tree()[0];
-      t.true(usedBytes >= 255 * 1008 && usedBytes <= bytes, `${usedBytes} of ${bytes}`);
-      context[Symbol.dispose]();
-      const all = heap.malloc_ts(dataBytes);
-      t.is(all + dataBytes, end);
-      heap.free_ts(all);
-      assertIdentity(t, heap.stats());
-    },
-  );
-}
-
-test('SharedHeap.create: no heap where only the last 64 KiB of 4 GiB are left', (t) => {
-  const buffer = new SharedArrayBuffer(4 * GIB);
-  for (const byteOffset of [4 * GIB - 2 * MIB, 4 * GIB - 64 * KIB]) {
-    t.throws(() => SharedHeap.create({ buffer, byteOffset }), {
-      code: 'ERR_SHMALLOC_INVALID_OPTION',
-      instanceOf: RangeError,
-    });
-  }
-});

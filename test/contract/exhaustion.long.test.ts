@@ -5,28 +5,32 @@
  */
 
 import test, { type ExecutionContext } from 'ava';
-import { type Address, SharedHeap } from 'shmalloc';
-import {
-  BLOCK_BYTES,
-  PAGE_BYTES,
-  SIZE_CLASS_COUNT,
-  type SizeClass,
-  SPAN_PAGES,
-} from '../../src/base/index.js';
-import { assertIdentity, fillPattern, findDamage, geometryOf, Random, seedOf } from '../helpers.js';
+import { type HeapStats, SharedHeap } from 'shmalloc';
+import { assertIdentity, fillPattern, findDamage, MIB, Random, seedOf } from './helpers.js';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
+const PAGE_BYTES = 8192;
 const LARGE_SIZES = [65537, 81920, 131072, 200000, 300000, 524288, 700000];
 
+/** The block sizes of the classes, class 1 first. */
+function blockSizes(): number[] {
+  using heap = SharedHeap.create({ size: 2 * MIB, threads: 1 });
+  return heap.stats().sizeClasses.map(({ blockBytes }) => blockBytes);
+}
+const BLOCK_BYTES = [0, ...blockSizes()];
+
+/** The length of a span, of a heap that has spans of this class alone and no free block. */
+function spanBytesOf(stats: HeapStats, c: number): number {
+  return (stats.inUseBytes + stats.spanTailBytes) / stats.sizeClasses[c - 1].spans;
+}
+
 /** Allocates until the heap is full. */
-function fill(heap: SharedHeap, size: number): Address[] {
-  const blocks: Address[] = [];
+function fill(heap: SharedHeap, size: number): number[] {
+  const blocks: number[] = [];
   for (let p = heap.malloc_ts(size); p !== 0; p = heap.malloc_ts(size)) blocks.push(p);
   return blocks;
 }
 
-const ORDERS: Record<string, (blocks: Address[], random: Random) => Address[]> = {
+const ORDERS: Record<string, (blocks: number[], random: Random) => number[]> = {
   fifo: (blocks) => blocks,
   lifo: (blocks) => blocks.toReversed(),
   random: (blocks, random) => random.shuffled(blocks),
@@ -54,20 +58,21 @@ for (const bytes of [2 * MIB, 8 * MIB]) {
 
   test(`malloc_ts: every size class fills a heap of ${sizeText} to its last span, again and again`, (t) => {
     const random = new Random(seedOf(t));
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    for (let c = 1; c < BLOCK_BYTES.length; c++) {
       using heap = SharedHeap.create({ size: bytes, threads: 1 });
       fillAgain(t, heap, BLOCK_BYTES[c], random);
-      const { freeBlockBytes, cachedBytes, freeRunBytes, untouchedBytes } = heap.stats();
+      const stats = heap.stats();
+      const { freeBlockBytes, cachedBytes, freeRunBytes, untouchedBytes } = stats;
       t.is(freeBlockBytes + cachedBytes, 0, `class ${c}: no free block is left`);
       t.true(
-        freeRunBytes + untouchedBytes < SPAN_PAGES[c] * PAGE_BYTES,
+        freeRunBytes + untouchedBytes < spanBytesOf(stats, c),
         `class ${c}: no span more would fit`,
       );
     }
   });
 
   test(`malloc_ts: sizes next to class boundaries fill a heap of ${sizeText} as their class`, (t) => {
-    for (const c of [1, 8, 9, 20, 21, 28, 33, 36, 43, 44] as SizeClass[]) {
+    for (const c of [1, 8, 9, 20, 21, 28, 33, 36, 43, 44]) {
       const counts = [BLOCK_BYTES[c - 1] + 1, BLOCK_BYTES[c]].map((size) => {
         using heap = SharedHeap.create({ size: bytes, threads: 1 });
         return fill(heap, size).length;
@@ -90,7 +95,7 @@ for (const bytes of [2 * MIB, 8 * MIB]) {
     const random = new Random(seedOf(t));
     let heap = SharedHeap.create({ size: bytes, threads: 1 });
     for (let round = 0; round < 6; round++) {
-      const live: { p: Address; size: number; seed: number }[] = [];
+      const live: { p: number; size: number; seed: number }[] = [];
       let refusals = 0;
       while (refusals < 20) {
         const size = random.pick([
@@ -122,13 +127,14 @@ for (const bytes of [2 * MIB, 8 * MIB]) {
       // Blocks that are still cached hold spans, around which spans of another length leave gaps.
       heap.detach();
       heap = SharedHeap.attach(heap.handle);
-      const c = random.pick([1, 3, 20, 28, 36, 44]) as SizeClass;
+      const c = random.pick([1, 3, 20, 28, 36, 44]);
       const blocks = fill(heap, BLOCK_BYTES[c]);
-      const { freeBlockBytes, cachedBytes, freeRunBytes, untouchedBytes } = heap.stats();
+      const stats = heap.stats();
+      const { freeBlockBytes, cachedBytes, freeRunBytes, untouchedBytes } = stats;
       t.is(freeBlockBytes + cachedBytes, 0, `round ${round}, class ${c}`);
       // Free pages below the reserve, the reserve, and free pages above it: less than a span each.
       t.true(
-        freeRunBytes + untouchedBytes < 3 * SPAN_PAGES[c] * PAGE_BYTES,
+        freeRunBytes + untouchedBytes < 3 * spanBytesOf(stats, c),
         `round ${round}, class ${c}: ${freeRunBytes} + ${untouchedBytes} bytes are left`,
       );
       for (const p of blocks) heap.free_ts(p);
@@ -140,8 +146,8 @@ for (const bytes of [2 * MIB, 8 * MIB]) {
     const random = new Random(seedOf(t));
     using heap = SharedHeap.create({ size: bytes, threads: 1 });
     const sizes = [24, 1000, 9000, 66_000];
-    const live = new Map<Address, { size: number; seed: number }>();
-    const note = (p: Address, size: number) => {
+    const live = new Map<number, { size: number; seed: number }>();
+    const note = (p: number, size: number) => {
       const seed = random.word() | 1;
       fillPattern(heap, p, size, seed);
       live.set(p, { size, seed });
@@ -209,7 +215,8 @@ test('malloc_ts: a free run is found, however many shorter ones share its bin', 
 
 test('malloc_ts: an empty heap gives all its pages in one block, whatever was done before', (t) => {
   using fresh = SharedHeap.create({ size: 8 * MIB, threads: 1 });
-  const all = geometryOf(fresh).dataBytes;
+  const { dataStart, end } = fresh.inspect.map();
+  const all = end - dataStart;
   t.true(fresh.malloc_ts(all) > 0, 'at first');
 
   for (const sizes of [[5 * MIB], [100], [MIB, 100], [4 * MIB, 70_000], [MIB, 2 * MIB, 100, 100]]) {

@@ -13,8 +13,18 @@
  * I4  A thread that cannot write its file goes on without a trace, and warns once.
  */
 
-import { closeSync, constants, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
-import { COLD_FRAMES, isStackOverflow, probeStack, type SlotIndex } from '../base/index.js';
+import {
+  COLD_FRAMES,
+  closeSync,
+  fileConstants,
+  fstatSync,
+  isStackOverflow,
+  openSync,
+  probeStack,
+  rmSync,
+  type SlotIndex,
+  writeSync,
+} from '../base/index.js';
 import {
   addLost,
   appendTrace,
@@ -156,7 +166,7 @@ function createSpool(path: string) {
   /** Writes at the end, without moving it. @throws the errors of the file system */
   function write(events: Uint8Array): void {
     if (file === CLOSED) {
-      file = openSync(path, constants.O_WRONLY | constants.O_CREAT);
+      file = openSync(path, fileConstants.O_WRONLY | fileConstants.O_CREAT);
       // Half an event at the end is from a write of a former owner that failed: the buffer has it
       // too.
       const { size } = fstatSync(file);

@@ -152,18 +152,22 @@ export function readDebugRecord(u32: Uint32Array, r: WordIndex): DebugSettings {
   const bits = u32[r + FLAG_BITS];
   const flags = Object.fromEntries(FLAGS.map((flag, n) => [flag, ((bits >>> n) & 1) === 1]));
   const numbers = Object.fromEntries(NUMBERS.map((name, n) => [name, u32[r + FIRST_NUMBER + n]]));
-  const start = (r + PATH) * WORD_BYTES;
-  // Copied, since browsers refuse to decode shared memory.
-  const path = new Uint8Array(u32.buffer, u32.byteOffset).slice(
-    start,
-    start + Math.min(u32[r + PATH_LENGTH], TRACE_PATH_BYTES_MAX),
-  );
   return {
     ...(flags as Pick<DebugSettings, (typeof FLAGS)[number]>),
     ...(numbers as Pick<DebugSettings, (typeof NUMBERS)[number]>),
     onError: ON_ERROR[u32[r + ON_ERROR_INDEX]] ?? 'throw',
-    tracePath: new TextDecoder().decode(path),
+    tracePath: readPath(u32, r),
   };
+}
+
+function readPath(u32: Uint32Array, r: WordIndex): string {
+  const bytes = Math.min(u32[r + PATH_LENGTH], TRACE_PATH_BYTES_MAX);
+  // A worker's first decoder takes half a millisecond of its attach.
+  if (bytes === 0) return '';
+  const start = (r + PATH) * WORD_BYTES;
+  // Copied, since browsers refuse to decode shared memory.
+  const path = new Uint8Array(u32.buffer, u32.byteOffset).slice(start, start + bytes);
+  return new TextDecoder().decode(path);
 }
 
 /** The heap's random words, which key its red zones. */

@@ -6,8 +6,7 @@
  * Text that the program has written to `process.stdout` and that still waits there comes later.
  */
 
-import { writeSync } from 'node:fs';
-import { callback, type OptionValues } from '../base/index.js';
+import { callback, type OptionValues, writeSync } from '../base/index.js';
 import { pause } from '../sync/index.js';
 
 const STDOUT = 1;

@@ -5,10 +5,13 @@
  * known class above it is used.
  */
 
-import * as base from '../base/index.js';
-
-const { InvalidAddressError, HeapCorruptionError } = base;
-const { BlockDamagedError, HeapError, HeapExhaustedError } = base;
+import {
+  BlockDamagedError,
+  HeapCorruptionError,
+  HeapError,
+  HeapExhaustedError,
+  InvalidAddressError,
+} from '../base/index.js';
 
 type ErrorClass = { readonly name: string; readonly prototype: Error };
 

@@ -9,6 +9,7 @@
  *     one) means neither death nor life, and is reported as what it is.
  */
 
+import { closeSync, openSync, readlinkSync, readSync } from '../base/index.js';
 import { isSameStart } from '../layout/index.js';
 
 /** The result of one look at a thread. */
@@ -40,10 +41,6 @@ const START_FIELD = 22 - 3;
 const EXITING = 4;
 const [SPACE, ZERO, NINE, CLOSING] = [0x20, 0x30, 0x39, 0x29];
 
-// Not a static import, since a browser has no such module. The functions are kept as they are now,
-// before a program replaces the file system; they call no other function of the module.
-const { openSync, readSync, closeSync, readlinkSync } =
-  globalThis.process?.getBuiltinModule?.('node:fs') ?? {};
 /** Maximum bytes of a stat line: 52 numbers and a name of 16 characters are shorter. */
 const STAT_BYTES_MAX = 2048;
 

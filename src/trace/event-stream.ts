@@ -10,7 +10,7 @@
  *     file in between, both copies have them; none is missing.
  */
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from '../base/index.js';
 import {
   copyTrace,
   type HeapMemory,

@@ -12,8 +12,7 @@
  * I3  The trace is written once, whichever thread calls, and no other file stays behind.
  */
 
-import { rmSync, writeSync } from 'node:fs';
-import { List, printable, times } from '../base/index.js';
+import { List, printable, rmSync, times, writeSync } from '../base/index.js';
 import {
   debugRecord,
   endTrace,

@@ -9,7 +9,7 @@
  *     and its inflated pieces against its header.
  */
 
-import { createReadStream, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { HeapError, messageOf, printable } from '../base/index.js';
 import {
@@ -59,7 +59,7 @@ export async function readTrace(path: string): Promise<Trace> {
   const reader = new TraceReader(path, fileBytes);
   try {
     await builtin('node:stream/promises').pipeline(
-      createReadStream(path),
+      builtin('node:fs').createReadStream(path),
       builtin('node:zlib').createGunzip(),
       async (pieces: AsyncIterable<Buffer>) => {
         for await (const piece of pieces) reader.add(piece);

@@ -12,9 +12,8 @@
  *     of the same program. The new file gets a number in its name.
  */
 
-import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { format, parse } from 'node:path';
-import { wallNow } from '../base/index.js';
+import { closeSync, openSync, rmSync, statSync, wallNow, writeSync } from '../base/index.js';
 import { HEADER_BYTES, MAGIC, OPERATION_BYTES, operationWord } from './trace-format.js';
 
 // The original functions: a program may replace them.

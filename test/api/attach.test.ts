@@ -70,6 +70,17 @@ const calls: Record<string, (heap: SharedHeap, live: Address) => unknown> = {
   alignedAlloc: (heap) => heap.alignedAlloc(64, 64),
 };
 
+test('heap.contexts, heap.vectors: first asked for after detach, they make nothing and hold nothing', (t) => {
+  const heap = SharedHeap.create({ size: '4MiB' });
+  heap.detach();
+  t.deepEqual(heap.contexts.list(), []);
+  const leftOut = { code: 'ERR_SHMALLOC_DETACHED' };
+  t.throws(() => heap.contexts.create('late'), leftOut);
+  t.throws(() => heap.vectors.create(Int32Array), leftOut);
+  t.is(heap.contexts, heap.contexts);
+  t.is(heap.vectors, heap.vectors);
+});
+
 for (const taken of [false, true]) {
   const slot = taken ? 'its slot being taken by another' : 'its slot being free';
   for (const [name, call] of Object.entries(calls)) {

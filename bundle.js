@@ -4,7 +4,6 @@
  * entries stay single modules.
  *
  * By esbuild: one dependency without any of its own, and it gives entries that share code a common chunk.
- * rolldown and tsdown are younger, bring 15 and 40 packages, and give the same files here.
  */
 
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -71,7 +71,7 @@ function leakA() { return heap.malloc_ts(100); }
 function leakB() { return heap.malloc_ts(100); }
 function leakC() { return mem_malloc(100); }
 for (let n = 0; n < 10; n++) { leakA(); leakB(); leakC(); }
-const lines = (of) => of.leaks().groups.map(({ stack }) => stack.split('\\n')[0]);
+const lines = (of) => of.inspect.leaks().groups.map(({ stack }) => stack.split('\\n')[0]);
 const sites = (of) => lines(of).map((line) => line.split(' ')[0]).sort().join();
 console.log(process.env.MINIFIED ? new Set(lines(heap)).size : sites(heap) + ' ' + sites(mem_heap));
 const pool = new HeapPool(heap, { filename: process.env.TASK, threads: 1 });

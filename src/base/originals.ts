@@ -29,7 +29,7 @@ export const laterThisTurn: (work: () => void) => void = settled.then.bind(settl
 type FileSystem = ReturnType<typeof process.getBuiltinModule<'node:fs'>>;
 /**
  * Functions of the file system; undefined in a browser. Not by import: that loads the file system's
- * promises and streams, too, which took 3 of the 25 ms of a worker's import.
+ * promises and streams, too.
  * @internal
  */
 export const {

@@ -162,7 +162,7 @@ export function readDebugRecord(u32: Uint32Array, r: WordIndex): DebugSettings {
 
 function readPath(u32: Uint32Array, r: WordIndex): string {
   const bytes = Math.min(u32[r + PATH_LENGTH], TRACE_PATH_BYTES_MAX);
-  // A worker's first decoder takes half a millisecond of its attach.
+  // No decoder is made where there is nothing to decode: this runs at each attach.
   if (bytes === 0) return '';
   const start = (r + PATH) * WORD_BYTES;
   // Copied, since browsers refuse to decode shared memory.

@@ -16,7 +16,6 @@ import { REHEARSAL } from '../recovery/index.js';
 import {
   type Claim,
   claimSlot,
-  createLocks,
   enterName,
   freeSlot,
   leaveName,
@@ -108,15 +107,13 @@ function endCut(attaching: Attaching): void {
 
 /** Claims a slot, from the dead if need be. */
 function takeSlot(attaching: Attaching): SlotIndex {
-  const { memory, threadId, lockTimeoutMs, claim, events } = attaching;
+  const { memory, threadId, claim, events } = attaching;
   const me = numberedWord(threadId);
-  // The recovery lock guards nothing that a takeover would have to repair.
-  const locks = createLocks(memory, me, lockTimeoutMs, () => {});
-  let slot = claimSlot(memory, locks, me, claim);
+  let slot = claimSlot(memory, me, claim);
   if (slot === -1) {
     // Whatever it finds: another thread may have recovered the dead meanwhile.
     recover(new Tools(memory, NO_SLOT, attaching, events));
-    slot = claimSlot(memory, locks, me, claim);
+    slot = claimSlot(memory, me, claim);
   }
   if (slot === -1) throw noSlot(attaching);
   return slot;

@@ -8,9 +8,8 @@
  * Blocks that a dead thread had handed to its program stay live: other threads may have their
  * addresses.
  *
- * I1  A slot's owner is read, then whether it lives, then the owner again: in between the owner may
- *     detach and end, and a slot that it gave back is not reported as recovered. No thread claims
- *     the slot meanwhile: that takes the recovery lock (threads I2).
+ * I1  A slot's owner is read, then whether it lives, then the owner again: in between a thread may
+ *     detach, and another one claim the slot.
  * I2  Freeing the slot is the last store. Every step can be repeated: the rescuer may die, too, and
  *     the next one begins anew.
  * I3  No slot is freed while a lock or a transit still has its thread's word.
@@ -48,7 +47,7 @@ import {
   type PageTools,
   startLook,
 } from '../pages/index.js';
-import { freeSlot, isThreadAlive, type ThreadWord, WAITERS } from '../sync/index.js';
+import { freeSlot, isThreadAlive, reportDeath, type ThreadWord, WAITERS } from '../sync/index.js';
 import { reclaimInstrumented } from './reclaim-instrumented.js';
 import { reclaimObjects } from './reclaim-objects.js';
 import { createIntentResolver } from './resolve-intent.js';
@@ -110,6 +109,7 @@ export function recoverDead(
     const owner = loadOwner(i32, registry, slot);
     const isLeft = slot === leftover && owner === me;
     if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
+    if (!isLeft) reportDeath(memory, owner as ThreadWord);
     recoverSlot(slot);
   }
   look.end();

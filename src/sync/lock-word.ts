@@ -24,7 +24,9 @@
  *     case, until the owner's end is reported.) The time limit is for a whole call, however many
  *     locks the call acquires.
  * I3  A dead thread's word never comes back: once seen, a dead owner's word stays until one waiter
- *     seizes it. A failed takeover leaves ABANDONED, which is no thread's word.
+ *     seizes it. Only the word of an owner that is known to be dead is seized: a living owner may
+ *     release the lock, leave the heap, come back and own the lock again, all between a look and
+ *     the swap, which would then take the lock from it. A failed takeover leaves ABANDONED, which is no thread's word.
  * I4  A word of no thread, dead or alive, is a broken invariant, and no thread waits for it.
  * I5  Waits are bounded by counts of looks and of sleeps; the clock only shortens them, since a
  *     program may have stopped it.
@@ -86,11 +88,10 @@ export interface LockKind {
   /** The error for a thread that acquires a lock it owns. */
   ownError(word: number): Error;
   /**
-   * Called when the owner is dead (or `alive` is undefined: not known). Makes the word this
-   * thread's by `seize`; returns false if the lock cannot be acquired yet. If it throws, the word
-   * is not this thread's.
+   * Called when the owner is dead. Makes the word this thread's by `seize`; returns false if the
+   * lock cannot be acquired yet. If it throws, the word is not this thread's.
    */
-  takeOver(word: number, seen: number, alive: false | undefined): boolean;
+  takeOver(word: number, seen: number): boolean;
 }
 
 /** The time that a thread waits in one call for owners that may be dead or alive. */
@@ -237,7 +238,9 @@ export function createLockWords(
       }
       if (look === NO_SUCH_THREAD) checkName(word, owner);
       if (look.isAlive === false) lastDead = owner;
-      if (kind.takeOver(word, seen, look.isAlive)) return true;
+      // An owner is in the table as long as it lives: one without a name is dead (names I5).
+      const isDead = look.isAlive === false || look === NO_SUCH_THREAD;
+      if (isDead && kind.takeOver(word, seen)) return true;
       if (look.isAlive === undefined) checkTimeout(word, owner, look.why, sleptMs);
     }
   }

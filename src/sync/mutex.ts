@@ -137,8 +137,8 @@ export function createLocks(
   /**
    * Acquires a dead owner's lock, and repairs what it guards. Never takes one from a living owner.
    */
-  function takeOver(word: number, seen: number, alive: false | undefined): boolean {
-    if (alive === undefined || !seize(word, seen)) return false;
+  function takeOver(word: number, seen: number): boolean {
+    if (!seize(word, seen)) return false;
     const lock = lockOfWord(table, word);
     const line = lockLine(table, lock);
     try {

@@ -11,8 +11,11 @@
  *     table is full and its word is nowhere else; then any thread may remove it. (The word cannot
  *     come back: a failed takeover leaves ABANDONED in the lock, not the dead owner's word.)
  * I3  A reported end is stored with the name.
- * I4  So a word that is in a lock but not in the table either was there before its thread came, or
+ * I4  So a word that is in one of the heap's locks but not in the table either was there before its thread came, or
  *     is broken. `lookAtHolder` tells these cases apart by the count of threads that have attached.
+ * I5  A word in an object's lock may outlast its name: its owner is dead then, and has no slot.
+ *     Recovery reports the end of a thread before it frees its slot, so that a thread that cannot
+ *     look into /proc learns of it, too.
  */
 
 import type { SlotIndex } from '../base/index.js';
@@ -125,6 +128,7 @@ export function reportDeath(memory: HeapMemory, word: ThreadWord): void {
     const name = loadName(memory, n);
     if (nameWord(name) !== word) continue;
     // On failure another thread has just reported the end, or removed the name.
+    // point: name.report
     if (isReported(name) || casName(memory, n, name, asReported(name)) === name) return;
   }
 }

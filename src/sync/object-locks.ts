@@ -35,7 +35,6 @@ import { CHECKED, createLockWords } from './lock-word.js';
 import type { Locks } from './mutex.js';
 import { hasSlot } from './names.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
-import { whileUnattached } from './threads.js';
 
 /** Frames of stack for a release, also an interpreted one (10 ns; a section's probe takes 27). */
 const HEADROOM_FRAMES = 2;
@@ -82,8 +81,8 @@ export function createObjectLocks(thread: LockingThread, section: LockSection): 
   const { memory, me, lockTimeoutMs, locks, marks: mark } = thread;
   const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
   const patience = { limitMs: lockTimeoutMs, spentMs: 0 };
-  // Recovery resolves what an owner left, and removes its name while its word is still in the lock
-  // (I3).
+  // After recovery has resolved what an owner left, its name may be removed while its word is still
+  // in the lock (I3).
   const kind = { keepsNames: false, nameOf, ownError, takeOver };
   const words = createLockWords(memory, me, patience, kind);
 
@@ -107,15 +106,12 @@ export function createObjectLocks(thread: LockingThread, section: LockSection): 
     mark.lock = 0;
   }
 
-  function takeOver(word: number, seen: number, alive: false | undefined): boolean {
+  function takeOver(word: number, seen: number): boolean {
     const owner = (seen & ~WAITERS) as ThreadWord;
-    const seize = (): boolean => words.seize(word, seen);
-    // Its end may have been reported, and its name removed by recovery.
-    if (alive === undefined) return whileUnattached(memory, locks, owner, seize);
-    section.recover(true);
+    if (hasSlot(memory, owner)) section.recover(true);
     // A slot that is still there means that recovery could not tell that its owner is dead. Try
     // later.
-    return !hasSlot(memory, owner) && seize();
+    return !hasSlot(memory, owner) && words.seize(word, seen);
   }
 
   function nameOf(word: number): string {

@@ -1,24 +1,16 @@
 /**
  * Attached threads: claims and frees slots.
  *
- * Called by heap/ and recovery/ at attach and detach, and by object-locks.ts.
+ * Called by heap/ and recovery/ at attach and detach. Any thread, no lock: a thread that attaches
+ * waits for nobody.
  *
  * I1  A slot is claimed by one compare-and-swap of its registry word from 0 to the thread word, and
  *     freed by one store of 0, after everything else.
- * I2  Slots are claimed under the recovery lock: while its owner holds it, a thread without a slot
- *     gets none.
  */
 
 import type { SlotIndex } from '../base/index.js';
-import {
-  casOwner,
-  type HeapMemory,
-  loadOwner,
-  RECOVERY_LOCK,
-  storeOwner,
-} from '../layout/index.js';
-import type { Locks } from './mutex.js';
-import { hasSlot, isThreadAlive } from './names.js';
+import { casOwner, type HeapMemory, loadOwner, storeOwner } from '../layout/index.js';
+import { isThreadAlive } from './names.js';
 import type { ThreadWord } from './thread-word.js';
 
 /**
@@ -33,18 +25,6 @@ export interface Claim {
 
 /** Claims a free slot; -1 = none is free. */
 export function claimSlot(
-  memory: HeapMemory,
-  locks: Locks,
-  me: ThreadWord,
-  claim: Claim,
-): SlotIndex | -1 {
-  locks.acquire(RECOVERY_LOCK);
-  const slot = claimSlotLocked(memory, me, claim);
-  locks.release(RECOVERY_LOCK);
-  return slot;
-}
-
-function claimSlotLocked(
   { i32, geometry }: HeapMemory,
   me: ThreadWord,
   claim: Claim,
@@ -54,7 +34,7 @@ function claimSlotLocked(
     if (loadOwner(i32, geometry.registry, slot) !== 0) continue;
     claim.slot = slot;
     // point: attach.claim
-    // On failure the slot was freed and claimed since the load: try the next slot.
+    // On failure another thread was faster: try the next slot.
     if (casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;
   }
   return -1;
@@ -74,22 +54,4 @@ export function countLiving(memory: HeapMemory): number {
     if (owner !== 0 && isThreadAlive(memory, owner) !== false) living++;
   }
   return living;
-}
-
-/**
- * Runs `work` while the thread with this word has no slot, and gets none (I2). Returns false if it
- * has one, or if `work` returns false.
- */
-export function whileUnattached(
-  memory: HeapMemory,
-  locks: Locks,
-  word: ThreadWord,
-  work: () => boolean,
-): boolean {
-  locks.acquire(RECOVERY_LOCK);
-  try {
-    return !hasSlot(memory, word) && work();
-  } finally {
-    locks.release(RECOVERY_LOCK);
-  }
 }

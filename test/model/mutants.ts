@@ -20,7 +20,7 @@ import {
   OLD_NOTE,
   OLD_SENTINEL,
   OVER_TWICE,
-  OWNER_LEFT,
+  OWNER_CHANGED,
   runWitness,
   SLOT_REUSED,
   type Witness,
@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     { startTime: false },
     { kills: 2, reuseIds: true },
   ),
-  rare('a rescuer does not look at the owner again', { lookAgain: false }, OWNER_LEFT),
+  rare('a rescuer does not look at the owner again', { lookAgain: false }, OWNER_CHANGED),
 
   // ---- One-store commits, source and derived
   mutant('tails are not rebuilt', { tailsRebuilt: false }),

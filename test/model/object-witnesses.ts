@@ -50,8 +50,6 @@ export const FREED_BY_THE_DEAD: Witness = {
     owner: [CONTEXT, { call: 'chunk', of: 'c', c: 1 }],
   },
   moves: [
-    // Attached before the rescuer has the recovery lock.
-    { thread: 'owner', until: 'lock.notify' },
     { thread: 'dead', until: 'push.untag' },
     { thread: 'dead', until: 'lock.take', fate: 'killed' },
     { thread: 'rescuer', until: 'transit.close' },

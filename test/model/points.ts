@@ -161,6 +161,7 @@ export const SOURCE_ONLY: readonly string[] = [
   'name.drop',
   'name.enter',
   'name.leave',
+  'name.report',
   'name.start',
   'resolve.reserve',
   'resolve.untag',

@@ -4,8 +4,7 @@
  * Run by any thread, with a slot or without one, while it owns no lock.
  *
  * I1  A slot's owner is read, then whether it lives, then the owner again: in between it may have
- *     detached and ended, and a slot that was given back is not reported as recovered. No thread
- *     claims the slot meanwhile, since the recovery lock is needed for that.
+ *     detached, and another thread may have claimed the slot.
  * I2  Each class lock is acquired in turn, also if nothing is cached: this repairs the class if a
  *     dead thread owned its lock, and the slot is not freed before.
  * I3  The slot's intent is resolved before its magazines are given back. Orphans and objects come
@@ -75,8 +74,6 @@ function* recoverOnce(w: World, t: Thread): Step<void> {
       yield 'look.again';
       if (w.claim[s] !== owner) continue;
     }
-    // Ghost: what recovery reports. The memory of a free slot would take no harm.
-    if (w.claim[s] !== owner) w.fail(`slot ${s} is recovered, which ${owner} has freed`);
     yield* recoverSlot(w, t, s);
     w.stats.recovered++;
   }
@@ -142,11 +139,10 @@ export function* attach(w: World, t: Thread): Step<void> {
   // An attach of this thread was cut.
   yield* repairIfCut(w, t, false);
   while (t.slot < 0) {
-    // A lock word names the thread, so neither a lock nor recovery needs a slot.
-    const named = w.rules.owner === 'thread';
-    if (named) yield* section(w, t, () => claimLocked(w, t));
-    else yield* claimSlot(w, t);
+    yield* claimSlot(w, t);
     if (t.slot >= 0) break;
+    // A lock word names the thread, so recovery needs no slot.
+    const named = w.rules.owner === 'thread';
     if (named) yield* section(w, t, () => recover(w, t));
     const mayClaim = (): boolean =>
       w.claim.some((word) => word === 0 || (named && !w.isRunning(word)));
@@ -154,13 +150,6 @@ export function* attach(w: World, t: Thread): Step<void> {
   }
   yield* resetMagazines(w, w.slots[t.slot]);
   t.attached = true;
-}
-
-/** Under the recovery lock: whoever holds it knows that a thread without a slot gets none. */
-function* claimLocked(w: World, t: Thread): Step<void> {
-  if (w.rules.recoveryLock) yield* acquire(w, t, RECOVERY_LOCK);
-  yield* claimSlot(w, t);
-  if (w.rules.recoveryLock) yield* release(w, t, RECOVERY_LOCK);
 }
 
 function* claimSlot(w: World, t: Thread): Step<void> {

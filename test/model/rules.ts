@@ -18,10 +18,7 @@ export interface Rules extends ObjectRules {
   owner: 'thread' | 'slot' | 'slot+generation';
   /** A thread lives if its id and its start time exist. Off: ids alone, which are used again. */
   startTime: boolean;
-  /**
-   * A rescuer reads the slot's owner again after it saw it dead. Off: it trusts the first look, and
-   * reports a slot as recovered that its owner has given back.
-   */
+  /** A rescuer reads the slot's owner again after it saw it dead. Off: it trusts the first look. */
   lookAgain: boolean;
 
   // ---- One-store commits, source and derived

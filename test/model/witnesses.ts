@@ -72,18 +72,21 @@ export const SLOT_REUSED: Witness = {
   ],
 };
 
-/** A rescuer reads a slot's owner; the owner detaches and ends before the rescuer looks for it. */
-export const OWNER_LEFT: Witness = {
-  name: 'slot given back between two looks',
+/** A rescuer finds a thread dead after it has detached and another one has claimed its slot. */
+export const OWNER_CHANGED: Witness = {
+  name: 'slot changed hands between two looks',
   shape: shape(1, 2),
   scripts: {
     leaver: [malloc('a'), free('a'), { call: 'detach' }],
     rescuer: [{ call: 'recover' }],
+    heir: [malloc('b'), free('b'), malloc('c')],
   },
   moves: [
-    { thread: 'leaver', until: 'detach.slot' },
+    { thread: 'leaver', until: 'push.untag' },
     { thread: 'rescuer', until: 'look.alive' },
     { thread: 'leaver' },
+    { thread: 'heir', until: 'push.untag' },
+    { thread: 'heir', until: 'pop.top' },
     { thread: 'rescuer' },
   ],
 };
@@ -100,8 +103,6 @@ export const OLD_NOTE: Witness = {
     heir: [large('c'), { call: 'verify' }],
   },
   moves: [
-    // Attached before the rescuer has the recovery lock.
-    { thread: 'heir', until: 'lock.notify' },
     { thread: 'noter', until: 'large.commit' },
     { thread: 'rescuer', until: 'large.commit' },
     { thread: 'noter', until: 'note.clear', fate: 'killed' },
@@ -154,7 +155,7 @@ export const OLD_SENTINEL: Witness = {
 
 export const WITNESSES: readonly Witness[] = [
   SLOT_REUSED,
-  OWNER_LEFT,
+  OWNER_CHANGED,
   OLD_NOTE,
   LIMIT_WITHOUT_SENTINEL,
   OVER_TWICE,

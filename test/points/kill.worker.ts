@@ -19,6 +19,12 @@ globalThis.shmallocPoint = (name) => {
   Atomics.wait(parked, 0, 0);
 };
 
+// A clock that goes on by the same step at each call: how often a full heap looks for dead threads, and
+// how often a thread passes a point, are the same in each run. It begins late: the first lock with
+// waiters is handed over at once.
+let clock = 1000;
+performance.now = () => (clock += 0.01);
+
 const KIB = 1024;
 
 /** Refills, flushes, splits, merges, growth, moves: passes every way through the heap. */

@@ -99,15 +99,49 @@ test('mutex: a lock that a thread was handing over when it died is free for all 
   t.is(heap.stats().locks.ownerDeaths, 0);
 });
 
-test('attach: takes the recovery lock over from a dead thread, without a wait', async (t) => {
+test('attach: needs no lock, and leaves that of a dead rescuer to others', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = heap;
   const word = await deadThread(handle);
   heap.detach();
+  // Every lock of the heap: a thread that waited for one would take it over.
+  const locks = Array.from({ length: layout.LOCK_COUNT }, (_, n) =>
+    lockWord(heap, n as layout.LockIndex),
+  );
+  for (const lock of locks) heap.i32[lock] = word;
+  using again = SharedHeap.attach(handle);
+  t.true(locks.every((lock) => heap.i32[lock] === word));
+  t.is(again.recover().locks, layout.LOCK_COUNT);
+  t.is(again.stats().locks.ownerDeaths, layout.LOCK_COUNT);
+  t.deepEqual(again.recover(), NOTHING);
+  t.deepEqual(again.verify({ quiet: true }).problems, []);
+});
+
+test('attach: waits for no rescue, though its rescuer lives and never ends', (t) => {
+  const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const { handle } = heap;
+  const lock = lockWord(heap, layout.RECOVERY_LOCK);
+  // A wait for it would be refused: its owner is this thread.
+  const rescuer = layout.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
+  heap.detach();
+  heap.i32[lock] = rescuer;
+  using again = SharedHeap.attach(handle);
+  t.is(heap.i32[lock], rescuer);
+  heap.i32[lock] = 0;
+  t.deepEqual(again.verify({ quiet: true }).problems, []);
+});
+
+test('attach: where all slots are taken, takes the recovery lock over from a dead rescuer', async (t) => {
+  const heap = SharedHeap.create({ size: '4MiB', threads: 2 });
+  const { handle } = heap;
+  const { registry } = geometryOf(heap);
+  const word = await deadThread(handle);
+  heap.detach();
+  for (const slot of [0, 1]) layout.storeOwner(heap.i32, registry, slot as SlotIndex, word);
   heap.i32[lockWord(heap, layout.RECOVERY_LOCK)] = word;
   using again = SharedHeap.attach(handle);
   t.is(again.stats().locks.ownerDeaths, 1);
-  again.recover();
+  t.is(again.stats().recovery.recoveries, 2);
   t.deepEqual(again.recover(), NOTHING);
   t.deepEqual(again.verify({ quiet: true }).problems, []);
 });

@@ -100,14 +100,25 @@ for (const word of [0x12345, numberedWord(0x2fff_ffff), 0x3fff_ffff]) {
 }
 
 test('attach: a recovery lock of no thread poisons the heap, and is not waited for', (t) => {
-  const first = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const first = SharedHeap.create({ size: '4MiB', threads: 1 });
   const { handle } = first;
   first.detach();
+  // No slot is free, so that attach begins a recovery.
+  const { registry } = memoryOf(first).geometry;
+  layout.storeOwner(first.i32, registry, 0 as never, numberedWord(0x1000_0000));
   first.i32[lockWordOf(first, layout.RECOVERY_LOCK)] = 0x12345;
   t.throws(() => SharedHeap.attach(handle), {
     code: 'ERR_SHMALLOC_CORRUPTION',
     message: /which no thread has, dead or alive \(lock-word I4\)/,
   });
+});
+
+onLinux('names: recovery reports an end, for threads that cannot look into /proc', async (t) => {
+  using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
+  const { n } = await deadName(heap);
+  t.false(layout.isReported(layout.loadName(memoryOf(heap), n)));
+  heap.recover();
+  t.true(layout.isReported(layout.loadName(memoryOf(heap), n)));
 });
 
 test('names: in a full table dead threads make room, except owners of locks', (t) => {

@@ -223,7 +223,10 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     return { attempts, live: heap.inspect.blocks().length, ...stateOf(heap) };
   },
 
-  /** A thread died with the recovery lock: main cannot attach, and leaves no slot behind. */
+  /**
+   * A thread died with the recovery lock: main attaches where a slot is free; where none is, it cannot
+   * recover the dead, and leaves no slot behind.
+   */
   async attach() {
     const first = makeHeap();
     const { handle } = first;
@@ -232,14 +235,16 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     const { registry } = geometryOf(first);
     const lock = lockWordOf(first, layout.RECOVERY_LOCK);
     first.i32[lock] = word;
+    const withRoom = attempt(() => SharedHeap.attach(handle).detach());
+    const slots = [0, 1, 2, 3] as SlotIndex[];
+    for (const slot of slots) layout.casOwner(first.i32, registry, slot, 0, word);
     const { code, ms } = attempt(() => SharedHeap.attach(handle));
-    const owners = [0, 1, 2, 3].map((slot) =>
-      layout.loadOwner(first.i32, registry, slot as SlotIndex),
-    );
+    const owners = slots.map((slot) => layout.loadOwner(first.i32, registry, slot));
     first.i32[lock] = 0;
+    for (const slot of slots.slice(1)) layout.storeOwner(first.i32, registry, slot, 0);
     const heap = SharedHeap.attach(handle);
     const mine = owners.filter((owner) => owner === numberedWord(0)).length;
-    return { code, ms, mine, ...stateOf(heap) };
+    return { withRoom, code, ms, mine, ...stateOf(heap) };
   },
 
   /** A worker waits longer than main would, and goes on when the lock is free. */

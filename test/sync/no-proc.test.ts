@@ -125,10 +125,11 @@ test('ERR_SHMALLOC_LOCK_TIMEOUT: free_ts frees over the sentinel, then is refuse
   t.like(state, { held: [], problems: [] });
 });
 
-test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, with the recovery lock of a dead thread', async (t) => {
-  const { mine, problems, held, ...outcome } = await play<
-    Attempt & { mine: number; problems: object[]; held: string[] }
+test('ERR_SHMALLOC_LOCK_TIMEOUT: attach, behind a dead rescuer, only where all slots are taken', async (t) => {
+  const { withRoom, mine, problems, held, ...outcome } = await play<
+    Attempt & { withRoom: Attempt; mine: number; problems: object[]; held: string[] }
   >(t, 'attach');
+  t.is(withRoom.code, undefined, 'it needs no lock');
   assertGaveUp(t, outcome, 'attach');
   t.is(mine, 0, 'it has claimed no slot');
   t.deepEqual(problems, []);

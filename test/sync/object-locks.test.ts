@@ -12,7 +12,7 @@ import test, { type ExecutionContext } from 'ava';
 import { SharedHeap } from 'shmalloc';
 import type { ThreadHeap } from '../../src/heap/index.js';
 import * as layout from '../../src/layout/index.js';
-import { poison } from '../../src/sync/index.js';
+import { numberedWord, poison } from '../../src/sync/index.js';
 import { heldIn, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
 import { attachTo, type CountAnswer, changeOnce, type ObjectOrder } from './object-lock.parts.js';
@@ -166,6 +166,20 @@ test('objectLocks.acquire: an owner that was recovered long ago counts as dead',
   await kill(await start(scene, { act: 'hold' }));
   t.is(heap.recover().slots, 1);
   t.is(core.objectLocks.acquire(word), 'taken over');
+  core.objectLocks.release(word);
+  assertWhole(t, scene);
+});
+
+test('objectLocks.acquire: an owner without a name and a slot is dead, and needs no recovery', (t) => {
+  const scene = makeScene();
+  const { heap, core, word } = scene;
+  // As its table forgets a dead thread that was recovered.
+  heap.i32[word] = numberedWord(0x2fff_ffff);
+  const recovery = lockWordOf(heap, layout.RECOVERY_LOCK);
+  // A recovery would be refused: this thread owns its lock.
+  heap.i32[recovery] = core.me;
+  t.is(core.objectLocks.acquire(word), 'taken over');
+  heap.i32[recovery] = 0;
   core.objectLocks.release(word);
   assertWhole(t, scene);
 });

@@ -3,33 +3,25 @@
  */
 
 import type { SharedHeap } from 'shmalloc';
+import * as Header from '../src/layout/header.js';
 import {
-  asReported,
-  casName,
   computeGeometry,
   type Geometry,
   type HeaderFields,
   type HeapMemory,
   headerWord,
-  LOCK_COUNT,
   type LockIndex,
-  lockLine,
-  lockWordIndex,
-  NEXT_LOOK,
-  NO_NAME,
-  nameCount,
-  packName,
-  peekLock,
-  readHeader,
   viewMemory,
 } from '../src/layout/index.js';
+import * as LockTable from '../src/layout/lock-table.js';
+import * as Names from '../src/layout/names.js';
 
 export * from './contract/helpers.js';
 
 /** Where everything of this heap is. */
 export function geometryOf(heap: SharedHeap): Geometry {
   const { byteOffset } = heap.handle;
-  const fields = readHeader(heap.u32, headerWord(byteOffset)) as HeaderFields;
+  const fields = Header.read(heap.u32, headerWord(byteOffset)) as HeaderFields;
   return computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug, fields.contexts);
 }
 
@@ -40,15 +32,15 @@ export function memoryOf(heap: SharedHeap): HeapMemory {
 
 /** Index of a lock's word, to hold the lock by hand. */
 export function lockWordOf(heap: SharedHeap, lock: LockIndex): number {
-  return lockWordIndex(lockLine(geometryOf(heap).locks, lock));
+  return LockTable.wordOf(LockTable.at(geometryOf(heap).locks, lock));
 }
 
 /** Every lock that somebody holds; empty when all is quiet. */
 export function heldIn(heap: SharedHeap): string[] {
   const { locks } = geometryOf(heap);
   const held: string[] = [];
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    const word = peekLock(heap.i32, lockLine(locks, lock));
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    const word = LockTable.peek(heap.i32, LockTable.at(locks, lock));
     if (word !== 0) held.push(`lock ${lock}: ${word}`);
   }
   return held;
@@ -62,7 +54,7 @@ export function metadataHash(heap: SharedHeap, geometry = geometryOf(heap)): num
   for (let word = base / 4; word < dataStart / 4; word++) {
     if (word >= locks && word < classes) continue;
     // A time, of the last look at the dead.
-    if (word === header + NEXT_LOOK) continue;
+    if (word === header + Header.NEXT_LOOK) continue;
     hash = Math.imul(hash ^ i32[word], 0x01000193);
   }
   return hash;
@@ -70,9 +62,9 @@ export function metadataHash(heap: SharedHeap, geometry = geometryOf(heap)): num
 
 /** Makes a word that of a thread which was in the heap, and whose end was reported. */
 export function enterDead(memory: HeapMemory, word: number): void {
-  const name = asReported(packName(word, 0));
-  for (let n = 0; n < nameCount(memory.geometry.threads); n++) {
-    if (casName(memory, n, NO_NAME, name) === NO_NAME) return;
+  const name = Names.asReported(Names.pack(word, 0));
+  for (let n = 0; n < Names.count(memory.geometry.threads); n++) {
+    if (Names.cas(memory, n, Names.NONE, name) === Names.NONE) return;
   }
   throw new Error('the table of names is full');
 }

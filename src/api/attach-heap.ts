@@ -10,11 +10,11 @@ import { Contexts } from '../contexts/index.js';
 import { applyErrorPolicy, createDebug } from '../debug/index.js';
 import { attachThreadHeap, createHeap, type ThreadHeap } from '../heap/index.js';
 import { readUsage } from '../inspect/index.js';
+import * as DebugRecord from '../layout/debug-record.js';
 import {
   computeGeometry,
   type HeaderFields,
   type HeapMemory,
-  isInstrumented,
   viewMemory,
 } from '../layout/index.js';
 import { type ResolvedOptions, writeToStderr } from '../options/index.js';
@@ -44,7 +44,7 @@ export function attachParts(memory: HeapMemory, fields: HeaderFields): HeapParts
     listener: createListener(fields.id),
     claim: claimOf(fields.id),
   });
-  const debug = isInstrumented(fields.debug)
+  const debug = DebugRecord.isInstrumented(fields.debug)
     ? createDebug(plain, fields.debug, threadId, writeToStderr)
     : null;
   const core = debug?.core ?? applyErrorPolicy(plain, fields.debug);

@@ -11,7 +11,8 @@
 
 import { List, messageOf, threadState } from '../base/index.js';
 import { type HeapUsage, type LeakLabel, type Leaks, renderLeaks } from '../inspect/index.js';
-import { type DebugSettings, type HeapMemory, isInstrumented } from '../layout/index.js';
+import * as DebugRecord from '../layout/debug-record.js';
+import type { DebugSettings, HeapMemory } from '../layout/index.js';
 import { writeToStderr } from '../options/index.js';
 import { type HeapStats, renderStats } from '../stats/index.js';
 import { finishTrace } from '../trace/index.js';
@@ -70,7 +71,7 @@ export interface Reported {
 /** The reports that the heap's options ask for, to stderr, and its trace. */
 export function reportAtEnd(ending: ExitHooks, settings: DebugSettings, heap: Reported): void {
   const { leaks, stats, tracePath } = settings;
-  if (isInstrumented(settings) && settings.onError !== 'ignore') {
+  if (DebugRecord.isInstrumented(settings) && settings.onError !== 'ignore') {
     ending.add('last check', () => tellProblems(heap.verify()));
   }
   if (leaks) {

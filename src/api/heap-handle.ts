@@ -5,14 +5,8 @@
  */
 
 import { HeapError, isSharedBuffer, KIB, PAGE_BYTES, show, typeError } from '../base/index.js';
-import {
-  HEAP_BYTES_MIN,
-  type HeaderFields,
-  headerWord,
-  LAYOUT_VERSION,
-  reachableBytes,
-  readHeader,
-} from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import { HEAP_BYTES_MIN, type HeaderFields, headerWord, reachableBytes } from '../layout/index.js';
 import { requireFixedBuffer } from '../options/index.js';
 
 const HANDLE_KIND = 'shmalloc heap';
@@ -87,7 +81,7 @@ export function headerOf(buffer: SharedArrayBuffer, base: number): HeaderFields 
       `SharedHeap.attach: no heap at byte ${show(base)}: the buffer has ${buffer.byteLength} bytes, a heap at least ${HEAP_BYTES_MIN}`,
     );
   }
-  const fields = readHeader(
+  const fields = Header.read(
     new Uint32Array(buffer, 0, reachableBytes(buffer) / 4),
     headerWord(base),
   );
@@ -97,10 +91,10 @@ export function headerOf(buffer: SharedArrayBuffer, base: number): HeaderFields 
       `SharedHeap.attach: no heap at byte ${base} of this buffer: the magic is missing`,
     );
   }
-  if (fields.version !== LAYOUT_VERSION) {
+  if (fields.version !== Header.LAYOUT_VERSION) {
     throw new HeapError(
       'ERR_SHMALLOC_LAYOUT_VERSION',
-      `SharedHeap.attach: this heap has memory layout ${fields.version}, this shmalloc knows ${LAYOUT_VERSION}: use one version everywhere`,
+      `SharedHeap.attach: this heap has memory layout ${fields.version}, this shmalloc knows ${Header.LAYOUT_VERSION}: use one version everywhere`,
     );
   }
   if (fields.base !== base || base + fields.bytes > buffer.byteLength) {

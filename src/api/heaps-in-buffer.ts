@@ -13,16 +13,14 @@
  */
 
 import { HeapError, PAGE_BYTES, WORD_BYTES } from '../base/index.js';
+import * as Header from '../layout/header.js';
 import {
   computeGeometry,
-  eraseHeader,
   HEAP_BYTES_MIN,
   type HeaderFields,
   type HeapMemory,
   headerWord,
-  LAYOUT_VERSION,
   reachableBytes,
-  readHeader,
   viewMemory,
 } from '../layout/index.js';
 import { countLiving } from '../sync/index.js';
@@ -71,12 +69,12 @@ export function eraseHeaps(buffer: SharedArrayBuffer, wanted: Extent): void {
 }
 
 export function eraseHeap(buffer: SharedArrayBuffer, base: number): void {
-  eraseHeader(wordsOf(buffer), headerWord(base));
+  Header.erase(wordsOf(buffer), headerWord(base));
 }
 
 /** Is it this heap that begins there? */
 export const isHeapAt = (buffer: SharedArrayBuffer, base: number, id: string): boolean =>
-  readHeader(wordsOf(buffer), headerWord(base))?.id === id;
+  Header.read(wordsOf(buffer), headerWord(base))?.id === id;
 
 const wordsOf = (buffer: SharedArrayBuffer): Uint32Array =>
   new Uint32Array(buffer, 0, reachableBytes(buffer) / WORD_BYTES);
@@ -91,7 +89,7 @@ function* heapsBelow(
   const end = wanted.base + wanted.bytes;
   for (const base of placesIn(end, [wanted.base, 0, ...known])) {
     if (headerWord(base) + PAGE_BYTES / WORD_BYTES > u32.length) continue;
-    const fields = readHeader(u32, headerWord(base));
+    const fields = Header.read(u32, headerWord(base));
     if (fields === null || !isWhole(fields, base, buffer.byteLength)) continue;
     if (base + fields.bytes > wanted.base) yield fields;
   }
@@ -111,7 +109,7 @@ const isWhole = (fields: HeaderFields, base: number, bufferBytes: number): boole
 
 function countThreads(buffer: SharedArrayBuffer, fields: HeaderFields): number | undefined {
   const { base, bytes, threads, contexts, debug, version } = fields;
-  if (version !== LAYOUT_VERSION) return undefined;
+  if (version !== Header.LAYOUT_VERSION) return undefined;
   let memory: HeapMemory;
   try {
     memory = viewMemory(buffer, computeGeometry(base, bytes, threads, debug, contexts));

@@ -6,18 +6,10 @@
  */
 
 import { type Address, OwnMap, printable } from '../base/index.js';
-import {
-  type ContextIndex,
-  chunkTable,
-  contextTable,
-  getChunkAddress,
-  type HeapMemory,
-  lastRecord,
-  loadRecord,
-  readIdent,
-  readName,
-  recordAt,
-} from '../layout/index.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { ContextIndex, HeapMemory } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 
 /** A context's number in the heap, and its name. */
 export interface ContextLabel {
@@ -54,13 +46,13 @@ export function createOwnerships(memory: HeapMemory): (block: number) => Ownersh
 
 /** All chunks, with their contexts. */
 function readChunks({ i32, u32, geometry }: HeapMemory): Map<number, ContextIndex> {
-  const table = chunkTable(geometry);
+  const table = ChunkRecord.chunkTable(geometry);
   const contexts = new OwnMap<Address, ContextIndex>();
-  const frontier = lastRecord(i32, table);
+  const frontier = Records.last(i32, table);
   for (let index = 1; index <= frontier; index++) {
-    const record = recordAt(table, index);
-    const context = loadRecord(i32, record) as ContextIndex;
-    const address = getChunkAddress(u32, record);
+    const record = Records.at(table, index);
+    const context = Records.load(i32, record) as ContextIndex;
+    const address = ChunkRecord.getAddress(u32, record);
     if (context > 0 && context <= geometry.contextCount && address !== 0) {
       contexts.set(address, context);
     }
@@ -70,8 +62,12 @@ function readChunks({ i32, u32, geometry }: HeapMemory): Map<number, ContextInde
 
 /** The name of a context. */
 export function readLabel({ u8, geometry }: HeapMemory, context: ContextIndex): ContextLabel {
-  const record = recordAt(contextTable(geometry), context);
-  return { id: context, name: readName(u8, record), ident: readIdent(u8, record) };
+  const record = Records.at(ContextRecord.contextTable(geometry), context);
+  return {
+    id: context,
+    name: ContextRecord.readName(u8, record),
+    ident: ContextRecord.readIdent(u8, record),
+  };
 }
 
 type Named = Omit<ContextLabel, 'id'>;

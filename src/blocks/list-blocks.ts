@@ -23,19 +23,9 @@ import {
   type SizeClass,
   SPAN_BLOCKS,
 } from '../base/index.js';
-import {
-  getSpanHead,
-  type HeapMemory,
-  isDataAddress,
-  LARGE_RUN,
-  PAGE_LOCK,
-  pageOf,
-  pageRecord,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
-} from '../layout/index.js';
+import { type HeapMemory, isDataAddress, pageOf } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageRecord from '../layout/page-record.js';
 import { findRunLocked, type HeapAccess, walkAsFar } from '../pages/index.js';
 import { spanClass } from '../recovery/index.js';
 import type { Block, BlockDetails, BlockInspector, BlockRegion } from './block-info.js';
@@ -91,14 +81,15 @@ function listBlocks(memory: HeapMemory, access: HeapAccess, from: number, max: n
     blocks.push(block);
     if (isOwnedTag(tag)) owned.push(block);
   };
-  access.acquire(PAGE_LOCK);
+  access.acquire(LockTable.PAGE);
   walkAsFar(access, () => {
     findRunLocked(memory, (head, word) => {
       const start = head * PAGE_BYTES;
-      if (start + runPages(word) * PAGE_BYTES <= from) return false;
-      if (runKind(word) === LARGE_RUN && start >= from) add(start, runPages(word) * PAGE_BYTES);
-      if (runKind(word) === SPAN_RUN) {
-        const c = runOwner(word) as SizeClass;
+      if (start + PageRecord.pagesOf(word) * PAGE_BYTES <= from) return false;
+      if (PageRecord.kindOf(word) === PageRecord.LARGE_RUN && start >= from)
+        add(start, PageRecord.pagesOf(word) * PAGE_BYTES);
+      if (PageRecord.kindOf(word) === PageRecord.SPAN_RUN) {
+        const c = PageRecord.ownerOf(word) as SizeClass;
         for (let n = firstBlock(c, from - start); n < SPAN_BLOCKS[c] && blocks.length < max; n++) {
           add(start + n * BLOCK_BYTES[c], BLOCK_BYTES[c]);
         }
@@ -106,7 +97,7 @@ function listBlocks(memory: HeapMemory, access: HeapAccess, from: number, max: n
       return blocks.length >= max;
     });
   });
-  access.release(PAGE_LOCK);
+  access.release(LockTable.PAGE);
   const whose = createOwnerships(memory);
   for (const block of owned) Object.assign(block, whose(block.address));
   return blocks;
@@ -126,7 +117,7 @@ function regionOf({ i32, tags, geometry }: HeapMemory, address: Address): BlockR
       blockBytes: Number.POSITIVE_INFINITY,
     };
   }
-  const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(address)));
+  const head = PageRecord.getSpanHead(i32, PageRecord.at(geometry.pageTable, pageOf(address)));
   const c = tag === OWNED ? spanClass(i32, geometry, address) : tag;
   return { start: (head * PAGE_BYTES) as Address, blockBytes: BLOCK_BYTES[c] };
 }

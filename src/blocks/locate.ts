@@ -16,19 +16,9 @@ import {
   type SizeClass,
   SPAN_BLOCKS,
 } from '../base/index.js';
-import {
-  getRun,
-  type HeapMemory,
-  LARGE_RUN,
-  PAGE_LOCK,
-  pageOf,
-  pageRecord,
-  RUN_KIND_NAMES,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
-} from '../layout/index.js';
+import { type HeapMemory, pageOf } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageRecord from '../layout/page-record.js';
 import { type HeapAccess, headOfLocked } from '../pages/index.js';
 
 /** A block, as the allocator knows it. */
@@ -65,20 +55,25 @@ export function inspect(memory: HeapMemory, access: HeapAccess, address: number)
     const tag = tags[block >>> GRANULE_SHIFT];
     return { live: tag !== 0, owned: isOwnedTag(tag) };
   };
-  access.acquire(PAGE_LOCK);
+  access.acquire(LockTable.PAGE);
   const head = headOfLocked(memory, pageOf(address));
-  const word = getRun(i32, pageRecord(geometry.pageTable, head));
-  access.release(PAGE_LOCK);
+  const word = PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, head));
+  access.release(LockTable.PAGE);
   const start = (head * PAGE_BYTES) as Address;
-  const bytes = runPages(word) * PAGE_BYTES;
-  const kind = runKind(word);
-  if (kind === LARGE_RUN) {
+  const bytes = PageRecord.pagesOf(word) * PAGE_BYTES;
+  const kind = PageRecord.kindOf(word);
+  if (kind === PageRecord.LARGE_RUN) {
     return { is: 'block', start, bytes, sizeClass: LARGE, ...stateOf(start) };
   }
-  if (kind !== SPAN_RUN) {
-    return { is: RUN_KIND_NAMES[kind] as RunPlace['is'], start, bytes, sizeClass: 0 as SizeClass };
+  if (kind !== PageRecord.SPAN_RUN) {
+    return {
+      is: PageRecord.RUN_KIND_NAMES[kind] as RunPlace['is'],
+      start,
+      bytes,
+      sizeClass: 0 as SizeClass,
+    };
   }
-  const sizeClass = runOwner(word) as SizeClass;
+  const sizeClass = PageRecord.ownerOf(word) as SizeClass;
   const index = blockIndex(sizeClass, address - start);
   if (index >= SPAN_BLOCKS[sizeClass]) return { is: 'span end', start, bytes, sizeClass };
   const block = (start + index * BLOCK_BYTES[sizeClass]) as Address;

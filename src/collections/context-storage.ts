@@ -8,20 +8,10 @@
 import { type Address, HeapError, hex, type WordIndex } from '../base/index.js';
 import type { Attachment, Contexts, VectorContext } from '../contexts/index.js';
 import type { Fill } from '../heap/index.js';
-import {
-  CONTEXT_VECTOR,
-  clearVector,
-  contextTable,
-  epochWord,
-  generationWord,
-  getVectorData,
-  recordAt,
-  setVectorData,
-  VECTOR_HEADER_BYTES,
-  type VectorFields,
-  vectorSerialWord,
-  writeVectorHeader,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { VectorFields } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import type { ElementKind } from './vector-elements.js';
 import { vectorError } from './vector-engine.js';
 import { newSerial, noHeader, type VectorPlace, VectorStorage } from './vector-storage.js';
@@ -34,12 +24,12 @@ export class ContextStorage extends VectorStorage {
 
   constructor(place: VectorPlace, contexts: Contexts) {
     const { memory } = place.attachment.core;
-    const record = recordAt(contextTable(memory.geometry), place.fields.context);
-    super(place, epochWord(record), place.fields.epoch);
+    const record = Records.at(ContextRecord.contextTable(memory.geometry), place.fields.context);
+    super(place, ContextRecord.epochWord(record), place.fields.epoch);
     this.#contexts = contexts;
     this.#i32 = memory.i32;
-    this.#generationWord = generationWord(record);
-    this.#serialWord = vectorSerialWord(place.header);
+    this.#generationWord = ContextRecord.generationWord(record);
+    this.#serialWord = VectorHeader.serialWord(place.header);
   }
 
   isLive(): boolean {
@@ -71,9 +61,9 @@ export class ContextStorage extends VectorStorage {
     const { u32 } = this.attachment.core.memory;
     const block = context.malloc(bytes);
     if (block === 0) return block;
-    const old = getVectorData(u32, this.header);
+    const old = VectorHeader.getData(u32, this.header);
     fill(block, bytes, old);
-    setVectorData(u32, this.header, block);
+    VectorHeader.setData(u32, this.header, block);
     if (old !== 0) context.free(old);
     return block;
   }
@@ -86,8 +76,8 @@ export class ContextStorage extends VectorStorage {
 
   end(): void {
     const { u32 } = this.attachment.core.memory;
-    const data = getVectorData(u32, this.header);
-    clearVector(u32, this.header);
+    const data = VectorHeader.getData(u32, this.header);
+    VectorHeader.clear(u32, this.header);
     // The header stays until the context ends: another instance may still look at it.
     if (data !== 0) this.#ownContext()?.free(data);
   }
@@ -106,11 +96,11 @@ export function makeInContext(
   { kind, stride }: ElementKind,
 ): ContextStorage {
   const { u32 } = attachment.core.memory;
-  const address = malloc(VECTOR_HEADER_BYTES);
+  const address = malloc(VectorHeader.BYTES);
   if (address === 0) throw noHeader(attachment);
   const header = (address >>> 2) as WordIndex;
   const fields: VectorFields = {
-    type: kind | CONTEXT_VECTOR,
+    type: kind | VectorHeader.IN_CONTEXT,
     stride,
     context: index,
     epoch: epoch(),
@@ -118,6 +108,6 @@ export function makeInContext(
     serial: newSerial(),
     threadId: attachment.threadId,
   };
-  writeVectorHeader(u32, header, fields);
+  VectorHeader.write(u32, header, fields);
   return new ContextStorage({ attachment, header, fields }, contexts);
 }

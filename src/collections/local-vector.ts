@@ -10,13 +10,8 @@
 
 import { type Address, List, type WordIndex } from '../base/index.js';
 import { copyBytes, type ThreadHeap } from '../heap/index.js';
-import {
-  getVectorCapacity,
-  getVectorData,
-  getVectorLength,
-  setVectorCapacity,
-  setVectorLength,
-} from '../layout/index.js';
+
+import * as VectorHeader from '../layout/vector-header.js';
 import type { Elements } from './vector-elements.js';
 import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';
 import type { VectorStorage } from './vector-storage.js';
@@ -53,27 +48,27 @@ export class LocalVector<T> implements Engine<T> {
 
   length(): number {
     this.#check('length');
-    return getVectorLength(this.#u32, this.#header);
+    return VectorHeader.getLength(this.#u32, this.#header);
   }
 
   capacity(): number {
     this.#check('capacity');
-    return getVectorCapacity(this.#u32, this.#header);
+    return VectorHeader.getCapacity(this.#u32, this.#header);
   }
 
   get(index: number): T {
     const u32 = this.#u32;
-    const length = getVectorLength(u32, this.#header);
+    const length = VectorHeader.getLength(u32, this.#header);
     const isThere = typeof index === 'number' && index >>> 0 === index && index < length;
     if (!isThere || this.#i32[this.#lifeWord] !== this.#life) throw this.#refuse('get', index);
-    return this.#read(getVectorData(u32, this.#header), index);
+    return this.#read(VectorHeader.getData(u32, this.#header), index);
   }
 
   peek(index: number): T | undefined {
     const u32 = this.#u32;
-    if (isIndex(index) && index < getVectorLength(u32, this.#header)) {
+    if (isIndex(index) && index < VectorHeader.getLength(u32, this.#header)) {
       if (this.#i32[this.#lifeWord] === this.#life) {
-        return this.#read(getVectorData(u32, this.#header), index);
+        return this.#read(VectorHeader.getData(u32, this.#header), index);
       }
     }
     this.#check('get');
@@ -82,42 +77,42 @@ export class LocalVector<T> implements Engine<T> {
 
   fromEnd(index: number): T {
     this.#check('at');
-    const length = getVectorLength(this.#u32, this.#header);
+    const length = VectorHeader.getLength(this.#u32, this.#header);
     if (length + index < 0) throw beforeFirst(index, length);
-    return this.#read(getVectorData(this.#u32, this.#header), length + index);
+    return this.#read(VectorHeader.getData(this.#u32, this.#header), length + index);
   }
 
   set(index: number, value: T): void {
     if (!this.#isAnyNumber || typeof value !== 'number') this.#elements.check('Vector.set', value);
     const u32 = this.#u32;
-    const length = getVectorLength(u32, this.#header);
+    const length = VectorHeader.getLength(u32, this.#header);
     const isThere = typeof index === 'number' && index >>> 0 === index && index < length;
     if (!isThere || this.#i32[this.#lifeWord] !== this.#life) throw this.#refuse('set', index);
-    this.#write(getVectorData(u32, this.#header), index, value);
+    this.#write(VectorHeader.getData(u32, this.#header), index, value);
   }
 
   push(value: T): number {
     if (!this.#isAnyNumber || typeof value !== 'number') this.#elements.check('Vector.push', value);
     const u32 = this.#u32;
     const header = this.#header;
-    const length = getVectorLength(u32, header);
-    const hasRoom = length < getVectorCapacity(u32, header);
+    const length = VectorHeader.getLength(u32, header);
+    const hasRoom = length < VectorHeader.getCapacity(u32, header);
     if (!hasRoom || this.#i32[this.#lifeWord] !== this.#life) return this.#pushGrowing(value);
-    this.#write(getVectorData(u32, header), length, value);
-    setVectorLength(u32, header, length + 1);
+    this.#write(VectorHeader.getData(u32, header), length, value);
+    VectorHeader.setLength(u32, header, length + 1);
     return length + 1;
   }
 
   pop(): T | undefined {
     const u32 = this.#u32;
     const header = this.#header;
-    const length = getVectorLength(u32, header);
+    const length = VectorHeader.getLength(u32, header);
     if (length === 0 || this.#i32[this.#lifeWord] !== this.#life) {
       this.#check('pop');
       return undefined;
     }
-    const value = this.#read(getVectorData(u32, header), length - 1);
-    setVectorLength(u32, header, length - 1);
+    const value = this.#read(VectorHeader.getData(u32, header), length - 1);
+    VectorHeader.setLength(u32, header, length - 1);
     return value;
   }
 
@@ -135,21 +130,21 @@ export class LocalVector<T> implements Engine<T> {
   /** Why there is no such element. */
   #refuse(asked: string, index: number): Error {
     this.#check(asked);
-    return badIndex(asked, index, getVectorLength(this.#u32, this.#header));
+    return badIndex(asked, index, VectorHeader.getLength(this.#u32, this.#header));
   }
 
   // ---- long
 
   #pushGrowing(value: T): number {
     this.#check('push');
-    const length = getVectorLength(this.#u32, this.#header);
+    const length = VectorHeader.getLength(this.#u32, this.#header);
     // It may be a view of the storage that goes.
     const kept = this.#elements.keep(value);
     // Events are flushed when the element is in: who hears it may push as well.
     return this.#core.events.deferring(() => {
       this.#grow('push', length + 1);
-      this.#write(getVectorData(this.#u32, this.#header), length, kept);
-      setVectorLength(this.#u32, this.#header, length + 1);
+      this.#write(VectorHeader.getData(this.#u32, this.#header), length, kept);
+      VectorHeader.setLength(this.#u32, this.#header, length + 1);
       return length + 1;
     });
   }
@@ -159,7 +154,7 @@ export class LocalVector<T> implements Engine<T> {
     this.#elements.check('Vector.insert', value);
     const u32 = this.#u32;
     const header = this.#header;
-    const length = getVectorLength(u32, header);
+    const length = VectorHeader.getLength(u32, header);
     if (!isIndex(index) || index > length) throw badIndex('insert', index, length, true);
     if (index === length) return this.push(value);
     // It may be a view of what is moved.
@@ -170,12 +165,12 @@ export class LocalVector<T> implements Engine<T> {
   #insertBefore(index: number, value: T, length: number): number {
     const u32 = this.#u32;
     const header = this.#header;
-    if (length >= getVectorCapacity(u32, header)) this.#grow('insert', length + 1);
+    if (length >= VectorHeader.getCapacity(u32, header)) this.#grow('insert', length + 1);
     // The last one is there twice before the others move: none is ever missing (I1).
     this.#move(length, length - 1, 1);
-    setVectorLength(u32, header, length + 1);
+    VectorHeader.setLength(u32, header, length + 1);
     this.#move(index + 1, index, length - 1 - index);
-    this.#elements.write(getVectorData(u32, header), index, value);
+    this.#elements.write(VectorHeader.getData(u32, header), index, value);
     return length + 1;
   }
 
@@ -183,40 +178,40 @@ export class LocalVector<T> implements Engine<T> {
     this.#check('remove');
     const u32 = this.#u32;
     const header = this.#header;
-    const length = getVectorLength(u32, header);
+    const length = VectorHeader.getLength(u32, header);
     if (!isIndex(index) || index >= length) throw badIndex('remove', index, length);
-    const value = this.#elements.read(getVectorData(u32, header), index);
+    const value = this.#elements.read(VectorHeader.getData(u32, header), index);
     this.#move(index, index + 1, length - 1 - index);
-    setVectorLength(u32, header, length - 1);
+    VectorHeader.setLength(u32, header, length - 1);
     return value;
   }
 
   clear(): void {
     this.#check('clear');
-    setVectorLength(this.#u32, this.#header, 0);
+    VectorHeader.setLength(this.#u32, this.#header, 0);
   }
 
   reserve(capacity: number): void {
     this.#check('reserve');
-    if (capacity <= getVectorCapacity(this.#u32, this.#header)) return;
+    if (capacity <= VectorHeader.getCapacity(this.#u32, this.#header)) return;
     const isDone = this.#core.events.deferring(() => this.#resize(capacity));
     if (!isDone) throw exhausted(this.#core.events, 'reserve', capacity, this.#bytesOf(capacity));
   }
 
   shrink(): void {
     this.#check('shrink');
-    const length = getVectorLength(this.#u32, this.#header);
+    const length = VectorHeader.getLength(this.#u32, this.#header);
     // Where there is no room for a smaller one, it keeps the one that it has.
-    if (length < getVectorCapacity(this.#u32, this.#header)) {
+    if (length < VectorHeader.getCapacity(this.#u32, this.#header)) {
       this.#core.events.deferring(() => this.#resize(length));
     }
   }
 
   toArray(): T[] {
     this.#check('toArray');
-    const data = getVectorData(this.#u32, this.#header);
+    const data = VectorHeader.getData(this.#u32, this.#header);
     const values = new List<T>();
-    const length = getVectorLength(this.#u32, this.#header);
+    const length = VectorHeader.getLength(this.#u32, this.#header);
     for (let n = 0; n < length; n++) values.push(this.#elements.read(data, n));
     return [...values];
   }
@@ -225,7 +220,10 @@ export class LocalVector<T> implements Engine<T> {
     this.#check('view');
     const u32 = this.#u32;
     const header = this.#header;
-    return this.#elements.view(getVectorData(u32, header), getVectorLength(u32, header));
+    return this.#elements.view(
+      VectorHeader.getData(u32, header),
+      VectorHeader.getLength(u32, header),
+    );
   }
 
   freeAll(): number {
@@ -235,10 +233,10 @@ export class LocalVector<T> implements Engine<T> {
     const { ownedBlocks, events } = this.#core;
     let freed = 0;
     return events.deferring(() => {
-      for (let length = getVectorLength(u32, header); length > 0; length--) {
-        const word = (getVectorData(u32, header) >>> 2) + length - 1;
+      for (let length = VectorHeader.getLength(u32, header); length > 0; length--) {
+        const word = (VectorHeader.getData(u32, header) >>> 2) + length - 1;
         if (ownedBlocks.free(word as WordIndex)) freed++;
-        setVectorLength(u32, header, length - 1);
+        VectorHeader.setLength(u32, header, length - 1);
       }
       return freed;
     });
@@ -259,7 +257,7 @@ export class LocalVector<T> implements Engine<T> {
   }
 
   #grow(asked: string, needed: number): void {
-    const capacity = getVectorCapacity(this.#u32, this.#header);
+    const capacity = VectorHeader.getCapacity(this.#u32, this.#header);
     grow(this.#core.events, {
       asked,
       capacity,
@@ -274,23 +272,27 @@ export class LocalVector<T> implements Engine<T> {
     const { memory } = this.#core;
     const u32 = this.#u32;
     const header = this.#header;
-    const used = getVectorLength(u32, header) * this.#elements.stride;
+    const used = VectorHeader.getLength(u32, header) * this.#elements.stride;
     let capacity = 0;
     const fill = (block: Address, blockBytes: number, old: Address): void => {
       capacity = Math.floor(blockBytes / this.#elements.stride);
       if (used > 0) copyBytes(memory, block, old, used);
       // Should it get smaller: never more than there is room for (vector-header I2).
-      setVectorCapacity(u32, header, Math.min(capacity, getVectorCapacity(u32, header)));
+      VectorHeader.setCapacity(
+        u32,
+        header,
+        Math.min(capacity, VectorHeader.getCapacity(u32, header)),
+      );
     };
     if (this.#home.replace(this.#bytesOf(wanted), fill) === 0) return false;
-    setVectorCapacity(u32, header, capacity);
+    VectorHeader.setCapacity(u32, header, capacity);
     return true;
   }
 
   /** Moves elements within the storage. */
   #move(to: number, from: number, count: number): void {
     const { stride } = this.#elements;
-    const data = getVectorData(this.#u32, this.#header);
+    const data = VectorHeader.getData(this.#u32, this.#header);
     const start = data + from * stride;
     this.#core.memory.u8.copyWithin(data + to * stride, start, start + count * stride);
   }

@@ -7,22 +7,8 @@
 
 import type { Address, WordIndex } from '../base/index.js';
 import type { Changing, ThreadHeap } from '../heap/index.js';
-import {
-  addVersion,
-  closeVersion,
-  getRedo,
-  getStoredCapacity,
-  loadStorage,
-  loadStoredLength,
-  loadVersion,
-  STORAGE_HEAD_BYTES,
-  storeRedo,
-  storeStoredLength,
-  vectorDataWord,
-  vectorLockWord,
-  vectorVersionWord,
-  writeStorageHead,
-} from '../layout/index.js';
+
+import * as VectorHeader from '../layout/vector-header.js';
 import type { Elements } from './vector-elements.js';
 import { grow } from './vector-engine.js';
 import type { VectorStorage } from './vector-storage.js';
@@ -51,10 +37,10 @@ export class SharedStorage<T> implements Changing {
     this.#i32 = core.memory.i32;
     this.#u32 = core.memory.u32;
     this.#u8 = core.memory.u8;
-    this.#dataWord = vectorDataWord(home.header);
-    this.#versionWord = vectorVersionWord(home.header);
-    this.#lockWord = vectorLockWord(home.header);
-    this.#head = STORAGE_HEAD_BYTES + elements.scratchBytes;
+    this.#dataWord = VectorHeader.dataWord(home.header);
+    this.#versionWord = VectorHeader.versionWord(home.header);
+    this.#lockWord = VectorHeader.lockWord(home.header);
+    this.#head = VectorHeader.STORAGE_HEAD_BYTES + elements.scratchBytes;
   }
 
   /** Takes the lock of a vector that is live and whole; its storage. */
@@ -69,7 +55,7 @@ export class SharedStorage<T> implements Changing {
     let isEntered = false;
     try {
       if (this.#home.isLive()) {
-        const data = loadStorage(this.#i32, this.#dataWord);
+        const data = VectorHeader.loadStorage(this.#i32, this.#dataWord);
         if (isTakenOver || this.#isHalfDone(data)) this.#repair(data);
         isEntered = true;
         return data;
@@ -82,8 +68,8 @@ export class SharedStorage<T> implements Changing {
 
   /** I6. */
   #isHalfDone(data: Address): boolean {
-    if ((loadVersion(this.#i32, this.#versionWord) & 1) !== 0) return true;
-    return data !== 0 && getRedo(this.#i32, data) !== 0;
+    if ((VectorHeader.loadVersion(this.#i32, this.#versionWord) & 1) !== 0) return true;
+    return data !== 0 && VectorHeader.getRedo(this.#i32, data) !== 0;
   }
 
   leave(): void {
@@ -92,21 +78,22 @@ export class SharedStorage<T> implements Changing {
 
   /** A change of this thread was cut: as for a dead owner. */
   repairLocked(): void {
-    if (this.#home.isLive()) this.#repair(loadStorage(this.#i32, this.#dataWord));
+    if (this.#home.isLive()) this.#repair(VectorHeader.loadStorage(this.#i32, this.#dataWord));
   }
 
   /** Finishes what a dead owner was at. Its storage is the new one or the old one, and whole. */
   #repair(data: Address): void {
     const i32 = this.#i32;
-    const redo = data === 0 ? 0 : getRedo(i32, data);
+    const redo = data === 0 ? 0 : VectorHeader.getRedo(i32, data);
     if (redo !== 0) {
       // It may have died before readers were told.
-      if ((loadVersion(i32, this.#versionWord) & 1) === 0) addVersion(i32, this.#versionWord, 1);
+      if ((VectorHeader.loadVersion(i32, this.#versionWord) & 1) === 0)
+        VectorHeader.addVersion(i32, this.#versionWord, 1);
       this.#copyScratch(data, redo - 1);
-      storeRedo(i32, data, 0);
+      VectorHeader.storeRedo(i32, data, 0);
     }
     // Another one in any case: it may have died between a pop and that.
-    closeVersion(i32, this.#versionWord);
+    VectorHeader.closeVersion(i32, this.#versionWord);
   }
 
   /** A change that may call the heap. */
@@ -124,34 +111,34 @@ export class SharedStorage<T> implements Changing {
   /** Shortens the vector: readers that were at what is cut off look again (I2). */
   cut(data: Address, length: number): void {
     // point: vector.cut
-    storeStoredLength(this.#i32, data, length);
+    VectorHeader.storeStoredLength(this.#i32, data, length);
     // point: vector.version
-    addVersion(this.#i32, this.#versionWord, 2);
+    VectorHeader.addVersion(this.#i32, this.#versionWord, 2);
   }
 
   /** I3. */
   setRecord(data: Address, index: number, value: T): void {
-    this.#elements.write(data + STORAGE_HEAD_BYTES, 0, value);
+    this.#elements.write(data + VectorHeader.STORAGE_HEAD_BYTES, 0, value);
     // point: vector.redo
-    storeRedo(this.#i32, data, index + 1);
-    addVersion(this.#i32, this.#versionWord, 1);
+    VectorHeader.storeRedo(this.#i32, data, index + 1);
+    VectorHeader.addVersion(this.#i32, this.#versionWord, 1);
     // point: vector.record
     this.#copyScratch(data, index);
     // point: vector.done
-    storeRedo(this.#i32, data, 0);
+    VectorHeader.storeRedo(this.#i32, data, 0);
     // point: vector.even
-    addVersion(this.#i32, this.#versionWord, 1);
+    VectorHeader.addVersion(this.#i32, this.#versionWord, 1);
   }
 
   #copyScratch(data: Address, index: number): void {
-    const scratch = data + STORAGE_HEAD_BYTES;
+    const scratch = data + VectorHeader.STORAGE_HEAD_BYTES;
     const { stride } = this.#elements;
     this.#u8.copyWithin(data + this.#head + index * stride, scratch, scratch + stride);
   }
 
   /** Under the lock: another order, and another length, in a storage of the same size if need be. */
   reorder(asked: string, data: Address, length: number, arrange: Arrange): void {
-    const capacity = getStoredCapacity(this.#u32, data);
+    const capacity = VectorHeader.getStoredCapacity(this.#u32, data);
     const attempt = (count: number): boolean => this.rebuild(count, length, arrange);
     if (length <= capacity && attempt(capacity)) return;
     this.grow(asked, length <= capacity ? 0 : capacity, length, attempt);
@@ -182,14 +169,14 @@ export class SharedStorage<T> implements Changing {
       const storage = this.#home.replace(this.bytesOf(capacity), (block, blockBytes, old) => {
         arrange(block + head, old + head);
         const room = Math.floor((blockBytes - head) / this.#elements.stride);
-        writeStorageHead(this.#u32, block, length, room);
+        VectorHeader.writeStorageHead(this.#u32, block, length, room);
         // From here to the end the old storage may go: readers wait.
-        addVersion(this.#i32, this.#versionWord, 1);
+        VectorHeader.addVersion(this.#i32, this.#versionWord, 1);
         isMoving = true;
       });
       return storage !== 0;
     } finally {
-      if (isMoving) addVersion(this.#i32, this.#versionWord, 1);
+      if (isMoving) VectorHeader.addVersion(this.#i32, this.#versionWord, 1);
     }
   }
 
@@ -197,19 +184,19 @@ export class SharedStorage<T> implements Changing {
   freeLast(data: Address, count: number): number {
     const { ownedBlocks } = this.#core;
     let freed = 0;
-    addVersion(this.#i32, this.#versionWord, 1);
+    VectorHeader.addVersion(this.#i32, this.#versionWord, 1);
     try {
-      let length = loadStoredLength(this.#i32, data);
+      let length = VectorHeader.loadStoredLength(this.#i32, data);
       for (let n = 0; n < count && length > 0; n++) {
         const word = ((data + this.#head) >>> 2) + length - 1;
         if (ownedBlocks.free(word as WordIndex)) freed++;
         length--;
         // point: vector.freed
-        storeStoredLength(this.#i32, data, length);
+        VectorHeader.storeStoredLength(this.#i32, data, length);
       }
       return freed;
     } finally {
-      addVersion(this.#i32, this.#versionWord, 1);
+      VectorHeader.addVersion(this.#i32, this.#versionWord, 1);
     }
   }
 

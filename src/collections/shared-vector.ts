@@ -24,17 +24,8 @@
 
 import { type Address, List, type WordIndex } from '../base/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import {
-  getStoredCapacity,
-  loadStorage,
-  loadStoredLength,
-  loadVersion,
-  orderReads,
-  STORAGE_HEAD_BYTES,
-  storeStoredLength,
-  vectorDataWord,
-  vectorVersionWord,
-} from '../layout/index.js';
+import { orderReads } from '../layout/index.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import { type Arrange, SharedStorage } from './shared-storage.js';
 import type { Elements } from './vector-elements.js';
 import { badIndex, beforeFirst, type Engine, exhausted, isIndex } from './vector-engine.js';
@@ -67,9 +58,9 @@ export class SharedVector<T> implements Engine<T> {
     this.#core = core;
     this.#i32 = core.memory.i32;
     this.#u32 = core.memory.u32;
-    this.#dataWord = vectorDataWord(home.header);
-    this.#versionWord = vectorVersionWord(home.header);
-    this.#head = STORAGE_HEAD_BYTES + elements.scratchBytes;
+    this.#dataWord = VectorHeader.dataWord(home.header);
+    this.#versionWord = VectorHeader.versionWord(home.header);
+    this.#head = VectorHeader.STORAGE_HEAD_BYTES + elements.scratchBytes;
   }
 
   // ---- reading
@@ -78,12 +69,12 @@ export class SharedVector<T> implements Engine<T> {
     const i32 = this.#i32;
     if (!isIndex(index)) throw badIndex('get', index, this.length());
     for (let reads = 0; reads < READS_MAX; reads++) {
-      const version = loadVersion(i32, this.#versionWord);
-      const data = loadStorage(i32, this.#dataWord);
+      const version = VectorHeader.loadVersion(i32, this.#versionWord);
+      const data = VectorHeader.loadStorage(i32, this.#dataWord);
       if (!this.#home.isLive()) break;
       if ((version & 1) !== 0 || data === 0) continue;
       // What it says may be of a block that is not the storage any more, and is looked at after.
-      if (index >= loadStoredLength(i32, data)) break;
+      if (index >= VectorHeader.loadStoredLength(i32, data)) break;
       const value = this.#elements.read(data + this.#head, index);
       if (this.#isSame(version, data) && this.#home.isLive()) return value;
     }
@@ -100,12 +91,12 @@ export class SharedVector<T> implements Engine<T> {
     const i32 = this.#i32;
     const isSound = isIndex(index);
     for (let reads = 0; reads < READS_MAX; reads++) {
-      const version = loadVersion(i32, this.#versionWord);
-      const data = loadStorage(i32, this.#dataWord);
+      const version = VectorHeader.loadVersion(i32, this.#versionWord);
+      const data = VectorHeader.loadStorage(i32, this.#dataWord);
       if (!this.#home.isLive()) throw this.#home.ended('get');
       if ((version & 1) === 0 && data !== 0) {
         // What it says may be of a block that is not the storage any more, and is looked at after.
-        const isThere = isSound && index < loadStoredLength(i32, data);
+        const isThere = isSound && index < VectorHeader.loadStoredLength(i32, data);
         const value = isThere ? this.#elements.read(data + this.#head, index) : undefined;
         if (this.#isSame(version, data)) {
           if (this.#home.isLive()) return value;
@@ -114,7 +105,7 @@ export class SharedVector<T> implements Engine<T> {
       }
     }
     return this.#store.change('get', (data) =>
-      isSound && index < loadStoredLength(i32, data)
+      isSound && index < VectorHeader.loadStoredLength(i32, data)
         ? this.#elements.read(data + this.#head, index)
         : undefined,
     );
@@ -135,7 +126,8 @@ export class SharedVector<T> implements Engine<T> {
     orderReads();
     const i32 = this.#i32;
     return (
-      loadVersion(i32, this.#versionWord) === version && loadStorage(i32, this.#dataWord) === data
+      VectorHeader.loadVersion(i32, this.#versionWord) === version &&
+      VectorHeader.loadStorage(i32, this.#dataWord) === data
     );
   }
 
@@ -143,17 +135,19 @@ export class SharedVector<T> implements Engine<T> {
   #consistent<R>(asked: string, reads: number, read: (data: Address, length: number) => R): R {
     const i32 = this.#i32;
     for (let n = 0; n < reads; n++) {
-      const version = loadVersion(i32, this.#versionWord);
-      const data = loadStorage(i32, this.#dataWord);
+      const version = VectorHeader.loadVersion(i32, this.#versionWord);
+      const data = VectorHeader.loadStorage(i32, this.#dataWord);
       if (!this.#home.isLive()) throw this.#home.ended(asked);
       if ((version & 1) !== 0 || data === 0) continue;
-      const length = loadStoredLength(i32, data);
+      const length = VectorHeader.loadStoredLength(i32, data);
       // Before it is believed: nobody shall read as many elements as some other block says.
       if (!this.#isSame(version, data) || !this.#home.isLive()) continue;
       const found = read(data, length);
       if (this.#isSame(version, data) && this.#home.isLive()) return found;
     }
-    return this.#store.change(asked, (data) => read(data, loadStoredLength(i32, data)));
+    return this.#store.change(asked, (data) =>
+      read(data, VectorHeader.loadStoredLength(i32, data)),
+    );
   }
 
   length(): number {
@@ -161,7 +155,9 @@ export class SharedVector<T> implements Engine<T> {
   }
 
   capacity(): number {
-    return this.#consistent('capacity', READS_MAX, (data) => getStoredCapacity(this.#u32, data));
+    return this.#consistent('capacity', READS_MAX, (data) =>
+      VectorHeader.getStoredCapacity(this.#u32, data),
+    );
   }
 
   toArray(): T[] {
@@ -185,11 +181,11 @@ export class SharedVector<T> implements Engine<T> {
     this.#elements.check('Vector.push', value);
     const data = this.#store.enter('push');
     try {
-      const length = loadStoredLength(this.#i32, data);
-      if (length < getStoredCapacity(this.#u32, data)) {
+      const length = VectorHeader.loadStoredLength(this.#i32, data);
+      if (length < VectorHeader.getStoredCapacity(this.#u32, data)) {
         this.#elements.write(data + this.#head, length, value);
         // point: vector.push
-        storeStoredLength(this.#i32, data, length + 1);
+        VectorHeader.storeStoredLength(this.#i32, data, length + 1);
         return length + 1;
       }
     } finally {
@@ -202,8 +198,8 @@ export class SharedVector<T> implements Engine<T> {
   #append(asked: string, storage: Address, value: T): number {
     let data = storage;
     let kept = value;
-    const length = loadStoredLength(this.#i32, data);
-    const capacity = getStoredCapacity(this.#u32, data);
+    const length = VectorHeader.loadStoredLength(this.#i32, data);
+    const capacity = VectorHeader.getStoredCapacity(this.#u32, data);
     if (length >= capacity) {
       const copy = this.#store.copyOf(length);
       // It may be a view of the storage that goes.
@@ -211,11 +207,11 @@ export class SharedVector<T> implements Engine<T> {
       this.#store.grow(asked, capacity, length + 1, (count) =>
         this.#store.rebuild(count, length, copy),
       );
-      data = loadStorage(this.#i32, this.#dataWord);
+      data = VectorHeader.loadStorage(this.#i32, this.#dataWord);
     }
     this.#elements.write(data + this.#head, length, kept);
     // point: vector.append
-    storeStoredLength(this.#i32, data, length + 1);
+    VectorHeader.storeStoredLength(this.#i32, data, length + 1);
     return length + 1;
   }
 
@@ -229,7 +225,7 @@ export class SharedVector<T> implements Engine<T> {
   }
 
   #takeLast(data: Address): T | undefined {
-    const length = loadStoredLength(this.#i32, data);
+    const length = VectorHeader.loadStoredLength(this.#i32, data);
     if (length === 0) return undefined;
     const value = this.#elements.read(data + this.#head, length - 1);
     this.#store.cut(data, length - 1);
@@ -252,7 +248,7 @@ export class SharedVector<T> implements Engine<T> {
     const data = this.#store.enter('set');
     let length: number;
     try {
-      length = loadStoredLength(this.#i32, data);
+      length = VectorHeader.loadStoredLength(this.#i32, data);
       if (isIndex(index) && index < length) {
         if (this.#elements.scratchBytes > 0) this.#store.setRecord(data, index, value);
         else this.#elements.write(data + this.#head, index, value);
@@ -267,7 +263,7 @@ export class SharedVector<T> implements Engine<T> {
   insert(index: number, value: T): number {
     this.#elements.check('Vector.insert', value);
     return this.#store.change('insert', (data) => {
-      const length = loadStoredLength(this.#i32, data);
+      const length = VectorHeader.loadStoredLength(this.#i32, data);
       if (!isIndex(index) || index > length) throw badIndex('insert', index, length, true);
       if (index === length) return this.#append('insert', data, value);
       const { stride } = this.#elements;
@@ -283,7 +279,7 @@ export class SharedVector<T> implements Engine<T> {
 
   remove(index: number): T {
     return this.#store.change('remove', (data) => {
-      const length = loadStoredLength(this.#i32, data);
+      const length = VectorHeader.loadStoredLength(this.#i32, data);
       if (!isIndex(index) || index >= length) throw badIndex('remove', index, length);
       if (index === length - 1) return this.#takeLast(data) as T;
       const value = this.#elements.read(data + this.#head, index);
@@ -300,8 +296,8 @@ export class SharedVector<T> implements Engine<T> {
 
   reserve(capacity: number): void {
     this.#store.change('reserve', (data) => {
-      const length = data === 0 ? 0 : loadStoredLength(this.#i32, data);
-      if (data !== 0 && capacity <= getStoredCapacity(this.#u32, data)) return;
+      const length = data === 0 ? 0 : VectorHeader.loadStoredLength(this.#i32, data);
+      if (data !== 0 && capacity <= VectorHeader.getStoredCapacity(this.#u32, data)) return;
       if (this.#store.rebuild(capacity, length, this.#store.copyOf(length))) return;
       throw exhausted(this.#core.events, 'reserve', capacity, this.#store.bytesOf(capacity));
     });
@@ -309,9 +305,9 @@ export class SharedVector<T> implements Engine<T> {
 
   shrink(): void {
     this.#store.change('shrink', (data) => {
-      const length = loadStoredLength(this.#i32, data);
+      const length = VectorHeader.loadStoredLength(this.#i32, data);
       // Where there is no room for a smaller one, it keeps the one that it has.
-      if (length < getStoredCapacity(this.#u32, data)) {
+      if (length < VectorHeader.getStoredCapacity(this.#u32, data)) {
         this.#store.rebuild(length, length, this.#store.copyOf(length));
       }
     });

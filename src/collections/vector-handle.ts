@@ -17,15 +17,8 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import type { Attachment } from '../contexts/index.js';
-import {
-  CONTEXT_VECTOR,
-  type HeapMemory,
-  readVectorHeader,
-  SHARED_VECTOR,
-  VECTOR_HEADER_BYTES,
-  VECTOR_KIND_MASK,
-  type VectorFields,
-} from '../layout/index.js';
+import type { HeapMemory, VectorFields } from '../layout/index.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import { type ElementType, isKind, showKind } from './vector-elements.js';
 import { vectorError } from './vector-engine.js';
 import type { VectorPlace } from './vector-storage.js';
@@ -57,8 +50,8 @@ export function makeVectorHandle(
   address: Address,
   { type, stride, serial }: VectorFields,
 ): VectorHandle {
-  const elements = showKind({ kind: type & VECTOR_KIND_MASK, stride });
-  const shared = (type & SHARED_VECTOR) !== 0;
+  const elements = showKind({ kind: type & VectorHeader.KIND_MASK, stride });
+  const shared = (type & VectorHeader.SHARED) !== 0;
   return { kind: HANDLE_KIND, heapId, address, serial, elements, shared };
 }
 
@@ -75,10 +68,10 @@ export function findVector(attachment: Attachment, asked: unknown): VectorPlace 
   }
   const { dataStart, end } = memory.geometry;
   const isInData =
-    address % GRANULE_BYTES === 0 && address >= dataStart && address <= end - VECTOR_HEADER_BYTES;
+    address % GRANULE_BYTES === 0 && address >= dataStart && address <= end - VectorHeader.BYTES;
   if (!isInData) throw gone(address, 'that is no address of a block of this heap');
   const header = (address >>> 2) as WordIndex;
-  const fields = readVectorHeader(memory.u32, header);
+  const fields = VectorHeader.read(memory.u32, header);
   const isThere = fields !== null && (serial === undefined || fields.serial === serial);
   if (!isThere) throw gone(address, 'it is not there any more');
   if (!isVector(memory, address, fields)) throw gone(address, 'what is there is no vector');
@@ -90,8 +83,8 @@ function isVector(
   address: number,
   { type, stride, context }: VectorFields,
 ): boolean {
-  if (!isKind({ kind: type & VECTOR_KIND_MASK, stride })) return false;
-  if ((type & CONTEXT_VECTOR) === 0) return tags[address >>> GRANULE_SHIFT] === OWNED;
+  if (!isKind({ kind: type & VectorHeader.KIND_MASK, stride })) return false;
+  if ((type & VectorHeader.IN_CONTEXT) === 0) return tags[address >>> GRANULE_SHIFT] === OWNED;
   return context > 0 && context <= geometry.contextCount;
 }
 

@@ -15,27 +15,11 @@
 import { type Address, List, type WordIndex } from '../base/index.js';
 import { eachBlock } from '../blocks/index.js';
 import type { Attachment } from '../contexts/index.js';
-import {
-  CONTEXT_VECTOR,
-  getStoredCapacity,
-  getThreadId,
-  getVectorCapacity,
-  getVectorLength,
-  type HeapMemory,
-  hadOwned,
-  inFlightHeaderWord,
-  loadOwner,
-  loadStorage,
-  loadStoredLength,
-  readVectorHeader,
-  SHARED_VECTOR,
-  slotRecord,
-  usedSlots,
-  VECTOR_HEADER_BYTES,
-  VECTOR_KIND_MASK,
-  type VectorFields,
-  vectorDataWord,
-} from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import type { HeapMemory, VectorFields } from '../layout/index.js';
+import * as Registry from '../layout/registry.js';
+import * as Slot from '../layout/slot.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import { isThreadAlive, type ThreadWord } from '../sync/index.js';
 import { isKind } from './vector-elements.js';
 import { makeVectorHandle, type VectorHandle } from './vector-handle.js';
@@ -69,13 +53,13 @@ interface Found {
 export function listVectors({ core, heapId }: Attachment): VectorEntry[] {
   const { memory } = core;
   // Where there was no object yet there is nothing to walk for.
-  if (!hadOwned(memory.u32, memory.geometry.header)) return [];
+  if (!Header.hadOwned(memory.u32, memory.geometry.header)) return [];
   const isAttached = createRoll(memory);
   const blocks = new Map<number, number>();
   const candidates = new List<Address>();
   for (const { address, bytes, owned } of eachBlock(core.inspector)) {
     if (owned !== undefined) blocks.set(address, bytes);
-    if (owned === 'vector' && bytes >= VECTOR_HEADER_BYTES) candidates.push(address);
+    if (owned === 'vector' && bytes >= VectorHeader.BYTES) candidates.push(address);
   }
   return [...findInHeap(memory, candidates)].flatMap((found) => {
     const { address, fields } = found;
@@ -93,24 +77,26 @@ function findInHeap(memory: HeapMemory, candidates: readonly Address[]): Found[]
   const found = new List<Found>();
   for (const address of candidates) {
     const header = (address >>> 2) as WordIndex;
-    const fields = readVectorHeader(u32, header);
-    if (fields === null || !isVector(fields) || (fields.type & CONTEXT_VECTOR) !== 0) continue;
+    const fields = VectorHeader.read(u32, header);
+    if (fields === null || !isVector(fields) || (fields.type & VectorHeader.IN_CONTEXT) !== 0)
+      continue;
     found.push({ address, fields });
   }
   // Elements may be such as a header is made of: the storage of another one is none.
   const storages = new Set(found.map(({ address }) => u32[dataWordOf(address)]));
   const unresolved = new Set(
-    usedSlots(u32, geometry.slots, geometry.threads).map(
-      (slot) => u32[inFlightHeaderWord(slotRecord(geometry.slots, slot))],
+    Slot.used(u32, geometry.slots, geometry.threads).map(
+      (slot) => u32[Slot.inFlightHeaderWord(Slot.at(geometry.slots, slot))],
     ),
   );
   return found.filter(({ address }) => !storages.has(address) && !unresolved.has(address));
 }
 
-const dataWordOf = (address: Address): WordIndex => vectorDataWord((address >>> 2) as WordIndex);
+const dataWordOf = (address: Address): WordIndex =>
+  VectorHeader.dataWord((address >>> 2) as WordIndex);
 
 const isVector = ({ type, stride, serial }: VectorFields): boolean =>
-  serial !== 0 && isKind({ kind: type & VECTOR_KIND_MASK, stride });
+  serial !== 0 && isKind({ kind: type & VectorHeader.KIND_MASK, stride });
 
 /** What a vector has in it; undefined where it has ended meanwhile. */
 function readLengths(
@@ -119,19 +105,23 @@ function readLengths(
   blocks: ReadonlyMap<number, number>,
 ): Pick<VectorEntry, 'length' | 'capacity' | 'bytes'> | undefined {
   const header = (address >>> 2) as WordIndex;
-  const data = loadStorage(i32, dataWordOf(address));
-  const shared = (fields.type & SHARED_VECTOR) !== 0;
+  const data = VectorHeader.loadStorage(i32, dataWordOf(address));
+  const shared = (fields.type & VectorHeader.SHARED) !== 0;
   const room = blocks.get(data) ?? 0;
   const capacityMax = Math.floor(room / fields.stride);
   // In a block that was not there before anything may stand.
   const stored = shared && room > 0;
   const capacity = shared
     ? stored
-      ? getStoredCapacity(u32, data)
+      ? VectorHeader.getStoredCapacity(u32, data)
       : 0
-    : getVectorCapacity(u32, header);
-  const length = shared ? (stored ? loadStoredLength(i32, data) : 0) : getVectorLength(u32, header);
-  if (readVectorHeader(u32, header)?.serial !== fields.serial) return undefined;
+    : VectorHeader.getCapacity(u32, header);
+  const length = shared
+    ? stored
+      ? VectorHeader.loadStoredLength(i32, data)
+      : 0
+    : VectorHeader.getLength(u32, header);
+  if (VectorHeader.read(u32, header)?.serial !== fields.serial) return undefined;
   const cut = Math.min(capacity, capacityMax);
   return {
     length: Math.min(length, cut),
@@ -145,9 +135,9 @@ function createRoll(memory: HeapMemory): (threadId: number) => boolean {
   const { i32, u32, geometry } = memory;
   const known = new Map<number, boolean>();
   const look = (threadId: number): boolean =>
-    usedSlots(u32, geometry.slots, geometry.threads).some((slot) => {
-      if (getThreadId(u32, slotRecord(geometry.slots, slot)) !== threadId) return false;
-      const owner = loadOwner(i32, geometry.registry, slot);
+    Slot.used(u32, geometry.slots, geometry.threads).some((slot) => {
+      if (Slot.getThreadId(u32, Slot.at(geometry.slots, slot)) !== threadId) return false;
+      const owner = Registry.loadOwner(i32, geometry.registry, slot);
       return owner !== 0 && isThreadAlive(memory, owner as ThreadWord) !== false;
     });
   return (threadId) => {

@@ -23,16 +23,8 @@ import {
 } from '../base/index.js';
 import type { Attachment } from '../contexts/index.js';
 import { clearInFlightHeader, type Fill, inFlightHeaderOf } from '../heap/index.js';
-import {
-  clearVector,
-  orderWrites,
-  VECTOR_HEADER_BYTES,
-  type VectorFields,
-  vectorDataWord,
-  vectorLockWord,
-  vectorSerialWord,
-  writeVectorHeader,
-} from '../layout/index.js';
+import { orderWrites, type VectorFields } from '../layout/index.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import type { ElementKind } from './vector-elements.js';
 import { vectorError } from './vector-engine.js';
 
@@ -104,9 +96,9 @@ export class HeapStorage extends VectorStorage {
   readonly #dataWord: WordIndex;
 
   constructor(place: VectorPlace) {
-    super(place, vectorSerialWord(place.header), place.fields.serial);
+    super(place, VectorHeader.serialWord(place.header), place.fields.serial);
     this.#i32 = place.attachment.core.memory.i32;
-    this.#dataWord = vectorDataWord(place.header);
+    this.#dataWord = VectorHeader.dataWord(place.header);
   }
 
   isLive(): boolean {
@@ -137,9 +129,9 @@ export class HeapStorage extends VectorStorage {
     // point: inflight.set
     memory.u32[inFlightHeaderOf(this.attachment.core)] = this.address;
     // point: inflight.unmark
-    clearVector(memory.u32, this.header);
+    VectorHeader.clear(memory.u32, this.header);
     // Only a shared vector has been locked.
-    const lock = vectorLockWord(this.header);
+    const lock = VectorHeader.lockWord(this.header);
     if (objectLocks.isMine(lock)) objectLocks.release(lock);
     clearInFlightHeader(this.attachment.core);
     // Readers see that it has ended before its memory is another's, this thread's own also.
@@ -156,9 +148,9 @@ export function makeInHeap(attachment: Attachment, { kind, stride }: ElementKind
   clearInFlightHeader(attachment.core);
   const address = ownedBlocks.replace(
     inFlightHeaderOf(attachment.core),
-    VECTOR_HEADER_BYTES,
+    VectorHeader.BYTES,
     (block) => {
-      writeVectorHeader(memory.u32, (block >>> 2) as WordIndex, fields);
+      VectorHeader.write(memory.u32, (block >>> 2) as WordIndex, fields);
     },
   );
   if (address === 0) throw noHeader(attachment);
@@ -169,9 +161,9 @@ export function makeInHeap(attachment: Attachment, { kind, stride }: ElementKind
 export const newSerial = (): number => Math.floor(random() * 0xffffffff) + 1;
 
 export function noHeader({ core }: Attachment): HeapExhaustedError {
-  core.events.addExhausted(VECTOR_HEADER_BYTES);
+  core.events.addExhausted(VectorHeader.BYTES);
   return new HeapExhaustedError(
-    `vectors.create: the heap has no ${VECTOR_HEADER_BYTES} bytes left for its header`,
-    VECTOR_HEADER_BYTES,
+    `vectors.create: the heap has no ${VectorHeader.BYTES} bytes left for its header`,
+    VectorHeader.BYTES,
   );
 }

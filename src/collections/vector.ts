@@ -14,7 +14,8 @@ import {
   showAsJson,
   typeError,
 } from '../base/index.js';
-import { SHARED_VECTOR, VECTOR_KIND_MASK } from '../layout/index.js';
+
+import * as VectorHeader from '../layout/vector-header.js';
 import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';
 import {
@@ -80,10 +81,10 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
       );
     }
     const { type, stride } = home.fields;
-    const kind = type & VECTOR_KIND_MASK;
+    const kind = type & VectorHeader.KIND_MASK;
     const { memory } = home.attachment.core;
     const elements = elementsOf<ElementOf<E>>(memory, { kind, stride });
-    const isShared = (type & SHARED_VECTOR) !== 0;
+    const isShared = (type & VectorHeader.SHARED) !== 0;
     this.#home = home;
     this.#engine = isShared ? new SharedVector(home, elements) : new LocalVector(home, elements);
   }
@@ -266,7 +267,7 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
    */
   freeAll(): number {
     const { type, stride } = this.#home.fields;
-    const kind = type & VECTOR_KIND_MASK;
+    const kind = type & VectorHeader.KIND_MASK;
     if (isAddressKind(kind)) return this.#engine.freeAll();
     throw typeError(
       'ERR_SHMALLOC_VECTOR',

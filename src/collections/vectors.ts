@@ -14,7 +14,8 @@ import {
 } from '../base/index.js';
 import { describeContext } from '../blocks/index.js';
 import { type Attachment, CONTEXT_OPTION, type Context, type Contexts } from '../contexts/index.js';
-import { SHARED_VECTOR } from '../layout/index.js';
+
+import * as VectorHeader from '../layout/vector-header.js';
 import { ContextStorage, makeInContext } from './context-storage.js';
 import { checkCapacity, Vector } from './vector.js';
 import { type ElementType, kindOf, type NumberElements } from './vector-elements.js';
@@ -87,7 +88,7 @@ export class Vectors {
     return attachment.core.events.deferring(() => {
       const storage =
         place === undefined
-          ? makeInHeap(attachment, { kind: kind | (shared ? SHARED_VECTOR : 0), stride })
+          ? makeInHeap(attachment, { kind: kind | (shared ? VectorHeader.SHARED : 0), stride })
           : makeInContext(attachment, this.#contexts, place, { kind, stride });
       try {
         const vector = new Vector<E>(storage);

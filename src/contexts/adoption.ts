@@ -5,23 +5,10 @@
  */
 
 import { HeapError, List, show } from '../base/index.js';
-import {
-  type ContextIndex,
-  contextOwner,
-  contextPhase,
-  contextTable,
-  getAdoptions,
-  getGeneration,
-  getThreadId,
-  lastRecord,
-  loadRecord,
-  orderReads,
-  RELEASED_CONTEXT,
-  readIdent,
-  readName,
-  recordAt,
-  slotRecord,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import { type ContextIndex, orderReads } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
+import * as Slot from '../layout/slot.js';
 import { type ContextHandle, checkContextHandle, makeContextHandle } from './context-handle.js';
 import type { AnyContext, ContextRuntime } from './context-runtime.js';
 
@@ -32,7 +19,7 @@ export function adoptContext(
   given: ContextHandle,
 ): AnyContext {
   const { attachment, registry, memory } = runtime;
-  const { count } = contextTable(memory.geometry);
+  const { count } = ContextRecord.contextTable(memory.geometry);
   const handle = checkContextHandle(call, given, attachment.heapId, count);
   runtime.requireOpen(call);
   const index = handle.index as ContextIndex;
@@ -54,19 +41,19 @@ export function adoptContext(
 
 function refuseAdoption({ memory }: ContextRuntime, handle: ContextHandle): HeapError {
   const { i32, u32, geometry } = memory;
-  const table = contextTable(geometry);
-  const record = recordAt(table, handle.index);
-  const same = getGeneration(u32, record) === handle.generation;
-  const phase = contextPhase(loadRecord(i32, record));
+  const table = ContextRecord.contextTable(geometry);
+  const record = Records.at(table, handle.index);
+  const same = ContextRecord.getGeneration(u32, record) === handle.generation;
+  const phase = ContextRecord.phaseOf(Records.load(i32, record));
   const what = `cannot adopt context ${show(handle.name)}`;
   if (!same || phase === 0) {
     return new HeapError('ERR_SHMALLOC_CONTEXT_ENDED', `${what}: it has ended`);
   }
-  const slot = contextOwner(i32, u32, table, handle.index);
+  const slot = ContextRecord.ownerOf(i32, u32, table, handle.index);
   const owner =
-    phase === RELEASED_CONTEXT || slot < 0
+    phase === ContextRecord.RELEASED || slot < 0
       ? 'another thread was faster, and this handle is good for once'
-      : `it belongs to thread ${getThreadId(u32, slotRecord(geometry.slots, slot))}`;
+      : `it belongs to thread ${Slot.getThreadId(u32, Slot.at(geometry.slots, slot))}`;
   return new HeapError('ERR_SHMALLOC_CONTEXT', `${what}: ${owner}`);
 }
 
@@ -76,16 +63,22 @@ export function listReleased(runtime: ContextRuntime, call: string): ContextHand
   const { i32, u32, u8, geometry } = memory;
   runtime.requireOpen(call);
   const handles = new List<ContextHandle>();
-  const last = lastRecord(i32, contextTable(geometry));
+  const last = Records.last(i32, ContextRecord.contextTable(geometry));
   for (let index = 1 as ContextIndex; index <= last; index++) {
     const record = registry.at(index);
-    const state = loadRecord(i32, record);
-    if (contextPhase(state) !== RELEASED_CONTEXT) continue;
-    const [generation, adoptions] = [getGeneration(u32, record), getAdoptions(u32, record)];
-    const names = { name: readName(u8, record), ident: readIdent(u8, record) };
+    const state = Records.load(i32, record);
+    if (ContextRecord.phaseOf(state) !== ContextRecord.RELEASED) continue;
+    const [generation, adoptions] = [
+      ContextRecord.getGeneration(u32, record),
+      ContextRecord.getAdoptions(u32, record),
+    ];
+    const names = {
+      name: ContextRecord.readName(u8, record),
+      ident: ContextRecord.readIdent(u8, record),
+    };
     orderReads();
     // Otherwise it was adopted meanwhile, and what was read may be of another context.
-    if (loadRecord(i32, record) !== state) continue;
+    if (Records.load(i32, record) !== state) continue;
     const { heapId } = attachment;
     handles.push(makeContextHandle({ heapId, index, generation, adoptions, ...names }));
   }

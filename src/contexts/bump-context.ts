@@ -6,13 +6,14 @@
  */
 
 import { type Address, GRANULE_BYTES, NULL, roundUp } from '../base/index.js';
-import { CURSOR, LIMIT, OBJECTS } from '../layout/index.js';
+
+import * as ContextRecord from '../layout/context-record.js';
 import { Context } from './context.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
-const AT_CURSOR = CURSOR;
-const AT_LIMIT = LIMIT;
-const AT_OBJECTS = OBJECTS;
+const AT_CURSOR = ContextRecord.CURSOR;
+const AT_LIMIT = ContextRecord.LIMIT;
+const AT_OBJECTS = ContextRecord.OBJECTS;
 /** Sizes that equal themselves under this mask are integers from 0 to 64 KiB - 1. */
 const FAST_SIZE_MASK = 0xffff;
 /**
@@ -51,15 +52,18 @@ export class BumpContext extends Context {
     if (chunks.needsOwn(at, bytes)) {
       const chunk = chunks.addOwn(this.index, at, bytes);
       if (chunk === 0) return NULL;
-      u32[at + OBJECTS]++;
+      u32[at + ContextRecord.OBJECTS]++;
       return chunks.addressOf(chunk);
     }
-    if (bytes > u32[at + LIMIT] - u32[at + CURSOR] && !chunks.grow(this.index, at, bytes)) {
+    if (
+      bytes > u32[at + ContextRecord.LIMIT] - u32[at + ContextRecord.CURSOR] &&
+      !chunks.grow(this.index, at, bytes)
+    ) {
       return NULL;
     }
-    const address = u32[at + CURSOR];
-    u32[at + OBJECTS]++;
-    u32[at + CURSOR] = address + bytes;
+    const address = u32[at + ContextRecord.CURSOR];
+    u32[at + ContextRecord.OBJECTS]++;
+    u32[at + ContextRecord.CURSOR] = address + bytes;
     return address as Address;
   }
 

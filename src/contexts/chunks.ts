@@ -14,37 +14,10 @@
 import { type Address, NULL, type WordIndex } from '../base/index.js';
 import { SCRIBBLE } from '../debug/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import {
-  type ContextIndex,
-  chunkTable,
-  chunkWord,
-  emptyContext,
-  getChunk,
-  getChunkAddress,
-  getChunkBytes,
-  getChunkCount,
-  getContextBytes,
-  getInitialBytes,
-  getKeeper,
-  getMaxBytes,
-  getNextBytes,
-  getNextChunk,
-  getPrevChunk,
-  getUsedBefore,
-  openChunk,
-  type RecordTable,
-  recordAt,
-  setChunk,
-  setChunkBytes,
-  setChunkCount,
-  setContextBytes,
-  setKeeper,
-  setNextBytes,
-  setNextChunk,
-  setPrevChunk,
-  setUsedBefore,
-  storeRecord,
-} from '../layout/index.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { ContextIndex, RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 import { createRecordPool, type RecordPool } from '../pages/index.js';
 import type { ContextRuntime } from './context-runtime.js';
 
@@ -67,7 +40,7 @@ export class Chunks {
     this.#core = attachment.core;
     this.#i32 = memory.i32;
     this.#u32 = memory.u32;
-    this.#table = chunkTable(memory.geometry);
+    this.#table = ChunkRecord.chunkTable(memory.geometry);
     this.#pool = createRecordPool(memory.i32, this.#table);
   }
 
@@ -97,27 +70,27 @@ export class Chunks {
   }
 
   addressOf(chunk: number): Address {
-    return getChunkAddress(this.#u32, this.#at(chunk));
+    return ChunkRecord.getAddress(this.#u32, this.#at(chunk));
   }
 
   bytesOf(chunk: number): number {
-    return getChunkBytes(this.#u32, this.#at(chunk));
+    return ChunkRecord.getBytes(this.#u32, this.#at(chunk));
   }
 
   /** Is an object, with all that belongs to it, so long that it gets a chunk of its own? */
   needsOwn(record: WordIndex, bytes: number): boolean {
-    return bytes > getMaxBytes(this.#u32, record) / OWN_SHARE;
+    return bytes > ContextRecord.getMaxBytes(this.#u32, record) / OWN_SHARE;
   }
 
   #at(chunk: number): WordIndex {
-    return recordAt(this.#table, chunk);
+    return Records.at(this.#table, chunk);
   }
 
   #releaseLoose(): void {
     if (this.#loose === 0) return;
-    this.#core.ownedBlocks.remove(chunkWord(this.#at(this.#loose)));
+    this.#core.ownedBlocks.remove(ChunkRecord.addressWord(this.#at(this.#loose)));
     // point: chunk.free
-    storeRecord(this.#i32, this.#at(this.#loose), 0);
+    Records.store(this.#i32, this.#at(this.#loose), 0);
     const chunk = this.#loose;
     this.#loose = 0;
     this.#pool.remember(chunk);
@@ -131,39 +104,39 @@ export class Chunks {
     // point: chunk.claim
     this.#loose = this.#pool.take(context);
     if (this.#loose === 0) return 0;
-    setChunkBytes(u32, this.#at(this.#loose), bytes);
+    ChunkRecord.setBytes(u32, this.#at(this.#loose), bytes);
     let block: Address = NULL;
     try {
-      block = this.#core.ownedBlocks.replace(chunkWord(this.#at(this.#loose)), bytes);
+      block = this.#core.ownedBlocks.replace(ChunkRecord.addressWord(this.#at(this.#loose)), bytes);
     } finally {
       if (block === 0) this.#releaseLoose();
     }
     if (block === 0) return 0;
-    setChunkBytes(u32, this.#at(this.#loose), this.#core.ownedBlocks.bytesOf(block));
+    ChunkRecord.setBytes(u32, this.#at(this.#loose), this.#core.ownedBlocks.bytesOf(block));
     return this.#loose;
   }
 
   #link(record: WordIndex, chunk: number): void {
     const u32 = this.#u32;
-    const last = getChunk(u32, record);
-    setNextChunk(u32, this.#at(chunk), last);
-    setPrevChunk(u32, this.#at(chunk), 0);
-    if (last !== 0) setPrevChunk(u32, this.#at(last), chunk);
-    setChunk(u32, record, chunk);
-    setChunkCount(u32, record, getChunkCount(u32, record) + 1);
-    setContextBytes(u32, record, getContextBytes(u32, record) + this.bytesOf(chunk));
+    const last = ContextRecord.getChunk(u32, record);
+    ChunkRecord.setNext(u32, this.#at(chunk), last);
+    ChunkRecord.setPrev(u32, this.#at(chunk), 0);
+    if (last !== 0) ChunkRecord.setPrev(u32, this.#at(last), chunk);
+    ContextRecord.setChunk(u32, record, chunk);
+    ContextRecord.setChunkCount(u32, record, ContextRecord.getChunkCount(u32, record) + 1);
+    ContextRecord.setBytes(u32, record, ContextRecord.getBytes(u32, record) + this.bytesOf(chunk));
     this.#loose = 0;
   }
 
   #unlink(record: WordIndex, chunk: number): void {
     const u32 = this.#u32;
-    const next = getNextChunk(u32, this.#at(chunk));
-    const prev = getPrevChunk(u32, this.#at(chunk));
-    if (next !== 0) setPrevChunk(u32, this.#at(next), prev);
-    if (prev !== 0) setNextChunk(u32, this.#at(prev), next);
-    else setChunk(u32, record, next);
-    setChunkCount(u32, record, getChunkCount(u32, record) - 1);
-    setContextBytes(u32, record, getContextBytes(u32, record) - this.bytesOf(chunk));
+    const next = ChunkRecord.getNext(u32, this.#at(chunk));
+    const prev = ChunkRecord.getPrev(u32, this.#at(chunk));
+    if (next !== 0) ChunkRecord.setPrev(u32, this.#at(next), prev);
+    if (prev !== 0) ChunkRecord.setNext(u32, this.#at(prev), next);
+    else ContextRecord.setChunk(u32, record, next);
+    ContextRecord.setChunkCount(u32, record, ContextRecord.getChunkCount(u32, record) - 1);
+    ContextRecord.setBytes(u32, record, ContextRecord.getBytes(u32, record) - this.bytesOf(chunk));
   }
 
   #paint(chunk: number): void {
@@ -178,7 +151,7 @@ export class Chunks {
     this.#runtime.requireHeadroom();
     this.#releaseLoose();
     this.#paint(chunk);
-    this.#core.ownedBlocks.remove(chunkWord(this.#at(chunk)));
+    this.#core.ownedBlocks.remove(ChunkRecord.addressWord(this.#at(chunk)));
     this.#unlink(record, chunk);
     this.#loose = chunk;
     this.#releaseLoose();
@@ -186,7 +159,7 @@ export class Chunks {
 
   #growNow(context: ContextIndex, record: WordIndex, bytes: number): boolean {
     const u32 = this.#u32;
-    let wanted = getNextBytes(u32, record);
+    let wanted = ContextRecord.getNextBytes(u32, record);
     while (wanted < bytes) wanted *= 2;
     let chunk = this.#take(context, wanted);
     // In a heap that is nearly full a small step is better than none.
@@ -197,15 +170,19 @@ export class Chunks {
     if (chunk === 0) chunk = this.#take(context, bytes);
     if (chunk === 0) return false;
     this.#link(record, chunk);
-    if (getKeeper(u32, record) === 0) setKeeper(u32, record, chunk);
+    if (ContextRecord.getKeeper(u32, record) === 0) ContextRecord.setKeeper(u32, record, chunk);
     this.#open(record, chunk);
-    setNextBytes(u32, record, Math.min(wanted * 2, getMaxBytes(u32, record)));
+    ContextRecord.setNextBytes(
+      u32,
+      record,
+      Math.min(wanted * 2, ContextRecord.getMaxBytes(u32, record)),
+    );
     return true;
   }
 
   /** Makes a chunk the current one, empty. */
   #open(record: WordIndex, chunk: number): void {
-    openChunk(
+    ContextRecord.openChunk(
       this.#u32,
       record,
       this.addressOf(chunk),
@@ -218,19 +195,19 @@ export class Chunks {
     const chunk = this.#take(context, bytes);
     if (chunk === 0) return 0;
     this.#link(record, chunk);
-    setUsedBefore(u32, record, getUsedBefore(u32, record) + bytes);
+    ContextRecord.setUsedBefore(u32, record, ContextRecord.getUsedBefore(u32, record) + bytes);
     return chunk;
   }
 
   #dropOwnNow(record: WordIndex, chunk: number, bytes: number): void {
     const u32 = this.#u32;
-    const used = getUsedBefore(u32, record);
+    const used = ContextRecord.getUsedBefore(u32, record);
     // First: it is never more than there are bytes, wherever this is cut.
-    setUsedBefore(u32, record, used - bytes);
+    ContextRecord.setUsedBefore(u32, record, used - bytes);
     try {
       this.#drop(record, chunk);
     } catch (error) {
-      setUsedBefore(u32, record, used);
+      ContextRecord.setUsedBefore(u32, record, used);
       throw error;
     }
   }
@@ -238,20 +215,25 @@ export class Chunks {
   #clearNow(record: WordIndex, keep: boolean): void {
     const u32 = this.#u32;
     // First: should a chunk not go back, nothing is allocated in one that did.
-    emptyContext(u32, record);
+    ContextRecord.empty(u32, record);
     this.#releaseLoose();
-    const keeper = keep ? getKeeper(u32, record) : 0;
-    for (let chunk = getChunk(u32, record); chunk !== 0; ) {
-      const next = getNextChunk(u32, this.#at(chunk));
+    const keeper = keep ? ContextRecord.getKeeper(u32, record) : 0;
+    for (let chunk = ContextRecord.getChunk(u32, record); chunk !== 0; ) {
+      const next = ChunkRecord.getNext(u32, this.#at(chunk));
       if (chunk !== keeper) this.#drop(record, chunk);
       chunk = next;
     }
-    if (keeper === 0) setKeeper(u32, record, 0);
+    if (keeper === 0) ContextRecord.setKeeper(u32, record, 0);
     else {
       this.#paint(keeper);
       this.#open(record, keeper);
     }
-    const first = keeper === 0 ? getInitialBytes(u32, record) : 2 * this.bytesOf(keeper);
-    setNextBytes(u32, record, Math.min(first, getMaxBytes(u32, record)));
+    const first =
+      keeper === 0 ? ContextRecord.getInitialBytes(u32, record) : 2 * this.bytesOf(keeper);
+    ContextRecord.setNextBytes(
+      u32,
+      record,
+      Math.min(first, ContextRecord.getMaxBytes(u32, record)),
+    );
   }
 }

@@ -5,15 +5,8 @@
  */
 
 import { nameContext } from '../blocks/index.js';
-import {
-  getChunkCount,
-  getChunkStart,
-  getContextBytes,
-  getCursor,
-  getFreedBytes,
-  getObjects,
-  getUsedBefore,
-} from '../layout/index.js';
+
+import * as ContextRecord from '../layout/context-record.js';
 import type { Context } from './context.js';
 import type { ContextType } from './context-options.js';
 
@@ -40,19 +33,22 @@ export interface ContextSummary {
 export function readContextStats(u32: Uint32Array, context: Context): ContextStats {
   // Not in the parameter list: the declaration file would name an internal field.
   const { at } = context;
-  const bytes = getContextBytes(u32, at);
-  const used = getUsedBefore(u32, at) + getCursor(u32, at) - getChunkStart(u32, at);
+  const bytes = ContextRecord.getBytes(u32, at);
+  const used =
+    ContextRecord.getUsedBefore(u32, at) +
+    ContextRecord.getCursor(u32, at) -
+    ContextRecord.getChunkStart(u32, at);
   return {
-    chunks: getChunkCount(u32, at),
+    chunks: ContextRecord.getChunkCount(u32, at),
     bytes,
-    freeBytes: bytes - used + getFreedBytes(u32, at),
-    objects: getObjects(u32, at),
+    freeBytes: bytes - used + ContextRecord.getFreedBytes(u32, at),
+    objects: ContextRecord.getObjects(u32, at),
   };
 }
 
 export function summarizeContext(u32: Uint32Array, context: Context): ContextSummary {
   const { name, ident, kind, at } = context;
-  const [objects, bytes] = [getObjects(u32, at), getContextBytes(u32, at)];
+  const [objects, bytes] = [ContextRecord.getObjects(u32, at), ContextRecord.getBytes(u32, at)];
   return { context: name, ident, kind, objects, bytes };
 }
 

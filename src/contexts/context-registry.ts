@@ -11,47 +11,9 @@
 
 import { List, type WordIndex } from '../base/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import {
-  BUMP_KIND,
-  type ContextIndex,
-  casRecord,
-  contextKind,
-  contextPhase,
-  contextState,
-  contextTable,
-  emptyContext,
-  getAdoptions,
-  getFirstChild,
-  getGeneration,
-  getNextSibling,
-  getParent,
-  getPrevSibling,
-  LIVE_CONTEXT,
-  loadRecord,
-  orderWrites,
-  RELEASED_CONTEXT,
-  type RecordTable,
-  recordAt,
-  SET_KIND,
-  setAdoptions,
-  setChunk,
-  setChunkCount,
-  setContextBytes,
-  setFirstChild,
-  setInitialBytes,
-  setKeeper,
-  setMaxBytes,
-  setNextBytes,
-  setNextSibling,
-  setParent,
-  setPrevSibling,
-  storeParent,
-  storeRecord,
-  TEXT_BYTES_MAX,
-  UNRESOLVED_CONTEXT,
-  withPhase,
-  writeNames,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import { type ContextIndex, orderWrites, type RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 import { createRecordPool, type RecordPool } from '../pages/index.js';
 import { freeContext } from '../recovery/index.js';
 import type { ContextType, ResolvedContext } from './context-options.js';
@@ -73,66 +35,72 @@ export class ContextRegistry {
     this.#core = core;
     this.#i32 = i32;
     this.#u32 = u32;
-    this.#table = contextTable(geometry);
+    this.#table = ContextRecord.contextTable(geometry);
     this.#pool = createRecordPool(i32, this.#table);
   }
 
   at(index: number): WordIndex {
-    return recordAt(this.#table, index);
+    return Records.at(this.#table, index);
   }
 
   kindOf(index: ContextIndex): ContextType {
-    return contextKind(loadRecord(this.#i32, this.at(index))) === SET_KIND ? 'set' : 'bump';
+    return ContextRecord.kindOf(Records.load(this.#i32, this.at(index))) === ContextRecord.SET_KIND
+      ? 'set'
+      : 'bump';
   }
 
   /** Makes a context; 0 when the heap has no record for one more. */
   create(name: string, parent: ContextIndex, options: ResolvedContext): ContextIndex {
     const { memory, slotIndex } = this.#core;
     const u32 = this.#u32;
-    const kind = options.kind === 'set' ? SET_KIND : BUMP_KIND;
+    const kind = options.kind === 'set' ? ContextRecord.SET_KIND : ContextRecord.BUMP_KIND;
     // Before the record is taken: what may fail.
     const nameBytes = this.#names.of(name);
     const identBytes = encodeText(options.ident);
     // The generation is known only when the record is: until then it is as good as none.
-    const claim = contextState(UNRESOLVED_CONTEXT, kind, slotIndex, 0);
+    const claim = ContextRecord.stateOf(ContextRecord.UNRESOLVED, kind, slotIndex, 0);
     // point: context.claim
     const index = this.#pool.take(claim) as ContextIndex;
     if (index === 0) return NONE;
     const record = this.at(index);
-    writeNames(memory.u8, record, nameBytes, identBytes);
+    ContextRecord.writeNames(memory.u8, record, nameBytes, identBytes);
     for (const clear of CLEARED) clear(u32, record, 0);
-    emptyContext(u32, record);
-    setInitialBytes(u32, record, options.initialBytes);
-    setMaxBytes(u32, record, options.maxBytes);
-    setNextBytes(u32, record, options.initialBytes);
+    ContextRecord.empty(u32, record);
+    ContextRecord.setInitialBytes(u32, record, options.initialBytes);
+    ContextRecord.setMaxBytes(u32, record, options.maxBytes);
+    ContextRecord.setNextBytes(u32, record, options.initialBytes);
     // point: context.link
-    setParent(u32, record, parent);
+    ContextRecord.setParent(u32, record, parent);
     this.#link(index, parent);
-    const generation = getGeneration(u32, record);
+    const generation = ContextRecord.getGeneration(u32, record);
     // point: context.live
-    storeRecord(this.#i32, record, contextState(LIVE_CONTEXT, kind, slotIndex, generation));
+    Records.store(
+      this.#i32,
+      record,
+      ContextRecord.stateOf(ContextRecord.LIVE, kind, slotIndex, generation),
+    );
     return index;
   }
 
   #link(index: ContextIndex, parent: ContextIndex): void {
     const u32 = this.#u32;
     if (parent === 0) return;
-    const first = getFirstChild(u32, this.at(parent));
-    setNextSibling(u32, this.at(index), first);
-    setPrevSibling(u32, this.at(index), 0);
-    if (first !== 0) setPrevSibling(u32, this.at(first), index);
-    setFirstChild(u32, this.at(parent), index);
+    const first = ContextRecord.getFirstChild(u32, this.at(parent));
+    ContextRecord.setNextSibling(u32, this.at(index), first);
+    ContextRecord.setPrevSibling(u32, this.at(index), 0);
+    if (first !== 0) ContextRecord.setPrevSibling(u32, this.at(first), index);
+    ContextRecord.setFirstChild(u32, this.at(parent), index);
   }
 
   #unlink(index: ContextIndex): void {
     const u32 = this.#u32;
-    const parent = getParent(u32, this.at(index));
+    const parent = ContextRecord.getParent(u32, this.at(index));
     if (parent === 0) return;
-    const next = getNextSibling(u32, this.at(index));
-    const prev = getPrevSibling(u32, this.at(index));
-    if (next !== 0) setPrevSibling(u32, this.at(next), prev);
-    if (prev !== 0) setNextSibling(u32, this.at(prev), next);
-    else setFirstChild(u32, this.at(parent), next);
+    const next = ContextRecord.getNextSibling(u32, this.at(index));
+    const prev = ContextRecord.getPrevSibling(u32, this.at(index));
+    if (next !== 0) ContextRecord.setPrevSibling(u32, this.at(next), prev);
+    if (prev !== 0) ContextRecord.setNextSibling(u32, this.at(prev), next);
+    else ContextRecord.setFirstChild(u32, this.at(parent), next);
   }
 
   /** Ends one that has no chunk and no child any more. */
@@ -151,9 +119,13 @@ export class ContextRegistry {
     this.#unlink(index);
     // Before it is a root: whose it is then, it says itself.
     // point: context.root
-    storeRecord(i32, record, withPhase(loadRecord(i32, record), LIVE_CONTEXT, slotIndex));
+    Records.store(
+      i32,
+      record,
+      ContextRecord.withPhase(Records.load(i32, record), ContextRecord.LIVE, slotIndex),
+    );
     // point: context.reparent
-    storeParent(this.#u32, record, parent);
+    ContextRecord.storeParent(this.#u32, record, parent);
     this.#link(index, parent);
   }
 
@@ -162,16 +134,20 @@ export class ContextRegistry {
     const i32 = this.#i32;
     const record = this.at(index);
     // point: context.release
-    storeRecord(
+    Records.store(
       i32,
       record,
-      withPhase(loadRecord(i32, record), RELEASED_CONTEXT, this.#adoptionBits(record)),
+      ContextRecord.withPhase(
+        Records.load(i32, record),
+        ContextRecord.RELEASED,
+        this.#adoptionBits(record),
+      ),
     );
   }
 
   /** Low bits of the adoptions: a released context has them where a live one has its slot. */
   #adoptionBits(record: WordIndex): number {
-    return getAdoptions(this.#u32, record) & ADOPTIONS_MASK;
+    return ContextRecord.getAdoptions(this.#u32, record) & ADOPTIONS_MASK;
   }
 
   /** Takes a root that is nobody's; false when it is somebody's, or gone, or another one. */
@@ -180,19 +156,29 @@ export class ContextRegistry {
     const i32 = this.#i32;
     const u32 = this.#u32;
     const record = this.at(index);
-    const state = loadRecord(i32, record);
-    if (contextPhase(state) !== RELEASED_CONTEXT) return false;
-    if (getGeneration(u32, record) !== generation || getAdoptions(u32, record) !== adoptions)
+    const state = Records.load(i32, record);
+    if (ContextRecord.phaseOf(state) !== ContextRecord.RELEASED) return false;
+    if (
+      ContextRecord.getGeneration(u32, record) !== generation ||
+      ContextRecord.getAdoptions(u32, record) !== adoptions
+    )
       return false;
     // Failure: another thread has adopted it. ABA: the state has low bits of the generation and of
     // the adoptions, which would have to come round between these lines.
     // point: context.adopt
-    if (!casRecord(i32, record, state, withPhase(state, LIVE_CONTEXT, slotIndex))) {
+    if (
+      !Records.cas(
+        i32,
+        record,
+        state,
+        ContextRecord.withPhase(state, ContextRecord.LIVE, slotIndex),
+      )
+    ) {
       return false;
     }
     // Who lists what is nobody's must not see the next hand of a context that seems to be released.
     orderWrites();
-    setAdoptions(u32, record, adoptions + 1);
+    ContextRecord.setAdoptions(u32, record, adoptions + 1);
     return true;
   }
 
@@ -200,20 +186,20 @@ export class ContextRegistry {
   relink(indexes: readonly ContextIndex[]): void {
     const u32 = this.#u32;
     for (const index of indexes) {
-      setFirstChild(u32, this.at(index), NONE);
-      setNextSibling(u32, this.at(index), NONE);
-      setPrevSibling(u32, this.at(index), NONE);
+      ContextRecord.setFirstChild(u32, this.at(index), NONE);
+      ContextRecord.setNextSibling(u32, this.at(index), NONE);
+      ContextRecord.setPrevSibling(u32, this.at(index), NONE);
     }
-    for (const index of indexes) this.#link(index, getParent(u32, this.at(index)));
+    for (const index of indexes) this.#link(index, ContextRecord.getParent(u32, this.at(index)));
   }
 
   /** The contexts right below one, the last made first. */
   childrenOf(index: ContextIndex): ContextIndex[] {
     const u32 = this.#u32;
     const children = new List<ContextIndex>();
-    for (let child = getFirstChild(u32, this.at(index)); child !== 0; ) {
+    for (let child = ContextRecord.getFirstChild(u32, this.at(index)); child !== 0; ) {
       children.push(child);
-      child = getNextSibling(u32, this.at(child));
+      child = ContextRecord.getNextSibling(u32, this.at(child));
     }
     return children;
   }
@@ -221,19 +207,19 @@ export class ContextRegistry {
 
 /** What a new context has none of. */
 const CLEARED = [
-  setFirstChild,
-  setNextSibling,
-  setPrevSibling,
-  setChunk,
-  setChunkCount,
-  setContextBytes,
-  setKeeper,
+  ContextRecord.setFirstChild,
+  ContextRecord.setNextSibling,
+  ContextRecord.setPrevSibling,
+  ContextRecord.setChunk,
+  ContextRecord.setChunkCount,
+  ContextRecord.setBytes,
+  ContextRecord.setKeeper,
 ];
 
 /** A text as its record keeps it: cut to what there is room for, never within a character. */
 function encodeText(text: string): Uint8Array {
   if (text === '') return EMPTY;
-  const bytes = new Uint8Array(TEXT_BYTES_MAX);
+  const bytes = new Uint8Array(ContextRecord.TEXT_BYTES_MAX);
   return bytes.subarray(0, encoder.encodeInto(text, bytes).written);
 }
 

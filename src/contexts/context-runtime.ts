@@ -23,14 +23,9 @@ import {
 } from '../base/index.js';
 import { describeContext } from '../blocks/index.js';
 import { atEndOfTurn } from '../heap/index.js';
-import {
-  type ContextIndex,
-  contextTable,
-  type HeapMemory,
-  readIdent,
-  readName,
-  recordAt,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { ContextIndex, HeapMemory } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 import type { Attachment } from './attachment.js';
 import { BumpContext } from './bump-context.js';
 import { Chunks } from './chunks.js';
@@ -82,7 +77,7 @@ export class ContextRuntime {
     this.registry = new ContextRegistry(attachment.core);
     this.chunks = new Chunks(this);
     this.headers = new ObjectHeaders(memory);
-    this.nullRecord = recordAt(contextTable(memory.geometry), NONE);
+    this.nullRecord = Records.at(ContextRecord.contextTable(memory.geometry), NONE);
     this.#resumeLater = atEndOfTurn(() => {
       // Also where no callback is under way: the call may have been cut between two of them.
       this.#callbacks = 0;
@@ -196,7 +191,7 @@ export class ContextRuntime {
   wrapStored(index: ContextIndex, parent: ContextState | null): ContextState {
     const { u8 } = this.memory;
     const record = this.registry.at(index);
-    const [name, ident] = [readName(u8, record), readIdent(u8, record)];
+    const [name, ident] = [ContextRecord.readName(u8, record), ContextRecord.readIdent(u8, record)];
     return this.#wrap({ index, parent, name, ident });
   }
 

@@ -11,7 +11,8 @@
 
 import { errorsIn, HeapError, List, show } from '../base/index.js';
 import { describeContext } from '../blocks/index.js';
-import { type ContextIndex, getAdoptions, getEpoch, getGeneration } from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { ContextIndex } from '../layout/index.js';
 import type { Context } from './context.js';
 import type { AnyContext, ContextRuntime } from './context-runtime.js';
 import type { VectorContext } from './vector-context.js';
@@ -45,7 +46,7 @@ export class ContextState {
   constructor(runtime: ContextRuntime, { index, parent }: ContextPlace, context: Context) {
     this.runtime = runtime;
     this.index = index;
-    this.generation = getGeneration(runtime.memory.u32, context.at);
+    this.generation = ContextRecord.getGeneration(runtime.memory.u32, context.at);
     this.parent = parent;
     this.context = context;
   }
@@ -250,7 +251,7 @@ export class ContextState {
     }
     this.runtime.requireHeadroom();
     if (this.parent !== null) this.setParent(null);
-    const adoptions = getAdoptions(this.runtime.memory.u32, this.context.at);
+    const adoptions = ContextRecord.getAdoptions(this.runtime.memory.u32, this.context.at);
     this.runtime.change(() => {
       this.runtime.registry.release(this.index);
       for (const state of subtree) state.#leave('released');
@@ -285,7 +286,7 @@ export class ContextState {
     return {
       index,
       generation,
-      epoch: () => getEpoch(u32, context.at),
+      epoch: () => ContextRecord.getEpoch(u32, context.at),
       malloc: (bytes) => context.tryMalloc(bytes),
       free(address) {
         if (context.kind === 'set') context.free(address);

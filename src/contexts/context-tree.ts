@@ -11,33 +11,11 @@
  */
 
 import { addCounts, List, printable } from '../base/index.js';
-import {
-  type ContextIndex,
-  chunkTable,
-  contextKind,
-  contextPhase,
-  contextSlot,
-  contextTable,
-  getChunkCount,
-  getChunkStart,
-  getContextBytes,
-  getCursor,
-  getFreedBytes,
-  getObjects,
-  getThreadId,
-  getUsedBefore,
-  type HeapMemory,
-  LIVE_CONTEXT,
-  lastRecord,
-  loadParent,
-  loadRecord,
-  RELEASED_CONTEXT,
-  readIdent,
-  readName,
-  recordAt,
-  SET_KIND,
-  slotRecord,
-} from '../layout/index.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { ContextIndex, HeapMemory } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
+import * as Slot from '../layout/slot.js';
 
 /** Maximum children of a context, and levels, in the text; the others are summed up. */
 const CHILDREN_MAX = 100;
@@ -71,19 +49,19 @@ export interface ContextNode {
 /** All contexts of a heap, each before its children; roots and siblings in the order of their ids. */
 export function readContextTree(memory: HeapMemory): ContextNode[] {
   const { i32, u32, geometry } = memory;
-  const table = contextTable(geometry);
-  const frontier = lastRecord(i32, table);
+  const table = ContextRecord.contextTable(geometry);
+  const frontier = Records.last(i32, table);
   /** State by id; 0 = no context. */
   const states = new Int32Array(frontier + 1);
   const parents = new Uint32Array(frontier + 1);
   for (let id = 1; id <= frontier; id++) {
-    const record = recordAt(table, id);
+    const record = Records.at(table, id);
     // The order matters: when a context becomes a root, its slot is written first.
-    const parent = loadParent(u32, record);
-    const state = loadRecord(i32, record);
-    const phase = contextPhase(state);
+    const parent = ContextRecord.loadParent(u32, record);
+    const state = Records.load(i32, record);
+    const phase = ContextRecord.phaseOf(state);
     // A context that is being made has nothing yet, and one that is ending has nothing left.
-    if (phase !== LIVE_CONTEXT && phase !== RELEASED_CONTEXT) continue;
+    if (phase !== ContextRecord.LIVE && phase !== ContextRecord.RELEASED) continue;
     states[id] = state;
     parents[id] = parent;
   }
@@ -128,18 +106,22 @@ function readNode(
   state: number,
   above: ContextNode | undefined,
 ): ContextNode {
-  const record = recordAt(contextTable(geometry), id);
-  const chunks = Math.min(getChunkCount(u32, record), chunkTable(geometry).count);
-  const bytes = Math.min(getContextBytes(u32, record), geometry.dataBytes);
-  const inCurrent = getCursor(u32, record) - getChunkStart(u32, record);
-  const used = getUsedBefore(u32, record) + inCurrent - getFreedBytes(u32, record);
+  const record = Records.at(ContextRecord.contextTable(geometry), id);
+  const chunks = Math.min(
+    ContextRecord.getChunkCount(u32, record),
+    ChunkRecord.chunkTable(geometry).count,
+  );
+  const bytes = Math.min(ContextRecord.getBytes(u32, record), geometry.dataBytes);
+  const inCurrent = ContextRecord.getCursor(u32, record) - ContextRecord.getChunkStart(u32, record);
+  const used =
+    ContextRecord.getUsedBefore(u32, record) + inCurrent - ContextRecord.getFreedBytes(u32, record);
   const usedBytes = Math.min(bytes, Math.max(0, used));
   const root = above === undefined;
   return {
     id,
-    name: readName(u8, record),
-    ident: readIdent(u8, record),
-    kind: contextKind(state) === SET_KIND ? 'set' : 'bump',
+    name: ContextRecord.readName(u8, record),
+    ident: ContextRecord.readIdent(u8, record),
+    kind: ContextRecord.kindOf(state) === ContextRecord.SET_KIND ? 'set' : 'bump',
     // Below a root the state may still name the previous owner of the tree.
     owner: root ? ownerOf(u32, geometry, state) : above.owner,
     level: root ? 1 : above.level + 1,
@@ -149,14 +131,14 @@ function readNode(
     bytes,
     usedBytes,
     freeBytes: bytes - usedBytes,
-    objects: getObjects(u32, record),
+    objects: ContextRecord.getObjects(u32, record),
   };
 }
 
 function ownerOf(u32: Uint32Array, geometry: HeapMemory['geometry'], state: number): number | null {
-  if (contextPhase(state) !== LIVE_CONTEXT) return null;
-  const slot = Math.min(contextSlot(state), geometry.threads - 1);
-  return getThreadId(u32, slotRecord(geometry.slots, slot));
+  if (ContextRecord.phaseOf(state) !== ContextRecord.LIVE) return null;
+  const slot = Math.min(ContextRecord.slotOf(state), geometry.threads - 1);
+  return Slot.getThreadId(u32, Slot.at(geometry.slots, slot));
 }
 
 /** Sums over several contexts. */

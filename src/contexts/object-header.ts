@@ -17,19 +17,10 @@
  */
 
 import { type Address, GRANULE_BYTES, GRANULE_SHIFT } from '../base/index.js';
-import {
-  type ContextIndex,
-  contextPhase,
-  contextTable,
-  type Geometry,
-  getEpoch,
-  getGeneration,
-  getSecret,
-  type HeapMemory,
-  loadRecord,
-  type RecordTable,
-  recordAt,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import * as DebugRecord from '../layout/debug-record.js';
+import type { ContextIndex, Geometry, HeapMemory, RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 
 export const OBJECT_HEADER_BYTES = GRANULE_BYTES;
 /** In `extent`: the rest is a chunk's index. */
@@ -64,11 +55,11 @@ export class ObjectHeaders {
   readonly #freedKey: number;
 
   constructor({ i32, u32, geometry }: HeapMemory) {
-    const [low, high] = getSecret(u32, geometry.debug);
+    const [low, high] = DebugRecord.getSecret(u32, geometry.debug);
     this.#i32 = i32;
     this.#u32 = u32;
     this.#geometry = geometry;
-    this.#table = contextTable(geometry);
+    this.#table = ContextRecord.contextTable(geometry);
     this.#secret = low;
     this.#freedKey = high | 1;
   }
@@ -112,7 +103,8 @@ export class ObjectHeaders {
     const at = address >>> 2;
     const context = u32[at - CONTEXT] as ContextIndex;
     if (context === 0 || context > this.#table.count) return null;
-    if (contextPhase(loadRecord(this.#i32, recordAt(this.#table, context))) === 0) return null;
+    if (ContextRecord.phaseOf(Records.load(this.#i32, Records.at(this.#table, context))) === 0)
+      return null;
     const extent = u32[at - EXTENT];
     const request = u32[at - REQUEST];
     const key = this.#i32[at - SEAL] ^ this.#sealOf(address, context, extent, request);
@@ -132,11 +124,11 @@ export class ObjectHeaders {
 
   #sealOf(address: number, context: number, extent: number, request: number): number {
     const u32 = this.#u32;
-    const record = recordAt(this.#table, context);
+    const record = Records.at(this.#table, context);
     let seal = this.#secret ^ address;
     seal = Math.imul(seal ^ context, 0x9e3779b1);
-    seal = Math.imul((seal ^ (seal >>> 15)) + getGeneration(u32, record), 0x85ebca6b);
-    seal = Math.imul((seal ^ (seal >>> 13)) + getEpoch(u32, record), 0xc2b2ae35);
+    seal = Math.imul((seal ^ (seal >>> 15)) + ContextRecord.getGeneration(u32, record), 0x85ebca6b);
+    seal = Math.imul((seal ^ (seal >>> 13)) + ContextRecord.getEpoch(u32, record), 0xc2b2ae35);
     seal = Math.imul((seal ^ (seal >>> 16)) + extent, 0x27d4eb2f);
     return Math.imul((seal ^ (seal >>> 15)) + request, 0x165667b1);
   }

@@ -14,34 +14,10 @@
 
 import { List, type WordIndex } from '../base/index.js';
 import { clearInFlightHeader, type ThreadHeap } from '../heap/index.js';
-import {
-  type ContextIndex,
-  chunkTable,
-  chunkWord,
-  contextOwner,
-  contextPhase,
-  contextSlot,
-  contextTable,
-  getChunk,
-  getChunkAddress,
-  getChunkBytes,
-  getKeeper,
-  getNextChunk,
-  LIVE_CONTEXT,
-  lastRecord,
-  loadParent,
-  loadRecord,
-  type RecordTable,
-  recordAt,
-  setChunk,
-  setChunkCount,
-  setContextBytes,
-  setKeeper,
-  setNextChunk,
-  setPrevChunk,
-  storeRecord,
-  UNRESOLVED_CONTEXT,
-} from '../layout/index.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { ContextIndex, RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 import { freeContext } from '../recovery/index.js';
 import type { ContextRuntime } from './context-runtime.js';
 import type { ContextState } from './context-state.js';
@@ -62,8 +38,8 @@ export class ObjectRepair {
     this.#byIndex = runtime.byIndex;
     this.#i32 = i32;
     this.#u32 = u32;
-    this.#contexts = contextTable(geometry);
-    this.#chunks = chunkTable(geometry);
+    this.#contexts = ContextRecord.contextTable(geometry);
+    this.#chunks = ChunkRecord.chunkTable(geometry);
   }
 
   /** Makes whole what the cut call has left. */
@@ -75,7 +51,7 @@ export class ObjectRepair {
   }
 
   #chunkAt(chunk: number): WordIndex {
-    return recordAt(this.#chunks, chunk);
+    return Records.at(this.#chunks, chunk);
   }
 
   #repairContexts(): void {
@@ -93,10 +69,14 @@ export class ObjectRepair {
   #endUnresolved(): void {
     const i32 = this.#i32;
     const { memory, slotIndex } = this.#core;
-    for (let index = 1 as ContextIndex; index <= lastRecord(i32, this.#contexts); index++) {
-      const record = recordAt(this.#contexts, index);
-      const state = loadRecord(i32, record);
-      if (contextPhase(state) !== UNRESOLVED_CONTEXT || contextSlot(state) !== slotIndex) continue;
+    for (let index = 1 as ContextIndex; index <= Records.last(i32, this.#contexts); index++) {
+      const record = Records.at(this.#contexts, index);
+      const state = Records.load(i32, record);
+      if (
+        ContextRecord.phaseOf(state) !== ContextRecord.UNRESOLVED ||
+        ContextRecord.slotOf(state) !== slotIndex
+      )
+        continue;
       this.#byIndex.get(index)?.forget();
       freeContext(memory, slotIndex, record);
     }
@@ -106,9 +86,13 @@ export class ObjectRepair {
   #findOwn(): Map<ContextIndex, number> {
     const i32 = this.#i32;
     const own = new Map<ContextIndex, number>();
-    for (let index = 1 as ContextIndex; index <= lastRecord(i32, this.#contexts); index++) {
-      if (contextPhase(loadRecord(i32, recordAt(this.#contexts, index))) !== LIVE_CONTEXT) continue;
-      const owner = contextOwner(i32, this.#u32, this.#contexts, index);
+    for (let index = 1 as ContextIndex; index <= Records.last(i32, this.#contexts); index++) {
+      if (
+        ContextRecord.phaseOf(Records.load(i32, Records.at(this.#contexts, index))) !==
+        ContextRecord.LIVE
+      )
+        continue;
+      const owner = ContextRecord.ownerOf(i32, this.#u32, this.#contexts, index);
       if (owner === this.#core.slotIndex) own.set(index, this.#depthOf(index));
     }
     return own;
@@ -116,7 +100,11 @@ export class ObjectRepair {
 
   #depthOf(index: ContextIndex): number {
     let depth = 0;
-    for (let at = index; at !== 0; at = loadParent(this.#u32, recordAt(this.#contexts, at)))
+    for (
+      let at = index;
+      at !== 0;
+      at = ContextRecord.loadParent(this.#u32, Records.at(this.#contexts, at))
+    )
       depth++;
     return depth;
   }
@@ -124,8 +112,8 @@ export class ObjectRepair {
   #chunksByContext(): Map<number, number[]> {
     const i32 = this.#i32;
     const named = new Map<number, number[]>();
-    for (let chunk = 1; chunk <= lastRecord(i32, this.#chunks); chunk++) {
-      const context = loadRecord(i32, this.#chunkAt(chunk));
+    for (let chunk = 1; chunk <= Records.last(i32, this.#chunks); chunk++) {
+      const context = Records.load(i32, this.#chunkAt(chunk));
       if (context === 0) continue;
       const list = named.get(context) ?? new List<number>();
       named.set(context, list);
@@ -139,34 +127,38 @@ export class ObjectRepair {
    */
   #repairChains(index: ContextIndex, named: readonly number[]): void {
     const u32 = this.#u32;
-    const record = recordAt(this.#contexts, index);
+    const record = Records.at(this.#contexts, index);
     const left = new Set(named);
     const chain = new List<number>();
-    for (let chunk = getChunk(u32, record); left.has(chunk); ) {
-      if (getChunkAddress(u32, this.#chunkAt(chunk)) !== 0) {
+    for (let chunk = ContextRecord.getChunk(u32, record); left.has(chunk); ) {
+      if (ChunkRecord.getAddress(u32, this.#chunkAt(chunk)) !== 0) {
         left.delete(chunk);
         chain.push(chunk);
       } else if (chain.length > named.length) break;
-      const next = getNextChunk(u32, this.#chunkAt(chunk));
+      const next = ChunkRecord.getNext(u32, this.#chunkAt(chunk));
       chunk = next === chunk ? 0 : next;
     }
     for (const chunk of left) {
-      this.#core.ownedBlocks.remove(chunkWord(this.#chunkAt(chunk)));
-      storeRecord(this.#i32, this.#chunkAt(chunk), 0);
+      this.#core.ownedBlocks.remove(ChunkRecord.addressWord(this.#chunkAt(chunk)));
+      Records.store(this.#i32, this.#chunkAt(chunk), 0);
     }
-    setChunk(u32, record, this.#linkAll(chain));
-    setChunkCount(u32, record, chain.length);
-    const bytes = chain.reduce((sum, chunk) => sum + getChunkBytes(u32, this.#chunkAt(chunk)), 0);
-    setContextBytes(u32, record, bytes);
-    if (!chain.includes(getKeeper(u32, record))) setKeeper(u32, record, 0);
+    ContextRecord.setChunk(u32, record, this.#linkAll(chain));
+    ContextRecord.setChunkCount(u32, record, chain.length);
+    const bytes = chain.reduce(
+      (sum, chunk) => sum + ChunkRecord.getBytes(u32, this.#chunkAt(chunk)),
+      0,
+    );
+    ContextRecord.setBytes(u32, record, bytes);
+    if (!chain.includes(ContextRecord.getKeeper(u32, record)))
+      ContextRecord.setKeeper(u32, record, 0);
   }
 
   /** Links records in this order; the first, 0 = none. */
   #linkAll(list: readonly number[]): number {
     const u32 = this.#u32;
     list.forEach((chunk, n) => {
-      setPrevChunk(u32, this.#chunkAt(chunk), list[n - 1] ?? 0);
-      setNextChunk(u32, this.#chunkAt(chunk), list[n + 1] ?? 0);
+      ChunkRecord.setPrev(u32, this.#chunkAt(chunk), list[n - 1] ?? 0);
+      ChunkRecord.setNext(u32, this.#chunkAt(chunk), list[n + 1] ?? 0);
     });
     return list[0] ?? 0;
   }
@@ -174,11 +166,14 @@ export class ObjectRepair {
   #repairInstances(own: Map<ContextIndex, number>, named: Map<number, number[]>): void {
     const u32 = this.#u32;
     const parents = new Set(
-      [...own.keys()].map((index) => loadParent(u32, recordAt(this.#contexts, index))),
+      [...own.keys()].map((index) =>
+        ContextRecord.loadParent(u32, Records.at(this.#contexts, index)),
+      ),
     );
     const byDepth = [...own].sort(([, a], [, b]) => a - b);
     for (const [index] of byDepth) {
-      const parent = this.#byIndex.get(loadParent(u32, recordAt(this.#contexts, index))) ?? null;
+      const parent =
+        this.#byIndex.get(ContextRecord.loadParent(u32, Records.at(this.#contexts, index))) ?? null;
       const known = this.#byIndex.get(index);
       if (known !== undefined) known.adoptedBy(parent);
       else if (parents.has(index) || named.has(index)) this.#runtime.wrapStored(index, parent);

@@ -20,16 +20,8 @@ import {
   show,
 } from '../base/index.js';
 import { copyBytes, requireSize } from '../heap/index.js';
-import {
-  type ContextIndex,
-  CURSOR,
-  FREED_BYTES,
-  freeListWord,
-  isDataAddress,
-  LIMIT,
-  LISTED_BYTES_MAX,
-  OBJECTS,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import { type ContextIndex, isDataAddress } from '../layout/index.js';
 import { Context } from './context.js';
 import {
   LIVE,
@@ -71,15 +63,15 @@ export class SetContext extends Context {
   #take(size: number, log: number): Address {
     const u32 = this.#u32;
     const at = this.at;
-    const list = freeListWord(at, log);
+    const list = ContextRecord.freeListWord(at, log);
     let address = u32[list] as Address;
     if (address === 0) {
-      const start = u32[at + CURSOR];
-      if (HEADER + bytesOf(log) > u32[at + LIMIT] - start) return NULL;
+      const start = u32[at + ContextRecord.CURSOR];
+      if (HEADER + bytesOf(log) > u32[at + ContextRecord.LIMIT] - start) return NULL;
       address = (start + HEADER) as Address;
       const end = start + HEADER + bytesOf(log);
       this.#headers.writeLive(address, this.#index, log, size);
-      u32[at + CURSOR] = end;
+      u32[at + ContextRecord.CURSOR] = end;
     } else {
       const next = this.#headers.nextFreed(address, this.#index, log);
       if (next < 0) throw this.#damaged(list, address, log);
@@ -87,9 +79,9 @@ export class SetContext extends Context {
       this.#headers.writeLive(address, this.#index, log, size);
       // Stores alone from here: an overflow of the stack leaves the object where it is, and so does a cut.
       u32[list] = next;
-      u32[at + FREED_BYTES] -= bytes;
+      u32[at + ContextRecord.FREED_BYTES] -= bytes;
     }
-    u32[at + OBJECTS]++;
+    u32[at + ContextRecord.OBJECTS]++;
     return address;
   }
 
@@ -108,13 +100,13 @@ export class SetContext extends Context {
     const u32 = this.#u32;
     const at = this.at;
     for (;;) {
-      const left = u32[at + LIMIT] - u32[at + CURSOR] - HEADER;
+      const left = u32[at + ContextRecord.LIMIT] - u32[at + ContextRecord.CURSOR] - HEADER;
       if (left < GRANULE_BYTES) return;
       const log = 31 - Math.clz32(left);
-      const next = u32[at + CURSOR] + HEADER + bytesOf(log);
-      this.#list((u32[at + CURSOR] + HEADER) as Address, log);
+      const next = u32[at + ContextRecord.CURSOR] + HEADER + bytesOf(log);
+      this.#list((u32[at + ContextRecord.CURSOR] + HEADER) as Address, log);
       // Right after the store that lists it: nothing that V8 could cut comes in between.
-      u32[at + CURSOR] = next;
+      u32[at + ContextRecord.CURSOR] = next;
     }
   }
 
@@ -122,11 +114,11 @@ export class SetContext extends Context {
   #list(address: Address, log: number): void {
     const u32 = this.#u32;
     const at = this.at;
-    const list = freeListWord(at, log);
+    const list = ContextRecord.freeListWord(at, log);
     const bytes = HEADER + bytesOf(log);
     this.#headers.writeFreed(address, this.#index, log, u32[list]);
     u32[list] = address;
-    u32[at + FREED_BYTES] += bytes;
+    u32[at + ContextRecord.FREED_BYTES] += bytes;
   }
 
   #makeOwn(size: number): Address {
@@ -134,7 +126,7 @@ export class SetContext extends Context {
     const chunk = chunks.addOwn(this.#index, this.at, ownBytes(size));
     if (chunk === 0) return NULL;
     const address = (chunks.addressOf(chunk) + HEADER) as Address;
-    this.#u32[this.at + OBJECTS]++;
+    this.#u32[this.at + ContextRecord.OBJECTS]++;
     this.#headers.writeLive(address, this.#index, OWN_CHUNK + chunk, size);
     return address;
   }
@@ -154,7 +146,7 @@ export class SetContext extends Context {
       return;
     }
     this.#list(address as Address, extent);
-    this.#u32[this.at + OBJECTS]--;
+    this.#u32[this.at + ContextRecord.OBJECTS]--;
   }
 
   #freeOwn(address: Address, extent: number, request: number): void {
@@ -166,7 +158,7 @@ export class SetContext extends Context {
       this.#headers.writeLive(address, this.#index, extent, request);
       throw error;
     }
-    this.#u32[this.at + OBJECTS]--;
+    this.#u32[this.at + ContextRecord.OBJECTS]--;
   }
 
   /**
@@ -186,7 +178,7 @@ export class SetContext extends Context {
       return NULL;
     }
     // Longer ones have no logarithm here: it comes round at 4 GiB.
-    if (size <= LISTED_BYTES_MAX && extent === logOf(size)) {
+    if (size <= ContextRecord.LISTED_BYTES_MAX && extent === logOf(size)) {
       this.#headers.writeLive(address as Address, this.#index, extent, size);
       return address as Address;
     }

@@ -16,28 +16,12 @@ import {
   hex,
   LARGE,
   PAGE_BYTES,
+  type WordIndex,
 } from '../base/index.js';
 import type { BlockUser } from '../blocks/index.js';
-import {
-  type BlockRecord,
-  type DebugSettings,
-  FREED_BLOCK,
-  getRequested,
-  getRun,
-  getState,
-  getTurn,
-  type HeapMemory,
-  isScribbled,
-  isStateOf,
-  LIVE_BLOCK,
-  loadState,
-  orderReads,
-  pageOf,
-  pageRecord,
-  runPages,
-  stateFrontBytes,
-  stateKind,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import { type DebugSettings, type HeapMemory, orderReads, pageOf } from '../layout/index.js';
+import * as PageRecord from '../layout/page-record.js';
 import type { Records } from './records.js';
 import { createRedZones, type Damaged } from './red-zones.js';
 
@@ -64,21 +48,22 @@ export function createBlockChecks(
   function paint(block: number, blockBytes: number): void {
     if (!guarded) return;
     const record = records.recordOf(block);
-    const user = block + stateFrontBytes(getState(i32, record));
+    const user = block + BlockRecord.frontBytesOf(BlockRecord.getState(i32, record));
     zones.paint(block, user);
-    zones.paint(user + getRequested(u32, record), block + blockBytes);
+    zones.paint(user + BlockRecord.getRequested(u32, record), block + blockBytes);
   }
 
   function find(block: number): BlockDamagedError | null {
     const record = records.recordOf(block);
-    const state = loadState(i32, record);
-    const turn = getTurn(u32, record);
+    const state = BlockRecord.loadState(i32, record);
+    const turn = BlockRecord.getTurn(u32, record);
     const blockBytes = bytesNow(block);
-    if (blockBytes === 0 || !isStateOf(state, block)) return null;
+    if (blockBytes === 0 || !BlockRecord.isStateOf(state, block)) return null;
     const error = findIn(block, blockBytes, state, record);
     if (error === null) return null;
     orderReads();
-    const same = loadState(i32, record) === state && getTurn(u32, record) === turn;
+    const same =
+      BlockRecord.loadState(i32, record) === state && BlockRecord.getTurn(u32, record) === turn;
     return same && bytesNow(block) === blockBytes ? error : null;
   }
 
@@ -87,18 +72,21 @@ export function createBlockChecks(
     const tag = tags[block >>> GRANULE_SHIFT];
     // 0 for a tag of 0 and for owned blocks, which are not the program's.
     if (tag !== LARGE) return BLOCK_BYTES[tag];
-    return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
+    return (
+      PageRecord.pagesOf(PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, pageOf(block)))) *
+      PAGE_BYTES
+    );
   }
 
   function findIn(
     block: number,
     blockBytes: number,
     state: number,
-    record: BlockRecord,
+    record: WordIndex,
   ): BlockDamagedError | null {
-    const kind = stateKind(state);
-    if (kind !== LIVE_BLOCK && kind !== FREED_BLOCK) return null;
-    const user = block + stateFrontBytes(state);
+    const kind = BlockRecord.kindOf(state);
+    if (kind !== BlockRecord.LIVE && kind !== BlockRecord.FREED) return null;
+    const user = block + BlockRecord.frontBytesOf(state);
     const end = user + records.usableOf(block, blockBytes);
     if (guarded) {
       const before = zones.find(block, user);
@@ -106,7 +94,7 @@ export function createBlockChecks(
       if (before !== null) return underrun(block, user, before, end, behind);
       if (behind !== null) return overrun(block, user, end, behind);
     }
-    if (kind !== FREED_BLOCK || !isScribbled(i32, record)) return null;
+    if (kind !== BlockRecord.FREED || !BlockRecord.isScribbled(i32, record)) return null;
     const written = findUnlike(SCRIBBLE, user, end);
     return written === null ? null : lateWrite(block, user, written);
   }
@@ -160,7 +148,8 @@ export function createBlockChecks(
   }
 
   const count = (n: number): string => `${n} ${n === 1 ? 'byte' : 'bytes'}`;
-  const bytes = (block: number): string => `${getRequested(u32, records.recordOf(block))} bytes`;
+  const bytes = (block: number): string =>
+    `${BlockRecord.getRequested(u32, records.recordOf(block))} bytes`;
   const found = (address: number): string =>
     `${hex(u8[address])} found at ${hex(address)}${text(u8[address])}`;
   const text = (byte: number): string =>

@@ -35,29 +35,8 @@ import {
   SECTION_FRAMES,
 } from '../base/index.js';
 import { type Calls, type EventQueue, requireAlignment, requireSize } from '../heap/index.js';
-import {
-  blockState,
-  casState,
-  type DebugSettings,
-  FREED_BLOCK,
-  getRequested,
-  getState,
-  type HeapMemory,
-  LIVE_BLOCK,
-  NO_BLOCK,
-  type Operation,
-  PENDING_BLOCK,
-  RECORDED_BYTES_MIN,
-  setAllocStack,
-  setState,
-  stateFrontBytes,
-  stateKind,
-  storeScribbled,
-  storeState,
-  withKind,
-  writeAllocated,
-  writeFreed,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import type { DebugSettings, HeapMemory, Operation } from '../layout/index.js';
 import { type BlockChecks, PRE_SCRIBBLE, SCRIBBLE } from './block-checks.js';
 import type { Quarantine } from './quarantine.js';
 import type { Records } from './records.js';
@@ -143,17 +122,21 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   /** A new block, PENDING, with its zones; 0 when the heap is full. */
   function make(alignment: number, size: number): Address {
     const front = records.frontOf(alignment);
-    const bytes = Math.max(RECORDED_BYTES_MIN, front + size + guardBytes);
+    const bytes = Math.max(BlockRecord.RECORDED_BYTES_MIN, front + size + guardBytes);
     let block = inner.reserve(alignment, bytes, direct);
     if (block === 0) block = makeRoom() ? inner.reserve(alignment, bytes, direct) : NULL;
     if (block === 0) return NULL;
     const blockBytes = inner.reservedBytes(block);
     const record = records.recordOf(block);
     // point: debug.none
-    setState(i32, record, NO_BLOCK);
-    writeAllocated(u32, record, size, threadId);
+    BlockRecord.setState(i32, record, BlockRecord.NONE);
+    BlockRecord.writeAllocated(u32, record, size, threadId);
     // point: debug.pending
-    storeState(i32, record, blockState(PENDING_BLOCK, slotIndex, front, block));
+    BlockRecord.storeState(
+      i32,
+      record,
+      BlockRecord.stateOf(BlockRecord.PENDING, slotIndex, front, block),
+    );
     checks.paint(block, blockBytes);
     if (settings.preScribble) {
       const user = block + front;
@@ -175,9 +158,13 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   /** The last step of an allocation: the block is the program's. */
   function publish(block: Address, stack: number): void {
     const record = records.recordOf(block);
-    setAllocStack(u32, record, stack);
+    BlockRecord.setAllocStack(u32, record, stack);
     // point: debug.live
-    storeState(i32, record, withKind(getState(i32, record), LIVE_BLOCK));
+    BlockRecord.storeState(
+      i32,
+      record,
+      BlockRecord.withKind(BlockRecord.getState(i32, record), BlockRecord.LIVE),
+    );
   }
 
   function note(operation: Operation, block: Address, from: Address, stack: number): void {
@@ -185,14 +172,15 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
       operation,
       address: userOf(block),
       from,
-      requested: getRequested(u32, records.recordOf(block)),
+      requested: BlockRecord.getRequested(u32, records.recordOf(block)),
       usable: usableOf(block),
       stack,
     });
   }
 
   const userOf = (block: Address): Address =>
-    (block + stateFrontBytes(getState(i32, records.recordOf(block)))) as Address;
+    (block +
+      BlockRecord.frontBytesOf(BlockRecord.getState(i32, records.recordOf(block)))) as Address;
 
   const usableOf = (block: Address): number => records.usableOf(block, inner.usableSize(block));
 
@@ -213,7 +201,10 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   /** The live block behind a program's address; where there is none, `complain` is told, and 0. */
   function find(asked: string, user: Address, complain: (error: Error) => void): Address {
     const block = records.find(user);
-    if (block !== 0 && stateKind(getState(i32, records.recordOf(block))) === LIVE_BLOCK)
+    if (
+      block !== 0 &&
+      BlockRecord.kindOf(BlockRecord.getState(i32, records.recordOf(block))) === BlockRecord.LIVE
+    )
       return block;
     complain(thread.bad(asked, user));
     return NULL;
@@ -240,13 +231,18 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   /** Makes a LIVE block FREED, in this thread's name; false when another thread was faster. */
   function claim(block: Address, user: Address, complain: (error: Error) => void): boolean {
     const record = records.recordOf(block);
-    const state = getState(i32, record);
-    const freed = blockState(FREED_BLOCK, slotIndex, stateFrontBytes(state), block);
-    if (stateKind(state) === LIVE_BLOCK) {
+    const state = BlockRecord.getState(i32, record);
+    const freed = BlockRecord.stateOf(
+      BlockRecord.FREED,
+      slotIndex,
+      BlockRecord.frontBytesOf(state),
+      block,
+    );
+    if (BlockRecord.kindOf(state) === BlockRecord.LIVE) {
       // point: debug.claim
-      if (!strict) setState(i32, record, freed);
+      if (!strict) BlockRecord.setState(i32, record, freed);
       // Failure: another thread has claimed it in this very moment.
-      if (!strict || casState(i32, record, state, freed) === state) return true;
+      if (!strict || BlockRecord.casState(i32, record, state, freed) === state) return true;
     }
     complain(thread.bad('free', user));
     return false;
@@ -260,10 +256,10 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     const user = userOf(block);
     const bytes = inner.usableSize(block);
     const record = records.recordOf(block);
-    writeFreed(u32, record, threadId, stack);
+    BlockRecord.writeFreed(u32, record, threadId, stack);
     if (settings.scribble) {
       fillWords(u8, SCRIBBLE, user, user + records.usableOf(block, bytes));
-      storeScribbled(i32, record);
+      BlockRecord.storeScribbled(i32, record);
     }
     return quarantine.add(block, bytes, inner.free);
   }
@@ -298,7 +294,11 @@ export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
     } catch (error) {
       // Nobody was given the new one.
       const record = records.recordOf(block);
-      setState(i32, record, withKind(getState(i32, record), FREED_BLOCK));
+      BlockRecord.setState(
+        i32,
+        record,
+        BlockRecord.withKind(BlockRecord.getState(i32, record), BlockRecord.FREED),
+      );
       retire(block, 0);
       throw error;
     }

@@ -9,17 +9,8 @@
 import type { Address } from '../base/index.js';
 import type { Block, BlockDetails, BlockInspector, BlockUser } from '../blocks/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import {
-  type DebugSettings,
-  FREED_BLOCK,
-  getRequested,
-  isDataAddress,
-  LIVE_BLOCK,
-  loadState,
-  type Operation,
-  stateFrontBytes,
-  stateKind,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import { type DebugSettings, isDataAddress, type Operation } from '../layout/index.js';
 import type { FindBlock } from './find-block.js';
 import { type HistoryEvent, readHistory, renderHistory } from './history.js';
 import type { Records } from './records.js';
@@ -56,9 +47,11 @@ export function createDebugInspector(
 ): DebugInspector {
   const { i32, u32, geometry } = memory;
 
-  const stateOf = (block: number): number => loadState(i32, records.recordOf(block));
-  const userOf = (block: number): Address => (block + stateFrontBytes(stateOf(block))) as Address;
-  const requestedOf = (block: number): number => getRequested(u32, records.recordOf(block));
+  const stateOf = (block: number): number => BlockRecord.loadState(i32, records.recordOf(block));
+  const userOf = (block: number): Address =>
+    (block + BlockRecord.frontBytesOf(stateOf(block))) as Address;
+  const requestedOf = (block: number): number =>
+    BlockRecord.getRequested(u32, records.recordOf(block));
 
   function know({ address, bytes }: Block): Block {
     const { threadId, stack } = records.allocatorOf(address);
@@ -79,7 +72,7 @@ export function createDebugInspector(
     for (let from = address; ; ) {
       const blocks = inspector.blocksFrom(from, max);
       const live = blocks.filter(
-        ({ address, owned }) => owned || stateKind(stateOf(address)) === LIVE_BLOCK,
+        ({ address, owned }) => owned || BlockRecord.kindOf(stateOf(address)) === BlockRecord.LIVE,
       );
       const last = blocks.at(-1);
       if (live.length > 0 || last === undefined) {
@@ -96,7 +89,7 @@ export function createDebugInspector(
     // In place of a freed large block there may be anything by now.
     if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
     const freer = records.freerOf(block);
-    const freed = stateKind(stateOf(block)) === FREED_BLOCK;
+    const freed = BlockRecord.kindOf(stateOf(block)) === BlockRecord.FREED;
     return {
       address: userOf(block),
       bytes: records.usableOf(block, place.bytes),

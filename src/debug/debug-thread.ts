@@ -16,20 +16,10 @@ import {
 } from '../base/index.js';
 import { eachBlock } from '../blocks/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import {
-  appendEvent,
-  blockRecord,
-  type DebugSettings,
-  eventRing,
-  FREED_BLOCK,
-  getState,
-  type HeapMemory,
-  isStateOf,
-  stateKind,
-  stateSlot,
-  TRACE_CALLOC,
-  TRACE_MALLOC,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import * as EventRing from '../layout/event-ring.js';
+import type { DebugSettings, HeapMemory } from '../layout/index.js';
+import * as TraceBuffer from '../layout/trace-buffer.js';
 import { isPoisoned } from '../sync/index.js';
 import type { VerifyReport } from '../verify/index.js';
 import { createBlockChecks } from './block-checks.js';
@@ -119,9 +109,10 @@ export function createDebug(
     core.repairIfCut();
     const { i32, tags, geometry } = memory;
     const waits = (block: Address): boolean => {
-      const state = getState(i32, blockRecord(geometry.blockRecords, block));
-      const isFreed = stateKind(state) === FREED_BLOCK && stateSlot(state) === slotIndex;
-      return tags[block >>> GRANULE_SHIFT] !== 0 && isFreed && isStateOf(state, block);
+      const state = BlockRecord.getState(i32, BlockRecord.at(geometry.blockRecords, block));
+      const isFreed =
+        BlockRecord.kindOf(state) === BlockRecord.FREED && BlockRecord.slotOf(state) === slotIndex;
+      return tags[block >>> GRANULE_SHIFT] !== 0 && isFreed && BlockRecord.isStateOf(state, block);
     };
     core.reclaimInstrumented(quarantine.keepOnly(waits));
     thread.isOpen = false;
@@ -258,13 +249,18 @@ function historian(
   threadId: number,
 ): (event: Noted) => void {
   const { u32, f64, geometry } = memory;
-  const ring = eventRing(geometry.eventRings, slotIndex, historyEvents);
-  return (event) => appendEvent(u32, f64, ring, historyEvents, event, threadId, timeNow());
+  const ring = EventRing.at(geometry.eventRings, slotIndex, historyEvents);
+  return (event) => EventRing.append(u32, f64, ring, historyEvents, event, threadId, timeNow());
 }
 
 /** Adds a call to the trace. */
 function trace(tracer: Tracer, { operation, address, from, requested }: Noted): void {
   if (operation === 'free') tracer.freed(address);
   else if (operation === 'realloc') tracer.moved(from, address, requested);
-  else tracer.allocated(operation === 'calloc' ? TRACE_CALLOC : TRACE_MALLOC, address, requested);
+  else
+    tracer.allocated(
+      operation === 'calloc' ? TraceBuffer.CALLOC : TraceBuffer.MALLOC,
+      address,
+      requested,
+    );
 }

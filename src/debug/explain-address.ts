@@ -14,13 +14,8 @@ import {
   NULL,
 } from '../base/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import {
-  FREED_BLOCK,
-  getRequested,
-  getState,
-  stateFrontBytes,
-  stateKind,
-} from '../layout/index.js';
+
+import * as BlockRecord from '../layout/block-record.js';
 import { provenance } from './block-checks.js';
 import type { FindBlock } from './find-block.js';
 import type { Records } from './records.js';
@@ -36,17 +31,23 @@ export function createRefusals(
     const aligned = typeof address === 'number' && address % GRANULE_BYTES === 0;
     const start = aligned ? findBlock(address) : NULL;
     if (start === 0) return core.diagnose(asked, address);
-    return refuse(asked, address as Address, start, getState(i32, records.recordOf(start)));
+    return refuse(
+      asked,
+      address as Address,
+      start,
+      BlockRecord.getState(i32, records.recordOf(start)),
+    );
   };
 
   function refuse(asked: string, address: Address, start: Address, state: number): Error {
-    const user = start + stateFrontBytes(state);
-    const bytes = getRequested(u32, records.recordOf(start));
+    const user = start + BlockRecord.frontBytesOf(state);
+    const bytes = BlockRecord.getRequested(u32, records.recordOf(start));
     const block = `block at ${hex(user)}, ${bytes} bytes`;
     const story = provenance(records, start);
     const error = (reason: 'freed' | 'interior', text: string) =>
       new InvalidAddressError(asked, address, reason, `${text}${story}`);
-    const gone = stateKind(state) === FREED_BLOCK || tags[start >>> GRANULE_SHIFT] === 0;
+    const gone =
+      BlockRecord.kindOf(state) === BlockRecord.FREED || tags[start >>> GRANULE_SHIFT] === 0;
     if (address === user) {
       if (gone) return error('freed', `the ${block}, is freed already`);
       return error('freed', `the ${block}, is live now, and was not a moment ago`);

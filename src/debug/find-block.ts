@@ -8,7 +8,8 @@
 
 import { type Address, NULL } from '../base/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-import { getState, isDataAddress, isStateOf } from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import { isDataAddress } from '../layout/index.js';
 import type { Records } from './records.js';
 
 /** The start of the block around an address, red zones included; 0 if there never was one. */
@@ -25,7 +26,10 @@ export function createFindBlock({ memory, inspect }: ThreadHeap, records: Record
     // Free pages may be those of a freed large block.
     if (place.is !== 'block') return records.findGone(address);
     if (place.owned) return NULL;
-    return isStateOf(getState(i32, records.recordOf(place.start)), place.start)
+    return BlockRecord.isStateOf(
+      BlockRecord.getState(i32, records.recordOf(place.start)),
+      place.start,
+    )
       ? place.start
       : NULL;
   };

@@ -6,15 +6,10 @@
  */
 
 import { type Address, hex, List, now, timeOrigin } from '../base/index.js';
-import {
-  eventRing,
-  getWritten,
-  type HeapMemory,
-  type Operation,
-  readEvent,
-  readStack,
-  usedSlots,
-} from '../layout/index.js';
+import * as EventRing from '../layout/event-ring.js';
+import type { HeapMemory, Operation } from '../layout/index.js';
+import * as Slot from '../layout/slot.js';
+import * as StackStore from '../layout/stack-store.js';
 
 /** One call of a program. */
 export interface HistoryEvent {
@@ -52,11 +47,11 @@ export function readHistory(
 ): HistoryEvent[] {
   const { u32, f64, geometry } = memory;
   const found = new List<HistoryEvent>();
-  for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
-    const ring = eventRing(geometry.eventRings, slot, events);
-    const written = getWritten(f64, ring);
+  for (const slot of Slot.used(u32, geometry.slots, geometry.threads)) {
+    const ring = EventRing.at(geometry.eventRings, slot, events);
+    const written = EventRing.getWritten(f64, ring);
     for (let n = Math.max(0, written - events); n < written; n++) {
-      const event = readEvent(u32, f64, ring, events, n);
+      const event = EventRing.read(u32, f64, ring, events, n);
       if (event === null) continue;
       if (filter.thread !== undefined && event.threadId !== filter.thread) continue;
       const { address } = filter;
@@ -70,7 +65,7 @@ export function readHistory(
         requestedBytes: event.requested,
         usableBytes: event.usable,
         ...(event.stack !== 0 && {
-          stack: readStack(memory.i32, memory.u8, geometry.stackStore, event.stack),
+          stack: StackStore.read(memory.i32, memory.u8, geometry.stackStore, event.stack),
         }),
       });
     }

@@ -15,24 +15,13 @@ import {
   isOwnedTag,
   NULL,
   roundUp,
+  type WordIndex,
 } from '../base/index.js';
 import type { BlockUser } from '../blocks/index.js';
 import { ALIGNMENT_MAX } from '../heap/index.js';
-import {
-  type BlockRecord,
-  blockRecord,
-  type DebugSettings,
-  type Doer,
-  getAllocator,
-  getFreer,
-  getRequested,
-  getState,
-  type HeapMemory,
-  isDataAddress,
-  isStateOf,
-  readStack,
-  stateFrontBytes,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import { type DebugSettings, type Doer, type HeapMemory, isDataAddress } from '../layout/index.js';
+import * as StackStore from '../layout/stack-store.js';
 
 export interface Records {
   /** Offset of the program's part from the block's start, in bytes. */
@@ -41,7 +30,7 @@ export interface Records {
   find(user: number): Address;
   /** The freed block that had this program address last; 0 if there is none. */
   findGone(user: number): Address;
-  recordOf(block: number): BlockRecord;
+  recordOf(block: number): WordIndex;
   /** Bytes of the program's part of a block of `blockBytes` bytes. */
   usableOf(block: number, blockBytes: number): number;
   allocatorOf(block: number): BlockUser;
@@ -56,7 +45,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
   const frontOf = (alignment: number): number =>
     zone === 0 ? 0 : roundUp(zone, Math.max(alignment, GRANULE_BYTES));
 
-  const recordOf = (block: number): BlockRecord => blockRecord(geometry.blockRecords, block);
+  const recordOf = (block: number): WordIndex => BlockRecord.at(geometry.blockRecords, block);
 
   /** Undefined for an owned block: its record is of an earlier block. */
   function isAllocated(block: number): boolean | undefined {
@@ -72,8 +61,9 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
       const front = frontOf(a);
       const block = (user - front) as Address;
       if (front !== tried && block >= geometry.dataStart && isAllocated(block) === allocated) {
-        const state = getState(i32, recordOf(block));
-        if (isStateOf(state, block) && stateFrontBytes(state) === front) return block;
+        const state = BlockRecord.getState(i32, recordOf(block));
+        if (BlockRecord.isStateOf(state, block) && BlockRecord.frontBytesOf(state) === front)
+          return block;
       }
       tried = front;
     }
@@ -82,13 +72,13 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
 
   function usableOf(block: number, blockBytes: number): number {
     const record = recordOf(block);
-    if (guardBytes > 0) return getRequested(u32, record);
-    return blockBytes - stateFrontBytes(getState(i32, record));
+    if (guardBytes > 0) return BlockRecord.getRequested(u32, record);
+    return blockBytes - BlockRecord.frontBytesOf(BlockRecord.getState(i32, record));
   }
 
   const partyOf = ({ threadId, stack }: Doer): BlockUser => ({
     threadId,
-    stack: readStack(i32, u8, geometry.stackStore, stack),
+    stack: StackStore.read(i32, u8, geometry.stackStore, stack),
   });
 
   return {
@@ -97,9 +87,9 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
     findGone: (user) => findBlock(user, false),
     recordOf,
     usableOf,
-    allocatorOf: (block) => partyOf(getAllocator(u32, recordOf(block))),
+    allocatorOf: (block) => partyOf(BlockRecord.getAllocator(u32, recordOf(block))),
     freerOf(block) {
-      const doer = getFreer(u32, recordOf(block));
+      const doer = BlockRecord.getFreer(u32, recordOf(block));
       return doer.threadId < 0 ? null : partyOf(doer);
     },
   };

@@ -10,7 +10,8 @@
  * zones: Electric Fence, ASan.)
  */
 
-import { getSecret, type HeapMemory } from '../layout/index.js';
+import * as DebugRecord from '../layout/debug-record.js';
+import type { HeapMemory } from '../layout/index.js';
 
 /** Addresses of the first and the last damaged byte. */
 export interface Damaged {
@@ -25,7 +26,7 @@ export interface RedZones {
 }
 
 export function createRedZones({ u8, i32, u32, geometry }: HeapMemory): RedZones {
-  const [low, high] = getSecret(u32, geometry.debug);
+  const [low, high] = DebugRecord.getSecret(u32, geometry.debug);
 
   /**
    * The finisher of MurmurHash3 (Appleby), then moved out of the values that programs mostly write.

@@ -12,7 +12,8 @@ import {
   publicCalls,
   random,
 } from '../base/index.js';
-import { type DebugSettings, type HeapMemory, internStack } from '../layout/index.js';
+import type { DebugSettings, HeapMemory } from '../layout/index.js';
+import * as StackStore from '../layout/stack-store.js';
 
 /**
  * Error at the time when this library is loaded, and its formatter of stacks, such as one with
@@ -81,7 +82,7 @@ export function createStacks(
     if (before !== undefined) return before;
     const frames = programFrames(depth, outermostCall(calls) ?? take);
     const text = encoder.encode(frames.map(printable).join('\n'));
-    const stack = internStack(i32, u8, stackStore, stackStoreBytes, text);
+    const stack = StackStore.intern(i32, u8, stackStore, stackStoreBytes, text);
     if (stack === 0) warnOfFullStore();
     if (known.size >= KNOWN_MAX) known.clear();
     known.set(raw, stack);

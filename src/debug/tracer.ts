@@ -25,31 +25,10 @@ import {
   type SlotIndex,
   writeSync,
 } from '../base/index.js';
-import {
-  addLost,
-  appendTrace,
-  debugRecord,
-  emptyTrace,
-  getTraceCount,
-  type HeaderFields,
-  type HeapMemory,
-  loadSequence,
-  loadTraceState,
-  nextSequence,
-  peekTraceState,
-  readHeader,
-  spoolPath,
-  type TRACE_CALLOC,
-  TRACE_EVENT_BYTES,
-  TRACE_EVENTS,
-  TRACE_FREE,
-  type TRACE_MALLOC,
-  TRACE_REALLOC,
-  TRACE_RUNNING,
-  TRACE_WRITTEN,
-  traceBuffer,
-  traceEventsByte,
-} from '../layout/index.js';
+import * as DebugRecord from '../layout/debug-record.js';
+import * as Header from '../layout/header.js';
+import type { HeaderFields, HeapMemory } from '../layout/index.js';
+import * as TraceBuffer from '../layout/trace-buffer.js';
 
 /** Maximum sequence number: sequences have 32 bits, and each thread may still take one more. */
 const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
@@ -64,7 +43,7 @@ export interface Tracer {
    * A block was committed, and the program does not have it yet. An aligned one counts as malloc.
    */
   allocated(
-    operation: typeof TRACE_MALLOC | typeof TRACE_CALLOC,
+    operation: typeof TraceBuffer.MALLOC | typeof TraceBuffer.CALLOC,
     address: number,
     bytes: number,
   ): void;
@@ -90,35 +69,42 @@ export function createTracer(
   path: string,
 ): Tracer {
   const { i32, u32, f64, geometry } = memory;
-  const buffer = traceBuffer(geometry.traceBuffers, slotIndex);
-  const record = debugRecord(geometry.header);
-  const { id } = readHeader(u32, geometry.header) as HeaderFields;
-  const spool = createSpool(spoolPath(path, id, slotIndex));
+  const buffer = TraceBuffer.at(geometry.traceBuffers, slotIndex);
+  const record = Header.debugRecord(geometry.header);
+  const { id } = Header.read(u32, geometry.header) as HeaderFields;
+  const spool = createSpool(TraceBuffer.spoolPath(path, id, slotIndex));
   const full = new Uint8Array(
     memory.buffer,
-    traceEventsByte(buffer),
-    TRACE_EVENTS * TRACE_EVENT_BYTES,
+    TraceBuffer.eventsByte(buffer),
+    TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_BYTES,
   );
   let closed = false;
   let failed = false;
   /** True if no sequence numbers are left. */
-  let exhausted = loadSequence(i32, record) >= SEQUENCE_MAX;
+  let exhausted = DebugRecord.loadSequence(i32, record) >= SEQUENCE_MAX;
 
   function note(operation: number, address: number, from: number, bytes: number): void {
-    if (closed || peekTraceState(i32, buffer) !== TRACE_RUNNING) return;
-    if (failed || getTraceCount(i32, buffer) === TRACE_EVENTS) {
-      addLost(u32, buffer);
+    if (closed || TraceBuffer.peekState(i32, buffer) !== TraceBuffer.RUNNING) return;
+    if (failed || TraceBuffer.getCount(i32, buffer) === TraceBuffer.EVENTS_MAX) {
+      TraceBuffer.addLost(u32, buffer);
       return;
     }
-    const sequence = nextSequence(i32, record);
-    appendTrace(i32, u32, f64, buffer, { sequence, operation, threadId, address, from, bytes });
+    const sequence = DebugRecord.nextSequence(i32, record);
+    TraceBuffer.append(i32, u32, f64, buffer, {
+      sequence,
+      operation,
+      threadId,
+      address,
+      from,
+      bytes,
+    });
     exhausted = sequence >= SEQUENCE_MAX;
   }
 
   function begin(): void {
-    if (closed || failed || peekTraceState(i32, buffer) !== TRACE_RUNNING) return;
+    if (closed || failed || TraceBuffer.peekState(i32, buffer) !== TraceBuffer.RUNNING) return;
     if (exhausted) fail('it has as many events as can be counted');
-    else if (getTraceCount(i32, buffer) === TRACE_EVENTS) spill();
+    else if (TraceBuffer.getCount(i32, buffer) === TraceBuffer.EVENTS_MAX) spill();
   }
 
   /** Makes room in the buffer, or ends the trace. */
@@ -131,12 +117,12 @@ export function createTracer(
       fail((error as Error).message);
       return;
     }
-    emptyTrace(i32, buffer);
+    TraceBuffer.empty(i32, buffer);
     // Directly after that store: V8 cuts nothing in between, and a cut before it writes the same
     // again.
     spool.end += full.length;
     // The trace was finished in the meantime, by a thread that has not seen this file.
-    if (loadTraceState(i32, buffer) === TRACE_WRITTEN) spool.remove();
+    if (TraceBuffer.loadState(i32, buffer) === TraceBuffer.WRITTEN) spool.remove();
   }
 
   function fail(why: string): void {
@@ -149,8 +135,8 @@ export function createTracer(
   return {
     begin,
     allocated: (operation, address, bytes) => note(operation, address, 0, bytes),
-    freed: (address) => note(TRACE_FREE, address, 0, 0),
-    moved: (from, to, bytes) => note(TRACE_REALLOC, to, from, bytes),
+    freed: (address) => note(TraceBuffer.FREE, address, 0, 0),
+    moved: (from, to, bytes) => note(TraceBuffer.REALLOC, to, from, bytes),
     close() {
       closed = true;
       spool.close();
@@ -170,7 +156,7 @@ function createSpool(path: string) {
       // Half an event at the end is from a write of a former owner that failed: the buffer has it
       // too.
       const { size } = fstatSync(file);
-      spool.end = size - (size % TRACE_EVENT_BYTES);
+      spool.end = size - (size % TraceBuffer.EVENT_BYTES);
     }
     let done = 0;
     while (done < events.length) {

@@ -7,14 +7,9 @@
  */
 
 import type { Block } from '../blocks/index.js';
-import {
-  type HeapMemory,
-  LIVE_BLOCK,
-  loadOwner,
-  loadState,
-  stateKind,
-  stateSlot,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as Registry from '../layout/registry.js';
 import { addProblem, type VerifyReport } from '../verify/index.js';
 import type { BlockChecks } from './block-checks.js';
 import type { Records } from './records.js';
@@ -39,15 +34,16 @@ export function verifyBlocks(
       report.liveBytes += bytes;
       continue;
     }
-    const state = loadState(i32, records.recordOf(address));
-    const slot = stateSlot(state);
+    const state = BlockRecord.loadState(i32, records.recordOf(address));
+    const slot = BlockRecord.slotOf(state);
     const someones =
-      stateKind(state) === LIVE_BLOCK || loadOwner(i32, geometry.registry, slot) !== 0;
+      BlockRecord.kindOf(state) === BlockRecord.LIVE ||
+      Registry.loadOwner(i32, geometry.registry, slot) !== 0;
     if (report.quiet && !someones) {
       const what = `freed or not handed out by the thread of slot ${slot}, which no thread has`;
       addProblem(report, 'block-record I2', address, `the block was left behind, ${what}`);
     }
-    if (stateKind(state) === LIVE_BLOCK) {
+    if (BlockRecord.kindOf(state) === BlockRecord.LIVE) {
       report.liveBlocks++;
       report.liveBytes += records.usableOf(address, bytes);
     } else {

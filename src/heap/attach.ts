@@ -11,7 +11,8 @@ import {
   RESCUE_FRAMES,
   type SlotIndex,
 } from '../base/index.js';
-import { type HeapMemory, storeThreadId } from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as Slot from '../layout/slot.js';
 import { REHEARSAL } from '../recovery/index.js';
 import {
   type Claim,
@@ -80,7 +81,7 @@ function open(attaching: Attaching, slotIndex: SlotIndex): ThreadHeap {
   // point: attach.reset
   heap.cache.reset();
   rehearse(heap);
-  storeThreadId(memory.u32, heap.slot, attaching.threadId);
+  Slot.storeThreadId(memory.u32, heap.slot, attaching.threadId);
   // Poisoned meanwhile, its tops may not be where poison would have them.
   throwIfPoisoned(memory);
   return heap;

@@ -8,23 +8,18 @@
  */
 
 import { KIB, PAGE_BYTES, WORD_BYTES } from '../base/index.js';
+import * as DebugRecord from '../layout/debug-record.js';
+import * as Header from '../layout/header.js';
 import {
   computeGeometry,
   type DebugSettings,
   type Geometry,
   type HeapMemory,
-  initStackStore,
-  LAYOUT_VERSION,
-  pageRecord,
-  runWord,
-  setBrk,
-  setRun,
-  setUntouched,
-  UNTOUCHED_RUN,
   viewMemory,
-  writeDebugRecord,
-  writeHeader,
 } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as StackStore from '../layout/stack-store.js';
 
 /** Metadata of a given buffer is compared with zeros by so many bytes at a time. */
 const PART_BYTES = 256 * KIB;
@@ -52,12 +47,12 @@ export function createHeap(creation: Creation): HeapMemory {
   const memory = viewMemory(buffer, geometry);
   if (!pristine) clearMetadata(memory);
   writeReserve(memory, geometry);
-  writeDebugRecord(memory.u32, geometry.debug, debug, creation.secret);
+  DebugRecord.write(memory.u32, geometry.debug, debug, creation.secret);
   if (geometry.stackStoreBytes > 0) {
-    initStackStore(memory.i32, geometry.stackStore, geometry.stackStoreBytes);
+    StackStore.init(memory.i32, geometry.stackStore, geometry.stackStoreBytes);
   }
-  writeHeader(memory.u32, geometry.header, {
-    version: LAYOUT_VERSION,
+  Header.write(memory.u32, geometry.header, {
+    version: Header.LAYOUT_VERSION,
     base,
     bytes,
     threads,
@@ -72,10 +67,14 @@ export function createHeap(creation: Creation): HeapMemory {
 /** All data pages are one run, untouched. */
 function writeReserve({ i32 }: HeapMemory, geometry: Geometry): void {
   const { firstPage, endPage, pageTable, pageHeap } = geometry;
-  const record = pageRecord(pageTable, firstPage);
-  setRun(i32, record, runWord(UNTOUCHED_RUN, 0, endPage - firstPage));
-  setUntouched(i32, pageHeap, firstPage);
-  setBrk(i32, pageHeap, firstPage);
+  const record = PageRecord.at(pageTable, firstPage);
+  PageRecord.setRun(
+    i32,
+    record,
+    PageRecord.wordOf(PageRecord.UNTOUCHED_RUN, 0, endPage - firstPage),
+  );
+  PageHeapRecord.setUntouched(i32, pageHeap, firstPage);
+  PageHeapRecord.setBrk(i32, pageHeap, firstPage);
 }
 
 /** Sets metadata to zero, writing only where it is not: to write is to commit memory. */

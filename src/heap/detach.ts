@@ -4,7 +4,7 @@
  * Called by thread-heap.ts. Owner thread only. thread-heap I1 and I2 hold here.
  */
 
-import { loadOwner } from '../layout/index.js';
+import * as Registry from '../layout/registry.js';
 import { createIntentResolver, freeReserved, reclaimObjects } from '../recovery/index.js';
 import { freeSlot, isPoisoned, leaveName } from '../sync/index.js';
 import type { ThreadHeap } from './thread-heap.js';
@@ -34,7 +34,7 @@ function leave(heap: ThreadHeap): void {
   // was still open.
   state.isEmptied = true;
   // point: detach.slot
-  if (loadOwner(memory.i32, memory.geometry.registry, slotIndex) === me)
+  if (Registry.loadOwner(memory.i32, memory.geometry.registry, slotIndex) === me)
     freeSlot(memory, slotIndex);
   leaveName(memory, me);
   state.isAttached = false;

@@ -27,15 +27,16 @@ import {
   type SizeClass,
   SMALL_BYTES_MAX,
 } from '../base/index.js';
-import { MALLOC_STEP, SENTINEL } from '../layout/index.js';
+
+import * as Slot from '../layout/slot.js';
 import { allocateSmall, freeOther, freeSlow, mallocOther } from './slow-path.js';
 import type { ThreadHeap } from './thread-heap.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
-const SENTINEL_WORD = SENTINEL;
+const SENTINEL_WORD = Slot.SENTINEL;
 const SHIFT = GRANULE_SHIFT;
 const REMOTE_MAGAZINES = REMOTE;
-const STEP = MALLOC_STEP;
+const STEP = Slot.MALLOC_STEP;
 /** From an address's granule to its page. */
 const PAGE_GRANULES_SHIFT = PAGE_SHIFT - GRANULE_SHIFT;
 const ROUND_UP = GRANULE_BYTES - 1;

@@ -31,21 +31,10 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import {
-  cachedBlocks,
-  classRecord,
-  getHeld,
-  getMallocs,
-  getPartial,
-  getRetiredKept,
-  getReturns,
-  getRunReturns,
-  type HeapMemory,
-  loadRetiredKept,
-  partialOf,
-  slotRecord,
-  unownedPartial,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as Slot from '../layout/slot.js';
 
 /** In place of a count, where no search has failed. */
 const NEVER = -1;
@@ -80,13 +69,14 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
   let freed = 0;
   const blocks = new Float64Array(CLASS_ENTRIES);
 
-  const returnsOf = (c: SizeClass): number => getReturns(u32, classRecord(classes, c));
+  const returnsOf = (c: SizeClass): number =>
+    ClassRecord.getReturns(u32, ClassRecord.at(classes, c));
 
   /** Runs that came back, and spans that came to be retired spans: what can serve any class. */
-  function countRuns(kept: typeof getRetiredKept): number {
-    let count = getRunReturns(u32, geometry.pageHeap);
+  function countRuns(kept: typeof ClassRecord.getRetiredKept): number {
+    let count = PageHeapRecord.getRunReturns(u32, geometry.pageHeap);
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      count += kept(u32, classRecord(classes, c));
+      count += kept(u32, ClassRecord.at(classes, c));
     }
     return count;
   }
@@ -95,14 +85,17 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
   function countFreed(): number {
     let count = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      count += cachedBlocks(u32, slot, c) + getMallocs(f64, slot, c) - getHeld(f64, slot, c);
+      count +=
+        Slot.cachedBlocks(u32, slot, c) +
+        Slot.getMallocs(f64, slot, c) -
+        Slot.getHeld(f64, slot, c);
     }
     return count;
   }
 
   function hasCached(): boolean {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      if (cachedBlocks(u32, slot, c) > 0) return true;
+      if (Slot.cachedBlocks(u32, slot, c) > 0) return true;
     }
     return false;
   }
@@ -112,16 +105,18 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
 
   /** Does a list have a span of this class with a free block? */
   function isAnyListed(c: SizeClass): boolean {
-    if (getPartial(i32, unownedPartial(classRecord(classes, c))) !== 0) return true;
+    if (ClassRecord.getPartial(i32, ClassRecord.unownedPartial(ClassRecord.at(classes, c))) !== 0)
+      return true;
     for (let n = 0; n < threads; n++) {
-      if (getPartial(i32, partialOf(slotRecord(slots, n as SlotIndex), c)) !== 0) return true;
+      if (ClassRecord.getPartial(i32, Slot.partialOf(Slot.at(slots, n as SlotIndex), c)) !== 0)
+        return true;
     }
     return false;
   }
 
   function isFullFor(c: SizeClass): boolean {
     if (runsAt[c] === NEVER) return false;
-    if (runsAt[c] === countRuns(getRetiredKept) && hasNoneSince(freedAt[c])) {
+    if (runsAt[c] === countRuns(ClassRecord.getRetiredKept) && hasNoneSince(freedAt[c])) {
       if (blocksAt[c] === returnsOf(c) || !isAnyListed(c)) return true;
     }
     runsAt[c] = NEVER;
@@ -130,13 +125,14 @@ export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
 
   function hasNoRun(pages: number, alignPages: number): boolean {
     if (noRun.at === NEVER || pages < noRun.pages || alignPages < noRun.alignPages) return false;
-    if (noRun.at === countRuns(getRetiredKept) && hasNoneSince(noRun.freed)) return true;
+    if (noRun.at === countRuns(ClassRecord.getRetiredKept) && hasNoneSince(noRun.freed))
+      return true;
     noRun.at = NEVER;
     return false;
   }
 
   function begin(): void {
-    runs = countRuns(loadRetiredKept);
+    runs = countRuns(ClassRecord.loadRetiredKept);
     freed = countFreed();
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks[c] = returnsOf(c);
   }

@@ -6,12 +6,13 @@
  */
 
 import type { WordIndex } from '../base/index.js';
-import { clearVector, inFlightHeaderWord, slotRecord, vectorDataWord } from '../layout/index.js';
+import * as Slot from '../layout/slot.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import type { ThreadHeap } from './thread-heap.js';
 
 /** The word of this thread's slot that has what it makes or deletes. */
 export function inFlightHeaderOf(core: ThreadHeap): WordIndex {
-  return inFlightHeaderWord(slotRecord(core.memory.geometry.slots, core.slotIndex));
+  return Slot.inFlightHeaderWord(Slot.at(core.memory.geometry.slots, core.slotIndex));
 }
 
 /** Deletes what is there: what was left there too, by an error, or by a call that was cut. */
@@ -21,7 +22,7 @@ export function clearInFlightHeader(core: ThreadHeap): void {
   const address = memory.u32[word];
   if (address === 0) return;
   const header = (address >>> 2) as WordIndex;
-  clearVector(memory.u32, header);
-  ownedBlocks.remove(vectorDataWord(header));
+  VectorHeader.clear(memory.u32, header);
+  ownedBlocks.remove(VectorHeader.dataWord(header));
   ownedBlocks.remove(word);
 }

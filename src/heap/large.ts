@@ -11,22 +11,10 @@
  */
 
 import { type Address, LARGE, PAGE_BYTES, type PageIndex, type SizeClass } from '../base/index.js';
-import {
-  addSlotCounter,
-  getRun,
-  LARGE_FREED_BYTES,
-  LARGE_FREES,
-  LARGE_MALLOC_BYTES,
-  LARGE_MALLOCS,
-  LARGE_RUN,
-  PAGE_LOCK,
-  pageOf,
-  pageRecord,
-  RESERVED_RUN,
-  runKind,
-  runOwner,
-  runPages,
-} from '../layout/index.js';
+import { pageOf } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as SlotCounters from '../layout/slot-counters.js';
 import { DIRECT_PAGES_MIN, headOfLocked, type RunFit } from '../pages/index.js';
 import type { ThreadHeap } from './thread-heap.js';
 
@@ -67,39 +55,39 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
   }
 
   function reserveRun(pages: number, alignPages: number, fit: RunFit, grow: boolean): Address {
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     const run = pageHeap.takeRunLocked(pages, alignPages, fit, grow);
     fresh = run.fresh && reserveIsZero;
-    locks.release(PAGE_LOCK);
+    locks.release(LockTable.PAGE);
     return (run.page * PAGE_BYTES) as Address;
   }
 
   function commit(address: Address, tag: SizeClass = LARGE): void {
     const page = pageOf(address);
     // point: large.count
-    addSlotCounter(f64, slot, LARGE_MALLOCS, 1);
-    addSlotCounter(f64, slot, LARGE_MALLOC_BYTES, bytesOf(address));
+    SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOCS, 1);
+    SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOC_BYTES, bytesOf(address));
     // point: large.tag
     tags[address >>> 4] = tag;
     // point: large.commit
-    pageHeap.commitRun(page, LARGE_RUN, 0);
+    pageHeap.commitRun(page, PageRecord.LARGE_RUN, 0);
     marks.run = false;
   }
 
   function free(address: Address, retracted?: () => void): void {
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     const page = pageOf(address);
     // point: large.reserve
-    pageHeap.commitRun(page, RESERVED_RUN, slotIndex);
+    pageHeap.commitRun(page, PageRecord.RESERVED_RUN, slotIndex);
     retracted?.();
     // Under the lock: who finds it free finds this counted, or the thread dead (stats/page-readings.ts).
-    addSlotCounter(f64, slot, LARGE_FREES, 1);
-    addSlotCounter(f64, slot, LARGE_FREED_BYTES, bytesOf(address));
+    SlotCounters.add(f64, slot, SlotCounters.LARGE_FREES, 1);
+    SlotCounters.add(f64, slot, SlotCounters.LARGE_FREED_BYTES, bytesOf(address));
     try {
       // point: large.untag
       tags[address >>> 4] = 0;
       pageHeap.releaseRunLocked(page);
-      locks.release(PAGE_LOCK);
+      locks.release(LockTable.PAGE);
     } catch (error) {
       if (!selfRepair.locks(error)) throw error;
       giveAgain(page);
@@ -108,14 +96,18 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
 
   /** The run is whole again, and RESERVED still, or part of a free one. */
   function giveAgain(page: PageIndex): void {
-    locks.acquire(PAGE_LOCK);
-    const word = getRun(i32, pageRecord(memory.geometry.pageTable, page));
+    locks.acquire(LockTable.PAGE);
+    const word = PageRecord.getRun(i32, PageRecord.at(memory.geometry.pageTable, page));
     const isHead = headOfLocked(memory, page) === page;
-    if (isHead && runKind(word) === RESERVED_RUN && runOwner(word) === slotIndex) {
+    if (
+      isHead &&
+      PageRecord.kindOf(word) === PageRecord.RESERVED_RUN &&
+      PageRecord.ownerOf(word) === slotIndex
+    ) {
       tags[(page * PAGE_BYTES) >>> 4] = 0;
       pageHeap.releaseRunLocked(page);
     }
-    locks.release(PAGE_LOCK);
+    locks.release(LockTable.PAGE);
   }
 
   function resize(address: Address, pages: number): boolean {
@@ -124,18 +116,18 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
     if (pages === before) return true;
     const done = resizeRun(page, pages);
     if (done && pages > before) {
-      addSlotCounter(f64, slot, LARGE_MALLOC_BYTES, (pages - before) * PAGE_BYTES);
+      SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOC_BYTES, (pages - before) * PAGE_BYTES);
     }
     return done;
   }
 
   function resizeRun(page: PageIndex, pages: number): boolean {
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     try {
       const before = pagesAt(page);
       const done = pageHeap.resizeRunLocked(page, pages);
       if (done) addFreed(before - pages);
-      locks.release(PAGE_LOCK);
+      locks.release(LockTable.PAGE);
       return done;
     } catch (error) {
       // Where the new length is committed the block has been resized, whatever failed after.
@@ -145,11 +137,13 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
   }
 
   function addFreed(pages: number): void {
-    if (pages > 0) addSlotCounter(f64, slot, LARGE_FREED_BYTES, pages * PAGE_BYTES);
+    if (pages > 0) SlotCounters.add(f64, slot, SlotCounters.LARGE_FREED_BYTES, pages * PAGE_BYTES);
   }
 
   function pagesAt(page: PageIndex): number {
-    return runPages(getRun(i32, pageRecord(memory.geometry.pageTable, page)));
+    return PageRecord.pagesOf(
+      PageRecord.getRun(i32, PageRecord.at(memory.geometry.pageTable, page)),
+    );
   }
 
   function bytesOf(address: Address): number {

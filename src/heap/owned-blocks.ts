@@ -32,22 +32,10 @@ import {
   type SizeClass,
   type WordIndex,
 } from '../base/index.js';
-import {
-  getLimit,
-  getRun,
-  intentOf,
-  magazineBlocks,
-  noteOwned,
-  nowhereWord,
-  pageOf,
-  pageRecord,
-  publish,
-  runPages,
-  setIntentIn,
-  setIntentOut,
-  setIntentWord,
-  topsOf,
-} from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import { nowhereWord, pageOf, publish } from '../layout/index.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
 import { spanClass } from '../recovery/index.js';
 import type { ThreadHeap } from './thread-heap.js';
 import { resolveOwn } from './tools.js';
@@ -79,8 +67,8 @@ export interface OwnedBlocks {
 export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
   const { memory, slot, section, calls, cache, large, events } = heap;
   const { i32, u32, tags, geometry } = memory;
-  const tops = topsOf(slot);
-  const intent = intentOf(slot);
+  const tops = Slot.topsOf(slot);
+  const intent = Slot.intentOf(slot);
   let makeRoom = (): boolean => false;
 
   /** The class of an owned block; OWNED_LARGE for a run of its own. */
@@ -92,7 +80,10 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
   function bytesOf(block: Address): number {
     const c = classOfOwned(block);
     if (c !== OWNED_LARGE) return BLOCK_BYTES[c];
-    return runPages(getRun(i32, pageRecord(geometry.pageTable, pageOf(block)))) * PAGE_BYTES;
+    return (
+      PageRecord.pagesOf(PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, pageOf(block)))) *
+      PAGE_BYTES
+    );
   }
 
   /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
@@ -101,7 +92,7 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
     try {
       resolveOwn(heap);
       const small = c !== 0 && c !== OWNED_LARGE;
-      if (small && magazineBlocks(u32, slot, c) >= getLimit(u32, slot, c)) cache.flush(c);
+      if (small && Slot.magazineBlocks(u32, slot, c) >= Slot.getLimit(u32, slot, c)) cache.flush(c);
     } catch (error) {
       throw section.abort(error);
     }
@@ -121,7 +112,7 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
     // To tell that is for the caller: it may do with less.
     if (block === 0) return NULL;
     const blockBytes = calls.reservedBytes(block);
-    noteOwned(u32, geometry.header);
+    Header.noteOwned(u32, geometry.header);
     fill?.(block, blockBytes, old);
     calls.commitOwned(block, word, old);
     // point: place.publish
@@ -141,11 +132,11 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
   function take(word: WordIndex, old: Address, c: SizeClass): void {
     prepare(c);
     // point: place.in
-    setIntentIn(u32, slot, NULL);
+    Slot.setIntentIn(u32, slot, NULL);
     // point: place.out
-    setIntentOut(u32, slot, old);
+    Slot.setIntentOut(u32, slot, old);
     // point: place.intent
-    setIntentWord(u32, slot, word);
+    Slot.setIntentWord(u32, slot, word);
     // point: place.publish
     publish(u32, word, NULL);
     give(old, c);
@@ -184,15 +175,15 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
 
   function endIntent(): void {
     // point: place.done
-    setIntentWord(u32, slot, 0);
+    Slot.setIntentWord(u32, slot, 0);
   }
 
   function releaseLarge(old: Address): void {
     // Should the page lock not be had, the intent stands while others go on with the word.
     // point: place.resolved
-    setIntentIn(u32, slot, NULL);
+    Slot.setIntentIn(u32, slot, NULL);
     // point: place.nowhere
-    setIntentWord(u32, slot, nowhereWord(geometry));
+    Slot.setIntentWord(u32, slot, nowhereWord(geometry));
     try {
       section.enter(true);
       try {

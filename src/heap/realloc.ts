@@ -19,7 +19,8 @@ import {
   type SizeClass,
   SMALL_BYTES_MAX,
 } from '../base/index.js';
-import { MALLOC_STEP } from '../layout/index.js';
+
+import * as Slot from '../layout/slot.js';
 import { requireSize } from './arguments.js';
 import { copyBytes } from './block-bytes.js';
 import { tagOf, usableBytes } from './lookup.js';
@@ -39,7 +40,7 @@ import type { ThreadHeap } from './thread-heap.js';
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
-const STEP = MALLOC_STEP;
+const STEP = Slot.MALLOC_STEP;
 
 /** What is to become of a block. */
 interface Move {

@@ -15,7 +15,8 @@ import {
   PAGE_BYTES,
   type WordIndex,
 } from '../base/index.js';
-import { intentOf, MALLOC_STEP } from '../layout/index.js';
+
+import * as Slot from '../layout/slot.js';
 import { usableBytes } from './lookup.js';
 import { fillGated, newest, pop, reserveGated } from './slow-path.js';
 import type { ThreadHeap } from './thread-heap.js';
@@ -60,7 +61,7 @@ export function commitOwned(
   const { u32, f64, tags } = heap.memory;
   const { tops, mallocs } = heap;
   const { reservedClass } = heap.state;
-  const intent = intentOf(heap.slot);
+  const intent = Slot.intentOf(heap.slot);
   // point: place.in
   u32[intent + 1] = address;
   // point: place.out
@@ -74,7 +75,7 @@ export function commitOwned(
   // point: place.own
   tags[address >>> GRANULE_SHIFT] = OWNED;
   // point: pop.count
-  f64[mallocs + reservedClass] += MALLOC_STEP;
+  f64[mallocs + reservedClass] += Slot.MALLOC_STEP;
   // point: pop.top
   u32[tops + reservedClass] -= 1;
 }

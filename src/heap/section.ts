@@ -28,7 +28,8 @@ import {
   RESCUE_FRAMES,
   SECTION_FRAMES,
 } from '../base/index.js';
-import { getIntentWord, inFlightHeaderWord } from '../layout/index.js';
+
+import * as Slot from '../layout/slot.js';
 import type { Recovered } from '../recovery/index.js';
 import { isPoisoned, throwIfPoisoned } from '../sync/index.js';
 import type { ThreadHeap } from './thread-heap.js';
@@ -155,8 +156,8 @@ export class Section {
     return (
       marks.lock !== 0 ||
       marks.tables ||
-      getIntentWord(memory.u32, slot) !== 0 ||
-      memory.u32[inFlightHeaderWord(slot)] !== 0
+      Slot.getIntentWord(memory.u32, slot) !== 0 ||
+      memory.u32[Slot.inFlightHeaderWord(slot)] !== 0
     );
   }
 

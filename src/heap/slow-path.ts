@@ -44,7 +44,8 @@ import {
   type SizeClass,
   SMALL_BYTES_MAX,
 } from '../base/index.js';
-import { MALLOC_STEP, SENTINEL } from '../layout/index.js';
+
+import * as Slot from '../layout/slot.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall } from './block-bytes.js';
 import { invalid } from './lookup.js';
@@ -52,10 +53,10 @@ import type { ThreadHeap } from './thread-heap.js';
 import { recoverIfDue } from './tools.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
-const SENTINEL_WORD = SENTINEL;
+const SENTINEL_WORD = Slot.SENTINEL;
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
-const STEP = MALLOC_STEP;
+const STEP = Slot.MALLOC_STEP;
 
 // ---- small blocks
 

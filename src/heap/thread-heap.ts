@@ -21,7 +21,9 @@ import {
   inspect,
   type Place,
 } from '../blocks/index.js';
-import { type HeapMemory, mallocsOf, PAGE_LOCK, slotRecord, topsOf } from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as Slot from '../layout/slot.js';
 import {
   type Cache,
   copyRunsLocked,
@@ -106,9 +108,9 @@ export class ThreadHeap extends Tools {
     events: EventQueue,
   ) {
     super(memory, slotIndex, by, events);
-    this.slot = slotRecord(memory.geometry.slots, slotIndex);
-    this.tops = topsOf(this.slot);
-    this.mallocs = mallocsOf(this.slot);
+    this.slot = Slot.at(memory.geometry.slots, slotIndex);
+    this.tops = Slot.topsOf(this.slot);
+    this.mallocs = Slot.mallocsOf(this.slot);
     this.reserveIsZero = by.reserveIsZero;
     this.cache = createCache(this, this.slot);
     this.section = new Section(this);
@@ -176,8 +178,8 @@ function look<T>(
 }
 
 function copyRuns(memory: HeapMemory, access: HeapAccess): Int32Array {
-  access.acquire(PAGE_LOCK);
+  access.acquire(LockTable.PAGE);
   const runs = copyRunsLocked(memory, access);
-  access.release(PAGE_LOCK);
+  access.release(LockTable.PAGE);
   return runs;
 }

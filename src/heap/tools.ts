@@ -6,13 +6,9 @@
  */
 
 import { probeStack, RESCUE_FRAMES, type SlotIndex } from '../base/index.js';
-import {
-  getIntentWord,
-  type HeapMemory,
-  ownerCodeOf,
-  slotRecord,
-  UNOWNED,
-} from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageOwners from '../layout/page-owners.js';
+import * as Slot from '../layout/slot.js';
 import {
   createCache,
   createPageHeap,
@@ -85,7 +81,7 @@ export class Tools {
     this.slotIndex = slotIndex;
     this.me = numberedWord(by.threadId);
     this.lockTimeoutMs = by.lockTimeoutMs;
-    this.owner = slotIndex === NO_SLOT ? UNOWNED : ownerCodeOf(slotIndex);
+    this.owner = slotIndex === NO_SLOT ? PageOwners.UNOWNED : PageOwners.codeOf(slotIndex);
     // The locks know of repair, and repair of the locks.
     this.locks = createLocks(memory, this.me, by.lockTimeoutMs, (lock) =>
       this.repairs.lockLocked(lock),
@@ -103,9 +99,9 @@ export class Tools {
 export function resolveOwn(tools: Tools): void {
   const { memory, slotIndex } = tools;
   if (slotIndex === NO_SLOT) return;
-  const slot = slotRecord(memory.geometry.slots, slotIndex);
+  const slot = Slot.at(memory.geometry.slots, slotIndex);
   // Mostly so: what follows is made only where it is needed.
-  if (getIntentWord(memory.u32, slot) === 0) return;
+  if (Slot.getIntentWord(memory.u32, slot) === 0) return;
   const resolver = createIntentResolver(tools, createCache(tools, slot), slotIndex);
   if (resolver.resolve()) freeReserved(tools, slotIndex);
 }

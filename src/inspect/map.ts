@@ -24,46 +24,31 @@ import {
   SPAN_BLOCKS,
   SPAN_TAIL_BYTES,
 } from '../base/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as Header from '../layout/header.js';
 import {
-  chunkTable,
-  FREE_RUN,
   type Geometry,
-  getBitmap,
-  getBrk,
-  getChunkAddress,
-  getSpanHead,
   type HeapMemory,
-  hadOwned,
-  LARGE_RUN,
-  lastRecord,
-  loadRecord,
-  loadTag,
-  magazineBlocks,
-  magazineBottom,
   magazinesOf,
   metadataRegions,
   pageOf,
-  pageRecord,
-  RESERVED_RUN,
   type RunKind,
-  recordAt,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
-  UNTOUCHED_RUN,
-  usedSlotRecords,
 } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Records from '../layout/record-table.js';
+import * as Slot from '../layout/slot.js';
 import type { HeapMap, MapPlainRun, MapRun, MapSpan, ZoneTotals } from './heap-map.js';
 import { zoneOf } from './zones.js';
 
 const BITMAP_WORD_BITS = 32;
 
 const PLAIN_ZONES: Readonly<Record<RunKind, MapPlainRun['zone']>> = {
-  [FREE_RUN]: 'free',
-  [UNTOUCHED_RUN]: 'untouched',
-  [RESERVED_RUN]: 'reserved',
-  [LARGE_RUN]: 'large',
+  [PageRecord.FREE_RUN]: 'free',
+  [PageRecord.UNTOUCHED_RUN]: 'untouched',
+  [PageRecord.RESERVED_RUN]: 'reserved',
+  [PageRecord.LARGE_RUN]: 'large',
 };
 
 /** The map of a heap; `runs` has head pages and run words in turn, in order of address. */
@@ -73,7 +58,7 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
     cached: countCached(memory),
     chunks: countChunks(memory),
     // Without owned blocks, reading all tags would be half of the cost.
-    owned: hadOwned(memory.u32, geometry.header),
+    owned: Header.hadOwned(memory.u32, geometry.header),
   };
   const list = new List<MapRun>();
   for (let i = 0; i < runs.length; i += 2) {
@@ -99,7 +84,7 @@ export function readMap(memory: HeapMemory, runs: Int32Array): HeapMap {
  * End of the pages taken from the bottom; once the reserve is used up, bottom and top meet here.
  */
 const readBrk = ({ i32, geometry }: HeapMemory): number =>
-  getBrk(i32, geometry.pageHeap) * PAGE_BYTES;
+  PageHeapRecord.getBrk(i32, geometry.pageHeap) * PAGE_BYTES;
 
 /** Counts by run. Both arrays are indexed by a run's first page, from the first data page. */
 interface Counted {
@@ -113,16 +98,17 @@ interface Counted {
 
 function readRun(memory: HeapMemory, head: number, word: number, counted: Counted): MapRun {
   const address = head * PAGE_BYTES;
-  const bytes = runPages(word) * PAGE_BYTES;
-  const kind = runKind(word);
+  const bytes = PageRecord.pagesOf(word) * PAGE_BYTES;
+  const kind = PageRecord.kindOf(word);
   const index = head - memory.geometry.firstPage;
   const chunks = counted.chunks[index];
-  if (kind !== SPAN_RUN) {
+  if (kind !== PageRecord.SPAN_RUN) {
     const plain: MapPlainRun = { zone: PLAIN_ZONES[kind], address, bytes };
-    if (kind !== LARGE_RUN || loadTag(memory.tags, address) !== OWNED_LARGE) return plain;
+    if (kind !== PageRecord.LARGE_RUN || BlockRecord.loadTag(memory.tags, address) !== OWNED_LARGE)
+      return plain;
     return { ...plain, owned: chunks > 0 ? 'context' : 'vector' };
   }
-  const sizeClass = runOwner(word);
+  const sizeClass = PageRecord.ownerOf(word);
   const blocks = SPAN_BLOCKS[sizeClass];
   const free = Math.min(blocks, countFree(memory, head, blocks));
   const inCaches = Math.min(blocks - free, counted.cached[index]);
@@ -148,9 +134,10 @@ function readRun(memory: HeapMemory, head: number, word: number, counted: Counte
 
 /** Free blocks of a span, from its bitmap. */
 function countFree({ i32, geometry }: HeapMemory, head: number, blocks: number): number {
-  const record = pageRecord(geometry.pageTable, head);
+  const record = PageRecord.at(geometry.pageTable, head);
   let free = 0;
-  for (let n = 0; n * BITMAP_WORD_BITS < blocks; n++) free += countBits(getBitmap(i32, record, n));
+  for (let n = 0; n * BITMAP_WORD_BITS < blocks; n++)
+    free += countBits(PageRecord.getBitmap(i32, record, n));
   return free;
 }
 
@@ -168,16 +155,18 @@ function countOwned({ tags }: HeapMemory, head: number, sizeClass: number): numb
 function countChunks({ i32, u32, tags, geometry }: HeapMemory): Uint32Array {
   const { firstPage, endPage } = geometry;
   const counted = new Uint32Array(endPage - firstPage);
-  const table = chunkTable(geometry);
-  const frontier = lastRecord(i32, table);
+  const table = ChunkRecord.chunkTable(geometry);
+  const frontier = Records.last(i32, table);
   for (let index = 1; index <= frontier; index++) {
-    const record = recordAt(table, index);
-    const address = getChunkAddress(u32, record);
+    const record = Records.at(table, index);
+    const address = ChunkRecord.getAddress(u32, record);
     const page = pageOf(address);
-    if (loadRecord(i32, record) === 0 || page < firstPage || page >= endPage) continue;
+    if (Records.load(i32, record) === 0 || page < firstPage || page >= endPage) continue;
     // A large block is a run of its own: the page record may still name an earlier span.
-    const isLarge = loadTag(tags, address) === OWNED_LARGE;
-    const head = isLarge ? page : getSpanHead(i32, pageRecord(geometry.pageTable, page));
+    const isLarge = BlockRecord.loadTag(tags, address) === OWNED_LARGE;
+    const head = isLarge
+      ? page
+      : PageRecord.getSpanHead(i32, PageRecord.at(geometry.pageTable, page));
     if (head >= firstPage && head <= page) counted[head - firstPage]++;
   }
   return counted;
@@ -187,10 +176,13 @@ function countChunks({ i32, u32, tags, geometry }: HeapMemory): Uint32Array {
 function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
   const { firstPage, endPage } = geometry;
   const cached = new Uint32Array(endPage - firstPage);
-  for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
+  for (const slot of Slot.usedRecords(u32, geometry.slots, geometry.threads)) {
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       for (const magazine of magazinesOf(c))
-        countMagazine(magazineBottom(u32, slot, magazine), magazineBlocks(u32, slot, magazine));
+        countMagazine(
+          Slot.magazineBottom(u32, slot, magazine),
+          Slot.magazineBlocks(u32, slot, magazine),
+        );
     }
   }
   return cached;
@@ -200,7 +192,7 @@ function countCached({ i32, u32, geometry }: HeapMemory): Uint32Array {
       // The owner may have moved the magazine during the reading: the word may be of any kind.
       const page = pageOf(u32[entry]);
       if (page < firstPage || page >= endPage) continue;
-      const head = getSpanHead(i32, pageRecord(geometry.pageTable, page));
+      const head = PageRecord.getSpanHead(i32, PageRecord.at(geometry.pageTable, page));
       if (head >= firstPage && head <= page) cached[head - firstPage]++;
     }
   }

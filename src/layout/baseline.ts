@@ -17,7 +17,7 @@ export const HEAP_ENTRIES = 16;
 export const CLASS_FIELDS = 2;
 export const SLOT_FIELDS = 4;
 
-export const baselineBytes = (threads: number): number =>
+export const bytes = (threads: number): number =>
   (HEAP_ENTRIES + CLASS_ENTRIES * CLASS_FIELDS + threads * SLOT_FIELDS) * 8;
 
 /** Index of a count of the whole heap. */
@@ -29,13 +29,8 @@ export const classEntry = (sizeClass: number, field: number): number =>
 export const slotEntry = (slot: number, field: number): number =>
   HEAP_ENTRIES + CLASS_ENTRIES * CLASS_FIELDS + slot * SLOT_FIELDS + field;
 
-export const getBaseline = (f64: Float64Array, baseline: WordIndex, entry: number): number =>
+export const get = (f64: Float64Array, baseline: WordIndex, entry: number): number =>
   f64[(baseline >>> 1) + entry];
-export const setBaseline = (
-  f64: Float64Array,
-  baseline: WordIndex,
-  entry: number,
-  value: number,
-): void => {
+export const set = (f64: Float64Array, baseline: WordIndex, entry: number, value: number): void => {
   f64[(baseline >>> 1) + entry] = value;
 };

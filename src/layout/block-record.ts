@@ -35,9 +35,6 @@ import { GRANULE_SHIFT, type SlotIndex, WORD_BYTES, type WordIndex } from '../ba
 import { atomics } from './atomics.js';
 import { orderWrites } from './memory-order.js';
 
-/** A record, by its first word in the buffer. */
-export type BlockRecord = WordIndex;
-
 /** Log2 of the bytes of data per record, which is also the minimum size of a block. */
 export const RECORD_SPAN_SHIFT = 6;
 export const RECORDED_BYTES_MIN = 1 << RECORD_SPAN_SHIFT;
@@ -51,15 +48,15 @@ const FREE_THREAD = ALLOC_THREAD + 1;
 const TURN = FREE_THREAD + 1;
 const SCRIBBLED = TURN + 1;
 
-export const BLOCK_RECORD_WORDS = 8;
-export const BLOCK_RECORD_BYTES = BLOCK_RECORD_WORDS * WORD_BYTES;
+export const WORDS = 8;
+export const BYTES = WORDS * WORD_BYTES;
 
-if (SCRIBBLED >= BLOCK_RECORD_WORDS) throw new Error('block record: too many fields');
+if (SCRIBBLED >= WORDS) throw new Error('block record: too many fields');
 
-export const NO_BLOCK = 0;
-export const LIVE_BLOCK = 1;
-export const FREED_BLOCK = 2;
-export const PENDING_BLOCK = 3;
+export const NONE = 0;
+export const LIVE = 1;
+export const FREED = 2;
+export const PENDING = 3;
 
 const KIND_MASK = 3;
 const SLOT_SHIFT = 2;
@@ -72,7 +69,7 @@ const PLACE_MASK = 3;
 const placeOf = (block: number): number => (block >>> GRANULE_SHIFT) & PLACE_MASK;
 
 /** A block's state word. `frontBytes`: bytes from the block's start to the user's part. */
-export const blockState = (kind: number, slot: number, frontBytes: number, block: number): number =>
+export const stateOf = (kind: number, slot: number, frontBytes: number, block: number): number =>
   kind |
   (slot << SLOT_SHIFT) |
   ((frontBytes >>> GRANULE_SHIFT) << FRONT_SHIFT) |
@@ -82,28 +79,28 @@ export const blockState = (kind: number, slot: number, frontBytes: number, block
  * True if the state is that of the block at this address. Blocks use a record one after the other.
  */
 export const isStateOf = (state: number, block: number): boolean =>
-  stateKind(state) !== NO_BLOCK && ((state >>> PLACE_SHIFT) & PLACE_MASK) === placeOf(block);
-export const stateKind = (state: number): number => state & KIND_MASK;
-export const stateSlot = (state: number): SlotIndex =>
+  kindOf(state) !== NONE && ((state >>> PLACE_SHIFT) & PLACE_MASK) === placeOf(block);
+export const kindOf = (state: number): number => state & KIND_MASK;
+export const slotOf = (state: number): SlotIndex =>
   ((state >>> SLOT_SHIFT) & SLOT_MASK) as SlotIndex;
 /** The same state with another kind. */
 export const withKind = (state: number, kind: number): number => (state & ~KIND_MASK) | kind;
-export const stateFrontBytes = (state: number): number =>
+export const frontBytesOf = (state: number): number =>
   ((state >>> FRONT_SHIFT) & FRONT_MASK) << GRANULE_SHIFT;
 
 /** The record of a block; `table` is the place where the record of address 0 would be. */
-export const blockRecord = (table: number, address: number): BlockRecord =>
-  (table + (address >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS) as BlockRecord;
+export const at = (table: number, address: number): WordIndex =>
+  (table + (address >>> RECORD_SPAN_SHIFT) * WORDS) as WordIndex;
 
-export const getState = (i32: Int32Array, r: BlockRecord): number => i32[r + STATE];
-export const setState = (i32: Int32Array, r: BlockRecord, state: number): void => {
+export const getState = (i32: Int32Array, r: WordIndex): number => i32[r + STATE];
+export const setState = (i32: Int32Array, r: WordIndex, state: number): void => {
   i32[r + STATE] = state;
 };
 /**
  * Stores the state so that no later store is visible before it: for a state that must be there when
  * the block's tag is.
  */
-export const storeState = (i32: Int32Array, r: BlockRecord, state: number): void => {
+export const storeState = (i32: Int32Array, r: WordIndex, state: number): void => {
   atomics.store(i32, r + STATE, state);
   orderWrites();
 };
@@ -111,16 +108,16 @@ export const storeState = (i32: Int32Array, r: BlockRecord, state: number): void
  * Loads the state, for a thread that found the tag by loadTag, or reads the rest of the record
  * later.
  */
-export const loadState = (i32: Int32Array, r: BlockRecord): number => atomics.load(i32, r + STATE);
+export const loadState = (i32: Int32Array, r: WordIndex): number => atomics.load(i32, r + STATE);
 /** A block's tag, loaded so that its record can be read after it. */
 export const loadTag = (tags: Uint8Array, address: number): number =>
   atomics.load(tags, address >>> GRANULE_SHIFT);
 /** Changes the state if it is still `from`; returns the state that it found. */
-export const casState = (i32: Int32Array, r: BlockRecord, from: number, to: number): number =>
+export const casState = (i32: Int32Array, r: WordIndex, from: number, to: number): number =>
   atomics.compareExchange(i32, r + STATE, from, to);
 
-export const getRequested = (u32: Uint32Array, r: BlockRecord): number => u32[r + REQUESTED];
-export const getTurn = (u32: Uint32Array, r: BlockRecord): number => u32[r + TURN];
+export const getRequested = (u32: Uint32Array, r: WordIndex): number => u32[r + REQUESTED];
+export const getTurn = (u32: Uint32Array, r: WordIndex): number => u32[r + TURN];
 
 /**
  * The thread that allocated or freed a block: its `worker_threads` threadId, and its stack or 0.
@@ -130,12 +127,12 @@ export interface Doer {
   readonly stack: number;
 }
 
-export const getAllocator = (u32: Uint32Array, r: BlockRecord): Doer => ({
+export const getAllocator = (u32: Uint32Array, r: WordIndex): Doer => ({
   threadId: u32[r + ALLOC_THREAD] - 1,
   stack: u32[r + ALLOC_STACK],
 });
 /** The thread that freed the block; threadId -1 if no thread has. */
-export const getFreer = (u32: Uint32Array, r: BlockRecord): Doer => ({
+export const getFreer = (u32: Uint32Array, r: WordIndex): Doer => ({
   threadId: u32[r + FREE_THREAD] - 1,
   stack: u32[r + FREE_STACK],
 });
@@ -143,7 +140,7 @@ export const getFreer = (u32: Uint32Array, r: BlockRecord): Doer => ({
 /** Writes the record of a new block, except its state and its stack. */
 export function writeAllocated(
   u32: Uint32Array,
-  r: BlockRecord,
+  r: WordIndex,
   requested: number,
   threadId: number,
 ): void {
@@ -154,23 +151,18 @@ export function writeAllocated(
   u32[r + FREE_THREAD] = 0;
   u32[r + TURN] += 1;
 }
-export const setAllocStack = (u32: Uint32Array, r: BlockRecord, stack: number): void => {
+export const setAllocStack = (u32: Uint32Array, r: WordIndex, stack: number): void => {
   u32[r + ALLOC_STACK] = stack;
 };
 
-export function writeFreed(
-  u32: Uint32Array,
-  r: BlockRecord,
-  threadId: number,
-  stack: number,
-): void {
+export function writeFreed(u32: Uint32Array, r: WordIndex, threadId: number, stack: number): void {
   u32[r + FREE_STACK] = stack;
   u32[r + FREE_THREAD] = threadId + 1;
 }
 
 /** Marks the freed block as filled to its end. */
-export const storeScribbled = (i32: Int32Array, r: BlockRecord): void => {
+export const storeScribbled = (i32: Int32Array, r: WordIndex): void => {
   atomics.store(i32, r + SCRIBBLED, i32[r + TURN]);
 };
-export const isScribbled = (i32: Int32Array, r: BlockRecord): boolean =>
+export const isScribbled = (i32: Int32Array, r: WordIndex): boolean =>
   atomics.load(i32, r + SCRIBBLED) === i32[r + TURN];

@@ -22,28 +22,28 @@ const ADDRESS = 1;
 const BYTES = ADDRESS + 1;
 const NEXT = BYTES + 1;
 const PREV = NEXT + 1;
-export const CHUNK_RECORD_WORDS = 8;
+export const WORDS = 8;
 
 /** The table of a heap's chunks. */
 export const chunkTable = ({ chunks, chunkCount }: Geometry): RecordTable => ({
   start: chunks,
-  recordWords: CHUNK_RECORD_WORDS,
+  recordWords: WORDS,
   count: chunkCount,
 });
 
 /** The word of the record that names the chunk: a placement's word. */
-export const chunkWord = (record: WordIndex): WordIndex => (record + ADDRESS) as WordIndex;
-export const getChunkAddress = (u32: Uint32Array, record: WordIndex): Address =>
+export const addressWord = (record: WordIndex): WordIndex => (record + ADDRESS) as WordIndex;
+export const getAddress = (u32: Uint32Array, record: WordIndex): Address =>
   u32[record + ADDRESS] as Address;
-export const getChunkBytes = (u32: Uint32Array, record: WordIndex): number => u32[record + BYTES];
-export const setChunkBytes = (u32: Uint32Array, record: WordIndex, bytes: number): void => {
+export const getBytes = (u32: Uint32Array, record: WordIndex): number => u32[record + BYTES];
+export const setBytes = (u32: Uint32Array, record: WordIndex, bytes: number): void => {
   u32[record + BYTES] = bytes;
 };
-export const getNextChunk = (u32: Uint32Array, record: WordIndex): number => u32[record + NEXT];
-export const setNextChunk = (u32: Uint32Array, record: WordIndex, next: number): void => {
+export const getNext = (u32: Uint32Array, record: WordIndex): number => u32[record + NEXT];
+export const setNext = (u32: Uint32Array, record: WordIndex, next: number): void => {
   u32[record + NEXT] = next;
 };
-export const getPrevChunk = (u32: Uint32Array, record: WordIndex): number => u32[record + PREV];
-export const setPrevChunk = (u32: Uint32Array, record: WordIndex, prev: number): void => {
+export const getPrev = (u32: Uint32Array, record: WordIndex): number => u32[record + PREV];
+export const setPrev = (u32: Uint32Array, record: WordIndex, prev: number): void => {
   u32[record + PREV] = prev;
 };

@@ -35,9 +35,9 @@ const RETURNS = SPANS + 1;
 const KEPT = RETURNS + 1;
 
 const CLASS_RECORD_WORDS = LINE_WORDS;
-export const CLASS_TABLE_BYTES = CLASS_ENTRIES * CLASS_RECORD_WORDS * WORD_BYTES;
+export const TABLE_BYTES = CLASS_ENTRIES * CLASS_RECORD_WORDS * WORD_BYTES;
 
-export const classRecord = (table: WordIndex, sizeClass: SizeClass): WordIndex =>
+export const at = (table: WordIndex, sizeClass: SizeClass): WordIndex =>
   (table + sizeClass * CLASS_RECORD_WORDS) as WordIndex;
 
 /** Word index of the head of the list of unowned partial spans. */

@@ -55,7 +55,8 @@ import {
 } from '../base/index.js';
 import { atomics } from './atomics.js';
 import type { Geometry } from './geometry.js';
-import { loadRecord, type RecordTable, recordAt } from './record-table.js';
+import type { RecordTable } from './record-table.js';
+import * as Records from './record-table.js';
 
 /** The n-th context of a heap, from 1; 0 = none. */
 export type ContextIndex = number & { readonly context: 'ContextIndex' };
@@ -83,7 +84,7 @@ const FREE_LISTS = KEEPER + 1;
 const ADOPTIONS = 43;
 const NAME = ADOPTIONS + 1;
 const IDENT = 54;
-export const CONTEXT_RECORD_WORDS = 64;
+export const WORDS = 64;
 
 /** Number of a set's free lists: objects have a power of two of bytes, from one granule on. */
 export const FREE_LISTS_MAX = ADOPTIONS - FREE_LISTS;
@@ -95,9 +96,9 @@ export const TEXT_BYTES_MAX = (IDENT - NAME) * WORD_BYTES - 1;
 
 // ---- state
 
-export const UNRESOLVED_CONTEXT = 1;
-export const LIVE_CONTEXT = 2;
-export const RELEASED_CONTEXT = 3;
+export const UNRESOLVED = 1;
+export const LIVE = 2;
+export const RELEASED = 3;
 export type ContextPhase = 0 | 1 | 2 | 3;
 
 export const BUMP_KIND = 0;
@@ -109,24 +110,24 @@ const SLOT_SHIFT = 3;
 const SLOT_MASK = 0x1ff;
 const GENERATION_SHIFT = 12;
 
-export const contextState = (
+export const stateOf = (
   phase: ContextPhase,
   kind: number,
   slot: number,
   generation: number,
 ): number => phase | (kind << KIND_SHIFT) | (slot << SLOT_SHIFT) | (generation << GENERATION_SHIFT);
-export const contextPhase = (state: number): ContextPhase => (state & PHASE_MASK) as ContextPhase;
-export const contextKind = (state: number): number => (state >>> KIND_SHIFT) & 1;
-export const contextSlot = (state: number): SlotIndex =>
+export const phaseOf = (state: number): ContextPhase => (state & PHASE_MASK) as ContextPhase;
+export const kindOf = (state: number): number => (state >>> KIND_SHIFT) & 1;
+export const slotOf = (state: number): SlotIndex =>
   ((state >>> SLOT_SHIFT) & SLOT_MASK) as SlotIndex;
 /** The state of the same context in another phase, with another slot. */
 export const withPhase = (state: number, phase: ContextPhase, slot: number): number =>
-  contextState(phase, contextKind(state), slot, state >>> GENERATION_SHIFT);
+  stateOf(phase, kindOf(state), slot, state >>> GENERATION_SHIFT);
 
 /** The table of a heap's contexts. */
 export const contextTable = ({ contexts, contextCount }: Geometry): RecordTable => ({
   start: contexts,
-  recordWords: CONTEXT_RECORD_WORDS,
+  recordWords: WORDS,
   count: contextCount,
 });
 
@@ -176,8 +177,8 @@ export const getChunk = getter(CHUNK);
 export const setChunk = setter(CHUNK);
 export const getChunkCount = getter(CHUNKS);
 export const setChunkCount = setter(CHUNKS);
-export const getContextBytes = getter(BYTES);
-export const setContextBytes = setter(BYTES);
+export const getBytes = getter(BYTES);
+export const setBytes = setter(BYTES);
 export const getObjects = getter(OBJECTS);
 export const setObjects = setter(OBJECTS);
 export const getUsedBefore = getter(USED_BEFORE);
@@ -208,7 +209,7 @@ export const freeListWord = (record: WordIndex, log: number): number =>
  * Empties a context: its objects belong to an earlier epoch, and no chunk is the current one. It
  * only stores, so that a stack overflow cannot interrupt it.
  */
-export function emptyContext(u32: Uint32Array, record: WordIndex): void {
+export function empty(u32: Uint32Array, record: WordIndex): void {
   // The loop comes first, since V8 can cut it: a list that lost objects has less room, no other
   // harm.
   for (let word = record + FREE_LISTS; word < record + ADOPTIONS; word++) u32[word] = 0;
@@ -266,7 +267,7 @@ export const readIdent = (u8: Uint8Array, record: WordIndex): string => readText
 /**
  * The slot that owns a context; -1 = none (free or released). Climbs to the context's root (I1).
  */
-export function contextOwner(
+export function ownerOf(
   i32: Int32Array,
   u32: Uint32Array,
   table: RecordTable,
@@ -276,14 +277,14 @@ export function contextOwner(
   // While the owner moves the context, the way up can change; it has at most as many steps as
   // records.
   for (let steps = 0; steps <= table.count; steps++) {
-    const record = recordAt(table, at);
+    const record = Records.at(table, at);
     // The parent is read first: when a context becomes a root, its slot is written first.
     const parent = loadParent(u32, record);
-    const state = loadRecord(i32, record);
-    const phase = contextPhase(state);
-    if (phase === UNRESOLVED_CONTEXT) return contextSlot(state);
-    if (phase !== LIVE_CONTEXT) return -1;
-    if (parent === 0) return contextSlot(state);
+    const state = Records.load(i32, record);
+    const phase = phaseOf(state);
+    if (phase === UNRESOLVED) return slotOf(state);
+    if (phase !== LIVE) return -1;
+    if (parent === 0) return slotOf(state);
     at = parent;
   }
   return -1;

@@ -58,7 +58,7 @@ export interface DebugSettings {
 }
 
 /** The settings of a heap without debug options. */
-export const NO_DEBUG: DebugSettings = {
+export const NONE: DebugSettings = {
   scribble: false,
   preScribble: false,
   strict: false,
@@ -101,7 +101,7 @@ const PATH_LINES = 16;
 
 /** Maximum bytes of a trace file's path. */
 export const TRACE_PATH_BYTES_MAX = PATH_LINES * LINE_WORDS * WORD_BYTES;
-export const DEBUG_RECORD_BYTES = PATH * WORD_BYTES + TRACE_PATH_BYTES_MAX;
+export const BYTES = PATH * WORD_BYTES + TRACE_PATH_BYTES_MAX;
 
 if (PATH_LENGTH >= LINE_WORDS) throw new Error('debug record: the first line is too long');
 
@@ -124,7 +124,7 @@ export const isInstrumented = (settings: DebugSettings): boolean =>
     0;
 
 /** Writes the record. @throws RangeError when the path is too long */
-export function writeDebugRecord(
+export function write(
   u32: Uint32Array,
   r: WordIndex,
   settings: DebugSettings,
@@ -148,7 +148,7 @@ export function writeDebugRecord(
   new Uint8Array(u32.buffer, u32.byteOffset).set(path, (r + PATH) * WORD_BYTES);
 }
 
-export function readDebugRecord(u32: Uint32Array, r: WordIndex): DebugSettings {
+export function read(u32: Uint32Array, r: WordIndex): DebugSettings {
   const bits = u32[r + FLAG_BITS];
   const flags = Object.fromEntries(FLAGS.map((flag, n) => [flag, ((bits >>> n) & 1) === 1]));
   const numbers = Object.fromEntries(NUMBERS.map((name, n) => [name, u32[r + FIRST_NUMBER + n]]));

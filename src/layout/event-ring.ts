@@ -62,11 +62,11 @@ const EVENT_WORDS = USABLE + 2;
 if (TIME % 2 !== 0 || EVENT_WORDS % 2 !== 0) throw new Error('event ring: not 8-byte aligned');
 
 /** Bytes of a ring: whole cache lines. */
-export const ringBytes = (events: number): number =>
+export const bytes = (events: number): number =>
   Math.ceil((EVENTS + events * EVENT_WORDS) / LINE_WORDS) * LINE_WORDS * WORD_BYTES;
 
-export const eventRing = (rings: WordIndex, slot: number, events: number): WordIndex =>
-  (rings + (slot * ringBytes(events)) / WORD_BYTES) as WordIndex;
+export const at = (rings: WordIndex, slot: number, events: number): WordIndex =>
+  (rings + (slot * bytes(events)) / WORD_BYTES) as WordIndex;
 
 export const getWritten = (f64: Float64Array, ring: WordIndex): number =>
   f64[(ring + WRITTEN) >>> 1];
@@ -75,7 +75,7 @@ const eventWord = (ring: WordIndex, events: number, n: number): number =>
   ring + EVENTS + (n % events) * EVENT_WORDS;
 
 /** Appends an event; a full ring loses its oldest one. Owner only. */
-export function appendEvent(
+export function append(
   u32: Uint32Array,
   f64: Float64Array,
   ring: WordIndex,
@@ -101,7 +101,7 @@ export function appendEvent(
 }
 
 /** The `n`-th event ever written, from 0; null if it was overwritten before or during the read. */
-export function readEvent(
+export function read(
   u32: Uint32Array,
   f64: Float64Array,
   ring: WordIndex,

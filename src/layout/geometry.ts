@@ -9,7 +9,7 @@
  * I2  Locks, slots and records begin on a cache line; tags and page table begin on a 4 KiB system
  *     page, so that a small heap touches few system pages.
  * I3  Tag and page record of any data page are found from its absolute number, with no subtraction:
- *     `tags[address >>> 4]`, `pageTable + page * PAGE_RECORD_WORDS`. (The tag view begins before
+ *     `tags[address >>> 4]`, `pageTable + page * PageRecord.WORDS`. (The tag view begins before
  *     the tags by as many bytes as there are granules below the data; see viewMemory.)
  * I4  The first page of the heap, which null points into, is never written.
  */
@@ -30,28 +30,25 @@ import {
   WORD_SHIFT,
   type WordIndex,
 } from '../base/index.js';
-import { baselineBytes } from './baseline.js';
-import { BLOCK_RECORD_BYTES, BLOCK_RECORD_WORDS, RECORD_SPAN_SHIFT } from './block-record.js';
-import { CHUNK_RECORD_WORDS } from './chunk-record.js';
-import { CLASS_TABLE_BYTES } from './class-record.js';
-import { CONTEXT_RECORD_WORDS } from './context-record.js';
-import {
-  DEBUG_RECORD_BYTES,
-  type DebugSettings,
-  isInstrumented,
-  NO_DEBUG,
-} from './debug-record.js';
-import { ringBytes } from './event-ring.js';
-import { HEADER_BYTES } from './header.js';
-import { LOCK_TABLE_BYTES } from './lock-table.js';
+
+import * as Baseline from './baseline.js';
+import * as BlockRecord from './block-record.js';
+import * as ChunkRecord from './chunk-record.js';
+import * as ClassRecord from './class-record.js';
+import * as ContextRecord from './context-record.js';
+import type { DebugSettings } from './debug-record.js';
+import * as DebugRecord from './debug-record.js';
+import * as EventRing from './event-ring.js';
+import * as Header from './header.js';
+import * as LockTable from './lock-table.js';
 import { MAGAZINE_BYTES_MIN, type MagazineSizes, magazineSizesFor } from './magazine-sizes.js';
-import { namesBytes } from './names.js';
-import { PAGE_HEAP_BYTES } from './page-heap-record.js';
-import { PAGE_RECORD_BYTES, PAGE_RECORD_WORDS, RUN_PAGES_MAX } from './page-record.js';
-import { tableWords } from './record-table.js';
-import { registryBytes, THREADS_MAX } from './registry.js';
-import { SLOT_BYTES, SLOT_WORDS } from './slot.js';
-import { TRACE_BUFFER_BYTES } from './trace-buffer.js';
+import * as Names from './names.js';
+import * as PageHeapRecord from './page-heap-record.js';
+import * as PageRecord from './page-record.js';
+import * as Records from './record-table.js';
+import * as Registry from './registry.js';
+import * as Slot from './slot.js';
+import * as TraceBuffer from './trace-buffer.js';
 
 /** Minimum bytes of a heap. */
 export const HEAP_BYTES_MIN = 2 * MIB;
@@ -136,7 +133,7 @@ export interface Geometry {
 
 /** Thread slots of a heap of this length, if the program gives no count. */
 export function defaultThreads(bytes: number): number {
-  const fit = Math.floor((bytes * SLOTS_SHARE) / (SLOT_BYTES + MAGAZINE_BYTES_MIN));
+  const fit = Math.floor((bytes * SLOTS_SHARE) / (Slot.BYTES + MAGAZINE_BYTES_MIN));
   return Math.max(1, Math.min(THREADS_DEFAULT, fit));
 }
 
@@ -166,9 +163,9 @@ function otherParts(
   const parts = [
     tablesBytes > 0 && `contexts (${tablesBytes} bytes)`,
     historyEvents > 0 &&
-      `history of ${historyEvents} events for each (${threads * ringBytes(historyEvents)} bytes)`,
+      `history of ${historyEvents} events for each (${threads * EventRing.bytes(historyEvents)} bytes)`,
     stacks > 0 && `call stacks (${stacks} bytes)`,
-    tracePath !== '' && `trace buffers (${threads * TRACE_BUFFER_BYTES} bytes)`,
+    tracePath !== '' && `trace buffers (${threads * TraceBuffer.BYTES} bytes)`,
   ].filter(Boolean);
   return parts.length === 0 ? '' : `, with ${parts.join(', ')},`;
 }
@@ -180,14 +177,16 @@ function placePages(start: number, end: number, recorded: boolean) {
   // Each data page takes itself, a page record, an owner, its tags and its block records. One more
   // page record follows the last one.
   const tagBytes = PAGE_BYTES >>> GRANULE_SHIFT;
-  const recordBytes = recorded ? (PAGE_BYTES >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_BYTES : 0;
-  const pageBytes = PAGE_BYTES + PAGE_RECORD_BYTES + 1 + tagBytes + recordBytes;
+  const recordBytes = recorded
+    ? (PAGE_BYTES >>> BlockRecord.RECORD_SPAN_SHIFT) * BlockRecord.BYTES
+    : 0;
+  const pageBytes = PAGE_BYTES + PageRecord.BYTES + 1 + tagBytes + recordBytes;
   for (let pages = Math.floor((end - start) / pageBytes); pages > 0; pages--) {
     const dataStart = end - pages * PAGE_BYTES;
     const tagsStart = roundDown(dataStart - pages * tagBytes, SYSTEM_PAGE_BYTES);
     const recordsStart = roundDown(tagsStart - pages * recordBytes, SYSTEM_PAGE_BYTES);
     const ownersStart = roundDown(recordsStart - pages, LINE_BYTES);
-    if (start + (pages + 1) * PAGE_RECORD_BYTES <= ownersStart) {
+    if (start + (pages + 1) * PageRecord.BYTES <= ownersStart) {
       return { pages, dataStart, tagsStart, recordsStart, ownersStart };
     }
   }
@@ -202,14 +201,14 @@ export function computeGeometry(
   base: number,
   bytes: number,
   threads: number,
-  debug: DebugSettings = NO_DEBUG,
+  debug: DebugSettings = DebugRecord.NONE,
   contextCount = defaultContexts(bytes),
 ): Geometry {
   const end = base + bytes;
   const chunkCount =
     contextCount === 0 ? 0 : Math.max(2 * contextCount, Math.floor(bytes / CHUNK_SHARE_BYTES));
-  const contextBytes = tableWords(contextCount, CONTEXT_RECORD_WORDS) * WORD_BYTES;
-  const chunkBytes = tableWords(chunkCount, CHUNK_RECORD_WORDS) * WORD_BYTES;
+  const contextBytes = Records.words(contextCount, ContextRecord.WORDS) * WORD_BYTES;
+  const chunkBytes = Records.words(chunkCount, ChunkRecord.WORDS) * WORD_BYTES;
   let cursor = base + PAGE_BYTES;
   const place = (length: number): WordIndex => {
     const word = (roundUp(cursor, LINE_BYTES) / 4) as WordIndex;
@@ -223,34 +222,34 @@ export function computeGeometry(
   const stacks = stackStoreBytes(bytes, debug);
   const placed = {
     // A heap of any kind has header and debug record at these places.
-    header: place(HEADER_BYTES),
-    debug: place(DEBUG_RECORD_BYTES),
-    registry: place(registryBytes(threads)),
-    names: place(namesBytes(threads)),
-    pageHeap: place(PAGE_HEAP_BYTES),
-    locks: place(LOCK_TABLE_BYTES),
-    classes: place(CLASS_TABLE_BYTES),
-    baseline: place(baselineBytes(threads)),
-    slots: place(threads * SLOT_BYTES),
+    header: place(Header.RECORD_BYTES),
+    debug: place(DebugRecord.BYTES),
+    registry: place(Registry.bytes(threads)),
+    names: place(Names.bytes(threads)),
+    pageHeap: place(PageHeapRecord.BYTES),
+    locks: place(LockTable.BYTES),
+    classes: place(ClassRecord.TABLE_BYTES),
+    baseline: place(Baseline.bytes(threads)),
+    slots: place(threads * Slot.BYTES),
     magazines: place(threads * depths.words * WORD_BYTES),
     contexts: place(contextBytes),
     chunks: place(chunkBytes),
-    eventRings: placeIf(historyEvents > 0, threads * ringBytes(historyEvents)),
+    eventRings: placeIf(historyEvents > 0, threads * EventRing.bytes(historyEvents)),
     stackStore: placeIf(stacks > 0, stacks),
-    traceBuffers: placeIf(tracePath !== '', threads * TRACE_BUFFER_BYTES),
+    traceBuffers: placeIf(tracePath !== '', threads * TraceBuffer.BYTES),
   };
   const tableStart = roundUp(cursor, SYSTEM_PAGE_BYTES);
-  const recorded = isInstrumented(debug);
+  const recorded = DebugRecord.isInstrumented(debug);
   const { pages, dataStart, tagsStart, recordsStart, ownersStart } = placePages(
     tableStart,
     end,
     recorded,
   );
-  if (pages === 0 || pages > RUN_PAGES_MAX || threads > THREADS_MAX) {
+  if (pages === 0 || pages > PageRecord.RUN_PAGES_MAX || threads > Registry.THREADS_MAX) {
     const others = otherParts(threads, contextBytes + chunkBytes, debug, stacks);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
-      `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${SLOT_BYTES + depths.words * WORD_BYTES} bytes` +
+      `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${Slot.BYTES + depths.words * WORD_BYTES} bytes` +
         `${others} leave no room for data; use a larger heap, or less of these`,
     );
   }
@@ -266,8 +265,9 @@ export function computeGeometry(
     chunkCount,
     stackStoreBytes: stacks,
     blockRecordsStart: recorded ? recordsStart : 0,
-    blockRecords: recordsStart / 4 - (dataStart >>> RECORD_SPAN_SHIFT) * BLOCK_RECORD_WORDS,
-    pageTable: tableStart / 4 - firstPage * PAGE_RECORD_WORDS,
+    blockRecords:
+      recordsStart / 4 - (dataStart >>> BlockRecord.RECORD_SPAN_SHIFT) * BlockRecord.WORDS,
+    pageTable: tableStart / 4 - firstPage * PageRecord.WORDS,
     ownersStart,
     tagsStart,
     dataStart,
@@ -288,7 +288,7 @@ export const nowhereWord = ({ base }: Geometry): WordIndex => (base / WORD_BYTES
 export const magazinesOfSlot = (
   { slots, magazines, depths }: Geometry,
   slot: WordIndex,
-): WordIndex => (magazines + ((slot - slots) / SLOT_WORDS) * depths.words) as WordIndex;
+): WordIndex => (magazines + ((slot - slots) / Slot.WORDS) * depths.words) as WordIndex;
 
 /** The page that an address lies in. */
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;

@@ -30,7 +30,8 @@
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
-import { type DebugSettings, NO_DEBUG, readDebugRecord } from './debug-record.js';
+import type { DebugSettings } from './debug-record.js';
+import * as DebugRecord from './debug-record.js';
 
 /** Version of the memory layout; each change of the layout adds 1. */
 export const LAYOUT_VERSION = 10;
@@ -55,7 +56,7 @@ const TEXT_LENGTH = 3 * LINE_WORDS;
 const TEXT = TEXT_LENGTH + 1;
 const TEXT_BYTES_MAX = 8 * LINE_WORDS * WORD_BYTES - WORD_BYTES;
 
-export const HEADER_BYTES = (3 + 8) * LINE_WORDS * WORD_BYTES;
+export const RECORD_BYTES = (3 + 8) * LINE_WORDS * WORD_BYTES;
 
 if (OWNED >= LINE_WORDS) throw new Error('header: the first line is too long');
 
@@ -80,14 +81,10 @@ export interface HeaderFields {
 
 /** The debug record of a heap, by its header. */
 export const debugRecord = (h: WordIndex): WordIndex =>
-  (h + HEADER_BYTES / WORD_BYTES) as WordIndex;
+  (h + RECORD_BYTES / WORD_BYTES) as WordIndex;
 
 /** Writes the header, the magic last: a header without it is not a heap. */
-export function writeHeader(
-  u32: Uint32Array,
-  h: WordIndex,
-  fields: Omit<HeaderFields, 'debug'>,
-): void {
+export function write(u32: Uint32Array, h: WordIndex, fields: Omit<HeaderFields, 'debug'>): void {
   u32[h + VERSION] = fields.version;
   u32[h + FLAGS] = fields.reserveIsZero ? RESERVE_IS_ZERO : 0;
   u32[h + BASE] = fields.base;
@@ -102,13 +99,13 @@ export function writeHeader(
 }
 
 /** Erases the magic: the heap ceases to exist. */
-export function eraseHeader(u32: Uint32Array, h: WordIndex): void {
+export function erase(u32: Uint32Array, h: WordIndex): void {
   u32[h + MAGIC] = 0;
   u32[h + MAGIC + 1] = 0;
 }
 
 /** Reads the header; null if there is none. */
-export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null {
+export function read(u32: Uint32Array, h: WordIndex): HeaderFields | null {
   if (atomics.load(u32, h + MAGIC) !== MAGIC_LOW || u32[h + MAGIC + 1] !== MAGIC_HIGH) return null;
   const half = (word: number) => word.toString(16).padStart(8, '0');
   return {
@@ -121,7 +118,10 @@ export function readHeader(u32: Uint32Array, h: WordIndex): HeaderFields | null 
     reserveIsZero: (u32[h + FLAGS] & RESERVE_IS_ZERO) !== 0,
     lockTimeoutMs: u32[h + LOCK_TIMEOUT],
     // In another version of the layout the debug record may have another place and shape.
-    debug: u32[h + VERSION] === LAYOUT_VERSION ? readDebugRecord(u32, debugRecord(h)) : NO_DEBUG,
+    debug:
+      u32[h + VERSION] === LAYOUT_VERSION
+        ? DebugRecord.read(u32, debugRecord(h))
+        : DebugRecord.NONE,
   };
 }
 

@@ -2,31 +2,26 @@
  * layout: one file per structure of the shared memory, with its drawing and then its accessors. No
  * other folder knows an offset. Imports base/ only.
  *
+ * Each structure is a namespace: `import * as Slot from '../layout/slot.js'`, then `Slot.getTop`. Other
+ * folders import the file itself: in some bundlers a namespace that a second module hands on becomes an
+ * object with a getter for each name. This index has the types, and what belongs to no structure.
+ *
  * `get`/`set` are plain accesses (the caller says what protects them), `load`/`store`/`cas`/`swap`
  * are atomic. A record is identified by the index of its first word.
  */
 export * from './atomics.js';
-export * from './baseline.js';
-export * from './block-record.js';
-export * from './chunk-record.js';
-export * from './class-record.js';
-export * from './context-record.js';
-export * from './debug-record.js';
-export * from './event-ring.js';
+export type { Doer } from './block-record.js';
+export type { ContextIndex, ContextPhase } from './context-record.js';
+export type { DebugSettings } from './debug-record.js';
+export type { Operation, RingEvent } from './event-ring.js';
 export * from './geometry.js';
-export * from './header.js';
-export * from './lock-table.js';
+export type { HeaderFields } from './header.js';
+export type { LockIndex } from './lock-table.js';
 export * from './magazine-sizes.js';
 export * from './memory.js';
 export * from './memory-order.js';
-export * from './names.js';
-export * from './page-heap-record.js';
-export * from './page-owners.js';
-export * from './page-record.js';
-export * from './record-table.js';
+export type { RunKind } from './page-record.js';
+export type { RecordTable } from './record-table.js';
 export * from './regions.js';
-export * from './registry.js';
-export * from './slot.js';
-export * from './stack-store.js';
-export * from './trace-buffer.js';
-export * from './vector-header.js';
+export type { TraceEvent } from './trace-buffer.js';
+export type { VectorFields } from './vector-header.js';

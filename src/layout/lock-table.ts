@@ -33,17 +33,17 @@ import { atomics } from './atomics.js';
 /** The n-th lock in the order of locks. */
 export type LockIndex = number & { readonly lock: 'LockIndex' };
 
-export const RECOVERY_LOCK = 0 as LockIndex;
+export const RECOVERY = 0 as LockIndex;
 /** The lock of a size class; it has the class's number. */
-export const classLock = (sizeClass: SizeClass): LockIndex => sizeClass as number as LockIndex;
-export const PAGE_LOCK = (SIZE_CLASS_COUNT + 1) as LockIndex;
-export const LOCK_COUNT = PAGE_LOCK + 1;
+export const ofClass = (sizeClass: SizeClass): LockIndex => sizeClass as number as LockIndex;
+export const PAGE = (SIZE_CLASS_COUNT + 1) as LockIndex;
+export const COUNT = PAGE + 1;
 
 const LOCK_WORD = 0;
 const COUNTERS = 2;
 
-export const LOCK_WORDS = LINE_WORDS;
-export const LOCK_TABLE_BYTES = LOCK_COUNT * LOCK_WORDS * WORD_BYTES;
+export const WORDS = LINE_WORDS;
+export const BYTES = COUNT * WORDS * WORD_BYTES;
 
 /** Indexes of the counters of a lock. */
 export const ACQUISITIONS = 0;
@@ -53,21 +53,21 @@ export const LONGEST_WAIT_NANOSECONDS = 3;
 export const OWNER_DEATHS = 4;
 export const CLOSED_BLOCKS = 5;
 
-export const lockLine = (table: WordIndex, lock: LockIndex): WordIndex =>
-  (table + lock * LOCK_WORDS) as WordIndex;
+export const at = (table: WordIndex, lock: LockIndex): WordIndex =>
+  (table + lock * WORDS) as WordIndex;
 
 /** The lock word, on which Atomics.wait waits. */
-export const lockWordIndex = (line: WordIndex): number => line + LOCK_WORD;
+export const wordOf = (line: WordIndex): number => line + LOCK_WORD;
 /** The lock that a lock word belongs to. */
-export const lockOfWord = (table: WordIndex, word: number): LockIndex =>
-  ((word - LOCK_WORD - table) / LOCK_WORDS) as LockIndex;
-export const peekLock = (i32: Int32Array, line: WordIndex): number => i32[line + LOCK_WORD];
-export const swapLock = (i32: Int32Array, line: WordIndex, to: number): number =>
+export const ofWord = (table: WordIndex, word: number): LockIndex =>
+  ((word - LOCK_WORD - table) / WORDS) as LockIndex;
+export const peek = (i32: Int32Array, line: WordIndex): number => i32[line + LOCK_WORD];
+export const swap = (i32: Int32Array, line: WordIndex, to: number): number =>
   atomics.exchange(i32, line + LOCK_WORD, to);
 
-export const getLockCounter = (f64: Float64Array, line: WordIndex, counter: number): number =>
+export const getCounter = (f64: Float64Array, line: WordIndex, counter: number): number =>
   f64[((line + COUNTERS) >>> 1) + counter];
-export const addLockCounter = (
+export const addCounter = (
   f64: Float64Array,
   line: WordIndex,
   counter: number,

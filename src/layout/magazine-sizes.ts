@@ -16,6 +16,7 @@ import {
   KIB,
   LINE_WORDS,
   MAGAZINE_ENTRIES,
+  type MagazineIndex,
   REMOTE,
   roundUp,
   SIZE_CLASS_COUNT,
@@ -78,3 +79,10 @@ export const MAGAZINE_BYTES_MIN = shallowest.words * WORD_BYTES;
 /** The largest magazine sizes that fit into this many bytes per slot; the smallest if none fit. */
 export const magazineSizesFor = (bytesPerSlot: number): MagazineSizes =>
   choices.find(({ words }) => words * WORD_BYTES <= bytesPerSlot) ?? shallowest;
+
+export const remoteMagazine = (c: SizeClass): MagazineIndex => (c + REMOTE) as MagazineIndex;
+/** The class whose blocks a magazine holds. */
+export const classOfMagazine = (magazine: MagazineIndex): SizeClass =>
+  (magazine < REMOTE ? magazine : magazine - REMOTE) as SizeClass;
+/** Both magazines of a class. */
+export const magazinesOf = (c: SizeClass): readonly MagazineIndex[] => [c, remoteMagazine(c)];

@@ -42,17 +42,15 @@ const START_SHIFT = 30n;
 const START_MASK = (1n << 34n) - 1n;
 
 /** The low half of a free entry. */
-export const NO_NAME = 0n;
+export const NONE = 0n;
 
-export const nameCount = (threads: number): number => threads + VISITORS;
-export const namesBytes = (threads: number): number =>
-  LINE_BYTES + nameCount(threads) * ENTRY_BYTES;
+export const count = (threads: number): number => threads + VISITORS;
+export const bytes = (threads: number): number => LINE_BYTES + count(threads) * ENTRY_BYTES;
 
 /** The low half of an entry. `id` is the system's id of the thread, 0 = not known. */
-export const packName = (word: number, id: number): bigint =>
-  BigInt(word) | (BigInt(id) << ID_SHIFT);
-export const nameWord = (name: bigint): number => Number(name & WORD_MASK);
-export const nameId = (name: bigint): number => Number((name >> ID_SHIFT) & ID_MASK);
+export const pack = (word: number, id: number): bigint => BigInt(word) | (BigInt(id) << ID_SHIFT);
+export const wordAt = (name: bigint): number => Number(name & WORD_MASK);
+export const idOf = (name: bigint): number => Number((name >> ID_SHIFT) & ID_MASK);
 export const isReported = (name: bigint): boolean => (name & REPORTED) !== 0n;
 export const asReported = (name: bigint): bigint => name | REPORTED;
 
@@ -60,17 +58,13 @@ export const asReported = (name: bigint): bigint => name | REPORTED;
 const half = (names: WordIndex, n: number): number =>
   (names * WORD_BYTES + LINE_BYTES) / 8 + n * ENTRY_HALVES;
 
-/** The entry's thread word, read plainly for a search; loadName confirms it. */
-export const peekNameWord = ({ i32, geometry }: HeapMemory, n: number): number =>
+/** The entry's thread word, read plainly for a search; `load` confirms it. */
+export const peek = ({ i32, geometry }: HeapMemory, n: number): number =>
   i32[geometry.names + LINE_BYTES / WORD_BYTES + n * ENTRY_WORDS];
-export const loadName = ({ i64, geometry }: HeapMemory, n: number): bigint =>
+export const load = ({ i64, geometry }: HeapMemory, n: number): bigint =>
   atomics.load(i64, half(geometry.names, n));
-export const casName = (
-  { i64, geometry }: HeapMemory,
-  n: number,
-  from: bigint,
-  to: bigint,
-): bigint => atomics.compareExchange(i64, half(geometry.names, n), from, to);
+export const cas = ({ i64, geometry }: HeapMemory, n: number, from: bigint, to: bigint): bigint =>
+  atomics.compareExchange(i64, half(geometry.names, n), from, to);
 
 /** The start time of the thread with this word; 0 = not known, or not written yet. */
 export function loadStart({ i64, geometry }: HeapMemory, n: number, word: number): number {

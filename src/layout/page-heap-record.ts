@@ -24,7 +24,8 @@
  */
 
 import { type PageIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
-import { RUN_PAGES_MAX } from './page-record.js';
+
+import * as PageRecord from './page-record.js';
 
 const EXACT_BINS = 32;
 const EXACT_SHIFT = 5;
@@ -42,7 +43,7 @@ export function binOf(pages: number): number {
 /** True if all runs of this bin have the same length. */
 export const isExactBin = (bin: number): boolean => bin < EXACT_BINS;
 
-export const BIN_COUNT = binOf(RUN_PAGES_MAX) + 1;
+export const BIN_COUNT = binOf(PageRecord.RUN_PAGES_MAX) + 1;
 
 const UNTOUCHED = 0;
 const BRK = UNTOUCHED + 1;
@@ -58,7 +59,7 @@ const COUNTER_COUNT = 3;
 const PEAK_LIVE = COUNTERS + COUNTER_COUNT * 2;
 const HEADS = PEAK_LIVE + 2;
 
-export const PAGE_HEAP_BYTES = (HEADS + BIN_COUNT) * WORD_BYTES;
+export const BYTES = (HEADS + BIN_COUNT) * WORD_BYTES;
 
 if (BITMAP_WORDS > 31) throw new Error('page heap: the summary word is too short for its bins');
 if (COUNTERS % 2 !== 0) throw new Error('page heap: counters are not 8-byte aligned');
@@ -99,9 +100,9 @@ export const setMapped = (i32: Int32Array, h: WordIndex, pages: number, runs: nu
 export const SPLITS = 0;
 export const COALESCES = 1;
 export const DIRECT_MAPS = 2;
-export const getPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: number): number =>
+export const getCounter = (f64: Float64Array, h: WordIndex, counter: number): number =>
   f64[((h + COUNTERS) >>> 1) + counter];
-export const bumpPageHeapCounter = (f64: Float64Array, h: WordIndex, counter: number): void => {
+export const bumpCounter = (f64: Float64Array, h: WordIndex, counter: number): void => {
   f64[((h + COUNTERS) >>> 1) + counter] += 1;
 };
 

@@ -19,16 +19,11 @@ import type { PageIndex } from '../base/index.js';
 
 export const UNOWNED = 0;
 
-export const ownerCodeOf = (slot: number): number => slot + 1;
+export const codeOf = (slot: number): number => slot + 1;
 export const slotAt = (owner: number): number => owner - 1;
 
-export const getOwner = (owners: Uint8Array, page: PageIndex): number => owners[page];
+export const get = (owners: Uint8Array, page: PageIndex): number => owners[page];
 /** Sets the owner of all pages of a span. */
-export const setOwners = (
-  owners: Uint8Array,
-  head: PageIndex,
-  pages: number,
-  owner: number,
-): void => {
+export const set = (owners: Uint8Array, head: PageIndex, pages: number, owner: number): void => {
   for (let n = 0; n < pages; n++) owners[head + n] = owner;
 };

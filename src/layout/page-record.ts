@@ -28,9 +28,6 @@
 
 import { LINE_WORDS, type PageIndex, WORD_BYTES, type WordIndex } from '../base/index.js';
 
-/** A page's record, by its first word in the buffer. */
-export type PageRecord = WordIndex;
-
 const RUN = 0;
 const TAIL = RUN + 1;
 const NEXT = TAIL + 1;
@@ -40,15 +37,14 @@ const FREE_COUNT = SPAN_HEAD + 1;
 const BITMAP = FREE_COUNT + 1;
 const BITMAP_WORDS = 16;
 
-export const PAGE_RECORD_WORDS = 24;
-export const PAGE_RECORD_BYTES = PAGE_RECORD_WORDS * WORD_BYTES;
+export const WORDS = 24;
+export const BYTES = WORDS * WORD_BYTES;
 
-if (BITMAP + BITMAP_WORDS > PAGE_RECORD_WORDS) throw new Error('page record: bitmap does not fit');
-if ((PAGE_RECORD_WORDS * 2) % LINE_WORDS !== 0) throw new Error('page record: not on half lines');
+if (BITMAP + BITMAP_WORDS > WORDS) throw new Error('page record: bitmap does not fit');
+if ((WORDS * 2) % LINE_WORDS !== 0) throw new Error('page record: not on half lines');
 
 /** A page's record; `table` is the place where page 0's record would be. */
-export const pageRecord = (table: number, page: number): PageRecord =>
-  (table + page * PAGE_RECORD_WORDS) as PageRecord;
+export const at = (table: number, page: number): WordIndex => (table + page * WORDS) as WordIndex;
 
 /** The kind of a run. */
 export type RunKind = number & { readonly kind: 'RunKind' };
@@ -79,49 +75,49 @@ export const RUN_OWNER_MAX = OWNER_MASK;
 export const RUN_PAGES_MAX = PAGES_MASK;
 
 /** A run word, signed, as the 32-bit view stores it. */
-export const runWord = (kind: RunKind, owner: number, pages: number): number =>
+export const wordOf = (kind: RunKind, owner: number, pages: number): number =>
   (kind << KIND_SHIFT) | (owner << OWNER_SHIFT) | pages;
-export const runKind = (word: number): RunKind => (word >>> KIND_SHIFT) as RunKind;
-export const runOwner = (word: number): number => (word >>> OWNER_SHIFT) & OWNER_MASK;
-export const runPages = (word: number): number => word & PAGES_MASK;
+export const kindOf = (word: number): RunKind => (word >>> KIND_SHIFT) as RunKind;
+export const ownerOf = (word: number): number => (word >>> OWNER_SHIFT) & OWNER_MASK;
+export const pagesOf = (word: number): number => word & PAGES_MASK;
 
 /** True for a span of this class. */
 export const isSpanOf = (word: number, sizeClass: number): boolean =>
-  runKind(word) === SPAN_RUN && runOwner(word) === sizeClass;
+  kindOf(word) === SPAN_RUN && ownerOf(word) === sizeClass;
 
-export const getRun = (i32: Int32Array, r: PageRecord): number => i32[r + RUN];
-export const setRun = (i32: Int32Array, r: PageRecord, word: number): void => {
+export const getRun = (i32: Int32Array, r: WordIndex): number => i32[r + RUN];
+export const setRun = (i32: Int32Array, r: WordIndex, word: number): void => {
   i32[r + RUN] = word;
 };
 
-export const getTail = (i32: Int32Array, r: PageRecord): number => i32[r + TAIL];
-export const setTail = (i32: Int32Array, r: PageRecord, pages: number): void => {
+export const getTail = (i32: Int32Array, r: WordIndex): number => i32[r + TAIL];
+export const setTail = (i32: Int32Array, r: WordIndex, pages: number): void => {
   i32[r + TAIL] = pages;
 };
 
-export const getNext = (i32: Int32Array, r: PageRecord): PageIndex => i32[r + NEXT] as PageIndex;
-export const setNext = (i32: Int32Array, r: PageRecord, page: PageIndex): void => {
+export const getNext = (i32: Int32Array, r: WordIndex): PageIndex => i32[r + NEXT] as PageIndex;
+export const setNext = (i32: Int32Array, r: WordIndex, page: PageIndex): void => {
   i32[r + NEXT] = page;
 };
 
-export const getPrev = (i32: Int32Array, r: PageRecord): PageIndex => i32[r + PREV] as PageIndex;
-export const setPrev = (i32: Int32Array, r: PageRecord, page: PageIndex): void => {
+export const getPrev = (i32: Int32Array, r: WordIndex): PageIndex => i32[r + PREV] as PageIndex;
+export const setPrev = (i32: Int32Array, r: WordIndex, page: PageIndex): void => {
   i32[r + PREV] = page;
 };
 
-export const getSpanHead = (i32: Int32Array, r: PageRecord): PageIndex =>
+export const getSpanHead = (i32: Int32Array, r: WordIndex): PageIndex =>
   i32[r + SPAN_HEAD] as PageIndex;
-export const setSpanHead = (i32: Int32Array, r: PageRecord, head: PageIndex): void => {
+export const setSpanHead = (i32: Int32Array, r: WordIndex, head: PageIndex): void => {
   i32[r + SPAN_HEAD] = head;
 };
 
-export const getFreeCount = (i32: Int32Array, r: PageRecord): number => i32[r + FREE_COUNT];
-export const setFreeCount = (i32: Int32Array, r: PageRecord, blocks: number): void => {
+export const getFreeCount = (i32: Int32Array, r: WordIndex): number => i32[r + FREE_COUNT];
+export const setFreeCount = (i32: Int32Array, r: WordIndex, blocks: number): void => {
   i32[r + FREE_COUNT] = blocks;
 };
 
 /** The `n`-th 32 bits of a span's bitmap; a set bit is a free block. */
-export const getBitmap = (i32: Int32Array, r: PageRecord, n: number): number => i32[r + BITMAP + n];
-export const setBitmap = (i32: Int32Array, r: PageRecord, n: number, bits: number): void => {
+export const getBitmap = (i32: Int32Array, r: WordIndex, n: number): number => i32[r + BITMAP + n];
+export const setBitmap = (i32: Int32Array, r: WordIndex, n: number, bits: number): void => {
   i32[r + BITMAP + n] = bits;
 };

@@ -26,19 +26,19 @@ const OWNER = 0;
 const FRONTIER = 1;
 
 /** Words of a table with this many records. */
-export const tableWords = (count: number, recordWords: number): number => (count + 1) * recordWords;
+export const words = (count: number, recordWords: number): number => (count + 1) * recordWords;
 
 /** The n-th record. */
-export const recordAt = ({ start, recordWords }: RecordTable, index: number): WordIndex =>
+export const at = ({ start, recordWords }: RecordTable, index: number): WordIndex =>
   (start + index * recordWords) as WordIndex;
 
 /** Word 0 of a record: its owner. */
-export const loadRecord = (i32: Int32Array, record: WordIndex): number =>
+export const load = (i32: Int32Array, record: WordIndex): number =>
   atomics.load(i32, record + OWNER);
 /** False if another thread has the record. No ABA: the word always names the current owner. */
-export const casRecord = (i32: Int32Array, record: WordIndex, from: number, to: number): boolean =>
+export const cas = (i32: Int32Array, record: WordIndex, from: number, to: number): boolean =>
   atomics.compareExchange(i32, record + OWNER, from, to) === from;
-export const storeRecord = (i32: Int32Array, record: WordIndex, owner: number): void => {
+export const store = (i32: Int32Array, record: WordIndex, owner: number): void => {
   atomics.store(i32, record + OWNER, owner);
 };
 
@@ -46,7 +46,7 @@ export const storeRecord = (i32: Int32Array, record: WordIndex, owner: number): 
 export const loadFrontier = (i32: Int32Array, { start }: RecordTable): number =>
   atomics.load(i32, start + FRONTIER);
 /** The highest record to scan: a broken frontier counts as the table's end. */
-export const lastRecord = (i32: Int32Array, table: RecordTable): number =>
+export const last = (i32: Int32Array, table: RecordTable): number =>
   Math.max(0, Math.min(loadFrontier(i32, table), table.count));
 /** False if another thread has moved the frontier. */
 export const casFrontier = (

@@ -9,7 +9,8 @@
 
 import { WORD_BYTES } from '../base/index.js';
 import type { Geometry } from './geometry.js';
-import { pageRecord } from './page-record.js';
+
+import * as PageRecord from './page-record.js';
 
 /** A named part of the buffer. */
 export interface Region {
@@ -40,7 +41,7 @@ const STARTS: readonly (readonly [name: string, (g: Geometry) => number])[] = [
   ['event rings', (g) => g.eventRings * WORD_BYTES],
   ['stack store', (g) => g.stackStore * WORD_BYTES],
   ['trace buffers', (g) => g.traceBuffers * WORD_BYTES],
-  ['page table', (g) => pageRecord(g.pageTable, g.firstPage) * WORD_BYTES],
+  ['page table', (g) => PageRecord.at(g.pageTable, g.firstPage) * WORD_BYTES],
   ['page owners', (g) => g.ownersStart],
   ['block records', (g) => g.blockRecordsStart],
   ['tags', (g) => g.tagsStart],

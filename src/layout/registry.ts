@@ -16,7 +16,7 @@ import { atomics } from './atomics.js';
 /** Maximum thread slots: as many as a page's owner byte can name (page-owners.ts). */
 export const THREADS_MAX = 255;
 
-export const registryBytes = (threads: number): number => roundUp(threads * WORD_BYTES, LINE_BYTES);
+export const bytes = (threads: number): number => roundUp(threads * WORD_BYTES, LINE_BYTES);
 
 export const loadOwner = (i32: Int32Array, registry: WordIndex, slot: SlotIndex): number =>
   atomics.load(i32, registry + slot);

@@ -64,7 +64,6 @@ import {
   List,
   MAGAZINE_ENTRIES,
   type MagazineIndex,
-  REMOTE,
   roundUp,
   type SizeClass,
   type SlotIndex,
@@ -72,20 +71,13 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import { atomics } from './atomics.js';
-import { type MagazineSizes, SENTINEL_WORDS } from './magazine-sizes.js';
+import { type MagazineSizes, remoteMagazine, SENTINEL_WORDS } from './magazine-sizes.js';
 import { orderWrites } from './memory-order.js';
 
 /** The end mark of a magazine. Not an address, since it is not a multiple of 16. */
 export const SENTINEL = -1;
 /** The value that replaces a sentinel: neither 0 nor SENTINEL, and not an address. */
 const NO_ENTRY = 1;
-
-export const remoteMagazine = (c: SizeClass): MagazineIndex => (c + REMOTE) as MagazineIndex;
-/** The class whose blocks a magazine holds. */
-export const classOfMagazine = (magazine: MagazineIndex): SizeClass =>
-  (magazine < REMOTE ? magazine : magazine - REMOTE) as SizeClass;
-/** Both magazines of a class. */
-export const magazinesOf = (c: SizeClass): readonly MagazineIndex[] => [c, remoteMagazine(c)];
 
 const THREAD = 0;
 const IN_FLIGHT_HEADER = THREAD + 1;
@@ -98,19 +90,20 @@ const FROMS = TRANSITS + MAGAZINE_ENTRIES;
 const LIMITS = FROMS + MAGAZINE_ENTRIES;
 const HELD = LIMITS + MAGAZINE_ENTRIES;
 const MALLOCS = HELD + CLASS_ENTRIES * 2;
-const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
-const COUNTER_WORDS = LINE_WORDS;
+/** Places of the fields of slot-counters.ts. */
+export const COUNTERS = MALLOCS + CLASS_ENTRIES * 2;
+export const COUNTER_WORDS = LINE_WORDS;
 const PARTIALS = COUNTERS + COUNTER_WORDS;
 const RETIRED = PARTIALS + CLASS_ENTRIES;
 const BOTTOMS = RETIRED + CLASS_ENTRIES;
 /** The bottom of the parked magazine, behind its zero word. */
 const PARKED = BOTTOMS + MAGAZINE_ENTRIES + 1;
 
-const SAMPLED_BYTES = roundUp(PARKED + SENTINEL_WORDS, LINE_WORDS);
-const SAMPLED_REQUESTS = SAMPLED_BYTES + CLASS_ENTRIES * 2;
+export const SAMPLED_BYTES = roundUp(PARKED + SENTINEL_WORDS, LINE_WORDS);
+export const SAMPLED_REQUESTS = SAMPLED_BYTES + CLASS_ENTRIES * 2;
 
-export const SLOT_WORDS = roundUp(SAMPLED_REQUESTS + CLASS_ENTRIES * 2, LINE_WORDS);
-export const SLOT_BYTES = SLOT_WORDS * WORD_BYTES;
+export const WORDS = roundUp(SAMPLED_REQUESTS + CLASS_ENTRIES * 2, LINE_WORDS);
+export const BYTES = WORDS * WORD_BYTES;
 
 if (TOPS % LINE_WORDS !== 0) throw new Error('slot: tops are not on their own lines');
 if (HELD % 2 !== 0 || COUNTERS % 2 !== 0) throw new Error('slot: counters not 8-byte aligned');
@@ -122,8 +115,8 @@ if (SAMPLED_BYTES % 2 !== 0) throw new Error('slot: samples not 8-byte aligned')
  */
 export const MALLOC_STEP = 0.5;
 
-export const slotRecord = (slots: WordIndex, slot: number): WordIndex =>
-  (slots + slot * SLOT_WORDS) as WordIndex;
+export const at = (slots: WordIndex, slot: number): WordIndex =>
+  (slots + slot * WORDS) as WordIndex;
 
 /** Word index of the tops: entry `topsOf(slot) + magazine` is that magazine's top. */
 export const topsOf = (slot: WordIndex): WordIndex => (slot + TOPS) as WordIndex;
@@ -244,49 +237,6 @@ export const moveSentinel = (
 export const getMallocs = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
   f64[((slot + MALLOCS) >>> 1) + c] / MALLOC_STEP;
 
-/** Indexes of a slot's counters. */
-export const REFILLS = 0;
-export const FLUSHES = 1;
-export const LARGE_MALLOCS = 2;
-export const LARGE_FREES = 3;
-/** Usable bytes of large blocks, growth in place included. */
-export const LARGE_MALLOC_BYTES = 4;
-/** Bytes added by rounding large blocks up to whole pages, each time that one was given a size. */
-export const LARGE_ROUNDING_BYTES = 5;
-/** Number of times that a large block was given a size: allocations, and reallocations in place. */
-export const LARGE_SIZINGS = 6;
-/** Usable bytes of freed large blocks, including pages returned by a reallocation in place. */
-export const LARGE_FREED_BYTES = 7;
-export const SLOT_COUNTERS = 8;
-if (SLOT_COUNTERS * 2 > COUNTER_WORDS) throw new Error('slot: too many counters for their line');
-
-export const getSlotCounter = (f64: Float64Array, slot: WordIndex, counter: number): number =>
-  f64[((slot + COUNTERS) >>> 1) + counter];
-export const addSlotCounter = (
-  f64: Float64Array,
-  slot: WordIndex,
-  counter: number,
-  amount: number,
-): void => {
-  f64[((slot + COUNTERS) >>> 1) + counter] += amount;
-};
-
-/** Bytes that the sampled calls of this class asked for, and the number of these calls. */
-export const getSampledBytes = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
-  f64[((slot + SAMPLED_BYTES) >>> 1) + c];
-export const getSampledRequests = (f64: Float64Array, slot: WordIndex, c: SizeClass): number =>
-  f64[((slot + SAMPLED_REQUESTS) >>> 1) + c];
-/** Adds a sample. Slot's owner only; a death between its two stores only skews the average. */
-export const addSample = (
-  f64: Float64Array,
-  slot: WordIndex,
-  c: SizeClass,
-  bytes: number,
-): void => {
-  f64[((slot + SAMPLED_BYTES) >>> 1) + c] += bytes;
-  f64[((slot + SAMPLED_REQUESTS) >>> 1) + c] += 1;
-};
-
 // ---- Placement (heap/owned-blocks.ts)
 
 /** The word for a vector's header that is being made or deleted. */
@@ -321,23 +271,19 @@ export const storeThreadId = (u32: Uint32Array, slot: WordIndex, threadId: numbe
 };
 
 /** The slots that a thread has ever had; the others were never written. */
-export function usedSlots(u32: Uint32Array, slots: WordIndex, threads: number): List<SlotIndex> {
+export function used(u32: Uint32Array, slots: WordIndex, threads: number): List<SlotIndex> {
   const used = new List<SlotIndex>();
   for (let s = 0 as SlotIndex; s < threads; s++) {
-    if (getThreadId(u32, slotRecord(slots, s)) >= 0) used.push(s);
+    if (getThreadId(u32, at(slots, s)) >= 0) used.push(s);
   }
   return used;
 }
 
 /** The records of the used slots. */
-export function usedSlotRecords(
-  u32: Uint32Array,
-  slots: WordIndex,
-  threads: number,
-): List<WordIndex> {
+export function usedRecords(u32: Uint32Array, slots: WordIndex, threads: number): List<WordIndex> {
   const used = new List<WordIndex>();
   for (let s = 0 as SlotIndex; s < threads; s++) {
-    const slot = slotRecord(slots, s);
+    const slot = at(slots, s);
     if (getThreadId(u32, slot) >= 0) used.push(slot);
   }
   return used;

@@ -38,7 +38,7 @@ const tableEntries = (storeBytes: number): number =>
   2 ** Math.floor(Math.log2(storeBytes / BYTES_PER_ENTRY));
 
 /** Initialises an empty store; words that must be zero are zero already. */
-export const initStackStore = (i32: Int32Array, s: WordIndex, storeBytes: number): void => {
+export const init = (i32: Int32Array, s: WordIndex, storeBytes: number): void => {
   i32[s + NEXT] = TABLE + tableEntries(storeBytes);
 };
 
@@ -47,7 +47,7 @@ export const loadRefused = (i32: Int32Array, s: WordIndex): number =>
   atomics.load(i32, s + REFUSED);
 
 /** The number of a stack; equal texts have the same number. 0 = no room. */
-export function internStack(
+export function intern(
   i32: Int32Array,
   u8: Uint8Array,
   s: WordIndex,
@@ -78,7 +78,7 @@ export function internStack(
 }
 
 /** The text of a stack; empty for 0. */
-export function readStack(i32: Int32Array, u8: Uint8Array, s: WordIndex, stack: number): string {
+export function read(i32: Int32Array, u8: Uint8Array, s: WordIndex, stack: number): string {
   if (stack === 0) return '';
   const start = (s + stack + BYTES) * WORD_BYTES;
   // Copied, since browsers refuse to decode shared memory.

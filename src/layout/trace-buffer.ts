@@ -9,14 +9,14 @@
  *     words   field      access   meaning
  *     0       count      atomic   events in the buffer; written by the owner
  *     1       emptied    atomic   number of times that the buffer was emptied; written by the owner
- *     2       state      atomic   TRACE_RUNNING, TRACE_ENDED or TRACE_WRITTEN: the state of the
+ *     2       state      atomic   RUNNING, ENDED or WRITTEN: the state of the
  *                                 whole heap, kept in each buffer; written by the thread that ends
  *                                 tracing
  *     3       lost       plain    number of events lost because no file could be written
  *     4..15   -
- *     16..    events     plain    TRACE_EVENTS times:
+ *     16..    events     plain    EVENTS_MAX times:
  *       0      sequence   number of the event among all events of the heap, from 1
- *       1      operation  TRACE_MALLOC ... TRACE_REALLOC
+ *       1      operation  MALLOC ... REALLOC
  *       2      threadId
  *       3      address    of the block after the call; free: of the freed block
  *       4      from       realloc: the block's address before the call
@@ -39,10 +39,10 @@ import { atomics } from './atomics.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
 /** The traced calls, as numbered in trace files. alignedAlloc is traced as a malloc. */
-export const TRACE_MALLOC = 1;
-export const TRACE_FREE = 2;
-export const TRACE_CALLOC = 3;
-export const TRACE_REALLOC = 4;
+export const MALLOC = 1;
+export const FREE = 2;
+export const CALLOC = 3;
+export const REALLOC = 4;
 
 /** One traced call. */
 export interface TraceEvent {
@@ -54,16 +54,16 @@ export interface TraceEvent {
   readonly bytes: number;
 }
 
-export const TRACE_EVENTS = 1024;
-export const TRACE_EVENT_WORDS = 8;
-export const TRACE_EVENT_BYTES = TRACE_EVENT_WORDS * WORD_BYTES;
+export const EVENTS_MAX = 1024;
+export const EVENT_WORDS = 8;
+export const EVENT_BYTES = EVENT_WORDS * WORD_BYTES;
 
 /** The heap's trace is being recorded. */
-export const TRACE_RUNNING = 0;
+export const RUNNING = 0;
 /** No thread appends events any more; files and buffers are being read. */
-export const TRACE_ENDED = 1;
+export const ENDED = 1;
 /** The trace is written, and the spool files are deleted. */
-export const TRACE_WRITTEN = 2;
+export const WRITTEN = 2;
 
 const COUNT = 0;
 const EMPTIED = COUNT + 1;
@@ -79,15 +79,15 @@ const FROM = ADDRESS + 1;
 const SIZE = FROM + 2;
 
 if (SIZE % 2 !== 0) throw new Error('trace buffer: not 8-byte aligned');
-if (LOST >= EVENTS || SIZE + 2 !== TRACE_EVENT_WORDS) throw new Error('trace buffer: wrong sizes');
+if (LOST >= EVENTS || SIZE + 2 !== EVENT_WORDS) throw new Error('trace buffer: wrong sizes');
 
-export const TRACE_BUFFER_BYTES = (EVENTS + TRACE_EVENTS * TRACE_EVENT_WORDS) * WORD_BYTES;
+export const BYTES = (EVENTS + EVENTS_MAX * EVENT_WORDS) * WORD_BYTES;
 
 /** Maximum copies of a buffer. Its owner can spoil only one, since tracing has ended. */
 const COPY_ATTEMPTS_MAX = 8;
 
-export const traceBuffer = (buffers: WordIndex, slot: number): WordIndex =>
-  (buffers + (slot * TRACE_BUFFER_BYTES) / WORD_BYTES) as WordIndex;
+export const at = (buffers: WordIndex, slot: number): WordIndex =>
+  (buffers + (slot * BYTES) / WORD_BYTES) as WordIndex;
 
 /** The path of a slot's spool file. The heap's id keeps it apart from files of other runs. */
 export const spoolPath = (path: string, heapId: string, slot: number): string =>
@@ -96,12 +96,11 @@ export const spoolPath = (path: string, heapId: string, slot: number): string =>
 // ---- For the slot's owner
 
 /** The number of events, read plainly: for the owner, the only thread that writes it. */
-export const getTraceCount = (i32: Int32Array, b: WordIndex): number => i32[b + COUNT];
+export const getCount = (i32: Int32Array, b: WordIndex): number => i32[b + COUNT];
 
 /** The state, read plainly: late by one event at most. */
-export const peekTraceState = (i32: Int32Array, b: WordIndex): number => i32[b + STATE];
-export const loadTraceState = (i32: Int32Array, b: WordIndex): number =>
-  atomics.load(i32, b + STATE);
+export const peekState = (i32: Int32Array, b: WordIndex): number => i32[b + STATE];
+export const loadState = (i32: Int32Array, b: WordIndex): number => atomics.load(i32, b + STATE);
 
 export const getLost = (u32: Uint32Array, b: WordIndex): number => u32[b + LOST];
 export const addLost = (u32: Uint32Array, b: WordIndex): void => {
@@ -109,10 +108,10 @@ export const addLost = (u32: Uint32Array, b: WordIndex): void => {
 };
 
 /** Byte offset of the events, for writing them to a file in the same form. */
-export const traceEventsByte = (b: WordIndex): number => (b + EVENTS) * WORD_BYTES;
+export const eventsByte = (b: WordIndex): number => (b + EVENTS) * WORD_BYTES;
 
 /** Appends an event to a buffer that is not full. */
-export function appendTrace(
+export function append(
   i32: Int32Array,
   u32: Uint32Array,
   f64: Float64Array,
@@ -120,7 +119,7 @@ export function appendTrace(
   event: TraceEvent,
 ): void {
   const count = i32[b + COUNT];
-  const e = b + EVENTS + count * TRACE_EVENT_WORDS;
+  const e = b + EVENTS + count * EVENT_WORDS;
   u32[e + SEQUENCE] = event.sequence;
   u32[e + OPERATION] = event.operation;
   u32[e + THREAD] = event.threadId;
@@ -131,7 +130,7 @@ export function appendTrace(
 }
 
 /** Removes all events, after they are in the file. */
-export function emptyTrace(i32: Int32Array, b: WordIndex): void {
+export function empty(i32: Int32Array, b: WordIndex): void {
   atomics.store(i32, b + COUNT, 0);
   atomics.add(i32, b + EMPTIED, 1);
   orderWrites();
@@ -140,37 +139,27 @@ export function emptyTrace(i32: Int32Array, b: WordIndex): void {
 // ---- For the thread that puts the trace together
 
 /** Ends tracing for all slots; returns false if another thread has done so before. */
-export function endTrace(i32: Int32Array, buffers: WordIndex, slots: number): boolean {
+export function end(i32: Int32Array, buffers: WordIndex, slots: number): boolean {
   // On failure another thread puts this trace together. The state never goes back.
   const first = buffers + STATE;
-  if (atomics.compareExchange(i32, first, TRACE_RUNNING, TRACE_ENDED) !== TRACE_RUNNING) {
+  if (atomics.compareExchange(i32, first, RUNNING, ENDED) !== RUNNING) {
     return false;
   }
-  setTraceState(i32, buffers, slots, TRACE_ENDED);
+  setState(i32, buffers, slots, ENDED);
   return true;
 }
 
-export function setTraceState(
-  i32: Int32Array,
-  buffers: WordIndex,
-  slots: number,
-  state: number,
-): void {
-  for (let s = 0; s < slots; s++) atomics.store(i32, traceBuffer(buffers, s) + STATE, state);
+export function setState(i32: Int32Array, buffers: WordIndex, slots: number, state: number): void {
+  for (let s = 0; s < slots; s++) atomics.store(i32, at(buffers, s) + STATE, state);
 }
 
 /** Copies a buffer's events into `target`, also while its owner works; returns their number. */
-export function copyTrace(
-  i32: Int32Array,
-  u32: Uint32Array,
-  b: WordIndex,
-  target: Uint32Array,
-): number {
+export function copy(i32: Int32Array, u32: Uint32Array, b: WordIndex, target: Uint32Array): number {
   for (let n = 0; n < COPY_ATTEMPTS_MAX; n++) {
     const emptied = atomics.load(i32, b + EMPTIED);
     const count = atomics.load(i32, b + COUNT);
     const first = b + EVENTS;
-    target.set(u32.subarray(first, first + count * TRACE_EVENT_WORDS));
+    target.set(u32.subarray(first, first + count * EVENT_WORDS));
     orderReads();
     // Otherwise the owner wrote the events to its file meanwhile, and started again.
     if (atomics.load(i32, b + EMPTIED) === emptied) return count;
@@ -179,8 +168,8 @@ export function copyTrace(
 }
 
 /** The `n`-th of copied events; `u32` and `f64` are views of the same bytes. */
-export function traceEventAt(u32: Uint32Array, f64: Float64Array, n: number): TraceEvent {
-  const e = n * TRACE_EVENT_WORDS;
+export function eventAt(u32: Uint32Array, f64: Float64Array, n: number): TraceEvent {
+  const e = n * EVENT_WORDS;
   return {
     sequence: u32[e + SEQUENCE],
     operation: u32[e + OPERATION],

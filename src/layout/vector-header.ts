@@ -42,7 +42,7 @@ import { type Address, GRANULE_BYTES, WORD_BYTES, type WordIndex } from '../base
 import { atomics } from './atomics.js';
 import { orderWrites } from './memory-order.js';
 
-export const VECTOR_MAGIC = 0x76656374;
+export const MAGIC = 0x76656374;
 
 const TYPE = 1;
 const STRIDE = TYPE + 1;
@@ -57,8 +57,8 @@ const SERIAL = GENERATION + 1;
 const CAPACITY = SERIAL + 1;
 const THREAD = CAPACITY + 1;
 
-export const VECTOR_HEADER_WORDS = 16;
-export const VECTOR_HEADER_BYTES = VECTOR_HEADER_WORDS * WORD_BYTES;
+export const WORDS = 16;
+export const BYTES = WORDS * WORD_BYTES;
 
 /** The facts about a vector that never change. */
 export interface VectorFields {
@@ -72,13 +72,13 @@ export interface VectorFields {
   readonly threadId: number;
 }
 
-export const VECTOR_KIND_MASK = 0xff;
-export const SHARED_VECTOR = 1 << 8;
-export const CONTEXT_VECTOR = 1 << 9;
+export const KIND_MASK = 0xff;
+export const SHARED = 1 << 8;
+export const IN_CONTEXT = 1 << 9;
 
 /** Writes the header of an empty vector, the magic last. */
-export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: VectorFields): void {
-  u32.fill(0, header, header + VECTOR_HEADER_WORDS);
+export function write(u32: Uint32Array, header: WordIndex, fields: VectorFields): void {
+  u32.fill(0, header, header + WORDS);
   u32[header + TYPE] = fields.type;
   u32[header + STRIDE] = fields.stride;
   u32[header + CONTEXT] = fields.context;
@@ -86,12 +86,12 @@ export function writeVectorHeader(u32: Uint32Array, header: WordIndex, fields: V
   u32[header + GENERATION] = fields.generation;
   u32[header + SERIAL] = fields.serial;
   u32[header + THREAD] = fields.threadId + 1;
-  u32[header] = VECTOR_MAGIC;
+  u32[header] = MAGIC;
 }
 
 /** Reads the unchanging part of a header; null if there is none. */
-export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFields | null {
-  if (u32[header] !== VECTOR_MAGIC) return null;
+export function read(u32: Uint32Array, header: WordIndex): VectorFields | null {
+  if (u32[header] !== MAGIC) return null;
   return {
     type: u32[header + TYPE],
     stride: u32[header + STRIDE],
@@ -104,7 +104,7 @@ export function readVectorHeader(u32: Uint32Array, header: WordIndex): VectorFie
 }
 
 /** Erases the header: the vector ceases to exist. */
-export const clearVector = (u32: Uint32Array, header: WordIndex): void => {
+export const clear = (u32: Uint32Array, header: WordIndex): void => {
   u32[header] = 0;
   u32[header + SERIAL] = 0;
   // A thread that reads length and capacity first finds no element and no room.
@@ -112,26 +112,24 @@ export const clearVector = (u32: Uint32Array, header: WordIndex): void => {
   u32[header + CAPACITY] = 0;
 };
 
-export const vectorDataWord = (header: WordIndex): WordIndex => (header + DATA) as WordIndex;
-export const vectorVersionWord = (header: WordIndex): WordIndex => (header + VERSION) as WordIndex;
-export const vectorLockWord = (header: WordIndex): WordIndex => (header + LOCK) as WordIndex;
-export const vectorSerialWord = (header: WordIndex): WordIndex => (header + SERIAL) as WordIndex;
+export const dataWord = (header: WordIndex): WordIndex => (header + DATA) as WordIndex;
+export const versionWord = (header: WordIndex): WordIndex => (header + VERSION) as WordIndex;
+export const lockWord = (header: WordIndex): WordIndex => (header + LOCK) as WordIndex;
+export const serialWord = (header: WordIndex): WordIndex => (header + SERIAL) as WordIndex;
 
 // ---- Vectors of one thread
 
-export const getVectorData = (u32: Uint32Array, header: WordIndex): Address =>
+export const getData = (u32: Uint32Array, header: WordIndex): Address =>
   u32[header + DATA] as Address;
-export const setVectorData = (u32: Uint32Array, header: WordIndex, data: Address): void => {
+export const setData = (u32: Uint32Array, header: WordIndex, data: Address): void => {
   u32[header + DATA] = data;
 };
-export const getVectorLength = (u32: Uint32Array, header: WordIndex): number =>
-  u32[header + LENGTH];
-export const setVectorLength = (u32: Uint32Array, header: WordIndex, length: number): void => {
+export const getLength = (u32: Uint32Array, header: WordIndex): number => u32[header + LENGTH];
+export const setLength = (u32: Uint32Array, header: WordIndex, length: number): void => {
   u32[header + LENGTH] = length;
 };
-export const getVectorCapacity = (u32: Uint32Array, header: WordIndex): number =>
-  u32[header + CAPACITY];
-export const setVectorCapacity = (u32: Uint32Array, header: WordIndex, count: number): void => {
+export const getCapacity = (u32: Uint32Array, header: WordIndex): number => u32[header + CAPACITY];
+export const setCapacity = (u32: Uint32Array, header: WordIndex, count: number): void => {
   u32[header + CAPACITY] = count;
 };
 

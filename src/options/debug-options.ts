@@ -11,7 +11,8 @@
 
 import { resolve } from 'node:path';
 import { type OptionValues, readOptions } from '../base/index.js';
-import type { DebugSettings, ON_ERROR } from '../layout/index.js';
+import type * as DebugRecord from '../layout/debug-record.js';
+import type { DebugSettings } from '../layout/index.js';
 import { printHelp } from './debug-help.js';
 import { type Environment, readEnvironment } from './environment.js';
 import {
@@ -51,7 +52,7 @@ export interface DebugOptions {
    */
   strict?: boolean | undefined;
   /** What a bad free does: throw an error, warn, or nothing. */
-  onError?: (typeof ON_ERROR)[number] | undefined;
+  onError?: (typeof DebugRecord.ON_ERROR)[number] | undefined;
   /** Number of events kept of each thread: up to 1,000,000. */
   history?: number | undefined;
   /** Frames of call stacks, up to 64; with `every`, only each n-th event gets a stack. */
@@ -77,7 +78,7 @@ interface Choices {
   checkStart: number;
   checkEach: number;
   strict: boolean;
-  onError: (typeof ON_ERROR)[number];
+  onError: (typeof DebugRecord.ON_ERROR)[number];
   history: number;
   stacks: StackChoice;
   trace: string;

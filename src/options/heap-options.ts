@@ -25,8 +25,8 @@ import {
   HEAP_BYTES_MAX,
   HEAP_BYTES_MIN,
   HEAP_END_MAX,
-  THREADS_MAX,
 } from '../layout/index.js';
+import * as Registry from '../layout/registry.js';
 import { type DebugOptions, resolveDebug } from './debug-options.js';
 import { requireFixedBuffer } from './fixed-buffer.js';
 import { parseBytes } from './parse-bytes.js';
@@ -94,7 +94,7 @@ const VALUES: OptionValues<HeapOptions> = {
   buffer: ANYTHING,
   byteOffset: ANYTHING,
   overwrite: FLAG,
-  threads: wholeFrom(`a whole number from 1 to ${THREADS_MAX}`, 1, THREADS_MAX),
+  threads: wholeFrom(`a whole number from 1 to ${Registry.THREADS_MAX}`, 1, Registry.THREADS_MAX),
   contexts: wholeFrom(`a whole number from 0 to ${CONTEXTS_MAX}`, 0, CONTEXTS_MAX),
   lockTimeoutMs: wholeFrom(
     `a whole number of milliseconds from 1 to ${LOCK_TIMEOUT_MS_MAX}`,

@@ -5,7 +5,8 @@
  */
 
 import { FLAG, GIB, type OptionValue } from '../base/index.js';
-import { ON_ERROR, TRACE_PATH_BYTES_MAX } from '../layout/index.js';
+
+import * as DebugRecord from '../layout/debug-record.js';
 import { parseBytes } from './parse-bytes.js';
 
 /** The valid values of an option, in code and as text. Empty text means `off` for all kinds. */
@@ -98,15 +99,15 @@ const inFigures = (count: number): string => count.toLocaleString('en-US');
 const isWhole = (n: unknown, from: number, to: number): n is number =>
   Number.isInteger(n) && (n as number) >= from && (n as number) <= to;
 
-type OnError = (typeof ON_ERROR)[number];
+type OnError = (typeof DebugRecord.ON_ERROR)[number];
 
 export const ERROR_MODE: OptionKind<OnError> = {
   allowed: 'throw, warn or ignore',
   types: ['string'],
-  sample: ON_ERROR.join('|'),
+  sample: DebugRecord.ON_ERROR.join('|'),
   limit: '',
   off: 'throw',
-  fromCode: (given) => ON_ERROR.find((mode) => mode === given),
+  fromCode: (given) => DebugRecord.ON_ERROR.find((mode) => mode === given),
   fromText: (text) => ERROR_MODE.fromCode(text.toLowerCase()),
 };
 
@@ -135,13 +136,14 @@ function stackChoice(depth: unknown, every: unknown): StackChoice | undefined {
 }
 
 export const FILE: OptionKind<string> = {
-  allowed: `a path of at most ${TRACE_PATH_BYTES_MAX} bytes`,
+  allowed: `a path of at most ${DebugRecord.TRACE_PATH_BYTES_MAX} bytes`,
   types: ['string'],
   sample: 'file',
   limit: '',
   off: '',
   fromCode(given) {
-    const fits = typeof given === 'string' && Buffer.byteLength(given) <= TRACE_PATH_BYTES_MAX;
+    const fits =
+      typeof given === 'string' && Buffer.byteLength(given) <= DebugRecord.TRACE_PATH_BYTES_MAX;
     return fits ? given : undefined;
   },
   fromText: (text) => FILE.fromCode(text),

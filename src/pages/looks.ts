@@ -16,7 +16,8 @@
  */
 
 import { now, timeOrigin } from '../base/index.js';
-import { getNextLook, type HeapMemory, setNextLook } from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import type { HeapMemory } from '../layout/index.js';
 
 const LOOK_MS_MIN = 5;
 const LOOK_MS_MAX = 100;
@@ -31,7 +32,7 @@ const clock = (milliseconds: number): number =>
 
 /** True if dead threads must be searched for before an allocation returns 0. */
 export function isLookDue({ u32, geometry }: HeapMemory): boolean {
-  const next = getNextLook(u32, geometry.header);
+  const next = Header.getNextLook(u32, geometry.header);
   // Ticks until the next look; negative if that time is over.
   return next === DUE || (next - clock(now())) >>> 0 > LOOK_MS_MAX * TICKS;
 }
@@ -46,7 +47,7 @@ export interface Look {
 
 export function startLook({ u32, geometry }: HeapMemory): Look {
   const started = now();
-  const set = (time: number): void => setNextLook(u32, geometry.header, time);
+  const set = (time: number): void => Header.setNextLook(u32, geometry.header, time);
   let some = false;
   // Other threads need not wait for a look that finds none. This also ends the look if this thread
   // dies.

@@ -19,33 +19,17 @@
  * I6  Frontiers and counts of mapped runs are equal to those of a walk.
  */
 
-import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex, roundUp } from '../base/index.js';
 import {
-  addMapped,
-  bumpPageHeapCounter,
-  bumpRunReturns,
-  COALESCES,
-  DIRECT_MAPS,
-  FREE_RUN,
-  getRun,
-  getTail,
-  getUntouched,
-  type HeapMemory,
-  type PageRecord,
-  pageRecord,
-  RESERVED_RUN,
-  RUN_KIND_NAMES,
-  type RunKind,
-  runKind,
-  runPages,
-  runWord,
-  SPLITS,
-  setBrk,
-  setRun,
-  setTail,
-  setUntouched,
-  UNTOUCHED_RUN,
-} from '../layout/index.js';
+  HeapCorruptionError,
+  hex,
+  PAGE_BYTES,
+  type PageIndex,
+  roundUp,
+  type WordIndex,
+} from '../base/index.js';
+import type { HeapMemory, RunKind } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
 import { createRunBins } from './run-bins.js';
 
 /** Minimum pages of a direct run, which is taken from the top: 128 KiB. */
@@ -87,7 +71,7 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   const { pageTable, pageHeap, firstPage, endPage } = geometry;
   const { linkLocked, unlinkLocked, findLocked, findLongestLocked, searchLocked } =
     createRunBins(memory);
-  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
   const taken: TakenRun = { page: NONE, fresh: false };
 
   // ---- Taking runs
@@ -112,14 +96,14 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   function account(pages: number, direct: boolean): TakenRun {
     // point: pages.mapped
-    addMapped(i32, pageHeap, pages, 1);
-    if (direct) bumpPageHeapCounter(f64, pageHeap, DIRECT_MAPS);
+    PageHeapRecord.addMapped(i32, pageHeap, pages, 1);
+    if (direct) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.DIRECT_MAPS);
     return taken;
   }
 
   /** Cuts `pages` pages out of a free run: at its bottom, or at its top for direct runs. */
   function cutLocked(page: PageIndex, pages: number, alignPages: number, atTop: boolean): void {
-    const length = runPages(getRun(i32, recordOf(page)));
+    const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(page)));
     unlinkLocked(page, length);
     const at = (
       atTop
@@ -130,53 +114,57 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const rest = length - lead - pages;
     if (rest > 0) {
       // point: cut.rest
-      setRun(i32, recordOf(at + pages), runWord(FREE_RUN, 0, rest));
+      PageRecord.setRun(i32, recordOf(at + pages), PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest));
       // point: cut.restTail
-      setTail(i32, recordOf(page + length - 1), rest);
+      PageRecord.setTail(i32, recordOf(page + length - 1), rest);
     }
     // point: cut.tail
-    setTail(i32, recordOf(at + pages - 1), 0);
+    PageRecord.setTail(i32, recordOf(at + pages - 1), 0);
     // point: cut.run
-    setRun(i32, recordOf(at), runWord(RESERVED_RUN, slot, pages));
+    PageRecord.setRun(i32, recordOf(at), PageRecord.wordOf(PageRecord.RESERVED_RUN, slot, pages));
     if (lead > 0) {
       // point: cut.leadTail
-      setTail(i32, recordOf(at - 1), lead);
+      PageRecord.setTail(i32, recordOf(at - 1), lead);
       // The head stays in place, so that shortening it is the store that commits the split.
       // point: cut.commit
-      setRun(i32, recordOf(page), runWord(FREE_RUN, 0, lead));
+      PageRecord.setRun(i32, recordOf(page), PageRecord.wordOf(PageRecord.FREE_RUN, 0, lead));
       linkLocked(page, lead);
     }
     if (rest > 0) linkLocked((at + pages) as PageIndex, rest);
-    if (lead > 0 || rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
+    if (lead > 0 || rest > 0) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.SPLITS);
     taken.page = at;
   }
 
   /** Takes a run from the top of the reserve. */
   function takeFromTop(pages: number, alignPages: number): boolean {
-    const head = getUntouched(i32, pageHeap);
+    const head = PageHeapRecord.getUntouched(i32, pageHeap);
     if (head === 0) return false;
-    const length = runPages(getRun(i32, recordOf(head)));
+    const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(head)));
     const at = Math.floor((head + length - pages) / alignPages) * alignPages;
     if (at < head) return false;
     const rest = head + length - at - pages;
     if (rest > 0) {
       // point: top.rest
-      setRun(i32, recordOf(at + pages), runWord(FREE_RUN, 0, rest));
+      PageRecord.setRun(i32, recordOf(at + pages), PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest));
       // point: top.restTail
-      setTail(i32, recordOf(head + length - 1), rest);
+      PageRecord.setTail(i32, recordOf(head + length - 1), rest);
     }
     // point: top.tail
-    setTail(i32, recordOf(at + pages - 1), 0);
+    PageRecord.setTail(i32, recordOf(at + pages - 1), 0);
     // point: top.run
-    setRun(i32, recordOf(at), runWord(RESERVED_RUN, slot, pages));
+    PageRecord.setRun(i32, recordOf(at), PageRecord.wordOf(PageRecord.RESERVED_RUN, slot, pages));
     if (at > head) {
       // point: top.reserveTail
-      setTail(i32, recordOf(at - 1), 0);
+      PageRecord.setTail(i32, recordOf(at - 1), 0);
       // point: top.commit
-      setRun(i32, recordOf(head), runWord(UNTOUCHED_RUN, 0, at - head));
+      PageRecord.setRun(
+        i32,
+        recordOf(head),
+        PageRecord.wordOf(PageRecord.UNTOUCHED_RUN, 0, at - head),
+      );
     } else {
       // point: top.index
-      setUntouched(i32, pageHeap, NONE);
+      PageHeapRecord.setUntouched(i32, pageHeap, NONE);
     }
     // The rest is in no bin yet; it may be adjacent to a free run above.
     if (rest > 0) mergeLocked((at + pages) as PageIndex, rest);
@@ -187,10 +175,10 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
 
   /** Moves the brk up until the free run below it has `pages` pages; returns false if it cannot. */
   function growLocked(pages: number): boolean {
-    const head = getUntouched(i32, pageHeap);
+    const head = PageHeapRecord.getUntouched(i32, pageHeap);
     if (head === 0) return false;
-    const length = runPages(getRun(i32, recordOf(head)));
-    const below = head > firstPage ? getTail(i32, recordOf(head - 1)) : 0;
+    const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(head)));
+    const below = head > firstPage ? PageRecord.getTail(i32, recordOf(head - 1)) : 0;
     const missing = pages - below;
     // The run below is long enough, though it was not among those that were compared.
     if (missing <= 0) return false;
@@ -199,16 +187,20 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
     if (length > step) {
       // point: brk.rest
-      setRun(i32, recordOf(head + step), runWord(UNTOUCHED_RUN, 0, length - step));
+      PageRecord.setRun(
+        i32,
+        recordOf(head + step),
+        PageRecord.wordOf(PageRecord.UNTOUCHED_RUN, 0, length - step),
+      );
     }
     // point: brk.tail
-    setTail(i32, recordOf(head + step - 1), step);
+    PageRecord.setTail(i32, recordOf(head + step - 1), step);
     // point: brk.commit
-    setRun(i32, recordOf(head), runWord(FREE_RUN, 0, step));
+    PageRecord.setRun(i32, recordOf(head), PageRecord.wordOf(PageRecord.FREE_RUN, 0, step));
     // point: brk.index
-    setUntouched(i32, pageHeap, (length > step ? head + step : NONE) as PageIndex);
+    PageHeapRecord.setUntouched(i32, pageHeap, (length > step ? head + step : NONE) as PageIndex);
     // point: brk.brk
-    setBrk(i32, pageHeap, (head + step) as PageIndex);
+    PageHeapRecord.setBrk(i32, pageHeap, (head + step) as PageIndex);
     mergeLocked(head, step);
     return true;
   }
@@ -216,9 +208,9 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   // ---- Releasing runs
 
   function releaseRunLocked(page: PageIndex): void {
-    const pages = runPages(getRun(i32, recordOf(page)));
+    const pages = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(page)));
     // point: pages.mapped
-    addMapped(i32, pageHeap, -pages, -1);
+    PageHeapRecord.addMapped(i32, pageHeap, -pages, -1);
     mergeLocked(page, pages);
   }
 
@@ -226,78 +218,86 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   function mergeLocked(page: PageIndex, pages: number): void {
     let head = page;
     let total = pages;
-    const below = page > firstPage ? getTail(i32, recordOf(page - 1)) : 0;
+    const below = page > firstPage ? PageRecord.getTail(i32, recordOf(page - 1)) : 0;
     if (below !== 0) {
       head = (page - below) as PageIndex;
       checkFree(head, below);
       unlinkLocked(head, below);
       total += below;
-      bumpPageHeapCounter(f64, pageHeap, COALESCES);
+      PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.COALESCES);
     }
     const above = (page + pages) as PageIndex;
     const free = freePagesAt(above);
     if (free !== 0) {
       unlinkLocked(above, free);
       total += free;
-      bumpPageHeapCounter(f64, pageHeap, COALESCES);
+      PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.COALESCES);
     }
-    bumpRunReturns(u32, pageHeap);
+    PageHeapRecord.bumpRunReturns(u32, pageHeap);
     // point: merge.tail
-    setTail(i32, recordOf(head + total - 1), total);
+    PageRecord.setTail(i32, recordOf(head + total - 1), total);
     // point: merge.commit
-    setRun(i32, recordOf(head), runWord(FREE_RUN, 0, total));
+    PageRecord.setRun(i32, recordOf(head), PageRecord.wordOf(PageRecord.FREE_RUN, 0, total));
     linkLocked(head, total);
   }
 
   function checkFree(page: PageIndex, pages: number): void {
-    const word = getRun(i32, recordOf(page));
-    if (word === runWord(FREE_RUN, 0, pages)) return;
+    const word = PageRecord.getRun(i32, recordOf(page));
+    if (word === PageRecord.wordOf(PageRecord.FREE_RUN, 0, pages)) return;
     throw new HeapCorruptionError(
       `the tail of a free run says ${pages} pages, its head at ${hex(page * PAGE_BYTES)} says ` +
-        `${RUN_KIND_NAMES[runKind(word)] ?? 'invalid'}, ${runPages(word)} pages (page-heap I4)`,
+        `${PageRecord.RUN_KIND_NAMES[PageRecord.kindOf(word)] ?? 'invalid'}, ${PageRecord.pagesOf(word)} pages (page-heap I4)`,
     );
   }
 
   function resizeRunLocked(page: PageIndex, pages: number): boolean {
-    const word = getRun(i32, recordOf(page));
-    const have = runPages(word);
+    const word = PageRecord.getRun(i32, recordOf(page));
+    const have = PageRecord.pagesOf(word);
     const above = (page + have) as PageIndex;
     let free = freePagesAt(above);
     // Only the reserve follows: moving the brk can make room.
-    const last = above + free === getUntouched(i32, pageHeap);
+    const last = above + free === PageHeapRecord.getUntouched(i32, pageHeap);
     if (have + free < pages && last && growLocked(pages - have)) free = freePagesAt(above);
     const rest = have + free - pages;
     if (rest < 0) return false;
     if (free > 0) unlinkLocked(above, free);
     if (rest > 0) {
       // point: resize.rest
-      setRun(i32, recordOf(page + pages), runWord(FREE_RUN, 0, rest));
+      PageRecord.setRun(
+        i32,
+        recordOf(page + pages),
+        PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest),
+      );
       // point: resize.restTail
-      setTail(i32, recordOf(page + pages + rest - 1), rest);
+      PageRecord.setTail(i32, recordOf(page + pages + rest - 1), rest);
     }
     // point: resize.tail
-    setTail(i32, recordOf(page + pages - 1), 0);
+    PageRecord.setTail(i32, recordOf(page + pages - 1), 0);
     // point: resize.commit
-    setRun(i32, recordOf(page), runWord(runKind(word), 0, pages));
+    PageRecord.setRun(i32, recordOf(page), PageRecord.wordOf(PageRecord.kindOf(word), 0, pages));
     if (rest > 0) linkLocked((page + pages) as PageIndex, rest);
-    if (pages < have) bumpRunReturns(u32, pageHeap);
+    if (pages < have) PageHeapRecord.bumpRunReturns(u32, pageHeap);
     // point: pages.mapped
-    addMapped(i32, pageHeap, pages - have, 0);
-    if (rest > 0) bumpPageHeapCounter(f64, pageHeap, SPLITS);
-    if (free > 0) bumpPageHeapCounter(f64, pageHeap, COALESCES);
+    PageHeapRecord.addMapped(i32, pageHeap, pages - have, 0);
+    if (rest > 0) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.SPLITS);
+    if (free > 0) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.COALESCES);
     return true;
   }
 
   /** Length of the free run that begins at a page; 0 = none. */
   function freePagesAt(page: PageIndex): number {
     if (page >= endPage) return 0;
-    const word = getRun(i32, recordOf(page));
-    return runKind(word) === FREE_RUN ? runPages(word) : 0;
+    const word = PageRecord.getRun(i32, recordOf(page));
+    return PageRecord.kindOf(word) === PageRecord.FREE_RUN ? PageRecord.pagesOf(word) : 0;
   }
 
   function commitRun(page: PageIndex, kind: RunKind, owner: number): void {
     const record = recordOf(page);
-    setRun(i32, record, runWord(kind, owner, runPages(getRun(i32, record))));
+    PageRecord.setRun(
+      i32,
+      record,
+      PageRecord.wordOf(kind, owner, PageRecord.pagesOf(PageRecord.getRun(i32, record))),
+    );
   }
 
   return {

@@ -9,27 +9,12 @@
  */
 
 import { type PageIndex, type SizeClass, SPAN_PAGES, type WordIndex } from '../base/index.js';
-import {
-  classRecord,
-  getNext,
-  getOwner,
-  getPartial,
-  getPrev,
-  type HeapMemory,
-  type PageRecord,
-  pageRecord,
-  partialOf,
-  peekOwner,
-  retiredOf,
-  setNext,
-  setOwners,
-  setPartial,
-  setPrev,
-  slotAt,
-  slotRecord,
-  UNOWNED,
-  unownedPartial,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageOwners from '../layout/page-owners.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Registry from '../layout/registry.js';
+import * as Slot from '../layout/slot.js';
 
 export interface PartialLists {
   /** Head of an owner's list. */
@@ -49,57 +34,63 @@ export interface PartialLists {
 export function createPartialLists(memory: HeapMemory): PartialLists {
   const { i32, owners, geometry } = memory;
   const { slots, registry, threads } = geometry;
-  const recordOf = (page: number): PageRecord => pageRecord(geometry.pageTable, page);
+  const recordOf = (page: number): WordIndex => PageRecord.at(geometry.pageTable, page);
 
   function listOf(c: SizeClass, owner: number): WordIndex {
-    if (owner === UNOWNED) return unownedPartial(classRecord(geometry.classes, c));
-    return partialOf(slotRecord(slots, slotAt(owner)), c);
+    if (owner === PageOwners.UNOWNED)
+      return ClassRecord.unownedPartial(ClassRecord.at(geometry.classes, c));
+    return Slot.partialOf(Slot.at(slots, PageOwners.slotAt(owner)), c);
   }
 
   const retiredAt = (c: SizeClass, owner: number): WordIndex =>
-    retiredOf(slotRecord(slots, slotAt(owner)), c);
+    Slot.retiredOf(Slot.at(slots, PageOwners.slotAt(owner)), c);
 
   function isAnybody(owner: number): boolean {
-    return owner <= threads && owner !== UNOWNED && peekOwner(i32, registry, slotAt(owner)) !== 0;
+    return (
+      owner <= threads &&
+      owner !== PageOwners.UNOWNED &&
+      Registry.peekOwner(i32, registry, PageOwners.slotAt(owner)) !== 0
+    );
   }
 
   function linkLocked(c: SizeClass, page: PageIndex): void {
-    if (!isAnybody(getOwner(owners, page))) setOwners(owners, page, SPAN_PAGES[c], UNOWNED);
-    pushLocked(listOf(c, getOwner(owners, page)), page);
+    if (!isAnybody(PageOwners.get(owners, page)))
+      PageOwners.set(owners, page, SPAN_PAGES[c], PageOwners.UNOWNED);
+    pushLocked(listOf(c, PageOwners.get(owners, page)), page);
   }
 
   function pushLocked(list: WordIndex, page: PageIndex): void {
-    const first = getPartial(i32, list);
+    const first = ClassRecord.getPartial(i32, list);
     const record = recordOf(page);
     // point: partial.next
-    setNext(i32, record, first);
+    PageRecord.setNext(i32, record, first);
     // point: partial.prev
-    setPrev(i32, record, 0 as PageIndex);
+    PageRecord.setPrev(i32, record, 0 as PageIndex);
     // point: partial.first
-    if (first !== 0) setPrev(i32, recordOf(first), page);
+    if (first !== 0) PageRecord.setPrev(i32, recordOf(first), page);
     // point: partial.head
-    setPartial(i32, list, page);
+    ClassRecord.setPartial(i32, list, page);
   }
 
   function unlinkLocked(list: WordIndex, page: PageIndex): void {
     const record = recordOf(page);
-    const next = getNext(i32, record);
-    const prev = getPrev(i32, record);
+    const next = PageRecord.getNext(i32, record);
+    const prev = PageRecord.getPrev(i32, record);
     // point: partial.skip
-    if (prev !== 0) setNext(i32, recordOf(prev), next);
-    else setPartial(i32, list, next);
+    if (prev !== 0) PageRecord.setNext(i32, recordOf(prev), next);
+    else ClassRecord.setPartial(i32, list, next);
     // point: partial.back
-    if (next !== 0) setPrev(i32, recordOf(next), prev);
+    if (next !== 0) PageRecord.setPrev(i32, recordOf(next), prev);
   }
 
   function moveLocked(c: SizeClass, list: WordIndex, page: PageIndex, owner: number): void {
     unlinkLocked(list, page);
-    setOwners(owners, page, SPAN_PAGES[c], owner);
+    PageOwners.set(owners, page, SPAN_PAGES[c], owner);
     linkLocked(c, page);
   }
 
   function retireLocked(c: SizeClass, page: PageIndex): void {
-    const owner = getOwner(owners, page);
+    const owner = PageOwners.get(owners, page);
     unlinkLocked(listOf(c, owner), page);
     pushLocked(retiredAt(c, owner), page);
   }

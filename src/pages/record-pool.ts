@@ -10,14 +10,8 @@
  */
 
 import { List } from '../base/index.js';
-import {
-  casFrontier,
-  casRecord,
-  loadFrontier,
-  loadRecord,
-  type RecordTable,
-  recordAt,
-} from '../layout/index.js';
+import type { RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
 
 /** Records below the frontier to try before the frontier is moved. */
 const LOOKS = 4;
@@ -38,8 +32,8 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
   let next = 1;
 
   const claim = (index: number, owner: number): boolean => {
-    const record = recordAt(table, index);
-    return loadRecord(i32, record) === 0 && casRecord(i32, record, 0, owner);
+    const record = Records.at(table, index);
+    return Records.load(i32, record) === 0 && Records.cas(i32, record, 0, owner);
   };
 
   function take(owner: number): number {
@@ -51,7 +45,7 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
 
   /** Tries the next `count` records below the frontier, in a circle. */
   function look(owner: number, count: number): number {
-    const frontier = loadFrontier(i32, table);
+    const frontier = Records.loadFrontier(i32, table);
     for (let n = 0; n < Math.min(count, frontier); n++) {
       const index = next > frontier ? 1 : next;
       next = index + 1;
@@ -62,11 +56,11 @@ export function createRecordPool(i32: Int32Array, table: RecordTable): RecordPoo
 
   /** Takes the record at the frontier; 0 = none is left. */
   function advance(owner: number): number {
-    for (let index = loadFrontier(i32, table) + 1; index <= table.count; ) {
+    for (let index = Records.loadFrontier(i32, table) + 1; index <= table.count; ) {
       // On failure another thread has moved the frontier. Its new record may still be taken before
       // its own claim, by a thread that tries records below the frontier.
-      if (casFrontier(i32, table, index - 1, index) && claim(index, owner)) return index;
-      index = loadFrontier(i32, table) + 1;
+      if (Records.casFrontier(i32, table, index - 1, index) && claim(index, owner)) return index;
+      index = Records.loadFrontier(i32, table) + 1;
     }
     return 0;
   }

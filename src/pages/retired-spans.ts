@@ -26,24 +26,12 @@ import {
   SPAN_PAGES,
   type WordIndex,
 } from '../base/index.js';
-import {
-  addSpanCount,
-  bumpRetiredKept,
-  classLock,
-  classRecord,
-  getFreeCount,
-  getNext,
-  getOwner,
-  getPartial,
-  type HeapMemory,
-  ownerCodeOf,
-  PAGE_LOCK,
-  type PageRecord,
-  pageRecord,
-  retiredOf,
-  UNOWNED,
-  usedSlots,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageOwners from '../layout/page-owners.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { createPartialLists } from './partial-lists.js';
@@ -86,16 +74,16 @@ export function createRetiredSpans(
   const { i32, u32, owners } = memory;
   const { pageTable, classes, slots, threads, firstPage, endPage } = memory.geometry;
   const { listOf, retiredAt, unlinkLocked, moveLocked, retireLocked } = createPartialLists(memory);
-  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
   let pagesKept = 0;
-  let pagesMax = owner === UNOWNED ? 0 : (endPage - firstPage) >>> HEAP_SHIFT;
+  let pagesMax = owner === PageOwners.UNOWNED ? 0 : (endPage - firstPage) >>> HEAP_SHIFT;
 
   const hasAny = (): boolean => pagesKept > 0;
 
   function takeLocked(c: SizeClass): PageIndex {
     if (!hasAny()) return NONE;
     const list = retiredAt(c, owner);
-    const page = getPartial(i32, list);
+    const page = ClassRecord.getPartial(i32, list);
     if (page === NONE) return NONE;
     checkFree(c, page);
     moveLocked(c, list, page, owner);
@@ -108,14 +96,15 @@ export function createRetiredSpans(
     for (let n = 0; n < pages.length; n++) {
       if (!keepLocked(c, pages[n])) rest.push(pages[n]);
     }
-    if (rest.length > 0) releaseSpansLocked(c, rest, (page) => listOf(c, getOwner(owners, page)));
+    if (rest.length > 0)
+      releaseSpansLocked(c, rest, (page) => listOf(c, PageOwners.get(owners, page)));
   }
 
   function keepLocked(c: SizeClass, page: PageIndex): boolean {
     const pages = pagesKept + SPAN_PAGES[c];
-    if (pages > pagesMax || getOwner(owners, page) !== owner) return false;
+    if (pages > pagesMax || PageOwners.get(owners, page) !== owner) return false;
     retireLocked(c, page);
-    bumpRetiredKept(u32, classRecord(classes, c));
+    ClassRecord.bumpRetiredKept(u32, ClassRecord.at(classes, c));
     pagesKept = pages;
     return true;
   }
@@ -125,14 +114,14 @@ export function createRetiredSpans(
     pages: readonly PageIndex[],
     listAt: (page: PageIndex) => WordIndex,
   ): void {
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     for (let n = 0; n < pages.length; n++) {
       unlinkLocked(listAt(pages[n]), pages[n]);
       pageHeap.releaseRunLocked(pages[n]);
     }
-    locks.release(PAGE_LOCK);
+    locks.release(LockTable.PAGE);
     // point: release.spans
-    addSpanCount(i32, classRecord(classes, c), -pages.length);
+    ClassRecord.addSpanCount(i32, ClassRecord.at(classes, c), -pages.length);
   }
 
   function give(): boolean {
@@ -143,10 +132,11 @@ export function createRetiredSpans(
   }
 
   function releaseAll(): boolean {
-    const used = usedSlots(u32, slots, threads);
+    const used = Slot.used(u32, slots, threads);
     let given = false;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      for (let n = 0; n < used.length; n++) given = releaseList(c, ownerCodeOf(used[n])) || given;
+      for (let n = 0; n < used.length; n++)
+        given = releaseList(c, PageOwners.codeOf(used[n])) || given;
     }
     return given;
   }
@@ -160,18 +150,22 @@ export function createRetiredSpans(
   function releaseSome(c: SizeClass, list: WordIndex): boolean {
     // Read without the lock: a span that comes into the list meanwhile is for its owner's next
     // refill.
-    if (getPartial(i32, list) === NONE) return false;
-    locks.acquire(classLock(c));
+    if (ClassRecord.getPartial(i32, list) === NONE) return false;
+    locks.acquire(LockTable.ofClass(c));
     const given = releaseSomeLocked(c, list);
-    locks.release(classLock(c));
+    locks.release(LockTable.ofClass(c));
     return given;
   }
 
   /** Releases the first retired spans of a list; returns false if there were none. */
   function releaseSomeLocked(c: SizeClass, list: WordIndex): boolean {
     const pages = new List<PageIndex>();
-    let page = getPartial(i32, list);
-    for (; page !== NONE && pages.length < GIVEN_AT_ONCE; page = getNext(i32, recordOf(page))) {
+    let page = ClassRecord.getPartial(i32, list);
+    for (
+      ;
+      page !== NONE && pages.length < GIVEN_AT_ONCE;
+      page = PageRecord.getNext(i32, recordOf(page))
+    ) {
       checkFree(c, page);
       pages.push(page);
     }
@@ -180,11 +174,11 @@ export function createRetiredSpans(
   }
 
   function releaseSlotLocked(c: SizeClass, slot: WordIndex): void {
-    while (releaseSomeLocked(c, retiredOf(slot, c)));
+    while (releaseSomeLocked(c, Slot.retiredOf(slot, c)));
   }
 
   function checkFree(c: SizeClass, page: PageIndex): void {
-    if (getFreeCount(i32, recordOf(page)) === SPAN_BLOCKS[c]) return;
+    if (PageRecord.getFreeCount(i32, recordOf(page)) === SPAN_BLOCKS[c]) return;
     throw new HeapCorruptionError(
       `the retired spans of class ${c} include page ${page}, whose blocks are not all free (retired-spans I1)`,
     );

@@ -10,24 +10,10 @@
  *     over the runs rebuilds them.
  */
 
-import { HeapCorruptionError, type PageIndex, roundUp } from '../base/index.js';
-import {
-  binOf,
-  getBinHead,
-  getNext,
-  getPrev,
-  getRun,
-  type HeapMemory,
-  isExactBin,
-  lastBin,
-  nextBin,
-  type PageRecord,
-  pageRecord,
-  runPages,
-  setBinHead,
-  setNext,
-  setPrev,
-} from '../layout/index.js';
+import { HeapCorruptionError, type PageIndex, roundUp, type WordIndex } from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
 
 /** Maximum runs to compare in a bin of mixed lengths. */
 const BEST_FIT_TRIES = 16;
@@ -51,76 +37,76 @@ export function createRunBins(memory: HeapMemory): RunBins {
   const { i32, geometry } = memory;
   const { pageTable, pageHeap } = geometry;
   const runsMax = geometry.endPage - geometry.firstPage;
-  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
 
   function linkLocked(page: PageIndex, pages: number): void {
-    const bin = binOf(pages);
-    const first = getBinHead(i32, pageHeap, bin);
+    const bin = PageHeapRecord.binOf(pages);
+    const first = PageHeapRecord.getBinHead(i32, pageHeap, bin);
     const record = recordOf(page);
     // point: bin.next
-    setNext(i32, record, first);
+    PageRecord.setNext(i32, record, first);
     // point: bin.prev
-    setPrev(i32, record, NONE);
+    PageRecord.setPrev(i32, record, NONE);
     // point: bin.first
-    if (first !== 0) setPrev(i32, recordOf(first), page);
+    if (first !== 0) PageRecord.setPrev(i32, recordOf(first), page);
     // point: bin.head
-    setBinHead(i32, pageHeap, bin, page);
+    PageHeapRecord.setBinHead(i32, pageHeap, bin, page);
   }
 
   function unlinkLocked(page: PageIndex, pages: number): void {
     const record = recordOf(page);
-    const next = getNext(i32, record);
-    const prev = getPrev(i32, record);
+    const next = PageRecord.getNext(i32, record);
+    const prev = PageRecord.getPrev(i32, record);
     // point: bin.skip
-    if (prev !== 0) setNext(i32, recordOf(prev), next);
-    else setBinHead(i32, pageHeap, binOf(pages), next);
+    if (prev !== 0) PageRecord.setNext(i32, recordOf(prev), next);
+    else PageHeapRecord.setBinHead(i32, pageHeap, PageHeapRecord.binOf(pages), next);
     // point: bin.back
-    if (next !== 0) setPrev(i32, recordOf(next), prev);
+    if (next !== 0) PageRecord.setPrev(i32, recordOf(next), prev);
   }
 
   function findLocked(pages: number): PageIndex {
-    let bin = nextBin(i32, pageHeap, binOf(pages));
+    let bin = PageHeapRecord.nextBin(i32, pageHeap, PageHeapRecord.binOf(pages));
     while (bin >= 0) {
       const found = bestOfBin(bin, pages);
       if (found !== 0) return found;
       // Only in the request's own bin can all runs be too short.
-      bin = nextBin(i32, pageHeap, bin + 1);
+      bin = PageHeapRecord.nextBin(i32, pageHeap, bin + 1);
     }
     return NONE;
   }
 
   function findLongestLocked(pages: number): PageIndex {
-    const bin = lastBin(i32, pageHeap);
+    const bin = PageHeapRecord.lastBin(i32, pageHeap);
     return bin < 0 ? NONE : bestOfBin(bin, pages);
   }
 
   function bestOfBin(bin: number, pages: number): PageIndex {
-    const first = getBinHead(i32, pageHeap, bin);
-    if (isExactBin(bin)) return bin >= pages ? first : NONE;
+    const first = PageHeapRecord.getBinHead(i32, pageHeap, bin);
+    if (PageHeapRecord.isExactBin(bin)) return bin >= pages ? first : NONE;
     let best = NONE;
     let bestPages = Number.MAX_SAFE_INTEGER;
     let page = first;
     for (let n = 0; page !== 0 && bestPages !== pages && n < BEST_FIT_TRIES; n++) {
-      const length = runPages(getRun(i32, recordOf(page)));
+      const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(page)));
       if (length >= pages && length < bestPages) {
         best = page;
         bestPages = length;
       }
-      page = getNext(i32, recordOf(page));
+      page = PageRecord.getNext(i32, recordOf(page));
     }
     return best;
   }
 
   function searchLocked(pages: number, alignPages: number): PageIndex {
-    for (let bin = nextBin(i32, pageHeap, binOf(pages)); bin >= 0; ) {
-      let page = getBinHead(i32, pageHeap, bin);
+    for (let bin = PageHeapRecord.nextBin(i32, pageHeap, PageHeapRecord.binOf(pages)); bin >= 0; ) {
+      let page = PageHeapRecord.getBinHead(i32, pageHeap, bin);
       for (let n = 0; page !== 0; n++) {
         if (n > runsMax) throw cycle(bin);
-        const length = runPages(getRun(i32, recordOf(page)));
+        const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(page)));
         if (roundUp(page, alignPages) + pages <= page + length) return page;
-        page = getNext(i32, recordOf(page));
+        page = PageRecord.getNext(i32, recordOf(page));
       }
-      bin = nextBin(i32, pageHeap, bin + 1);
+      bin = PageHeapRecord.nextBin(i32, pageHeap, bin + 1);
     }
     return NONE;
   }

@@ -14,15 +14,9 @@
  */
 
 import { PAGE_BYTES, pagesOf, type SizeClass, type WordIndex } from '../base/index.js';
-import {
-  addSample,
-  addSlotCounter,
-  getMappedPages,
-  getPeakLiveBytes,
-  type HeapMemory,
-  LARGE_ROUNDING_BYTES,
-  LARGE_SIZINGS,
-} from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as SlotCounters from '../layout/slot-counters.js';
 import { samplePeakLive } from './live-bytes.js';
 
 /** One thread's part in a heap's samples. */
@@ -53,25 +47,30 @@ export function createSamples(memory: HeapMemory, slot: WordIndex): Samples {
   let peak = 0;
 
   function lookAtPeak(): void {
-    if (getPeakLiveBytes(f64, geometry.pageHeap) < peak) nextPages = 1;
-    const pages = getMappedPages(i32, geometry.pageHeap);
+    if (PageHeapRecord.getPeakLiveBytes(f64, geometry.pageHeap) < peak) nextPages = 1;
+    const pages = PageHeapRecord.getMappedPages(i32, geometry.pageHeap);
     if (--callsLeft > 0 && pages < nextPages) return;
     callsLeft = CALLS_BETWEEN_PEAKS;
     nextPages = Math.max(nextPages, pages + (pages >>> GROWTH_SHIFT) + 1);
     samplePeakLive(memory);
-    peak = getPeakLiveBytes(f64, geometry.pageHeap);
+    peak = PageHeapRecord.getPeakLiveBytes(f64, geometry.pageHeap);
   }
 
   return {
     small(c, bytes) {
       refills++;
       if (refills > EARLY_REFILLS && (refills & REFILLS_MASK) !== 0) return;
-      addSample(f64, slot, c, bytes);
+      SlotCounters.addSample(f64, slot, c, bytes);
       lookAtPeak();
     },
     large(bytes) {
-      addSlotCounter(f64, slot, LARGE_ROUNDING_BYTES, pagesOf(bytes) * PAGE_BYTES - bytes);
-      addSlotCounter(f64, slot, LARGE_SIZINGS, 1);
+      SlotCounters.add(
+        f64,
+        slot,
+        SlotCounters.LARGE_ROUNDING_BYTES,
+        pagesOf(bytes) * PAGE_BYTES - bytes,
+      );
+      SlotCounters.add(f64, slot, SlotCounters.LARGE_SIZINGS, 1);
       lookAtPeak();
     },
   };

@@ -31,36 +31,19 @@ import {
   SPAN_PAGES,
   type WordIndex,
 } from '../base/index.js';
-import {
-  addSpanCount,
-  bumpReturns,
-  classRecord,
-  getBitmap,
-  getFreeCount,
-  getNext,
-  getPartial,
-  getSpanHead,
-  type HeapMemory,
-  ownerCodeOf,
-  PAGE_LOCK,
-  type PageRecord,
-  pageRecord,
-  partialOf,
-  SPAN_RUN,
-  setBitmap,
-  setFreeCount,
-  setOwners,
-  setSpanHead,
-  UNOWNED,
-  usedSlots,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageOwners from '../layout/page-owners.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
 import { createPartialLists } from './partial-lists.js';
 import type { RetiredSpans } from './retired-spans.js';
 
 const NONE = 0 as PageIndex;
-const NO_RECORD = 0 as PageRecord;
+const NO_RECORD = 0 as WordIndex;
 
 export interface Spans {
   /**
@@ -103,7 +86,7 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
   const { i32, u32, owners } = memory;
   const { classes, slots, threads } = memory.geometry;
   const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
-  const recordOf = (page: number): PageRecord => pageRecord(memory.geometry.pageTable, page);
+  const recordOf = (page: number): WordIndex => PageRecord.at(memory.geometry.pageTable, page);
   /** Spans that became wholly free since the last release, newest last. */
   let empties = new List<PageIndex>();
 
@@ -111,27 +94,27 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
 
   function availableLocked(c: SizeClass, wanted: number): number {
     let available = 0;
-    let page = getPartial(i32, listOf(c, owner));
-    for (; page !== 0 && available < wanted; page = getNext(i32, recordOf(page))) {
+    let page = ClassRecord.getPartial(i32, listOf(c, owner));
+    for (; page !== 0 && available < wanted; page = PageRecord.getNext(i32, recordOf(page))) {
       // Each call adds at least one block, so the loop ends.
-      available += getFreeCount(i32, partialRecord(c, page));
+      available += PageRecord.getFreeCount(i32, partialRecord(c, page));
     }
     while (available < wanted) {
-      page = takeInLocked(c, listOf(c, UNOWNED));
+      page = takeInLocked(c, listOf(c, PageOwners.UNOWNED));
       if (page === NONE) break;
-      available += getFreeCount(i32, recordOf(page));
+      available += PageRecord.getFreeCount(i32, recordOf(page));
     }
     if (available === 0) {
       page =
         retired.takeLocked(c) || newSpanLocked(c) || (retired.hasAny() ? NONE : stealLocked(c));
-      if (page !== NONE) available = getFreeCount(i32, recordOf(page));
+      if (page !== NONE) available = PageRecord.getFreeCount(i32, recordOf(page));
     }
     return Math.min(available, wanted);
   }
 
   /** Takes over the first span of another list. */
   function takeInLocked(c: SizeClass, list: WordIndex): PageIndex {
-    const page = getPartial(i32, list);
+    const page = ClassRecord.getPartial(i32, list);
     if (page === NONE) return NONE;
     partialRecord(c, page);
     moveLocked(c, list, page, owner);
@@ -139,9 +122,9 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
   }
 
   function stealLocked(c: SizeClass): PageIndex {
-    const used = usedSlots(u32, slots, threads);
+    const used = Slot.used(u32, slots, threads);
     for (let n = 0; n < used.length; n++) {
-      const other = ownerCodeOf(used[n]);
+      const other = PageOwners.codeOf(used[n]);
       if (other === owner) continue;
       const page = takeInLocked(c, listOf(c, other));
       if (page !== NONE) return page;
@@ -150,38 +133,38 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
   }
 
   /** The record of a span in one of the lists: it has a free block. */
-  function partialRecord(c: SizeClass, page: PageIndex): PageRecord {
+  function partialRecord(c: SizeClass, page: PageIndex): WordIndex {
     const record = recordOf(page);
-    if (page !== NONE && getFreeCount(i32, record) > 0) return record;
+    if (page !== NONE && PageRecord.getFreeCount(i32, record) > 0) return record;
     throw new HeapCorruptionError(
       `a list of class ${c} names page ${page}, which has no free block (spans I3)`,
     );
   }
 
   function newSpanLocked(c: SizeClass): PageIndex {
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', !retired.hasAny());
-    locks.release(PAGE_LOCK);
+    locks.release(LockTable.PAGE);
     if (page === 0) return NONE;
     const record = recordOf(page);
     for (let n = 0; n < SPAN_PAGES[c]; n++) {
       // point: span.head
-      setSpanHead(i32, recordOf(page + n), page);
+      PageRecord.setSpanHead(i32, recordOf(page + n), page);
     }
     const blocks = SPAN_BLOCKS[c];
     for (let n = 0; n << 5 < blocks; n++) {
       const left = blocks - (n << 5);
       // point: span.bitmap
-      setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
+      PageRecord.setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
     }
-    setOwners(owners, page, SPAN_PAGES[c], owner);
+    PageOwners.set(owners, page, SPAN_PAGES[c], owner);
     // point: span.commit
-    pageHeap.commitRun(page, SPAN_RUN, c);
+    pageHeap.commitRun(page, PageRecord.SPAN_RUN, c);
     // point: span.count
-    setFreeCount(i32, record, blocks);
+    PageRecord.setFreeCount(i32, record, blocks);
     linkLocked(c, page);
     // point: span.spans
-    addSpanCount(i32, classRecord(classes, c), 1);
+    ClassRecord.addSpanCount(i32, ClassRecord.at(classes, c), 1);
     return page;
   }
 
@@ -189,12 +172,12 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
     const blockBytes = BLOCK_BYTES[c];
     const begin = end - count;
     let entry = end;
-    let page = getPartial(i32, listOf(c, owner));
+    let page = ClassRecord.getPartial(i32, listOf(c, owner));
     while (entry > begin) {
       const record = partialRecord(c, page);
       const before = entry;
       for (let n = 0; entry > begin && n << 5 < SPAN_BLOCKS[c]; n++) {
-        let bits = getBitmap(i32, record, n);
+        let bits = PageRecord.getBitmap(i32, record, n);
         let address = (page << PAGE_SHIFT) + (n << 5) * blockBytes;
         if (bits === -1 && entry - begin >= 32) {
           // A whole word of free blocks, as in every new span, needs no search.
@@ -210,7 +193,7 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
         }
       }
       if (entry === before) throw fewerBits(c);
-      page = getNext(i32, record);
+      page = PageRecord.getNext(i32, record);
     }
   }
 
@@ -223,37 +206,37 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
   function takeListedLocked(c: SizeClass, count: number): void {
     let left = count;
     while (left > 0) {
-      const page = getPartial(i32, listOf(c, owner));
+      const page = ClassRecord.getPartial(i32, listOf(c, owner));
       const record = partialRecord(c, page);
-      const free = getFreeCount(i32, record);
+      const free = PageRecord.getFreeCount(i32, record);
       if (free <= left) {
         for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) {
           // point: refill.bit
-          setBitmap(i32, record, n, 0);
+          PageRecord.setBitmap(i32, record, n, 0);
         }
         // point: refill.count
-        setFreeCount(i32, record, 0);
+        PageRecord.setFreeCount(i32, record, 0);
         unlinkLocked(listOf(c, owner), page);
         left -= free;
       } else {
         clearLowest(c, record, left);
         // point: refill.count
-        setFreeCount(i32, record, free - left);
+        PageRecord.setFreeCount(i32, record, free - left);
         left = 0;
       }
     }
   }
 
   /** Clears the `count` lowest bits of a bitmap that has more bits. */
-  function clearLowest(c: SizeClass, record: PageRecord, count: number): void {
+  function clearLowest(c: SizeClass, record: WordIndex, count: number): void {
     let left = count;
     for (let n = 0; left > 0; n++) {
       if (n << 5 >= SPAN_BLOCKS[c]) throw fewerBits(c);
-      let bits = getBitmap(i32, record, n);
+      let bits = PageRecord.getBitmap(i32, record, n);
       if (bits === 0) continue;
       for (; bits !== 0 && left > 0; left--) bits &= bits - 1;
       // point: refill.bit
-      setBitmap(i32, record, n, bits);
+      PageRecord.setBitmap(i32, record, n, bits);
     }
   }
 
@@ -281,22 +264,22 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
       if (page === NONE || (address - start) >>> 0 >= spanBytes) {
         if (page !== NONE) {
           // point: flush.bit
-          setBitmap(i32, record, n, bits);
+          PageRecord.setBitmap(i32, record, n, bits);
           resolveLocked(c, page, before, free);
         }
-        page = getSpanHead(i32, recordOf((address >>> PAGE_SHIFT) as PageIndex));
+        page = PageRecord.getSpanHead(i32, recordOf((address >>> PAGE_SHIFT) as PageIndex));
         start = (page << PAGE_SHIFT) >>> 0;
         record = recordOf(page);
-        before = getFreeCount(i32, record);
+        before = PageRecord.getFreeCount(i32, record);
         free = before;
         index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
         n = index >>> 5;
-        bits = getBitmap(i32, record, n);
+        bits = PageRecord.getBitmap(i32, record, n);
       } else if (index >>> 5 !== n) {
         // point: flush.bit
-        setBitmap(i32, record, n, bits);
+        PageRecord.setBitmap(i32, record, n, bits);
         n = index >>> 5;
-        bits = getBitmap(i32, record, n);
+        bits = PageRecord.getBitmap(i32, record, n);
       }
       const bit = 1 << index;
       if ((bits & bit) !== 0) doubleBit(c, address);
@@ -305,15 +288,15 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
     }
     if (page === NONE) return;
     // point: flush.bit
-    setBitmap(i32, record, n, bits);
+    PageRecord.setBitmap(i32, record, n, bits);
     resolveLocked(c, page, before, free);
-    bumpReturns(u32, classRecord(classes, c));
+    ClassRecord.bumpReturns(u32, ClassRecord.at(classes, c));
   }
 
   /** Stores a span's increased free count, and updates the lists. */
   function resolveLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
     // point: flush.count
-    setFreeCount(i32, recordOf(page), free);
+    PageRecord.setFreeCount(i32, recordOf(page), free);
     if (before === 0) linkLocked(c, page);
     if (free === SPAN_BLOCKS[c]) empties.push(page);
   }
@@ -334,10 +317,14 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
 
   function disownLocked(c: SizeClass, slot: WordIndex): void {
     retired.releaseSlotLocked(c, slot);
-    const list = partialOf(slot, c);
-    for (let page = getPartial(i32, list); page !== NONE; page = getPartial(i32, list)) {
+    const list = Slot.partialOf(slot, c);
+    for (
+      let page = ClassRecord.getPartial(i32, list);
+      page !== NONE;
+      page = ClassRecord.getPartial(i32, list)
+    ) {
       partialRecord(c, page);
-      moveLocked(c, list, page, UNOWNED);
+      moveLocked(c, list, page, PageOwners.UNOWNED);
     }
   }
 

@@ -29,31 +29,11 @@ import {
   type SizeClass,
   type WordIndex,
 } from '../base/index.js';
-import {
-  addHeld,
-  addSlotCounter,
-  cachedBlocks,
-  classLock,
-  classOfMagazine,
-  closeTransit,
-  FLUSHES,
-  getLimit,
-  getPartial,
-  getTop,
-  isParked,
-  magazineBlocks,
-  magazineBottom,
-  magazinesOf,
-  magazinesOfSlot,
-  moveSentinel,
-  openMagazine,
-  openTransit,
-  partialOf,
-  REFILLS,
-  resetMagazines,
-  retiredOf,
-  setTop,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import { classOfMagazine, magazinesOf, magazinesOfSlot } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as Slot from '../layout/slot.js';
+import * as SlotCounters from '../layout/slot-counters.js';
 import type { PageTools } from './spans.js';
 
 /** Blocks or bytes that a new magazine has room for; every refill doubles the room. */
@@ -114,66 +94,67 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
   }
 
   function reset(): void {
-    resetMagazines(u32, slot, magazinesAt, depths);
+    Slot.resetMagazines(u32, slot, magazinesAt, depths);
   }
 
   /** Opens a magazine on first use. */
   function open(magazine: MagazineIndex): void {
-    if (isParked(u32, slot, magazine)) openMagazine(u32, slot, magazine, startLimit(magazine));
+    if (Slot.isParked(u32, slot, magazine))
+      Slot.openMagazine(u32, slot, magazine, startLimit(magazine));
   }
 
   function refill(c: SizeClass): boolean {
     open(c);
-    const limit = getLimit(u32, slot, c);
+    const limit = Slot.getLimit(u32, slot, c);
     const wanted = Math.min((limit + 1) >>> 1, BATCH_BLOCKS[c]);
     // Spans that this thread retired in other classes are released before the heap grows.
     if (!take(c, wanted) && !(retired.give() && take(c, wanted))) return false;
-    addSlotCounter(f64, slot, REFILLS, 1);
+    SlotCounters.add(f64, slot, SlotCounters.REFILLS, 1);
     const most = depths.limits[c];
-    if (limit < most) moveSentinel(u32, slot, c, Math.min(limit * 2, most));
+    if (limit < most) Slot.moveSentinel(u32, slot, c, Math.min(limit * 2, most));
     return true;
   }
 
   /** Moves free blocks from the spans to an empty magazine; returns false if there are none. */
   function take(c: SizeClass, wanted: number): boolean {
-    locks.acquire(classLock(c));
+    locks.acquire(LockTable.ofClass(c));
     const count = spans.availableLocked(c, wanted);
     if (count > 0) takeLocked(c, count);
-    locks.release(classLock(c));
+    locks.release(LockTable.ofClass(c));
     return count > 0;
   }
 
   function takeLocked(c: SizeClass, count: number): void {
-    const bottom = magazineBottom(u32, slot, c);
+    const bottom = Slot.magazineBottom(u32, slot, c);
     spans.listFreeLocked(c, count, bottom + count);
     // point: refill.transit
-    openTransit(u32, slot, c, bottom, bottom + count);
+    Slot.openTransit(u32, slot, c, bottom, bottom + count);
     spans.takeListedLocked(c, count);
     // point: refill.held
-    addHeld(f64, slot, c, count);
+    Slot.addHeld(f64, slot, c, count);
     // point: refill.top
-    closeTransit(u32, slot, c, bottom + count);
+    Slot.closeTransit(u32, slot, c, bottom + count);
   }
 
   function isOver(magazine: MagazineIndex): boolean {
     return (
-      getTop(u32, slot, magazine) >
-      magazineBottom(u32, slot, magazine) + getLimit(u32, slot, magazine)
+      Slot.getTop(u32, slot, magazine) >
+      Slot.magazineBottom(u32, slot, magazine) + Slot.getLimit(u32, slot, magazine)
     );
   }
 
   function flush(magazine: MagazineIndex): void {
-    if (isParked(u32, slot, magazine)) {
+    if (Slot.isParked(u32, slot, magazine)) {
       open(magazine);
       return;
     }
-    const limit = getLimit(u32, slot, magazine);
+    const limit = Slot.getLimit(u32, slot, magazine);
     // Usually half of the limit. A sentinel that an error left behind ends a magazine early.
-    const half = (Math.min(limit, magazineBlocks(u32, slot, magazine)) + 1) >>> 1;
+    const half = (Math.min(limit, Slot.magazineBlocks(u32, slot, magazine)) + 1) >>> 1;
     const keep = magazine < REMOTE ? half : 0;
     while (releasePortion(magazine, keep));
-    addSlotCounter(f64, slot, FLUSHES, 1);
-    moveSentinel(u32, slot, magazine, Math.min(limit * 2, depths.limits[magazine]));
+    SlotCounters.add(f64, slot, SlotCounters.FLUSHES, 1);
+    Slot.moveSentinel(u32, slot, magazine, Math.min(limit * 2, depths.limits[magazine]));
   }
 
   /**
@@ -181,22 +162,22 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
    */
   function releasePortion(magazine: MagazineIndex, keep: number): boolean {
     const c = classOfMagazine(magazine);
-    locks.acquire(classLock(c));
+    locks.acquire(LockTable.ofClass(c));
     // Counted under the lock: poisoning the heap parks the magazine.
-    const held = magazineBlocks(u32, slot, magazine);
+    const held = Slot.magazineBlocks(u32, slot, magazine);
     const rest = Math.max(keep, held - PORTION_BLOCKS);
     if (held > rest) releaseLocked(magazine, rest, false);
-    locks.release(classLock(c));
+    locks.release(LockTable.ofClass(c));
     return rest > keep;
   }
 
   /** Flushes all but the oldest `keep` blocks of a magazine. */
   function releaseLocked(magazine: MagazineIndex, keep: number, dead: boolean): void {
     const c = classOfMagazine(magazine);
-    const top = getTop(u32, slot, magazine);
-    const from = magazineBottom(u32, slot, magazine) + keep;
+    const top = Slot.getTop(u32, slot, magazine);
+    const from = Slot.magazineBottom(u32, slot, magazine) + keep;
     // point: flush.transit
-    openTransit(u32, slot, magazine, from, top);
+    Slot.openTransit(u32, slot, magazine, from, top);
     if (dead) {
       for (let entry = from; entry < top; entry++) {
         // point: flush.tag
@@ -205,9 +186,9 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
     }
     spans.putBackLocked(c, from, top);
     // point: flush.held
-    addHeld(f64, slot, c, from - top);
+    Slot.addHeld(f64, slot, c, from - top);
     // point: flush.top
-    closeTransit(u32, slot, magazine, from);
+    Slot.closeTransit(u32, slot, magazine, from);
     spans.releaseEmptiesLocked(c);
   }
 
@@ -215,7 +196,7 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
     let blocks = 0;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // No other thread puts blocks in a living thread's magazine: an empty one stays empty.
-      if (cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, false);
+      if (Slot.cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, false);
     }
     return retired.releaseAll() || blocks > 0;
   }
@@ -227,8 +208,10 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       // A span that becomes partial after this look stays in the list of a slot without owner: the
       // slot's next owner finds it there, and so does a thread that finds the heap full.
-      const listed = getPartial(i32, partialOf(slot, c)) || getPartial(i32, retiredOf(slot, c));
-      if (listed !== 0 || cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, true);
+      const listed =
+        ClassRecord.getPartial(i32, Slot.partialOf(slot, c)) ||
+        ClassRecord.getPartial(i32, Slot.retiredOf(slot, c));
+      if (listed !== 0 || Slot.cachedBlocks(u32, slot, c) > 0) blocks += releaseAll(c, false, true);
     }
     return blocks;
   }
@@ -243,43 +226,43 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
 
   function releaseAll(c: SizeClass, dead: boolean, leaving: boolean): number {
     let given = 0;
-    locks.acquire(classLock(c));
+    locks.acquire(LockTable.ofClass(c));
     const magazines = magazinesOf(c);
     for (let n = 0; n < magazines.length; n++) {
       const magazine = magazines[n];
       // Counted under the lock: a takeover may just have shortened the magazine.
-      const cached = magazineBlocks(u32, slot, magazine);
+      const cached = Slot.magazineBlocks(u32, slot, magazine);
       if (cached > 0) releaseLocked(magazine, 0, dead);
       given += cached;
     }
     if (leaving) spans.disownLocked(c, slot);
-    locks.release(classLock(c));
+    locks.release(LockTable.ofClass(c));
     return given;
   }
 
   function takeOrphanLocked(c: SizeClass, block: Address): void {
     open(c);
-    if (magazineBlocks(u32, slot, c) >= getLimit(u32, slot, c)) releaseLocked(c, 0, true);
-    const top = getTop(u32, slot, c);
+    if (Slot.magazineBlocks(u32, slot, c) >= Slot.getLimit(u32, slot, c)) releaseLocked(c, 0, true);
+    const top = Slot.getTop(u32, slot, c);
     // point: orphan.entry
     u32[top] = block;
     // point: orphan.top
-    setTop(u32, slot, c, top + 1);
+    Slot.setTop(u32, slot, c, top + 1);
     // point: orphan.untag
     tags[block >>> GRANULE_SHIFT] = 0;
   }
 
   function takeOrphan(c: SizeClass, block: Address): void {
-    locks.acquire(classLock(c));
+    locks.acquire(LockTable.ofClass(c));
     takeOrphanLocked(c, block);
-    locks.release(classLock(c));
+    locks.release(LockTable.ofClass(c));
   }
 
   function releaseUnclaimed(c: SizeClass, blocks: readonly Address[]): void {
-    locks.acquire(classLock(c));
+    locks.acquire(LockTable.ofClass(c));
     for (let n = 0; n < blocks.length; n++) takeOrphanLocked(c, blocks[n]);
-    if (magazineBlocks(u32, slot, c) > 0) releaseLocked(c, 0, true);
-    locks.release(classLock(c));
+    if (Slot.magazineBlocks(u32, slot, c) > 0) releaseLocked(c, 0, true);
+    locks.release(LockTable.ofClass(c));
   }
 
   return {

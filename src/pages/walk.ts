@@ -8,21 +8,19 @@
  * I1  The walk ends: every step goes up, by a length that is checked.
  */
 
-import { HeapCorruptionError, hex, PAGE_BYTES, type PageIndex } from '../base/index.js';
 import {
-  getRun,
-  type HeapMemory,
-  LARGE_RUN,
-  type PageRecord,
-  pageRecord,
-  RUN_KIND_NAMES,
-  runKind,
-  runPages,
-} from '../layout/index.js';
+  HeapCorruptionError,
+  hex,
+  PAGE_BYTES,
+  type PageIndex,
+  type WordIndex,
+} from '../base/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageRecord from '../layout/page-record.js';
 import { type HeapAccess, walkAsFar } from './access.js';
 
 /** Called at each head. `word` is the run word before the visit. */
-export type Visit = (head: PageIndex, word: number, record: PageRecord) => void;
+export type Visit = (head: PageIndex, word: number, record: WordIndex) => void;
 
 /**
  * Visits all heads from the bottom up.
@@ -60,30 +58,30 @@ export function copyRunsLocked(memory: HeapMemory, access: HeapAccess): Int32Arr
 /** The first head for which `fits` is true; 0 = none. */
 export function findRunLocked(
   memory: HeapMemory,
-  fits: (head: PageIndex, word: number, record: PageRecord) => boolean,
+  fits: (head: PageIndex, word: number, record: WordIndex) => boolean,
 ): PageIndex {
   const { endPage, firstPage } = memory.geometry;
   for (let head = firstPage; head < endPage; ) {
-    const record = pageRecord(memory.geometry.pageTable, head);
+    const record = PageRecord.at(memory.geometry.pageTable, head);
     const word = checkedRun(memory, head, record);
     if (fits(head, word, record)) return head;
-    head = (head + runPages(word)) as PageIndex;
+    head = (head + PageRecord.pagesOf(word)) as PageIndex;
   }
   return 0 as PageIndex;
 }
 
 /** The head of the run that a data page lies in. */
 export const headOfLocked = (memory: HeapMemory, page: PageIndex): PageIndex =>
-  findRunLocked(memory, (head, word) => page < head + runPages(word));
+  findRunLocked(memory, (head, word) => page < head + PageRecord.pagesOf(word));
 
-function checkedRun({ i32, geometry }: HeapMemory, head: PageIndex, record: PageRecord): number {
-  const word = getRun(i32, record);
-  const pages = runPages(word);
-  const kind = runKind(word);
-  const known = kind >= 1 && kind <= LARGE_RUN;
+function checkedRun({ i32, geometry }: HeapMemory, head: PageIndex, record: WordIndex): number {
+  const word = PageRecord.getRun(i32, record);
+  const pages = PageRecord.pagesOf(word);
+  const kind = PageRecord.kindOf(word);
+  const known = kind >= 1 && kind <= PageRecord.LARGE_RUN;
   if (known && pages > 0 && head + pages <= geometry.endPage) return word;
   throw new HeapCorruptionError(
-    `the run at ${hex(head * PAGE_BYTES)} is ${RUN_KIND_NAMES[kind] ?? 'invalid'}, ${pages} pages, ` +
+    `the run at ${hex(head * PAGE_BYTES)} is ${PageRecord.RUN_KIND_NAMES[kind] ?? 'invalid'}, ${pages} pages, ` +
       `with ${geometry.endPage - head} pages left in the heap (page-heap I1)`,
   );
 }

@@ -27,23 +27,10 @@ import {
   type SlotIndex,
   SPAN_BLOCKS,
 } from '../base/index.js';
-import {
-  blockRecord,
-  FREED_BLOCK,
-  type HeapMemory,
-  LARGE_RUN,
-  loadState,
-  loadTag,
-  PAGE_LOCK,
-  PENDING_BLOCK,
-  pageOf,
-  RESERVED_RUN,
-  runKind,
-  runOwner,
-  SPAN_RUN,
-  stateKind,
-  stateSlot,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import { type HeapMemory, pageOf } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageRecord from '../layout/page-record.js';
 import { type Cache, type PageTools, walkRunsLocked } from '../pages/index.js';
 import type { Locks } from '../sync/index.js';
 
@@ -86,25 +73,29 @@ function findUnclaimed(
   const found = new OwnMap<number, List<Address>>();
   const look = (c: number, block: number): void => {
     // The tag is read first: the block may belong to another thread that is just handing it out.
-    const tag = loadTag(tags, block);
+    const tag = BlockRecord.loadTag(tags, block);
     // The record of an owned block is a leftover from before the object got it.
     if (tag === 0 || isOwnedTag(tag) || kept.has(block as Address)) return;
-    const state = loadState(i32, blockRecord(geometry.blockRecords, block));
-    const kind = stateKind(state);
-    if ((kind !== FREED_BLOCK && kind !== PENDING_BLOCK) || stateSlot(state) !== slot) return;
+    const state = BlockRecord.loadState(i32, BlockRecord.at(geometry.blockRecords, block));
+    const kind = BlockRecord.kindOf(state);
+    if (
+      (kind !== BlockRecord.FREED && kind !== BlockRecord.PENDING) ||
+      BlockRecord.slotOf(state) !== slot
+    )
+      return;
     const blocks = found.get(c) ?? new List<Address>();
     blocks.push(block as Address);
     found.set(c, blocks);
   };
-  locks.acquire(PAGE_LOCK);
+  locks.acquire(LockTable.PAGE);
   walkRunsLocked(memory, (head, word) => {
     const start = head * PAGE_BYTES;
-    if (runKind(word) === LARGE_RUN) look(LARGE, start);
-    if (runKind(word) !== SPAN_RUN) return;
-    const c = runOwner(word);
+    if (PageRecord.kindOf(word) === PageRecord.LARGE_RUN) look(LARGE, start);
+    if (PageRecord.kindOf(word) !== PageRecord.SPAN_RUN) return;
+    const c = PageRecord.ownerOf(word);
     for (let n = 0; n < SPAN_BLOCKS[c]; n++) look(c, start + n * BLOCK_BYTES[c]);
   });
-  locks.release(PAGE_LOCK);
+  locks.release(LockTable.PAGE);
   return found;
 }
 
@@ -113,13 +104,13 @@ function reserveRuns(
   blocks: readonly Address[],
   slot: SlotIndex,
 ): void {
-  locks.acquire(PAGE_LOCK);
+  locks.acquire(LockTable.PAGE);
   for (let n = 0; n < blocks.length; n++) {
     const block = blocks[n];
     // point: orphan.reserve
-    pageHeap.commitRun(pageOf(block), RESERVED_RUN, slot);
+    pageHeap.commitRun(pageOf(block), PageRecord.RESERVED_RUN, slot);
     // point: orphan.large
     memory.tags[block >>> GRANULE_SHIFT] = 0;
   }
-  locks.release(PAGE_LOCK);
+  locks.release(LockTable.PAGE);
 }

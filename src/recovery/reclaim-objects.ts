@@ -14,34 +14,12 @@
  */
 
 import { type Address, List, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
-import {
-  chunkTable,
-  chunkWord,
-  clearVector,
-  contextPhase,
-  contextSlot,
-  contextTable,
-  getEpoch,
-  getGeneration,
-  type HeapMemory,
-  inFlightHeaderWord,
-  LIVE_CONTEXT,
-  lastRecord,
-  loadParent,
-  loadRecord,
-  recordAt,
-  setEpoch,
-  setGeneration,
-  setIntentIn,
-  setIntentOut,
-  setIntentWord,
-  slotRecord,
-  storeParent,
-  storeRecord,
-  UNRESOLVED_CONTEXT,
-  vectorDataWord,
-  withPhase,
-} from '../layout/index.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
+import * as Slot from '../layout/slot.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import type { IntentResolver } from './resolve-intent.js';
 
 /** Number of reclaimed objects. */
@@ -57,8 +35,8 @@ export function reclaimObjects(
   slotIndex: SlotIndex,
 ): Reclaimed {
   const { i32, u32, geometry } = memory;
-  const slot = slotRecord(geometry.slots, slotIndex);
-  const contexts = contextTable(geometry);
+  const slot = Slot.at(geometry.slots, slotIndex);
+  const contexts = ContextRecord.contextTable(geometry);
   const ended: Reclaimed = { contexts: 0, blocks: 0 };
 
   endInFlightHeader();
@@ -69,11 +47,11 @@ export function reclaimObjects(
   return ended;
 
   function endInFlightHeader(): void {
-    const word = inFlightHeaderWord(slot);
+    const word = Slot.inFlightHeaderWord(slot);
     const header = u32[word];
     if (header === 0) return;
-    clearVector(u32, (header >>> 2) as WordIndex);
-    remove(vectorDataWord((header >>> 2) as WordIndex));
+    VectorHeader.clear(u32, (header >>> 2) as WordIndex);
+    remove(VectorHeader.dataWord((header >>> 2) as WordIndex));
     remove(word);
   }
 
@@ -81,15 +59,15 @@ export function reclaimObjects(
   function remove(word: WordIndex): void {
     const block = u32[word] as Address;
     if (block === 0) return;
-    setIntentIn(u32, slot, NULL);
-    setIntentOut(u32, slot, block);
+    Slot.setIntentIn(u32, slot, NULL);
+    Slot.setIntentOut(u32, slot, block);
     // point: end.intent
-    setIntentWord(u32, slot, word);
+    Slot.setIntentWord(u32, slot, word);
     // point: end.publish
     u32[word] = NULL;
     resolver.putAway(block);
     // point: end.done
-    setIntentWord(u32, slot, 0);
+    Slot.setIntentWord(u32, slot, 0);
     ended.blocks++;
   }
 
@@ -98,7 +76,7 @@ export function reclaimObjects(
    * this slot. null = the slot has no context.
    */
   function findDepths(): Int32Array | null {
-    const depths = new Int32Array(lastRecord(i32, contexts) + 1);
+    const depths = new Int32Array(Records.last(i32, contexts) + 1);
     let some = false;
     for (let index = 1; index < depths.length; index++) {
       climb(depths, index);
@@ -113,11 +91,11 @@ export function reclaimObjects(
     let at = from;
     while (depths[at] === 0) {
       path.push(at);
-      const record = recordAt(contexts, at);
-      const isLive = contextPhase(loadRecord(i32, record)) === LIVE_CONTEXT;
+      const record = Records.at(contexts, at);
+      const isLive = ContextRecord.phaseOf(Records.load(i32, record)) === ContextRecord.LIVE;
       // The parent is read before the root's state: when a context becomes a root, its state is
       // written first.
-      const parent = isLive ? loadParent(u32, record) : 0;
+      const parent = isLive ? ContextRecord.loadParent(u32, record) : 0;
       // A context that another thread makes right now may lie behind the frontier that was read.
       if (parent === 0 || parent >= depths.length) break;
       // The slot's own contexts do not move: a way without end belongs to a living thread, which
@@ -134,23 +112,24 @@ export function reclaimObjects(
   }
 
   function isRootOfSlot(index: number): boolean {
-    const state = loadRecord(i32, recordAt(contexts, index));
-    const phase = contextPhase(state);
+    const state = Records.load(i32, Records.at(contexts, index));
+    const phase = ContextRecord.phaseOf(state);
     return (
-      (phase === LIVE_CONTEXT || phase === UNRESOLVED_CONTEXT) && contextSlot(state) === slotIndex
+      (phase === ContextRecord.LIVE || phase === ContextRecord.UNRESOLVED) &&
+      ContextRecord.slotOf(state) === slotIndex
     );
   }
 
   function endChunks(depths: Int32Array): void {
-    const chunks = chunkTable(geometry);
-    const frontier = lastRecord(i32, chunks);
+    const chunks = ChunkRecord.chunkTable(geometry);
+    const frontier = Records.last(i32, chunks);
     for (let index = 1; index <= frontier; index++) {
-      const record = recordAt(chunks, index);
-      const context = loadRecord(i32, record);
+      const record = Records.at(chunks, index);
+      const context = Records.load(i32, record);
       if (context === 0 || context >= depths.length || depths[context] <= 0) continue;
-      remove(chunkWord(record));
+      remove(ChunkRecord.addressWord(record));
       // point: end.chunk
-      storeRecord(i32, record, 0);
+      Records.store(i32, record, 0);
     }
   }
 
@@ -160,7 +139,7 @@ export function reclaimObjects(
     for (let index = 1; index < depths.length; index++) if (depths[index] > 0) own.push(index);
     own.sort((a, b) => depths[b] - depths[a]);
     for (let n = 0; n < own.length; n++) {
-      freeContext(memory, slotIndex, recordAt(contexts, own[n]));
+      freeContext(memory, slotIndex, Records.at(contexts, own[n]));
     }
     ended.contexts = own.length;
   }
@@ -170,14 +149,18 @@ export function reclaimObjects(
 export function freeContext(memory: HeapMemory, slotIndex: number, record: WordIndex): void {
   const { i32, u32 } = memory;
   // point: context.dying
-  storeRecord(i32, record, withPhase(loadRecord(i32, record), UNRESOLVED_CONTEXT, slotIndex));
+  Records.store(
+    i32,
+    record,
+    ContextRecord.withPhase(Records.load(i32, record), ContextRecord.UNRESOLVED, slotIndex),
+  );
   // point: context.parent
-  storeParent(u32, record, 0);
+  ContextRecord.storeParent(u32, record, 0);
   // point: context.generation
-  setGeneration(u32, record, getGeneration(u32, record) + 1);
+  ContextRecord.setGeneration(u32, record, ContextRecord.getGeneration(u32, record) + 1);
   // The epoch is increased, so that it alone tells whether the context is still the same.
   // point: context.epoch
-  setEpoch(u32, record, getEpoch(u32, record) + 1);
+  ContextRecord.setEpoch(u32, record, ContextRecord.getEpoch(u32, record) + 1);
   // point: context.free
-  storeRecord(i32, record, 0);
+  Records.store(i32, record, 0);
 }

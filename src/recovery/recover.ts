@@ -22,24 +22,12 @@ import {
   type PageIndex,
   type SlotIndex,
 } from '../base/index.js';
-import {
-  addRecovered,
-  LOCK_COUNT,
-  type LockIndex,
-  loadOwner,
-  lockLine,
-  PAGE_LOCK,
-  peekLock,
-  RECOVERED_BLOCKS,
-  RECOVERED_CONTEXTS,
-  RECOVERED_RUNS,
-  RECOVERED_SLOTS,
-  RECOVERY_LOCK,
-  RESERVED_RUN,
-  runKind,
-  runOwner,
-  slotRecord,
-} from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import type { LockIndex } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Registry from '../layout/registry.js';
+import * as Slot from '../layout/slot.js';
 import {
   createCache,
   findRunLocked,
@@ -97,23 +85,23 @@ export function recoverDead(
   const takeoversBefore = locks.takeovers();
   const found: Recovered = nothingRecovered();
 
-  locks.acquire(RECOVERY_LOCK);
+  locks.acquire(LockTable.RECOVERY);
   if (isOnlyIfDue && !isLookDue(memory)) {
-    locks.release(RECOVERY_LOCK);
+    locks.release(LockTable.RECOVERY);
     return found;
   }
   const look = startLook(memory);
   takeDeadLocks();
   for (let slot = 0 as SlotIndex; slot < threads; slot++) {
     // point: recover.look
-    const owner = loadOwner(i32, registry, slot);
+    const owner = Registry.loadOwner(i32, registry, slot);
     const isLeft = slot === leftover && owner === me;
-    if (!isLeft && (!isDead(owner) || loadOwner(i32, registry, slot) !== owner)) continue;
+    if (!isLeft && (!isDead(owner) || Registry.loadOwner(i32, registry, slot) !== owner)) continue;
     if (!isLeft) reportDeath(memory, owner as ThreadWord);
     recoverSlot(slot);
   }
   look.end();
-  locks.release(RECOVERY_LOCK);
+  locks.release(LockTable.RECOVERY);
   found.locks = locks.takeovers() - takeoversBefore;
   return found;
 
@@ -129,15 +117,15 @@ export function recoverDead(
    * one.
    */
   function takeDeadLocks(): void {
-    for (let lock = (RECOVERY_LOCK + 1) as LockIndex; lock < LOCK_COUNT; lock++) {
-      if (!isDead(peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS)) continue;
+    for (let lock = (LockTable.RECOVERY + 1) as LockIndex; lock < LockTable.COUNT; lock++) {
+      if (!isDead(LockTable.peek(i32, LockTable.at(geometry.locks, lock)) & ~WAITERS)) continue;
       locks.acquire(lock);
       locks.release(lock);
     }
   }
 
   function recoverSlot(slot: SlotIndex): void {
-    const cache = createCache(tools, slotRecord(geometry.slots, slot));
+    const cache = createCache(tools, Slot.at(geometry.slots, slot));
     const resolver = createIntentResolver(tools, cache, slot);
     // The intent is resolved first: its blocks may be in magazines that are emptied later.
     resolver.resolve();
@@ -147,10 +135,10 @@ export function recoverDead(
     const runs = freeReserved(tools, slot);
     // Added before the slot is free: if the rescuer dies here, the slot is counted twice, nothing
     // else.
-    addRecovered(f64, header, RECOVERED_SLOTS, 1);
-    addRecovered(f64, header, RECOVERED_BLOCKS, blocks);
-    addRecovered(f64, header, RECOVERED_RUNS, runs);
-    addRecovered(f64, header, RECOVERED_CONTEXTS, ended.contexts);
+    Header.addRecovered(f64, header, Header.RECOVERED_SLOTS, 1);
+    Header.addRecovered(f64, header, Header.RECOVERED_BLOCKS, blocks);
+    Header.addRecovered(f64, header, Header.RECOVERED_RUNS, runs);
+    Header.addRecovered(f64, header, Header.RECOVERED_CONTEXTS, ended.contexts);
     // point: recover.slot
     freeSlot(memory, slot);
     addCounts(found, { slots: 1, locks: 0, blocks, runs, contexts: ended.contexts });
@@ -163,15 +151,19 @@ export function recoverDead(
  */
 export function freeReserved({ memory, locks, pageHeap }: PageTools, slot: number): number {
   const reserved = (): PageIndex =>
-    findRunLocked(memory, (_, word) => runKind(word) === RESERVED_RUN && runOwner(word) === slot);
+    findRunLocked(
+      memory,
+      (_, word) =>
+        PageRecord.kindOf(word) === PageRecord.RESERVED_RUN && PageRecord.ownerOf(word) === slot,
+    );
   let runs = 0;
-  locks.acquire(PAGE_LOCK);
+  locks.acquire(LockTable.PAGE);
   for (let page = reserved(); page !== 0; page = reserved()) {
     // point: recover.tag
     memory.tags[(page * PAGE_BYTES) >>> GRANULE_SHIFT] = 0;
     pageHeap.releaseRunLocked(page);
     runs++;
   }
-  locks.release(PAGE_LOCK);
+  locks.release(LockTable.PAGE);
   return runs;
 }

@@ -30,52 +30,12 @@ import {
   SPAN_BLOCKS,
   type WordIndex,
 } from '../base/index.js';
-import {
-  addLockCounter,
-  bumpReturns,
-  bumpRunReturns,
-  CLOSED_BLOCKS,
-  classLock,
-  classRecord,
-  clearBins,
-  closeTransit,
-  FREE_RUN,
-  getBitmap,
-  getBrk,
-  getHeld,
-  getRun,
-  getSpanHead,
-  getTransit,
-  type HeapMemory,
-  isSpanOf,
-  type LockIndex,
-  lockLine,
-  magazinesOf,
-  PAGE_LOCK,
-  type PageRecord,
-  pageOf,
-  pageRecord,
-  partialOf,
-  RECOVERY_LOCK,
-  retiredOf,
-  runKind,
-  runPages,
-  runWord,
-  setBitmap,
-  setBrk,
-  setFreeCount,
-  setHeld,
-  setMapped,
-  setPartial,
-  setRun,
-  setSpanCount,
-  setTail,
-  setUntouched,
-  topOf,
-  UNTOUCHED_RUN,
-  unownedPartial,
-  usedSlotRecords,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import { type HeapMemory, type LockIndex, magazinesOf, pageOf } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
 import {
   createPartialLists,
   createRunBins,
@@ -101,12 +61,12 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
   const { pageTable, classes } = geometry;
   const bins = createRunBins(memory);
   const partial = createPartialLists(memory);
-  const recordOf = (page: number): PageRecord => pageRecord(pageTable, page);
+  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
 
   function lockLocked(lock: LockIndex): void {
     // Recovery keeps no state of its own: the next owner of its lock begins anew.
-    if (lock === RECOVERY_LOCK) return;
-    if (lock === PAGE_LOCK) repairPagesLocked();
+    if (lock === LockTable.RECOVERY) return;
+    if (lock === LockTable.PAGE) repairPagesLocked();
     else repairClassLocked(lock as number as SizeClass);
   }
 
@@ -114,19 +74,19 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
 
   function repairPagesLocked(): void {
     // point: pages.bins
-    clearBins(i32, geometry.pageHeap);
+    PageHeapRecord.clearBins(i32, geometry.pageHeap);
     joinFreeLocked();
     let untouched = NONE;
     let mapped = 0;
     let runs = 0;
     walkRunsLocked(memory, (head, word) => {
-      const kind = runKind(word);
-      const pages = runPages(word);
+      const kind = PageRecord.kindOf(word);
+      const pages = PageRecord.pagesOf(word);
       // point: pages.tail
-      setTail(i32, recordOf(head + pages - 1), kind === FREE_RUN ? pages : 0);
-      if (kind === FREE_RUN) {
+      PageRecord.setTail(i32, recordOf(head + pages - 1), kind === PageRecord.FREE_RUN ? pages : 0);
+      if (kind === PageRecord.FREE_RUN) {
         bins.linkLocked(head, pages);
-      } else if (kind === UNTOUCHED_RUN) {
+      } else if (kind === PageRecord.UNTOUCHED_RUN) {
         untouched = head;
       } else {
         mapped += pages;
@@ -134,11 +94,15 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
       }
     });
     // point: pages.index
-    setUntouched(i32, geometry.pageHeap, untouched);
+    PageHeapRecord.setUntouched(i32, geometry.pageHeap, untouched);
     // If the reserve is used up, the brk stays at its last place.
-    setBrk(i32, geometry.pageHeap, untouched || getBrk(i32, geometry.pageHeap));
-    setMapped(i32, geometry.pageHeap, mapped, runs);
-    bumpRunReturns(u32, geometry.pageHeap);
+    PageHeapRecord.setBrk(
+      i32,
+      geometry.pageHeap,
+      untouched || PageHeapRecord.getBrk(i32, geometry.pageHeap),
+    );
+    PageHeapRecord.setMapped(i32, geometry.pageHeap, mapped, runs);
+    PageHeapRecord.bumpRunReturns(u32, geometry.pageHeap);
   }
 
   /** Joins adjacent FREE runs: a split or a merge may have stopped half-way. */
@@ -146,14 +110,18 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     let below = NONE;
     let end = 0;
     walkRunsLocked(memory, (head, word) => {
-      if (runKind(word) !== FREE_RUN) return;
+      if (PageRecord.kindOf(word) !== PageRecord.FREE_RUN) return;
       if (below === NONE || end !== head) {
         below = head;
       } else {
         // point: pages.join
-        setRun(i32, recordOf(below), runWord(FREE_RUN, 0, head + runPages(word) - below));
+        PageRecord.setRun(
+          i32,
+          recordOf(below),
+          PageRecord.wordOf(PageRecord.FREE_RUN, 0, head + PageRecord.pagesOf(word) - below),
+        );
       }
-      end = head + runPages(word);
+      end = head + PageRecord.pagesOf(word);
     });
   }
 
@@ -161,18 +129,18 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
 
   function repairClassLocked(c: SizeClass): void {
     // Acquired before anything is changed: if this throws, the class lock is released unchanged.
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     const open = closeTransitsLocked(c);
     const { held, empties } = rebuildClassLocked(c);
     for (let n = 0; n < open.length; n++) {
       const { slot, magazine } = open[n];
       // point: close.held
-      setHeld(f64, slot, c, held - heldByOthers(c, slot));
+      Slot.setHeld(f64, slot, c, held - heldByOthers(c, slot));
       // point: close.transit
-      closeTransit(u32, slot, magazine, topOf(u32, slot, magazine));
+      Slot.closeTransit(u32, slot, magazine, Slot.topOf(u32, slot, magazine));
     }
     for (let n = 0; n < empties.length; n++) pageHeap.releaseRunLocked(empties[n]);
-    locks.release(PAGE_LOCK);
+    locks.release(LockTable.PAGE);
   }
 
   /** Gives the entries of open transits back to their spans; returns these transits. */
@@ -180,15 +148,20 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     const open = openTransits(c);
     for (let n = 0; n < open.length; n++) {
       const { slot, magazine } = open[n];
-      const transit = getTransit(u32, slot, magazine);
-      const top = topOf(u32, slot, magazine);
+      const transit = Slot.getTransit(u32, slot, magazine);
+      const top = Slot.topOf(u32, slot, magazine);
       for (let entry = top; entry < transit; entry++) {
         // point: close.tag
         tags[u32[entry] >>> GRANULE_SHIFT] = 0;
         setBitLocked(c, u32[entry]);
       }
       if (transit > top) {
-        addLockCounter(f64, lockLine(geometry.locks, classLock(c)), CLOSED_BLOCKS, transit - top);
+        LockTable.addCounter(
+          f64,
+          LockTable.at(geometry.locks, LockTable.ofClass(c)),
+          LockTable.CLOSED_BLOCKS,
+          transit - top,
+        );
       }
     }
     if (open.length > 1) {
@@ -204,19 +177,19 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     for (let n = 0; n < used.length; n++) {
       for (let m = 0; m < magazines.length; m++) {
         const transit: OpenTransit = { slot: used[n], magazine: magazines[m] };
-        if (getTransit(u32, transit.slot, transit.magazine) !== 0) open.push(transit);
+        if (Slot.getTransit(u32, transit.slot, transit.magazine) !== 0) open.push(transit);
       }
     }
     return open;
   }
 
   function setBitLocked(c: SizeClass, address: number): void {
-    const head = getSpanHead(i32, recordOf(pageOf(address)));
-    const word = getRun(i32, recordOf(head));
+    const head = PageRecord.getSpanHead(i32, recordOf(pageOf(address)));
+    const word = PageRecord.getRun(i32, recordOf(head));
     const index = blockIndex(c, address - head * PAGE_BYTES);
     const isBlock =
       index < SPAN_BLOCKS[c] && head * PAGE_BYTES + index * BLOCK_BYTES[c] === address;
-    if (!isSpanOf(word, c) || !isBlock) {
+    if (!PageRecord.isSpanOf(word, c) || !isBlock) {
       throw new HeapCorruptionError(
         `the block at ${hex(address)}, on its way between a cache and a span of class ${c}, ` +
           'lies in no such span (spans I2)',
@@ -224,29 +197,36 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     }
     const n = index >>> 5;
     // point: close.bit
-    setBitmap(i32, recordOf(head), n, getBitmap(i32, recordOf(head), n) | (1 << index));
+    PageRecord.setBitmap(
+      i32,
+      recordOf(head),
+      n,
+      PageRecord.getBitmap(i32, recordOf(head), n) | (1 << index),
+    );
   }
 
   /** Rebuilds free counts and partial lists from the bitmaps. */
   function rebuildClassLocked(c: SizeClass): { held: number; empties: List<PageIndex> } {
-    const list = classRecord(classes, c);
+    const list = ClassRecord.at(classes, c);
     const blocks = SPAN_BLOCKS[c];
     const empties = new List<PageIndex>();
     const used = usedRecords();
     let held = 0;
     let spans = 0;
     // point: class.partial
-    setPartial(i32, unownedPartial(list), NONE);
+    ClassRecord.setPartial(i32, ClassRecord.unownedPartial(list), NONE);
     // point: class.partial
-    for (let n = 0; n < used.length; n++) setPartial(i32, partialOf(used[n], c), NONE);
+    for (let n = 0; n < used.length; n++)
+      ClassRecord.setPartial(i32, Slot.partialOf(used[n], c), NONE);
     // point: class.partial
-    for (let n = 0; n < used.length; n++) setPartial(i32, retiredOf(used[n], c), NONE);
+    for (let n = 0; n < used.length; n++)
+      ClassRecord.setPartial(i32, Slot.retiredOf(used[n], c), NONE);
     walkRunsLocked(memory, (head, word, record) => {
-      if (!isSpanOf(word, c)) return;
+      if (!PageRecord.isSpanOf(word, c)) return;
       const free = countFree(record, c);
       held += blocks - free;
       // point: class.count
-      setFreeCount(i32, record, free);
+      PageRecord.setFreeCount(i32, record, free);
       if (free === blocks) {
         empties.push(head);
         return;
@@ -255,14 +235,15 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
       spans++;
     });
     // point: class.spans
-    setSpanCount(i32, list, spans);
-    bumpReturns(u32, list);
+    ClassRecord.setSpanCount(i32, list, spans);
+    ClassRecord.bumpReturns(u32, list);
     return { held, empties };
   }
 
-  function countFree(record: PageRecord, c: SizeClass): number {
+  function countFree(record: WordIndex, c: SizeClass): number {
     let free = 0;
-    for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) free += countBits(getBitmap(i32, record, n));
+    for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++)
+      free += countBits(PageRecord.getBitmap(i32, record, n));
     return free;
   }
 
@@ -270,12 +251,13 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     let held = 0;
     const used = usedRecords();
     for (let n = 0; n < used.length; n++) {
-      if (used[n] !== slot) held += getHeld(f64, used[n], c);
+      if (used[n] !== slot) held += Slot.getHeld(f64, used[n], c);
     }
     return held;
   }
 
-  const usedRecords = (): List<WordIndex> => usedSlotRecords(u32, geometry.slots, geometry.threads);
+  const usedRecords = (): List<WordIndex> =>
+    Slot.usedRecords(u32, geometry.slots, geometry.threads);
 
   return { lockLocked };
 }

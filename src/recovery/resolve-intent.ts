@@ -22,29 +22,10 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import {
-  type Geometry,
-  getIntentIn,
-  getIntentOut,
-  getIntentWord,
-  getRun,
-  getSpanHead,
-  type HeapMemory,
-  magazineBlocks,
-  magazineBottom,
-  nowhereWord,
-  PAGE_LOCK,
-  type PageRecord,
-  pageOf,
-  pageRecord,
-  RESERVED_RUN,
-  runKind,
-  runOwner,
-  setIntentIn,
-  setIntentOut,
-  setIntentWord,
-  slotRecord,
-} from '../layout/index.js';
+import { type Geometry, type HeapMemory, nowhereWord, pageOf } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
 import type { Cache, PageTools } from '../pages/index.js';
 
 export interface IntentResolver {
@@ -63,20 +44,20 @@ export function createIntentResolver(
   slotIndex: SlotIndex,
 ): IntentResolver {
   const { i32, u32, tags, geometry } = memory;
-  const slot = slotRecord(geometry.slots, slotIndex);
-  const recordOf = (block: Address): PageRecord => pageRecord(geometry.pageTable, pageOf(block));
+  const slot = Slot.at(geometry.slots, slotIndex);
+  const recordOf = (block: Address): WordIndex => PageRecord.at(geometry.pageTable, pageOf(block));
 
   function resolve(): boolean {
-    const word = getIntentWord(u32, slot);
+    const word = Slot.getIntentWord(u32, slot);
     if (word === 0) return false;
-    resolveBlock(word, getIntentIn(u32, slot));
+    resolveBlock(word, Slot.getIntentIn(u32, slot));
     // point: resolve.in
-    setIntentIn(u32, slot, NULL);
-    resolveBlock(word, getIntentOut(u32, slot));
+    Slot.setIntentIn(u32, slot, NULL);
+    resolveBlock(word, Slot.getIntentOut(u32, slot));
     // point: resolve.out
-    setIntentOut(u32, slot, NULL);
+    Slot.setIntentOut(u32, slot, NULL);
     // point: resolve.done
-    setIntentWord(u32, slot, 0);
+    Slot.setIntentWord(u32, slot, 0);
     return true;
   }
 
@@ -85,7 +66,8 @@ export function createIntentResolver(
     const tag = tags[block >>> GRANULE_SHIFT];
     if (isLargeTag(tag)) {
       // A run RESERVED by the slot is given back with all such runs.
-      if (runKind(getRun(i32, recordOf(block))) !== RESERVED_RUN) putAway(block);
+      if (PageRecord.kindOf(PageRecord.getRun(i32, recordOf(block))) !== PageRecord.RESERVED_RUN)
+        putAway(block);
     } else if (tag !== 0) {
       if (isInMagazine(spanClass(i32, geometry, block), block)) tags[block >>> GRANULE_SHIFT] = 0;
       else putAway(block);
@@ -94,8 +76,8 @@ export function createIntentResolver(
   }
 
   function isInMagazine(c: SizeClass, block: Address): boolean {
-    const bottom = magazineBottom(u32, slot, c);
-    const end = bottom + magazineBlocks(u32, slot, c);
+    const bottom = Slot.magazineBottom(u32, slot, c);
+    const end = bottom + Slot.magazineBlocks(u32, slot, c);
     for (let entry = bottom; entry < end; entry++) if (u32[entry] === block) return true;
     return false;
   }
@@ -105,12 +87,12 @@ export function createIntentResolver(
       cache.takeOrphan(spanClass(i32, geometry, block), block);
       return;
     }
-    locks.acquire(PAGE_LOCK);
+    locks.acquire(LockTable.PAGE);
     // point: resolve.reserve
-    pageHeap.commitRun(pageOf(block), RESERVED_RUN, slotIndex);
+    pageHeap.commitRun(pageOf(block), PageRecord.RESERVED_RUN, slotIndex);
     // point: resolve.untag
     tags[block >>> GRANULE_SHIFT] = 0;
-    locks.release(PAGE_LOCK);
+    locks.release(LockTable.PAGE);
   }
 
   return { resolve, putAway };
@@ -124,14 +106,19 @@ const isLargeTag = (tag: number): boolean => tag === OWNED_LARGE || tag === LARG
  * after that the run could belong to any thread.
  */
 export function forgetRetracted({ i32, u32, geometry }: HeapMemory, slotIndex: SlotIndex): void {
-  const slot = slotRecord(geometry.slots, slotIndex);
-  if (getIntentWord(u32, slot) !== nowhereWord(geometry)) return;
-  const run = getRun(i32, pageRecord(geometry.pageTable, pageOf(getIntentOut(u32, slot))));
-  if (runKind(run) === RESERVED_RUN) setIntentWord(u32, slot, 0);
+  const slot = Slot.at(geometry.slots, slotIndex);
+  if (Slot.getIntentWord(u32, slot) !== nowhereWord(geometry)) return;
+  const run = PageRecord.getRun(
+    i32,
+    PageRecord.at(geometry.pageTable, pageOf(Slot.getIntentOut(u32, slot))),
+  );
+  if (PageRecord.kindOf(run) === PageRecord.RESERVED_RUN) Slot.setIntentWord(u32, slot, 0);
 }
 
 /** The size class of the span that a live block lies in. */
 export function spanClass(i32: Int32Array, geometry: Geometry, block: Address): SizeClass {
-  const head = getSpanHead(i32, pageRecord(geometry.pageTable, pageOf(block)));
-  return runOwner(getRun(i32, pageRecord(geometry.pageTable, head))) as SizeClass;
+  const head = PageRecord.getSpanHead(i32, PageRecord.at(geometry.pageTable, pageOf(block)));
+  return PageRecord.ownerOf(
+    PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, head)),
+  ) as SizeClass;
 }

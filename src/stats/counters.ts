@@ -25,38 +25,13 @@ import {
   SPAN_TAIL_BYTES,
   times,
 } from '../base/index.js';
-import {
-  ACQUISITIONS,
-  CLOSED_BLOCKS,
-  COALESCES,
-  CONTENTIONS,
-  DIRECT_MAPS,
-  FLUSHES,
-  getLockCounter,
-  getPageHeapCounter,
-  getRecovered,
-  getSampledBytes,
-  getSampledRequests,
-  getSlotCounter,
-  getThreadId,
-  type HeapMemory,
-  LARGE_ROUNDING_BYTES,
-  LARGE_SIZINGS,
-  LOCK_COUNT,
-  LONGEST_WAIT_NANOSECONDS,
-  type LockIndex,
-  loadOwner,
-  lockLine,
-  OWNER_DEATHS,
-  RECOVERED_BLOCKS,
-  RECOVERED_CONTEXTS,
-  RECOVERED_RUNS,
-  RECOVERED_SLOTS,
-  REFILLS,
-  SPLITS,
-  usedSlots,
-  WAIT_NANOSECONDS,
-} from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import type { HeapMemory, LockIndex } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as Registry from '../layout/registry.js';
+import * as Slot from '../layout/slot.js';
+import * as SlotCounters from '../layout/slot-counters.js';
 import { countContexts } from './context-totals.js';
 import { describeFragmentation } from './fragmentation.js';
 import type {
@@ -78,7 +53,7 @@ export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapSta
   const { u32, f64, geometry } = memory;
   const totals = countContexts(memory);
   const largeReading = readLarge(memory, seen);
-  const slots = usedSlots(u32, geometry.slots, geometry.threads).map((slot) =>
+  const slots = Slot.used(u32, geometry.slots, geometry.threads).map((slot) =>
     readSlot(memory, seen, slot),
   );
   const pages = readPages(memory, seen);
@@ -93,7 +68,7 @@ export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapSta
   const footprintBytes = pages.footprintPages * PAGE_BYTES;
   const freeRunBytes = footprintBytes - mappedBytes;
   const untouchedBytes = geometry.dataBytes - footprintBytes;
-  const counter = (which: number) => getPageHeapCounter(f64, geometry.pageHeap, which);
+  const counter = (which: number) => PageHeapRecord.getCounter(f64, geometry.pageHeap, which);
   return {
     reservedBytes: geometry.bytes,
     footprintBytes,
@@ -110,9 +85,9 @@ export function readCounters(memory: HeapMemory, seen = seenOf(memory)): HeapSta
     totalFreedBytes: totalOf((c) => c.frees) + largeReading.freedBytes,
     allocations: 0,
     frees: 0,
-    splits: counter(SPLITS),
-    coalesces: counter(COALESCES),
-    directMaps: counter(DIRECT_MAPS),
+    splits: counter(PageHeapRecord.SPLITS),
+    coalesces: counter(PageHeapRecord.COALESCES),
+    directMaps: counter(PageHeapRecord.DIRECT_MAPS),
     brkBytes: pages.brkPages * PAGE_BYTES,
     large,
     fragmentation: describeFragmentation(memory, {
@@ -144,8 +119,8 @@ function describeClass(
   const blocksCached = cutCached(slots, c, blocks - blocksInUse);
   // Writers add the bytes before the request, so the bytes may be ahead: the mean is clamped to a
   // block.
-  const requestedBytes = sum(slots, ({ record }) => getSampledBytes(f64, record, c));
-  const requests = sum(slots, ({ record }) => getSampledRequests(f64, record, c));
+  const requestedBytes = sum(slots, ({ record }) => SlotCounters.getSampledBytes(f64, record, c));
+  const requests = sum(slots, ({ record }) => SlotCounters.getSampledRequests(f64, record, c));
   const mean = requests > 0 ? Math.min(BLOCK_BYTES[c], requestedBytes / requests) : null;
   return {
     blockBytes: BLOCK_BYTES[c],
@@ -191,9 +166,9 @@ function estimateLargeInternal(
   slots: readonly SlotReading[],
   blocks: number,
 ): number {
-  const sumOf = (which: number) => sum(slots, ({ record }) => getSlotCounter(f64, record, which));
-  const roundingBytes = sumOf(LARGE_ROUNDING_BYTES);
-  const sizings = sumOf(LARGE_SIZINGS);
+  const sumOf = (which: number) => sum(slots, ({ record }) => SlotCounters.get(f64, record, which));
+  const roundingBytes = sumOf(SlotCounters.LARGE_ROUNDING_BYTES);
+  const sizings = sumOf(SlotCounters.LARGE_SIZINGS);
   return sizings === 0 ? 0 : Math.round((blocks * roundingBytes) / sizings);
 }
 
@@ -217,15 +192,15 @@ function describeThread(
   { index, record, mallocs, frees, cached }: SlotReading,
   { allocationsOf, freesOf }: LargeReading,
 ): ThreadStats {
-  const counter = (which: number) => getSlotCounter(f64, record, which);
+  const counter = (which: number) => SlotCounters.get(f64, record, which);
   return {
     slot: index,
-    threadId: getThreadId(u32, record),
-    attached: loadOwner(i32, geometry.registry, index) !== 0,
+    threadId: Slot.getThreadId(u32, record),
+    attached: Registry.loadOwner(i32, geometry.registry, index) !== 0,
     allocations: sum(mallocs) + (allocationsOf[index] ?? 0),
     frees: sum(frees) + (freesOf[index] ?? 0),
-    refills: counter(REFILLS),
-    flushes: counter(FLUSHES),
+    refills: counter(SlotCounters.REFILLS),
+    flushes: counter(SlotCounters.FLUSHES),
     cachedBytes: sum(cached, (blocks, c) => blocks * BLOCK_BYTES[c]),
   };
 }
@@ -238,32 +213,36 @@ function readLocks({ f64, geometry }: HeapMemory): LockStats {
     longestWaitNanoseconds: 0,
     ownerDeaths: 0,
   };
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    const line = lockLine(geometry.locks, lock);
-    const counter = (which: number) => getLockCounter(f64, line, which);
-    const longest = counter(LONGEST_WAIT_NANOSECONDS);
-    const deaths = counter(OWNER_DEATHS);
-    const contentions = counter(CONTENTIONS);
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    const line = LockTable.at(geometry.locks, lock);
+    const counter = (which: number) => LockTable.getCounter(f64, line, which);
+    const longest = counter(LockTable.LONGEST_WAIT_NANOSECONDS);
+    const deaths = counter(LockTable.OWNER_DEATHS);
+    const contentions = counter(LockTable.CONTENTIONS);
     stats.longestWaitNanoseconds = Math.max(stats.longestWaitNanoseconds, longest);
-    stats.waitNanoseconds += Math.max(longest, counter(WAIT_NANOSECONDS));
+    stats.waitNanoseconds += Math.max(longest, counter(LockTable.WAIT_NANOSECONDS));
     stats.ownerDeaths += deaths;
     stats.contentions += contentions;
     // A thread counts its takeover or wait first and its acquisition afterwards.
-    stats.acquisitions += Math.max(deaths, contentions, counter(ACQUISITIONS));
+    stats.acquisitions += Math.max(deaths, contentions, counter(LockTable.ACQUISITIONS));
   }
   return stats;
 }
 
 function readRecovery({ f64, geometry }: HeapMemory): RecoveryStats {
-  const recovered = (which: number) => getRecovered(f64, geometry.header, which);
+  const recovered = (which: number) => Header.getRecovered(f64, geometry.header, which);
   let closed = 0;
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    closed += getLockCounter(f64, lockLine(geometry.locks, lock), CLOSED_BLOCKS);
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    closed += LockTable.getCounter(
+      f64,
+      LockTable.at(geometry.locks, lock),
+      LockTable.CLOSED_BLOCKS,
+    );
   }
   return {
-    recoveries: recovered(RECOVERED_SLOTS),
-    blocksReturned: recovered(RECOVERED_BLOCKS) + closed,
-    runsReturned: recovered(RECOVERED_RUNS),
-    contextsReturned: recovered(RECOVERED_CONTEXTS),
+    recoveries: recovered(Header.RECOVERED_SLOTS),
+    blocksReturned: recovered(Header.RECOVERED_BLOCKS) + closed,
+    runsReturned: recovered(Header.RECOVERED_RUNS),
+    contextsReturned: recovered(Header.RECOVERED_CONTEXTS),
   };
 }

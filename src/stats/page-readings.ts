@@ -13,34 +13,13 @@
  */
 
 import { PAGE_BYTES, SIZE_CLASS_COUNT, type SizeClass, SPAN_PAGES, times } from '../base/index.js';
-import {
-  ACQUISITIONS,
-  classRecord,
-  getBrk,
-  getLockCounter,
-  getMappedPages,
-  getMappedRuns,
-  getPeakMappedPages,
-  getRun,
-  getSlotCounter,
-  getSpanCount,
-  getUntouched,
-  type HeapMemory,
-  LARGE_FREED_BYTES,
-  LARGE_FREES,
-  LARGE_MALLOC_BYTES,
-  LARGE_MALLOCS,
-  LOCK_COUNT,
-  type LockIndex,
-  lockLine,
-  pageRecord,
-  peekLock,
-  runKind,
-  runPages,
-  slotRecord,
-  UNTOUCHED_RUN,
-  usedSlots,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import type { HeapMemory, LockIndex } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
+import * as SlotCounters from '../layout/slot-counters.js';
 import type { Seen } from './seen.js';
 import { sum } from './sum.js';
 
@@ -71,10 +50,10 @@ export interface LargeReading {
 export function readPages(memory: HeapMemory, seen: Seen): PageReading {
   const { i32, geometry } = memory;
   const { pageHeap, firstPage } = geometry;
-  const brkPages = getBrk(i32, pageHeap) - firstPage;
+  const brkPages = PageHeapRecord.getBrk(i32, pageHeap) - firstPage;
   const spans = readSpans(memory);
   const counted = pagesOfSpans(spans);
-  const mapped = Math.max(getMappedPages(i32, pageHeap), counted);
+  const mapped = Math.max(PageHeapRecord.getMappedPages(i32, pageHeap), counted);
   const footprintPages = readFootprint(memory, seen);
   const mappedPages = Math.min(mapped, footprintPages);
   // A page that moved from one class to another during the reading was counted in both.
@@ -84,7 +63,7 @@ export function readPages(memory: HeapMemory, seen: Seen): PageReading {
     spans,
     spanPages: Math.min(counted, pagesOfSpans(spans)),
     mappedPages,
-    peakMappedPages: Math.max(getPeakMappedPages(i32, pageHeap), mappedPages),
+    peakMappedPages: Math.max(PageHeapRecord.getPeakMappedPages(i32, pageHeap), mappedPages),
     footprintPages,
   };
 }
@@ -92,7 +71,7 @@ export function readPages(memory: HeapMemory, seen: Seen): PageReading {
 function readSpans({ i32, geometry }: HeapMemory): number[] {
   const spans = times(SIZE_CLASS_COUNT + 1, () => 0);
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-    spans[c] = getSpanCount(i32, classRecord(geometry.classes, c));
+    spans[c] = ClassRecord.getSpanCount(i32, ClassRecord.at(geometry.classes, c));
   }
   return spans;
 }
@@ -123,17 +102,19 @@ function readUntouched(memory: HeapMemory): number {
   const { i32, geometry } = memory;
   const { pageTable, pageHeap, endPage } = geometry;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const head = getUntouched(i32, pageHeap);
+    const head = PageHeapRecord.getUntouched(i32, pageHeap);
     if (head === 0) return 0;
-    const word = getRun(i32, pageRecord(pageTable, head));
-    if (runKind(word) === UNTOUCHED_RUN) return runPages(word);
+    const word = PageRecord.getRun(i32, PageRecord.at(pageTable, head));
+    if (PageRecord.kindOf(word) === PageRecord.UNTOUCHED_RUN) return PageRecord.pagesOf(word);
     // Pages were just taken from the reserve: the rest of it, if any, begins behind them. This also
     // holds if the thread that took them died here.
-    const next = head + runPages(word);
-    const rest = next < endPage ? getRun(i32, pageRecord(pageTable, next)) : 0;
+    const next = head + PageRecord.pagesOf(word);
+    const rest = next < endPage ? PageRecord.getRun(i32, PageRecord.at(pageTable, next)) : 0;
     const isSame =
-      getUntouched(i32, pageHeap) === head && getRun(i32, pageRecord(pageTable, head)) === word;
-    if (isSame) return runKind(rest) === UNTOUCHED_RUN ? runPages(rest) : 0;
+      PageHeapRecord.getUntouched(i32, pageHeap) === head &&
+      PageRecord.getRun(i32, PageRecord.at(pageTable, head)) === word;
+    if (isSame)
+      return PageRecord.kindOf(rest) === PageRecord.UNTOUCHED_RUN ? PageRecord.pagesOf(rest) : 0;
   }
   return -1;
 }
@@ -144,11 +125,11 @@ function readUntouched(memory: HeapMemory): number {
 export function readLarge(memory: HeapMemory, seen: Seen): LargeReading {
   noteLost(memory, seen);
   // Frees are read first: each is of a block whose allocation was counted before.
-  const freesOf = readCounter(memory, LARGE_FREES);
+  const freesOf = readCounter(memory, SlotCounters.LARGE_FREES);
   const frees = sum(freesOf) + seen.largeLost;
-  const freedBytes = sum(readCounter(memory, LARGE_FREED_BYTES)) + seen.largeBytesLost;
-  const allocationsOf = readCounter(memory, LARGE_MALLOCS);
-  const allocatedBytes = sum(readCounter(memory, LARGE_MALLOC_BYTES));
+  const freedBytes = sum(readCounter(memory, SlotCounters.LARGE_FREED_BYTES)) + seen.largeBytesLost;
+  const allocationsOf = readCounter(memory, SlotCounters.LARGE_MALLOCS);
+  const allocatedBytes = sum(readCounter(memory, SlotCounters.LARGE_MALLOC_BYTES));
   return {
     allocationsOf,
     freesOf,
@@ -165,11 +146,11 @@ function noteLost(memory: HeapMemory, seen: Seen): void {
   const sections = readSections(memory);
   if (sections < 0) return;
   const spans = readSpans(memory);
-  const blocks = getMappedRuns(i32, pageHeap) - sum(spans);
-  const pages = getMappedPages(i32, pageHeap) - pagesOfSpans(spans);
+  const blocks = PageHeapRecord.getMappedRuns(i32, pageHeap) - sum(spans);
+  const pages = PageHeapRecord.getMappedPages(i32, pageHeap) - pagesOfSpans(spans);
   const total = (counter: number) => sum(readCounter(memory, counter));
-  const counted = total(LARGE_MALLOCS) - total(LARGE_FREES);
-  const bytes = total(LARGE_MALLOC_BYTES) - total(LARGE_FREED_BYTES);
+  const counted = total(SlotCounters.LARGE_MALLOCS) - total(SlotCounters.LARGE_FREES);
+  const bytes = total(SlotCounters.LARGE_MALLOC_BYTES) - total(SlotCounters.LARGE_FREED_BYTES);
   if (readSections(memory) !== sections) return;
   seen.largeLost = Math.max(seen.largeLost, counted - blocks);
   seen.largeBytesLost = Math.max(seen.largeBytesLost, bytes - pages * PAGE_BYTES);
@@ -178,10 +159,10 @@ function noteLost(memory: HeapMemory, seen: Seen): void {
 /** Number of locked sections so far; -1 if a thread is in one. */
 function readSections({ i32, f64, geometry }: HeapMemory): number {
   let sections = 0;
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    const line = lockLine(geometry.locks, lock);
-    if (peekLock(i32, line) !== 0) return -1;
-    sections += getLockCounter(f64, line, ACQUISITIONS);
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    const line = LockTable.at(geometry.locks, lock);
+    if (LockTable.peek(i32, line) !== 0) return -1;
+    sections += LockTable.getCounter(f64, line, LockTable.ACQUISITIONS);
   }
   return sections;
 }
@@ -189,8 +170,8 @@ function readSections({ i32, f64, geometry }: HeapMemory): number {
 /** One counter of each slot, by slot. */
 function readCounter({ u32, f64, geometry }: HeapMemory, counter: number): number[] {
   const counts = times(geometry.threads, () => 0);
-  for (const slot of usedSlots(u32, geometry.slots, geometry.threads)) {
-    counts[slot] = getSlotCounter(f64, slotRecord(geometry.slots, slot), counter);
+  for (const slot of Slot.used(u32, geometry.slots, geometry.threads)) {
+    counts[slot] = SlotCounters.get(f64, Slot.at(geometry.slots, slot), counter);
   }
   return counts;
 }

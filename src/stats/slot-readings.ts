@@ -24,19 +24,9 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../base/index.js';
-import {
-  getHeld,
-  getMallocs,
-  getSlotCounter,
-  getTop,
-  getTransit,
-  type HeapMemory,
-  magazineBlocks,
-  magazineBottom,
-  REFILLS,
-  remoteMagazine,
-  slotRecord,
-} from '../layout/index.js';
+import { type HeapMemory, remoteMagazine } from '../layout/index.js';
+import * as Slot from '../layout/slot.js';
+import * as SlotCounters from '../layout/slot-counters.js';
 import type { Seen } from './seen.js';
 
 /** Maximum attempts to read a slot's words of a class at rest. */
@@ -52,7 +42,7 @@ export interface SlotReading {
 }
 
 export function readSlot(memory: HeapMemory, seen: Seen, index: SlotIndex): SlotReading {
-  const record = slotRecord(memory.geometry.slots, index);
+  const record = Slot.at(memory.geometry.slots, index);
   const reading: SlotReading = {
     index,
     record,
@@ -72,17 +62,17 @@ export function readSlot(memory: HeapMemory, seen: Seen, index: SlotIndex): Slot
 function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void {
   const { f64, u32 } = memory;
   const { record, mallocs, frees, cached } = reading;
-  mallocs[c] = getMallocs(f64, record, c);
+  mallocs[c] = Slot.getMallocs(f64, record, c);
   for (let attempt = 0; ; attempt++) {
-    const refills = getSlotCounter(f64, record, REFILLS);
-    const held = getHeld(f64, record, c);
+    const refills = SlotCounters.get(f64, record, SlotCounters.REFILLS);
+    const held = Slot.getHeld(f64, record, c);
     const inMagazines =
-      localBlocks(memory, record, c) + magazineBlocks(u32, record, remoteMagazine(c));
+      localBlocks(memory, record, c) + Slot.magazineBlocks(u32, record, remoteMagazine(c));
     const atRest =
-      getTransit(u32, record, c) === 0 &&
-      getTransit(u32, record, remoteMagazine(c)) === 0 &&
-      getHeld(f64, record, c) === held &&
-      getSlotCounter(f64, record, REFILLS) === refills;
+      Slot.getTransit(u32, record, c) === 0 &&
+      Slot.getTransit(u32, record, remoteMagazine(c)) === 0 &&
+      Slot.getHeld(f64, record, c) === held &&
+      SlotCounters.get(f64, record, SlotCounters.REFILLS) === refills;
     if (!atRest && attempt < ATTEMPTS) continue;
     cached[c] = atRest ? inMagazines : 0;
     frees[c] = Math.max(frees[c], mallocs[c] - held + cached[c]);
@@ -92,8 +82,8 @@ function readClass(memory: HeapMemory, reading: SlotReading, c: SizeClass): void
 
 /** Blocks of a local magazine, without one that is being popped or pushed. */
 function localBlocks({ u32, tags }: HeapMemory, record: WordIndex, c: SizeClass): number {
-  const top = getTop(u32, record, c);
-  const blocks = top - magazineBottom(u32, record, c);
+  const top = Slot.getTop(u32, record, c);
+  const blocks = top - Slot.magazineBottom(u32, record, c);
   if (blocks <= 0) return 0;
   return tags[u32[top - 1] >>> GRANULE_SHIFT] === 0 ? blocks : blocks - 1;
 }

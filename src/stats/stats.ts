@@ -8,16 +8,9 @@
  *     reserve + metadata = reserved, to the byte (identityGap; verify() checks it).
  */
 
-import {
-  classEntry,
-  getBaseline,
-  getMappedPages,
-  type HeapMemory,
-  heapEntry,
-  setBaseline,
-  setPeakMappedPages,
-  slotEntry,
-} from '../layout/index.js';
+import * as Baseline from '../layout/baseline.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
 import { notePeakLive, restartPeakLive } from '../pages/index.js';
 import { readCounters } from './counters.js';
 import type { HeapStats } from './heap-stats.js';
@@ -79,10 +72,14 @@ export function resetStats(memory: HeapMemory): void {
   const { f64, i32, geometry } = memory;
   const raw = readCounters(memory);
   eachCounter(raw, (entry, value) => {
-    setBaseline(f64, geometry.baseline, entry, value);
+    Baseline.set(f64, geometry.baseline, entry, value);
     return value;
   });
-  setPeakMappedPages(i32, geometry.pageHeap, getMappedPages(i32, geometry.pageHeap));
+  PageHeapRecord.setPeakMappedPages(
+    i32,
+    geometry.pageHeap,
+    PageHeapRecord.getMappedPages(i32, geometry.pageHeap),
+  );
   restartPeakLive(memory);
 }
 
@@ -101,7 +98,7 @@ function readNow(memory: HeapMemory): HeapStats {
 function sinceBaseline({ f64, geometry }: HeapMemory, stats: HeapStats): HeapStats {
   // Another thread's reset may have read larger counts than this reading.
   eachCounter(stats, (entry, value) =>
-    Math.max(0, value - getBaseline(f64, geometry.baseline, entry)),
+    Math.max(0, value - Baseline.get(f64, geometry.baseline, entry)),
   );
   return addUp(stats);
 }
@@ -114,30 +111,36 @@ function addUp(stats: HeapStats): HeapStats {
 
 /** Passes every count that a reset sets back, and stores the result in its place. */
 function eachCounter(stats: HeapStats, pass: (entry: number, value: number) => number): void {
-  stats.splits = pass(heapEntry(HEAP.splits), stats.splits);
-  stats.coalesces = pass(heapEntry(HEAP.coalesces), stats.coalesces);
-  stats.directMaps = pass(heapEntry(HEAP.directMaps), stats.directMaps);
+  stats.splits = pass(Baseline.heapEntry(HEAP.splits), stats.splits);
+  stats.coalesces = pass(Baseline.heapEntry(HEAP.coalesces), stats.coalesces);
+  stats.directMaps = pass(Baseline.heapEntry(HEAP.directMaps), stats.directMaps);
   const { locks, large, recovery } = stats;
-  locks.acquisitions = pass(heapEntry(HEAP.acquisitions), locks.acquisitions);
-  locks.contentions = pass(heapEntry(HEAP.contentions), locks.contentions);
-  locks.waitNanoseconds = pass(heapEntry(HEAP.waitNanoseconds), locks.waitNanoseconds);
-  locks.ownerDeaths = pass(heapEntry(HEAP.ownerDeaths), locks.ownerDeaths);
-  recovery.recoveries = pass(heapEntry(HEAP.recoveries), recovery.recoveries);
-  recovery.blocksReturned = pass(heapEntry(HEAP.blocksReturned), recovery.blocksReturned);
-  recovery.runsReturned = pass(heapEntry(HEAP.runsReturned), recovery.runsReturned);
-  recovery.contextsReturned = pass(heapEntry(HEAP.contextsReturned), recovery.contextsReturned);
-  stats.totalAllocatedBytes = pass(heapEntry(HEAP.totalAllocatedBytes), stats.totalAllocatedBytes);
-  stats.totalFreedBytes = pass(heapEntry(HEAP.totalFreedBytes), stats.totalFreedBytes);
-  large.allocations = pass(heapEntry(HEAP.largeAllocations), large.allocations);
-  large.frees = pass(heapEntry(HEAP.largeFrees), large.frees);
+  locks.acquisitions = pass(Baseline.heapEntry(HEAP.acquisitions), locks.acquisitions);
+  locks.contentions = pass(Baseline.heapEntry(HEAP.contentions), locks.contentions);
+  locks.waitNanoseconds = pass(Baseline.heapEntry(HEAP.waitNanoseconds), locks.waitNanoseconds);
+  locks.ownerDeaths = pass(Baseline.heapEntry(HEAP.ownerDeaths), locks.ownerDeaths);
+  recovery.recoveries = pass(Baseline.heapEntry(HEAP.recoveries), recovery.recoveries);
+  recovery.blocksReturned = pass(Baseline.heapEntry(HEAP.blocksReturned), recovery.blocksReturned);
+  recovery.runsReturned = pass(Baseline.heapEntry(HEAP.runsReturned), recovery.runsReturned);
+  recovery.contextsReturned = pass(
+    Baseline.heapEntry(HEAP.contextsReturned),
+    recovery.contextsReturned,
+  );
+  stats.totalAllocatedBytes = pass(
+    Baseline.heapEntry(HEAP.totalAllocatedBytes),
+    stats.totalAllocatedBytes,
+  );
+  stats.totalFreedBytes = pass(Baseline.heapEntry(HEAP.totalFreedBytes), stats.totalFreedBytes);
+  large.allocations = pass(Baseline.heapEntry(HEAP.largeAllocations), large.allocations);
+  large.frees = pass(Baseline.heapEntry(HEAP.largeFrees), large.frees);
   stats.sizeClasses.forEach((c, i) => {
-    c.allocations = pass(classEntry(i, ALLOCATIONS), c.allocations);
-    c.frees = pass(classEntry(i, FREES), c.frees);
+    c.allocations = pass(Baseline.classEntry(i, ALLOCATIONS), c.allocations);
+    c.frees = pass(Baseline.classEntry(i, FREES), c.frees);
   });
   for (const thread of stats.threads) {
-    thread.allocations = pass(slotEntry(thread.slot, ALLOCATIONS), thread.allocations);
-    thread.frees = pass(slotEntry(thread.slot, FREES), thread.frees);
-    thread.refills = pass(slotEntry(thread.slot, SLOT_REFILLS), thread.refills);
-    thread.flushes = pass(slotEntry(thread.slot, SLOT_FLUSHES), thread.flushes);
+    thread.allocations = pass(Baseline.slotEntry(thread.slot, ALLOCATIONS), thread.allocations);
+    thread.frees = pass(Baseline.slotEntry(thread.slot, FREES), thread.frees);
+    thread.refills = pass(Baseline.slotEntry(thread.slot, SLOT_REFILLS), thread.refills);
+    thread.flushes = pass(Baseline.slotEntry(thread.slot, SLOT_FLUSHES), thread.flushes);
   }
 }

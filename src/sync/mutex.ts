@@ -18,26 +18,8 @@
  */
 
 import { HeapCorruptionError, isCorruption, List, now, type WordIndex } from '../base/index.js';
-import {
-  ACQUISITIONS,
-  addLockCounter,
-  atomics,
-  CONTENTIONS,
-  getLockCounter,
-  type HeapMemory,
-  LOCK_COUNT,
-  LOCK_WORDS,
-  LONGEST_WAIT_NANOSECONDS,
-  type LockIndex,
-  lockLine,
-  lockOfWord,
-  lockWordIndex,
-  OWNER_DEATHS,
-  PAGE_LOCK,
-  peekLock,
-  swapLock,
-  WAIT_NANOSECONDS,
-} from '../layout/index.js';
+import { atomics, type HeapMemory, type LockIndex } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
 import { CHECKED, createLockWords, type Patience } from './lock-word.js';
 import { ABANDONED, type ThreadWord, WAITERS } from './thread-word.js';
 
@@ -83,7 +65,7 @@ export function createLocks(
 ): Locks {
   const { i32, f64, geometry } = memory;
   const table = geometry.locks;
-  const tableEnd = lockLine(table, LOCK_COUNT as LockIndex);
+  const tableEnd = LockTable.at(table, LockTable.COUNT as LockIndex);
   let takeovers = 0;
   let refusal: unknown = null;
   const ranks = new List<LockIndex>();
@@ -97,16 +79,18 @@ export function createLocks(
     release: giveBack,
   } = createLockWords(memory, me, patience, {
     keepsNames: true,
-    nameOf: (word) => `lock ${lockOfWord(table, word)}`,
+    nameOf: (word) => `lock ${LockTable.ofWord(table, word)}`,
     ownError: (word) =>
-      new HeapCorruptionError(`lock ${lockOfWord(table, word)} asked for by its owner (mutex I1)`),
+      new HeapCorruptionError(
+        `lock ${LockTable.ofWord(table, word)} asked for by its owner (mutex I1)`,
+      ),
     takeOver,
   });
 
   function acquire(lock: LockIndex): void {
     if (CHECKED) checkRank(lock);
-    const line = lockLine(table, lock);
-    if (!take(lockWordIndex(line))) {
+    const line = LockTable.at(table, lock);
+    if (!take(LockTable.wordOf(line))) {
       try {
         acquireContended(line);
       } catch (error) {
@@ -116,22 +100,23 @@ export function createLocks(
       }
     }
     if (CHECKED) ranks.push(lock);
-    addLockCounter(f64, line, ACQUISITIONS, 1);
+    LockTable.addCounter(f64, line, LockTable.ACQUISITIONS, 1);
   }
 
   function release(lock: LockIndex): void {
     if (CHECKED) ranks.splice(ranks.lastIndexOf(lock), 1);
-    giveBack(lockWordIndex(lockLine(table, lock)));
+    giveBack(LockTable.wordOf(LockTable.at(table, lock)));
   }
 
   function acquireContended(line: WordIndex): void {
     const started = now();
-    wait(lockWordIndex(line));
+    wait(LockTable.wordOf(line));
     const waited = (now() - started) * 1e6;
-    addLockCounter(f64, line, CONTENTIONS, 1);
-    addLockCounter(f64, line, WAIT_NANOSECONDS, waited);
-    const longest = getLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS);
-    if (waited > longest) addLockCounter(f64, line, LONGEST_WAIT_NANOSECONDS, waited - longest);
+    LockTable.addCounter(f64, line, LockTable.CONTENTIONS, 1);
+    LockTable.addCounter(f64, line, LockTable.WAIT_NANOSECONDS, waited);
+    const longest = LockTable.getCounter(f64, line, LockTable.LONGEST_WAIT_NANOSECONDS);
+    if (waited > longest)
+      LockTable.addCounter(f64, line, LockTable.LONGEST_WAIT_NANOSECONDS, waited - longest);
   }
 
   /**
@@ -139,21 +124,21 @@ export function createLocks(
    */
   function takeOver(word: number, seen: number): boolean {
     if (!seize(word, seen)) return false;
-    const lock = lockOfWord(table, word);
-    const line = lockLine(table, lock);
+    const lock = LockTable.ofWord(table, word);
+    const line = LockTable.at(table, lock);
     try {
       repair(lock);
     } catch (error) {
       // With the page lock, if the repair acquired it: the next owner has to repair its domain,
       // too.
-      const page = lockLine(table, PAGE_LOCK);
+      const page = LockTable.at(table, LockTable.PAGE);
       const left = ABANDONED | WAITERS;
-      if (CHECKED && ranks.at(-1) === PAGE_LOCK) ranks.pop();
-      if ((peekLock(i32, page) & ~WAITERS) === me) swapLock(i32, page, left);
-      swapLock(i32, line, left);
+      if (CHECKED && ranks.at(-1) === LockTable.PAGE) ranks.pop();
+      if ((LockTable.peek(i32, page) & ~WAITERS) === me) LockTable.swap(i32, page, left);
+      LockTable.swap(i32, line, left);
       throw error;
     }
-    addLockCounter(f64, line, OWNER_DEATHS, 1);
+    LockTable.addCounter(f64, line, LockTable.OWNER_DEATHS, 1);
     takeovers++;
     return true;
   }
@@ -162,7 +147,7 @@ export function createLocks(
     if (error !== refusal) return false;
     if (CHECKED) ranks.length = 0;
     // Only calls of Atomics: the stack may be full. The first word of a line is the lock.
-    for (let word: number = table; word < tableEnd; word += LOCK_WORDS) {
+    for (let word: number = table; word < tableEnd; word += LockTable.WORDS) {
       if ((i32[word] & ~WAITERS) !== me) continue;
       if (exchange(i32, word, 0) < 0) notify(i32, word, 1);
     }
@@ -171,8 +156,8 @@ export function createLocks(
 
   function held(): LockIndex[] {
     const locks = new List<LockIndex>();
-    for (let lock = (LOCK_COUNT - 1) as LockIndex; lock >= 0; lock--) {
-      if ((peekLock(i32, lockLine(table, lock)) & ~WAITERS) === me) locks.push(lock);
+    for (let lock = (LockTable.COUNT - 1) as LockIndex; lock >= 0; lock--) {
+      if ((LockTable.peek(i32, LockTable.at(table, lock)) & ~WAITERS) === me) locks.push(lock);
     }
     return locks;
   }

@@ -19,29 +19,10 @@
  */
 
 import type { SlotIndex } from '../base/index.js';
-import {
-  addComing,
-  asReported,
-  atomics,
-  casName,
-  type HeapMemory,
-  isReported,
-  LOCK_COUNT,
-  type LockIndex,
-  loadComings,
-  loadName,
-  loadOwner,
-  loadStart,
-  lockLine,
-  NO_NAME,
-  nameCount,
-  nameId,
-  nameWord,
-  packName,
-  peekLock,
-  peekNameWord,
-  storeStart,
-} from '../layout/index.js';
+import { atomics, type HeapMemory, type LockIndex } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as Names from '../layout/names.js';
+import * as Registry from '../layout/registry.js';
 import { ALIVE, DEAD, type Look, lookAt, ownSystemThread } from './system-thread.js';
 import { ABANDONED, type ThreadWord, WAITERS } from './thread-word.js';
 
@@ -53,16 +34,16 @@ export const NO_SUCH_THREAD: Look = { isAlive: undefined, why: 'no thread has th
 /** Enters the calling thread in the table; returns false if the table is full of living threads. */
 export function enterName(memory: HeapMemory, me: ThreadWord): boolean {
   const own = ownSystemThread();
-  const name = packName(me, own.id);
+  const name = Names.pack(me, own.id);
   // A second attachment of this thread finds its name, and so does one after a cut attachment.
   let n = findName(memory, me);
   if (n === -1) n = claimEntry(memory, name);
   if (n === -1 && dropDeadNames(memory) > 0) n = claimEntry(memory, name);
   if (n === -1) return false;
   // point: name.start
-  storeStart(memory, n, me, own.start);
+  Names.storeStart(memory, n, me, own.start);
   // point: name.count
-  addComing(memory);
+  Names.addComing(memory);
   return true;
 }
 
@@ -71,34 +52,34 @@ export function leaveName(memory: HeapMemory, me: ThreadWord): void {
   if (hasSlot(memory, me)) return;
   const n = findName(memory, me);
   // point: name.leave
-  if (n !== -1) casName(memory, n, loadName(memory, n), NO_NAME);
+  if (n !== -1) Names.cas(memory, n, Names.load(memory, n), Names.NONE);
 }
 
 function claimEntry(memory: HeapMemory, name: bigint): number {
-  const count = nameCount(memory.geometry.threads);
+  const count = Names.count(memory.geometry.threads);
   for (let n = 0; n < count; n++) {
-    if (peekNameWord(memory, n) !== 0) continue;
+    if (Names.peek(memory, n) !== 0) continue;
     // point: name.enter
     // On failure another thread was faster: try the next entry.
-    if (casName(memory, n, NO_NAME, name) === NO_NAME) return n;
+    if (Names.cas(memory, n, Names.NONE, name) === Names.NONE) return n;
   }
   return -1;
 }
 
 /** Removes the names of dead threads whose words are nowhere else; returns their number. */
 function dropDeadNames(memory: HeapMemory): number {
-  const count = nameCount(memory.geometry.threads);
+  const count = Names.count(memory.geometry.threads);
   let dropped = 0;
   for (let n = 0; n < count; n++) {
-    const name = loadName(memory, n);
-    if (name === NO_NAME) continue;
-    const word = nameWord(name) as ThreadWord;
+    const name = Names.load(memory, n);
+    if (name === Names.NONE) continue;
+    const word = Names.wordAt(name) as ThreadWord;
     // The look for death comes first: after it the word can only vanish from where it is.
     if (lookAtEntry(memory, n, name).isAlive !== false || standsSomewhere(memory, word)) continue;
     // point: name.drop
     // On failure another thread has removed the name, or reported its end. No ABA: names never come
     // back.
-    if (casName(memory, n, name, NO_NAME) === name) dropped++;
+    if (Names.cas(memory, n, name, Names.NONE) === name) dropped++;
   }
   return dropped;
 }
@@ -106,8 +87,8 @@ function dropDeadNames(memory: HeapMemory): number {
 function standsSomewhere(memory: HeapMemory, word: ThreadWord): boolean {
   const { i32, geometry } = memory;
   if (hasSlot(memory, word)) return true;
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    if ((peekLock(i32, lockLine(geometry.locks, lock)) & ~WAITERS) === word) return true;
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    if ((LockTable.peek(i32, LockTable.at(geometry.locks, lock)) & ~WAITERS) === word) return true;
   }
   return false;
 }
@@ -115,7 +96,7 @@ function standsSomewhere(memory: HeapMemory, word: ThreadWord): boolean {
 /** True if this thread owns a slot. Other threads may claim and free slots meanwhile. */
 export function hasSlot({ i32, geometry }: HeapMemory, word: ThreadWord): boolean {
   for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
-    if (loadOwner(i32, geometry.registry, slot) === word) return true;
+    if (Registry.loadOwner(i32, geometry.registry, slot) === word) return true;
   }
   return false;
 }
@@ -125,11 +106,12 @@ export function hasSlot({ i32, geometry }: HeapMemory, word: ThreadWord): boolea
 /** Reports a thread's end to all. A thread without a name owns nothing, so no report is needed. */
 export function reportDeath(memory: HeapMemory, word: ThreadWord): void {
   for (let n = findName(memory, word); n !== -1; n = findName(memory, word)) {
-    const name = loadName(memory, n);
-    if (nameWord(name) !== word) continue;
+    const name = Names.load(memory, n);
+    if (Names.wordAt(name) !== word) continue;
     // On failure another thread has just reported the end, or removed the name.
     // point: name.report
-    if (isReported(name) || casName(memory, n, name, asReported(name)) === name) return;
+    if (Names.isReported(name) || Names.cas(memory, n, name, Names.asReported(name)) === name)
+      return;
   }
 }
 
@@ -141,8 +123,8 @@ export function lookAtThread(memory: HeapMemory, word: ThreadWord): Look {
   if (word === ABANDONED) return DEAD;
   const n = findName(memory, word);
   if (n === -1) return NO_SUCH_THREAD;
-  const name = loadName(memory, n);
-  return nameWord(name) === word ? lookAtEntry(memory, n, name) : NO_SUCH_THREAD;
+  const name = Names.load(memory, n);
+  return Names.wordAt(name) === word ? lookAtEntry(memory, n, name) : NO_SUCH_THREAD;
 }
 
 /**
@@ -151,23 +133,23 @@ export function lookAtThread(memory: HeapMemory, word: ThreadWord): Look {
  * counts as alive.
  */
 export function lookAtHolder(memory: HeapMemory, word: ThreadWord, index: number): Look {
-  const comings = loadComings(memory);
+  const comings = Names.loadComings(memory);
   const look = lookAtThread(memory, word);
   if (look !== NO_SUCH_THREAD) return look;
   // If the word is still there, its thread came before this look, so that its name was in the table
   // throughout; or it has come meanwhile, and was counted.
   const isThere = (atomics.load(memory.i32, index) & ~WAITERS) === word;
-  return isThere && loadComings(memory) === comings ? look : ALIVE;
+  return isThere && Names.loadComings(memory) === comings ? look : ALIVE;
 }
 
 function lookAtEntry(memory: HeapMemory, n: number, name: bigint): Look {
-  if (isReported(name)) return DEAD;
-  return lookAt({ id: nameId(name), start: loadStart(memory, n, nameWord(name)) });
+  if (Names.isReported(name)) return DEAD;
+  return lookAt({ id: Names.idOf(name), start: Names.loadStart(memory, n, Names.wordAt(name)) });
 }
 
 /** The index of the entry with this word; -1 = none. */
 function findName(memory: HeapMemory, word: ThreadWord): number {
-  const count = nameCount(memory.geometry.threads);
-  for (let n = 0; n < count; n++) if (peekNameWord(memory, n) === word) return n;
+  const count = Names.count(memory.geometry.threads);
+  for (let n = 0; n < count; n++) if (Names.peek(memory, n) === word) return n;
   return -1;
 }

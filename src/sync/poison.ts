@@ -13,26 +13,10 @@
  */
 
 import { HeapCorruptionError } from '../base/index.js';
-import {
-  atomics,
-  BEING_POISONED,
-  casPoison,
-  type HeapMemory,
-  LOCK_COUNT,
-  type LockIndex,
-  loadPoison,
-  lockLine,
-  lockWordIndex,
-  orderWrites,
-  POISONED,
-  parkTops,
-  peekPoison,
-  poisonWordIndex,
-  readPoisonText,
-  SOUND,
-  usedSlotRecords,
-  writePoisonText,
-} from '../layout/index.js';
+import * as Header from '../layout/header.js';
+import { atomics, type HeapMemory, type LockIndex, orderWrites } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
+import * as Slot from '../layout/slot.js';
 
 /**
  * Rounds of moving the tops. A magazine's owner may be in the middle of a push or a pop, mostly so
@@ -51,14 +35,14 @@ export function poison(memory: HeapMemory, reason: string): void {
   const { i32, u32, u8, geometry } = memory;
   const { header } = geometry;
   // On failure another thread has found the heap broken before.
-  if (casPoison(i32, header, SOUND, BEING_POISONED) !== SOUND) return;
-  writePoisonText(u8, u32, header, reason);
-  casPoison(i32, header, BEING_POISONED, POISONED);
+  if (Header.casPoison(i32, header, Header.SOUND, Header.BEING_POISONED) !== Header.SOUND) return;
+  Header.writePoisonText(u8, u32, header, reason);
+  Header.casPoison(i32, header, Header.BEING_POISONED, Header.POISONED);
   // Written before the slots of attached threads are read (I1).
   orderWrites();
-  atomics.notify(i32, poisonWordIndex(header));
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    atomics.notify(i32, lockWordIndex(lockLine(geometry.locks, lock)));
+  atomics.notify(i32, Header.poisonWordIndex(header));
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    atomics.notify(i32, LockTable.wordOf(LockTable.at(geometry.locks, lock)));
   }
   for (let round = 0, quiet = 0; round < ROUNDS_MAX && quiet < QUIET_ROUNDS; round++) {
     if (parkAll(memory)) {
@@ -74,22 +58,22 @@ export function poison(memory: HeapMemory, reason: string): void {
 /** Moves the tops of every slot that was ever used; returns false if none had to be moved. */
 function parkAll({ u32, geometry }: HeapMemory): boolean {
   let moved = false;
-  const used = usedSlotRecords(u32, geometry.slots, geometry.threads);
-  for (let n = 0; n < used.length; n++) if (parkTops(u32, used[n])) moved = true;
+  const used = Slot.usedRecords(u32, geometry.slots, geometry.threads);
+  for (let n = 0; n < used.length; n++) if (Slot.parkTops(u32, used[n])) moved = true;
   return moved;
 }
 
 export const isPoisoned = ({ i32, geometry }: HeapMemory): boolean =>
-  peekPoison(i32, geometry.header) !== SOUND;
+  Header.peekPoison(i32, geometry.header) !== Header.SOUND;
 
 /** The reason why the heap is poisoned; null if it is not. */
 export function poisonReason(memory: HeapMemory): string | null {
   if (!isPoisoned(memory)) return null;
   const { i32, u32, u8 } = memory;
   const { header } = memory.geometry;
-  atomics.wait(i32, poisonWordIndex(header), BEING_POISONED, TEXT_WAIT_MS);
-  return loadPoison(i32, header) === POISONED
-    ? readPoisonText(u8, u32, header)
+  atomics.wait(i32, Header.poisonWordIndex(header), Header.BEING_POISONED, TEXT_WAIT_MS);
+  return Header.loadPoison(i32, header) === Header.POISONED
+    ? Header.readPoisonText(u8, u32, header)
     : 'another thread has just found the heap broken';
 }
 

@@ -10,7 +10,8 @@
  */
 
 import { closeSync, openSync, readlinkSync, readSync } from '../base/index.js';
-import { isSameStart } from '../layout/index.js';
+
+import * as Names from '../layout/names.js';
 
 /** The result of one look at a thread. */
 export interface Look {
@@ -69,7 +70,7 @@ export function lookAt({ id, start }: SystemThread): Look {
   }
   const started = fieldOf(stat, START_FIELD);
   if (started < 0) return unknown(`${path} has no start time`);
-  if (start !== 0 && !isSameStart(start, started)) return DEAD;
+  if (start !== 0 && !Names.isSameStart(start, started)) return DEAD;
   return (fieldOf(stat, FLAGS_FIELD) & EXITING) === 0 ? ALIVE : DEAD;
 }
 

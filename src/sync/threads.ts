@@ -9,7 +9,8 @@
  */
 
 import type { SlotIndex } from '../base/index.js';
-import { casOwner, type HeapMemory, loadOwner, storeOwner } from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as Registry from '../layout/registry.js';
 import { isThreadAlive } from './names.js';
 import type { ThreadWord } from './thread-word.js';
 
@@ -31,18 +32,18 @@ export function claimSlot(
 ): SlotIndex | -1 {
   for (let s = 0; s < geometry.threads; s++) {
     const slot = s as SlotIndex;
-    if (loadOwner(i32, geometry.registry, slot) !== 0) continue;
+    if (Registry.loadOwner(i32, geometry.registry, slot) !== 0) continue;
     claim.slot = slot;
     // point: attach.claim
     // On failure another thread was faster: try the next slot.
-    if (casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;
+    if (Registry.casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;
   }
   return -1;
 }
 
 /** Frees a slot, by the last store of all. Its caches are empty, and its transits are closed. */
 export function freeSlot(memory: HeapMemory, slot: SlotIndex): void {
-  storeOwner(memory.i32, memory.geometry.registry, slot, 0);
+  Registry.storeOwner(memory.i32, memory.geometry.registry, slot, 0);
 }
 
 /** Number of slots whose owners live, or may live. */
@@ -50,7 +51,7 @@ export function countLiving(memory: HeapMemory): number {
   const { i32, geometry } = memory;
   let living = 0;
   for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
-    const owner = loadOwner(i32, geometry.registry, slot) as ThreadWord;
+    const owner = Registry.loadOwner(i32, geometry.registry, slot) as ThreadWord;
     if (owner !== 0 && isThreadAlive(memory, owner) !== false) living++;
   }
   return living;

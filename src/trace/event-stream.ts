@@ -11,19 +11,11 @@
  */
 
 import { closeSync, openSync, readSync } from '../base/index.js';
-import {
-  copyTrace,
-  type HeapMemory,
-  spoolPath,
-  TRACE_EVENT_BYTES,
-  TRACE_EVENTS,
-  type TraceEvent,
-  traceBuffer,
-  traceEventAt,
-} from '../layout/index.js';
+import type { HeapMemory, TraceEvent } from '../layout/index.js';
+import * as TraceBuffer from '../layout/trace-buffer.js';
 
 /** Events per read of a file. */
-const PIECE_EVENTS = 2 * TRACE_EVENTS;
+const PIECE_EVENTS = 2 * TraceBuffer.EVENTS_MAX;
 
 /** A number of events, and the two views of their words. */
 interface Piece {
@@ -50,10 +42,10 @@ export class EventStream {
    * @throws errors of the file system
    */
   constructor({ i32, u32, geometry }: HeapMemory, path: string, heapId: string, slot: number) {
-    this.#buffered = makePiece(TRACE_EVENTS);
-    const buffer = traceBuffer(geometry.traceBuffers, slot);
-    this.#bufferedCount = copyTrace(i32, u32, buffer, this.#buffered.u32);
-    this.#file = openIfThere(spoolPath(path, heapId, slot));
+    this.#buffered = makePiece(TraceBuffer.EVENTS_MAX);
+    const buffer = TraceBuffer.at(geometry.traceBuffers, slot);
+    this.#bufferedCount = TraceBuffer.copy(i32, u32, buffer, this.#buffered.u32);
+    this.#file = openIfThere(TraceBuffer.spoolPath(path, heapId, slot));
     this.#piece = this.#file < 0 ? this.#buffered : makePiece(PIECE_EVENTS);
     if (this.#file < 0) this.#count = this.#bufferedCount;
     this.advance();
@@ -66,7 +58,7 @@ export class EventStream {
         this.head = undefined;
         return;
       }
-      const event = traceEventAt(this.#piece.u32, this.#piece.f64, this.#next++);
+      const event = TraceBuffer.eventAt(this.#piece.u32, this.#piece.f64, this.#next++);
       if (event.sequence <= this.#last) continue;
       this.#last = event.sequence;
       this.head = event;
@@ -105,14 +97,14 @@ export class EventStream {
       if (got === 0) break;
       filled += got;
     }
-    const count = Math.floor(filled / TRACE_EVENT_BYTES);
-    this.#at += count * TRACE_EVENT_BYTES;
+    const count = Math.floor(filled / TraceBuffer.EVENT_BYTES);
+    this.#at += count * TraceBuffer.EVENT_BYTES;
     return count;
   }
 }
 
 function makePiece(events: number): Piece {
-  const buffer = new ArrayBuffer(events * TRACE_EVENT_BYTES);
+  const buffer = new ArrayBuffer(events * TraceBuffer.EVENT_BYTES);
   return {
     bytes: new Uint8Array(buffer),
     u32: new Uint32Array(buffer),

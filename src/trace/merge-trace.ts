@@ -13,20 +13,10 @@
  */
 
 import { List, printable, rmSync, times, writeSync } from '../base/index.js';
-import {
-  debugRecord,
-  endTrace,
-  getLost,
-  type HeaderFields,
-  type HeapMemory,
-  loadSequence,
-  readHeader,
-  setTraceState,
-  spoolPath,
-  TRACE_WRITTEN,
-  type TraceEvent,
-  traceBuffer,
-} from '../layout/index.js';
+import * as DebugRecord from '../layout/debug-record.js';
+import * as Header from '../layout/header.js';
+import type { HeaderFields, HeapMemory, TraceEvent } from '../layout/index.js';
+import * as TraceBuffer from '../layout/trace-buffer.js';
 import { BlockIds, NO_BLOCK } from './block-ids.js';
 import { EventStream, inOrder } from './event-stream.js';
 import { BLOCK_IDS_MAX, CALLOC, FREE, MALLOC, OPERATIONS_MAX, REALLOC } from './trace-format.js';
@@ -77,9 +67,9 @@ export function finishTrace(
   const { i32, u32, geometry } = memory;
   const { traceBuffers, threads, header } = geometry;
   // Only a heap with a path has trace buffers.
-  if (path === '' || !endTrace(i32, traceBuffers, threads)) return null;
-  const last = loadSequence(i32, debugRecord(header));
-  const { id } = readHeader(u32, header) as HeaderFields;
+  if (path === '' || !TraceBuffer.end(i32, traceBuffers, threads)) return null;
+  const last = DebugRecord.loadSequence(i32, Header.debugRecord(header));
+  const { id } = Header.read(u32, header) as HeaderFields;
   const slots = times(threads, (slot) => slot);
   const streams = new List<EventStream>();
   let writer: TraceWriter | undefined;
@@ -87,7 +77,7 @@ export function finishTrace(
     for (const slot of slots) streams.push(new EventStream(memory, path, id, slot));
     writer = createTraceWriter(path);
     const lost = slots.reduce(
-      (sum, slot) => sum + getLost(u32, traceBuffer(traceBuffers, slot)),
+      (sum, slot) => sum + TraceBuffer.getLost(u32, TraceBuffer.at(traceBuffers, slot)),
       0,
     );
     const summary = merge(inOrder(streams, last), writer, limits, lost);
@@ -100,13 +90,13 @@ export function finishTrace(
   } finally {
     for (const stream of streams) stream.close();
     removeSpools();
-    setTraceState(i32, traceBuffers, threads, TRACE_WRITTEN);
+    TraceBuffer.setState(i32, traceBuffers, threads, TraceBuffer.WRITTEN);
     // A thread may have created its file before it saw the new state; a later one sees the state.
     removeSpools();
   }
 
   function removeSpools(): void {
-    for (const slot of slots) removeQuietly(spoolPath(path, id, slot));
+    for (const slot of slots) removeQuietly(TraceBuffer.spoolPath(path, id, slot));
   }
 }
 

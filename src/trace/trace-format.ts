@@ -13,13 +13,13 @@
  * piece of the operations.
  */
 
-import { TRACE_CALLOC, TRACE_FREE, TRACE_MALLOC, TRACE_REALLOC } from '../layout/index.js';
+import * as TraceBuffer from '../layout/trace-buffer.js';
 
 // Kinds of operations.
-export const MALLOC = TRACE_MALLOC;
-export const FREE = TRACE_FREE;
-export const CALLOC = TRACE_CALLOC;
-export const REALLOC = TRACE_REALLOC;
+export const MALLOC = TraceBuffer.MALLOC;
+export const FREE = TraceBuffer.FREE;
+export const CALLOC = TraceBuffer.CALLOC;
+export const REALLOC = TraceBuffer.REALLOC;
 
 export const MAGIC = 'MTR1';
 export const HEADER_BYTES = 16;

@@ -12,17 +12,8 @@ import {
   type SizeClass,
   type WordIndex,
 } from '../base/index.js';
-import {
-  getLimit,
-  getTop,
-  getTransit,
-  type HeapMemory,
-  isParked,
-  magazineBottom,
-  magazinesOf,
-  SENTINEL,
-  usedSlotRecords,
-} from '../layout/index.js';
+import { type HeapMemory, magazinesOf } from '../layout/index.js';
+import * as Slot from '../layout/slot.js';
 import type { Findings } from './verify.js';
 
 /** Collects all cached blocks of the class; checks the magazines on the way. */
@@ -48,7 +39,7 @@ class MagazineVerifier {
 
   collect(): Set<number> {
     const { slots, threads } = this.#memory.geometry;
-    for (const slot of usedSlotRecords(this.#u32, slots, threads)) {
+    for (const slot of Slot.usedRecords(this.#u32, slots, threads)) {
       const magazines = magazinesOf(this.#c);
       for (let n = 0; n < magazines.length; n++) this.#collectMagazine(slot, magazines[n]);
     }
@@ -57,17 +48,17 @@ class MagazineVerifier {
 
   #collectMagazine(slot: WordIndex, magazine: MagazineIndex): void {
     const u32 = this.#u32;
-    const bottom = magazineBottom(u32, slot, magazine);
-    const top = getTop(u32, slot, magazine);
-    if (getTransit(u32, slot, magazine) !== 0) {
+    const bottom = Slot.magazineBottom(u32, slot, magazine);
+    const top = Slot.getTop(u32, slot, magazine);
+    if (Slot.getTransit(u32, slot, magazine) !== 0) {
       this.#findings.problem(
         'slot I3',
         slot * 4,
         `a transit of class ${this.#c} is open, but its lock was free`,
       );
     }
-    if (isParked(u32, slot, magazine)) return;
-    if (!this.#isBounded(bottom, top, bottom + getLimit(u32, slot, magazine))) {
+    if (Slot.isParked(u32, slot, magazine)) return;
+    if (!this.#isBounded(bottom, top, bottom + Slot.getLimit(u32, slot, magazine))) {
       this.#findings.problem(
         'slot I1',
         slot * 4,
@@ -94,8 +85,8 @@ class MagazineVerifier {
       u32[bottom - 1] === 0 &&
       bottom <= top &&
       top <= end + 1 &&
-      (i32[end] === SENTINEL || address) &&
-      i32[end + 1] === SENTINEL
+      (i32[end] === Slot.SENTINEL || address) &&
+      i32[end + 1] === Slot.SENTINEL
     );
   }
 }

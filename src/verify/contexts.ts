@@ -5,26 +5,10 @@
  */
 
 import { List, type SlotIndex, type WordIndex } from '../base/index.js';
-import {
-  contextOwner,
-  contextPhase,
-  contextSlot,
-  contextTable,
-  getChunkEnd,
-  getCursor,
-  getFirstChild,
-  getNextSibling,
-  getPrevSibling,
-  type HeapMemory,
-  LIVE_CONTEXT,
-  loadOwner,
-  loadParent,
-  loadRecord,
-  RELEASED_CONTEXT,
-  type RecordTable,
-  recordAt,
-  UNRESOLVED_CONTEXT,
-} from '../layout/index.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { HeapMemory, RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
+import * as Registry from '../layout/registry.js';
 import { isStable } from '../pages/index.js';
 import { ChainVerifier } from './chunk-chains.js';
 import type { Findings } from './verify.js';
@@ -59,7 +43,7 @@ class ContextVerifier {
     this.#u32 = memory.u32;
     this.#findings = findings;
     this.#frontier = context;
-    this.#table = contextTable(memory.geometry);
+    this.#table = ContextRecord.contextTable(memory.geometry);
     this.#ends = new Uint8Array(this.#table.count + 1);
     this.#chains = new ChainVerifier(memory, findings, chunk);
     this.#listed = new Uint8Array(context + 1);
@@ -87,11 +71,11 @@ class ContextVerifier {
   }
 
   #at(index: number): WordIndex {
-    return recordAt(this.#table, index);
+    return Records.at(this.#table, index);
   }
 
   #stateOf(index: number): number {
-    return loadRecord(this.#i32, this.#at(index));
+    return Records.load(this.#i32, this.#at(index));
   }
 
   #inUse(index: number): boolean {
@@ -102,7 +86,8 @@ class ContextVerifier {
   #checkNone(): void {
     const u32 = this.#u32;
     const none = this.#at(0);
-    if (getCursor(u32, none) === 0 && getChunkEnd(u32, none) === 0) return;
+    if (ContextRecord.getCursor(u32, none) === 0 && ContextRecord.getChunkEnd(u32, none) === 0)
+      return;
     this.#findings.problem(
       'context-record I3',
       none * 4,
@@ -121,8 +106,8 @@ class ContextVerifier {
       );
       return;
     }
-    const released = () => contextPhase(this.#stateOf(index)) === RELEASED_CONTEXT;
-    if (isStable(() => released() && loadParent(this.#u32, this.#at(index)) !== 0)) {
+    const released = () => ContextRecord.phaseOf(this.#stateOf(index)) === ContextRecord.RELEASED;
+    if (isStable(() => released() && ContextRecord.loadParent(this.#u32, this.#at(index)) !== 0)) {
       this.#findings.problem(
         'context-record I1',
         place,
@@ -132,17 +117,18 @@ class ContextVerifier {
   }
 
   #isState(state: number): boolean {
-    const phase = contextPhase(state);
+    const phase = ContextRecord.phaseOf(state);
     // A released context has no slot.
     return (
       phase !== 0 &&
-      (phase === RELEASED_CONTEXT || contextSlot(state) < this.#memory.geometry.threads)
+      (phase === ContextRecord.RELEASED ||
+        ContextRecord.slotOf(state) < this.#memory.geometry.threads)
     );
   }
 
   #checkParent(index: number): void {
     const place = this.#at(index) * 4;
-    const parentOf = (context: number) => loadParent(this.#u32, this.#at(context));
+    const parentOf = (context: number) => ContextRecord.loadParent(this.#u32, this.#at(context));
     if (
       isStable(
         () => this.#stateOf(index) !== 0 && parentOf(index) !== 0 && !this.#inUse(parentOf(index)),
@@ -168,7 +154,8 @@ class ContextVerifier {
     const path = new List<number>();
     for (let index = from; index !== 0 && this.#ends[index] === 0; ) {
       if (path.push(index) > this.#table.count) return false;
-      const parent = this.#stateOf(index) === 0 ? 0 : loadParent(this.#u32, this.#at(index));
+      const parent =
+        this.#stateOf(index) === 0 ? 0 : ContextRecord.loadParent(this.#u32, this.#at(index));
       index = parent > this.#table.count ? 0 : parent;
     }
     for (const index of path) this.#ends[index] = 1;
@@ -182,19 +169,23 @@ class ContextVerifier {
     const u32 = this.#u32;
     const place = this.#at(index) * 4;
     const state = this.#stateOf(index);
-    if (contextPhase(state) === UNRESOLVED_CONTEXT) {
-      const by = `slot ${contextSlot(state)}`;
+    if (ContextRecord.phaseOf(state) === ContextRecord.UNRESOLVED) {
+      const by = `slot ${ContextRecord.slotOf(state)}`;
       this.#findings.problem(
         'context-record I1',
         place,
         `context ${index} is unresolved: its creation or end was not completed by ${by}`,
       );
     }
-    if (loadParent(u32, this.#at(index)) !== 0 || contextPhase(state) !== LIVE_CONTEXT) return;
-    const slot = contextOwner(i32, u32, this.#table, index) as SlotIndex;
+    if (
+      ContextRecord.loadParent(u32, this.#at(index)) !== 0 ||
+      ContextRecord.phaseOf(state) !== ContextRecord.LIVE
+    )
+      return;
+    const slot = ContextRecord.ownerOf(i32, u32, this.#table, index) as SlotIndex;
     if (
       slot >= this.#memory.geometry.threads ||
-      loadOwner(i32, this.#memory.geometry.registry, slot) !== 0
+      Registry.loadOwner(i32, this.#memory.geometry.registry, slot) !== 0
     )
       return;
     this.#findings.problem(
@@ -207,15 +198,15 @@ class ContextVerifier {
   #checkChildren(index: number): void {
     const u32 = this.#u32;
     let prev = 0;
-    for (let child: number = getFirstChild(u32, this.#at(index)); child !== 0; ) {
+    for (let child: number = ContextRecord.getFirstChild(u32, this.#at(index)); child !== 0; ) {
       const wrong =
         !this.#inUse(child) || child > this.#frontier
           ? 'does not exist'
-          : loadParent(u32, this.#at(child)) !== index
-            ? `is below context ${loadParent(u32, this.#at(child))}`
+          : ContextRecord.loadParent(u32, this.#at(child)) !== index
+            ? `is below context ${ContextRecord.loadParent(u32, this.#at(child))}`
             : this.#listed[child] !== 0
               ? 'is listed twice'
-              : getPrevSibling(u32, this.#at(child)) !== prev
+              : ContextRecord.getPrevSibling(u32, this.#at(child)) !== prev
                 ? 'has a wrong link back'
                 : '';
       if (wrong !== '') {
@@ -227,14 +218,14 @@ class ContextVerifier {
       if (wrong !== '' && wrong !== 'has a wrong link back') return;
       this.#listed[child] = 1;
       prev = child;
-      child = getNextSibling(u32, this.#at(child));
+      child = ContextRecord.getNextSibling(u32, this.#at(child));
     }
   }
 
   #checkListed(): void {
     for (let index = 1; index <= this.#frontier; index++) {
       if (this.#stateOf(index) === 0 || this.#listed[index] === 1) continue;
-      const parent = loadParent(this.#u32, this.#at(index));
+      const parent = ContextRecord.loadParent(this.#u32, this.#at(index));
       if (!this.#inUse(parent)) continue;
       const is = `context ${index} is below context ${parent}, which does not list it`;
       this.#findings.problem('context-record I2', this.#at(index) * 4, is);

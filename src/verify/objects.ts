@@ -18,29 +18,14 @@ import {
   WORD_SHIFT,
   type WordIndex,
 } from '../base/index.js';
-import {
-  CONTEXT_VECTOR,
-  chunkTable,
-  contextTable,
-  getChunkAddress,
-  getIntentIn,
-  getIntentOut,
-  getIntentWord,
-  type HeapMemory,
-  inFlightHeaderWord,
-  lastRecord,
-  loadFrontier,
-  loadOwner,
-  loadRecord,
-  loadTag,
-  type RecordTable,
-  readVectorHeader,
-  recordAt,
-  slotRecord,
-  usedSlots,
-  VECTOR_HEADER_BYTES,
-  vectorDataWord,
-} from '../layout/index.js';
+import * as BlockRecord from '../layout/block-record.js';
+import * as ChunkRecord from '../layout/chunk-record.js';
+import * as ContextRecord from '../layout/context-record.js';
+import type { HeapMemory, RecordTable } from '../layout/index.js';
+import * as Records from '../layout/record-table.js';
+import * as Registry from '../layout/registry.js';
+import * as Slot from '../layout/slot.js';
+import * as VectorHeader from '../layout/vector-header.js';
 import { isStable } from '../pages/index.js';
 import { checkContexts } from './contexts.js';
 import type { Findings } from './verify.js';
@@ -64,8 +49,8 @@ class ObjectVerifier {
     this.#i32 = memory.i32;
     this.#u32 = memory.u32;
     this.#findings = findings;
-    this.#contexts = contextTable(memory.geometry);
-    this.#chunks = chunkTable(memory.geometry);
+    this.#contexts = ContextRecord.contextTable(memory.geometry);
+    this.#chunks = ChunkRecord.chunkTable(memory.geometry);
   }
 
   run(): void {
@@ -77,7 +62,7 @@ class ObjectVerifier {
     const context = this.#checkFrontier(this.#contexts, 'contexts');
     const chunk = this.#checkFrontier(this.#chunks, 'chunks');
     for (let index = 1; index <= chunk; index++) {
-      this.#checkChunk(recordAt(this.#chunks, index), index);
+      this.#checkChunk(Records.at(this.#chunks, index), index);
     }
     checkContexts(this.#memory, this.#findings, { context, chunk });
     if (!report.quiet) return;
@@ -88,16 +73,16 @@ class ObjectVerifier {
   /** Checks the frontier; returns the last record that may be in use. */
   #checkFrontier(table: RecordTable, what: string): number {
     const i32 = this.#i32;
-    const frontier = loadFrontier(i32, table);
+    const frontier = Records.loadFrontier(i32, table);
     if (frontier < 0 || frontier > table.count) {
       const has = `the frontier of the ${what} is ${frontier}, but the table has ${table.count} records`;
       this.#findings.problem('record-table I2', table.start * 4, has);
     }
-    const last = lastRecord(i32, table);
+    const last = Records.last(i32, table);
     if (!this.#findings.report.quiet) return last;
     for (let index = last + 1; index <= table.count; index++) {
-      const record = recordAt(table, index);
-      if (loadRecord(i32, record) === 0) continue;
+      const record = Records.at(table, index);
+      if (Records.load(i32, record) === 0) continue;
       this.#findings.problem(
         'record-table I2',
         record * 4,
@@ -111,8 +96,8 @@ class ObjectVerifier {
   #checkChunk(record: WordIndex, index: number): void {
     const u32 = this.#u32;
     const at = record * 4;
-    const contextOf = () => loadRecord(this.#i32, record);
-    const addressOf = () => getChunkAddress(u32, record);
+    const contextOf = () => Records.load(this.#i32, record);
+    const addressOf = () => ChunkRecord.getAddress(u32, record);
     if (isStable(() => contextOf() === 0 && addressOf() !== 0)) {
       this.#findings.problem(
         'chunk-record I1',
@@ -144,7 +129,7 @@ class ObjectVerifier {
     const other = this.#names.get(address);
     this.#names.set(address, record);
     if (other === undefined) return;
-    if (isStable(() => addressOf() === address && getChunkAddress(u32, other) === address)) {
+    if (isStable(() => addressOf() === address && ChunkRecord.getAddress(u32, other) === address)) {
       this.#findings.problem(
         'chunk-record I1',
         address,
@@ -156,14 +141,16 @@ class ObjectVerifier {
   #isContext(index: number): boolean {
     // A context that another thread has just made may lie behind the frontier that was read before.
     const known = index > 0 && index <= this.#contexts.count;
-    return known && loadRecord(this.#i32, recordAt(this.#contexts, index)) !== 0;
+    return known && Records.load(this.#i32, Records.at(this.#contexts, index)) !== 0;
   }
 
   #isOwnedBlock(address: Address): boolean {
     const inData =
       address >= this.#memory.geometry.dataStart && address < this.#memory.geometry.end;
     return (
-      inData && address % GRANULE_BYTES === 0 && isOwnedTag(loadTag(this.#memory.tags, address))
+      inData &&
+      address % GRANULE_BYTES === 0 &&
+      isOwnedTag(BlockRecord.loadTag(this.#memory.tags, address))
     );
   }
 
@@ -173,7 +160,7 @@ class ObjectVerifier {
       (block) => !this.#names.has(block),
     );
     const headers = others.filter((block) => this.#isHeader(block));
-    const storageOf = (header: number): number => this.#u32[vectorDataWord(wordOf(header))];
+    const storageOf = (header: number): number => this.#u32[VectorHeader.dataWord(wordOf(header))];
     const storages = new OwnMap<number, number>();
     for (const header of headers) {
       const storage = storageOf(header);
@@ -207,9 +194,9 @@ class ObjectVerifier {
 
   /** True for the header of a vector in the heap; a header in a context lies inside a chunk. */
   #isHeader(block: number): boolean {
-    if ((this.#findings.owned.get(block) ?? 0) < VECTOR_HEADER_BYTES) return false;
-    const fields = readVectorHeader(this.#u32, wordOf(block));
-    return fields !== null && (fields.type & CONTEXT_VECTOR) === 0;
+    if ((this.#findings.owned.get(block) ?? 0) < VectorHeader.BYTES) return false;
+    const fields = VectorHeader.read(this.#u32, wordOf(block));
+    return fields !== null && (fields.type & VectorHeader.IN_CONTEXT) === 0;
   }
 
   /**
@@ -218,18 +205,18 @@ class ObjectVerifier {
   #onTheirWay(): List<number> {
     const u32 = this.#u32;
     const blocks = new List<number>();
-    for (const index of usedSlots(
+    for (const index of Slot.used(
       u32,
       this.#memory.geometry.slots,
       this.#memory.geometry.threads,
     )) {
-      const slot = slotRecord(this.#memory.geometry.slots, index);
+      const slot = Slot.at(this.#memory.geometry.slots, index);
       if (
-        getIntentWord(u32, slot) === 0 ||
-        loadOwner(this.#i32, this.#memory.geometry.registry, index) === 0
+        Slot.getIntentWord(u32, slot) === 0 ||
+        Registry.loadOwner(this.#i32, this.#memory.geometry.registry, index) === 0
       )
         continue;
-      blocks.push(getIntentIn(u32, slot), getIntentOut(u32, slot));
+      blocks.push(Slot.getIntentIn(u32, slot), Slot.getIntentOut(u32, slot));
     }
     return blocks;
   }
@@ -239,14 +226,14 @@ class ObjectVerifier {
    */
   #checkSlots(): void {
     const u32 = this.#u32;
-    for (const index of usedSlots(
+    for (const index of Slot.used(
       u32,
       this.#memory.geometry.slots,
       this.#memory.geometry.threads,
     )) {
-      if (loadOwner(this.#i32, this.#memory.geometry.registry, index) !== 0) continue;
-      const slot = slotRecord(this.#memory.geometry.slots, index);
-      const word = getIntentWord(u32, slot);
+      if (Registry.loadOwner(this.#i32, this.#memory.geometry.registry, index) !== 0) continue;
+      const slot = Slot.at(this.#memory.geometry.slots, index);
+      const word = Slot.getIntentWord(u32, slot);
       if (word !== 0) {
         const into = `into the word at ${hex(word * 4)}`;
         this.#findings.problem(
@@ -255,7 +242,7 @@ class ObjectVerifier {
           `slot ${index} has not finished a placement ${into}`,
         );
       }
-      const header = u32[inFlightHeaderWord(slot)];
+      const header = u32[Slot.inFlightHeaderWord(slot)];
       if (header === 0) continue;
       const what = `slot ${index} has not finished creating or deleting the vector at ${hex(header)}`;
       this.#findings.problem('vector-header I1', slot * 4, what);

@@ -16,33 +16,9 @@ import {
   type PageIndex,
   type WordIndex,
 } from '../base/index.js';
-import {
-  BIN_COUNT,
-  binOf,
-  FREE_RUN,
-  getBinHead,
-  getBrk,
-  getMappedPages,
-  getMappedRuns,
-  getNext,
-  getPrev,
-  getRun,
-  getTail,
-  getUntouched,
-  type HeapMemory,
-  isSummaryTrue,
-  LARGE_RUN,
-  nextBin,
-  type PageRecord,
-  pageRecord,
-  RESERVED_RUN,
-  RUN_KIND_NAMES,
-  runKind,
-  runOwner,
-  runPages,
-  SPAN_RUN,
-  UNTOUCHED_RUN,
-} from '../layout/index.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageHeapRecord from '../layout/page-heap-record.js';
+import * as PageRecord from '../layout/page-record.js';
 import { walkRunsLocked } from '../pages/index.js';
 import type { Findings } from './verify.js';
 
@@ -78,55 +54,63 @@ class RunVerifier {
     walkRunsLocked(this.#memory, (head, word) => this.#checkRun(head, word));
     this.#findings.report.freeRuns = this.#free.size;
     this.#checkBins();
-    this.#checkIndex('untouched', getUntouched(i32, pageHeap), this.#untouched);
-    this.#checkIndex('mappedPages', getMappedPages(i32, pageHeap), this.#mappedPages);
-    this.#checkIndex('mappedRuns', getMappedRuns(i32, pageHeap), this.#mappedRuns);
-    if (this.#untouched !== 0) this.#checkIndex('brk', getBrk(i32, pageHeap), this.#untouched);
+    this.#checkIndex('untouched', PageHeapRecord.getUntouched(i32, pageHeap), this.#untouched);
+    this.#checkIndex(
+      'mappedPages',
+      PageHeapRecord.getMappedPages(i32, pageHeap),
+      this.#mappedPages,
+    );
+    this.#checkIndex('mappedRuns', PageHeapRecord.getMappedRuns(i32, pageHeap), this.#mappedRuns);
+    if (this.#untouched !== 0)
+      this.#checkIndex('brk', PageHeapRecord.getBrk(i32, pageHeap), this.#untouched);
   }
 
-  #recordOf(page: number): PageRecord {
-    return pageRecord(this.#memory.geometry.pageTable, page);
+  #recordOf(page: number): WordIndex {
+    return PageRecord.at(this.#memory.geometry.pageTable, page);
   }
 
   #checkRun(head: PageIndex, word: number): void {
-    const kind = runKind(word);
-    const pages = runPages(word);
+    const kind = PageRecord.kindOf(word);
+    const pages = PageRecord.pagesOf(word);
     this.#checkTail(head, kind, pages);
-    if (kind === FREE_RUN) {
+    if (kind === PageRecord.FREE_RUN) {
       this.#free.add(head);
       if (this.#freeBelow)
         this.#findings.problem('page-heap I3', head * PAGE_BYTES, 'two free runs are adjacent');
       this.#checkNoTags(head * PAGE_BYTES, pages);
-    } else if (kind === UNTOUCHED_RUN) {
+    } else if (kind === PageRecord.UNTOUCHED_RUN) {
       if (this.#untouched !== 0)
         this.#findings.problem('page-heap I5', head * PAGE_BYTES, 'a second untouched run');
       this.#untouched = head;
     } else {
       this.#mappedPages += pages;
       this.#mappedRuns++;
-      if (kind === LARGE_RUN) this.#checkLarge(head, pages);
-      if (kind === RESERVED_RUN && this.#findings.report.quiet) {
+      if (kind === PageRecord.LARGE_RUN) this.#checkLarge(head, pages);
+      if (kind === PageRecord.RESERVED_RUN && this.#findings.report.quiet) {
         this.#findings.problem(
           'large I1',
           head * PAGE_BYTES,
-          `a run is left RESERVED by slot ${runOwner(word)}`,
+          `a run is left RESERVED by slot ${PageRecord.ownerOf(word)}`,
         );
       }
-      if (kind === SPAN_RUN && (runOwner(word) === 0 || runOwner(word) >= LARGE)) {
+      if (
+        kind === PageRecord.SPAN_RUN &&
+        (PageRecord.ownerOf(word) === 0 || PageRecord.ownerOf(word) >= LARGE)
+      ) {
         this.#findings.problem(
           'spans I2',
           head * PAGE_BYTES,
-          `a span of class ${runOwner(word)}, which does not exist`,
+          `a span of class ${PageRecord.ownerOf(word)}, which does not exist`,
         );
       }
     }
-    this.#freeBelow = kind === FREE_RUN;
+    this.#freeBelow = kind === PageRecord.FREE_RUN;
   }
 
   #checkTail(head: PageIndex, kind: number, pages: number): void {
-    const tail = getTail(this.#i32, this.#recordOf(head + pages - 1));
-    if (tail === (kind === FREE_RUN ? pages : 0)) return;
-    const is = `the ${RUN_KIND_NAMES[kind]} run at ${hex(head * PAGE_BYTES)}, ${pages} pages`;
+    const tail = PageRecord.getTail(this.#i32, this.#recordOf(head + pages - 1));
+    if (tail === (kind === PageRecord.FREE_RUN ? pages : 0)) return;
+    const is = `the ${PageRecord.RUN_KIND_NAMES[kind]} run at ${hex(head * PAGE_BYTES)}, ${pages} pages`;
     this.#findings.problem('page-heap I4', head * PAGE_BYTES, `${is}: its tail says ${tail}`);
   }
 
@@ -165,16 +149,16 @@ class RunVerifier {
 
   #checkBins(): void {
     const i32 = this.#i32;
-    if (!isSummaryTrue(i32, this.#pageHeap)) {
+    if (!PageHeapRecord.isSummaryTrue(i32, this.#pageHeap)) {
       this.#findings.problem(
         'page-heap-record I1',
         this.#pageHeap * 4,
         'the summary of the bins and their bits do not agree',
       );
     }
-    for (let bin = 0; bin < BIN_COUNT; bin++) {
-      const first = getBinHead(i32, this.#pageHeap, bin);
-      if ((first !== 0) !== (nextBin(i32, this.#pageHeap, bin) === bin)) {
+    for (let bin = 0; bin < PageHeapRecord.BIN_COUNT; bin++) {
+      const first = PageHeapRecord.getBinHead(i32, this.#pageHeap, bin);
+      if ((first !== 0) !== (PageHeapRecord.nextBin(i32, this.#pageHeap, bin) === bin)) {
         this.#findings.problem(
           'page-heap-record I1',
           this.#pageHeap * 4,
@@ -195,7 +179,7 @@ class RunVerifier {
   #checkBin(bin: number, first: PageIndex): void {
     const i32 = this.#i32;
     let prev = 0 as PageIndex;
-    for (let page = first; page !== 0; page = getNext(i32, this.#recordOf(page))) {
+    for (let page = first; page !== 0; page = PageRecord.getNext(i32, this.#recordOf(page))) {
       const at = page * PAGE_BYTES;
       // A run is removed from the set when it is seen, so that a cycle ends here, too.
       if (!this.#free.delete(page)) {
@@ -206,10 +190,10 @@ class RunVerifier {
         );
         return;
       }
-      const pages = runPages(getRun(i32, this.#recordOf(page)));
-      if (binOf(pages) !== bin)
+      const pages = PageRecord.pagesOf(PageRecord.getRun(i32, this.#recordOf(page)));
+      if (PageHeapRecord.binOf(pages) !== bin)
         this.#findings.problem('run-bins I1', at, `bin ${bin} has a run of ${pages} pages`);
-      if (getPrev(i32, this.#recordOf(page)) !== prev) {
+      if (PageRecord.getPrev(i32, this.#recordOf(page)) !== prev) {
         this.#findings.problem('run-bins I1', at, `bin ${bin} has a wrong link back`);
       }
       prev = page;

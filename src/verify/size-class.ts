@@ -19,31 +19,11 @@ import {
   SPAN_PAGES,
   type WordIndex,
 } from '../base/index.js';
-import {
-  classRecord,
-  getBitmap,
-  getFreeCount,
-  getMallocs,
-  getNext,
-  getOwner,
-  getPartial,
-  getPrev,
-  getSpanCount,
-  getSpanHead,
-  type HeapMemory,
-  isSpanOf,
-  ownerCodeOf,
-  type PageRecord,
-  pageRecord,
-  partialOf,
-  retiredOf,
-  runPages,
-  slotRecord,
-  UNOWNED,
-  unownedPartial,
-  usedSlotRecords,
-  usedSlots,
-} from '../layout/index.js';
+import * as ClassRecord from '../layout/class-record.js';
+import type { HeapMemory } from '../layout/index.js';
+import * as PageOwners from '../layout/page-owners.js';
+import * as PageRecord from '../layout/page-record.js';
+import * as Slot from '../layout/slot.js';
 import { sumCached, sumHeld, walkRunsLocked } from '../pages/index.js';
 import { collectCached } from './cached-blocks.js';
 import type { Findings } from './verify.js';
@@ -81,8 +61,8 @@ class ClassVerifier {
     this.#c = c;
     this.#blockBytes = BLOCK_BYTES[c];
     this.#blocks = SPAN_BLOCKS[c];
-    this.#list = classRecord(classes, c);
-    this.#slots = usedSlotRecords(memory.u32, slots, threads);
+    this.#list = ClassRecord.at(classes, c);
+    this.#slots = Slot.usedRecords(memory.u32, slots, threads);
     this.#cached = findings.report.quiet
       ? collectCached(memory, c, findings)
       : new OwnSet<number>();
@@ -91,7 +71,7 @@ class ClassVerifier {
   runLocked(): void {
     const i32 = this.#i32;
     walkRunsLocked(this.#memory, (head, word, record) => {
-      if (isSpanOf(word, this.#c)) this.#checkSpan(head, word, record);
+      if (PageRecord.isSpanOf(word, this.#c)) this.#checkSpan(head, word, record);
     });
     // The remaining addresses are cached but in no span.
     for (const address of this.#cached) {
@@ -101,11 +81,11 @@ class ClassVerifier {
         `${hex(address)} is cached as class ${this.#c} but is not a block of it`,
       );
     }
-    if (getSpanCount(i32, this.#list) !== this.#heads.size) {
+    if (ClassRecord.getSpanCount(i32, this.#list) !== this.#heads.size) {
       this.#findings.problem(
         'class-record I2',
         this.#list * 4,
-        `class ${this.#c} counts ${getSpanCount(i32, this.#list)} spans, but the walk counts ${this.#heads.size}`,
+        `class ${this.#c} counts ${ClassRecord.getSpanCount(i32, this.#list)} spans, but the walk counts ${this.#heads.size}`,
       );
     }
     // Called last, since it removes the spans that it meets from the set.
@@ -113,15 +93,15 @@ class ClassVerifier {
     this.#countClass();
   }
 
-  #recordOf(page: number): PageRecord {
-    return pageRecord(this.#memory.geometry.pageTable, page);
+  #recordOf(page: number): WordIndex {
+    return PageRecord.at(this.#memory.geometry.pageTable, page);
   }
 
-  #checkSpan(head: PageIndex, word: number, record: PageRecord): void {
+  #checkSpan(head: PageIndex, word: number, record: WordIndex): void {
     const i32 = this.#i32;
     this.#heads.add(head);
-    if (runPages(word) !== SPAN_PAGES[this.#c]) {
-      const pages = `${runPages(word)} pages, not ${SPAN_PAGES[this.#c]}`;
+    if (PageRecord.pagesOf(word) !== SPAN_PAGES[this.#c]) {
+      const pages = `${PageRecord.pagesOf(word)} pages, not ${SPAN_PAGES[this.#c]}`;
       this.#findings.problem(
         'spans I2',
         head * PAGE_BYTES,
@@ -130,7 +110,7 @@ class ClassVerifier {
     }
     const start = head * PAGE_BYTES;
     for (let n = 0; n < SPAN_PAGES[this.#c]; n++) {
-      const back = getSpanHead(i32, this.#recordOf(head + n));
+      const back = PageRecord.getSpanHead(i32, this.#recordOf(head + n));
       if (back === head) continue;
       this.#findings.problem(
         'spans I2',
@@ -140,7 +120,7 @@ class ClassVerifier {
     }
     let free = 0;
     for (let n = 0; n << 5 < this.#blocks; n++) {
-      const bits = getBitmap(i32, record, n);
+      const bits = PageRecord.getBitmap(i32, record, n);
       free += countBits(bits);
       const rest = this.#blocks - (n << 5);
       if (rest < 32 && bits >>> rest !== 0) {
@@ -151,18 +131,18 @@ class ClassVerifier {
         );
       }
     }
-    if (getFreeCount(i32, record) !== free) {
+    if (PageRecord.getFreeCount(i32, record) !== free) {
       this.#findings.problem(
         'spans I3',
         start,
-        `free count ${getFreeCount(i32, record)}, bits set ${free}`,
+        `free count ${PageRecord.getFreeCount(i32, record)}, bits set ${free}`,
       );
     }
     this.#taken += this.#blocks - free;
     for (let n = 0; n < this.#blocks; n++) {
       this.#checkBlock(
         start + n * this.#blockBytes,
-        ((getBitmap(i32, record, n >>> 5) >>> (n & 31)) & 1) === 1,
+        ((PageRecord.getBitmap(i32, record, n >>> 5) >>> (n & 31)) & 1) === 1,
       );
     }
     this.#checkTagsBetween(start);
@@ -205,18 +185,22 @@ class ClassVerifier {
   }
 
   #checkPartialLists(): void {
-    this.#checkPartialList(unownedPartial(this.#list), UNOWNED, 1);
-    for (const slot of usedSlots(
+    this.#checkPartialList(ClassRecord.unownedPartial(this.#list), PageOwners.UNOWNED, 1);
+    for (const slot of Slot.used(
       this.#u32,
       this.#memory.geometry.slots,
       this.#memory.geometry.threads,
     )) {
-      const record = slotRecord(this.#memory.geometry.slots, slot);
-      this.#checkPartialList(partialOf(record, this.#c), ownerCodeOf(slot), 1);
-      this.#checkPartialList(retiredOf(record, this.#c), ownerCodeOf(slot), this.#blocks);
+      const record = Slot.at(this.#memory.geometry.slots, slot);
+      this.#checkPartialList(Slot.partialOf(record, this.#c), PageOwners.codeOf(slot), 1);
+      this.#checkPartialList(
+        Slot.retiredOf(record, this.#c),
+        PageOwners.codeOf(slot),
+        this.#blocks,
+      );
     }
     for (const head of this.#heads) {
-      if (getFreeCount(this.#i32, this.#recordOf(head)) === 0) continue;
+      if (PageRecord.getFreeCount(this.#i32, this.#recordOf(head)) === 0) continue;
       this.#findings.problem(
         'class-record I1',
         head * PAGE_BYTES,
@@ -229,7 +213,11 @@ class ClassVerifier {
   #checkPartialList(first: WordIndex, owner: number, freeMin: number): void {
     const i32 = this.#i32;
     let prev = 0 as PageIndex;
-    for (let page = getPartial(i32, first); page !== 0; page = getNext(i32, this.#recordOf(page))) {
+    for (
+      let page = ClassRecord.getPartial(i32, first);
+      page !== 0;
+      page = PageRecord.getNext(i32, this.#recordOf(page))
+    ) {
       const at = page * PAGE_BYTES;
       if (!this.#heads.delete(page)) {
         this.#findings.problem(
@@ -239,22 +227,22 @@ class ClassVerifier {
         );
         return;
       }
-      if (getPrev(i32, this.#recordOf(page)) !== prev) {
+      if (PageRecord.getPrev(i32, this.#recordOf(page)) !== prev) {
         this.#findings.problem(
           'class-record I1',
           at,
           `the partial list of class ${this.#c} has a wrong link back`,
         );
       }
-      const free = getFreeCount(i32, this.#recordOf(page));
+      const free = PageRecord.getFreeCount(i32, this.#recordOf(page));
       if (free < freeMin) {
         const what =
           free === 0 ? 'a full span' : `a span with ${free} of ${this.#blocks} blocks free`;
         const where = freeMin === 1 ? 'the partial list' : 'the retired spans';
         this.#findings.problem('class-record I1', at, `${what} is in ${where} of class ${this.#c}`);
       }
-      if (getOwner(this.#memory.owners, page) !== owner) {
-        const whose = `owner ${getOwner(this.#memory.owners, page)}`;
+      if (PageOwners.get(this.#memory.owners, page) !== owner) {
+        const whose = `owner ${PageOwners.get(this.#memory.owners, page)}`;
         this.#findings.problem(
           'class-record I1',
           at,
@@ -268,7 +256,7 @@ class ClassVerifier {
   #countClass(): void {
     const held = sumHeld(this.#memory, this.#slots, this.#c);
     const mallocs = this.#slots.reduce(
-      (total, slot) => total + getMallocs(this.#memory.f64, slot, this.#c),
+      (total, slot) => total + Slot.getMallocs(this.#memory.f64, slot, this.#c),
       0,
     );
     const inCaches = sumCached(this.#memory, this.#slots, this.#c);
@@ -277,7 +265,7 @@ class ClassVerifier {
     this.#findings.report.liveBytes += inUse * this.#blockBytes;
     this.#findings.report.cachedBlocks += inCaches;
     this.#findings.report.cachedBytes += inCaches * this.#blockBytes;
-    const free = getSpanCount(this.#i32, this.#list) * this.#blocks - this.#taken;
+    const free = ClassRecord.getSpanCount(this.#i32, this.#list) * this.#blocks - this.#taken;
     this.#findings.report.freeBlocks += free;
     this.#findings.report.freeBlockBytes += free * this.#blockBytes;
     if (held !== this.#taken) {

@@ -22,15 +22,8 @@ import {
   SIZE_CLASS_COUNT,
   type SizeClass,
 } from '../base/index.js';
-import {
-  classLock,
-  type HeapMemory,
-  LOCK_COUNT,
-  type LockIndex,
-  lockLine,
-  PAGE_LOCK,
-  peekLock,
-} from '../layout/index.js';
+import type { HeapMemory, LockIndex } from '../layout/index.js';
+import * as LockTable from '../layout/lock-table.js';
 import type { HeapAccess } from '../pages/index.js';
 import { poisonReason, WAITERS } from '../sync/index.js';
 import { checkObjects } from './objects.js';
@@ -101,15 +94,15 @@ export function verifyHeap(memory: HeapMemory, access: HeapAccess, quiet: boolea
     findings.problem('poison I1', 0, poisonReason(memory) ?? 'the heap is poisoned');
   checkNullPage(memory, findings);
   for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-    access.acquire(classLock(c));
-    access.acquire(PAGE_LOCK);
+    access.acquire(LockTable.ofClass(c));
+    access.acquire(LockTable.PAGE);
     attempt(findings, () => checkClassLocked(memory, c, findings));
-    access.release(PAGE_LOCK);
-    access.release(classLock(c));
+    access.release(LockTable.PAGE);
+    access.release(LockTable.ofClass(c));
   }
-  access.acquire(PAGE_LOCK);
+  access.acquire(LockTable.PAGE);
   attempt(findings, () => checkRunsLocked(memory, findings));
-  access.release(PAGE_LOCK);
+  access.release(LockTable.PAGE);
   attempt(findings, () => checkObjects(memory, findings));
   if (quiet) checkLocksFree(memory, findings);
   report.ok = report.problems.length === 0;
@@ -183,11 +176,11 @@ function checkNullPage({ u32, geometry }: HeapMemory, { problem }: Findings): vo
 }
 
 function checkLocksFree({ i32, geometry }: HeapMemory, { problem }: Findings): void {
-  for (let lock = 0 as LockIndex; lock < LOCK_COUNT; lock++) {
-    const line = lockLine(geometry.locks, lock);
+  for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
+    const line = LockTable.at(geometry.locks, lock);
     // The waiters bit stays set after a handover if no waiter is left to take the lock: lock-word
     // I4.
-    const word = peekLock(i32, line) & ~WAITERS;
+    const word = LockTable.peek(i32, line) & ~WAITERS;
     if (word !== 0) problem('mutex I4', line * 4, `lock ${lock} is held by thread word ${word}`);
   }
 }

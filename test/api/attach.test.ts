@@ -9,7 +9,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type Address, HeapError, type HeapHandle, type HeapOptions, SharedHeap } from 'shmalloc';
-import { headerWord, LAYOUT_VERSION } from '../../src/layout/index.js';
+import * as Header from '../../src/layout/header.js';
+import { headerWord } from '../../src/layout/index.js';
 import { assertIdentity } from '../helpers.js';
 import { countAttached, ended, nextMessage } from '../workers.js';
 import type { GuestReport, GuestTask } from './guest.worker.js';
@@ -141,14 +142,16 @@ test('SharedHeap.attach: a buffer without a heap is ERR_SHMALLOC_NOT_A_HEAP', (t
 test('SharedHeap.attach: another layout version is ERR_SHMALLOC_LAYOUT_VERSION, naming both', (t) => {
   using heap = SharedHeap.create({ size: '2MiB' });
   const at = headerWord(0) + VERSION_WORD;
-  t.is(heap.u32[at], LAYOUT_VERSION);
-  heap.u32[at] = LAYOUT_VERSION + 41;
+  t.is(heap.u32[at], Header.LAYOUT_VERSION);
+  heap.u32[at] = Header.LAYOUT_VERSION + 41;
   t.throws(() => SharedHeap.attach(heap.handle), {
     instanceOf: HeapError,
     code: 'ERR_SHMALLOC_LAYOUT_VERSION',
-    message: new RegExp(`layout ${LAYOUT_VERSION + 41}\\b.*knows ${LAYOUT_VERSION}\\b`),
+    message: new RegExp(
+      `layout ${Header.LAYOUT_VERSION + 41}\\b.*knows ${Header.LAYOUT_VERSION}\\b`,
+    ),
   });
-  heap.u32[at] = LAYOUT_VERSION;
+  heap.u32[at] = Header.LAYOUT_VERSION;
   t.is(SharedHeap.attach(heap.handle), heap);
 });
 

@@ -8,7 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 import { threadId, Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Address, HEAP_CHANNELS, HeapCorruptionError, SharedHeap } from 'shmalloc';
-import * as layout from '../../src/layout/index.js';
+
+import * as PageRecord from '../../src/layout/page-record.js';
 import { poison } from '../../src/sync/index.js';
 import { assertIdentity, heldIn, memoryOf } from '../helpers.js';
 import { LARGE_PAGES, makeScene } from '../verify/broken.js';
@@ -280,7 +281,7 @@ test.serial(
 test.serial('corrupted: by who finds it, with the invariant, once', (t) => {
   const { heap, memory, record: at, freed, large } = makeScene();
   const heard = record(t);
-  layout.setTail(memory.i32, at((freed[0] as number) + LARGE_PAGES - 1), 4);
+  PageRecord.setTail(memory.i32, at((freed[0] as number) + LARGE_PAGES - 1), 4);
   const error = t.throws(() => heap.free_ts(large[1] as Address), {
     instanceOf: HeapCorruptionError,
   });

@@ -12,7 +12,8 @@ import { Worker } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
 import { type Address, SharedHeap } from 'shmalloc';
 import { renderSvg, renderText } from 'shmalloc/pictures';
-import * as layout from '../../src/layout/index.js';
+import type * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
 import { numberedWord, poison } from '../../src/sync/index.js';
 import { lockWordOf, memoryOf } from '../helpers.js';
 import { ended, nextMessage, shmalloc } from '../workers.js';
@@ -55,7 +56,7 @@ const memories = {
 /** Where the lock words of the heaps stand: one line each, from this one on. */
 const firstLock = lockWordOf(main.heap, 0 as layout.LockIndex);
 const lockStep = lockWordOf(main.heap, 1 as layout.LockIndex) - firstLock;
-const guardedLock = lockWordOf(guarded.heap, layout.PAGE_LOCK);
+const guardedLock = lockWordOf(guarded.heap, LockTable.PAGE);
 const hold = (heap: SharedHeap, lock: layout.LockIndex, word: number) => {
   heap.i32[firstLock + lock * lockStep] = word;
 };
@@ -124,12 +125,12 @@ function codeOf(call: () => unknown): unknown {
 const SECTIONS: Record<string, () => unknown> = {
   calls: () => exercise(main.heap),
   'a page lock of a dead thread': () => {
-    hold(waiting.heap, layout.PAGE_LOCK, waiting.word);
+    hold(waiting.heap, LockTable.PAGE, waiting.word);
     waiting.heap.free_ts(waiting.heap.malloc_ts(300_000));
-    return waiting.heap.i32[firstLock + layout.PAGE_LOCK * lockStep];
+    return waiting.heap.i32[firstLock + LockTable.PAGE * lockStep];
   },
   'the class locks of a dead thread': () => {
-    for (let lock = 1; lock < layout.PAGE_LOCK; lock++) {
+    for (let lock = 1; lock < LockTable.PAGE; lock++) {
       hold(waiting.heap, lock as layout.LockIndex, waiting.word);
     }
     return exercise(waiting.heap);

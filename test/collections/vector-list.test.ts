@@ -7,7 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import { threadId, Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { SharedHeap, type Vector, type VectorEntry } from 'shmalloc';
-import { VECTOR_MAGIC } from '../../src/layout/index.js';
+
+import * as VectorHeader from '../../src/layout/vector-header.js';
 import { assertIdentity } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
 import type { ListTask } from './vector-list.worker.js';
@@ -78,7 +79,7 @@ test('vectors: elements that look like a header are none', (t) => {
   using heap = SharedHeap.create({ size: '8MiB' });
   const vector = heap.vectors.create(Uint32Array);
   const words = new Uint32Array(heap.u8.slice(vector.handle.address).buffer, 0, 16);
-  t.is(words[0], VECTOR_MAGIC);
+  t.is(words[0], VectorHeader.MAGIC);
   for (const word of words) vector.push(word);
   // Of no use as a vector's storage, which the copy says that this is.
   t.is(vector.get(3) === 0, false);

@@ -6,39 +6,21 @@
 import type { ExecutionContext } from 'ava';
 import type { SharedHeap } from 'shmalloc';
 import { hex, OWNED, OWNED_LARGE } from '../../src/base/index.js';
-import {
-  chunkTable,
-  contextPhase,
-  contextTable,
-  getChunk,
-  getChunkAddress,
-  getChunkBytes,
-  getChunkCount,
-  getContextBytes,
-  getFirstChild,
-  getIntentIn,
-  getIntentOut,
-  getIntentWord,
-  getKeeper,
-  getNextChunk,
-  getNextSibling,
-  getParent,
-  getPrevSibling,
-  type HeapMemory,
-  LIVE_CONTEXT,
-  loadFrontier,
-  loadRecord,
-  RELEASED_CONTEXT,
-  recordAt,
-  usedSlotRecords,
-} from '../../src/layout/index.js';
+import * as ChunkRecord from '../../src/layout/chunk-record.js';
+import * as ContextRecord from '../../src/layout/context-record.js';
+import type { HeapMemory } from '../../src/layout/index.js';
+import * as Records from '../../src/layout/record-table.js';
+import * as Slot from '../../src/layout/slot.js';
 import { heldIn, memoryOf } from '../helpers.js';
 
 /** Records in use of a table, by index. */
-export function usedRecords({ i32 }: HeapMemory, table: ReturnType<typeof chunkTable>): number[] {
+export function usedRecords(
+  { i32 }: HeapMemory,
+  table: ReturnType<typeof ChunkRecord.chunkTable>,
+): number[] {
   const used: number[] = [];
-  for (let index = 1; index <= loadFrontier(i32, table); index++) {
-    if (loadRecord(i32, recordAt(table, index)) !== 0) used.push(index);
+  for (let index = 1; index <= Records.loadFrontier(i32, table); index++) {
+    if (Records.load(i32, Records.at(table, index)) !== 0) used.push(index);
   }
   return used;
 }
@@ -47,8 +29,8 @@ export function usedRecords({ i32 }: HeapMemory, table: ReturnType<typeof chunkT
 export function countRecords(heap: SharedHeap): { contexts: number; chunks: number } {
   const memory = memoryOf(heap);
   return {
-    contexts: usedRecords(memory, contextTable(memory.geometry)).length,
-    chunks: usedRecords(memory, chunkTable(memory.geometry)).length,
+    contexts: usedRecords(memory, ContextRecord.contextTable(memory.geometry)).length,
+    chunks: usedRecords(memory, ChunkRecord.chunkTable(memory.geometry)).length,
   };
 }
 
@@ -68,15 +50,15 @@ function ownedBlocks({ tags, geometry }: HeapMemory): Set<number> {
 export function auditContexts(heap: SharedHeap): string[] {
   const memory = memoryOf(heap);
   const { i32, u32, geometry } = memory;
-  const contexts = contextTable(geometry);
-  const chunks = chunkTable(geometry);
+  const contexts = ContextRecord.contextTable(geometry);
+  const chunks = ChunkRecord.chunkTable(geometry);
   const faults: string[] = [];
   const owned = ownedBlocks(memory);
   const chunksOf = new Map<number, Set<number>>();
   for (const index of usedRecords(memory, chunks)) {
-    const record = recordAt(chunks, index);
-    const context = loadRecord(i32, record);
-    const address = getChunkAddress(u32, record);
+    const record = Records.at(chunks, index);
+    const context = Records.load(i32, record);
+    const address = ChunkRecord.getAddress(u32, record);
     if (address === 0) faults.push(`chunk ${index} of context ${context} has no block`);
     else if (!owned.delete(address)) {
       faults.push(`chunk ${index} of context ${context} has ${hex(address)}: not owned, or twice`);
@@ -84,40 +66,40 @@ export function auditContexts(heap: SharedHeap): string[] {
     chunksOf.set(context, (chunksOf.get(context) ?? new Set()).add(index));
   }
   // What an error has left to the next placement of a thread that lives.
-  for (const slot of usedSlotRecords(u32, geometry.slots, geometry.threads)) {
-    if (getIntentWord(u32, slot) === 0) continue;
-    owned.delete(getIntentIn(u32, slot));
-    owned.delete(getIntentOut(u32, slot));
+  for (const slot of Slot.usedRecords(u32, geometry.slots, geometry.threads)) {
+    if (Slot.getIntentWord(u32, slot) === 0) continue;
+    owned.delete(Slot.getIntentIn(u32, slot));
+    owned.delete(Slot.getIntentOut(u32, slot));
   }
   for (const address of owned) faults.push(`the owned block at ${hex(address)} is nobody's`);
 
   const used = new Set(usedRecords(memory, contexts));
   const seenAsChild = new Map<number, number>();
   for (const index of used) {
-    const record = recordAt(contexts, index);
-    const phase = contextPhase(loadRecord(i32, record));
-    if (phase !== LIVE_CONTEXT && phase !== RELEASED_CONTEXT) {
+    const record = Records.at(contexts, index);
+    const phase = ContextRecord.phaseOf(Records.load(i32, record));
+    if (phase !== ContextRecord.LIVE && phase !== ContextRecord.RELEASED) {
       faults.push(`context ${index} is in phase ${phase}`);
     }
-    const parent = getParent(u32, record);
+    const parent = ContextRecord.getParent(u32, record);
     if (parent !== 0 && !used.has(parent)) faults.push(`context ${index} hangs below ${parent}`);
     let prev = 0;
-    for (let child = getFirstChild(u32, record); child !== 0; ) {
+    for (let child = ContextRecord.getFirstChild(u32, record); child !== 0; ) {
       if (seenAsChild.has(child)) {
         faults.push(`context ${child} is a child twice`);
         break;
       }
       seenAsChild.set(child, index);
-      if (getPrevSibling(u32, recordAt(contexts, child)) !== prev) {
+      if (ContextRecord.getPrevSibling(u32, Records.at(contexts, child)) !== prev) {
         faults.push(`the link back of context ${child} is wrong`);
       }
       prev = child;
-      child = getNextSibling(u32, recordAt(contexts, child));
+      child = ContextRecord.getNextSibling(u32, Records.at(contexts, child));
     }
     checkChain(index);
   }
   for (const index of used) {
-    const parent = getParent(u32, recordAt(contexts, index));
+    const parent = ContextRecord.getParent(u32, Records.at(contexts, index));
     if ((seenAsChild.get(index) ?? 0) !== parent) {
       faults.push(`context ${index} says ${parent}, is listed by ${seenAsChild.get(index) ?? 0}`);
     }
@@ -128,34 +110,37 @@ export function auditContexts(heap: SharedHeap): string[] {
 
   /** The chain of a context has all its chunks, and counts them. */
   function checkChain(index: number): void {
-    const record = recordAt(contexts, index);
+    const record = Records.at(contexts, index);
     const left = chunksOf.get(index) ?? new Set();
     chunksOf.delete(index);
     let count = 0;
     let bytes = 0;
-    const keeper = getKeeper(u32, record);
+    const keeper = ContextRecord.getKeeper(u32, record);
     let hasKeeper = keeper === 0;
-    for (let chunk = getChunk(u32, record); chunk !== 0; chunk = chunkAfter(chunk)) {
+    for (let chunk = ContextRecord.getChunk(u32, record); chunk !== 0; chunk = chunkAfter(chunk)) {
       if (!left.delete(chunk)) {
         faults.push(`the chain of context ${index} has chunk ${chunk}, which is not its own`);
         break;
       }
       hasKeeper ||= chunk === keeper;
       count++;
-      bytes += getChunkBytes(u32, recordAt(chunks, chunk));
+      bytes += ChunkRecord.getBytes(u32, Records.at(chunks, chunk));
     }
     for (const chunk of left) faults.push(`chunk ${chunk} is in no chain of context ${index}`);
     if (!hasKeeper) faults.push(`context ${index} keeps chunk ${keeper}, which it does not have`);
-    if (count !== getChunkCount(u32, record) || bytes !== getContextBytes(u32, record)) {
+    if (
+      count !== ContextRecord.getChunkCount(u32, record) ||
+      bytes !== ContextRecord.getBytes(u32, record)
+    ) {
       faults.push(
         `context ${index}: ${count} chunks, ${bytes} bytes; it says ` +
-          `${getChunkCount(u32, record)}, ${getContextBytes(u32, record)}`,
+          `${ContextRecord.getChunkCount(u32, record)}, ${ContextRecord.getBytes(u32, record)}`,
       );
     }
   }
 
   function chunkAfter(chunk: number): number {
-    return getNextChunk(u32, recordAt(chunks, chunk));
+    return ChunkRecord.getNext(u32, Records.at(chunks, chunk));
   }
 }
 

@@ -6,7 +6,8 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type Context, HeapExhaustedError, SharedHeap } from 'shmalloc';
-import { contextTable } from '../../src/layout/index.js';
+
+import * as ContextRecord from '../../src/layout/context-record.js';
 import { fillPattern, findDamage, geometryOf, metadataHash } from '../helpers.js';
 import { assertNothingLeft, assertSound, countRecords } from './audit.js';
 
@@ -133,7 +134,7 @@ for (const kind of KINDS) {
     work();
     // A copy without the tables of contexts, which are its own: a reset counts its epoch there.
     const geometry = geometryOf(heap);
-    const own = contextTable(geometry);
+    const own = ContextRecord.contextTable(geometry);
     const tables = heap.u32.subarray(own.start, own.start + (own.count + 1) * own.recordWords);
     const hashOfHeap = (): number => {
       const saved = tables.slice();

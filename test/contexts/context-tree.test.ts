@@ -6,7 +6,9 @@
 import test from 'ava';
 import { type ContextNode, SharedHeap } from 'shmalloc';
 import { readContextTree, renderContextTree } from '../../src/contexts/index.js';
-import * as layout from '../../src/layout/index.js';
+
+import * as ContextRecord from '../../src/layout/context-record.js';
+import * as Records from '../../src/layout/record-table.js';
 import { ContextMaker, type Made } from '../contexts.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 
@@ -44,13 +46,13 @@ test('readContextTree: every field, roots and siblings in the order of their ids
   const other = new ContextMaker(heap, 9);
   t.deepEqual(readContextTree(memory), []);
   const root = maker.make('server', undefined, { ident: 'main' });
-  const shared = other.make('shared', undefined, { kind: layout.SET_KIND });
+  const shared = other.make('shared', undefined, { kind: ContextRecord.SET_KIND });
   const request = maker.make('request', root, { ident: '42' });
   const parser = maker.make('parser', request);
   maker.make('request', root);
   maker.addChunk(request, 1000, 300, 5);
   maker.addChunk(request, 2000, 1500, 2);
-  layout.setFreedBytes(memory.u32, request.record, 64);
+  ContextRecord.setFreedBytes(memory.u32, request.record, 64);
   other.addChunk(shared, 512, 100, 1);
   other.release(shared);
   const none = { chunks: 0, bytes: 0, usedBytes: 0, freeBytes: 0, objects: 0 };
@@ -110,15 +112,15 @@ test('readContextTree: contexts that are being made or ended are left out', (t) 
   const { heap, maker, memory } = makeScene();
   const root = maker.make('root');
   maker.make('child', root);
-  const state = layout.loadRecord(memory.i32, root.record);
-  const unresolved = layout.withPhase(state, layout.UNRESOLVED_CONTEXT, maker.slotIndex);
-  layout.storeRecord(memory.i32, root.record, unresolved);
+  const state = Records.load(memory.i32, root.record);
+  const unresolved = ContextRecord.withPhase(state, ContextRecord.UNRESOLVED, maker.slotIndex);
+  Records.store(memory.i32, root.record, unresolved);
   t.deepEqual(
     readContextTree(memory).map(({ name, level }) => [name, level]),
     [['child', 1]],
   );
   t.is(heap.stats().contexts.live, 1);
-  layout.storeRecord(memory.i32, root.record, state);
+  Records.store(memory.i32, root.record, state);
   maker.core.detach();
   heap.detach();
 });

@@ -7,7 +7,8 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type ContextHandle, SharedHeap } from 'shmalloc';
-import { getRecovered, RECOVERED_CONTEXTS } from '../../src/layout/index.js';
+
+import * as Header from '../../src/layout/header.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 import { countAttached } from '../workers.js';
 import { assertNothingLeft, assertSound, countRecords } from './audit.js';
@@ -76,7 +77,7 @@ for (const [title, bytes, debug] of [
       const done = STEP_NAMES.map((name, n) => `${name} ${words[KINDS + n]}`);
       // Whoever has done it: the other worker may, where it finds the heap full.
       const { f64, geometry } = memoryOf(heap);
-      const contexts = getRecovered(f64, geometry.header, RECOVERED_CONTEXTS);
+      const contexts = Header.getRecovered(f64, geometry.header, Header.RECOVERED_CONTEXTS);
       t.log(`${contexts} contexts ended, ${tally.released} released; ${done.join(', ')}`);
       t.is(Atomics.load(words, STRANGE), 0, 'errors that none should have');
       t.true(contexts > 0, 'the dead had contexts');

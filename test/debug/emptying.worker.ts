@@ -5,7 +5,8 @@
 
 import { workerData } from 'node:worker_threads';
 import type { WordIndex } from '../../src/base/index.js';
-import { appendTrace, emptyTrace, TRACE_EVENTS } from '../../src/layout/index.js';
+
+import * as TraceBuffer from '../../src/layout/trace-buffer.js';
 
 const buffer = workerData as SharedArrayBuffer;
 const i32 = new Int32Array(buffer);
@@ -15,10 +16,10 @@ const b = 0 as WordIndex;
 
 let n = 0;
 while (Atomics.load(i32, i32.length - 1) === 0) {
-  for (let i = 0; i < TRACE_EVENTS; i++) {
+  for (let i = 0; i < TraceBuffer.EVENTS_MAX; i++) {
     n++;
     const event = { sequence: n, operation: n, threadId: n, address: n, from: n, bytes: n };
-    appendTrace(i32, u32, f64, b, event);
+    TraceBuffer.append(i32, u32, f64, b, event);
   }
-  emptyTrace(i32, b);
+  TraceBuffer.empty(i32, b);
 }

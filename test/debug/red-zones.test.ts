@@ -5,21 +5,16 @@
 
 import test from 'ava';
 import { createRedZones } from '../../src/debug/red-zones.js';
-import {
-  computeGeometry,
-  type HeapMemory,
-  NO_DEBUG,
-  viewMemory,
-  writeDebugRecord,
-} from '../../src/layout/index.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import { computeGeometry, type HeapMemory, viewMemory } from '../../src/layout/index.js';
 import { Random, seedOf } from '../helpers.js';
 
 function makeMemory(secret: [number, number]): HeapMemory {
-  const settings = { ...NO_DEBUG, guardBytes: 16 };
+  const settings = { ...DebugRecord.NONE, guardBytes: 16 };
   const bytes = 4 * 1024 * 1024;
   const geometry = computeGeometry(0, bytes, 1, settings);
   const memory = viewMemory(new SharedArrayBuffer(bytes), geometry);
-  writeDebugRecord(memory.u32, geometry.debug, settings, secret);
+  DebugRecord.write(memory.u32, geometry.debug, settings, secret);
   return memory;
 }
 

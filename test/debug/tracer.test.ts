@@ -16,33 +16,10 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import type { SlotIndex, WordIndex } from '../../src/base/index.js';
 import type { Tracer } from '../../src/debug/tracer.js';
-import {
-  appendTrace,
-  atomics,
-  copyTrace,
-  debugRecord,
-  emptyTrace,
-  endTrace,
-  getLost,
-  getTraceCount,
-  loadSequence,
-  nextSequence,
-  setTraceState,
-  spoolPath,
-  TRACE_BUFFER_BYTES,
-  TRACE_CALLOC,
-  TRACE_EVENT_BYTES,
-  TRACE_EVENT_WORDS,
-  TRACE_EVENTS,
-  TRACE_FREE,
-  TRACE_MALLOC,
-  TRACE_REALLOC,
-  TRACE_WRITTEN,
-  type TraceEvent,
-  traceBuffer,
-  traceEventAt,
-  traceEventsByte,
-} from '../../src/layout/index.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import * as Header from '../../src/layout/header.js';
+import { atomics, type TraceEvent } from '../../src/layout/index.js';
+import * as TraceBuffer from '../../src/layout/trace-buffer.js';
 import { finishTrace } from '../../src/trace/index.js';
 import { TraceFolder } from '../trace/make-trace.js';
 import { createCallTracer, makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
@@ -54,18 +31,18 @@ function makeTraced(t: ExecutionContext) {
   const path = new TraceFolder(t).path('app.mtr.gz');
   const memory = makeTracedMemory(path, 4, ID);
   const { i32, u32, geometry } = memory;
-  const bufferOf = (slot: number) => traceBuffer(geometry.traceBuffers, slot);
+  const bufferOf = (slot: number) => TraceBuffer.at(geometry.traceBuffers, slot);
   return {
     path,
     memory,
     bufferOf,
     tracer: (slot: number, threadId = slot): Tracer =>
       createCallTracer(memory, slot as SlotIndex, threadId, path),
-    spool: (slot: number) => spoolPath(path, ID, slot),
+    spool: (slot: number) => TraceBuffer.spoolPath(path, ID, slot),
     /** The events in a slot's buffer. */
     events(slot: number): TraceEvent[] {
-      const copy = new Uint32Array(TRACE_EVENTS * TRACE_EVENT_WORDS);
-      const count = copyTrace(i32, u32, bufferOf(slot), copy);
+      const copy = new Uint32Array(TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_WORDS);
+      const count = TraceBuffer.copy(i32, u32, bufferOf(slot), copy);
       return eventsIn(copy.buffer, count);
     },
     finish: (warn: (text: string) => void = (text) => t.fail(text)) =>
@@ -73,9 +50,12 @@ function makeTraced(t: ExecutionContext) {
   };
 }
 
-function eventsIn(bytes: ArrayBuffer, count = bytes.byteLength / TRACE_EVENT_BYTES): TraceEvent[] {
+function eventsIn(
+  bytes: ArrayBuffer,
+  count = bytes.byteLength / TraceBuffer.EVENT_BYTES,
+): TraceEvent[] {
   const [u32, f64] = [new Uint32Array(bytes), new Float64Array(bytes)];
-  return Array.from({ length: count }, (_, n) => traceEventAt(u32, f64, n));
+  return Array.from({ length: count }, (_, n) => TraceBuffer.eventAt(u32, f64, n));
 }
 
 const eventsOf = (file: string): TraceEvent[] =>
@@ -83,7 +63,8 @@ const eventsOf = (file: string): TraceEvent[] =>
 
 /** Notes mallocs whose sizes count up, and no free. */
 function allocate(tracer: Tracer, first: number, count: number): void {
-  for (let n = first; n < first + count; n++) tracer.allocated(TRACE_MALLOC, 4096 + n * 16, n);
+  for (let n = first; n < first + count; n++)
+    tracer.allocated(TraceBuffer.MALLOC, 4096 + n * 16, n);
 }
 
 /** Checks that the trace has exactly the mallocs of these sizes. */
@@ -109,19 +90,32 @@ async function warningsOf(t: ExecutionContext, work: () => void): Promise<NodeJS
 test('createTracer: each call is an event, in the order of all threads', (t) => {
   const { tracer, events } = makeTraced(t);
   const [a, b] = [tracer(0, 70), tracer(3, 71)];
-  a.allocated(TRACE_MALLOC, 4096, 100);
-  b.allocated(TRACE_CALLOC, 0xfffffff0, 2 ** 32 - 1);
+  a.allocated(TraceBuffer.MALLOC, 4096, 100);
+  b.allocated(TraceBuffer.CALLOC, 0xfffffff0, 2 ** 32 - 1);
   a.moved(4096, 8192, 200);
   b.freed(8192);
   const event = { threadId: 70, from: 0, bytes: 0 };
   t.deepEqual(events(0), [
-    { ...event, sequence: 1, operation: TRACE_MALLOC, address: 4096, bytes: 100 },
-    { ...event, sequence: 3, operation: TRACE_REALLOC, address: 8192, from: 4096, bytes: 200 },
+    { ...event, sequence: 1, operation: TraceBuffer.MALLOC, address: 4096, bytes: 100 },
+    {
+      ...event,
+      sequence: 3,
+      operation: TraceBuffer.REALLOC,
+      address: 8192,
+      from: 4096,
+      bytes: 200,
+    },
   ]);
   const other = { ...event, threadId: 71 };
   t.deepEqual(events(3), [
-    { ...other, sequence: 2, operation: TRACE_CALLOC, address: 0xfffffff0, bytes: 2 ** 32 - 1 },
-    { ...other, sequence: 4, operation: TRACE_FREE, address: 8192 },
+    {
+      ...other,
+      sequence: 2,
+      operation: TraceBuffer.CALLOC,
+      address: 0xfffffff0,
+      bytes: 2 ** 32 - 1,
+    },
+    { ...other, sequence: 4, operation: TraceBuffer.FREE, address: 8192 },
   ]);
   t.deepEqual(events(1), []);
 });
@@ -129,19 +123,19 @@ test('createTracer: each call is an event, in the order of all threads', (t) => 
 test('createTracer: a full buffer needs no file; one more event does', async (t) => {
   const { tracer, spool, events, path, finish } = makeTraced(t);
   const one = tracer(1);
-  allocate(one, 0, TRACE_EVENTS);
+  allocate(one, 0, TraceBuffer.EVENTS_MAX);
   t.false(existsSync(spool(1)));
-  allocate(one, TRACE_EVENTS, 1);
+  allocate(one, TraceBuffer.EVENTS_MAX, 1);
   t.is(events(1).length, 1);
   const spooled = eventsOf(spool(1));
   t.deepEqual(
     spooled.map(({ sequence }) => sequence),
-    Array.from({ length: TRACE_EVENTS }, (_, n) => n + 1),
+    Array.from({ length: TraceBuffer.EVENTS_MAX }, (_, n) => n + 1),
   );
-  allocate(one, TRACE_EVENTS + 1, 3 * TRACE_EVENTS);
-  t.is(eventsOf(spool(1)).length, 4 * TRACE_EVENTS);
+  allocate(one, TraceBuffer.EVENTS_MAX + 1, 3 * TraceBuffer.EVENTS_MAX);
+  t.is(eventsOf(spool(1)).length, 4 * TraceBuffer.EVENTS_MAX);
   finish();
-  await assertSizes(t, path, 4 * TRACE_EVENTS + 1);
+  await assertSizes(t, path, 4 * TraceBuffer.EVENTS_MAX + 1);
 });
 
 test("createTracer: the next owner of a slot continues after the last one's events", async (t) => {
@@ -170,40 +164,40 @@ test('Tracer.close: no event is noted after it', (t) => {
 
 test('createTracer: no event is lost or doubled if its thread is killed between writing the file and emptying the buffer', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
-  allocate(tracer(0), 0, 2 * TRACE_EVENTS);
-  const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
-  appendFileSync(spool(0), full.slice(0, TRACE_EVENTS * TRACE_EVENT_BYTES));
-  allocate(tracer(0, 9), 2 * TRACE_EVENTS, 10);
-  t.is(eventsOf(spool(0)).length, 3 * TRACE_EVENTS);
+  allocate(tracer(0), 0, 2 * TraceBuffer.EVENTS_MAX);
+  const full = memory.u8.subarray(TraceBuffer.eventsByte(bufferOf(0)));
+  appendFileSync(spool(0), full.slice(0, TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_BYTES));
+  allocate(tracer(0, 9), 2 * TraceBuffer.EVENTS_MAX, 10);
+  t.is(eventsOf(spool(0)).length, 3 * TraceBuffer.EVENTS_MAX);
   finish();
-  await assertSizes(t, path, 2 * TRACE_EVENTS + 10);
+  await assertSizes(t, path, 2 * TraceBuffer.EVENTS_MAX + 10);
 });
 
 test('createTracer: the same holds if no thread takes the slot afterwards', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
-  allocate(tracer(0), 0, TRACE_EVENTS);
-  const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
-  appendFileSync(spool(0), full.slice(0, TRACE_EVENTS * TRACE_EVENT_BYTES));
+  allocate(tracer(0), 0, TraceBuffer.EVENTS_MAX);
+  const full = memory.u8.subarray(TraceBuffer.eventsByte(bufferOf(0)));
+  appendFileSync(spool(0), full.slice(0, TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_BYTES));
   finish();
-  await assertSizes(t, path, TRACE_EVENTS);
+  await assertSizes(t, path, TraceBuffer.EVENTS_MAX);
 });
 
 test('createTracer: a write that ended anywhere is overwritten', async (t) => {
   for (const left of [1, 31, 32, 33, 1000 * 32 + 5]) {
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
-    allocate(tracer(0), 0, TRACE_EVENTS);
-    const full = memory.u8.subarray(traceEventsByte(bufferOf(0)));
+    allocate(tracer(0), 0, TraceBuffer.EVENTS_MAX);
+    const full = memory.u8.subarray(TraceBuffer.eventsByte(bufferOf(0)));
     appendFileSync(spool(0), full.slice(0, left));
-    allocate(tracer(0), TRACE_EVENTS, 2 * TRACE_EVENTS);
+    allocate(tracer(0), TraceBuffer.EVENTS_MAX, 2 * TraceBuffer.EVENTS_MAX);
     finish();
-    await assertSizes(t, path, 3 * TRACE_EVENTS);
+    await assertSizes(t, path, 3 * TraceBuffer.EVENTS_MAX);
   }
 });
 
 test('createTracer: a thread killed between taking a number and noting it leaves a hole', async (t) => {
   const { tracer, memory, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 3);
-  nextSequence(memory.i32, debugRecord(memory.geometry.header));
+  DebugRecord.nextSequence(memory.i32, Header.debugRecord(memory.geometry.header));
   allocate(tracer(0), 3, 3);
   t.like(finish(), { operations: 6, dropped: 0 });
   await assertSizes(t, path, 6);
@@ -215,22 +209,22 @@ test('createTracer: after the end of the trace no event is noted and no file is 
   const { tracer, memory, spool, events } = makeTraced(t);
   const { i32, geometry } = memory;
   const one = tracer(0);
-  allocate(one, 0, TRACE_EVENTS);
-  t.true(endTrace(i32, geometry.traceBuffers, geometry.threads));
-  t.false(endTrace(i32, geometry.traceBuffers, geometry.threads));
-  allocate(one, TRACE_EVENTS, 1);
-  allocate(tracer(1), TRACE_EVENTS, 1);
+  allocate(one, 0, TraceBuffer.EVENTS_MAX);
+  t.true(TraceBuffer.end(i32, geometry.traceBuffers, geometry.threads));
+  t.false(TraceBuffer.end(i32, geometry.traceBuffers, geometry.threads));
+  allocate(one, TraceBuffer.EVENTS_MAX, 1);
+  allocate(tracer(1), TraceBuffer.EVENTS_MAX, 1);
   t.false(existsSync(spool(0)));
-  t.is(events(0).length, TRACE_EVENTS);
+  t.is(events(0).length, TraceBuffer.EVENTS_MAX);
   t.is(events(1).length, 0);
-  t.is(loadSequence(i32, debugRecord(geometry.header)), TRACE_EVENTS);
+  t.is(DebugRecord.loadSequence(i32, Header.debugRecord(geometry.header)), TraceBuffer.EVENTS_MAX);
 });
 
 test('createTracer: a file made while the trace was being finished is removed', (t) => {
   const { tracer, memory, spool } = makeTraced(t);
   const { i32, geometry } = memory;
   const one = tracer(0);
-  allocate(one, 0, TRACE_EVENTS);
+  allocate(one, 0, TraceBuffer.EVENTS_MAX);
   // The trace is finished between the tracer's two readings of its state: when it empties the
   // buffer.
   const { add } = atomics;
@@ -238,12 +232,12 @@ test('createTracer: a file made while the trace was being finished is removed', 
   Object.assign(atomics, {
     add(words: Int32Array, at: number, by: number): number {
       made ||= existsSync(spool(0));
-      setTraceState(i32, geometry.traceBuffers, geometry.threads, TRACE_WRITTEN);
+      TraceBuffer.setState(i32, geometry.traceBuffers, geometry.threads, TraceBuffer.WRITTEN);
       return add(words, at, by);
     },
   });
   try {
-    allocate(one, TRACE_EVENTS, 1);
+    allocate(one, TraceBuffer.EVENTS_MAX, 1);
   } finally {
     Object.assign(atomics, { add });
   }
@@ -258,33 +252,33 @@ test('copyTrace: copies whole events only, whether the buffer was emptied or not
     events(0).map(({ bytes }) => bytes),
     [0, 1, 2, 3, 4, 5, 6],
   );
-  emptyTrace(memory.i32, bufferOf(0));
+  TraceBuffer.empty(memory.i32, bufferOf(0));
   t.deepEqual(events(0), []);
   const { i32, u32, f64 } = memory;
   const event = {
     sequence: 99,
-    operation: TRACE_FREE,
+    operation: TraceBuffer.FREE,
     threadId: 1,
     address: 16,
     from: 0,
     bytes: 0,
   };
-  appendTrace(i32, u32, f64, bufferOf(0), event);
+  TraceBuffer.append(i32, u32, f64, bufferOf(0), event);
   t.deepEqual(events(0), [event]);
 });
 
 test.serial('copyTrace: copies whole events, in order, while the owner writes', async (t) => {
-  const buffer = new SharedArrayBuffer(TRACE_BUFFER_BYTES + 64);
+  const buffer = new SharedArrayBuffer(TraceBuffer.BYTES + 64);
   const [i32, u32] = [new Int32Array(buffer), new Uint32Array(buffer)];
   const worker = new Worker(new URL('./emptying.worker.js', import.meta.url), {
     workerData: buffer,
   });
   while (Atomics.load(i32, 0) === 0) await new Promise(setImmediate);
-  const copy = new Uint32Array(TRACE_EVENTS * TRACE_EVENT_WORDS);
+  const copy = new Uint32Array(TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_WORDS);
   const firsts = new Set<number>();
   const wrong: TraceEvent[] = [];
   for (const stop = performance.now() + 1000; performance.now() < stop; ) {
-    const count = copyTrace(i32, u32, 0 as WordIndex, copy);
+    const count = TraceBuffer.copy(i32, u32, 0 as WordIndex, copy);
     const events = eventsIn(copy.buffer, count);
     events.forEach((event, n) => {
       const { sequence, operation, threadId, address, from, bytes } = event;
@@ -307,38 +301,38 @@ test.serial(
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
     mkdirSync(spool(0));
     const one = tracer(0);
-    const warnings = await warningsOf(t, () => allocate(one, 0, TRACE_EVENTS + 50));
+    const warnings = await warningsOf(t, () => allocate(one, 0, TraceBuffer.EVENTS_MAX + 50));
     t.is(warnings.length, 1);
     t.is(warnings[0].code, 'SHMALLOC_TRACE');
     t.regex(warnings[0].message, /thread 0 is not traced any more.*EISDIR/);
-    t.is(getTraceCount(memory.i32, bufferOf(0)), TRACE_EVENTS);
-    t.is(getLost(memory.u32, bufferOf(0)), 50);
+    t.is(TraceBuffer.getCount(memory.i32, bufferOf(0)), TraceBuffer.EVENTS_MAX);
+    t.is(TraceBuffer.getLost(memory.u32, bufferOf(0)), 50);
     rmdirSync(spool(0));
     const errorPolicy: string[] = [];
     t.like(
       finish((text) => errorPolicy.push(text)),
-      { operations: TRACE_EVENTS, lost: 50 },
+      { operations: TraceBuffer.EVENTS_MAX, lost: 50 },
     );
     t.regex(errorPolicy.join(), /lacks 50 events/);
-    await assertSizes(t, path, TRACE_EVENTS);
+    await assertSizes(t, path, TraceBuffer.EVENTS_MAX);
   },
 );
 
 test.serial('createTracer: the next owner of the slot tries again', async (t) => {
   const { tracer, spool, path, finish } = makeTraced(t);
   mkdirSync(spool(0));
-  const warnings = await warningsOf(t, () => allocate(tracer(0), 0, TRACE_EVENTS + 1));
+  const warnings = await warningsOf(t, () => allocate(tracer(0), 0, TraceBuffer.EVENTS_MAX + 1));
   t.is(warnings.length, 1);
   rmdirSync(spool(0));
-  allocate(tracer(0, 1), TRACE_EVENTS, 500);
+  allocate(tracer(0, 1), TraceBuffer.EVENTS_MAX, 500);
   finish(() => {});
-  await assertSizes(t, path, TRACE_EVENTS + 500);
+  await assertSizes(t, path, TraceBuffer.EVENTS_MAX + 500);
 });
 
 test('finishTrace: a truncated spool is a hole, not an error', async (t) => {
   const { tracer, spool, path, finish } = makeTraced(t);
-  allocate(tracer(0), 0, 2 * TRACE_EVENTS + 1);
-  truncateSync(spool(0), TRACE_EVENTS * TRACE_EVENT_BYTES + 7);
-  t.like(finish(), { operations: TRACE_EVENTS + 1, dropped: 0 });
-  t.is((await tellTrace(path)).all.length, TRACE_EVENTS + 1);
+  allocate(tracer(0), 0, 2 * TraceBuffer.EVENTS_MAX + 1);
+  truncateSync(spool(0), TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_BYTES + 7);
+  t.like(finish(), { operations: TraceBuffer.EVENTS_MAX + 1, dropped: 0 });
+  t.is((await tellTrace(path)).all.length, TraceBuffer.EVENTS_MAX + 1);
 });

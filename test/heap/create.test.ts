@@ -5,7 +5,8 @@
 
 import test from 'ava';
 import { createHeap } from '../../src/heap/create.js';
-import { type HeapMemory, NO_DEBUG } from '../../src/layout/index.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import type { HeapMemory } from '../../src/layout/index.js';
 import { Random, seedOf } from '../helpers.js';
 
 const KIB = 2 ** 10;
@@ -14,7 +15,7 @@ const MIB = 2 ** 20;
 const make = (buffer: SharedArrayBuffer, base: number, pristine: boolean): HeapMemory =>
   createHeap({
     ...{ buffer, base, bytes: 8 * MIB, threads: 4, contexts: 64, id: '0123456789abcdef' },
-    ...{ pristine, lockTimeoutMs: 1000, debug: NO_DEBUG, secret: [1, 2] },
+    ...{ pristine, lockTimeoutMs: 1000, debug: DebugRecord.NONE, secret: [1, 2] },
   });
 
 const FILLS: Record<string, (bytes: Uint8Array, random: Random) => void> = {

@@ -8,14 +8,8 @@ import test from 'ava';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 import { SIZE_CLASS_COUNT, type SizeClass } from '../../src/base/index.js';
 import type { ThreadHeap } from '../../src/heap/index.js';
-import {
-  ACQUISITIONS,
-  classLock,
-  getLockCounter,
-  lockLine,
-  PAGE_LOCK,
-  setNextLook,
-} from '../../src/layout/index.js';
+import * as Header from '../../src/layout/header.js';
+import * as LockTable from '../../src/layout/lock-table.js';
 import { assertIdentity, memoryOf, Random, seedOf } from '../helpers.js';
 import { attachTo } from '../sync/object-lock.parts.js';
 import { ended, nextMessage } from '../workers.js';
@@ -41,10 +35,11 @@ function fillWhole({ malloc_ts }: SharedHeap, size: number): Address[] {
 /** How often the locks of classes and pages were taken. */
 function locksTaken(heap: SharedHeap): number {
   const { f64, geometry } = memoryOf(heap);
-  const locks = [PAGE_LOCK];
-  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.push(classLock(c));
+  const locks = [LockTable.PAGE];
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) locks.push(LockTable.ofClass(c));
   return locks.reduce(
-    (sum, lock) => sum + getLockCounter(f64, lockLine(geometry.locks, lock), ACQUISITIONS),
+    (sum, lock) =>
+      sum + LockTable.getCounter(f64, LockTable.at(geometry.locks, lock), LockTable.ACQUISITIONS),
     0,
   );
 }
@@ -105,7 +100,7 @@ test('malloc_ts: what others evict and take again costs a call that fails no loc
   const failing = () => {
     // No look at the dead meanwhile, where the machine is not held up: it is due in 90 ms.
     const time = performance.timeOrigin + performance.now() + 90;
-    setNextLook(u32, geometry.header, Math.floor(time * 8) >>> 0);
+    Header.setNextLook(u32, geometry.header, Math.floor(time * 8) >>> 0);
     const before = locksTaken(heap);
     t.is(heap.malloc_ts(1000), NONE);
     return locksTaken(heap) - before;
@@ -266,7 +261,7 @@ test('malloc_ts: in a heap known to be full gets what a thread had that died sin
   for (const size of [65536, 8192, 64]) fill(heap.malloc_ts, size);
   for (let n = 0; n < 3; n++) t.is(heap.malloc_ts(64), NONE);
   await kill(worker);
-  setNextLook(u32, geometry.header, 0);
+  Header.setNextLook(u32, geometry.header, 0);
   t.not(heap.malloc_ts(64), NONE);
   t.is(heap.stats().recovery.recoveries, 1);
 });
@@ -280,7 +275,7 @@ test('malloc_ts: a look at the dead comes by itself, also where the clock was se
     t.is(heap.malloc_ts(64), NONE);
     await kill(worker);
     const time = performance.timeOrigin + performance.now() + ahead;
-    setNextLook(u32, geometry.header, Math.floor(time * 8) >>> 0);
+    Header.setNextLook(u32, geometry.header, Math.floor(time * 8) >>> 0);
     while (heap.malloc_ts(64) === 0);
     t.is(heap.stats().recovery.recoveries, 1, `${ahead}`);
   }

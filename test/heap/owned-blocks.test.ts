@@ -8,19 +8,10 @@ import { type Address, InvalidAddressError, SharedHeap, type VerifyProblem } fro
 import { OWNED, OWNED_LARGE, type WordIndex } from '../../src/base/index.js';
 import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
 import { createOwnedBlocks } from '../../src/heap/owned-blocks.js';
-import {
-  chunkTable,
-  chunkWord,
-  getIntentIn,
-  getIntentOut,
-  getIntentWord,
-  nowhereWord,
-  recordAt,
-  setIntentIn,
-  setIntentOut,
-  setIntentWord,
-  slotRecord,
-} from '../../src/layout/index.js';
+import * as ChunkRecord from '../../src/layout/chunk-record.js';
+import { nowhereWord } from '../../src/layout/index.js';
+import * as Records from '../../src/layout/record-table.js';
+import * as Slot from '../../src/layout/slot.js';
 import { fillPattern, findDamage, memoryOf, metadataHash, Random, seedOf } from '../helpers.js';
 
 interface Stage {
@@ -35,12 +26,12 @@ function setStage(size = '8MiB'): Stage {
   const heap = SharedHeap.create({ size, threads: 3 });
   const memory = memoryOf(heap);
   const core = attachThreadHeap(memory, true, { threadId: 0, lockTimeoutMs: 1000 });
-  const table = chunkTable(memory.geometry);
+  const table = ChunkRecord.chunkTable(memory.geometry);
   return {
     heap,
     core,
-    slot: slotRecord(memory.geometry.slots, core.slotIndex),
-    word: (n) => chunkWord(recordAt(table, n)),
+    slot: Slot.at(memory.geometry.slots, core.slotIndex),
+    word: (n) => ChunkRecord.addressWord(Records.at(table, n)),
   };
 }
 
@@ -98,7 +89,7 @@ for (const size of SIZES) {
     core.ownedBlocks.remove(word);
     t.is(heap.u32[word], 0);
     core.ownedBlocks.remove(word);
-    t.is(getIntentWord(heap.u32, stage.slot), 0 as WordIndex);
+    t.is(Slot.getIntentWord(heap.u32, stage.slot), 0 as WordIndex);
     assertEmpty(t, stage);
   });
 }
@@ -224,12 +215,12 @@ for (const kind of KINDS) {
         const word = stage.word(1);
         const block = blockThat(kind, stage, word);
         t.true(block > 0);
-        setIntentIn(heap.u32, slot, which === 'in' ? block : 0);
-        setIntentOut(heap.u32, slot, which === 'out' ? block : 0);
-        setIntentWord(heap.u32, slot, word);
+        Slot.setIntentIn(heap.u32, slot, which === 'in' ? block : 0);
+        Slot.setIntentOut(heap.u32, slot, which === 'out' ? block : 0);
+        Slot.setIntentWord(heap.u32, slot, word);
         if (how === 'the next placement') {
           const other = core.ownedBlocks.replace(stage.word(2), 50);
-          t.is(getIntentWord(heap.u32, slot), 0 as WordIndex);
+          t.is(Slot.getIntentWord(heap.u32, slot), 0 as WordIndex);
           t.deepEqual(problemsOf(core), []);
           t.is(heap.u32[word], kind === 'published' ? block : 0);
           core.ownedBlocks.remove(stage.word(2));
@@ -276,9 +267,9 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   });
   const block = ownedBlocks.replace(word, 1000);
   t.is(heap.u32[word], block, 'the word has its new block');
-  t.is(getIntentWord(heap.u32, slot), nowhereWord(memory.geometry), 'no word of others');
-  t.is(getIntentOut(heap.u32, slot), old);
-  t.is(getIntentIn(heap.u32, slot), 0 as Address, 'another thread may replace that one now');
+  t.is(Slot.getIntentWord(heap.u32, slot), nowhereWord(memory.geometry), 'no word of others');
+  t.is(Slot.getIntentOut(heap.u32, slot), old);
+  t.is(Slot.getIntentIn(heap.u32, slot), 0 as Address, 'another thread may replace that one now');
   t.is(entered, 2, 'on its way to the new block, and to give the old one back');
   t.deepEqual(told, ['told']);
   // Another thread does so, and the new block is somebody else's.
@@ -288,7 +279,7 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   memory.tags[block >>> 4] = OWNED;
   heap.u32[stage.word(2)] = block;
   core.ownedBlocks.replace(stage.word(3), 50);
-  t.is(getIntentWord(heap.u32, slot), 0 as WordIndex);
+  t.is(Slot.getIntentWord(heap.u32, slot), 0 as WordIndex);
   t.is(memory.tags[old >>> 4], 0, 'the old one went back, ...');
   t.is(memory.tags[block >>> 4], OWNED, '... and this did not');
   core.shared.free(before);

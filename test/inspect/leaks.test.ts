@@ -6,7 +6,8 @@
 import test from 'ava';
 import { type Address, type Block, type Leaks, SharedHeap } from 'shmalloc';
 import { findLeaks, readUsage, renderLeaks } from '../../src/inspect/index.js';
-import { SET_KIND } from '../../src/layout/index.js';
+
+import * as ContextRecord from '../../src/layout/context-record.js';
 import { ContextMaker } from '../contexts.js';
 import { memoryOf } from '../helpers.js';
 
@@ -202,7 +203,7 @@ test('inspect.leaks: contexts by tree, and vectors, are separate from the progra
   const mine = heap.malloc_ts(100);
   const root = maker.make('server');
   const request = maker.make('request', root, { ident: '42' });
-  const cache = maker.make('cache', undefined, { kind: SET_KIND });
+  const cache = maker.make('cache', undefined, { kind: ContextRecord.SET_KIND });
   const result = maker.make('result', undefined, { ident: 'a' });
   maker.make('empty');
   maker.addChunk(root, 1024, 100, 3);

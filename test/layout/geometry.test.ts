@@ -7,31 +7,28 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { GIB, hex, KIB, LINE_BYTES, MIB, PAGE_BYTES } from '../../src/base/index.js';
+import * as Baseline from '../../src/layout/baseline.js';
+import * as ChunkRecord from '../../src/layout/chunk-record.js';
+import * as ClassRecord from '../../src/layout/class-record.js';
+import * as ContextRecord from '../../src/layout/context-record.js';
+import * as Header from '../../src/layout/header.js';
 import {
-  baselineBytes,
-  CHUNK_RECORD_WORDS,
-  CLASS_TABLE_BYTES,
-  CONTEXT_RECORD_WORDS,
   computeGeometry,
   defaultThreads,
   type Geometry,
-  HEADER_BYTES,
   HEAP_BYTES_MIN,
   HEAP_END_MAX,
   headerWord,
-  LOCK_TABLE_BYTES,
   MAGAZINE_BYTES_MIN,
-  PAGE_HEAP_BYTES,
-  PAGE_RECORD_BYTES,
-  PAGE_RECORD_WORDS,
   pageOf,
-  RUN_PAGES_MAX,
-  registryBytes,
-  SLOT_BYTES,
-  THREADS_MAX,
-  tableWords,
   viewMemory,
 } from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as PageHeapRecord from '../../src/layout/page-heap-record.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Records from '../../src/layout/record-table.js';
+import * as Registry from '../../src/layout/registry.js';
+import * as Slot from '../../src/layout/slot.js';
 import { seedOf } from '../helpers.js';
 
 interface Region {
@@ -47,21 +44,21 @@ function regionsOf(g: Geometry): Region[] {
     start,
     end: start + length,
   });
-  const record = (page: number) => (g.pageTable + page * PAGE_RECORD_WORDS) * 4;
+  const record = (page: number) => (g.pageTable + page * PageRecord.WORDS) * 4;
   const records = g.endPage - g.firstPage + 1;
   return [
     at('null page', g.base, PAGE_BYTES),
-    at('header', g.header * 4, HEADER_BYTES),
-    at('registry', g.registry * 4, registryBytes(g.threads)),
-    at('page heap', g.pageHeap * 4, PAGE_HEAP_BYTES),
-    at('locks', g.locks * 4, LOCK_TABLE_BYTES),
-    at('classes', g.classes * 4, CLASS_TABLE_BYTES),
-    at('baseline', g.baseline * 4, baselineBytes(g.threads)),
-    at('slots', g.slots * 4, g.threads * SLOT_BYTES),
+    at('header', g.header * 4, Header.RECORD_BYTES),
+    at('registry', g.registry * 4, Registry.bytes(g.threads)),
+    at('page heap', g.pageHeap * 4, PageHeapRecord.BYTES),
+    at('locks', g.locks * 4, LockTable.BYTES),
+    at('classes', g.classes * 4, ClassRecord.TABLE_BYTES),
+    at('baseline', g.baseline * 4, Baseline.bytes(g.threads)),
+    at('slots', g.slots * 4, g.threads * Slot.BYTES),
     at('magazines', g.magazines * 4, g.threads * g.depths.words * 4),
-    at('contexts', g.contexts * 4, tableWords(g.contextCount, CONTEXT_RECORD_WORDS) * 4),
-    at('chunks', g.chunks * 4, tableWords(g.chunkCount, CHUNK_RECORD_WORDS) * 4),
-    at('page table', record(g.firstPage), records * PAGE_RECORD_BYTES),
+    at('contexts', g.contexts * 4, Records.words(g.contextCount, ContextRecord.WORDS) * 4),
+    at('chunks', g.chunks * 4, Records.words(g.chunkCount, ChunkRecord.WORDS) * 4),
+    at('page table', record(g.firstPage), records * PageRecord.BYTES),
     at('owners', g.ownersStart, g.endPage - g.firstPage),
     at('tags', g.tagsStart, g.dataBytes / 16),
     at('data', g.dataStart, g.dataBytes),
@@ -94,16 +91,16 @@ function findFaults(g: Geometry): string[] {
   check(g.end === g.base + g.bytes, 'the heap has another length');
   check(g.firstPage * PAGE_BYTES === g.dataStart, 'first page');
   check(g.endPage * PAGE_BYTES === g.end, 'end page');
-  check(g.endPage - g.firstPage <= RUN_PAGES_MAX, 'a run word cannot hold all pages');
+  check(g.endPage - g.firstPage <= PageRecord.RUN_PAGES_MAX, 'a run word cannot hold all pages');
   check(g.header === headerWord(g.base), 'the header is not where headerWord looks');
 
   const [table, owners, tags] = regions.slice(-4);
   const bias = g.tagsStart - g.dataStart / 16;
   check(bias >= 0, `the tag view would begin at ${bias}`);
   for (const page of [g.firstPage, g.endPage - 1]) {
-    const record = (g.pageTable + page * PAGE_RECORD_WORDS) * 4;
+    const record = (g.pageTable + page * PageRecord.WORDS) * 4;
     check(
-      record >= table.start && record + PAGE_RECORD_BYTES <= table.end,
+      record >= table.start && record + PageRecord.BYTES <= table.end,
       `record of page ${page}`,
     );
     const owner = g.ownersStart + page - g.firstPage;
@@ -139,7 +136,7 @@ test('computeGeometry: bases, lengths and thread counts in all combinations, wit
   for (const bytes of LENGTHS) {
     for (const base of BASES.filter((start) => start + bytes <= 4 * GIB)) {
       for (const threads of THREADS.filter(
-        (n) => n * (SLOT_BYTES + MAGAZINE_BYTES_MIN) < bytes / 2,
+        (n) => n * (Slot.BYTES + MAGAZINE_BYTES_MIN) < bytes / 2,
       )) {
         faults.push(...findFaults(computeGeometry(base, bytes, threads)));
         maps++;
@@ -191,9 +188,9 @@ test('computeGeometry: gives 92 percent of the largest heap to data, and 80 of t
 
 test('computeGeometry: refuses more slots than the heap has room for', (t) => {
   const refusal = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
-  t.throws(() => computeGeometry(0, HEAP_BYTES_MIN, THREADS_MAX), refusal);
-  t.throws(() => computeGeometry(0, GIB, THREADS_MAX + 1), refusal);
-  t.notThrows(() => computeGeometry(0, GIB, THREADS_MAX));
+  t.throws(() => computeGeometry(0, HEAP_BYTES_MIN, Registry.THREADS_MAX), refusal);
+  t.throws(() => computeGeometry(0, GIB, Registry.THREADS_MAX + 1), refusal);
+  t.notThrows(() => computeGeometry(0, GIB, Registry.THREADS_MAX));
 });
 
 test('defaultThreads: 64, fewer if slots would take more than an eighth, at least 1', (t) => {
@@ -202,7 +199,7 @@ test('defaultThreads: 64, fewer if slots would take more than an eighth, at leas
     const threads = defaultThreads(bytes);
     t.true(threads >= 1 && threads <= 64);
     t.true(
-      threads === 1 || threads * (SLOT_BYTES + MAGAZINE_BYTES_MIN) <= bytes / 8,
+      threads === 1 || threads * (Slot.BYTES + MAGAZINE_BYTES_MIN) <= bytes / 8,
       `${bytes} bytes`,
     );
   }

@@ -58,7 +58,8 @@ step('history', { number: rings + 16 + 2 * 12 }, () => void watched.inspect.hist
 async function places(buffer: SharedArrayBuffer) {
   const layout = await import('../../src/layout/index.js');
   const u32 = new Uint32Array(buffer);
-  const fields = layout.readHeader(u32, layout.headerWord(0));
+  const Header = await import('../../src/layout/header.js');
+  const fields = Header.read(u32, layout.headerWord(0));
   if (fields === null) throw new Error('no heap');
   const { base, bytes, threads, debug, contexts } = fields;
   const g = layout.computeGeometry(base, bytes, threads, debug, contexts);

@@ -52,5 +52,8 @@ test('context record: its owner alone reads the parent plainly, and no thread th
   // The owner writes it plainly once: before the context is LIVE.
   const registry = readFileSync(new URL('contexts/context-registry.ts', SRC), 'utf8');
   t.is([...registry.matchAll(/\bsetParent\(u32/g)].length, 1);
-  t.regex(registry, /setParent\(u32, record, parent\);[\s\S]{1,200}LIVE_CONTEXT/);
+  t.regex(
+    registry,
+    /ContextRecord.setParent\(u32, record, parent\);[\s\S]{1,300}ContextRecord.LIVE/,
+  );
 });

@@ -15,7 +15,14 @@ import {
   type SlotIndex,
   type WordIndex,
 } from '../../src/base/index.js';
-import * as layout from '../../src/layout/index.js';
+import * as Baseline from '../../src/layout/baseline.js';
+import * as ClassRecord from '../../src/layout/class-record.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import * as Header from '../../src/layout/header.js';
+import type * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Registry from '../../src/layout/registry.js';
 import { seedOf } from '../helpers.js';
 
 const MARGIN_WORDS = 64;
@@ -55,45 +62,45 @@ function findClashes(fields: readonly Field[]): string[] {
 }
 
 test('page record: fields and all 16 bitmap words do not overlap', (t) => {
-  const { i32, at, marginsWhole } = room(layout.PAGE_RECORD_BYTES);
+  const { i32, at, marginsWhole } = room(PageRecord.BYTES);
   const bitmap = Array.from(
     { length: 16 },
     (_, n): Field => ({
       name: `bitmap ${n}`,
-      write: (value) => layout.setBitmap(i32, at, n, value),
-      read: () => layout.getBitmap(i32, at, n),
+      write: (value) => PageRecord.setBitmap(i32, at, n, value),
+      read: () => PageRecord.getBitmap(i32, at, n),
     }),
   );
   const clashes = findClashes([
     {
       name: 'run',
-      write: (v) => layout.setRun(i32, at, v),
-      read: () => layout.getRun(i32, at),
+      write: (v) => PageRecord.setRun(i32, at, v),
+      read: () => PageRecord.getRun(i32, at),
     },
     {
       name: 'tail',
-      write: (v) => layout.setTail(i32, at, v),
-      read: () => layout.getTail(i32, at),
+      write: (v) => PageRecord.setTail(i32, at, v),
+      read: () => PageRecord.getTail(i32, at),
     },
     {
       name: 'next',
-      write: (v) => layout.setNext(i32, at, v as PageIndex),
-      read: () => layout.getNext(i32, at),
+      write: (v) => PageRecord.setNext(i32, at, v as PageIndex),
+      read: () => PageRecord.getNext(i32, at),
     },
     {
       name: 'prev',
-      write: (v) => layout.setPrev(i32, at, v as PageIndex),
-      read: () => layout.getPrev(i32, at),
+      write: (v) => PageRecord.setPrev(i32, at, v as PageIndex),
+      read: () => PageRecord.getPrev(i32, at),
     },
     {
       name: 'spanHead',
-      write: (v) => layout.setSpanHead(i32, at, v as PageIndex),
-      read: () => layout.getSpanHead(i32, at),
+      write: (v) => PageRecord.setSpanHead(i32, at, v as PageIndex),
+      read: () => PageRecord.getSpanHead(i32, at),
     },
     {
       name: 'freeCount',
-      write: (v) => layout.setFreeCount(i32, at, v),
-      read: () => layout.getFreeCount(i32, at),
+      write: (v) => PageRecord.setFreeCount(i32, at, v),
+      read: () => PageRecord.getFreeCount(i32, at),
     },
     ...bitmap,
   ]);
@@ -102,19 +109,20 @@ test('page record: fields and all 16 bitmap words do not overlap', (t) => {
 });
 
 test('class records: the records of all classes do not overlap', (t) => {
-  const { i32, at, marginsWhole } = room(layout.CLASS_TABLE_BYTES);
+  const { i32, at, marginsWhole } = room(ClassRecord.TABLE_BYTES);
   const fields = Array.from({ length: CLASS_ENTRIES }, (_, c): Field[] => {
-    const record = layout.classRecord(at, c as SizeClass);
+    const record = ClassRecord.at(at, c as SizeClass);
     return [
       {
         name: `partial ${c}`,
-        write: (v) => layout.setPartial(i32, layout.unownedPartial(record), v as PageIndex),
-        read: () => layout.getPartial(i32, layout.unownedPartial(record)),
+        write: (v) =>
+          ClassRecord.setPartial(i32, ClassRecord.unownedPartial(record), v as PageIndex),
+        read: () => ClassRecord.getPartial(i32, ClassRecord.unownedPartial(record)),
       },
       {
         name: `spans ${c}`,
-        write: (v) => layout.addSpanCount(i32, record, v),
-        read: () => layout.getSpanCount(i32, record),
+        write: (v) => ClassRecord.addSpanCount(i32, record, v),
+        read: () => ClassRecord.getSpanCount(i32, record),
       },
     ];
   });
@@ -123,66 +131,66 @@ test('class records: the records of all classes do not overlap', (t) => {
 });
 
 test('locks: words and counters do not overlap, and each lock has its own line', (t) => {
-  const { i32, f64, at, marginsWhole } = room(layout.LOCK_TABLE_BYTES);
-  t.is(layout.LOCK_COUNT, SIZE_CLASS_COUNT + 2);
-  const counters = [layout.ACQUISITIONS, layout.CONTENTIONS, layout.WAIT_NANOSECONDS];
-  const fields = Array.from({ length: layout.LOCK_COUNT }, (_, n): Field[] => {
-    const line = layout.lockLine(at, n as layout.LockIndex);
+  const { i32, f64, at, marginsWhole } = room(LockTable.BYTES);
+  t.is(LockTable.COUNT, SIZE_CLASS_COUNT + 2);
+  const counters = [LockTable.ACQUISITIONS, LockTable.CONTENTIONS, LockTable.WAIT_NANOSECONDS];
+  const fields = Array.from({ length: LockTable.COUNT }, (_, n): Field[] => {
+    const line = LockTable.at(at, n as layout.LockIndex);
     const word: Field = {
       name: `lock ${n}`,
-      write: (v) => layout.swapLock(i32, line, v),
-      read: () => layout.peekLock(i32, line),
+      write: (v) => LockTable.swap(i32, line, v),
+      read: () => LockTable.peek(i32, line),
     };
     const counts = counters.map(
       (which): Field => ({
         name: `lock ${n} counter ${which}`,
-        write: (v) => layout.addLockCounter(f64, line, which, v),
-        read: () => layout.getLockCounter(f64, line, which),
+        write: (v) => LockTable.addCounter(f64, line, which, v),
+        read: () => LockTable.getCounter(f64, line, which),
       }),
     );
     return [word, ...counts];
   });
   t.deepEqual(findClashes(fields.flat()), []);
   t.true(marginsWhole());
-  const line = layout.lockLine(at, layout.PAGE_LOCK);
-  t.is((layout.lockLine(at, layout.RECOVERY_LOCK) * 4) % 64, 0);
-  t.is(line - layout.lockLine(at, (layout.PAGE_LOCK - 1) as layout.LockIndex), 16);
-  t.is(layout.lockOfWord(at, layout.lockWordIndex(line)), layout.PAGE_LOCK);
-  layout.swapLock(i32, line, 77);
-  t.is(layout.swapLock(i32, line, 78), 77);
-  t.is(i32[layout.lockWordIndex(line)], 78);
+  const line = LockTable.at(at, LockTable.PAGE);
+  t.is((LockTable.at(at, LockTable.RECOVERY) * 4) % 64, 0);
+  t.is(line - LockTable.at(at, (LockTable.PAGE - 1) as layout.LockIndex), 16);
+  t.is(LockTable.ofWord(at, LockTable.wordOf(line)), LockTable.PAGE);
+  LockTable.swap(i32, line, 77);
+  t.is(LockTable.swap(i32, line, 78), 77);
+  t.is(i32[LockTable.wordOf(line)], 78);
 });
 
 test('registry: a slot is claimed once, and 256 slots do not overlap', (t) => {
-  const { i32, at, marginsWhole } = room(layout.registryBytes(256));
+  const { i32, at, marginsWhole } = room(Registry.bytes(256));
   for (let s = 0 as SlotIndex; s < 256; s++) {
-    t.is(layout.casOwner(i32, at, s, 0, s + 1000), 0);
-    t.is(layout.casOwner(i32, at, s, 0, 7), s + 1000);
+    t.is(Registry.casOwner(i32, at, s, 0, s + 1000), 0);
+    t.is(Registry.casOwner(i32, at, s, 0, 7), s + 1000);
   }
-  for (let s = 0 as SlotIndex; s < 256; s++) t.is(layout.loadOwner(i32, at, s), s + 1000);
-  layout.storeOwner(i32, at, 3 as SlotIndex, 0);
-  t.is(layout.loadOwner(i32, at, 3 as SlotIndex), 0);
+  for (let s = 0 as SlotIndex; s < 256; s++) t.is(Registry.loadOwner(i32, at, s), s + 1000);
+  Registry.storeOwner(i32, at, 3 as SlotIndex, 0);
+  t.is(Registry.loadOwner(i32, at, 3 as SlotIndex), 0);
   t.true(marginsWhole());
 });
 
 test('baseline: entries of heap, classes and slots do not overlap, for 1 and 256 threads', (t) => {
   for (const threads of [1, 256]) {
-    const { f64, at, marginsWhole } = room(layout.baselineBytes(threads));
+    const { f64, at, marginsWhole } = room(Baseline.bytes(threads));
     const entries = [
-      ...Array.from({ length: layout.HEAP_ENTRIES }, (_, n) => layout.heapEntry(n)),
-      ...Array.from({ length: CLASS_ENTRIES * layout.CLASS_FIELDS }, (_, n) =>
-        layout.classEntry(n >> 1, n & 1),
+      ...Array.from({ length: Baseline.HEAP_ENTRIES }, (_, n) => Baseline.heapEntry(n)),
+      ...Array.from({ length: CLASS_ENTRIES * Baseline.CLASS_FIELDS }, (_, n) =>
+        Baseline.classEntry(n >> 1, n & 1),
       ),
-      ...Array.from({ length: threads * layout.SLOT_FIELDS }, (_, n) =>
-        layout.slotEntry(n >> 2, n & 3),
+      ...Array.from({ length: threads * Baseline.SLOT_FIELDS }, (_, n) =>
+        Baseline.slotEntry(n >> 2, n & 3),
       ),
     ];
     t.is(new Set(entries).size, entries.length);
     const fields = entries.map(
       (entry): Field => ({
         name: `entry ${entry}`,
-        write: (v) => layout.setBaseline(f64, at, entry, v),
-        read: () => layout.getBaseline(f64, at, entry),
+        write: (v) => Baseline.set(f64, at, entry, v),
+        read: () => Baseline.get(f64, at, entry),
       }),
     );
     t.deepEqual(findClashes(fields), []);
@@ -192,22 +200,22 @@ test('baseline: entries of heap, classes and slots do not overlap, for 1 and 256
 
 test('runWord: keeps kind, owner and length, at all limits', (t) => {
   const kinds = [
-    layout.FREE_RUN,
-    layout.UNTOUCHED_RUN,
-    layout.RESERVED_RUN,
-    layout.SPAN_RUN,
-    layout.LARGE_RUN,
+    PageRecord.FREE_RUN,
+    PageRecord.UNTOUCHED_RUN,
+    PageRecord.RESERVED_RUN,
+    PageRecord.SPAN_RUN,
+    PageRecord.LARGE_RUN,
   ];
-  t.true(layout.THREADS_MAX - 1 <= layout.RUN_OWNER_MAX);
-  t.true(SIZE_CLASS_COUNT <= layout.RUN_OWNER_MAX);
+  t.true(Registry.THREADS_MAX - 1 <= PageRecord.RUN_OWNER_MAX);
+  t.true(SIZE_CLASS_COUNT <= PageRecord.RUN_OWNER_MAX);
   for (const kind of kinds) {
-    for (const owner of [0, 1, 44, 255, layout.RUN_OWNER_MAX]) {
-      for (const pages of [1, 2, 511, 65536, layout.RUN_PAGES_MAX]) {
-        const word = layout.runWord(kind, owner, pages);
+    for (const owner of [0, 1, 44, 255, PageRecord.RUN_OWNER_MAX]) {
+      for (const pages of [1, 2, 511, 65536, PageRecord.RUN_PAGES_MAX]) {
+        const word = PageRecord.wordOf(kind, owner, pages);
         t.is(word, word | 0, 'signed, as the view stores it');
-        t.is(layout.runKind(word), kind);
-        t.is(layout.runOwner(word), owner);
-        t.is(layout.runPages(word), pages);
+        t.is(PageRecord.kindOf(word), kind);
+        t.is(PageRecord.ownerOf(word), owner);
+        t.is(PageRecord.pagesOf(word), pages);
       }
     }
   }
@@ -215,15 +223,15 @@ test('runWord: keeps kind, owner and length, at all limits', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(
-        fc.integer({ min: 0, max: layout.RUN_OWNER_MAX }),
-        fc.integer({ min: 0, max: layout.RUN_PAGES_MAX }),
+        fc.integer({ min: 0, max: PageRecord.RUN_OWNER_MAX }),
+        fc.integer({ min: 0, max: PageRecord.RUN_PAGES_MAX }),
         fc.constantFrom(...kinds),
         (owner, pages, kind) => {
-          const word = layout.runWord(kind, owner, pages);
+          const word = PageRecord.wordOf(kind, owner, pages);
           return (
-            layout.runKind(word) === kind &&
-            layout.runOwner(word) === owner &&
-            layout.runPages(word) === pages
+            PageRecord.kindOf(word) === kind &&
+            PageRecord.ownerOf(word) === owner &&
+            PageRecord.pagesOf(word) === pages
           );
         },
       ),
@@ -233,9 +241,16 @@ test('runWord: keeps kind, owner and length, at all limits', (t) => {
 });
 
 test('RUN_KIND_NAMES: one name for each kind, and 0 is no kind', (t) => {
-  t.deepEqual(layout.RUN_KIND_NAMES, ['invalid', 'free', 'untouched', 'reserved', 'span', 'large']);
-  t.is(layout.RUN_KIND_NAMES[layout.UNTOUCHED_RUN], 'untouched');
-  t.is(layout.RUN_KIND_NAMES[layout.LARGE_RUN], 'large');
+  t.deepEqual(PageRecord.RUN_KIND_NAMES, [
+    'invalid',
+    'free',
+    'untouched',
+    'reserved',
+    'span',
+    'large',
+  ]);
+  t.is(PageRecord.RUN_KIND_NAMES[PageRecord.UNTOUCHED_RUN], 'untouched');
+  t.is(PageRecord.RUN_KIND_NAMES[PageRecord.LARGE_RUN], 'large');
 });
 
 test('header: is read as it was written, for any id and place', (t) => {
@@ -244,10 +259,10 @@ test('header: is read as it was written, for any id and place', (t) => {
   t.notThrows(() =>
     fc.assert(
       fc.property(word, word, word, word, fc.boolean(), (low, high, base, bytes, zero) => {
-        const { u32, at, marginsWhole } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
+        const { u32, at, marginsWhole } = room(Header.RECORD_BYTES + DebugRecord.BYTES);
         const half = (n: number) => n.toString(16).padStart(8, '0');
         const fields: layout.HeaderFields = {
-          version: layout.LAYOUT_VERSION,
+          version: Header.LAYOUT_VERSION,
           base,
           bytes,
           threads: (low % 256) + 1,
@@ -255,12 +270,12 @@ test('header: is read as it was written, for any id and place', (t) => {
           id: half(low) + half(high),
           reserveIsZero: zero,
           lockTimeoutMs: high >>> 1,
-          debug: { ...layout.NO_DEBUG, guardBytes: low, strict: zero, tracePath: `ä${base}` },
+          debug: { ...DebugRecord.NONE, guardBytes: low, strict: zero, tracePath: `ä${base}` },
         };
-        if (layout.readHeader(u32, at) !== null) return false;
-        layout.writeHeader(u32, at, fields);
-        layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [low, high]);
-        return isDeepStrictEqual(layout.readHeader(u32, at), fields) && marginsWhole();
+        if (Header.read(u32, at) !== null) return false;
+        Header.write(u32, at, fields);
+        DebugRecord.write(u32, Header.debugRecord(at), fields.debug, [low, high]);
+        return isDeepStrictEqual(Header.read(u32, at), fields) && marginsWhole();
       }),
       { seed },
     ),
@@ -268,9 +283,9 @@ test('header: is read as it was written, for any id and place', (t) => {
 });
 
 test('header: poison and recovery totals do not overlap; half a magic is no heap', (t) => {
-  const { u32, i32, f64, at } = room(layout.HEADER_BYTES + layout.DEBUG_RECORD_BYTES);
+  const { u32, i32, f64, at } = room(Header.RECORD_BYTES + DebugRecord.BYTES);
   const fields: layout.HeaderFields = {
-    version: layout.LAYOUT_VERSION,
+    version: Header.LAYOUT_VERSION,
     base: 8192,
     bytes: 4294901760,
     threads: 64,
@@ -278,22 +293,22 @@ test('header: poison and recovery totals do not overlap; half a magic is no heap
     id: '00000000ffffffff',
     reserveIsZero: true,
     lockTimeoutMs: 10_000,
-    debug: layout.NO_DEBUG,
+    debug: DebugRecord.NONE,
   };
-  layout.writeHeader(u32, at, fields);
-  layout.writeDebugRecord(u32, layout.debugRecord(at), fields.debug, [1, 2]);
-  t.is(layout.casPoison(i32, at, layout.SOUND, layout.POISONED), layout.SOUND);
+  Header.write(u32, at, fields);
+  DebugRecord.write(u32, Header.debugRecord(at), fields.debug, [1, 2]);
+  t.is(Header.casPoison(i32, at, Header.SOUND, Header.POISONED), Header.SOUND);
   const u8 = new Uint8Array(u32.buffer);
   const text = `${'broken ä '.repeat(80)}`;
-  layout.writePoisonText(u8, u32, at, text);
-  const read = layout.readPoisonText(u8, u32, at);
+  Header.writePoisonText(u8, u32, at, text);
+  const read = Header.readPoisonText(u8, u32, at);
   t.true(read.length > 300 && text.startsWith(read.slice(0, -1)), 'cut to the room for it');
-  layout.addRecovered(f64, at, layout.RECOVERED_RUNS, 3);
-  layout.addRecovered(f64, at, layout.RECOVERED_RUNS, 4);
-  t.is(layout.getRecovered(f64, at, layout.RECOVERED_RUNS), 7);
-  t.is(layout.getRecovered(f64, at, layout.RECOVERED_SLOTS), 0);
-  t.is(layout.peekPoison(i32, at), layout.POISONED);
-  t.deepEqual(layout.readHeader(u32, at), fields);
+  Header.addRecovered(f64, at, Header.RECOVERED_RUNS, 3);
+  Header.addRecovered(f64, at, Header.RECOVERED_RUNS, 4);
+  t.is(Header.getRecovered(f64, at, Header.RECOVERED_RUNS), 7);
+  t.is(Header.getRecovered(f64, at, Header.RECOVERED_SLOTS), 0);
+  t.is(Header.peekPoison(i32, at), Header.POISONED);
+  t.deepEqual(Header.read(u32, at), fields);
   u32[at] = 0;
-  t.is(layout.readHeader(u32, at), null);
+  t.is(Header.read(u32, at), null);
 });

@@ -14,6 +14,8 @@ import {
   type WordIndex,
 } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
+import * as Slot from '../../src/layout/slot.js';
+import * as SlotCounters from '../../src/layout/slot-counters.js';
 
 const AT = 64 as WordIndex;
 const SENTINEL_WORD = 0xffffffff;
@@ -21,7 +23,7 @@ const classes = Array.from({ length: SIZE_CLASS_COUNT }, (_, i) => (i + 1) as Si
 const magazines = Array.from({ length: 2 * CLASS_ENTRIES }, (_, i) => i as MagazineIndex);
 
 /** The slot's magazines, which follow it directly. */
-const MAGAZINES = (AT + layout.SLOT_WORDS) as WordIndex;
+const MAGAZINES = (AT + Slot.WORDS) as WordIndex;
 const depths = layout.magazineSizesFor(0);
 const limits = depths.limits;
 
@@ -59,85 +61,85 @@ test('magazineSizesFor: the largest that fit; magazines do not overlap, and each
 });
 
 test('slotRecord: slots follow each other on cache lines', (t) => {
-  t.is(layout.slotRecord(AT, 3) - layout.slotRecord(AT, 2), layout.SLOT_WORDS);
-  t.is(layout.SLOT_BYTES % 64, 0);
+  t.is(Slot.at(AT, 3) - Slot.at(AT, 2), Slot.WORDS);
+  t.is(Slot.BYTES % 64, 0);
 });
 
 test('slot: tops, transits, held, counts, counters, samples and thread do not overlap', (t) => {
   const { u32, f64 } = makeSlot();
   const limitOf = (c: MagazineIndex) => Math.min(limits[c], 2 + (c % 7));
-  layout.resetMagazines(u32, AT, MAGAZINES, depths);
-  for (const c of classes) layout.openMagazine(u32, AT, c, limitOf(c));
-  layout.storeThreadId(u32, AT, 41);
+  Slot.resetMagazines(u32, AT, MAGAZINES, depths);
+  for (const c of classes) Slot.openMagazine(u32, AT, c, limitOf(c));
+  Slot.storeThreadId(u32, AT, 41);
   for (const c of classes) {
-    layout.setTop(u32, AT, c, 10_000 + c);
-    layout.setTransit(u32, AT, c, 20_000 + c);
-    layout.setTop(u32, AT, layout.remoteMagazine(c), 30_000 + c);
-    layout.setTransit(u32, AT, layout.remoteMagazine(c), 40_000 + c);
-    u32[layout.partialOf(AT, c)] = 50_000 + c;
-    u32[layout.retiredOf(AT, c)] = 60_000 + c;
-    layout.addHeld(f64, AT, c, -c);
-    f64[layout.mallocsOf(AT) + c] = (2 ** 40 + c) * layout.MALLOC_STEP;
-    layout.addSample(f64, AT, c, 2 ** 30 + c);
-    layout.addSample(f64, AT, c, 1);
+    Slot.setTop(u32, AT, c, 10_000 + c);
+    Slot.setTransit(u32, AT, c, 20_000 + c);
+    Slot.setTop(u32, AT, layout.remoteMagazine(c), 30_000 + c);
+    Slot.setTransit(u32, AT, layout.remoteMagazine(c), 40_000 + c);
+    u32[Slot.partialOf(AT, c)] = 50_000 + c;
+    u32[Slot.retiredOf(AT, c)] = 60_000 + c;
+    Slot.addHeld(f64, AT, c, -c);
+    f64[Slot.mallocsOf(AT) + c] = (2 ** 40 + c) * Slot.MALLOC_STEP;
+    SlotCounters.addSample(f64, AT, c, 2 ** 30 + c);
+    SlotCounters.addSample(f64, AT, c, 1);
   }
-  for (let n = 0; n < layout.SLOT_COUNTERS; n++) layout.addSlotCounter(f64, AT, n, 2 ** 41 + n);
+  for (let n = 0; n < SlotCounters.COUNT; n++) SlotCounters.add(f64, AT, n, 2 ** 41 + n);
   for (const c of classes) {
-    t.is(layout.getTop(u32, AT, c), 10_000 + c);
-    t.is(layout.getTransit(u32, AT, c), 20_000 + c);
-    t.is(layout.getTop(u32, AT, layout.remoteMagazine(c)), 30_000 + c);
-    t.is(layout.getTransit(u32, AT, layout.remoteMagazine(c)), 40_000 + c);
-    t.is(u32[layout.partialOf(AT, c)], 50_000 + c);
-    t.is(u32[layout.retiredOf(AT, c)], 60_000 + c);
-    t.is(layout.getHeld(f64, AT, c), -c);
-    t.is(layout.getMallocs(f64, AT, c), 2 ** 40 + c);
-    t.is(layout.getLimit(u32, AT, c), limitOf(c));
-    t.is(layout.getSampledBytes(f64, AT, c), 2 ** 30 + c + 1);
-    t.is(layout.getSampledRequests(f64, AT, c), 2);
-    t.is(u32[layout.magazineBottom(u32, AT, c) - 1], 0);
-    t.is(u32[layout.magazineBottom(u32, AT, c) + limitOf(c)], SENTINEL_WORD);
+    t.is(Slot.getTop(u32, AT, c), 10_000 + c);
+    t.is(Slot.getTransit(u32, AT, c), 20_000 + c);
+    t.is(Slot.getTop(u32, AT, layout.remoteMagazine(c)), 30_000 + c);
+    t.is(Slot.getTransit(u32, AT, layout.remoteMagazine(c)), 40_000 + c);
+    t.is(u32[Slot.partialOf(AT, c)], 50_000 + c);
+    t.is(u32[Slot.retiredOf(AT, c)], 60_000 + c);
+    t.is(Slot.getHeld(f64, AT, c), -c);
+    t.is(Slot.getMallocs(f64, AT, c), 2 ** 40 + c);
+    t.is(Slot.getLimit(u32, AT, c), limitOf(c));
+    t.is(SlotCounters.getSampledBytes(f64, AT, c), 2 ** 30 + c + 1);
+    t.is(SlotCounters.getSampledRequests(f64, AT, c), 2);
+    t.is(u32[Slot.magazineBottom(u32, AT, c) - 1], 0);
+    t.is(u32[Slot.magazineBottom(u32, AT, c) + limitOf(c)], SENTINEL_WORD);
   }
-  for (let n = 0; n < layout.SLOT_COUNTERS; n++) {
-    t.is(layout.getSlotCounter(f64, AT, n), 2 ** 41 + n);
+  for (let n = 0; n < SlotCounters.COUNT; n++) {
+    t.is(SlotCounters.get(f64, AT, n), 2 ** 41 + n);
   }
-  t.is(layout.getThreadId(u32, AT), 41);
+  t.is(Slot.getThreadId(u32, AT), 41);
   t.true(u32.subarray(0, AT).every((word) => word === 0));
   t.true(u32.subarray(MAGAZINES + depths.words).every((word) => word === 0));
 });
 
 test('getThreadId: -1 if no thread ever had the slot', (t) => {
   const { u32 } = makeSlot();
-  t.is(layout.getThreadId(u32, AT), -1);
-  layout.storeThreadId(u32, AT, 0);
-  t.is(layout.getThreadId(u32, AT), 0);
+  t.is(Slot.getThreadId(u32, AT), -1);
+  Slot.storeThreadId(u32, AT, 0);
+  t.is(Slot.getThreadId(u32, AT), 0);
 });
 
 test('resetMagazines: opens no magazine: malloc finds it empty, free finds it full, its memory stays untouched', (t) => {
   const { u32, f64 } = makeSlot();
-  f64[layout.mallocsOf(AT) + 1] = 5;
+  f64[Slot.mallocsOf(AT) + 1] = 5;
   u32.fill(7, MAGAZINES, MAGAZINES + depths.words);
-  for (const magazine of magazines) layout.setTransit(u32, AT, magazine, 3);
-  layout.resetMagazines(u32, AT, MAGAZINES, depths);
+  for (const magazine of magazines) Slot.setTransit(u32, AT, magazine, 3);
+  Slot.resetMagazines(u32, AT, MAGAZINES, depths);
   for (const magazine of magazines) {
-    const top = layout.getTop(u32, AT, magazine);
+    const top = Slot.getTop(u32, AT, magazine);
     t.is(u32[top - 1], 0, `magazine ${magazine}: empty is seen`);
     t.is(u32[top], SENTINEL_WORD, `magazine ${magazine}: full is seen`);
-    t.true(layout.isParked(u32, AT, magazine));
-    t.is(layout.magazineBlocks(u32, AT, magazine), 0);
-    t.is(layout.getTransit(u32, AT, magazine), 0);
+    t.true(Slot.isParked(u32, AT, magazine));
+    t.is(Slot.magazineBlocks(u32, AT, magazine), 0);
+    t.is(Slot.getTransit(u32, AT, magazine), 0);
   }
   t.true(u32.subarray(MAGAZINES, MAGAZINES + depths.words).every((word) => word === 7));
-  t.is(f64[layout.mallocsOf(AT) + 1], 5, 'counters keep their values');
+  t.is(f64[Slot.mallocsOf(AT) + 1], 5, 'counters keep their values');
 });
 
 test('openMagazine: a magazine of any length is empty, and full at its limit', (t) => {
   const { u32 } = makeSlot();
-  layout.resetMagazines(u32, AT, MAGAZINES, depths);
+  Slot.resetMagazines(u32, AT, MAGAZINES, depths);
   for (const magazine of classes.flatMap((c) => layout.magazinesOf(c))) {
-    layout.openMagazine(u32, AT, magazine, limits[magazine]);
-    const top = layout.getTop(u32, AT, magazine);
-    t.false(layout.isParked(u32, AT, magazine));
-    t.is(top, layout.magazineBottom(u32, AT, magazine));
+    Slot.openMagazine(u32, AT, magazine, limits[magazine]);
+    const top = Slot.getTop(u32, AT, magazine);
+    t.false(Slot.isParked(u32, AT, magazine));
+    t.is(top, Slot.magazineBottom(u32, AT, magazine));
     t.is(u32[top - 1], 0, `magazine ${magazine}: empty is seen`);
     t.is(u32[top + limits[magazine]], SENTINEL_WORD, `magazine ${magazine}: full is seen`);
     t.is(u32[top + limits[magazine] + 1], SENTINEL_WORD, `magazine ${magazine}: over the sentinel`);
@@ -153,14 +155,14 @@ test('moveSentinel: from any limit to any other: two sentinels, no other, no zer
     const end = bottom + most + 2;
     for (let from = 1; from <= most; from++) {
       for (let to = 1; to <= most; to++) {
-        layout.resetMagazines(u32, AT, MAGAZINES, depths);
-        layout.openMagazine(u32, AT, c, from);
+        Slot.resetMagazines(u32, AT, MAGAZINES, depths);
+        Slot.openMagazine(u32, AT, c, from);
         for (let word = bottom; word < end; word++) {
           if (word !== bottom + from && word !== bottom + from + 1) u32[word] = word << 4;
         }
-        layout.moveSentinel(u32, AT, c, to);
+        Slot.moveSentinel(u32, AT, c, to);
         const where = `class ${c}, ${from} to ${to}`;
-        if (layout.getLimit(u32, AT, c) !== to) faults.push(`${where}: limit`);
+        if (Slot.getLimit(u32, AT, c) !== to) faults.push(`${where}: limit`);
         if (u32[bottom - 1] !== 0) faults.push(`${where}: word below the bottom`);
         for (let word = bottom; word < end; word++) {
           const sentinel = word === bottom + to || word === bottom + to + 1;

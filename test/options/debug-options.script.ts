@@ -5,7 +5,8 @@
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type DebugOptions, SharedHeap } from 'shmalloc';
-import { type DebugSettings, headerWord, readHeader } from '../../src/layout/index.js';
+import * as Header from '../../src/layout/header.js';
+import { type DebugSettings, headerWord } from '../../src/layout/index.js';
 import { nextMessage } from '../workers.js';
 
 export interface SettingsSeen {
@@ -17,7 +18,7 @@ export interface SettingsSeen {
 }
 
 function settingsOf(heap: SharedHeap): DebugSettings {
-  const fields = readHeader(heap.u32, headerWord(heap.handle.byteOffset));
+  const fields = Header.read(heap.u32, headerWord(heap.handle.byteOffset));
   if (fields === null) throw new Error('no heap');
   return fields.debug;
 }

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { type DebugOptions, SharedHeap } from 'shmalloc';
-import { type DebugSettings, NO_DEBUG } from '../../src/layout/index.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import type { DebugSettings } from '../../src/layout/index.js';
 import { renderHelp, renderMarkdown } from '../../src/options/debug-help.js';
 import { OPTIONS, OTHER_VARIABLES, resolveDebug } from '../../src/options/debug-options.js';
 import { type Finished, ROOT, run } from '../workers.js';
@@ -110,19 +111,19 @@ const GOOD: [DebugOptions, Record<string, string>, Partial<DebugSettings>][] = [
 
 for (const [options, variables, expected] of GOOD) {
   test(`resolveDebug: ${JSON.stringify(options)} is ${JSON.stringify(variables)}`, (t) => {
-    t.deepEqual(resolveDebug(options, {}), { ...NO_DEBUG, ...expected });
-    t.deepEqual(resolveDebug({}, variables), { ...NO_DEBUG, ...expected });
+    t.deepEqual(resolveDebug(options, {}), { ...DebugRecord.NONE, ...expected });
+    t.deepEqual(resolveDebug({}, variables), { ...DebugRecord.NONE, ...expected });
     // An empty variable is off, whatever the option in code is.
     const emptied = Object.fromEntries(Object.keys(variables).map((name) => [name, '']));
-    t.deepEqual(resolveDebug(options, emptied), NO_DEBUG);
+    t.deepEqual(resolveDebug(options, emptied), DebugRecord.NONE);
   });
 }
 
 test('resolveDebug: without options all settings are off', (t) => {
-  t.deepEqual(resolveDebug(), NO_DEBUG);
-  t.deepEqual(resolveDebug({}, {}), NO_DEBUG);
+  t.deepEqual(resolveDebug(), DebugRecord.NONE);
+  t.deepEqual(resolveDebug({}, {}), DebugRecord.NONE);
   const open = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, undefined]));
-  t.deepEqual(resolveDebug(open as DebugOptions, {}), NO_DEBUG);
+  t.deepEqual(resolveDebug(open as DebugOptions, {}), DebugRecord.NONE);
 });
 
 test('resolveDebug: the environment takes precedence, option by option', (t) => {
@@ -134,7 +135,7 @@ test('resolveDebug: the environment takes precedence, option by option', (t) => 
     SHMALLOC_STRICT: '1',
   });
   t.deepEqual(settings, {
-    ...NO_DEBUG,
+    ...DebugRecord.NONE,
     guardBytes: 128,
     checkStart: 9,
     checkEach: 5,
@@ -218,7 +219,7 @@ test('environment: all threads follow the options of the heap, without a warning
     { SHMALLOC_GUARD: '48', SHMALLOC_SCRIBBLE: '0', SHMALLOC_TEST_ANYTHING: 'x' },
     { scribble: true, history: 100 },
   );
-  const expected = { ...NO_DEBUG, guardBytes: 48, historyEvents: 100 };
+  const expected = { ...DebugRecord.NONE, guardBytes: 48, historyEvents: 100 };
   t.deepEqual(seen.main, expected);
   t.deepEqual(
     seen.worker,
@@ -227,7 +228,7 @@ test('environment: all threads follow the options of the heap, without a warning
   );
   t.deepEqual(
     seen.workersOwn,
-    { ...NO_DEBUG, guardBytes: 4096 },
+    { ...DebugRecord.NONE, guardBytes: 4096 },
     'a heap that a worker makes follows its environment',
   );
   t.is(finished.stderr, '');
@@ -246,7 +247,7 @@ test('environment: unknown variables and bad values give one warning each, and a
     SHMALLOC_TRACE: 'x'.repeat(5000),
     SHMALLOC_SEED: '5',
   });
-  t.deepEqual(seen.main, NO_DEBUG);
+  t.deepEqual(seen.main, DebugRecord.NONE);
   // The worker warns too: its own heap follows its own environment.
   const once = [...new Set(warnings)].sort();
   t.deepEqual(
@@ -276,7 +277,7 @@ test('environment: a bad value leaves the option of the code', async (t) => {
 
 test('environment: the lock check is a known variable, and not an option of a heap', async (t) => {
   const { seen, finished } = await runWith(t, { SHMALLOC_CHECKED: '1' });
-  t.deepEqual(seen.main, NO_DEBUG);
+  t.deepEqual(seen.main, DebugRecord.NONE);
   t.is(finished.stderr, '');
 });
 
@@ -295,7 +296,7 @@ for (const [how, variables, debug] of [
   test(`help: ${how} prints the table to stderr, once in a process`, async (t) => {
     const { finished, seen } = await runWith(t, variables, debug);
     t.is(finished.stderr, renderHelp(Object.entries(OPTIONS), OTHER_VARIABLES));
-    t.deepEqual(seen.main, NO_DEBUG);
+    t.deepEqual(seen.main, DebugRecord.NONE);
   });
 }
 

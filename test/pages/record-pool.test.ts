@@ -4,15 +4,8 @@
  */
 
 import test from 'ava';
-import {
-  casRecord,
-  loadFrontier,
-  loadRecord,
-  type RecordTable,
-  recordAt,
-  storeRecord,
-  tableWords,
-} from '../../src/layout/index.js';
+import type { RecordTable } from '../../src/layout/index.js';
+import * as Records from '../../src/layout/record-table.js';
 import { createRecordPool } from '../../src/pages/index.js';
 import { Random, seedOf } from '../helpers.js';
 
@@ -20,18 +13,18 @@ const WORDS = 8;
 
 function makeTable(count: number): { i32: Int32Array; table: RecordTable } {
   const start = 16;
-  const i32 = new Int32Array(new SharedArrayBuffer((start + tableWords(count, WORDS)) * 4));
+  const i32 = new Int32Array(new SharedArrayBuffer((start + Records.words(count, WORDS)) * 4));
   return { i32, table: { start: start as RecordTable['start'], recordWords: WORDS, count } };
 }
 
 const ownerOf = (i32: Int32Array, table: RecordTable, index: number): number =>
-  loadRecord(i32, recordAt(table, index));
+  Records.load(i32, Records.at(table, index));
 
 /** A pool that gives records back as contexts do. */
 function makePool(i32: Int32Array, table: RecordTable) {
   const { take, remember } = createRecordPool(i32, table);
   const give = (index: number): void => {
-    storeRecord(i32, recordAt(table, index), 0);
+    Records.store(i32, Records.at(table, index), 0);
     remember(index);
   };
   return { take, give, remember };
@@ -55,14 +48,14 @@ test('RecordPool.take: gives every record once, 0 when all are taken, and each a
     t.is(pool.take(7), one);
     t.is(pool.take(7), 0);
     for (const index of taken) pool.give(index);
-    t.is(loadFrontier(i32, table), 50);
+    t.is(Records.loadFrontier(i32, table), 50);
   }
 });
 
 test('RecordPool.take: gives no record of an empty table', (t) => {
   const { i32, table } = makeTable(0);
   t.is(makePool(i32, table).take(1), 0);
-  t.is(loadFrontier(i32, table), 0);
+  t.is(Records.loadFrontier(i32, table), 0);
 });
 
 test('RecordPool: taking and giving back in turn stays at the start of the table', (t) => {
@@ -72,7 +65,7 @@ test('RecordPool: taking and giving back in turn stays at the start of the table
     const some = [pool.take(1), pool.take(2), pool.take(3)];
     for (const index of some) pool.give(index);
   }
-  t.true(loadFrontier(i32, table) <= 3);
+  t.true(Records.loadFrontier(i32, table) <= 3);
 });
 
 test('RecordPool: wrong hints never give a record twice', (t) => {
@@ -91,10 +84,10 @@ test('RecordPool: wrong hints never give a record twice', (t) => {
     [5, 6, 7, 8],
   );
   // Given back by recovery, which tells no pool.
-  storeRecord(i32, recordAt(table, 2), 0);
+  Records.store(i32, Records.at(table, 2), 0);
   t.is(mine.take(9), 2);
   // Given back while it was remembered twice.
-  storeRecord(i32, recordAt(table, 2), 0);
+  Records.store(i32, Records.at(table, 2), 0);
   mine.remember(2);
   mine.remember(2);
   t.is(mine.take(10), 2);
@@ -142,8 +135,8 @@ test('RecordPool: a thread that only gives back keeps a limited number of hints'
   const before = process.memoryUsage().heapUsed;
   const rounds = 4_000_000;
   for (let n = 0; n < rounds; n++) {
-    const record = recordAt(table, 1 + (n & 7));
-    if (!casRecord(i32, record, 0, 1)) t.fail('it is free');
+    const record = Records.at(table, 1 + (n & 7));
+    if (!Records.cas(i32, record, 0, 1)) t.fail('it is free');
     giver.give(1 + (n & 7));
   }
   // A hint takes at least 4 bytes.

@@ -6,15 +6,9 @@
 import test from 'ava';
 import { type Address, SharedHeap } from 'shmalloc';
 import { classOf, PAGE_BYTES, SPAN_PAGES } from '../../src/base/index.js';
-import {
-  ACQUISITIONS,
-  classLock,
-  getLockCounter,
-  getPartial,
-  lockLine,
-  retiredOf,
-  slotRecord,
-} from '../../src/layout/index.js';
+import * as ClassRecord from '../../src/layout/class-record.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as Slot from '../../src/layout/slot.js';
 import { assertIdentity, memoryOf } from '../helpers.js';
 
 const KIB = 1024;
@@ -30,7 +24,9 @@ function fillAndFree(heap: SharedHeap, size: number, bytes: number): void {
 
 function hasRetired(heap: SharedHeap, size: number): boolean {
   const { i32, geometry } = memoryOf(heap);
-  return getPartial(i32, retiredOf(slotRecord(geometry.slots, 0), classOf(size))) !== 0;
+  return (
+    ClassRecord.getPartial(i32, Slot.retiredOf(Slot.at(geometry.slots, 0), classOf(size))) !== 0
+  );
 }
 
 test('retired spans: refill their class, and no page changes its owner', (t) => {
@@ -94,8 +90,8 @@ test('retired spans: a thread makes new spans after other threads released its r
 test('flush: returns a large magazine in portions, so that other threads get the lock', (t) => {
   using heap = SharedHeap.create({ size: '1GiB', threads: 1 });
   const { f64, geometry } = memoryOf(heap);
-  const line = lockLine(geometry.locks, classLock(classOf(16)));
-  const acquisitions = () => getLockCounter(f64, line, ACQUISITIONS);
+  const line = LockTable.at(geometry.locks, LockTable.ofClass(classOf(16)));
+  const acquisitions = () => LockTable.getCounter(f64, line, LockTable.ACQUISITIONS);
   const blocks = Array.from({ length: 60_000 }, () => heap.malloc_ts(16));
   let most = 0;
   for (const block of blocks) {

@@ -212,7 +212,7 @@ export function leftBehind(lib: Library, memory: HeapMemory): string[] {
   const { i32, geometry } = memory;
   return [...ownBlocks(lib, memory)]
     .filter(([slot]) => {
-      const owner = lib.layout.loadOwner(i32, geometry.registry, slot as SlotIndex);
+      const owner = lib.layout.Registry.loadOwner(i32, geometry.registry, slot as SlotIndex);
       return owner === 0 || globalThis.shmallocDead.has(owner);
     })
     .map(([slot, blocks]) => `left behind: ${blocks} of slot ${slot}, freed or not handed out`);
@@ -223,7 +223,7 @@ function slotsOf({ layout }: Library, { memory }: ThreadHeap, ids: readonly numb
   const { i32, geometry } = memory;
   const all = Array.from({ length: geometry.threads }, (_, slot) => slot as SlotIndex);
   return all.filter((slot) => {
-    const owner = layout.loadOwner(i32, geometry.registry, slot);
+    const owner = layout.Registry.loadOwner(i32, geometry.registry, slot);
     return ids.some((id) => owner === ((1 << 30) | id));
   });
 }

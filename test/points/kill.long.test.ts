@@ -10,6 +10,7 @@
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type Address, SharedHeap } from 'shmalloc';
+import * as DebugRecord from '../../src/layout/debug-record.js';
 import * as layout from '../../src/layout/index.js';
 import { ended, nextMessage } from '../workers.js';
 import { type Instrumented, instrument } from './instrument.js';
@@ -91,7 +92,7 @@ async function makeHeap({ corpse, debug }: Role): Promise<SharedHeap> {
 
 /** The heap's debug settings. */
 function settingsOf({ u32 }: SharedHeap): layout.DebugSettings {
-  return layout.readDebugRecord(u32, layout.computeGeometry(0, BYTES, 4).debug);
+  return DebugRecord.read(u32, layout.computeGeometry(0, BYTES, 4).debug);
 }
 
 /** How often a role passes each point. */

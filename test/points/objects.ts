@@ -9,10 +9,10 @@ import { type HeapMemory, type Library, ownedBlocks, type ThreadHeap } from './s
 
 /** Contexts whose record is in use. */
 export function usedContexts({ layout }: Library, { i32, geometry }: HeapMemory): ContextIndex[] {
-  const table = layout.contextTable(geometry);
+  const table = layout.ContextRecord.contextTable(geometry);
   const used: ContextIndex[] = [];
-  for (let index = 1; index <= layout.loadFrontier(i32, table); index++) {
-    const state = layout.loadRecord(i32, layout.recordAt(table, index));
+  for (let index = 1; index <= layout.Records.loadFrontier(i32, table); index++) {
+    const state = layout.Records.load(i32, layout.Records.at(table, index));
     if (state !== 0) used.push(index as ContextIndex);
   }
   return used;
@@ -20,15 +20,16 @@ export function usedContexts({ layout }: Library, { i32, geometry }: HeapMemory)
 
 /** True if the context belongs to a living thread, or was released. */
 function isKept({ layout }: Library, { i32, u32, geometry }: HeapMemory, index: number): boolean {
-  const table = layout.contextTable(geometry);
+  const table = layout.ContextRecord.contextTable(geometry);
   let root = index;
-  const record = () => layout.recordAt(table, root);
-  while (layout.getParent(u32, record()) !== 0) root = layout.getParent(u32, record());
-  const phase = layout.contextPhase(layout.loadRecord(i32, record()));
-  if (phase === layout.RELEASED_CONTEXT) return true;
-  const slot = layout.contextOwner(i32, u32, table, index);
-  if (slot < 0 || phase !== layout.LIVE_CONTEXT) return false;
-  const owner = layout.loadOwner(i32, geometry.registry, slot as never);
+  const record = () => layout.Records.at(table, root);
+  while (layout.ContextRecord.getParent(u32, record()) !== 0)
+    root = layout.ContextRecord.getParent(u32, record());
+  const phase = layout.ContextRecord.phaseOf(layout.Records.load(i32, record()));
+  if (phase === layout.ContextRecord.RELEASED) return true;
+  const slot = layout.ContextRecord.ownerOf(i32, u32, table, index);
+  if (slot < 0 || phase !== layout.ContextRecord.LIVE) return false;
+  const owner = layout.Registry.loadOwner(i32, geometry.registry, slot as never);
   return owner !== 0 && !globalThis.shmallocDead.has(owner);
 }
 
@@ -42,17 +43,18 @@ export function objectFaults(lib: Library, core: ThreadHeap): string[] {
     if (!isKept(lib, core.memory, index)) faults.push(`left behind: context ${index}`);
   }
   const used = new Set<number>(usedContexts(lib, core.memory));
-  const chunks = layout.chunkTable(geometry);
-  for (let chunk = 1; chunk <= layout.loadFrontier(i32, chunks); chunk++) {
-    const record = layout.recordAt(chunks, chunk);
-    const context = layout.loadRecord(i32, record);
-    const address = layout.getChunkAddress(u32, record);
+  const chunks = layout.ChunkRecord.chunkTable(geometry);
+  for (let chunk = 1; chunk <= layout.Records.loadFrontier(i32, chunks); chunk++) {
+    const record = layout.Records.at(chunks, chunk);
+    const context = layout.Records.load(i32, record);
+    const address = layout.ChunkRecord.getAddress(u32, record);
     if (context !== 0 && !used.has(context)) faults.push(`left behind: chunk ${chunk}`);
     if (address !== 0 && !owned.delete(address)) faults.push(`chunk ${chunk} has no block`);
   }
-  for (const slot of layout.usedSlotRecords(u32, geometry.slots, geometry.threads)) {
-    if (layout.getIntentWord(u32, slot) !== 0) faults.push('left behind: an intent');
-    if (u32[layout.inFlightHeaderWord(slot)] !== 0) faults.push('left behind: an in-flight header');
+  for (const slot of layout.Slot.usedRecords(u32, geometry.slots, geometry.threads)) {
+    if (layout.Slot.getIntentWord(u32, slot) !== 0) faults.push('left behind: an intent');
+    if (u32[layout.Slot.inFlightHeaderWord(slot)] !== 0)
+      faults.push('left behind: an in-flight header');
   }
   for (const address of vectorBlocks(lib, core, owned)) owned.delete(address as Address);
   for (const address of owned) faults.push(`lost: ${address}, an owned block`);
@@ -64,8 +66,8 @@ function vectorBlocks({ layout }: Library, { memory }: ThreadHeap, owned: Set<nu
   const found: number[] = [];
   for (const address of owned) {
     const header = (address >>> 2) as never;
-    if (layout.readVectorHeader(memory.u32, header) === null) continue;
-    found.push(address, memory.u32[layout.vectorDataWord(header)] as number);
+    if (layout.VectorHeader.read(memory.u32, header) === null) continue;
+    found.push(address, memory.u32[layout.VectorHeader.dataWord(header)] as number);
   }
   return found;
 }
@@ -81,16 +83,16 @@ export function endReleased(lib: Library, core: ThreadHeap): void {
 /** Deletes the vectors of the heap, whichever thread made them. */
 function endVectors({ layout }: Library, core: ThreadHeap): void {
   const { u32, geometry } = core.memory;
-  const inFlightHeader = layout.inFlightHeaderWord(
-    layout.slotRecord(geometry.slots, core.slotIndex),
+  const inFlightHeader = layout.Slot.inFlightHeaderWord(
+    layout.Slot.at(geometry.slots, core.slotIndex),
   );
   for (const address of ownedBlocks(core)) {
     const header = (address >>> 2) as never;
-    const fields = layout.readVectorHeader(u32, header);
-    if (fields === null || (fields.type & layout.CONTEXT_VECTOR) !== 0) continue;
+    const fields = layout.VectorHeader.read(u32, header);
+    if (fields === null || (fields.type & layout.VectorHeader.IN_CONTEXT) !== 0) continue;
     u32[inFlightHeader] = address;
-    layout.clearVector(u32, header);
-    core.ownedBlocks.remove(layout.vectorDataWord(header));
+    layout.VectorHeader.clear(u32, header);
+    core.ownedBlocks.remove(layout.VectorHeader.dataWord(header));
     core.ownedBlocks.remove(inFlightHeader);
   }
 }

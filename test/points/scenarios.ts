@@ -7,7 +7,8 @@
 
 import type { Address } from 'shmalloc';
 import { classOf, PAGE_BYTES } from '../../src/base/index.js';
-import { getLimit, magazineBlocks, slotRecord } from '../../src/layout/index.js';
+
+import * as Slot from '../../src/layout/slot.js';
 import { CONTEXT_SCENARIOS } from './context-scenarios.js';
 import {
   ALL_HELD_BACK,
@@ -34,9 +35,10 @@ function neighbours(program: Program, blocks: Blocks, below: boolean, above: boo
 /** Frees blocks of one class until their magazine is full. */
 function fillMagazine(program: Program, blocks: Address[]): void {
   const { memory, slotIndex } = program.core;
-  const slot = slotRecord(memory.geometry.slots, slotIndex);
+  const slot = Slot.at(memory.geometry.slots, slotIndex);
   const c = classOf(program.calls.usableSize(blocks[0]));
-  const isFull = () => magazineBlocks(memory.u32, slot, c) === getLimit(memory.u32, slot, c);
+  const isFull = () =>
+    Slot.magazineBlocks(memory.u32, slot, c) === Slot.getLimit(memory.u32, slot, c);
   while (!isFull()) program.free(blocks.pop() as Address);
 }
 

@@ -21,6 +21,7 @@ import type * as Heap from '../../src/heap/index.js';
 import type * as Layout from '../../src/layout/index.js';
 import type * as Stats from '../../src/stats/index.js';
 import { type Instrumented, instrument } from './instrument.js';
+import { type LayoutCopy, loadLayout } from './layout-copy.js';
 
 /**
  * The double: a thread's id is its number plus one, and the attaching thread says which thread
@@ -49,7 +50,7 @@ export type HeapMemory = Layout.HeapMemory;
 export interface Library {
   readonly copy: Instrumented;
   readonly heap: typeof Heap;
-  readonly layout: typeof Layout;
+  readonly layout: LayoutCopy;
   readonly base: typeof Base;
   readonly debug: typeof Debug;
   readonly contexts: typeof Contexts;
@@ -80,7 +81,7 @@ export async function loadLibrary(change?: Change): Promise<Library> {
   return {
     copy,
     heap: await load('heap/index.js'),
-    layout: await load('layout/index.js'),
+    layout: await loadLayout(load),
     base: await load('base/index.js'),
     debug: await load('debug/index.js'),
     contexts: await load('contexts/index.js'),
@@ -105,7 +106,7 @@ export function makeHeap(
     id: '0123456789abcdef',
     pristine: true,
     lockTimeoutMs: 1000,
-    debug: { ...layout.NO_DEBUG, ...debug },
+    debug: { ...layout.DebugRecord.NONE, ...debug },
     secret: [1, 2],
   });
 }
@@ -114,8 +115,8 @@ export function makeHeap(
 export function attach(lib: Library, memory: HeapMemory, threadId: number): ThreadHeap {
   globalThis.shmallocThread = threadId;
   const core = lib.heap.attachThreadHeap(memory, true, { threadId, lockTimeoutMs: 1000 });
-  const settings = lib.layout.readDebugRecord(memory.u32, memory.geometry.debug);
-  return lib.layout.isInstrumented(settings)
+  const settings = lib.layout.DebugRecord.read(memory.u32, memory.geometry.debug);
+  return lib.layout.DebugRecord.isInstrumented(settings)
     ? lib.debug.createDebug(core, settings, threadId, () => {}).core
     : core;
 }
@@ -173,9 +174,12 @@ export function ownBlocks({ base, layout }: Library, memory: HeapMemory): Map<nu
   if (geometry.blockRecordsStart === 0) return own;
   for (let address = geometry.dataStart; address < geometry.end; address += 16) {
     if (tags[address >>> 4] === 0 || base.isOwnedTag(tags[address >>> 4] as number)) continue;
-    const state = layout.getState(i32, layout.blockRecord(geometry.blockRecords, address));
-    if (layout.stateKind(state) === layout.LIVE_BLOCK) continue;
-    const slot = layout.stateSlot(state);
+    const state = layout.BlockRecord.getState(
+      i32,
+      layout.BlockRecord.at(geometry.blockRecords, address),
+    );
+    if (layout.BlockRecord.kindOf(state) === layout.BlockRecord.LIVE) continue;
+    const slot = layout.BlockRecord.slotOf(state);
     own.set(slot, [...(own.get(slot) ?? []), address as Address]);
   }
   return own;
@@ -184,8 +188,11 @@ export function ownBlocks({ base, layout }: Library, memory: HeapMemory): Map<nu
 /** Owned locks and their owners; for the check that no lock is left. */
 export function heldLocks({ layout }: Library, { i32, geometry }: HeapMemory): string[] {
   const held: string[] = [];
-  for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
-    const word = layout.peekLock(i32, layout.lockLine(geometry.locks, lock as Layout.LockIndex));
+  for (let lock = 0; lock < layout.LockTable.COUNT; lock++) {
+    const word = layout.LockTable.peek(
+      i32,
+      layout.LockTable.at(geometry.locks, lock as Layout.LockIndex),
+    );
     if (word !== 0) held.push(`lock ${lock}: ${word}`);
   }
   return held;

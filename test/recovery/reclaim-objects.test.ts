@@ -9,29 +9,11 @@ import { type Context, SharedHeap } from 'shmalloc';
 import type { SlotIndex, WordIndex } from '../../src/base/index.js';
 import { Contexts } from '../../src/contexts/index.js';
 import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
-import {
-  chunkTable,
-  chunkWord,
-  contextTable,
-  getGeneration,
-  getParent,
-  type HeapMemory,
-  LIVE_CONTEXT,
-  loadOwner,
-  loadRecord,
-  RELEASED_CONTEXT,
-  recordAt,
-  setChunk,
-  setFirstChild,
-  setGeneration,
-  setNextChunk,
-  setNextSibling,
-  setParent,
-  storeOwner,
-  storeRecord,
-  UNRESOLVED_CONTEXT,
-  withPhase,
-} from '../../src/layout/index.js';
+import * as ChunkRecord from '../../src/layout/chunk-record.js';
+import * as ContextRecord from '../../src/layout/context-record.js';
+import type { HeapMemory } from '../../src/layout/index.js';
+import * as Records from '../../src/layout/record-table.js';
+import * as Registry from '../../src/layout/registry.js';
 import { assertNothingLeft, assertSound, countRecords } from '../contexts/audit.js';
 import { enterDead, memoryOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
@@ -46,7 +28,7 @@ test.before(async () => {
   const worker = new Worker(guest, { workerData });
   await nextMessage(worker);
   const { i32, geometry } = memoryOf(heap);
-  dead = loadOwner(i32, geometry.registry, 1 as SlotIndex);
+  dead = Registry.loadOwner(i32, geometry.registry, 1 as SlotIndex);
   const end = ended(worker);
   await worker.terminate();
   await end;
@@ -78,10 +60,10 @@ function setStage(threads = 3): Stage {
     memory,
     victim,
     contexts,
-    at: (index) => recordAt(contextTable(geometry), index),
+    at: (index) => Records.at(ContextRecord.contextTable(geometry), index),
     die() {
       enterDead(memory, dead);
-      storeOwner(i32, geometry.registry, victim.slotIndex, dead);
+      Registry.storeOwner(i32, geometry.registry, victim.slotIndex, dead);
     },
   };
 }
@@ -154,57 +136,90 @@ test('recover: a released context stays, with all contexts below it, whichever t
  */
 const MOMENTS: Record<string, (stage: Stage) => void> = {
   'create: claimed, and nothing more'({ memory, at, victim }) {
-    storeRecord(memory.i32, at(4), withPhase(0, UNRESOLVED_CONTEXT, victim.slotIndex));
+    Records.store(
+      memory.i32,
+      at(4),
+      ContextRecord.withPhase(0, ContextRecord.UNRESOLVED, victim.slotIndex),
+    );
   },
   'create: linked to its parent, not live'({ memory, at, victim }) {
-    storeRecord(memory.i32, at(4), withPhase(0, UNRESOLVED_CONTEXT, victim.slotIndex));
-    setParent(memory.u32, at(4), 3);
-    setFirstChild(memory.u32, at(3), 4);
+    Records.store(
+      memory.i32,
+      at(4),
+      ContextRecord.withPhase(0, ContextRecord.UNRESOLVED, victim.slotIndex),
+    );
+    ContextRecord.setParent(memory.u32, at(4), 3);
+    ContextRecord.setFirstChild(memory.u32, at(3), 4);
   },
   'end: dying'({ memory, at, victim }) {
-    const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, UNRESOLVED_CONTEXT, victim.slotIndex));
+    const state = Records.load(memory.i32, at(3));
+    Records.store(
+      memory.i32,
+      at(3),
+      ContextRecord.withPhase(state, ContextRecord.UNRESOLVED, victim.slotIndex),
+    );
   },
   'end: without a parent'({ memory, at, victim }) {
-    const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, UNRESOLVED_CONTEXT, victim.slotIndex));
-    setParent(memory.u32, at(3), 0);
+    const state = Records.load(memory.i32, at(3));
+    Records.store(
+      memory.i32,
+      at(3),
+      ContextRecord.withPhase(state, ContextRecord.UNRESOLVED, victim.slotIndex),
+    );
+    ContextRecord.setParent(memory.u32, at(3), 0);
   },
   'end: of the next generation'({ memory, at, victim }) {
-    const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, UNRESOLVED_CONTEXT, victim.slotIndex));
-    setParent(memory.u32, at(3), 0);
-    setGeneration(memory.u32, at(3), getGeneration(memory.u32, at(3)) + 1);
+    const state = Records.load(memory.i32, at(3));
+    Records.store(
+      memory.i32,
+      at(3),
+      ContextRecord.withPhase(state, ContextRecord.UNRESOLVED, victim.slotIndex),
+    );
+    ContextRecord.setParent(memory.u32, at(3), 0);
+    ContextRecord.setGeneration(
+      memory.u32,
+      at(3),
+      ContextRecord.getGeneration(memory.u32, at(3)) + 1,
+    );
   },
   'setParent: the context has its own slot and the old parent'({ memory, at, victim }) {
-    const state = loadRecord(memory.i32, at(3));
-    storeRecord(memory.i32, at(3), withPhase(state, LIVE_CONTEXT, victim.slotIndex));
+    const state = Records.load(memory.i32, at(3));
+    Records.store(
+      memory.i32,
+      at(3),
+      ContextRecord.withPhase(state, ContextRecord.LIVE, victim.slotIndex),
+    );
   },
   'setParent: the context is a root'({ memory, at, victim }) {
-    const state = loadRecord(memory.i32, at(2));
-    storeRecord(memory.i32, at(2), withPhase(state, LIVE_CONTEXT, victim.slotIndex));
-    setParent(memory.u32, at(2), 0);
+    const state = Records.load(memory.i32, at(2));
+    Records.store(
+      memory.i32,
+      at(2),
+      ContextRecord.withPhase(state, ContextRecord.LIVE, victim.slotIndex),
+    );
+    ContextRecord.setParent(memory.u32, at(2), 0);
   },
   'a chunk that is claimed and has no block'({ memory }) {
-    const table = chunkTable(memory.geometry);
-    storeRecord(memory.i32, recordAt(table, 90), 2);
+    const table = ChunkRecord.chunkTable(memory.geometry);
+    Records.store(memory.i32, Records.at(table, 90), 2);
     // The frontier lies behind the chunk's record.
     memory.i32[table.start + 1] = 100;
   },
   'a chunk that is in no chain'({ memory, victim }) {
-    const table = chunkTable(memory.geometry);
-    storeRecord(memory.i32, recordAt(table, 90), 2);
+    const table = ChunkRecord.chunkTable(memory.geometry);
+    Records.store(memory.i32, Records.at(table, 90), 2);
     memory.i32[table.start + 1] = 100;
-    victim.ownedBlocks.replace(chunkWord(recordAt(table, 90)), 5000);
+    victim.ownedBlocks.replace(ChunkRecord.addressWord(Records.at(table, 90)), 5000);
   },
   'broken links, which recovery does not follow'({ memory, at }) {
     const { u32, geometry } = memory;
     for (const index of [1, 2, 3]) {
-      setChunk(u32, at(index), 1);
-      setFirstChild(u32, at(index), index);
-      setNextSibling(u32, at(index), index);
+      ContextRecord.setChunk(u32, at(index), 1);
+      ContextRecord.setFirstChild(u32, at(index), index);
+      ContextRecord.setNextSibling(u32, at(index), index);
     }
-    for (let n = 1; n < 12; n++) setNextChunk(u32, recordAt(chunkTable(geometry), n), n);
+    for (let n = 1; n < 12; n++)
+      ChunkRecord.setNext(u32, Records.at(ChunkRecord.chunkTable(geometry), n), n);
   },
 };
 
@@ -214,7 +229,7 @@ for (const [moment, prepare] of Object.entries(MOMENTS)) {
       const stage = setStage();
       const { heap, memory } = stage;
       family(stage);
-      const table = contextTable(memory.geometry);
+      const table = ContextRecord.contextTable(memory.geometry);
       // No record behind the frontier was ever taken.
       if (moment.startsWith('create')) memory.i32[table.start + 1] = 4;
       prepare(stage);
@@ -223,8 +238,8 @@ for (const [moment, prepare] of Object.entries(MOMENTS)) {
         t.true(heap.recover().contexts >= 3);
       } else stage.victim.detach();
       for (const index of [1, 2, 3, 4]) {
-        t.is(loadRecord(memory.i32, stage.at(index)), 0);
-        t.is(getParent(memory.u32, stage.at(index)), 0 as never);
+        t.is(Records.load(memory.i32, stage.at(index)), 0);
+        t.is(ContextRecord.getParent(memory.u32, stage.at(index)), 0 as never);
       }
       assertNothingLeft(t, heap);
       heap.detach();
@@ -241,7 +256,7 @@ test('recover: a stale handle of a context that recovery has ended is refused', 
   heap.recover();
   t.throws(() => heap.contexts.adopt(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
   using same = heap.contexts.create('in its record');
-  t.is(loadRecord(memory.i32, at(1)) !== 0, true);
+  t.is(Records.load(memory.i32, at(1)) !== 0, true);
   t.throws(() => heap.contexts.adopt(handle), { code: 'ERR_SHMALLOC_CONTEXT_ENDED' });
   same.delete();
   assertNothingLeft(t, heap);
@@ -252,7 +267,7 @@ test('recover: leaves parents in a cycle alone, as a living thread can make them
   const stage = setStage();
   const { heap, memory, at } = stage;
   family(stage);
-  setParent(memory.u32, at(1), 3);
+  ContextRecord.setParent(memory.u32, at(1), 3);
   stage.die();
   t.is(heap.recover().contexts, 0);
   t.true(heap.verify().problems.some(({ invariant }) => invariant === 'context-record I2'));
@@ -262,19 +277,19 @@ test('recover: leaves contexts alone that other threads change meanwhile', (t) =
   const stage = setStage();
   const { heap, memory, at } = stage;
   family(stage);
-  const states = [UNRESOLVED_CONTEXT, LIVE_CONTEXT, RELEASED_CONTEXT];
-  const table = contextTable(memory.geometry);
+  const states = [ContextRecord.UNRESOLVED, ContextRecord.LIVE, ContextRecord.RELEASED];
+  const table = ContextRecord.contextTable(memory.geometry);
   memory.i32[table.start + 1] = 20;
   // They belong to slot 2, which another living thread owns.
   for (const [n, phase] of states.entries()) {
-    storeRecord(memory.i32, at(10 + n), withPhase(0, phase as never, 2));
-    setParent(memory.u32, at(10 + n), [0, 19, 0][n] as number);
+    Records.store(memory.i32, at(10 + n), ContextRecord.withPhase(0, phase as never, 2));
+    ContextRecord.setParent(memory.u32, at(10 + n), [0, 19, 0][n] as number);
   }
-  const before = [10, 11, 12].map((index) => loadRecord(memory.i32, at(index)));
+  const before = [10, 11, 12].map((index) => Records.load(memory.i32, at(index)));
   stage.die();
   t.is(heap.recover().contexts, 3);
   t.deepEqual(
-    [10, 11, 12].map((index) => loadRecord(memory.i32, at(index))),
+    [10, 11, 12].map((index) => Records.load(memory.i32, at(index))),
     before,
   );
 });

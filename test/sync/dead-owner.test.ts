@@ -10,6 +10,9 @@ import test from 'ava';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 import { classOf, type SlotIndex } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Registry from '../../src/layout/registry.js';
 import { geometryOf, heldIn } from '../helpers.js';
 import { countAttached, ended, nextMessage } from '../workers.js';
 
@@ -23,7 +26,7 @@ async function deadThread(handle: HeapHandle): Promise<number> {
   const heap = SharedHeap.attach(handle);
   const geometry = geometryOf(heap);
   const words = Array.from({ length: geometry.threads }, (_, slot) =>
-    layout.loadOwner(heap.i32, geometry.registry, slot as SlotIndex),
+    Registry.loadOwner(heap.i32, geometry.registry, slot as SlotIndex),
   );
   const end = ended(worker);
   await worker.terminate();
@@ -32,13 +35,13 @@ async function deadThread(handle: HeapHandle): Promise<number> {
 }
 
 function lockWord(heap: SharedHeap, lock: layout.LockIndex): number {
-  return layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, lock));
+  return LockTable.wordOf(LockTable.at(geometryOf(heap).locks, lock));
 }
 
 test('mutex: a class lock of a dead thread is taken over by a thread that needs it', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
-  heap.i32[lockWord(heap, layout.classLock(classOf(1000)))] = word;
+  heap.i32[lockWord(heap, LockTable.ofClass(classOf(1000)))] = word;
   const block = heap.malloc_ts(1000);
   t.not(block, 0 as Address);
   const stats = heap.stats();
@@ -53,7 +56,7 @@ test('mutex: a class lock of a dead thread is taken over by a thread that needs 
 test('mutex: small blocks, large blocks and error reports take over the page lock of a dead thread', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
-  const page = lockWord(heap, layout.PAGE_LOCK);
+  const page = lockWord(heap, LockTable.PAGE);
   const untouched = (geometryOf(heap).end - 8192) as Address;
   const attempts: (() => void)[] = [
     () => heap.free_ts(heap.malloc_ts(500)),
@@ -78,10 +81,10 @@ test('recover: takes over all locks of a dead thread, also the recovery lock, wi
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const word = await deadThread(heap.handle);
   for (const held of [word, word | 0x80000000]) {
-    for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
+    for (let lock = 0; lock < LockTable.COUNT; lock++) {
       heap.i32[lockWord(heap, lock as layout.LockIndex)] = held;
     }
-    t.is(heap.recover().locks, layout.LOCK_COUNT);
+    t.is(heap.recover().locks, LockTable.COUNT);
     t.deepEqual(heap.verify({ quiet: true }).problems, []);
   }
   t.deepEqual(heap.recover(), NOTHING);
@@ -89,7 +92,7 @@ test('recover: takes over all locks of a dead thread, also the recovery lock, wi
 
 test('mutex: a lock that a thread was handing over when it died is free for all threads', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
-  for (let lock = 0; lock < layout.LOCK_COUNT; lock++) {
+  for (let lock = 0; lock < LockTable.COUNT; lock++) {
     heap.i32[lockWord(heap, lock as layout.LockIndex)] = 0x80000000;
   }
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
@@ -105,14 +108,14 @@ test('attach: needs no lock, and leaves that of a dead rescuer to others', async
   const word = await deadThread(handle);
   heap.detach();
   // Every lock of the heap: a thread that waited for one would take it over.
-  const locks = Array.from({ length: layout.LOCK_COUNT }, (_, n) =>
+  const locks = Array.from({ length: LockTable.COUNT }, (_, n) =>
     lockWord(heap, n as layout.LockIndex),
   );
   for (const lock of locks) heap.i32[lock] = word;
   using again = SharedHeap.attach(handle);
   t.true(locks.every((lock) => heap.i32[lock] === word));
-  t.is(again.recover().locks, layout.LOCK_COUNT);
-  t.is(again.stats().locks.ownerDeaths, layout.LOCK_COUNT);
+  t.is(again.recover().locks, LockTable.COUNT);
+  t.is(again.stats().locks.ownerDeaths, LockTable.COUNT);
   t.deepEqual(again.recover(), NOTHING);
   t.deepEqual(again.verify({ quiet: true }).problems, []);
 });
@@ -120,9 +123,9 @@ test('attach: needs no lock, and leaves that of a dead rescuer to others', async
 test('attach: waits for no rescue, though its rescuer lives and never ends', (t) => {
   const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { handle } = heap;
-  const lock = lockWord(heap, layout.RECOVERY_LOCK);
+  const lock = lockWord(heap, LockTable.RECOVERY);
   // A wait for it would be refused: its owner is this thread.
-  const rescuer = layout.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
+  const rescuer = Registry.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
   heap.detach();
   heap.i32[lock] = rescuer;
   using again = SharedHeap.attach(handle);
@@ -137,8 +140,8 @@ test('attach: where all slots are taken, takes the recovery lock over from a dea
   const { registry } = geometryOf(heap);
   const word = await deadThread(handle);
   heap.detach();
-  for (const slot of [0, 1]) layout.storeOwner(heap.i32, registry, slot as SlotIndex, word);
-  heap.i32[lockWord(heap, layout.RECOVERY_LOCK)] = word;
+  for (const slot of [0, 1]) Registry.storeOwner(heap.i32, registry, slot as SlotIndex, word);
+  heap.i32[lockWord(heap, LockTable.RECOVERY)] = word;
   using again = SharedHeap.attach(handle);
   t.is(again.stats().locks.ownerDeaths, 1);
   t.is(again.stats().recovery.recoveries, 2);
@@ -163,9 +166,9 @@ test('recover: frees a run that a dead thread had reserved, and clears its tag',
   const { pageTable } = geometryOf(heap);
   await deadThread(heap.handle);
   // The state that a thread in slot 1 leaves if it dies before its commit.
-  const record = layout.pageRecord(pageTable, layout.pageOf(block));
-  const pages = layout.runPages(layout.getRun(heap.i32, record));
-  layout.setRun(heap.i32, record, layout.runWord(layout.RESERVED_RUN, 1, pages));
+  const record = PageRecord.at(pageTable, layout.pageOf(block));
+  const pages = PageRecord.pagesOf(PageRecord.getRun(heap.i32, record));
+  PageRecord.setRun(heap.i32, record, PageRecord.wordOf(PageRecord.RESERVED_RUN, 1, pages));
   t.is(heap.recover().runs, 1);
   t.is(heap.stats().large.blocksInUse, 0);
   t.throws(() => heap.free_ts(block), { code: 'ERR_SHMALLOC_INVALID_ADDRESS' });
@@ -188,7 +191,7 @@ const ACTS = 150;
 test('mutex: a stack overflow in a takeover leaves no lock behind', async (t) => {
   using heap = SharedHeap.create({ size: '16MiB', threads: 4 });
   const word = await deadThread(heap.handle);
-  const page = lockWord(heap, layout.PAGE_LOCK);
+  const page = lockWord(heap, LockTable.PAGE);
   // A function is compiled on its first call, which takes more stack than running it.
   for (let n = 0; n < 100; n++) {
     const sizes = [40, 3000, 40_000, 90_000, 200_000];

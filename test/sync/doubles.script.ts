@@ -5,7 +5,8 @@
 
 import { Worker } from 'node:worker_threads';
 import { SharedHeap } from 'shmalloc';
-import * as layout from '../../src/layout/index.js';
+
+import * as LockTable from '../../src/layout/lock-table.js';
 import { numberedWord } from '../../src/sync/index.js';
 import { lockWordOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
@@ -41,7 +42,7 @@ const fail = (): never => {
 };
 const { stackTraceLimit } = Error;
 allocateTwice(() => {
-  heap.i32[lockWordOf(heap, layout.PAGE_LOCK)] = word;
+  heap.i32[lockWordOf(heap, LockTable.PAGE)] = word;
   performance.now = () => 1000;
   Date.now = () => 0;
   globalThis.Date = fail as unknown as DateConstructor;

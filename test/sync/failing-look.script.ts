@@ -6,7 +6,8 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import * as layout from '../../src/layout/index.js';
+import type * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
 
 const [code = ''] = process.argv.slice(2);
 const { openSync } = fs;
@@ -50,13 +51,13 @@ function attempt(what: string, lock: layout.LockIndex, call: () => unknown): voi
   heap.i32[lockWordOf(heap, lock)] = 0;
 }
 fails = true;
-attempt('page lock', layout.PAGE_LOCK, () => heap.malloc_ts(300_000));
-attempt('recovery lock', layout.RECOVERY_LOCK, () => heap.recover());
-attempt('page lock, small', layout.PAGE_LOCK, () => heap.malloc_ts(40_000));
+attempt('page lock', LockTable.PAGE, () => heap.malloc_ts(300_000));
+attempt('recovery lock', LockTable.RECOVERY, () => heap.recover());
+attempt('page lock, small', LockTable.PAGE, () => heap.malloc_ts(40_000));
 
 heap.watch(worker);
 const end = ended(worker);
-heap.i32[lockWordOf(heap, layout.PAGE_LOCK)] = word;
+heap.i32[lockWordOf(heap, LockTable.PAGE)] = word;
 await worker.terminate();
 await end;
 let watched = 'went on';

@@ -12,7 +12,9 @@ import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type HeapHandle, SharedHeap } from 'shmalloc';
 import { classOf } from '../../src/base/index.js';
-import * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as Names from '../../src/layout/names.js';
+import * as Registry from '../../src/layout/registry.js';
 import { numberedWord } from '../../src/sync/index.js';
 import { heldIn, lockWordOf, memoryOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
@@ -36,14 +38,14 @@ async function deadName(heap: SharedHeap): Promise<{ n: number; word: number }> 
 
 function entryOf(heap: SharedHeap, word: number): number {
   const memory = memoryOf(heap);
-  const count = layout.nameCount(memory.geometry.threads);
+  const count = Names.count(memory.geometry.threads);
   for (let n = 0; n < count; n++) {
-    if (layout.nameWord(layout.loadName(memory, n)) === word) return n;
+    if (Names.wordAt(Names.load(memory, n)) === word) return n;
   }
   return -1;
 }
 
-const classLock = (heap: SharedHeap): number => lockWordOf(heap, layout.classLock(classOf(BYTES)));
+const classLock = (heap: SharedHeap): number => lockWordOf(heap, LockTable.ofClass(classOf(BYTES)));
 
 /** The id and the start time of the calling thread. */
 function self(): { id: number; start: number } {
@@ -60,8 +62,8 @@ for (const ticks of [1, 256, 2 ** 22, 2 ** 32]) {
       const memory = memoryOf(heap);
       const { n, word } = await deadName(heap);
       const { id, start } = self();
-      layout.casName(memory, n, layout.loadName(memory, n), layout.packName(word, id));
-      layout.storeStart(memory, n, word, start + ticks);
+      Names.cas(memory, n, Names.load(memory, n), Names.pack(word, id));
+      Names.storeStart(memory, n, word, start + ticks);
       heap.i32[classLock(heap)] = word;
       heap.free_ts(heap.malloc_ts(BYTES));
       t.is(heap.stats().locks.ownerDeaths, 1);
@@ -77,12 +79,12 @@ onLinux(
     const heap = SharedHeap.create({ size: '4MiB', threads: 4 });
     const memory = memoryOf(heap);
     const word = numberedWord(0x3fff_0000);
-    const me = layout.loadOwner(heap.i32, memory.geometry.registry, 0 as never);
+    const me = Registry.loadOwner(heap.i32, memory.geometry.registry, 0 as never);
     const n = entryOf(heap, me);
     const { id, start } = self();
-    t.is(layout.nameId(layout.loadName(memory, n)), id);
-    t.is(layout.loadStart(memory, n, me), start);
-    t.is(layout.loadStart(memory, n, word), 0, 'that of another thread says nothing');
+    t.is(Names.idOf(Names.load(memory, n)), id);
+    t.is(Names.loadStart(memory, n, me), start);
+    t.is(Names.loadStart(memory, n, word), 0, 'that of another thread says nothing');
     heap.detach();
     t.is(entryOf(heap, me), -1);
   },
@@ -105,8 +107,8 @@ test('attach: a recovery lock of no thread poisons the heap, and is not waited f
   first.detach();
   // No slot is free, so that attach begins a recovery.
   const { registry } = memoryOf(first).geometry;
-  layout.storeOwner(first.i32, registry, 0 as never, numberedWord(0x1000_0000));
-  first.i32[lockWordOf(first, layout.RECOVERY_LOCK)] = 0x12345;
+  Registry.storeOwner(first.i32, registry, 0 as never, numberedWord(0x1000_0000));
+  first.i32[lockWordOf(first, LockTable.RECOVERY)] = 0x12345;
   t.throws(() => SharedHeap.attach(handle), {
     code: 'ERR_SHMALLOC_CORRUPTION',
     message: /which no thread has, dead or alive \(lock-word I4\)/,
@@ -116,9 +118,9 @@ test('attach: a recovery lock of no thread poisons the heap, and is not waited f
 onLinux('names: recovery reports an end, for threads that cannot look into /proc', async (t) => {
   using heap = SharedHeap.create({ size: '4MiB', threads: 4 });
   const { n } = await deadName(heap);
-  t.false(layout.isReported(layout.loadName(memoryOf(heap), n)));
+  t.false(Names.isReported(Names.load(memoryOf(heap), n)));
   heap.recover();
-  t.true(layout.isReported(layout.loadName(memoryOf(heap), n)));
+  t.true(Names.isReported(Names.load(memoryOf(heap), n)));
 });
 
 test('names: in a full table dead threads make room, except owners of locks', (t) => {
@@ -126,10 +128,10 @@ test('names: in a full table dead threads make room, except owners of locks', (t
   const { handle } = first;
   const memory = memoryOf(first);
   first.detach();
-  const count = layout.nameCount(4);
+  const count = Names.count(4);
   const wordOf = (n: number) => numberedWord(0x1000_0000 + n);
   for (let n = 0; n < count; n++) {
-    layout.casName(memory, n, layout.NO_NAME, layout.asReported(layout.packName(wordOf(n), 0)));
+    Names.cas(memory, n, Names.NONE, Names.asReported(Names.pack(wordOf(n), 0)));
   }
   const holder = wordOf(7);
   first.i32[classLock(first)] = holder;
@@ -146,18 +148,18 @@ test('ERR_SHMALLOC_NO_SLOT: a table full of threads that may live; nothing is le
   const { handle } = first;
   const memory = memoryOf(first);
   first.detach();
-  const names = Array.from({ length: layout.nameCount(4) }, (_, n) =>
-    layout.packName(numberedWord(0x1000_0000 + n), 0),
+  const names = Array.from({ length: Names.count(4) }, (_, n) =>
+    Names.pack(numberedWord(0x1000_0000 + n), 0),
   );
-  for (const [n, name] of names.entries()) layout.casName(memory, n, layout.NO_NAME, name);
+  for (const [n, name] of names.entries()) Names.cas(memory, n, Names.NONE, name);
   t.throws(() => SharedHeap.attach(handle), { code: 'ERR_SHMALLOC_NO_SLOT' });
   t.deepEqual(
-    names.map((_, n) => layout.loadName(memory, n)),
+    names.map((_, n) => Names.load(memory, n)),
     names,
   );
-  layout.casName(memory, 3, names[3] as bigint, layout.NO_NAME);
+  Names.cas(memory, 3, names[3] as bigint, Names.NONE);
   SharedHeap.attach(handle).detach();
-  t.is(layout.loadName(memory, 3), layout.NO_NAME);
+  t.is(Names.load(memory, 3), Names.NONE);
 });
 
 // ---- Processes of their own

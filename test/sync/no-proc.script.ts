@@ -8,7 +8,9 @@ import { Worker } from 'node:worker_threads';
 import { type Address, type HeapHandle, SharedHeap } from 'shmalloc';
 import { HeapPool } from 'shmalloc/pool';
 import { classOf, type SlotIndex } from '../../src/base/index.js';
-import * as layout from '../../src/layout/index.js';
+import type * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as Registry from '../../src/layout/registry.js';
 import { numberedWord } from '../../src/sync/index.js';
 import { geometryOf, heldIn, lockWordOf } from '../helpers.js';
 import { instrument } from '../points/instrument.js';
@@ -57,11 +59,11 @@ const stateOf = (heap: SharedHeap) => ({
 /** Attaches a thread and terminates it without recovery; returns its word. */
 async function deadWord(heap: SharedHeap): Promise<number> {
   const words = twoWords();
-  const worker = start(heap.handle, { hold: layout.RECOVERY_LOCK, words });
+  const worker = start(heap.handle, { hold: LockTable.RECOVERY, words });
   await arrived(words, 1);
-  const word = heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)];
+  const word = heap.i32[lockWordOf(heap, LockTable.RECOVERY)];
   await worker.terminate();
-  heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = 0;
+  heap.i32[lockWordOf(heap, LockTable.RECOVERY)] = 0;
   return word;
 }
 
@@ -86,16 +88,16 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
   async words() {
     const heap = makeHeap();
     const words = twoWords();
-    const worker = start(heap.handle, { hold: layout.RECOVERY_LOCK, words });
+    const worker = start(heap.handle, { hold: LockTable.RECOVERY, words });
     const { threadId } = worker;
     await arrived(words, 1);
     const { registry } = geometryOf(heap);
-    const owner = (slot: number) => layout.loadOwner(heap.i32, registry, slot as SlotIndex);
+    const owner = (slot: number) => Registry.loadOwner(heap.i32, registry, slot as SlotIndex);
     const names = {
       main: owner(0) === numberedWord(0),
       worker: owner(1) === numberedWord(threadId),
     };
-    heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = 0;
+    heap.i32[lockWordOf(heap, LockTable.RECOVERY)] = 0;
     const recovered = heap.recover();
     heap.watch(worker);
     await worker.terminate();
@@ -141,7 +143,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     const pool = new HeapPool(heap, { filename: WORKER, threads: 2 });
     const words = twoWords();
     const stop = new AbortController();
-    const hold = layout.classLock(classOf(BYTES));
+    const hold = LockTable.ofClass(classOf(BYTES));
     const stuck = pool.run({ hold, words } satisfies NoProcTask, { signal: stop.signal });
     await arrived(words, 1);
     const waiting = pool.run({ work: BYTES, words } satisfies NoProcTask);
@@ -163,32 +165,29 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     const small = heap.malloc_ts(5000);
     heap.u8.fill(7, large, large + 200_000);
     const calls: Record<string, [layout.LockIndex, () => unknown]> = {
-      'malloc_ts, class lock': [layout.classLock(classOf(BYTES)), () => heap.malloc_ts(BYTES)],
-      'calloc_ts, class lock': [layout.classLock(classOf(BYTES)), () => heap.calloc_ts(1, BYTES)],
+      'malloc_ts, class lock': [LockTable.ofClass(classOf(BYTES)), () => heap.malloc_ts(BYTES)],
+      'calloc_ts, class lock': [LockTable.ofClass(classOf(BYTES)), () => heap.calloc_ts(1, BYTES)],
       'realloc_ts, class lock': [
-        layout.classLock(classOf(BYTES)),
+        LockTable.ofClass(classOf(BYTES)),
         () => heap.realloc_ts(small, BYTES),
       ],
-      'verify, class lock': [layout.classLock(classOf(BYTES)), () => heap.verify()],
-      'malloc_ts, page lock': [layout.PAGE_LOCK, () => heap.malloc_ts(BYTES)],
-      'malloc_ts large, page lock': [layout.PAGE_LOCK, () => heap.malloc_ts(300_000)],
-      'free_ts large, page lock': [layout.PAGE_LOCK, () => heap.free_ts(large)],
-      'realloc_ts large, page lock': [layout.PAGE_LOCK, () => heap.realloc_ts(large, 900_000)],
-      'realloc_ts large to small, page lock': [
-        layout.PAGE_LOCK,
-        () => heap.realloc_ts(large, BYTES),
-      ],
+      'verify, class lock': [LockTable.ofClass(classOf(BYTES)), () => heap.verify()],
+      'malloc_ts, page lock': [LockTable.PAGE, () => heap.malloc_ts(BYTES)],
+      'malloc_ts large, page lock': [LockTable.PAGE, () => heap.malloc_ts(300_000)],
+      'free_ts large, page lock': [LockTable.PAGE, () => heap.free_ts(large)],
+      'realloc_ts large, page lock': [LockTable.PAGE, () => heap.realloc_ts(large, 900_000)],
+      'realloc_ts large to small, page lock': [LockTable.PAGE, () => heap.realloc_ts(large, BYTES)],
       'realloc_ts small to large, page lock': [
-        layout.PAGE_LOCK,
+        LockTable.PAGE,
         () => heap.realloc_ts(small, 200_000),
       ],
       'free_ts of no block, page lock': [
-        layout.PAGE_LOCK,
+        LockTable.PAGE,
         () => heap.free_ts((large + 16) as Address),
       ],
-      'verify, page lock': [layout.PAGE_LOCK, () => heap.verify()],
-      'blocks, page lock': [layout.PAGE_LOCK, () => heap.inspect.blocks()],
-      'recover, recovery lock': [layout.RECOVERY_LOCK, () => heap.recover()],
+      'verify, page lock': [LockTable.PAGE, () => heap.verify()],
+      'blocks, page lock': [LockTable.PAGE, () => heap.inspect.blocks()],
+      'recover, recovery lock': [LockTable.RECOVERY, () => heap.recover()],
     };
     const live = JSON.stringify(heap.inspect.blocks());
     const attempts = Object.entries(calls).map(([call, [lock, work]]) => {
@@ -209,7 +208,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     const heap = makeHeap();
     const word = await deadWord(heap);
     const blocks = Array.from({ length: 5000 }, () => heap.malloc_ts(BYTES));
-    const lock = lockWordOf(heap, layout.classLock(classOf(BYTES)));
+    const lock = lockWordOf(heap, LockTable.ofClass(classOf(BYTES)));
     heap.i32[lock] = word;
     const attempts: (Attempt & { live: boolean })[] = [];
     for (const address of blocks) {
@@ -233,15 +232,15 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     const word = await deadWord(first);
     first.detach();
     const { registry } = geometryOf(first);
-    const lock = lockWordOf(first, layout.RECOVERY_LOCK);
+    const lock = lockWordOf(first, LockTable.RECOVERY);
     first.i32[lock] = word;
     const withRoom = attempt(() => SharedHeap.attach(handle).detach());
     const slots = [0, 1, 2, 3] as SlotIndex[];
-    for (const slot of slots) layout.casOwner(first.i32, registry, slot, 0, word);
+    for (const slot of slots) Registry.casOwner(first.i32, registry, slot, 0, word);
     const { code, ms } = attempt(() => SharedHeap.attach(handle));
-    const owners = slots.map((slot) => layout.loadOwner(first.i32, registry, slot));
+    const owners = slots.map((slot) => Registry.loadOwner(first.i32, registry, slot));
     first.i32[lock] = 0;
-    for (const slot of slots.slice(1)) layout.storeOwner(first.i32, registry, slot, 0);
+    for (const slot of slots.slice(1)) Registry.storeOwner(first.i32, registry, slot, 0);
     const heap = SharedHeap.attach(handle);
     const mine = owners.filter((owner) => owner === numberedWord(0)).length;
     return { withRoom, code, ms, mine, ...stateOf(heap) };
@@ -251,7 +250,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
   async patience() {
     const heap = makeHeap();
     const word = await deadWord(heap);
-    const lock = lockWordOf(heap, layout.classLock(classOf(BYTES)));
+    const lock = lockWordOf(heap, LockTable.ofClass(classOf(BYTES)));
     heap.i32[lock] = word;
     const words = twoWords();
     const worker = start(heap.handle, { work: BYTES, words });

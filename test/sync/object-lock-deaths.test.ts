@@ -96,7 +96,7 @@ function faultOf({ memory, dead }: Death, word: number, id: number): string | nu
   if (outcome !== (owner === 0 ? 'clean' : 'taken over')) return `${outcome}, owner ${owner}`;
   if (outcome === 'clean' && first !== second) return `clean, with ${first} and ${second}`;
   for (let slot = 0 as SlotIndex; slot < geometry.threads; slot++) {
-    const word = lib.layout.loadOwner(i32, geometry.registry, slot);
+    const word = lib.layout.Registry.loadOwner(i32, geometry.registry, slot);
     if (word === owner && owner !== 0) return `taken over, and slot ${slot} is the dead owner's`;
   }
   core.objectLocks.release(word);

@@ -6,6 +6,7 @@
 import { isMainThread, threadId } from 'node:worker_threads';
 import type { HeapHandle } from 'shmalloc';
 import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
+import * as Header from '../../src/layout/header.js';
 import * as layout from '../../src/layout/index.js';
 
 export interface ObjectOrder {
@@ -34,7 +35,7 @@ export const LOCK_TIMEOUT_MS = 300;
 /** Makes an attachment of this thread. */
 export function attachTo({ buffer, byteOffset }: HeapHandle): ThreadHeap {
   const header = layout.headerWord(byteOffset);
-  const fields = layout.readHeader(new Uint32Array(buffer), header) as layout.HeaderFields;
+  const fields = Header.read(new Uint32Array(buffer), header) as layout.HeaderFields;
   const { base, bytes, threads, debug } = fields;
   const memory = layout.viewMemory(buffer, layout.computeGeometry(base, bytes, threads, debug));
   const lockTimeoutMs = isMainThread ? LOCK_TIMEOUT_MS : Number.POSITIVE_INFINITY;

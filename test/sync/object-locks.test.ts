@@ -11,7 +11,9 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { SharedHeap } from 'shmalloc';
 import type { ThreadHeap } from '../../src/heap/index.js';
-import * as layout from '../../src/layout/index.js';
+
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as Registry from '../../src/layout/registry.js';
 import { numberedWord, poison } from '../../src/sync/index.js';
 import { heldIn, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';
@@ -175,7 +177,7 @@ test('objectLocks.acquire: an owner without a name and a slot is dead, and needs
   const { heap, core, word } = scene;
   // As its table forgets a dead thread that was recovered.
   heap.i32[word] = numberedWord(0x2fff_ffff);
-  const recovery = lockWordOf(heap, layout.RECOVERY_LOCK);
+  const recovery = lockWordOf(heap, LockTable.RECOVERY);
   // A recovery would be refused: this thread owns its lock.
   heap.i32[recovery] = core.me;
   t.is(core.objectLocks.acquire(word), 'taken over');
@@ -213,8 +215,8 @@ test('objectLocks.acquire: waits for a recovery by another thread', async (t) =>
   const { heap, core, word } = scene;
   await kill(await start(scene, { act: 'hold' }));
   const dead = heap.i32[word];
-  const recovery = lockWordOf(heap, layout.RECOVERY_LOCK);
-  heap.i32[recovery] = layout.loadOwner(heap.i32, core.memory.geometry.registry, core.slotIndex);
+  const recovery = lockWordOf(heap, LockTable.RECOVERY);
+  heap.i32[recovery] = Registry.loadOwner(heap.i32, core.memory.geometry.registry, core.slotIndex);
   const waiter = await start<string>(scene, { act: 'wait' });
   await setTimeout(PAUSE_MS);
   t.is(heap.i32[word] & 0x7fffffff, dead, 'it is the dead owner that has the lock');
@@ -231,7 +233,7 @@ test('objectLocks.acquire: acquires nothing if recovery fails', async (t) => {
   const dead = heap.i32[word];
   // Main owns the recovery lock: recovery fails, since it acquires the lock again.
   const { registry } = core.memory.geometry;
-  heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = layout.loadOwner(
+  heap.i32[lockWordOf(heap, LockTable.RECOVERY)] = Registry.loadOwner(
     heap.i32,
     registry,
     core.slotIndex,

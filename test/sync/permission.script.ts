@@ -8,7 +8,8 @@
 
 import { Worker } from 'node:worker_threads';
 import { type HeapHandle, SharedHeap } from 'shmalloc';
-import * as layout from '../../src/layout/index.js';
+
+import * as LockTable from '../../src/layout/lock-table.js';
 import { ended, nextMessage } from '../workers.js';
 import type { NoProcTask } from './no-proc.worker.js';
 
@@ -26,7 +27,7 @@ function start(handle: HeapHandle, task: NoProcTask, isFree: boolean): Worker {
 const words = new Int32Array(new SharedArrayBuffer(8));
 const heap = SharedHeap.create({ size: '64MiB', threads: 4, lockTimeoutMs: 300 });
 // The terminated thread may read /proc if main may not, and the other way round.
-const victim = start(heap.handle, { hold: layout.PAGE_LOCK, words }, bare === 'free');
+const victim = start(heap.handle, { hold: LockTable.PAGE, words }, bare === 'free');
 const end = ended(victim);
 while (Atomics.load(words, 0) < 1) await new Promise((done) => setTimeout(done, 2));
 if (watched === 'watched') heap.watch(victim);

@@ -11,7 +11,9 @@ import test, { type ExecutionContext } from 'ava';
 import { HeapCorruptionError, SharedHeap } from 'shmalloc';
 import { HeapPool } from 'shmalloc/pool';
 import { classOf, type SlotIndex } from '../../src/base/index.js';
-import * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Registry from '../../src/layout/registry.js';
 import { poison } from '../../src/sync/index.js';
 import { geometryOf, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
 import type { BlocksTask } from '../pool/blocks.worker.js';
@@ -71,7 +73,7 @@ class Guest {
 
 /** The thread word of main, a living thread that releases nothing. */
 function mainsWord(heap: SharedHeap): number {
-  return layout.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
+  return Registry.loadOwner(heap.i32, geometryOf(heap).registry, 0 as SlotIndex);
 }
 
 test('poison: every call in every other thread refuses, with warm caches and without', async (t) => {
@@ -79,7 +81,7 @@ test('poison: every call in every other thread refuses, with warm caches and wit
   const guests = [new Guest(t), new Guest(t)];
   const reason = '(page-heap I4)';
   for (const guest of guests) await guest.send(heap, 'try', { reason });
-  layout.setTail(memory.i32, record(freed[0] + LARGE_PAGES - 1), 4);
+  PageRecord.setTail(memory.i32, record(freed[0] + LARGE_PAGES - 1), 4);
   t.throws(() => heap.free_ts(large[1]), { instanceOf: HeapCorruptionError });
   for (const guest of guests) t.deepEqual(await guest.wrong(), []);
   const late = new Guest(t);
@@ -106,7 +108,7 @@ test('poison: stops threads that use their caches only', async (t) => {
 
 test('poison: wakes a thread that waits for a lock, though the lock stays owned', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
-  const lock = lockWordOf(heap, layout.classLock(classOf(64)));
+  const lock = lockWordOf(heap, LockTable.ofClass(classOf(64)));
   heap.i32[lock] = mainsWord(heap);
   const guest = new Guest(t);
   await guest.send(heap, 'wait');
@@ -121,7 +123,7 @@ test('poison: wakes a thread that waits for a lock, though the lock stays owned'
 test('poison: a thread refuses that waits for a lock of the thread that finds the heap broken', async (t) => {
   const heap = SharedHeap.create({ size: '4MiB' });
   // Main owns the lock, and acquires it again: that is the broken invariant.
-  heap.i32[lockWordOf(heap, layout.classLock(classOf(3000)))] = mainsWord(heap);
+  heap.i32[lockWordOf(heap, LockTable.ofClass(classOf(3000)))] = mainsWord(heap);
   const guest = new Guest(t);
   await guest.send(heap, 'wait', { size: 3000, reason: '(mutex I1)' });
   await setTimeout(30);
@@ -136,15 +138,15 @@ test('poison: wakes a thread that waits for the recovery lock to attach', async 
   const { registry, threads } = geometryOf(heap);
   const owners = Array.from({ length: threads }, (_, slot) => slot as SlotIndex);
   // No slot is free, so that attach begins a recovery.
-  for (const slot of owners) layout.storeOwner(heap.i32, registry, slot, mainsWord(heap));
-  heap.i32[lockWordOf(heap, layout.RECOVERY_LOCK)] = mainsWord(heap);
+  for (const slot of owners) Registry.storeOwner(heap.i32, registry, slot, mainsWord(heap));
+  heap.i32[lockWordOf(heap, LockTable.RECOVERY)] = mainsWord(heap);
   const guest = new Guest(t);
   await guest.send(heap, 'attach');
   await setTimeout(30);
   poison(memoryOf(heap), REASON);
   t.deepEqual(await guest.wrong(), []);
   t.true(
-    owners.every((slot) => layout.loadOwner(heap.i32, registry, slot) === mainsWord(heap)),
+    owners.every((slot) => Registry.loadOwner(heap.i32, registry, slot) === mainsWord(heap)),
     'it has claimed no slot',
   );
   t.deepEqual(await guest.end(), CLEAN);

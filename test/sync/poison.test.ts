@@ -7,7 +7,12 @@
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Address, HeapCorruptionError, SharedHeap } from 'shmalloc';
+import * as ClassRecord from '../../src/layout/class-record.js';
+import * as Header from '../../src/layout/header.js';
 import * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Registry from '../../src/layout/registry.js';
 import { poison } from '../../src/sync/index.js';
 import { geometryOf, heldIn, lockWordOf, memoryOf, metadataHash } from '../helpers.js';
 import {
@@ -33,7 +38,7 @@ interface Find {
 }
 
 const overwriteRun = ({ memory, record, large: [block] }: Scene): void =>
-  layout.setRun(memory.i32, record(layout.pageOf(block)), 0);
+  PageRecord.setRun(memory.i32, record(layout.pageOf(block)), 0);
 
 /** A worker attaches and is terminated: its slot is to be recovered. */
 async function dieIn(heap: SharedHeap): Promise<void> {
@@ -52,7 +57,7 @@ const FINDS: Find[] = [
     invariant: 'page-heap I4',
     message: /the tail of a free run says 4 pages, its head at 0x[0-9a-f]+ says/,
     damage({ memory: { i32 }, record, freed: [head] }) {
-      layout.setTail(i32, record(head + LARGE_PAGES - 1), 4);
+      PageRecord.setTail(i32, record(head + LARGE_PAGES - 1), 4);
     },
     find: ({ heap, large }) => heap.free_ts(large[1]),
   },
@@ -63,7 +68,7 @@ const FINDS: Find[] = [
     damage(scene) {
       const { i32 } = scene.memory;
       const { span, word, bit } = bitOf(scene, scene.cached.at(-1) as Address);
-      layout.setBitmap(i32, span, word, layout.getBitmap(i32, span, word) | bit);
+      PageRecord.setBitmap(i32, span, word, PageRecord.getBitmap(i32, span, word) | bit);
     },
     find: ({ heap, live }) => live.forEach(heap.free_ts),
   },
@@ -72,8 +77,8 @@ const FINDS: Find[] = [
     invariant: 'spans I3',
     message: /a list of class \d+ names page/,
     damage({ memory: { i32 }, record, list, full: [head] }) {
-      layout.setNext(i32, record(head), layout.getPartial(i32, list));
-      layout.setPartial(i32, list, head);
+      PageRecord.setNext(i32, record(head), ClassRecord.getPartial(i32, list));
+      ClassRecord.setPartial(i32, list, head);
     },
     find({ heap }) {
       for (let n = 0; n < 100; n++) heap.malloc_ts(SMALL_BYTES);
@@ -108,7 +113,7 @@ const FINDS: Find[] = [
     invariant: 'page-heap I4',
     message: /the tail of a free run says/,
     damage({ memory: { i32 }, record, freed: [head] }) {
-      layout.setRun(i32, record(head), 0);
+      PageRecord.setRun(i32, record(head), 0);
     },
     find: ({ heap, large }) => heap.free(large[1]),
   },
@@ -117,8 +122,8 @@ const FINDS: Find[] = [
     invariant: 'mutex I1',
     message: /lock \d+ asked for by its owner/,
     damage({ heap, geometry, c }) {
-      const me = layout.loadOwner(heap.i32, geometry.registry, 0 as never);
-      heap.i32[lockWordOf(heap, layout.classLock(c))] = me;
+      const me = Registry.loadOwner(heap.i32, geometry.registry, 0 as never);
+      heap.i32[lockWordOf(heap, LockTable.ofClass(c))] = me;
     },
     find: ({ heap, live }) => live.forEach(heap.free_ts),
   },
@@ -176,7 +181,7 @@ test('poison: a heap that refuses all work can still be inspected', (t) => {
   const { length } = heap.inspect.map().runs;
   // The page lock has an owner for ever, such as a thread that found the heap broken.
   const { i32 } = heap;
-  const word = layout.lockWordIndex(layout.lockLine(geometryOf(heap).locks, layout.PAGE_LOCK));
+  const word = LockTable.wordOf(LockTable.at(geometryOf(heap).locks, LockTable.PAGE));
   poison(memoryOf(heap), 'a reason (page-heap I1)');
   i32[word] = 12345;
   t.deepEqual(
@@ -203,7 +208,7 @@ test('poison: a heap that is being poisoned refuses already', (t) => {
   const heap = SharedHeap.create({ size: '8MiB' });
   const { header } = geometryOf(heap);
   const { large } = warmUp(heap);
-  layout.casPoison(heap.i32, header, layout.SOUND, layout.BEING_POISONED);
+  Header.casPoison(heap.i32, header, Header.SOUND, Header.BEING_POISONED);
   for (const call of [
     () => heap.free_ts(large),
     () => heap.usableSize(large),

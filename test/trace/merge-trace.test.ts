@@ -10,15 +10,10 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { SlotIndex } from '../../src/base/index.js';
-import {
-  appendTrace,
-  debugRecord,
-  getTraceCount,
-  type HeapMemory,
-  nextSequence,
-  TRACE_EVENTS,
-  traceBuffer,
-} from '../../src/layout/index.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import * as Header from '../../src/layout/header.js';
+import type { HeapMemory } from '../../src/layout/index.js';
+import * as TraceBuffer from '../../src/layout/trace-buffer.js';
 import {
   CALLOC,
   FREE,
@@ -163,7 +158,7 @@ test('finishTrace: runs once only, and nothing is traced after it', async (t) =>
   const { thread } = traced.thread(0);
   thread.malloc(10);
   t.is(traced.finish()?.operations, 1);
-  for (let n = 0; n < 3 * TRACE_EVENTS; n++) thread.free(thread.malloc(20));
+  for (let n = 0; n < 3 * TraceBuffer.EVENTS_MAX; n++) thread.free(thread.malloc(20));
   t.is(traced.finish(), null);
   t.is((await readTrace(traced.path)).operations, 1);
   t.deepEqual(traced.files(), ['app.mtr.gz']);
@@ -336,9 +331,9 @@ test('finishTrace: the trace can be replayed whatever the buffers hold', async (
       const traced = new Traced(t, 4);
       const { i32, u32, f64, geometry } = traced.memory;
       for (const { slot, skip, ...rest } of events) {
-        const buffer = traceBuffer(geometry.traceBuffers, slot);
-        const sequence = nextSequence(i32, debugRecord(geometry.header));
-        if (!skip) appendTrace(i32, u32, f64, buffer, { sequence, ...rest });
+        const buffer = TraceBuffer.at(geometry.traceBuffers, slot);
+        const sequence = DebugRecord.nextSequence(i32, Header.debugRecord(geometry.header));
+        if (!skip) TraceBuffer.append(i32, u32, f64, buffer, { sequence, ...rest });
       }
       const noted = events.filter(({ skip }) => !skip).length;
       const summary = traced.finish(most) as TraceSummary;
@@ -395,9 +390,9 @@ test('finishTrace: ends a trace at a limit of the format, and reports it', async
 test('finishTrace: reports that the file cannot be written, and leaves none', (t) => {
   const traced = new Traced(t);
   const { thread } = traced.thread(0);
-  for (let n = 0; n < 2 * TRACE_EVENTS; n++) thread.malloc(1);
+  for (let n = 0; n < 2 * TraceBuffer.EVENTS_MAX; n++) thread.malloc(1);
   const { geometry, i32 } = traced.memory;
-  t.is(getTraceCount(i32, traceBuffer(geometry.traceBuffers, 0)), TRACE_EVENTS);
+  t.is(TraceBuffer.getCount(i32, TraceBuffer.at(geometry.traceBuffers, 0)), TraceBuffer.EVENTS_MAX);
   const there = `${dirname(traced.path)}/no/such/folder.mtr.gz`;
   t.is(
     finishTrace(traced.memory, there, (text) => traced.warnings.push(text)),

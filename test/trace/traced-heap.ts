@@ -8,7 +8,8 @@
 import type { Address } from 'shmalloc';
 import { createTracer, type Tracer } from '../../src/debug/tracer.js';
 import { attachThreadHeap, createHeap, type ThreadHeap } from '../../src/heap/index.js';
-import { type HeapMemory, NO_DEBUG } from '../../src/layout/index.js';
+import * as DebugRecord from '../../src/layout/debug-record.js';
+import type { HeapMemory } from '../../src/layout/index.js';
 import {
   blockIdOf,
   CALLOC,
@@ -35,7 +36,7 @@ export function makeTracedMemory(path: string, threads = 8, id = '00c0ffee00c0ff
     id,
     pristine: true,
     lockTimeoutMs: 1000,
-    debug: { ...NO_DEBUG, tracePath: path },
+    debug: { ...DebugRecord.NONE, tracePath: path },
     secret: [1, 2],
   });
 }

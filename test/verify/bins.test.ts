@@ -6,6 +6,8 @@
 import test from 'ava';
 import type { PageIndex } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
+import * as PageHeapRecord from '../../src/layout/page-heap-record.js';
+import * as PageRecord from '../../src/layout/page-record.js';
 import {
   addressOf,
   assertReported,
@@ -22,11 +24,11 @@ const NONE = 0 as PageIndex;
  * comes into the bin and all other bins are empty.
  */
 function bitsOf({ memory: { i32 }, geometry: { pageHeap } }: Scene, bin: number) {
-  const words = i32.subarray(pageHeap, pageHeap + layout.PAGE_HEAP_BYTES / 4);
+  const words = i32.subarray(pageHeap, pageHeap + PageHeapRecord.BYTES / 4);
   const before = words.slice();
-  layout.clearBins(i32, pageHeap);
+  PageHeapRecord.clearBins(i32, pageHeap);
   const empty = words.slice();
-  layout.setBinHead(i32, pageHeap, bin, 1 as PageIndex);
+  PageHeapRecord.setBinHead(i32, pageHeap, bin, 1 as PageIndex);
   // The summary stands before the bitmap, the heads after both.
   const [summary, bitmap] = [...words.keys()].filter((n) => words[n] !== empty[n]);
   const bits = { summary: words[summary], bitmap: words[bitmap] };
@@ -44,7 +46,7 @@ function bitsOf({ memory: { i32 }, geometry: { pageHeap } }: Scene, bin: number)
 
 /** A bin of a bitmap word whose bins are all empty. */
 const LONELY_BIN = 70;
-const BIN = layout.binOf(LARGE_PAGES);
+const BIN = PageHeapRecord.binOf(LARGE_PAGES);
 
 const BIT_DAMAGES: Record<string, (scene: Scene) => void> = {
   'a bin with a run whose bit is not set': (scene) => bitsOf(scene, BIN).set(['bitmap'], false),
@@ -73,10 +75,10 @@ const BINS: Damage[] = [
     invariant: 'run-bins I1',
     message: /the free run at 0x[0-9a-f]+ is in no bin/,
     damage({ memory: { i32 }, geometry: { pageHeap }, record }) {
-      const first = layout.getBinHead(i32, pageHeap, BIN);
-      const next = layout.getNext(i32, record(first));
-      layout.setBinHead(i32, pageHeap, BIN, next);
-      layout.setPrev(i32, record(next), NONE);
+      const first = PageHeapRecord.getBinHead(i32, pageHeap, BIN);
+      const next = PageRecord.getNext(i32, record(first));
+      PageHeapRecord.setBinHead(i32, pageHeap, BIN, next);
+      PageRecord.setPrev(i32, record(next), NONE);
       return addressOf(first);
     },
   },
@@ -87,7 +89,7 @@ const BINS: Damage[] = [
       message: /names page -?\d+, which begins no free run, or is listed twice/,
       damage(scene) {
         const page = find(scene);
-        layout.setBinHead(scene.memory.i32, scene.geometry.pageHeap, BIN, page);
+        PageHeapRecord.setBinHead(scene.memory.i32, scene.geometry.pageHeap, BIN, page);
         return addressOf(page);
       },
     }),
@@ -97,9 +99,9 @@ const BINS: Damage[] = [
     invariant: 'run-bins I1',
     message: /names page \d+, which begins no free run, or is listed twice/,
     damage({ memory: { i32 }, geometry: { pageHeap }, record }) {
-      const first = layout.getBinHead(i32, pageHeap, BIN);
-      const next = layout.getNext(i32, record(first));
-      layout.setNext(i32, record(next), first);
+      const first = PageHeapRecord.getBinHead(i32, pageHeap, BIN);
+      const next = PageRecord.getNext(i32, record(first));
+      PageRecord.setNext(i32, record(next), first);
       return addressOf(first);
     },
   },
@@ -108,9 +110,9 @@ const BINS: Damage[] = [
     invariant: 'run-bins I1',
     message: new RegExp(`bin ${BIN + 2} has a run of ${LARGE_PAGES} pages`),
     damage({ memory: { i32 }, geometry: { pageHeap } }) {
-      const first = layout.getBinHead(i32, pageHeap, BIN);
-      layout.setBinHead(i32, pageHeap, BIN, NONE);
-      layout.setBinHead(i32, pageHeap, BIN + 2, first);
+      const first = PageHeapRecord.getBinHead(i32, pageHeap, BIN);
+      PageHeapRecord.setBinHead(i32, pageHeap, BIN, NONE);
+      PageHeapRecord.setBinHead(i32, pageHeap, BIN + 2, first);
       return addressOf(first);
     },
   },
@@ -119,8 +121,8 @@ const BINS: Damage[] = [
     invariant: 'run-bins I1',
     message: new RegExp(`bin ${BIN} has a wrong link back`),
     damage({ memory: { i32 }, geometry: { pageHeap }, record, large: [block] }) {
-      const next = layout.getNext(i32, record(layout.getBinHead(i32, pageHeap, BIN)));
-      layout.setPrev(i32, record(next), layout.pageOf(block));
+      const next = PageRecord.getNext(i32, record(PageHeapRecord.getBinHead(i32, pageHeap, BIN)));
+      PageRecord.setPrev(i32, record(next), layout.pageOf(block));
       return addressOf(next);
     },
   },
@@ -130,16 +132,16 @@ const BINS: Damage[] = [
 
 const INDEXES: Record<string, (scene: Scene) => void> = {
   untouched({ memory: { i32 }, geometry: { pageHeap } }) {
-    layout.setUntouched(i32, pageHeap, NONE);
+    PageHeapRecord.setUntouched(i32, pageHeap, NONE);
   },
   brk({ memory: { i32 }, geometry: { pageHeap } }) {
-    layout.setBrk(i32, pageHeap, (layout.getBrk(i32, pageHeap) + 8) as PageIndex);
+    PageHeapRecord.setBrk(i32, pageHeap, (PageHeapRecord.getBrk(i32, pageHeap) + 8) as PageIndex);
   },
   mappedPages({ memory: { i32 }, geometry: { pageHeap } }) {
-    layout.addMapped(i32, pageHeap, 1, 0);
+    PageHeapRecord.addMapped(i32, pageHeap, 1, 0);
   },
   mappedRuns({ memory: { i32 }, geometry: { pageHeap } }) {
-    layout.addMapped(i32, pageHeap, 0, -1);
+    PageHeapRecord.addMapped(i32, pageHeap, 0, -1);
   },
 };
 

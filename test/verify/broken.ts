@@ -15,7 +15,10 @@ import {
   type SizeClass,
   type WordIndex,
 } from '../../src/base/index.js';
+import * as ClassRecord from '../../src/layout/class-record.js';
 import * as layout from '../../src/layout/index.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Slot from '../../src/layout/slot.js';
 import { memoryOf } from '../helpers.js';
 
 /**
@@ -50,7 +53,7 @@ export interface Scene {
   /** Large blocks side by side. Every other one is freed: runs of one length, in one bin. */
   readonly large: readonly Address[];
   readonly freed: readonly PageIndex[];
-  record(page: number): layout.PageRecord;
+  record(page: number): WordIndex;
 }
 
 export const makeHeap = (): SharedHeap => SharedHeap.create({ size: '8MiB', threads: 4 });
@@ -59,7 +62,7 @@ export function makeScene(heap = makeHeap()): Scene {
   const memory = memoryOf(heap);
   const { geometry, i32, u32 } = memory;
   const c = classOf(SMALL_BYTES);
-  const record = (page: number) => layout.pageRecord(geometry.pageTable, page);
+  const record = (page: number) => PageRecord.at(geometry.pageTable, page);
 
   const tiny = heap.malloc_ts(48);
   const blocks = Array.from({ length: 100 }, () => heap.malloc_ts(SMALL_BYTES));
@@ -71,19 +74,19 @@ export function makeScene(heap = makeHeap()): Scene {
   for (const address of odd) heap.free_ts(address);
   heap.malloc_ts(200_000);
 
-  const slot = layout.slotRecord(geometry.slots, 0);
-  const bottom = layout.magazineBottom(u32, slot, c);
-  const list = layout.partialOf(slot, c);
+  const slot = Slot.at(geometry.slots, 0);
+  const bottom = Slot.magazineBottom(u32, slot, c);
+  const list = Slot.partialOf(slot, c);
   const partial: PageIndex[] = [];
   for (
-    let page = layout.getPartial(i32, list);
+    let page = ClassRecord.getPartial(i32, list);
     page !== 0;
-    page = layout.getNext(i32, record(page))
+    page = PageRecord.getNext(i32, record(page))
   ) {
     partial.push(page);
   }
   const live = blocks.filter((address) => !freed.includes(address));
-  const pages = live.map((address) => layout.getSpanHead(i32, record(layout.pageOf(address))));
+  const pages = live.map((address) => PageRecord.getSpanHead(i32, record(layout.pageOf(address))));
   return {
     heap,
     memory,
@@ -91,13 +94,13 @@ export function makeScene(heap = makeHeap()): Scene {
     slot,
     c,
     bottom,
-    end: bottom + layout.getLimit(u32, slot, c),
-    counts: layout.classRecord(geometry.classes, c),
+    end: bottom + Slot.getLimit(u32, slot, c),
+    counts: ClassRecord.at(geometry.classes, c),
     list,
     partial,
-    full: [...new Set(pages)].filter((page) => layout.getFreeCount(i32, record(page)) === 0),
+    full: [...new Set(pages)].filter((page) => PageRecord.getFreeCount(i32, record(page)) === 0),
     live,
-    cached: [...u32.subarray(bottom, layout.getTop(u32, slot, c))] as Address[],
+    cached: [...u32.subarray(bottom, Slot.getTop(u32, slot, c))] as Address[],
     tiny,
     large: row.filter((_, n) => n % 2 === 0),
     freed: odd.map((address) => layout.pageOf(address)),
@@ -109,14 +112,14 @@ export const addressOf = (page: number): number => page * PAGE_BYTES;
 
 /** The bit of a block of the scene's class: its span, and its bitmap word. */
 export function bitOf({ memory, record, c }: Scene, address: number) {
-  const head = layout.getSpanHead(memory.i32, record(layout.pageOf(address)));
+  const head = PageRecord.getSpanHead(memory.i32, record(layout.pageOf(address)));
   const index = blockIndex(c, address - addressOf(head));
   return { span: record(head), word: index >>> 5, bit: 1 << index };
 }
 
 /** The lowest free block in the first span of the partial list. */
 export function freeBlock({ memory, record, c, partial: [head] }: Scene): number {
-  const index = lowestBit(layout.getBitmap(memory.i32, record(head), 0));
+  const index = lowestBit(PageRecord.getBitmap(memory.i32, record(head), 0));
   return addressOf(head) + index * BLOCK_BYTES[c];
 }
 

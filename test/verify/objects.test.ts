@@ -6,7 +6,12 @@
 import test from 'ava';
 import { type Address, SharedHeap, type VerifyProblem } from 'shmalloc';
 import type { SlotIndex, WordIndex } from '../../src/base/index.js';
-import * as layout from '../../src/layout/index.js';
+import * as ChunkRecord from '../../src/layout/chunk-record.js';
+import * as ContextRecord from '../../src/layout/context-record.js';
+import type * as layout from '../../src/layout/index.js';
+import * as Records from '../../src/layout/record-table.js';
+import * as Slot from '../../src/layout/slot.js';
+import * as VectorHeader from '../../src/layout/vector-header.js';
 import { ContextMaker, type Made } from '../contexts.js';
 import { assertIdentity } from '../helpers.js';
 
@@ -20,7 +25,7 @@ function makeScene() {
   const root = maker.make('server');
   const [first, second] = ['request', 'request'].map((name) => maker.make(name, root));
   const deep = maker.make('parser', first as Made);
-  const other = maker.make('cache', undefined, { kind: layout.SET_KIND, ident: 'users' });
+  const other = maker.make('cache', undefined, { kind: ContextRecord.SET_KIND, ident: 'users' });
   const released = maker.make('result');
   const small = [1, 2, 3].map(() => maker.addChunk(deep, 4096, 1000));
   const large = maker.addChunk(other, 100_000, 5000);
@@ -29,14 +34,14 @@ function makeScene() {
   const vector = maker.addVector(3000);
   const bare = maker.addVector(0);
   const { memory } = maker.core;
-  const storageOfVector = memory.u32[layout.vectorDataWord((vector >>> 2) as WordIndex)] as Address;
+  const storageOfVector = memory.u32[VectorHeader.dataWord((vector >>> 2) as WordIndex)] as Address;
   return {
     ...{ heap, maker, memory, plain, root, first: first as Made, second: second as Made, deep },
     ...{ other, released, small, large, vector, bare, storageOfVector },
     /** A slot whose thread has detached. */
-    emptySlot: layout.slotRecord(memory.geometry.slots, emptySlot),
+    emptySlot: Slot.at(memory.geometry.slots, emptySlot),
     chunkOf: ({ record }: Made): WordIndex =>
-      maker.chunkRecord(layout.getChunk(memory.u32, record)),
+      maker.chunkRecord(ContextRecord.getChunk(memory.u32, record)),
   };
 }
 
@@ -77,7 +82,7 @@ interface Damage {
 }
 
 const state = ({ memory, maker }: Scene, phase: layout.ContextPhase, slot = maker.slotIndex) =>
-  layout.contextState(phase, 0, slot, layout.getGeneration(memory.u32, 0 as WordIndex));
+  ContextRecord.stateOf(phase, 0, slot, ContextRecord.getGeneration(memory.u32, 0 as WordIndex));
 
 /** Sets one field of a context. */
 const field =
@@ -124,8 +129,8 @@ const DAMAGES: Damage[] = [
     damage({ memory, released }) {
       const { contexts } = memory.geometry;
       memory.u32[contexts + 1]--;
-      for (const chunk of [5]) layout.storeRecord(memory.i32, chunkAt(memory, chunk), 0);
-      memory.u32[layout.chunkWord(chunkAt(memory, 5))] = 0;
+      for (const chunk of [5]) Records.store(memory.i32, chunkAt(memory, chunk), 0);
+      memory.u32[ChunkRecord.addressWord(chunkAt(memory, 5))] = 0;
       return released.record * 4;
     },
   },
@@ -135,7 +140,7 @@ const DAMAGES: Damage[] = [
     invariant: 'context-record I1',
     message: /context 1 has state 0x8, which does not exist/,
     damage({ memory, root }) {
-      layout.storeRecord(memory.i32, root.record, 8);
+      Records.store(memory.i32, root.record, 8);
       return root.record * 4;
     },
   },
@@ -144,8 +149,8 @@ const DAMAGES: Damage[] = [
     invariant: 'context-record I1',
     message: /which does not exist/,
     damage(scene) {
-      const broken = state(scene, layout.LIVE_CONTEXT, 4 as SlotIndex);
-      layout.storeRecord(scene.memory.i32, scene.root.record, broken);
+      const broken = state(scene, ContextRecord.LIVE, 4 as SlotIndex);
+      Records.store(scene.memory.i32, scene.root.record, broken);
       return scene.root.record * 4;
     },
   },
@@ -155,8 +160,8 @@ const DAMAGES: Damage[] = [
     message: /context 1 belongs to slot 3, which has no owner/,
     quietOnly: true,
     damage(scene) {
-      const broken = state(scene, layout.LIVE_CONTEXT, 3 as SlotIndex);
-      layout.storeRecord(scene.memory.i32, scene.root.record, broken);
+      const broken = state(scene, ContextRecord.LIVE, 3 as SlotIndex);
+      Records.store(scene.memory.i32, scene.root.record, broken);
       return scene.root.record * 4;
     },
   },
@@ -167,7 +172,7 @@ const DAMAGES: Damage[] = [
     quietOnly: true,
     damage(scene) {
       const { i32 } = scene.memory;
-      layout.storeRecord(i32, scene.other.record, state(scene, layout.UNRESOLVED_CONTEXT));
+      Records.store(i32, scene.other.record, state(scene, ContextRecord.UNRESOLVED));
       return scene.other.record * 4;
     },
   },
@@ -185,7 +190,7 @@ const DAMAGES: Damage[] = [
     invariant: 'chunk-record I1',
     message: /chunk 4 belongs to context 5, which does not exist/,
     damage(scene) {
-      layout.storeRecord(scene.memory.i32, scene.other.record, 0);
+      Records.store(scene.memory.i32, scene.other.record, 0);
       return scene.chunkOf(scene.other) * 4;
     },
   },
@@ -194,7 +199,7 @@ const DAMAGES: Damage[] = [
     invariant: 'context-record I2',
     message: /context 4 is below context 2, which does not exist/,
     damage({ memory, first, deep }) {
-      layout.storeRecord(memory.i32, first.record, 0);
+      Records.store(memory.i32, first.record, 0);
       return deep.record * 4;
     },
   },
@@ -204,7 +209,7 @@ const DAMAGES: Damage[] = [
     message: /context 3 is below context \d+, which does not exist/,
     damage: field(
       ({ second }) => second,
-      layout.setParent,
+      ContextRecord.setParent,
       () => parent,
     ),
   })),
@@ -214,7 +219,7 @@ const DAMAGES: Damage[] = [
     message: /the chain of parents of context 1 does not end/,
     damage: field(
       ({ root }) => root,
-      layout.setParent,
+      ContextRecord.setParent,
       ({ deep }) => deep.index,
     ),
   },
@@ -225,7 +230,7 @@ const DAMAGES: Damage[] = [
     quietOnly: true,
     damage: field(
       ({ second }) => second,
-      layout.setParent,
+      ContextRecord.setParent,
       ({ other }) => other.index,
     ),
   },
@@ -236,7 +241,7 @@ const DAMAGES: Damage[] = [
     quietOnly: true,
     damage: field(
       ({ other }) => other,
-      layout.setFirstChild,
+      ContextRecord.setFirstChild,
       ({ deep }) => deep.index,
     ),
   },
@@ -247,7 +252,7 @@ const DAMAGES: Damage[] = [
     quietOnly: true,
     damage: field(
       ({ other }) => other,
-      layout.setFirstChild,
+      ContextRecord.setFirstChild,
       () => STRAY,
     ),
   },
@@ -257,7 +262,7 @@ const DAMAGES: Damage[] = [
     message: /context 1 has context 3 as a child, which is listed twice/,
     quietOnly: true,
     damage({ memory, first, second, root }) {
-      layout.setNextSibling(memory.u32, first.record, second.index);
+      ContextRecord.setNextSibling(memory.u32, first.record, second.index);
       return root.record * 4;
     },
   },
@@ -267,7 +272,7 @@ const DAMAGES: Damage[] = [
     message: /context 2 is below context 1, which does not list it/,
     quietOnly: true,
     damage({ memory, first, second }) {
-      layout.setNextSibling(memory.u32, second.record, 0);
+      ContextRecord.setNextSibling(memory.u32, second.record, 0);
       return first.record * 4;
     },
   },
@@ -277,11 +282,11 @@ const DAMAGES: Damage[] = [
     message: /context 1 has context 2 as a child, which has a wrong link back/,
     quietOnly: true,
     damage({ memory, first, root }) {
-      layout.setPrevSibling(memory.u32, first.record, 5);
+      ContextRecord.setPrevSibling(memory.u32, first.record, 5);
       return root.record * 4;
     },
   },
-  ...[layout.CURSOR, layout.LIMIT].map((word) => ({
+  ...[ContextRecord.CURSOR, ContextRecord.LIMIT].map((word) => ({
     what: `room in record 0 (word ${word})`,
     invariant: 'context-record I3',
     message: /record 0 is not a context, but has room/,
@@ -290,7 +295,7 @@ const DAMAGES: Damage[] = [
       return maker.recordOf(0) * 4;
     },
   })),
-  ...[layout.setChunkCount, layout.setContextBytes].map((set, n) => ({
+  ...[ContextRecord.setChunkCount, ContextRecord.setBytes].map((set, n) => ({
     what: `a wrong count (${n})`,
     invariant: 'context-record I4',
     message: /context 4 counts \d+ chunks, \d+ bytes; it has 3, 12288/,
@@ -303,10 +308,26 @@ const DAMAGES: Damage[] = [
   })),
   ...(
     [
-      ['before its chunk', layout.setChunkStart, ({ small }: Scene) => (small[2] as number) - 16],
-      ['past its chunk', layout.setChunkEnd, ({ small }: Scene) => (small[2] as number) + 4112],
-      ['past its limit', layout.setCursor, ({ small }: Scene) => (small[2] as number) + 4112],
-      ['before its start', layout.setCursor, ({ small }: Scene) => (small[2] as number) - 16],
+      [
+        'before its chunk',
+        ContextRecord.setChunkStart,
+        ({ small }: Scene) => (small[2] as number) - 16,
+      ],
+      [
+        'past its chunk',
+        ContextRecord.setChunkEnd,
+        ({ small }: Scene) => (small[2] as number) + 4112,
+      ],
+      [
+        'past its limit',
+        ContextRecord.setCursor,
+        ({ small }: Scene) => (small[2] as number) + 4112,
+      ],
+      [
+        'before its start',
+        ContextRecord.setCursor,
+        ({ small }: Scene) => (small[2] as number) - 16,
+      ],
     ] as const
   ).map(([where, set, value]) => ({
     what: `a next object ${where}`,
@@ -323,7 +344,7 @@ const DAMAGES: Damage[] = [
     quietOnly: true,
     damage: field(
       ({ deep }) => deep,
-      layout.setChunk,
+      ContextRecord.setChunk,
       () => STRAY,
     ),
   },
@@ -333,7 +354,7 @@ const DAMAGES: Damage[] = [
     message: /the chain of context 4 has chunk 5, which is not its own/,
     quietOnly: true,
     damage({ memory, chunkOf, deep }) {
-      layout.setNextChunk(memory.u32, chunkOf(deep), 5);
+      ChunkRecord.setNext(memory.u32, chunkOf(deep), 5);
       return deep.record * 4;
     },
   },
@@ -343,7 +364,7 @@ const DAMAGES: Damage[] = [
     message: /the chain of context 4 has chunk 3, twice/,
     quietOnly: true,
     damage({ memory, chunkOf, deep }) {
-      layout.setNextChunk(memory.u32, chunkOf(deep), 3);
+      ChunkRecord.setNext(memory.u32, chunkOf(deep), 3);
       return deep.record * 4;
     },
   },
@@ -353,7 +374,7 @@ const DAMAGES: Damage[] = [
     message: /chunk 2 of context 4 has a wrong link back/,
     quietOnly: true,
     damage({ memory, maker }) {
-      layout.setPrevChunk(memory.u32, maker.chunkRecord(2), 1);
+      ChunkRecord.setPrev(memory.u32, maker.chunkRecord(2), 1);
       return maker.chunkRecord(2) * 4;
     },
   },
@@ -364,11 +385,11 @@ const DAMAGES: Damage[] = [
     quietOnly: true,
     damage: field(
       ({ deep }) => deep,
-      layout.setKeeper,
+      ContextRecord.setKeeper,
       () => chunk,
     ),
   })),
-  ...[layout.setUsedBefore, layout.setFreedBytes].map((set, n) => ({
+  ...[ContextRecord.setUsedBefore, ContextRecord.setFreedBytes].map((set, n) => ({
     what: `more bytes taken, or freed, than there are (${n})`,
     invariant: 'context-record I4',
     message: /objects of context 4 take -?\d+ of 12288 bytes/,
@@ -385,7 +406,7 @@ const DAMAGES: Damage[] = [
     message: /context 5 has a freed object at 0x[\da-f]+: not inside its chunks/,
     quietOnly: true,
     damage({ memory, other, small }) {
-      memory.u32[layout.freeListWord(other.record, 6)] = small[0] as number;
+      memory.u32[ContextRecord.freeListWord(other.record, 6)] = small[0] as number;
       return other.record * 4;
     },
   },
@@ -395,7 +416,7 @@ const DAMAGES: Damage[] = [
     message: /chunk 1 belongs to context 4, but is not in its chain/,
     quietOnly: true,
     damage({ memory, maker }) {
-      layout.setNextChunk(memory.u32, maker.chunkRecord(2), 0);
+      ChunkRecord.setNext(memory.u32, maker.chunkRecord(2), 0);
       return maker.chunkRecord(1) * 4;
     },
   },
@@ -405,7 +426,7 @@ const DAMAGES: Damage[] = [
     message: /a chunk of context 4 has 8192 bytes; its block has 4096/,
     quietOnly: true,
     damage({ memory, chunkOf, deep }) {
-      layout.setChunkBytes(memory.u32, chunkOf(deep), 8192);
+      ChunkRecord.setBytes(memory.u32, chunkOf(deep), 8192);
       return chunkOf(deep) * 4;
     },
   },
@@ -415,7 +436,7 @@ const DAMAGES: Damage[] = [
     invariant: 'chunk-record I1',
     message: /chunk 3 belongs to context -?\d+, which does not exist/,
     damage({ memory, chunkOf, deep }: Scene) {
-      layout.storeRecord(memory.i32, chunkOf(deep), context);
+      Records.store(memory.i32, chunkOf(deep), context);
       return chunkOf(deep) * 4;
     },
   })),
@@ -424,7 +445,7 @@ const DAMAGES: Damage[] = [
     invariant: 'chunk-record I1',
     message: /chunk 3 is free, but names 0x/,
     damage({ memory, chunkOf, deep }) {
-      layout.storeRecord(memory.i32, chunkOf(deep), 0);
+      Records.store(memory.i32, chunkOf(deep), 0);
       return chunkOf(deep) * 4;
     },
   },
@@ -442,7 +463,7 @@ const DAMAGES: Damage[] = [
     message: /chunk 3 names 0x[\da-f]+, where no owned block begins/,
     damage(scene: Scene) {
       const record = scene.chunkOf(scene.deep);
-      scene.memory.u32[layout.chunkWord(record)] = block(scene);
+      scene.memory.u32[ChunkRecord.addressWord(record)] = block(scene);
       return record * 4;
     },
   })),
@@ -451,7 +472,8 @@ const DAMAGES: Damage[] = [
     invariant: 'chunk-record I1',
     message: /two chunks name the block at/,
     damage(scene) {
-      scene.memory.u32[layout.chunkWord(scene.chunkOf(scene.deep))] = scene.small[0] as number;
+      scene.memory.u32[ChunkRecord.addressWord(scene.chunkOf(scene.deep))] = scene
+        .small[0] as number;
       return scene.small[0] as number;
     },
   },
@@ -461,7 +483,7 @@ const DAMAGES: Damage[] = [
     message: /the owned block at 0x[\da-f]+ belongs to no chunk and no vector: lost/,
     quietOnly: true,
     damage(scene) {
-      scene.memory.u32[layout.chunkWord(scene.chunkOf(scene.other))] = 0;
+      scene.memory.u32[ChunkRecord.addressWord(scene.chunkOf(scene.other))] = 0;
       return scene.large;
     },
   },
@@ -472,7 +494,7 @@ const DAMAGES: Damage[] = [
     message: /slot 2 has not finished a placement into the word at 0x/,
     quietOnly: true,
     damage({ memory, maker, emptySlot }) {
-      layout.setIntentWord(memory.u32, emptySlot, layout.chunkWord(maker.chunkRecord(1)));
+      Slot.setIntentWord(memory.u32, emptySlot, ChunkRecord.addressWord(maker.chunkRecord(1)));
       return emptySlot * 4;
     },
   },
@@ -482,14 +504,14 @@ const DAMAGES: Damage[] = [
     message: /slot 2 has not finished creating or deleting the vector at 0x/,
     quietOnly: true,
     damage({ memory, emptySlot, vector }) {
-      memory.u32[layout.inFlightHeaderWord(emptySlot)] = vector;
+      memory.u32[Slot.inFlightHeaderWord(emptySlot)] = vector;
       return emptySlot * 4;
     },
   },
 ];
 
 const chunkAt = (memory: layout.HeapMemory, index: number): WordIndex =>
-  layout.recordAt(layout.chunkTable(memory.geometry), index);
+  Records.at(ChunkRecord.chunkTable(memory.geometry), index);
 
 for (const { what, invariant, message, damage, quietOnly } of DAMAGES) {
   test(`verify: ${invariant}: ${what}`, (t) => {
@@ -568,7 +590,7 @@ for (const [what, message, damage] of VECTOR_DAMAGES) {
 
 test('verify: elements that look like a vector’s header are not one', (t) => {
   const { heap, maker, memory, storageOfVector } = makeScene();
-  memory.u32[storageOfVector >>> 2] = layout.VECTOR_MAGIC;
+  memory.u32[storageOfVector >>> 2] = VectorHeader.MAGIC;
   memory.u32[(storageOfVector >>> 2) + 3] = 4711;
   t.deepEqual(heap.verify({ quiet: true }).problems, []);
   maker.core.detach();

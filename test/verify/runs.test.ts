@@ -6,18 +6,18 @@
 import test from 'ava';
 import { LARGE } from '../../src/base/index.js';
 import * as layout from '../../src/layout/index.js';
+import * as PageHeapRecord from '../../src/layout/page-heap-record.js';
+import * as PageRecord from '../../src/layout/page-record.js';
 import { addressOf, assertReported, type Damage, LARGE_PAGES, type Scene } from './broken.js';
-
-const { FREE_RUN, LARGE_RUN, RESERVED_RUN, SPAN_RUN, UNTOUCHED_RUN, runWord, setRun, setTail } =
-  layout;
 
 // ---- Runs
 
 const RUN_WORDS: Record<string, (pagesLeft: number) => number> = {
   'a run word of 0': () => 0,
-  'a run of no pages': () => runWord(FREE_RUN, 0, 0),
-  'a run of an unknown kind': () => runWord(6 as layout.RunKind, 0, LARGE_PAGES),
-  'a run past the end of the heap': (pagesLeft) => runWord(LARGE_RUN, 0, pagesLeft + 1),
+  'a run of no pages': () => PageRecord.wordOf(PageRecord.FREE_RUN, 0, 0),
+  'a run of an unknown kind': () => PageRecord.wordOf(6 as layout.RunKind, 0, LARGE_PAGES),
+  'a run past the end of the heap': (pagesLeft) =>
+    PageRecord.wordOf(PageRecord.LARGE_RUN, 0, pagesLeft + 1),
   'a run word of all ones': () => -1,
 };
 
@@ -27,7 +27,7 @@ const RUNS: Damage[] = Object.entries(RUN_WORDS).map(([what, word]) => ({
   message: /^the run at 0x[0-9a-f]+ is \w+, \d+ pages, with \d+ pages left in the heap/,
   damage({ memory, record, geometry, large }: Scene) {
     const head = layout.pageOf(large[1]);
-    setRun(memory.i32, record(head), word(geometry.endPage - head));
+    PageRecord.setRun(memory.i32, record(head), word(geometry.endPage - head));
     return addressOf(head);
   },
 }));
@@ -40,10 +40,10 @@ RUNS.push(
     damage({ memory: { i32 }, record, freed: [head] }) {
       const middle = head + 4;
       const rest = LARGE_PAGES - 4;
-      setRun(i32, record(middle), runWord(FREE_RUN, 0, rest));
-      setTail(i32, record(middle + rest - 1), rest);
-      setRun(i32, record(head), runWord(FREE_RUN, 0, 4));
-      setTail(i32, record(head + 3), 4);
+      PageRecord.setRun(i32, record(middle), PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest));
+      PageRecord.setTail(i32, record(middle + rest - 1), rest);
+      PageRecord.setRun(i32, record(head), PageRecord.wordOf(PageRecord.FREE_RUN, 0, 4));
+      PageRecord.setTail(i32, record(head + 3), 4);
       return addressOf(middle);
     },
   },
@@ -52,8 +52,12 @@ RUNS.push(
     invariant: 'page-heap I5',
     message: /a second untouched run/,
     damage({ memory: { i32 }, geometry, record, freed: [head] }) {
-      setRun(i32, record(head), runWord(UNTOUCHED_RUN, 0, LARGE_PAGES));
-      return addressOf(layout.getUntouched(i32, geometry.pageHeap));
+      PageRecord.setRun(
+        i32,
+        record(head),
+        PageRecord.wordOf(PageRecord.UNTOUCHED_RUN, 0, LARGE_PAGES),
+      );
+      return addressOf(PageHeapRecord.getUntouched(i32, geometry.pageHeap));
     },
   },
   {
@@ -62,20 +66,24 @@ RUNS.push(
     message: /a run is left RESERVED by slot 2/,
     quietOnly: true,
     damage({ memory: { i32 }, record, large: [block] }) {
-      setRun(i32, record(layout.pageOf(block)), runWord(RESERVED_RUN, 2, LARGE_PAGES));
+      PageRecord.setRun(
+        i32,
+        record(layout.pageOf(block)),
+        PageRecord.wordOf(PageRecord.RESERVED_RUN, 2, LARGE_PAGES),
+      );
       return block;
     },
   },
 );
 
-for (const owner of [0, LARGE, layout.RUN_OWNER_MAX]) {
+for (const owner of [0, LARGE, PageRecord.RUN_OWNER_MAX]) {
   RUNS.push({
     what: `a span of class ${owner}`,
     invariant: 'spans I2',
     message: new RegExp(`a span of class ${owner}, which does not exist`),
     damage({ memory: { i32 }, record, full: [head] }) {
-      const pages = layout.runPages(layout.getRun(i32, record(head)));
-      setRun(i32, record(head), runWord(SPAN_RUN, owner, pages));
+      const pages = PageRecord.pagesOf(PageRecord.getRun(i32, record(head)));
+      PageRecord.setRun(i32, record(head), PageRecord.wordOf(PageRecord.SPAN_RUN, owner, pages));
       return addressOf(head);
     },
   });
@@ -86,8 +94,8 @@ const TAILS: Record<string, (scene: Scene) => { head: number; pages: number }> =
   large: ({ large: [block] }) => ({ head: layout.pageOf(block), pages: LARGE_PAGES }),
   span: ({ full: [head] }) => ({ head, pages: 3 }),
   untouched({ memory: { i32 }, geometry, record }) {
-    const head = layout.getUntouched(i32, geometry.pageHeap);
-    return { head, pages: layout.runPages(layout.getRun(i32, record(head))) };
+    const head = PageHeapRecord.getUntouched(i32, geometry.pageHeap);
+    return { head, pages: PageRecord.pagesOf(PageRecord.getRun(i32, record(head))) };
   },
 };
 
@@ -98,7 +106,7 @@ for (const [kind, find] of Object.entries(TAILS)) {
     message: new RegExp(`^the ${kind} run at 0x[0-9a-f]+, \\d+ pages: its tail says 1$`),
     damage(scene) {
       const { head, pages } = find(scene);
-      setTail(scene.memory.i32, scene.record(head + pages - 1), 1);
+      PageRecord.setTail(scene.memory.i32, scene.record(head + pages - 1), 1);
       return addressOf(head);
     },
   });

@@ -5,7 +5,10 @@
 
 import test from 'ava';
 import { PAGE_BYTES, type PageIndex } from '../../src/base/index.js';
+import * as ClassRecord from '../../src/layout/class-record.js';
 import * as layout from '../../src/layout/index.js';
+import * as PageRecord from '../../src/layout/page-record.js';
+import * as Slot from '../../src/layout/slot.js';
 import { addressOf, assertReported, bitOf, type Damage, freeBlock, STRAY_PAGES } from './broken.js';
 
 const NONE = 0 as PageIndex;
@@ -19,7 +22,7 @@ const SPANS: Damage[] = [
     invariant: 'spans I2',
     message: /page \d+ says that its span begins at page \d+/,
     damage({ memory, record, full }) {
-      layout.setSpanHead(memory.i32, record(full[0] + 1), full[1]);
+      PageRecord.setSpanHead(memory.i32, record(full[0] + 1), full[1]);
       return addressOf(full[0]);
     },
   },
@@ -29,7 +32,7 @@ const SPANS: Damage[] = [
     message: /bits are set past the span's last block/,
     damage({ memory: { i32 }, record, partial }) {
       const span = record(partial[0]);
-      layout.setBitmap(i32, span, 0, layout.getBitmap(i32, span, 0) | (1 << 8));
+      PageRecord.setBitmap(i32, span, 0, PageRecord.getBitmap(i32, span, 0) | (1 << 8));
       return addressOf(partial[0]);
     },
   },
@@ -39,7 +42,7 @@ const SPANS: Damage[] = [
     message: /free count \d+, bits set \d+/,
     damage({ memory: { i32 }, record, partial }) {
       const span = record(partial[1]);
-      layout.setFreeCount(i32, span, layout.getFreeCount(i32, span) + 1);
+      PageRecord.setFreeCount(i32, span, PageRecord.getFreeCount(i32, span) + 1);
       return addressOf(partial[1]);
     },
   },
@@ -100,7 +103,7 @@ const LISTS: Damage[] = [
     invariant: 'class-record I2',
     message: /class \d+ counts \d+ spans, but the walk counts \d+/,
     damage({ memory, counts }) {
-      layout.addSpanCount(memory.i32, counts, 1);
+      ClassRecord.addSpanCount(memory.i32, counts, 1);
       return counts * 4;
     },
   },
@@ -111,7 +114,7 @@ const LISTS: Damage[] = [
       message: /the partial list of class \d+ names page -?\d+, which is not a span of it/,
       damage(scene) {
         const page = find(scene);
-        layout.setPartial(scene.memory.i32, scene.list, page);
+        ClassRecord.setPartial(scene.memory.i32, scene.list, page);
         return addressOf(page);
       },
     }),
@@ -121,7 +124,7 @@ const LISTS: Damage[] = [
     invariant: 'class-record I1',
     message: /names page \d+, which is not a span of it/,
     damage({ memory, record, partial }) {
-      layout.setNext(memory.i32, record(partial.at(-1) as number), partial[0]);
+      PageRecord.setNext(memory.i32, record(partial.at(-1) as number), partial[0]);
       return addressOf(partial[0]);
     },
   },
@@ -130,7 +133,7 @@ const LISTS: Damage[] = [
     invariant: 'class-record I1',
     message: /the partial list of class \d+ has a wrong link back/,
     damage({ memory, record, partial, full }) {
-      layout.setPrev(memory.i32, record(partial[1]), full[0]);
+      PageRecord.setPrev(memory.i32, record(partial[1]), full[0]);
       return addressOf(partial[1]);
     },
   },
@@ -139,10 +142,10 @@ const LISTS: Damage[] = [
     invariant: 'class-record I1',
     message: /a full span is in the partial list/,
     damage({ memory: { i32 }, record, list, partial, full }) {
-      layout.setPartial(i32, list, full[0]);
-      layout.setNext(i32, record(full[0]), partial[0]);
-      layout.setPrev(i32, record(full[0]), NONE);
-      layout.setPrev(i32, record(partial[0]), full[0]);
+      ClassRecord.setPartial(i32, list, full[0]);
+      PageRecord.setNext(i32, record(full[0]), partial[0]);
+      PageRecord.setPrev(i32, record(full[0]), NONE);
+      PageRecord.setPrev(i32, record(partial[0]), full[0]);
       return addressOf(full[0]);
     },
   },
@@ -151,8 +154,8 @@ const LISTS: Damage[] = [
     invariant: 'class-record I1',
     message: /a span with \d+ of \d+ blocks free is in the retired spans of class/,
     damage({ memory: { i32 }, slot, c, list, partial }) {
-      layout.setPartial(i32, layout.retiredOf(slot, c), partial[0]);
-      layout.setPartial(i32, list, NONE);
+      ClassRecord.setPartial(i32, Slot.retiredOf(slot, c), partial[0]);
+      ClassRecord.setPartial(i32, list, NONE);
       return addressOf(partial[0]);
     },
   },
@@ -170,8 +173,8 @@ const LISTS: Damage[] = [
     invariant: 'class-record I1',
     message: /a span of class \d+ with free blocks is in no list/,
     damage({ memory: { i32 }, record, list, partial }) {
-      layout.setPartial(i32, list, partial[1]);
-      layout.setPrev(i32, record(partial[1]), NONE);
+      ClassRecord.setPartial(i32, list, partial[1]);
+      PageRecord.setPrev(i32, record(partial[1]), NONE);
       return addressOf(partial[0]);
     },
   },
@@ -185,7 +188,7 @@ const CACHES: Damage[] = [
     damage(scene) {
       const { i32 } = scene.memory;
       const { span, word, bit } = bitOf(scene, scene.cached[0]);
-      layout.setBitmap(i32, span, word, layout.getBitmap(i32, span, word) | bit);
+      PageRecord.setBitmap(i32, span, word, PageRecord.getBitmap(i32, span, word) | bit);
       return scene.cached[0];
     },
   },
@@ -225,7 +228,7 @@ const CACHES: Damage[] = [
     message: /a transit of class \d+ is open, but its lock was free/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
-      layout.setTransit(memory.u32, slot, c, bottom + 1);
+      Slot.setTransit(memory.u32, slot, c, bottom + 1);
       return slot * 4;
     },
   },
@@ -267,7 +270,7 @@ for (const [what, top] of [
     message: /the entries of a magazine of class \d+ are not between a zero and a sentinel/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
-      layout.setTop(memory.u32, slot, c, bottom + top);
+      Slot.setTop(memory.u32, slot, c, bottom + top);
       return slot * 4;
     },
   });
@@ -279,7 +282,7 @@ const COUNTERS: Damage[] = [
     invariant: 'slot I6',
     message: /class \d+: \d+ blocks held by counters, \d+ by bitmaps/,
     damage({ memory, slot, c, counts }) {
-      layout.addHeld(memory.f64, slot, c, 1);
+      Slot.addHeld(memory.f64, slot, c, 1);
       return counts * 4;
     },
   },
@@ -289,7 +292,7 @@ const COUNTERS: Damage[] = [
     message: /class \d+: more blocks in use than were ever allocated \(0\)/,
     quietOnly: true,
     damage({ memory, slot, c, counts }) {
-      memory.f64[layout.mallocsOf(slot) + c] = 0;
+      memory.f64[Slot.mallocsOf(slot) + c] = 0;
       return counts * 4;
     },
   },

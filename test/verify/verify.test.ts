@@ -8,6 +8,8 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Address, SharedHeap } from 'shmalloc';
 import * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
+import * as Registry from '../../src/layout/registry.js';
 import { MAILBOXES_BYTES, type TradeResult, type TradeTask } from '../heap/trade.worker.js';
 import type { Visit } from '../heap/visitor.worker.js';
 import { assertIdentity, geometryOf, lockWordOf, Random, seedOf } from '../helpers.js';
@@ -222,8 +224,8 @@ test('verify: a store through null is reported as geometry I4, with its address'
 
 test('verify: an owned lock is reported if quiet', (t) => {
   const { heap, geometry } = makeScene();
-  const me = layout.loadOwner(heap.i32, geometry.registry, 0 as never);
-  const lock = lockWordOf(heap, layout.RECOVERY_LOCK);
+  const me = Registry.loadOwner(heap.i32, geometry.registry, 0 as never);
+  const lock = lockWordOf(heap, LockTable.RECOVERY);
   heap.i32[lock] = me;
   const { problems } = heap.verify({ quiet: true });
   t.deepEqual(

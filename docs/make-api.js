@@ -1,5 +1,5 @@
 // Makes docs/api.md from the docstrings of the four entries: `npm run docs`. With --check it only compares,
-// and exits with 1 where the file is not what the docstrings say: the gate calls it so.
+// and exits with 1 where the file is not what the docstrings say: continuous integration calls it so.
 //
 // typedoc needs a TypeScript that still has the compiler as a library (up to 6.0), and this project is
 // built with a later one: npm fetches all three as packages of their own, in these versions.
@@ -55,7 +55,7 @@ function makeMarkdown(folder) {
     excludeProtected: true,
     excludeExternals: true,
     disableSources: true,
-    // The gate has the types already; other versions of the compiler say other things.
+    // The build has the types already; other versions of the compiler say other things.
     skipErrorChecking: true,
     hideBreadcrumbs: true,
     hidePageHeader: true,

@@ -16,7 +16,9 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 // ---- files
 
-const IN_REPOSITORY = /^(src|test|bench|workers|examples)\/|^CONTRIBUTING\.md$|^docs\/[\w-]+\.svg$/;
+/** Of these pages, api.md says what the declarations of the package say. */
+const IN_REPOSITORY =
+  /^(src|test|bench|workers|examples)\/|^CONTRIBUTING\.md$|^docs\/([\w-]+\.svg|api\.md)$/;
 
 const folder = mkdtempSync(join(tmpdir(), 'shmalloc-package-'));
 let packed: Packed;

@@ -10,7 +10,6 @@
 
 import { type Address, List, type WordIndex } from '../base/index.js';
 import { copyBytes, type ThreadHeap } from '../heap/index.js';
-
 import * as VectorHeader from '../layout/vector-header.js';
 import type { Elements } from './vector-elements.js';
 import { badIndex, beforeFirst, type Engine, exhausted, grow, isIndex } from './vector-engine.js';

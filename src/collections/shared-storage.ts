@@ -7,7 +7,6 @@
 
 import type { Address, WordIndex } from '../base/index.js';
 import type { Changing, ThreadHeap } from '../heap/index.js';
-
 import * as VectorHeader from '../layout/vector-header.js';
 import type { Elements } from './vector-elements.js';
 import { grow } from './vector-engine.js';

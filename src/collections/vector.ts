@@ -14,7 +14,6 @@ import {
   showAsJson,
   typeError,
 } from '../base/index.js';
-
 import * as VectorHeader from '../layout/vector-header.js';
 import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';

@@ -14,7 +14,6 @@ import {
 } from '../base/index.js';
 import { describeContext } from '../blocks/index.js';
 import { type Attachment, CONTEXT_OPTION, type Context, type Contexts } from '../contexts/index.js';
-
 import * as VectorHeader from '../layout/vector-header.js';
 import { ContextStorage, makeInContext } from './context-storage.js';
 import { checkCapacity, Vector } from './vector.js';

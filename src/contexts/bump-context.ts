@@ -6,7 +6,6 @@
  */
 
 import { type Address, GRANULE_BYTES, NULL, roundUp } from '../base/index.js';
-
 import * as ContextRecord from '../layout/context-record.js';
 import { Context } from './context.js';
 

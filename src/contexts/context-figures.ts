@@ -5,7 +5,6 @@
  */
 
 import { nameContext } from '../blocks/index.js';
-
 import * as ContextRecord from '../layout/context-record.js';
 import type { Context } from './context.js';
 import type { ContextType } from './context-options.js';

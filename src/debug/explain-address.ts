@@ -14,7 +14,6 @@ import {
   NULL,
 } from '../base/index.js';
 import type { ThreadHeap } from '../heap/index.js';
-
 import * as BlockRecord from '../layout/block-record.js';
 import { provenance } from './block-checks.js';
 import type { FindBlock } from './find-block.js';

@@ -27,7 +27,6 @@ import {
   type SizeClass,
   SMALL_BYTES_MAX,
 } from '../base/index.js';
-
 import * as Slot from '../layout/slot.js';
 import { allocateSmall, freeOther, freeSlow, mallocOther } from './slow-path.js';
 import type { ThreadHeap } from './thread-heap.js';

@@ -19,7 +19,6 @@ import {
   type SizeClass,
   SMALL_BYTES_MAX,
 } from '../base/index.js';
-
 import * as Slot from '../layout/slot.js';
 import { requireSize } from './arguments.js';
 import { copyBytes } from './block-bytes.js';

@@ -15,7 +15,6 @@ import {
   PAGE_BYTES,
   type WordIndex,
 } from '../base/index.js';
-
 import * as Slot from '../layout/slot.js';
 import { usableBytes } from './lookup.js';
 import { fillGated, newest, pop, reserveGated } from './slow-path.js';

@@ -28,7 +28,6 @@ import {
   RESCUE_FRAMES,
   SECTION_FRAMES,
 } from '../base/index.js';
-
 import * as Slot from '../layout/slot.js';
 import type { Recovered } from '../recovery/index.js';
 import { isPoisoned, throwIfPoisoned } from '../sync/index.js';

@@ -44,7 +44,6 @@ import {
   type SizeClass,
   SMALL_BYTES_MAX,
 } from '../base/index.js';
-
 import * as Slot from '../layout/slot.js';
 import { requireAlignment, requireSize } from './arguments.js';
 import { clearLarge, clearSmall } from './block-bytes.js';

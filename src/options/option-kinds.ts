@@ -5,7 +5,6 @@
  */
 
 import { FLAG, GIB, type OptionValue } from '../base/index.js';
-
 import * as DebugRecord from '../layout/debug-record.js';
 import { parseBytes } from './parse-bytes.js';
 

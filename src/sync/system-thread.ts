@@ -10,7 +10,6 @@
  */
 
 import { closeSync, openSync, readlinkSync, readSync } from '../base/index.js';
-
 import * as Names from '../layout/names.js';
 
 /** The result of one look at a thread. */

@@ -8,7 +8,6 @@ import { setTimeout } from 'node:timers/promises';
 import { threadId, Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type Address, HEAP_CHANNELS, HeapCorruptionError, SharedHeap } from 'shmalloc';
-
 import * as PageRecord from '../../src/layout/page-record.js';
 import { poison } from '../../src/sync/index.js';
 import { assertIdentity, heldIn, memoryOf } from '../helpers.js';

@@ -7,7 +7,6 @@ import { setImmediate } from 'node:timers/promises';
 import { threadId, Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { SharedHeap, type Vector, type VectorEntry } from 'shmalloc';
-
 import * as VectorHeader from '../../src/layout/vector-header.js';
 import { assertIdentity } from '../helpers.js';
 import { ended, nextMessage } from '../workers.js';

@@ -6,7 +6,6 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Address, type Context, HeapExhaustedError, SharedHeap } from 'shmalloc';
-
 import * as ContextRecord from '../../src/layout/context-record.js';
 import { fillPattern, findDamage, geometryOf, metadataHash } from '../helpers.js';
 import { assertNothingLeft, assertSound, countRecords } from './audit.js';

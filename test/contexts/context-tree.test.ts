@@ -6,7 +6,6 @@
 import test from 'ava';
 import { type ContextNode, SharedHeap } from 'shmalloc';
 import { readContextTree, renderContextTree } from '../../src/contexts/index.js';
-
 import * as ContextRecord from '../../src/layout/context-record.js';
 import * as Records from '../../src/layout/record-table.js';
 import { ContextMaker, type Made } from '../contexts.js';

@@ -7,7 +7,6 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type ContextHandle, SharedHeap } from 'shmalloc';
-
 import * as Header from '../../src/layout/header.js';
 import { memoryOf, Random, seedOf } from '../helpers.js';
 import { countAttached } from '../workers.js';

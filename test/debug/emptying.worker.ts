@@ -5,7 +5,6 @@
 
 import { workerData } from 'node:worker_threads';
 import type { WordIndex } from '../../src/base/index.js';
-
 import * as TraceBuffer from '../../src/layout/trace-buffer.js';
 
 const buffer = workerData as SharedArrayBuffer;

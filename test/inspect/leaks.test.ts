@@ -6,7 +6,6 @@
 import test from 'ava';
 import { type Address, type Block, type Leaks, SharedHeap } from 'shmalloc';
 import { findLeaks, readUsage, renderLeaks } from '../../src/inspect/index.js';
-
 import * as ContextRecord from '../../src/layout/context-record.js';
 import { ContextMaker } from '../contexts.js';
 import { memoryOf } from '../helpers.js';

@@ -3,7 +3,6 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { PageIndex, WordIndex } from '../../src/base/index.js';
-
 import * as PageHeapRecord from '../../src/layout/page-heap-record.js';
 import * as PageRecord from '../../src/layout/page-record.js';
 import { seedOf } from '../helpers.js';

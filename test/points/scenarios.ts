@@ -7,7 +7,6 @@
 
 import type { Address } from 'shmalloc';
 import { classOf, PAGE_BYTES } from '../../src/base/index.js';
-
 import * as Slot from '../../src/layout/slot.js';
 import { CONTEXT_SCENARIOS } from './context-scenarios.js';
 import {

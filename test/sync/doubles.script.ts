@@ -5,7 +5,6 @@
 
 import { Worker } from 'node:worker_threads';
 import { SharedHeap } from 'shmalloc';
-
 import * as LockTable from '../../src/layout/lock-table.js';
 import { numberedWord } from '../../src/sync/index.js';
 import { lockWordOf } from '../helpers.js';

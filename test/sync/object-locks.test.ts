@@ -11,7 +11,6 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { SharedHeap } from 'shmalloc';
 import type { ThreadHeap } from '../../src/heap/index.js';
-
 import * as LockTable from '../../src/layout/lock-table.js';
 import * as Registry from '../../src/layout/registry.js';
 import { numberedWord, poison } from '../../src/sync/index.js';

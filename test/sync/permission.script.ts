@@ -8,7 +8,6 @@
 
 import { Worker } from 'node:worker_threads';
 import { type HeapHandle, SharedHeap } from 'shmalloc';
-
 import * as LockTable from '../../src/layout/lock-table.js';
 import { ended, nextMessage } from '../workers.js';
 import type { NoProcTask } from './no-proc.worker.js';

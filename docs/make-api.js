@@ -72,15 +72,14 @@ function makeMarkdown(folder) {
   execFileSync(process.execPath, [command, '--options', options], { cwd: ROOT, stdio: 'inherit' });
 }
 
-/** The pages of the entries as one: headings one level down, links between pages as links inside it. */
+/** The pages of the entries as one, with links between pages as links inside it. */
 function joinPages(folder) {
   const pages = Object.entries(ENTRIES).map(([name, entry]) => {
     const path = name === 'mem' ? 'api/mem.md' : `${name}.md`;
     const text = readFileSync(join(folder, path), 'utf8')
-      .replace(/^(#+) /gm, '#$1 ')
       .replace(/\]\((?:\.\.\/)?(?:api\/)?\w+\.md#/g, '](#')
       .trim();
-    return `## ${entry.import}\n\n${entry.what}\n\n${text}\n`;
+    return `# ${entry.import}\n\n${entry.what}\n\n${text}\n`;
   });
   return INTRODUCTION + pages.join('\n');
 }

@@ -12,6 +12,7 @@ import test from 'ava';
 import { type Address, SharedHeap } from 'shmalloc';
 import * as DebugRecord from '../../src/layout/debug-record.js';
 import * as layout from '../../src/layout/index.js';
+import * as LockTable from '../../src/layout/lock-table.js';
 import { ended, nextMessage } from '../workers.js';
 import { type Instrumented, instrument } from './instrument.js';
 import { type KillOrder, type Part, RECORDS_HELD } from './kill.parts.js';
@@ -124,7 +125,7 @@ async function outcomeOf(role: Role, point: string, passage: number): Promise<Ou
   const first = await makeHeap(role);
   await kill(first, role.part, point, passage);
   const held = heldLocks(
-    { layout } as unknown as Library,
+    { layout: { LockTable } } as unknown as Library,
     {
       i32: first.i32,
       geometry: layout.computeGeometry(0, BYTES, 4, role.debug && settingsOf(first)),

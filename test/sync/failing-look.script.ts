@@ -7,7 +7,6 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type * as layout from '../../src/layout/index.js';
-import * as LockTable from '../../src/layout/lock-table.js';
 
 const [code = ''] = process.argv.slice(2);
 const { openSync } = fs;
@@ -25,6 +24,7 @@ syncBuiltinESMExports();
 // Imported after that: the library takes these functions when it is loaded.
 const { SharedHeap } = await import('shmalloc');
 const { numberedWord } = await import('../../src/sync/index.js');
+const LockTable = await import('../../src/layout/lock-table.js');
 const { lockWordOf } = await import('../helpers.js');
 const { ended, nextMessage } = await import('../workers.js');
 

@@ -120,7 +120,7 @@ function leakA() { return heap.malloc_ts(100); }
 function leakB() { return heap.malloc_ts(100); }
 function leakC() { return mem_malloc(100); }
 for (let n = 0; n < 10; n++) { leakA(); leakB(); leakC(); }
-const sites = (of) => of.leaks().groups.map(({ stack }) => stack.split(' ')[0]).sort().join();
+const sites = (of) => of.inspect.leaks().groups.map(({ stack }) => stack.split(' ')[0]).sort().join();
 console.log(sites(heap), sites(mem_heap));
 `;
 

@@ -1,4 +1,4 @@
-// `npm test`: what runs between two edits, in about a minute.
+// `npm test`: what runs between two edits.
 import full from './ava.full.config.js';
 
 export default {

@@ -361,10 +361,10 @@ function shapesOf(path: string, code: string): Shape[] {
 const shapes = src.flatMap(({ path, code }) => shapesOf(path, code));
 
 /**
- * What is still larger than the rules of the next tests. These lists only become shorter, until they are
- * empty.
+ * All that is still larger than the rules of the next tests. A listed name that is no longer larger
+ * fails, too: the lists only become shorter.
  */
-const LONG_FILES: readonly string[] = ['src/debug/debug-calls.ts', 'src/pages/spans.ts'];
+const LONG_FILES: readonly string[] = ['src/debug/debug-calls.ts'];
 const LONG_FUNCTIONS: readonly string[] = [
   'src/blocks/explain-address.ts createDiagnose',
   'src/debug/block-checks.ts createBlockChecks',
@@ -411,26 +411,17 @@ const LONG_LISTS: readonly string[] = [
 
 test('src: no file has more than 350 lines, but those that are listed', (t) => {
   const long = src.filter(({ text }) => text.split('\n').length - 1 > 350);
-  t.deepEqual(
-    long.map(({ path }) => path).filter((path) => !LONG_FILES.includes(path)),
-    [],
-  );
+  t.deepEqual(long.map(({ path }) => path).sort(), [...LONG_FILES].sort());
 });
 
 test('src: no function has more than 70 lines, but those that are listed', (t) => {
   const long = shapes.filter(({ lines }) => lines > 70).map(({ name }) => name);
-  t.deepEqual(
-    long.filter((name) => !LONG_FUNCTIONS.includes(name)),
-    [],
-  );
+  t.deepEqual([...new Set(long)].sort(), [...LONG_FUNCTIONS].sort());
 });
 
 test('src: no list has more than 4 parameters, but those that are listed', (t) => {
   const long = shapes.filter(({ parameters }) => parameters > 4).map(({ name }) => name);
-  t.deepEqual(
-    long.filter((name) => !LONG_LISTS.includes(name)),
-    [],
-  );
+  t.deepEqual([...new Set(long)].sort(), [...LONG_LISTS].sort());
 });
 
 test('shapesOf: sees functions and methods, their lines and parameters', (t) => {

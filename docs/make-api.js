@@ -11,13 +11,32 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PACKAGES = ['typedoc@0.28.20', 'typedoc-plugin-markdown@4.14.1', 'typescript@5.9.3'];
-const ENTRIES = {
-  index: { import: 'shmalloc', what: 'The heap, its contexts, its vectors, and what is inside.' },
-  mem: { import: 'shmalloc/mem', what: 'C-style functions over one heap for all threads.' },
-  pool: { import: 'shmalloc/pool', what: 'Workers over a heap.' },
-  render: { import: 'shmalloc/pictures', what: 'Pictures of a heap.' },
-};
-const SOURCES = ['src/index.ts', 'src/api/mem.ts', 'src/pool/index.ts', 'src/render/index.ts'];
+const ENTRIES = [
+  {
+    import: 'shmalloc',
+    source: 'src/index.ts',
+    page: 'index.md',
+    what: 'The heap, its contexts, its vectors, and what is inside.',
+  },
+  {
+    import: 'shmalloc/mem',
+    source: 'src/api/mem.ts',
+    page: 'api/mem.md',
+    what: 'C-style functions over one heap for all threads.',
+  },
+  {
+    import: 'shmalloc/pool',
+    source: 'src/pool/index.ts',
+    page: 'pool.md',
+    what: 'Workers over a heap.',
+  },
+  {
+    import: 'shmalloc/pictures',
+    source: 'src/render/index.ts',
+    page: 'render.md',
+    what: 'Pictures of a heap.',
+  },
+];
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const API = join(ROOT, 'docs/api.md');
 
@@ -45,7 +64,7 @@ function makeMarkdown(folder) {
   const { command, plugin } = fetchTypedoc();
   const settings = {
     plugin: [plugin],
-    entryPoints: SOURCES.map((path) => join(ROOT, path)),
+    entryPoints: ENTRIES.map(({ source }) => join(ROOT, source)),
     tsconfig: join(ROOT, 'tsconfig.json'),
     out: folder,
     outputFileStrategy: 'modules',
@@ -74,9 +93,8 @@ function makeMarkdown(folder) {
 
 /** The pages of the entries as one, with links between pages as links inside it. */
 function joinPages(folder) {
-  const pages = Object.entries(ENTRIES).map(([name, entry]) => {
-    const path = name === 'mem' ? 'api/mem.md' : `${name}.md`;
-    const text = readFileSync(join(folder, path), 'utf8')
+  const pages = ENTRIES.map((entry) => {
+    const text = readFileSync(join(folder, entry.page), 'utf8')
       .replace(/\]\((?:\.\.\/)?(?:api\/)?\w+\.md#/g, '](#')
       .trim();
     return `# ${entry.import}\n\n${entry.what}\n\n${text}\n`;

@@ -18,7 +18,7 @@ import {
   many,
   percent,
 } from './figures.js';
-import { inkClass, label, labels, px, SMALL_LETTER_PX, wrapText } from './markup.js';
+import { inkClass, label, labels, type Point, px, SMALL_LETTER_PX, wrapText } from './markup.js';
 import { colorOf, FILL_LEVELS } from './palette.js';
 import type { Panel } from './panels.js';
 
@@ -37,9 +37,9 @@ const TICK = 16;
 
 /** A row for each size class that has spans, and for large blocks. */
 export function classesPanel({ classes, contextBytes }: Figures, width: number): Panel {
-  const title = label('text', 0, 14, 'Size classes: bytes in spans, by block size');
+  const title = label('text', [0, 14], 'Size classes: bytes in spans, by block size');
   if (classes.length === 0) {
-    return { svg: `${title}${label('dim', 0, 40, 'no spans and no large blocks')}`, height: 48 };
+    return { svg: `${title}${label('dim', [0, 40], 'no spans and no large blocks')}`, height: 48 };
   }
   const ofContexts = contextBytes > 0 ? 'first: contexts · ' : '';
   const keys =
@@ -67,7 +67,7 @@ export function classesPanel({ classes, contextBytes }: Figures, width: number):
   );
   return {
     svg:
-      `<g class="classes">${title}${labels('dim small', 0, 32, lines, 16)}` +
+      `<g class="classes">${title}${labels('dim small', [0, 32], lines, 16)}` +
       `${axes.join('')}${rows.join('')}</g>`,
     height: bottom + 4,
   };
@@ -89,7 +89,7 @@ function axis(x: number, top: number, bottom: number, scale: Scale): string {
     const text = formatBytes(bytes);
     const half = (text.length * SMALL_LETTER_PX) / 2;
     if (tickX - half < next) continue;
-    svg += label('dim small middle', tickX, top - 9, text);
+    svg += label('dim small middle', [tickX, top - 9], text);
     next = tickX + half + 6;
   }
   return svg;
@@ -101,8 +101,6 @@ function tellRow(c: ClassFigures, isLong: boolean): string {
   const more = isLong && c.zone !== 'large';
   return more ? `${text} · ${formatCount(c.cached)} cached · ${formatCount(c.free)} free` : text;
 }
-
-type Point = readonly [x: number, y: number];
 
 function row(c: ClassFigures, text: string, [x, y]: Point, scale: Scale): string {
   const isLarge = c.zone === 'large';
@@ -128,9 +126,9 @@ function row(c: ClassFigures, text: string, [x, y]: Point, scale: Scale): string
     at += partPx;
   }
   return (
-    label('text small end', left - 6, y + 11, isLarge ? 'large' : formatBytes(c.blockBytes)) +
+    label('text small end', [left - 6, y + 11], isLarge ? 'large' : formatBytes(c.blockBytes)) +
     svg +
-    label('text small', left + length + 6, y + 11, text)
+    label('text small', [left + length + 6, y + 11], text)
   );
 }
 

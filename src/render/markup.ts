@@ -22,15 +22,18 @@ export function escapeText(text: string): string {
   );
 }
 
+export type Point = readonly [x: number, y: number];
+export type Box = readonly [x: number, y: number, width: number, height: number];
+
 /** A coordinate, in as few digits as possible. */
 export const px = (value: number): string => String(Math.round(value * 10) / 10);
 
 /** A rectangle of a style class. */
-export const rect = (style: string, x: number, y: number, width: number, height: number): string =>
+export const rect = (style: string, [x, y, width, height]: Box): string =>
   `<rect class="${style}" x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}"/>`;
 
 /** A line of text; `style` is one or several classes. */
-export const label = (style: string, x: number, y: number, text: string): string =>
+export const label = (style: string, [x, y]: Point, text: string): string =>
   `<text class="${style}" x="${px(x)}" y="${px(y)}">${escapeText(text)}</text>`;
 
 /**
@@ -55,11 +58,10 @@ export function wrapText(text: string, width: number, letterPx = LETTER_PX): str
 /** Lines of text below each other, from a baseline down. */
 export const labels = (
   style: string,
-  x: number,
-  y: number,
+  [x, y]: Point,
   lines: readonly string[],
   step: number,
-): string => lines.map((line, i) => label(style, x, y + i * step, line)).join('');
+): string => lines.map((line, i) => label(style, [x, y + i * step], line)).join('');
 
 /** The style class of an ink, by its index. */
 export const inkClass = (ink: number): string => `i${ink}`;

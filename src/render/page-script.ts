@@ -9,7 +9,8 @@
 
 export const PAGE_SCRIPT = String.raw`
 'use strict';
-(() => {
+// A block: names in it are the page's own.
+{
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($('data').textContent);
 const { pageBytes, inks } = data;
@@ -125,20 +126,20 @@ function draw() {
   const pen = prepare($('map'));
   const hatch = hatchOf(pen, scheme.hatch);
   const gutter = cellPx / 16 + 0.5;
-  const fill = (letter, x, y, width, height) => {
+  const fill = (letter, box) => {
     const ink = inks[letter.charCodeAt(0) - data.letter];
     if (ink.zone === 'outside') return;
     pen.fillStyle = dark.matches ? ink.dark : ink.light;
-    pen.fillRect(x, y, width, height);
+    pen.fillRect(...box);
     if (ink.zone !== 'free') return;
     pen.fillStyle = hatch;
-    pen.fillRect(x, y, width, height);
+    pen.fillRect(...box);
   };
   let next = 0;
   lines.forEach(([address, rows, top, height], i) => {
     const cells = frame.cells[i];
-    if (rows > 1) fill(cells, left, top, cellsPx, height - gutter);
-    else for (let c = 0; c < columns; c++) fill(cells[c], left + c * cellPx, top, cellPx - gutter, cellPx - gutter);
+    if (rows > 1) fill(cells, [left, top, cellsPx, height - gutter]);
+    else for (let c = 0; c < columns; c++) fill(cells[c], [left + c * cellPx, top, cellPx - gutter, cellPx - gutter]);
     if (rows > 1) drawGap(pen, scheme, frame.gaps[i], { top, height });
     const middle = top + height / 2;
     const round = i === 0 || rows > 1 || lines[i - 1][1] > 1;
@@ -343,5 +344,5 @@ window.shmallocMap = {
   },
 };
 show(data.start);
-})();
+}
 `;

@@ -8,7 +8,7 @@
 import type { HeapMap } from '../inspect/index.js';
 import { formatBytes } from '../stats/index.js';
 import { type Figures, headlines, many, percent } from './figures.js';
-import { inkClass, label, labels, rect, SMALL_LETTER_PX, wrapText } from './markup.js';
+import { type Box, inkClass, label, labels, rect, SMALL_LETTER_PX, wrapText } from './markup.js';
 import { colorOf, drawnZones, FILL_LEVELS, isShaded } from './palette.js';
 
 /** A piece of SVG of a given width, from (0, 0) on. */
@@ -33,9 +33,10 @@ const columnsIn = (width: number, most: number): number =>
 
 /** A swatch in a zone's ink, hatched if the zone is free. */
 function swatch(ink: number, x: number, y: number, width: number): string {
-  const plain = rect(inkClass(ink), x, y, width, SWATCH_PX);
-  if (ink === colorOf('free')) return plain + rect('free', x, y, width, SWATCH_PX);
-  return ink === colorOf('untouched') ? plain + rect('line', x, y, width, SWATCH_PX) : plain;
+  const box: Box = [x, y, width, SWATCH_PX];
+  const plain = rect(inkClass(ink), box);
+  if (ink === colorOf('free')) return plain + rect('free', box);
+  return ink === colorOf('untouched') ? plain + rect('line', box) : plain;
 }
 
 /** The legend: each colour with its zone and amount; below it, an explanation of the cells. */
@@ -54,15 +55,15 @@ export function legendPanel(map: HeapMap, width: number, rule: string): Panel {
     const amount = `${formatBytes(bytes)} · ${many(runs, what)}`;
     return (
       swatches.join('') +
-      label('dim small', x + inks.length * cell + 8, y + 11, amount) +
-      label('text small', x, y + 28, name)
+      label('dim small', [x + inks.length * cell + 8, y + 11], amount) +
+      label('text small', [x, y + 28], name)
     );
   });
   const bottom = Math.ceil(parts.length / columns) * ITEM_PX - 10;
   const said = `Shades: how many of a span's blocks are live, from none to all${rule && `; ${rule}`}`;
   const lines = wrapText(said, width, SMALL_LETTER_PX);
   return {
-    svg: `<g class="legend">${parts.join('')}${labels('dim small', 0, bottom + 18, lines, 16)}</g>`,
+    svg: `<g class="legend">${parts.join('')}${labels('dim small', [0, bottom + 18], lines, 16)}</g>`,
     height: bottom + 4 + lines.length * 16,
   };
 }
@@ -88,12 +89,12 @@ export function figuresPanel(f: Figures, width: number): Panel {
     const isLast = i === all.length - 1;
     const room = isLast ? width - x : step - 12;
     return (
-      label('text big', x, y, value) +
-      label('text', x, y + 21, bytes) +
-      labels('dim small', x, y + 38, wrapText(meaning, room, SMALL_LETTER_PX), 15)
+      label('text big', [x, y], value) +
+      label('text', [x, y + 21], bytes) +
+      labels('dim small', [x, y + 38], wrapText(meaning, room, SMALL_LETTER_PX), 15)
     );
   });
-  const svg = labels('text', 0, 14, lines, LINE_PX) + bar.svg + tiles.join('');
+  const svg = labels('text', [0, 14], lines, LINE_PX) + bar.svg + tiles.join('');
   const rows = Math.ceil(tiles.length / columns);
   return {
     svg: `<g class="figures">${svg}</g>`,
@@ -122,16 +123,16 @@ function footprintBar(f: Figures, y: number, width: number): { svg: string; bott
     if (bytes === 0) continue;
     const length = (width * bytes) / f.footprintBytes;
     const text = `${name} ${formatBytes(bytes)}, ${percent(bytes, f.footprintBytes)}`;
-    svg += rect(style, x, y, length, BAR_PX);
+    svg += rect(style, [x, y, length, BAR_PX]);
     const keyWidth = SWATCH_PX + 6 + text.length * SMALL_LETTER_PX;
     if (keyX > 0 && keyX + keyWidth > width) {
       keyX = 0;
       keyY += LINE_PX;
     }
-    svg += rect(style, keyX, keyY, SWATCH_PX, SWATCH_PX);
-    svg += label('text small', keyX + SWATCH_PX + 6, keyY + 10, text);
+    svg += rect(style, [keyX, keyY, SWATCH_PX, SWATCH_PX]);
+    svg += label('text small', [keyX + SWATCH_PX + 6, keyY + 10], text);
     x += length;
     keyX += keyWidth + 16;
   }
-  return { svg: svg + rect('line', 0, y, width, BAR_PX), bottom: keyY + SWATCH_PX };
+  return { svg: svg + rect('line', [0, y, width, BAR_PX]), bottom: keyY + SWATCH_PX };
 }

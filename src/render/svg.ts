@@ -14,6 +14,7 @@ import { classesPanel } from './class-chart.js';
 import { figuresOf } from './figures.js';
 import { type Frame, frameOf, gapText, marksOf, scaleText } from './frame.js';
 import {
+  type Box,
   escapeText,
   HATCH,
   inkClass,
@@ -87,10 +88,10 @@ function drawSvg(map: HeapMap, options: SvgOptions): string {
       `width="${width}" height="${px(height)}" role="img">`,
     `<title>${escapeText(title)}</title>`,
     `<style>${STYLE}</style>${HATCH}`,
-    rect('page', 0, 0, width, height),
+    rect('page', [0, 0, width, height]),
     `<g transform="translate(${margin} ${margin})">`,
-    labels('text title', 0, 18, titles, TITLE_PX),
-    labels('dim', 0, aboutY, about, LINE_PX),
+    labels('text title', [0, 18], titles, TITLE_PX),
+    labels('dim', [0, aboutY], about, LINE_PX),
     `<g transform="translate(0 ${top})">`,
     ...cellsOf(frame),
     ...margins(frame, map),
@@ -133,7 +134,7 @@ function cellsOf(frame: Frame): string[] {
   return [
     `<g class="cells" data-pages-per-cell="${grid.pagesPerCell}" transform="translate(${left} 0)">`,
     ...bands,
-    rect('line', -0.5, -0.5, cellsPx + 1, frame.height + 1),
+    rect('line', [-0.5, -0.5, cellsPx + 1, frame.height + 1]),
     `<path class="gridline" stroke-width="${cellPx / 16 + 0.5}" d="${rows}${lines}"/>`,
     '</g>',
   ];
@@ -152,7 +153,7 @@ function row({ grid, cellPx }: Frame, line: Line, top: number): string {
   let svg = '';
   for (const [column, cells, ink] of stretches(grid, line)) {
     if (COLORS[ink].zone === 'outside') continue;
-    svg += inked(ink, column * cellPx, top, cells * cellPx, cellPx);
+    svg += inked(ink, [column * cellPx, top, cells * cellPx, cellPx]);
   }
   return svg;
 }
@@ -163,17 +164,16 @@ function band(frame: Frame, line: Line, top: number, height: number): string {
   const text = gapText(frame, line, 0);
   const plate = Math.min(cellsPx - 8, text.length * SMALL_LETTER_PX + 20);
   return (
-    inked(grid.inks[0][line.cell], 0, top, cellsPx, height) +
+    inked(grid.inks[0][line.cell], [0, top, cellsPx, height]) +
     `<rect class="page" rx="8" x="${px((cellsPx - plate) / 2)}" y="${top + 4}" ` +
     `width="${px(plate)}" height="${height - 8}"/>` +
-    label('dim small middle', cellsPx / 2, top + height / 2 + 4, text)
+    label('dim small middle', [cellsPx / 2, top + height / 2 + 4], text)
   );
 }
 
 /** A rectangle in an ink, hatched if the ink is that of free runs. */
-const inked = (ink: number, x: number, y: number, width: number, height: number): string =>
-  rect(inkClass(ink), x, y, width, height) +
-  (ink === colorOf('free') ? rect('free', x, y, width, height) : '');
+const inked = (ink: number, box: Box): string =>
+  rect(inkClass(ink), box) + (ink === colorOf('free') ? rect('free', box) : '');
 
 /** The address of each line, if there is space to write it and no frontier's name is there. */
 function addresses({ grid, tops, heights, left }: Frame, taken: readonly number[]): string[] {
@@ -185,7 +185,7 @@ function addresses({ grid, tops, heights, left }: Frame, taken: readonly number[
     if (middle < next || (!isRound && grid.lines[i + 1]?.rows > 1)) return '';
     if (taken.some((y) => Math.abs(y - middle) < ADDRESS_PX)) return '';
     next = middle + ADDRESS_PX;
-    return label('dim mono end', left - 8, middle + 4, hex(Math.max(line.address, 0)));
+    return label('dim mono end', [left - 8, middle + 4], hex(Math.max(line.address, 0)));
   });
 }
 
@@ -196,10 +196,10 @@ function margins(frame: Frame, map: HeapMap): string[] {
   return [
     ...addresses(frame, right === 0 ? named.map(({ textY }) => textY) : []),
     ...named.map(({ name, x, y, height, textY }) => {
-      const stroke = rect('mark', left + x - 1.25, y - 3, 2.5, height + 6);
+      const stroke = rect('mark', [left + x - 1.25, y - 3, 2.5, height + 6]);
       return right === 0
-        ? stroke + label('mark small end', left - 8, textY + 4, `${name} ▸`)
-        : stroke + label('mark small', left + cellsPx + 10, textY + 4, `◂ ${name}`);
+        ? stroke + label('mark small end', [left - 8, textY + 4], `${name} ▸`)
+        : stroke + label('mark small', [left + cellsPx + 10, textY + 4], `◂ ${name}`);
     }),
   ];
 }

@@ -80,8 +80,10 @@ function drawText(map: HeapMap, options: TextOptions): string {
   ].join('\n');
 }
 
-const paint = (terminal: number, text: string): string =>
-  `\u001b[38;5;${terminal}m${text}\u001b[0m`;
+/** Control sequence introducer: what follows is for the terminal. */
+const CSI = '\u001b[';
+
+const paint = (terminal: number, text: string): string => `${CSI}38;5;${terminal}m${text}${CSI}0m`;
 
 const addressOf = (address: number): string =>
   `0x${address.toString(16).padStart(ADDRESS_DIGITS, '0')}`;

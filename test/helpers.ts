@@ -22,7 +22,7 @@ export * from './contract/helpers.js';
 export function geometryOf(heap: SharedHeap): Geometry {
   const { byteOffset } = heap.handle;
   const fields = Header.read(heap.u32, headerWord(byteOffset)) as HeaderFields;
-  return computeGeometry(fields.base, fields.bytes, fields.threads, fields.debug, fields.contexts);
+  return computeGeometry(fields);
 }
 
 /** This heap as layout/ and what stands on it see it, for tests that look inside or break things. */

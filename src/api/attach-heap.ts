@@ -60,8 +60,7 @@ export function attachParts(memory: HeapMemory, fields: HeaderFields): HeapParts
 
 /** Views of the heap that a header describes. */
 export function viewHeap(buffer: SharedArrayBuffer, fields: HeaderFields): HeapMemory {
-  const { base, bytes, threads, contexts, debug } = fields;
-  return viewMemory(buffer, computeGeometry(base, bytes, threads, debug, contexts));
+  return viewMemory(buffer, computeGeometry(fields));
 }
 
 /** Writes a new heap into a buffer. */

@@ -108,11 +108,10 @@ const isWhole = (fields: HeaderFields, base: number, bufferBytes: number): boole
   fields.base === base && fields.bytes >= HEAP_BYTES_MIN && base + fields.bytes <= bufferBytes;
 
 function countThreads(buffer: SharedArrayBuffer, fields: HeaderFields): number | undefined {
-  const { base, bytes, threads, contexts, debug, version } = fields;
-  if (version !== Header.LAYOUT_VERSION) return undefined;
+  if (fields.version !== Header.LAYOUT_VERSION) return undefined;
   let memory: HeapMemory;
   try {
-    memory = viewMemory(buffer, computeGeometry(base, bytes, threads, debug, contexts));
+    memory = viewMemory(buffer, computeGeometry(fields));
   } catch {
     // No heap can be made like this.
     return 0;

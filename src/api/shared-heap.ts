@@ -149,9 +149,9 @@ export class SharedHeap implements HeapBlocks, HeapReports {
    */
   static create(options?: HeapOptions): SharedHeap {
     const resolved = resolveOptions(options);
-    const { buffer: given, base, bytes, threads, contexts, debug } = resolved;
+    const { buffer: given, base, bytes } = resolved;
     // Before the buffer: a map that does not fit should cost nothing.
-    computeGeometry(base, bytes, threads, debug, contexts);
+    computeGeometry(resolved);
     endCutCreations();
     if (given !== undefined) makeRoom(given, resolved);
     const buffer = given ?? new SharedArrayBuffer(bytes);

@@ -248,9 +248,8 @@ function historian(
   slotIndex: number,
   threadId: number,
 ): (event: Noted) => void {
-  const { u32, f64, geometry } = memory;
-  const ring = EventRing.at(geometry.eventRings, slotIndex, historyEvents);
-  return (event) => EventRing.append(u32, f64, ring, historyEvents, event, threadId, timeNow());
+  const ring = EventRing.ringOf(memory, slotIndex, historyEvents);
+  return (event) => EventRing.append(ring, event, threadId, timeNow());
 }
 
 /** Adds a call to the trace. */

@@ -45,13 +45,14 @@ export function readHistory(
   events: number,
   filter: HistoryFilter = {},
 ): HistoryEvent[] {
-  const { u32, f64, geometry } = memory;
+  const { u32, geometry } = memory;
+  const store = StackStore.storeOf(memory);
   const found = new List<HistoryEvent>();
   for (const slot of Slot.used(u32, geometry.slots, geometry.threads)) {
-    const ring = EventRing.at(geometry.eventRings, slot, events);
-    const written = EventRing.getWritten(f64, ring);
+    const ring = EventRing.ringOf(memory, slot, events);
+    const written = EventRing.getWritten(ring);
     for (let n = Math.max(0, written - events); n < written; n++) {
-      const event = EventRing.read(u32, f64, ring, events, n);
+      const event = EventRing.read(ring, n);
       if (event === null) continue;
       if (filter.thread !== undefined && event.threadId !== filter.thread) continue;
       const { address } = filter;
@@ -65,7 +66,7 @@ export function readHistory(
         requestedBytes: event.requested,
         usableBytes: event.usable,
         ...(event.stack !== 0 && {
-          stack: StackStore.read(memory.i32, memory.u8, geometry.stackStore, event.stack),
+          stack: StackStore.read(store, event.stack),
         }),
       });
     }

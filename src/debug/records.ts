@@ -39,7 +39,8 @@ export interface Records {
 }
 
 export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings): Records {
-  const { i32, u32, u8, tags, geometry } = memory;
+  const { i32, u32, tags, geometry } = memory;
+  const store = StackStore.storeOf(memory);
   const zone = roundUp(guardBytes, GRANULE_BYTES);
 
   const frontOf = (alignment: number): number =>
@@ -78,7 +79,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
 
   const partyOf = ({ threadId, stack }: Doer): BlockUser => ({
     threadId,
-    stack: StackStore.read(i32, u8, geometry.stackStore, stack),
+    stack: StackStore.read(store, stack),
   });
 
   return {

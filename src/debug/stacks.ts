@@ -45,8 +45,7 @@ export function createStacks(
   { stackDepth: depth, stackEvery: every }: DebugSettings,
   { threadId, calls }: Attachment,
 ): TakeStack {
-  const { i32, u8, geometry } = memory;
-  const { stackStore, stackStoreBytes } = geometry;
+  const store = StackStore.storeOf(memory);
   /** Keyed by the engine's text, so that no text is parsed twice. */
   const known = new Map<string, number>();
   const encoder = new TextEncoder();
@@ -67,7 +66,7 @@ export function createStacks(
     if (warned) return;
     warned = true;
     process.emitWarning(
-      `thread ${threadId} found no room for a call stack: the heap keeps ${stackStoreBytes} bytes ` +
+      `thread ${threadId} found no room for a call stack: the heap keeps ${store.bytes} bytes ` +
         'of them, and new ones are left out from now on; fewer frames take less',
       { code: 'SHMALLOC_STACKS_FULL' },
     );
@@ -82,7 +81,7 @@ export function createStacks(
     if (before !== undefined) return before;
     const frames = programFrames(depth, outermostCall(calls) ?? take);
     const text = encoder.encode(frames.map(printable).join('\n'));
-    const stack = StackStore.intern(i32, u8, stackStore, stackStoreBytes, text);
+    const stack = StackStore.intern(store, text);
     if (stack === 0) warnOfFullStore();
     if (known.size >= KNOWN_MAX) known.clear();
     known.set(raw, stack);

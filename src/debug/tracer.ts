@@ -68,7 +68,7 @@ export function createTracer(
   threadId: number,
   path: string,
 ): Tracer {
-  const { i32, u32, f64, geometry } = memory;
+  const { i32, u32, geometry } = memory;
   const buffer = TraceBuffer.at(geometry.traceBuffers, slotIndex);
   const record = Header.debugRecord(geometry.header);
   const { id } = Header.read(u32, geometry.header) as HeaderFields;
@@ -90,7 +90,7 @@ export function createTracer(
       return;
     }
     const sequence = DebugRecord.nextSequence(i32, record);
-    TraceBuffer.append(i32, u32, f64, buffer, {
+    TraceBuffer.append(memory, buffer, {
       sequence,
       operation,
       threadId,

@@ -43,13 +43,13 @@ export interface Creation {
 
 export function createHeap(creation: Creation): HeapMemory {
   const { buffer, base, bytes, threads, contexts, id, pristine, lockTimeoutMs, debug } = creation;
-  const geometry = computeGeometry(base, bytes, threads, debug, contexts);
+  const geometry = computeGeometry(creation);
   const memory = viewMemory(buffer, geometry);
   if (!pristine) clearMetadata(memory);
   writeReserve(memory, geometry);
   DebugRecord.write(memory.u32, geometry.debug, debug, creation.secret);
   if (geometry.stackStoreBytes > 0) {
-    StackStore.init(memory.i32, geometry.stackStore, geometry.stackStoreBytes);
+    StackStore.init(StackStore.storeOf(memory));
   }
   Header.write(memory.u32, geometry.header, {
     version: Header.LAYOUT_VERSION,

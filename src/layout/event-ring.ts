@@ -26,6 +26,7 @@
 
 import { indexIn, LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
+import type { HeapMemory } from './memory.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
 /** The calls that are recorded. */
@@ -65,27 +66,39 @@ if (TIME % 2 !== 0 || EVENT_WORDS % 2 !== 0) throw new Error('event ring: not 8-
 export const bytes = (events: number): number =>
   Math.ceil((EVENTS + events * EVENT_WORDS) / LINE_WORDS) * LINE_WORDS * WORD_BYTES;
 
-export const at = (rings: WordIndex, slot: number, events: number): WordIndex =>
-  (rings + (slot * bytes(events)) / WORD_BYTES) as WordIndex;
+/** The ring of one slot. */
+export interface Ring {
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+  /** Its first word. */
+  readonly start: WordIndex;
+  /** Number of events that it holds. */
+  readonly events: number;
+}
 
-export const getWritten = (f64: Float64Array, ring: WordIndex): number =>
-  f64[(ring + WRITTEN) >>> 1];
+/** @param events number of events that each ring of this heap holds */
+export const ringOf = ({ u32, f64, geometry }: HeapMemory, slot: number, events: number): Ring => ({
+  u32,
+  f64,
+  start: (geometry.eventRings + (slot * bytes(events)) / WORD_BYTES) as WordIndex,
+  events,
+});
 
-const eventWord = (ring: WordIndex, events: number, n: number): number =>
-  ring + EVENTS + (n % events) * EVENT_WORDS;
+export const getWritten = ({ f64, start }: Ring): number => f64[(start + WRITTEN) >>> 1];
+
+const eventWord = ({ start, events }: Ring, n: number): number =>
+  start + EVENTS + (n % events) * EVENT_WORDS;
 
 /** Appends an event; a full ring loses its oldest one. Owner only. */
 export function append(
-  u32: Uint32Array,
-  f64: Float64Array,
-  ring: WordIndex,
-  events: number,
+  ring: Ring,
   event: Omit<RingEvent, 'threadId' | 'time'>,
   threadId: number,
   time: number,
 ): void {
-  const n = getWritten(f64, ring);
-  const e = eventWord(ring, events, n);
+  const { u32, f64, start } = ring;
+  const n = getWritten(ring);
+  const e = eventWord(ring, n);
   atomics.store(u32, e + NUMBER, 0);
   orderWrites();
   u32[e + OPERATION] = indexIn(OPERATIONS, event.operation);
@@ -97,18 +110,13 @@ export function append(
   f64[(e + REQUESTED) >>> 1] = event.requested;
   f64[(e + USABLE) >>> 1] = event.usable;
   atomics.store(u32, e + NUMBER, n + 1);
-  f64[(ring + WRITTEN) >>> 1] = n + 1;
+  f64[(start + WRITTEN) >>> 1] = n + 1;
 }
 
 /** The `n`-th event ever written, from 0; null if it was overwritten before or during the read. */
-export function read(
-  u32: Uint32Array,
-  f64: Float64Array,
-  ring: WordIndex,
-  events: number,
-  n: number,
-): RingEvent | null {
-  const e = eventWord(ring, events, n);
+export function read(ring: Ring, n: number): RingEvent | null {
+  const { u32, f64 } = ring;
+  const e = eventWord(ring, n);
   const number = (n + 1) >>> 0;
   if (atomics.load(u32, e + NUMBER) !== number) return null;
   const event: RingEvent = {

@@ -80,6 +80,17 @@ const STACKS_BYTES_MAX = 16 * MIB;
 /** Bytes of a page of the operating system's memory. */
 const SYSTEM_PAGE_BYTES = 4 * KIB;
 
+/** What the map of a heap follows from: its place and length, and what creation was asked for. */
+export interface Dimensions {
+  readonly base: number;
+  readonly bytes: number;
+  readonly threads: number;
+  /** Maximum number of memory contexts. Default: as many as belong to a heap of this length. */
+  readonly contexts?: number;
+  /** Default: no debug option. */
+  readonly debug?: DebugSettings;
+}
+
 /**
  * The places of all structures. Words are indexes into 32-bit views; pages count from the buffer's
  * start.
@@ -152,22 +163,60 @@ function stackStoreBytes(bytes: number, { stackDepth }: DebugSettings): number {
   return Math.min(STACKS_BYTES_MAX, Math.max(STACKS_BYTES_MIN, share));
 }
 
+/** Bytes of the tables of contexts and of their chunks. */
+const tablesBytes = (contexts: number, chunks: number): number =>
+  (Records.words(contexts, ContextRecord.WORDS) + Records.words(chunks, ChunkRecord.WORDS)) *
+  WORD_BYTES;
+
 /** The bytes that options take, as text for an error message. */
 function otherParts(
-  threads: number,
-  tablesBytes: number,
-  debug: DebugSettings,
-  stacks: number,
+  { bytes, threads, debug }: Required<Dimensions>,
+  contextsBytes: number,
 ): string {
   const { historyEvents, tracePath } = debug;
+  const stacks = stackStoreBytes(bytes, debug);
   const parts = [
-    tablesBytes > 0 && `contexts (${tablesBytes} bytes)`,
+    contextsBytes > 0 && `contexts (${contextsBytes} bytes)`,
     historyEvents > 0 &&
       `history of ${historyEvents} events for each (${threads * EventRing.bytes(historyEvents)} bytes)`,
     stacks > 0 && `call stacks (${stacks} bytes)`,
     tracePath !== '' && `trace buffers (${threads * TraceBuffer.BYTES} bytes)`,
   ].filter(Boolean);
   return parts.length === 0 ? '' : `, with ${parts.join(', ')},`;
+}
+
+/** The places of all structures whose length pages do not change, and the first byte after them. */
+function placeTables(dimensions: Required<Dimensions>, chunkCount: number, depths: MagazineSizes) {
+  const { base, bytes, threads, contexts, debug } = dimensions;
+  const { historyEvents, tracePath } = debug;
+  const stacks = stackStoreBytes(bytes, debug);
+  let cursor = base + PAGE_BYTES;
+  const place = (length: number): WordIndex => {
+    const word = (roundUp(cursor, LINE_BYTES) / 4) as WordIndex;
+    cursor = word * 4 + length;
+    return word;
+  };
+  const placeIf = (there: boolean, length: number): WordIndex =>
+    there ? place(length) : (0 as WordIndex);
+  const places = {
+    // A heap of any kind has header and debug record at these places.
+    header: place(Header.RECORD_BYTES),
+    debug: place(DebugRecord.BYTES),
+    registry: place(Registry.bytes(threads)),
+    names: place(Names.bytes(threads)),
+    pageHeap: place(PageHeapRecord.BYTES),
+    locks: place(LockTable.BYTES),
+    classes: place(ClassRecord.TABLE_BYTES),
+    baseline: place(Baseline.bytes(threads)),
+    slots: place(threads * Slot.BYTES),
+    magazines: place(threads * depths.words * WORD_BYTES),
+    contexts: place(tablesBytes(contexts, 0)),
+    chunks: place(tablesBytes(0, chunkCount)),
+    eventRings: placeIf(historyEvents > 0, threads * EventRing.bytes(historyEvents)),
+    stackStore: placeIf(stacks > 0, stacks),
+    traceBuffers: placeIf(tracePath !== '', threads * TraceBuffer.BYTES),
+  };
+  return { places, tablesEnd: cursor };
 }
 
 /**
@@ -197,48 +246,16 @@ function placePages(start: number, end: number, recorded: boolean) {
  * The memory map of a heap of `bytes` bytes at byte `base` of its buffer.
  * @throws RangeError if slots and debug options leave no room for data
  */
-export function computeGeometry(
-  base: number,
-  bytes: number,
-  threads: number,
-  debug: DebugSettings = DebugRecord.NONE,
-  contextCount = defaultContexts(bytes),
-): Geometry {
+export function computeGeometry(dimensions: Dimensions): Geometry {
+  const { base, bytes, threads } = dimensions;
+  const { contexts = defaultContexts(bytes), debug = DebugRecord.NONE } = dimensions;
+  const whole = { base, bytes, threads, contexts, debug };
   const end = base + bytes;
   const chunkCount =
-    contextCount === 0 ? 0 : Math.max(2 * contextCount, Math.floor(bytes / CHUNK_SHARE_BYTES));
-  const contextBytes = Records.words(contextCount, ContextRecord.WORDS) * WORD_BYTES;
-  const chunkBytes = Records.words(chunkCount, ChunkRecord.WORDS) * WORD_BYTES;
-  let cursor = base + PAGE_BYTES;
-  const place = (length: number): WordIndex => {
-    const word = (roundUp(cursor, LINE_BYTES) / 4) as WordIndex;
-    cursor = word * 4 + length;
-    return word;
-  };
-  const placeIf = (there: boolean, length: number): WordIndex =>
-    there ? place(length) : (0 as WordIndex);
-  const { historyEvents, tracePath } = debug;
+    contexts === 0 ? 0 : Math.max(2 * contexts, Math.floor(bytes / CHUNK_SHARE_BYTES));
   const depths = magazineSizesFor((bytes * CACHES_SHARE) / threads);
-  const stacks = stackStoreBytes(bytes, debug);
-  const placed = {
-    // A heap of any kind has header and debug record at these places.
-    header: place(Header.RECORD_BYTES),
-    debug: place(DebugRecord.BYTES),
-    registry: place(Registry.bytes(threads)),
-    names: place(Names.bytes(threads)),
-    pageHeap: place(PageHeapRecord.BYTES),
-    locks: place(LockTable.BYTES),
-    classes: place(ClassRecord.TABLE_BYTES),
-    baseline: place(Baseline.bytes(threads)),
-    slots: place(threads * Slot.BYTES),
-    magazines: place(threads * depths.words * WORD_BYTES),
-    contexts: place(contextBytes),
-    chunks: place(chunkBytes),
-    eventRings: placeIf(historyEvents > 0, threads * EventRing.bytes(historyEvents)),
-    stackStore: placeIf(stacks > 0, stacks),
-    traceBuffers: placeIf(tracePath !== '', threads * TraceBuffer.BYTES),
-  };
-  const tableStart = roundUp(cursor, SYSTEM_PAGE_BYTES);
+  const { places, tablesEnd } = placeTables(whole, chunkCount, depths);
+  const tableStart = roundUp(tablesEnd, SYSTEM_PAGE_BYTES);
   const recorded = DebugRecord.isInstrumented(debug);
   const { pages, dataStart, tagsStart, recordsStart, ownersStart } = placePages(
     tableStart,
@@ -246,24 +263,23 @@ export function computeGeometry(
     recorded,
   );
   if (pages === 0 || pages > PageRecord.RUN_PAGES_MAX || threads > Registry.THREADS_MAX) {
-    const others = otherParts(threads, contextBytes + chunkBytes, debug, stacks);
     throw rangeError(
       'ERR_SHMALLOC_INVALID_OPTION',
       `cannot lay out a heap of ${bytes} bytes: ${threads} thread slots of ${Slot.BYTES + depths.words * WORD_BYTES} bytes` +
-        `${others} leave no room for data; use a larger heap, or less of these`,
+        `${otherParts(whole, tablesBytes(contexts, chunkCount))} leave no room for data; use a larger heap, or less of these`,
     );
   }
   const firstPage = (dataStart / PAGE_BYTES) as PageIndex;
   return {
-    ...placed,
+    ...places,
     depths,
     base,
     bytes,
     end,
     threads,
-    contextCount,
+    contextCount: contexts,
     chunkCount,
-    stackStoreBytes: stacks,
+    stackStoreBytes: stackStoreBytes(bytes, debug),
     blockRecordsStart: recorded ? recordsStart : 0,
     blockRecords:
       recordsStart / 4 - (dataStart >>> BlockRecord.RECORD_SPAN_SHIFT) * BlockRecord.WORDS,
@@ -294,4 +310,4 @@ export const magazinesOfSlot = (
 export const pageOf = (address: number): PageIndex => (address >>> PAGE_SHIFT) as PageIndex;
 
 // Checks that the smallest heap has room for data.
-computeGeometry(0, HEAP_BYTES_MIN, 1);
+computeGeometry({ base: 0, bytes: HEAP_BYTES_MIN, threads: 1 });

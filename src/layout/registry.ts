@@ -23,13 +23,13 @@ export const loadOwner = (i32: Int32Array, registry: WordIndex, slot: SlotIndex)
 /** The owner's thread word, read plainly as a hint: it may be a moment old. */
 export const peekOwner = (i32: Int32Array, registry: WordIndex, slot: number): number =>
   i32[registry + slot];
+/** Claims a free slot; returns false if it is no longer free. */
 export const casOwner = (
   i32: Int32Array,
   registry: WordIndex,
   slot: SlotIndex,
-  from: number,
-  to: number,
-): number => atomics.compareExchange(i32, registry + slot, from, to);
+  threadWord: number,
+): boolean => atomics.compareExchange(i32, registry + slot, 0, threadWord) === 0;
 export const storeOwner = (
   i32: Int32Array,
   registry: WordIndex,

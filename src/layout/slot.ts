@@ -159,26 +159,25 @@ export const cachedBlocks = (u32: Uint32Array, slot: WordIndex, c: SizeClass): n
 
 export const getTransit = (u32: Uint32Array, slot: WordIndex, magazine: MagazineIndex): number =>
   u32[slot + TRANSITS + magazine];
-export const setTransit = (
+/** Says where the next transit begins. The word has no meaning until then. */
+export const setFrom = (
   u32: Uint32Array,
   slot: WordIndex,
   magazine: MagazineIndex,
-  end: number,
+  from: number,
 ): void => {
-  u32[slot + TRANSITS + magazine] = end;
+  u32[slot + FROMS + magazine] = from;
 };
 /**
- * Opens a transit of the entries in [from, end), and parks the magazine. It only stores, like
- * closeTransit: V8 cannot cut it in between.
+ * Opens a transit of the entries from setFrom's place to `end`, and parks the magazine. It only
+ * stores, like closeTransit: V8 cannot cut it in between.
  */
 export const openTransit = (
   u32: Uint32Array,
   slot: WordIndex,
   magazine: MagazineIndex,
-  from: number,
   end: number,
 ): void => {
-  u32[slot + FROMS + magazine] = from;
   // point: transit.end
   u32[slot + TRANSITS + magazine] = end;
   // point: transit.park

@@ -19,6 +19,7 @@
 
 import { LINE_WORDS, roundUp, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
+import type { HeapMemory } from './memory.js';
 import { orderWrites } from './memory-order.js';
 
 const NEXT = 0;
@@ -37,31 +38,41 @@ const BYTES = HASH + 1;
 const tableEntries = (storeBytes: number): number =>
   2 ** Math.floor(Math.log2(storeBytes / BYTES_PER_ENTRY));
 
+/** The store of a heap. */
+export interface Store {
+  readonly i32: Int32Array;
+  readonly u8: Uint8Array;
+  /** Its first word. */
+  readonly start: WordIndex;
+  readonly bytes: number;
+}
+
+export const storeOf = ({ i32, u8, geometry }: HeapMemory): Store => ({
+  i32,
+  u8,
+  start: geometry.stackStore,
+  bytes: geometry.stackStoreBytes,
+});
+
 /** Initialises an empty store; words that must be zero are zero already. */
-export const init = (i32: Int32Array, s: WordIndex, storeBytes: number): void => {
-  i32[s + NEXT] = TABLE + tableEntries(storeBytes);
+export const init = ({ i32, start, bytes }: Store): void => {
+  i32[start + NEXT] = TABLE + tableEntries(bytes);
 };
 
 /** Number of stacks that found no room. */
-export const loadRefused = (i32: Int32Array, s: WordIndex): number =>
-  atomics.load(i32, s + REFUSED);
+export const loadRefused = ({ i32, start }: Store): number => atomics.load(i32, start + REFUSED);
 
 /** The number of a stack; equal texts have the same number. 0 = no room. */
-export function intern(
-  i32: Int32Array,
-  u8: Uint8Array,
-  s: WordIndex,
-  storeBytes: number,
-  text: Uint8Array,
-): number {
-  const entries = tableEntries(storeBytes);
+export function intern(store: Store, text: Uint8Array): number {
+  const { i32, start } = store;
+  const entries = tableEntries(store.bytes);
   const hash = hashOf(text);
   let own = 0;
   for (let probe = 0; probe < entries; probe++) {
-    const place = s + TABLE + ((hash + probe) & (entries - 1));
+    const place = start + TABLE + ((hash + probe) & (entries - 1));
     let found = atomics.load(i32, place);
     if (found === 0) {
-      own ||= writeText(i32, u8, s, storeBytes, text, hash);
+      own ||= writeText(store, text, hash);
       if (own === 0) break;
       // On failure another thread took this place just now, perhaps with the same text.
       found = atomics.compareExchange(i32, place, 0, own);
@@ -71,51 +82,40 @@ export function intern(
         return own;
       }
     }
-    if (isText(i32, u8, s + found, text, hash)) return found;
+    if (isText(store, found, text, hash)) return found;
   }
-  atomics.add(i32, s + REFUSED, 1);
+  atomics.add(i32, start + REFUSED, 1);
   return 0;
 }
 
 /** The text of a stack; empty for 0. */
-export function read(i32: Int32Array, u8: Uint8Array, s: WordIndex, stack: number): string {
+export function read({ i32, u8, start }: Store, stack: number): string {
   if (stack === 0) return '';
-  const start = (s + stack + BYTES) * WORD_BYTES;
+  const text = (start + stack + BYTES) * WORD_BYTES;
   // Copied, since browsers refuse to decode shared memory.
-  return new TextDecoder().decode(u8.slice(start, start + i32[s + stack + LENGTH]));
+  return new TextDecoder().decode(u8.slice(text, text + i32[start + stack + LENGTH]));
 }
 
 /** Writes a text where no thread looks yet; returns 0 if it does not fit. */
-function writeText(
-  i32: Int32Array,
-  u8: Uint8Array,
-  s: WordIndex,
-  storeBytes: number,
-  text: Uint8Array,
-  hash: number,
-): number {
+function writeText({ i32, u8, start, bytes }: Store, text: Uint8Array, hash: number): number {
   const words = BYTES + roundUp(text.length, WORD_BYTES) / WORD_BYTES;
-  const end = storeBytes / WORD_BYTES;
+  const end = bytes / WORD_BYTES;
   // Checked before the add: a full store must not add until the word wraps around.
-  if (atomics.load(i32, s + NEXT) + words > end) return 0;
-  const at = atomics.add(i32, s + NEXT, words);
+  if (atomics.load(i32, start + NEXT) + words > end) return 0;
+  const at = atomics.add(i32, start + NEXT, words);
   if (at + words > end) return 0;
-  u8.set(text, (s + at + BYTES) * WORD_BYTES);
-  i32[s + at + LENGTH] = text.length;
-  i32[s + at + HASH] = hash;
+  u8.set(text, (start + at + BYTES) * WORD_BYTES);
+  i32[start + at + LENGTH] = text.length;
+  i32[start + at + HASH] = hash;
   return at;
 }
 
-function isText(
-  i32: Int32Array,
-  u8: Uint8Array,
-  at: number,
-  text: Uint8Array,
-  hash: number,
-): boolean {
+/** Is the text at word `place` of the store this one? */
+function isText({ i32, u8, start }: Store, place: number, text: Uint8Array, hash: number): boolean {
+  const at = start + place;
   if (i32[at + HASH] !== hash || i32[at + LENGTH] !== text.length) return false;
-  const start = (at + BYTES) * WORD_BYTES;
-  return text.every((byte, n) => u8[start + n] === byte);
+  const first = (at + BYTES) * WORD_BYTES;
+  return text.every((byte, n) => u8[first + n] === byte);
 }
 
 /** FNV-1a (Fowler, Noll, Vo), 32 bits. */

@@ -36,6 +36,7 @@
 
 import { LINE_WORDS, WORD_BYTES, type WordIndex } from '../base/index.js';
 import { atomics } from './atomics.js';
+import type { HeapViews } from './memory.js';
 import { orderReads, orderWrites } from './memory-order.js';
 
 /** The traced calls, as numbered in trace files. alignedAlloc is traced as a malloc. */
@@ -112,9 +113,7 @@ export const eventsByte = (b: WordIndex): number => (b + EVENTS) * WORD_BYTES;
 
 /** Appends an event to a buffer that is not full. */
 export function append(
-  i32: Int32Array,
-  u32: Uint32Array,
-  f64: Float64Array,
+  { i32, u32, f64 }: Pick<HeapViews, 'i32' | 'u32' | 'f64'>,
   b: WordIndex,
   event: TraceEvent,
 ): void {

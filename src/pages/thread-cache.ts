@@ -128,7 +128,8 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
     const bottom = Slot.magazineBottom(u32, slot, c);
     spans.listFreeLocked(c, count, bottom + count);
     // point: refill.transit
-    Slot.openTransit(u32, slot, c, bottom, bottom + count);
+    Slot.setFrom(u32, slot, c, bottom);
+    Slot.openTransit(u32, slot, c, bottom + count);
     spans.takeListedLocked(c, count);
     // point: refill.held
     Slot.addHeld(f64, slot, c, count);
@@ -177,7 +178,8 @@ export function createCache({ memory, locks, spans, retired }: PageTools, slot: 
     const top = Slot.getTop(u32, slot, magazine);
     const from = Slot.magazineBottom(u32, slot, magazine) + keep;
     // point: flush.transit
-    Slot.openTransit(u32, slot, magazine, from, top);
+    Slot.setFrom(u32, slot, magazine, from);
+    Slot.openTransit(u32, slot, magazine, top);
     if (dead) {
       for (let entry = from; entry < top; entry++) {
         // point: flush.tag

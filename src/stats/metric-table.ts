@@ -10,7 +10,7 @@
  */
 
 import type { HeapStats } from './heap-stats.js';
-import { each, type Metric, type MetricUnit, one, slot, usedClasses } from './metric.js';
+import { eachClass, eachSlot, type Metric, type MetricUnit, usedClasses, whole } from './metric.js';
 
 /** All bytes of the heap, each in one state. */
 const memory: Metric = {
@@ -47,38 +47,33 @@ const classBlocks: Metric = {
 const seconds = (nanoseconds: number): number => nanoseconds / 1e9;
 
 const HEAP_METRICS: readonly Metric[] = [
-  one('gauge', 'By', 'heap.reserved', 'Length of the heap', (s) => s.reservedBytes),
+  whole.gauge('By', 'heap.reserved', 'Length of the heap', (s) => s.reservedBytes),
   memory,
-  one(
-    'gauge',
+  whole.gauge(
     'By',
     'heap.footprint',
     'Data pages ever taken from the reserve',
     (s) => s.footprintBytes,
   ),
-  one(
-    'gauge',
+  whole.gauge(
     'By',
     'heap.mapped',
     'Bytes of pages in spans and large blocks',
     (s) => s.mappedBytes,
   ),
-  one(
-    'gauge',
+  whole.gauge(
     'By',
     'heap.mapped_peak',
     'Most pages mapped at once since creation or resetStats()',
     (s) => s.peakFootprintBytes,
   ),
-  one(
-    'gauge',
+  whole.gauge(
     'By',
     'heap.brk',
     'How far spans and small runs have grown from the bottom',
     (s) => s.brkBytes,
   ),
-  one(
-    'gauge',
+  whole.gauge(
     'By',
     'heap.live_peak',
     'Most bytes in use since creation or resetStats(), sampled',
@@ -91,8 +86,7 @@ const fragmentation = (
   name: string,
   description: string,
   field: keyof HeapStats['fragmentation'],
-): Metric =>
-  one('gauge', unit, `fragmentation.${name}`, description, (s) => s.fragmentation[field]);
+): Metric => whole.gauge(unit, `fragmentation.${name}`, description, (s) => s.fragmentation[field]);
 
 const FRAGMENTATION_METRICS: readonly Metric[] = [
   fragmentation('By', 'internal', 'Bytes in use that nobody asked for, sampled', 'internalBytes'),
@@ -114,32 +108,29 @@ const FRAGMENTATION_METRICS: readonly Metric[] = [
 ];
 
 const CALL_METRICS: readonly Metric[] = [
-  one('counter', '{allocation}', 'allocations', 'Blocks allocated', (s) => s.allocations),
-  one('counter', '{free}', 'frees', 'Blocks freed', (s) => s.frees),
-  one('counter', 'By', 'allocated', 'Bytes allocated', (s) => s.totalAllocatedBytes),
-  one('counter', 'By', 'freed', 'Bytes freed', (s) => s.totalFreedBytes),
-  one('level', '{block}', 'large.blocks', 'Large blocks in use', (s) => s.large.blocksInUse),
-  one('level', 'By', 'large.memory', 'Bytes of large blocks in use', (s) => s.large.bytesInUse),
-  one(
-    'counter',
+  whole.counter('{allocation}', 'allocations', 'Blocks allocated', (s) => s.allocations),
+  whole.counter('{free}', 'frees', 'Blocks freed', (s) => s.frees),
+  whole.counter('By', 'allocated', 'Bytes allocated', (s) => s.totalAllocatedBytes),
+  whole.counter('By', 'freed', 'Bytes freed', (s) => s.totalFreedBytes),
+  whole.level('{block}', 'large.blocks', 'Large blocks in use', (s) => s.large.blocksInUse),
+  whole.level('By', 'large.memory', 'Bytes of large blocks in use', (s) => s.large.bytesInUse),
+  whole.counter(
     '{allocation}',
     'large.allocations',
     'Large blocks allocated',
     (s) => s.large.allocations,
   ),
-  one('counter', '{free}', 'large.frees', 'Large blocks freed', (s) => s.large.frees),
-  one('level', '{context}', 'contexts', 'Memory contexts', (s) => s.contexts.live),
-  one('level', 'By', 'context', 'Bytes that memory contexts have', (s) => s.contexts.bytes),
-  one('counter', '{run}', 'page_heap.splits', 'Runs split in two', (s) => s.splits),
-  one(
-    'counter',
+  whole.counter('{free}', 'large.frees', 'Large blocks freed', (s) => s.large.frees),
+  whole.level('{context}', 'contexts', 'Memory contexts', (s) => s.contexts.live),
+  whole.level('By', 'context', 'Bytes that memory contexts have', (s) => s.contexts.bytes),
+  whole.counter('{run}', 'page_heap.splits', 'Runs split in two', (s) => s.splits),
+  whole.counter(
     '{run}',
     'page_heap.coalesces',
     'Free runs joined with a neighbour',
     (s) => s.coalesces,
   ),
-  one(
-    'counter',
+  whole.counter(
     '{run}',
     'page_heap.direct_maps',
     'Runs of 128 KiB and more taken',
@@ -148,82 +139,73 @@ const CALL_METRICS: readonly Metric[] = [
 ];
 
 const THREAD_METRICS: readonly Metric[] = [
-  one('level', '{thread}', 'threads', 'Threads attached', (s) => attachedThreads(s)),
-  one('counter', '{lock}', 'lock.acquisitions', 'Locks taken', (s) => s.locks.acquisitions),
-  one(
-    'counter',
+  whole.level('{thread}', 'threads', 'Threads attached', (s) => attachedThreads(s)),
+  whole.counter('{lock}', 'lock.acquisitions', 'Locks taken', (s) => s.locks.acquisitions),
+  whole.counter(
     '{lock}',
     'lock.contentions',
     'Locks that a thread had to wait for',
     (s) => s.locks.contentions,
   ),
-  one('counter', 's', 'lock.wait', 'Time that threads waited for locks', (s) =>
+  whole.counter('s', 'lock.wait', 'Time that threads waited for locks', (s) =>
     seconds(s.locks.waitNanoseconds),
   ),
-  one('gauge', 's', 'lock.longest_wait', 'Longest wait for a lock', (s) =>
+  whole.gauge('s', 'lock.longest_wait', 'Longest wait for a lock', (s) =>
     seconds(s.locks.longestWaitNanoseconds),
   ),
-  one(
-    'counter',
+  whole.counter(
     '{lock}',
     'lock.owner_deaths',
     'Locks taken over from dead threads',
     (s) => s.locks.ownerDeaths,
   ),
-  one(
-    'counter',
+  whole.counter(
     '{slot}',
     'recovery.slots',
     'Slots of dead threads taken back',
     (s) => s.recovery.recoveries,
   ),
-  one(
-    'counter',
+  whole.counter(
     '{block}',
     'recovery.blocks',
     'Cached blocks of dead threads taken back',
     (s) => s.recovery.blocksReturned,
   ),
-  one(
-    'counter',
+  whole.counter(
     '{run}',
     'recovery.runs',
     'Runs taken back that dead threads were allocating or freeing',
     (s) => s.recovery.runsReturned,
   ),
-  one(
-    'counter',
+  whole.counter(
     '{context}',
     'recovered.contexts',
     'Memory contexts of dead threads ended',
     (s) => s.recovery.contextsReturned,
   ),
-  slot(
-    'counter',
+  eachSlot.counter(
     '{allocation}',
     'allocations',
     'Blocks allocated by the threads of a slot',
     (t) => t.allocations,
   ),
-  slot('counter', '{free}', 'frees', 'Blocks freed by the threads of a slot', (t) => t.frees),
-  slot('counter', '{refill}', 'refills', 'Refills of the caches of a slot', (t) => t.refills),
-  slot('counter', '{flush}', 'flushes', 'Flushes of the caches of a slot', (t) => t.flushes),
-  slot('level', 'By', 'cached', 'Bytes in the caches of a slot', (t) => t.cachedBytes),
+  eachSlot.counter('{free}', 'frees', 'Blocks freed by the threads of a slot', (t) => t.frees),
+  eachSlot.counter('{refill}', 'refills', 'Refills of the caches of a slot', (t) => t.refills),
+  eachSlot.counter('{flush}', 'flushes', 'Flushes of the caches of a slot', (t) => t.flushes),
+  eachSlot.level('By', 'cached', 'Bytes in the caches of a slot', (t) => t.cachedBytes),
 ];
 
 const CLASS_METRICS: readonly Metric[] = [
   classBlocks,
-  each('level', '{span}', 'spans', 'Spans of a size class', (c) => c.spans),
-  each(
-    'counter',
+  eachClass.level('{span}', 'spans', 'Spans of a size class', (c) => c.spans),
+  eachClass.counter(
     '{allocation}',
     'allocations',
     'Blocks of a size class allocated',
     (c) => c.allocations,
   ),
-  each('counter', '{free}', 'frees', 'Blocks of a size class freed', (c) => c.frees),
-  each(
-    'gauge',
+  eachClass.counter('{free}', 'frees', 'Blocks of a size class freed', (c) => c.frees),
+  eachClass.gauge(
     'By',
     'internal',
     'Bytes in blocks of a size class that nobody asked for, sampled',

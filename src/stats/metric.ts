@@ -38,48 +38,44 @@ export function prometheusName({ name, unit, kind }: Metric): string {
   return `${name.replaceAll('.', '_')}${UNIT_SUFFIXES[unit] ?? ''}${total}`;
 }
 
-// ---- kinds of rows
+// ---- rows of the table
 
 type Read<T> = (from: T) => number;
+type Row<T> = (unit: MetricUnit, name: string, description: string, value: Read<T>) => Metric;
 
-/** A metric with one value. */
-export function one(
-  kind: MetricKind,
-  unit: MetricUnit,
-  name: string,
-  description: string,
-  value: Read<HeapStats>,
-): Metric {
-  const read = (stats: HeapStats) => [{ value: value(stats), attributes: {} }];
-  return { name: `shmalloc.${name}`, kind, unit, description, read };
+/** What makes a row of each kind; `pointsOf` reads all points of a metric. */
+function rowsOf<T>(
+  prefix: string,
+  pointsOf: (stats: HeapStats, value: Read<T>) => MetricPoint[],
+): Record<MetricKind, Row<T>> {
+  const rowOf =
+    (kind: MetricKind): Row<T> =>
+    (unit, name, description, value) => ({
+      name: `shmalloc.${prefix}${name}`,
+      kind,
+      unit,
+      description,
+      read: (stats) => pointsOf(stats, value),
+    });
+  return { counter: rowOf('counter'), level: rowOf('level'), gauge: rowOf('gauge') };
 }
 
-/** A metric with one value for each size class that was ever used. */
-export function each(
-  kind: MetricKind,
-  unit: MetricUnit,
-  name: string,
-  description: string,
-  value: Read<SizeClassStats>,
-): Metric {
-  const read = (stats: HeapStats) =>
-    usedClasses(stats).map((c) => ({ value: value(c), attributes: { block_bytes: c.blockBytes } }));
-  return { name: `shmalloc.class.${name}`, kind, unit, description, read };
-}
+/** Metrics with one value. */
+export const whole = rowsOf<HeapStats>('', (stats, value) => [
+  { value: value(stats), attributes: {} },
+]);
 
-/** A metric with one value for each thread slot that was ever used. */
-export function slot(
-  kind: MetricKind,
-  unit: MetricUnit,
-  name: string,
-  description: string,
-  value: Read<ThreadStats>,
-): Metric {
-  const read = ({ threads }: HeapStats) =>
-    threads.map((thread) => ({ value: value(thread), attributes: { slot: thread.slot } }));
-  return { name: `shmalloc.slot.${name}`, kind, unit, description, read };
-}
+/** Metrics with one value for each size class that was ever used. */
+export const eachClass = rowsOf<SizeClassStats>('class.', (stats, value) =>
+  usedClasses(stats).map((c) => ({ value: value(c), attributes: { block_bytes: c.blockBytes } })),
+);
+
+/** Metrics with one value for each thread slot that was ever used. */
+export const eachSlot = rowsOf<ThreadStats>('slot.', ({ threads }, value) =>
+  threads.map((thread) => ({ value: value(thread), attributes: { slot: thread.slot } })),
+);
 
 /** The size classes that have spans, or had blocks allocated. */
-export const usedClasses = ({ sizeClasses }: HeapStats): SizeClassStats[] =>
-  sizeClasses.filter((c) => c.allocations > 0 || c.spans > 0);
+export function usedClasses({ sizeClasses }: HeapStats): SizeClassStats[] {
+  return sizeClasses.filter((c) => c.allocations > 0 || c.spans > 0);
+}

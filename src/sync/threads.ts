@@ -36,7 +36,7 @@ export function claimSlot(
     claim.slot = slot;
     // point: attach.claim
     // On failure another thread was faster: try the next slot.
-    if (Registry.casOwner(i32, geometry.registry, slot, 0, me) === 0) return slot;
+    if (Registry.casOwner(i32, geometry.registry, slot, me)) return slot;
   }
   return -1;
 }

@@ -18,7 +18,7 @@ while (Atomics.load(i32, i32.length - 1) === 0) {
   for (let i = 0; i < TraceBuffer.EVENTS_MAX; i++) {
     n++;
     const event = { sequence: n, operation: n, threadId: n, address: n, from: n, bytes: n };
-    TraceBuffer.append(i32, u32, f64, b, event);
+    TraceBuffer.append({ i32, u32, f64 }, b, event);
   }
   TraceBuffer.empty(i32, b);
 }

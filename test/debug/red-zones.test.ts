@@ -12,7 +12,7 @@ import { Random, seedOf } from '../helpers.js';
 function makeMemory(secret: [number, number]): HeapMemory {
   const settings = { ...DebugRecord.NONE, guardBytes: 16 };
   const bytes = 4 * 1024 * 1024;
-  const geometry = computeGeometry(0, bytes, 1, settings);
+  const geometry = computeGeometry({ base: 0, bytes, threads: 1, debug: settings });
   const memory = viewMemory(new SharedArrayBuffer(bytes), geometry);
   DebugRecord.write(memory.u32, geometry.debug, settings, secret);
   return memory;

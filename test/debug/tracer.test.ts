@@ -254,7 +254,6 @@ test('copyTrace: copies whole events only, whether the buffer was emptied or not
   );
   TraceBuffer.empty(memory.i32, bufferOf(0));
   t.deepEqual(events(0), []);
-  const { i32, u32, f64 } = memory;
   const event = {
     sequence: 99,
     operation: TraceBuffer.FREE,
@@ -263,7 +262,7 @@ test('copyTrace: copies whole events only, whether the buffer was emptied or not
     from: 0,
     bytes: 0,
   };
-  TraceBuffer.append(i32, u32, f64, bufferOf(0), event);
+  TraceBuffer.append(memory, bufferOf(0), event);
   t.deepEqual(events(0), [event]);
 });
 

@@ -10,7 +10,7 @@ import { findNonZero } from '../helpers.js';
 
 function memoryOf(bytes: number) {
   const buffer = new SharedArrayBuffer(bytes);
-  return viewMemory(buffer, computeGeometry(0, bytes, 1));
+  return viewMemory(buffer, computeGeometry({ base: 0, bytes, threads: 1 }));
 }
 
 test('copyBytes: whole granules to the target, nothing beside it', (t) => {

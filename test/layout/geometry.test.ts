@@ -138,7 +138,7 @@ test('computeGeometry: bases, lengths and thread counts in all combinations, wit
       for (const threads of THREADS.filter(
         (n) => n * (Slot.BYTES + MAGAZINE_BYTES_MIN) < bytes / 2,
       )) {
-        faults.push(...findFaults(computeGeometry(base, bytes, threads)));
+        faults.push(...findFaults(computeGeometry({ base, bytes, threads })));
         maps++;
       }
     }
@@ -150,7 +150,7 @@ test('computeGeometry: bases, lengths and thread counts in all combinations, wit
 test('computeGeometry: every length from 2 to 24 MiB, page by page, with 1 thread', (t) => {
   const faults: string[] = [];
   for (let bytes = HEAP_BYTES_MIN; bytes <= 24 * MIB; bytes += PAGE_BYTES) {
-    faults.push(...findFaults(computeGeometry(0, bytes, 1)));
+    faults.push(...findFaults(computeGeometry({ base: 0, bytes, threads: 1 })));
   }
   t.deepEqual(faults.slice(0, 5), []);
 });
@@ -165,7 +165,9 @@ test('computeGeometry: random bases, lengths and default thread counts', (t) => 
     fc.assert(
       fc.property(arbitrary, ([pages, base]) => {
         const bytes = pages * PAGE_BYTES;
-        const faults = findFaults(computeGeometry(base * PAGE_BYTES, bytes, defaultThreads(bytes)));
+        const faults = findFaults(
+          computeGeometry({ base: base * PAGE_BYTES, bytes, threads: defaultThreads(bytes) }),
+        );
         if (faults.length > 0) throw new Error(faults.join('\n'));
       }),
       { seed, numRuns: 3000 },
@@ -175,22 +177,33 @@ test('computeGeometry: random bases, lengths and default thread counts', (t) => 
 
 test('computeGeometry: loses no more than a few pages between the structures', (t) => {
   for (const bytes of LENGTHS) {
-    const regions = regionsOf(computeGeometry(0, bytes, 1));
+    const regions = regionsOf(computeGeometry({ base: 0, bytes, threads: 1 }));
     const used = regions.reduce((sum, { start, end }) => sum + end - start, 0);
     t.true(bytes - used < 4 * PAGE_BYTES, `${bytes} bytes: ${bytes - used} lost`);
   }
 });
 
 test('computeGeometry: gives 92 percent of the largest heap to data, and 80 of the smallest', (t) => {
-  t.true(computeGeometry(0, HEAP_END_MAX, 64).dataBytes > HEAP_END_MAX * 0.92);
-  t.true(computeGeometry(0, HEAP_BYTES_MIN, 1).dataBytes > HEAP_BYTES_MIN * 0.8);
+  t.true(
+    computeGeometry({ base: 0, bytes: HEAP_END_MAX, threads: 64 }).dataBytes > HEAP_END_MAX * 0.92,
+  );
+  t.true(
+    computeGeometry({ base: 0, bytes: HEAP_BYTES_MIN, threads: 1 }).dataBytes >
+      HEAP_BYTES_MIN * 0.8,
+  );
 });
 
 test('computeGeometry: refuses more slots than the heap has room for', (t) => {
   const refusal = { instanceOf: RangeError, code: 'ERR_SHMALLOC_INVALID_OPTION' };
-  t.throws(() => computeGeometry(0, HEAP_BYTES_MIN, Registry.THREADS_MAX), refusal);
-  t.throws(() => computeGeometry(0, GIB, Registry.THREADS_MAX + 1), refusal);
-  t.notThrows(() => computeGeometry(0, GIB, Registry.THREADS_MAX));
+  t.throws(
+    () => computeGeometry({ base: 0, bytes: HEAP_BYTES_MIN, threads: Registry.THREADS_MAX }),
+    refusal,
+  );
+  t.throws(
+    () => computeGeometry({ base: 0, bytes: GIB, threads: Registry.THREADS_MAX + 1 }),
+    refusal,
+  );
+  t.notThrows(() => computeGeometry({ base: 0, bytes: GIB, threads: Registry.THREADS_MAX }));
 });
 
 test('defaultThreads: 64, fewer if slots would take more than an eighth, at least 1', (t) => {
@@ -207,7 +220,7 @@ test('defaultThreads: 64, fewer if slots would take more than an eighth, at leas
 
 test('viewMemory: tags and records of the first and last page are where the map says', (t) => {
   for (const base of [0, MIB]) {
-    const geometry = computeGeometry(base, 4 * MIB, 2);
+    const geometry = computeGeometry({ base, bytes: 4 * MIB, threads: 2 });
     const buffer = new SharedArrayBuffer(base + 4 * MIB);
     const memory = viewMemory(buffer, geometry);
     t.is(memory.u8.length, buffer.byteLength);

@@ -61,7 +61,6 @@ async function places(buffer: SharedArrayBuffer) {
   const Header = await import('../../src/layout/header.js');
   const fields = Header.read(u32, layout.headerWord(0));
   if (fields === null) throw new Error('no heap');
-  const { base, bytes, threads, debug, contexts } = fields;
-  const g = layout.computeGeometry(base, bytes, threads, debug, contexts);
+  const g = layout.computeGeometry(fields);
   return { blockRecords: g.blockRecords, rings: g.eventRings };
 }

@@ -11,7 +11,7 @@ const MIB = 2 ** 20;
 test('metadataRegions: reach from the base to the data, without gaps', (t) => {
   for (const base of [0, 8192, 3 * 65_536, 2 ** 31]) {
     for (const bytes of [2 * MIB, 64 * MIB, 1024 * MIB]) {
-      const geometry = computeGeometry(base, bytes, defaultThreads(bytes));
+      const geometry = computeGeometry({ base, bytes, threads: defaultThreads(bytes) });
       const regions = metadataRegions(geometry);
       let at = base;
       for (const region of regions) {

@@ -72,10 +72,10 @@ test('slot: tops, transits, held, counts, counters, samples and thread do not ov
   for (const c of classes) Slot.openMagazine(u32, AT, c, limitOf(c));
   Slot.storeThreadId(u32, AT, 41);
   for (const c of classes) {
+    Slot.openTransit(u32, AT, c, 20_000 + c);
     Slot.setTop(u32, AT, c, 10_000 + c);
-    Slot.setTransit(u32, AT, c, 20_000 + c);
-    Slot.setTop(u32, AT, layout.remoteMagazine(c), 30_000 + c);
-    Slot.setTransit(u32, AT, layout.remoteMagazine(c), 40_000 + c);
+    Slot.setFrom(u32, AT, layout.remoteMagazine(c), 30_000 + c);
+    Slot.openTransit(u32, AT, layout.remoteMagazine(c), 40_000 + c);
     u32[Slot.partialOf(AT, c)] = 50_000 + c;
     u32[Slot.retiredOf(AT, c)] = 60_000 + c;
     Slot.addHeld(f64, AT, c, -c);
@@ -87,7 +87,8 @@ test('slot: tops, transits, held, counts, counters, samples and thread do not ov
   for (const c of classes) {
     t.is(Slot.getTop(u32, AT, c), 10_000 + c);
     t.is(Slot.getTransit(u32, AT, c), 20_000 + c);
-    t.is(Slot.getTop(u32, AT, layout.remoteMagazine(c)), 30_000 + c);
+    t.true(Slot.isParked(u32, AT, layout.remoteMagazine(c)));
+    t.is(Slot.topOf(u32, AT, layout.remoteMagazine(c)), 30_000 + c);
     t.is(Slot.getTransit(u32, AT, layout.remoteMagazine(c)), 40_000 + c);
     t.is(u32[Slot.partialOf(AT, c)], 50_000 + c);
     t.is(u32[Slot.retiredOf(AT, c)], 60_000 + c);
@@ -118,7 +119,7 @@ test('resetMagazines: opens no magazine: malloc finds it empty, free finds it fu
   const { u32, f64 } = makeSlot();
   f64[Slot.mallocsOf(AT) + 1] = 5;
   u32.fill(7, MAGAZINES, MAGAZINES + depths.words);
-  for (const magazine of magazines) Slot.setTransit(u32, AT, magazine, 3);
+  for (const magazine of magazines) Slot.openTransit(u32, AT, magazine, 3);
   Slot.resetMagazines(u32, AT, MAGAZINES, depths);
   for (const magazine of magazines) {
     const top = Slot.getTop(u32, AT, magazine);

@@ -58,6 +58,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 const TIMED: Readonly<Record<string, Part>> = { 'recover.look': 'tour' };
 
 const BYTES = 8 * 1024 * 1024;
+const DIMENSIONS = { base: 0, bytes: BYTES, threads: 4 };
 /** A heap that holds back all that a thread frees. */
 const DEBUG = { guard: 16, scribble: true, strict: true, quarantine: BYTES } as const;
 
@@ -99,7 +100,7 @@ async function makeHeap({ corpse, debug }: Role): Promise<SharedHeap> {
 
 /** The heap's debug settings. */
 function settingsOf({ u32 }: SharedHeap): layout.DebugSettings {
-  return DebugRecord.read(u32, layout.computeGeometry(0, BYTES, 4).debug);
+  return DebugRecord.read(u32, layout.computeGeometry(DIMENSIONS).debug);
 }
 
 /** How often a role passes each point. */
@@ -128,7 +129,10 @@ async function outcomeOf(role: Role, point: string, passage: number): Promise<Ou
     { layout: { LockTable } } as unknown as Library,
     {
       i32: first.i32,
-      geometry: layout.computeGeometry(0, BYTES, 4, role.debug && settingsOf(first)),
+      geometry: layout.computeGeometry({
+        ...DIMENSIONS,
+        ...(role.debug && { debug: settingsOf(first) }),
+      }),
     } as layout.HeapMemory,
   );
   const started = performance.now();

@@ -129,14 +129,14 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'refill: transit before bits',
     file: 'pages/thread-cache',
-    from: /Slot.openTransit\(u32, slot, c, bottom, bottom \+ count\);/,
+    from: /Slot.openTransit\(u32, slot, c, bottom \+ count\);/,
     to: '',
   },
   {
     rule: 'flush: transit before bits',
     seenIn: 'free into the cache, then flush',
     file: 'pages/thread-cache',
-    from: /Slot.openTransit\(u32, slot, magazine, from, top\);/,
+    from: /Slot.openTransit\(u32, slot, magazine, top\);/,
     to: '',
   },
   {

@@ -236,7 +236,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     first.i32[lock] = word;
     const withRoom = attempt(() => SharedHeap.attach(handle).detach());
     const slots = [0, 1, 2, 3] as SlotIndex[];
-    for (const slot of slots) Registry.casOwner(first.i32, registry, slot, 0, word);
+    for (const slot of slots) Registry.casOwner(first.i32, registry, slot, word);
     const { code, ms } = attempt(() => SharedHeap.attach(handle));
     const owners = slots.map((slot) => Registry.loadOwner(first.i32, registry, slot));
     first.i32[lock] = 0;

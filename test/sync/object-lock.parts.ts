@@ -36,8 +36,7 @@ export const LOCK_TIMEOUT_MS = 300;
 export function attachTo({ buffer, byteOffset }: HeapHandle): ThreadHeap {
   const header = layout.headerWord(byteOffset);
   const fields = Header.read(new Uint32Array(buffer), header) as layout.HeaderFields;
-  const { base, bytes, threads, debug } = fields;
-  const memory = layout.viewMemory(buffer, layout.computeGeometry(base, bytes, threads, debug));
+  const memory = layout.viewMemory(buffer, layout.computeGeometry(fields));
   const lockTimeoutMs = isMainThread ? LOCK_TIMEOUT_MS : Number.POSITIVE_INFINITY;
   return attachThreadHeap(memory, fields.reserveIsZero, { threadId, lockTimeoutMs });
 }

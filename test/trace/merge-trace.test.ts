@@ -329,11 +329,11 @@ test('finishTrace: the trace can be replayed whatever the buffers hold', async (
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 200 }), limits, async (events, most) => {
       const traced = new Traced(t, 4);
-      const { i32, u32, f64, geometry } = traced.memory;
+      const { i32, geometry } = traced.memory;
       for (const { slot, skip, ...rest } of events) {
         const buffer = TraceBuffer.at(geometry.traceBuffers, slot);
         const sequence = DebugRecord.nextSequence(i32, Header.debugRecord(geometry.header));
-        if (!skip) TraceBuffer.append(i32, u32, f64, buffer, { sequence, ...rest });
+        if (!skip) TraceBuffer.append(traced.memory, buffer, { sequence, ...rest });
       }
       const noted = events.filter(({ skip }) => !skip).length;
       const summary = traced.finish(most) as TraceSummary;

@@ -228,7 +228,8 @@ const CACHES: Damage[] = [
     message: /a transit of class \d+ is open, but its lock was free/,
     quietOnly: true,
     damage({ memory, slot, c, bottom }) {
-      Slot.setTransit(memory.u32, slot, c, bottom + 1);
+      Slot.setFrom(memory.u32, slot, c, bottom);
+      Slot.openTransit(memory.u32, slot, c, bottom + 1);
       return slot * 4;
     },
   },

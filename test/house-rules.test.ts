@@ -412,12 +412,8 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/debug/debug-inspector.ts createDebugInspector',
   'src/debug/debug-thread.ts createDebug',
   'src/debug/tracer.ts createTracer',
-  'src/heap/event-queue.ts createEventQueue',
   // Both fast paths: the one list entry that is to stay.
   'src/heap/fast-path.ts createFastPath',
-  'src/heap/fullness.ts createFullness',
-  'src/heap/large.ts createLargeBlocks',
-  'src/heap/owned-blocks.ts createOwnedBlocks',
   'src/pages/page-heap.ts createPageHeap',
   'src/pages/retired-spans.ts createRetiredSpans',
   'src/pages/run-bins.ts createRunBins',

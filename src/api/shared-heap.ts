@@ -122,7 +122,7 @@ export class SharedHeap implements HeapBlocks, HeapReports {
       isAttached: core.isAttached,
       // Detach closes the contexts first: from then until the end, this thread is leaving.
       isLeaving: () => core.isLeaving() || (core.isAttached() && contexts.isClosed()),
-      startLater: atEndOfTurn(core.events.start),
+      startLater: atEndOfTurn(() => core.events.start()),
     });
     if (!isMainThread) detachAtThreadEnd();
   }

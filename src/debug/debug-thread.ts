@@ -28,7 +28,7 @@ import { type Allocation, createDebugInspector } from './debug-inspector.js';
 import { errorPolicy } from './error-policy.js';
 import { createRefusals } from './explain-address.js';
 import { createFindBlock } from './find-block.js';
-import { freeingBy } from './freeing-by.js';
+import { FreeingBy } from './freeing-by.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
 import { createQuarantine } from './quarantine.js';
 import { createRecords } from './records.js';
@@ -145,7 +145,8 @@ export function createDebug(
   };
   const shared = createDebugCalls(core.shared, thread);
   for (const call of functionsOf(shared)) calls.add(call);
-  core.ownedBlocks.whenFull(() => {
+  const ownedBlocks = new FreeingBy(core, shared);
+  ownedBlocks.whenFull(() => {
     // The frees go through the program's calls, but in the middle of a change of an object.
     core.marks.nested = true;
     try {
@@ -169,7 +170,7 @@ export function createDebug(
     core: {
       ...core,
       shared,
-      ownedBlocks: freeingBy(core, shared),
+      ownedBlocks,
       inspector,
       verify(quiet) {
         repairIfCut();

@@ -8,7 +8,7 @@
 import { type ErrorCode, isInvalidAddress } from '../base/index.js';
 import type { Calls, ThreadHeap } from '../heap/index.js';
 import type { DebugSettings } from '../layout/index.js';
-import { freeingBy } from './freeing-by.js';
+import { FreeingBy } from './freeing-by.js';
 
 /** Treats an error as the options say. */
 export function errorPolicy({ onError }: DebugSettings): (error: Error) => void {
@@ -36,5 +36,5 @@ export function applyErrorPolicy(core: ThreadHeap, settings: DebugSettings): Thr
     },
   });
   const shared = soften(core.shared);
-  return { ...core, shared, ownedBlocks: freeingBy(core, shared) };
+  return { ...core, shared, ownedBlocks: new FreeingBy(core, shared) };
 }

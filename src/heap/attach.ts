@@ -23,7 +23,7 @@ import {
   numberedWord,
   throwIfPoisoned,
 } from '../sync/index.js';
-import { createEventQueue, type EventQueue } from './event-queue.js';
+import { EventQueue } from './event-queue.js';
 import { ThreadHeap } from './thread-heap.js';
 import { NO_SLOT, recover, type ThreadIdentity, Tools } from './tools.js';
 
@@ -47,7 +47,7 @@ export function attachThreadHeap(
   reserveIsZero: boolean,
   by: ThreadIdentity,
 ): ThreadHeap {
-  const events = createEventQueue(memory, by.listener);
+  const events = new EventQueue(memory, by.listener);
   const claim = by.claim ?? { isOpen: false, slot: -1 };
   const attaching: Attaching = { ...by, memory, reserveIsZero, claim, events };
   try {

@@ -19,6 +19,9 @@ import { nothingRecovered, type Recovered } from '../recovery/index.js';
 import { poisonReason } from '../sync/index.js';
 import { atEndOfTurn } from './turn.js';
 
+/** In place of the bytes of an allocation: none has answered 0. */
+const NONE = -1;
+
 /** Told what happens to a heap in this thread. */
 export interface HeapListener {
   /** This thread has taken back what dead threads left: since it was last told, added up. */
@@ -29,130 +32,119 @@ export interface HeapListener {
   exhausted(bytes: number): void;
 }
 
-export interface EventQueue {
-  /** Something was recovered, perhaps nothing. */
-  addRecovered(found: Recovered): void;
-  /** A call is about to throw this. */
-  addFailure(error: unknown): void;
-  /** An allocation is about to answer 0. */
-  addExhausted(bytes: number): void;
-  /** Is there something to tell? Read where a call would be one too many: V8 can cut one (marks.ts). */
-  readonly state: { readonly hasPending: boolean };
-  /** Tells what there is, if there is something. The call ends after that: see I1. */
-  flush(): void;
-  /** Does something, and tells what came of it at its end, and nothing before. */
-  deferring<T>(work: () => T): T;
-  /** Does something, and tells nothing meanwhile: the call goes on after it. */
-  quietly(work: () => void): void;
-  /** From now on events are flushed; what came before too. */
-  start(): void;
-}
-
-export function createEventQueue(
-  memory: HeapMemory,
-  listener: HeapListener | undefined,
-): EventQueue {
-  const state = { hasPending: false };
-  /** Until its thread is attached. */
-  let started = false;
-  /** While a listener is told something. */
-  let telling = false;
-  /** How many calls are in the middle of something that consists of several. */
-  let holds = 0;
-  let recovered: Recovered | undefined;
-  let failure: HeapCorruptionError | undefined;
-  let exhausted = -1;
-
-  function addRecovered(found: Recovered): void {
-    if (isNothing(found)) return;
-    recovered ??= nothingRecovered();
-    addCounts(recovered, found);
-    state.hasPending = true;
-  }
-
-  function addFailure(error: unknown): void {
-    if (!isCorruption(error)) return;
-    failure = error;
-    state.hasPending = true;
-  }
-
+export class EventQueue {
+  readonly #memory: HeapMemory;
+  readonly #listener: HeapListener | undefined;
+  /** What there is to tell. Read where a call would be one too many: V8 can cut one (marks.ts). */
+  readonly state = { hasPending: false };
+  /** False until its thread is attached. */
+  #isStarted = false;
+  /** True while a listener is told something. */
+  #isTelling = false;
+  /** Calls that are in the middle of something that consists of several. */
+  #holds = 0;
+  #recovered: Recovered | undefined;
+  #failure: HeapCorruptionError | undefined;
+  #exhausted = NONE;
   /** Of what is held back by a call that was cut: I4. */
-  const flushLater = atEndOfTurn(() => {
-    telling = false;
-    holds = 0;
-    flush();
+  readonly #flushLater = atEndOfTurn(() => {
+    this.#isTelling = false;
+    this.#holds = 0;
+    this.flush();
   });
 
-  function addExhausted(bytes: number): void {
-    if (telling) {
-      flushLater();
-      return;
-    }
-    exhausted = bytes;
-    state.hasPending = true;
+  constructor(memory: HeapMemory, listener: HeapListener | undefined) {
+    this.#memory = memory;
+    this.#listener = listener;
   }
 
-  function flush(): void {
-    if (!state.hasPending || !started) return;
-    if (telling || holds > 0) {
-      flushLater();
+  /** Something was recovered, perhaps nothing. */
+  addRecovered(found: Recovered): void {
+    if (isNothing(found)) return;
+    this.#recovered ??= nothingRecovered();
+    addCounts(this.#recovered, found);
+    this.state.hasPending = true;
+  }
+
+  /** A call is about to throw this. */
+  addFailure(error: unknown): void {
+    if (!isCorruption(error)) return;
+    this.#failure = error;
+    this.state.hasPending = true;
+  }
+
+  /** An allocation of so many bytes is about to answer 0. */
+  addExhausted(bytes: number): void {
+    if (this.#isTelling) {
+      this.#flushLater();
       return;
     }
-    telling = true;
+    this.#exhausted = bytes;
+    this.state.hasPending = true;
+  }
+
+  /** Tells what there is, if there is something. The call ends after that: see I1. */
+  flush(): void {
+    const { state } = this;
+    if (!state.hasPending || !this.#isStarted) return;
+    if (this.#isTelling || this.#holds > 0) {
+      this.#flushLater();
+      return;
+    }
+    this.#isTelling = true;
     try {
       // What a listener's own calls find is told after it.
-      while (state.hasPending) flushOnce();
+      while (state.hasPending) this.#flushOnce();
     } catch {
       // No stack left for a listener: the call that it would hear of goes its way.
     } finally {
-      telling = false;
+      this.#isTelling = false;
     }
   }
 
-  function flushOnce(): void {
-    const found = recovered;
-    const broken = failure;
-    const bytes = exhausted;
-    state.hasPending = false;
-    recovered = undefined;
-    failure = undefined;
-    exhausted = -1;
+  #flushOnce(): void {
+    const listener = this.#listener;
+    const found = this.#recovered;
+    const broken = this.#failure;
+    const bytes = this.#exhausted;
+    this.state.hasPending = false;
+    this.#recovered = undefined;
+    this.#failure = undefined;
+    this.#exhausted = NONE;
     if (listener === undefined) return;
     if (found !== undefined) listener.recovered(found);
-    if (broken !== undefined) listener.corrupted(poisonReason(memory) ?? broken.message);
-    if (bytes >= 0) listener.exhausted(bytes);
+    if (broken !== undefined) listener.corrupted(poisonReason(this.#memory) ?? broken.message);
+    if (bytes !== NONE) listener.exhausted(bytes);
   }
 
-  return {
-    addRecovered,
-    addFailure,
-    addExhausted,
-    state,
-    flush,
-    deferring(work) {
-      holds++;
-      try {
-        return work();
-      } catch (error) {
-        addFailure(error);
-        throw error;
-      } finally {
-        holds--;
-        // No call after a block was handed out: nobody would have it, were that cut.
-        if (state.hasPending) flush();
-      }
-    },
-    quietly(work) {
-      holds++;
-      try {
-        work();
-      } finally {
-        holds--;
-      }
-    },
-    start() {
-      started = true;
-      flush();
-    },
-  };
+  /** Does something, and tells what came of it at its end, and nothing before. */
+  deferring<T>(work: () => T): T {
+    this.#holds++;
+    try {
+      return work();
+    } catch (error) {
+      this.addFailure(error);
+      throw error;
+    } finally {
+      this.#holds--;
+      // No call after a block was handed out: nobody would have it, were that cut.
+      if (this.state.hasPending) this.flush();
+    }
+  }
+
+  /** Does something, and tells nothing meanwhile: the call goes on after it. */
+  quietly(work: () => void): void {
+    this.#holds++;
+    try {
+      work();
+    } finally {
+      this.#holds--;
+    }
+  }
+
+  /** From now on events are flushed; what came before too. */
+  start(): void {
+    this.#isStarted = true;
+    this.flush();
+  }
 }

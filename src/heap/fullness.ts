@@ -39,116 +39,120 @@ import * as Slot from '../layout/slot.js';
 /** In place of a count, where no search has failed. */
 const NEVER = -1;
 
-export interface Fullness {
-  /** Did a search for a block of this class fail, and has nothing come back since? */
-  isFullFor(c: SizeClass): boolean;
-  /** The same for a run. */
-  hasNoRun(pages: number, alignPages: number): boolean;
-  /** A search begins: what comes back from now on counts. */
-  begin(): void;
-  /** The search that was begun last has failed. */
-  noteFull(c: SizeClass): void;
-  noteNoRun(pages: number, alignPages: number): void;
-}
-
-export function createFullness(memory: HeapMemory, slot: WordIndex): Fullness {
-  const { i32, u32, f64, geometry } = memory;
-  const { classes, slots, threads } = geometry;
+export class Fullness {
+  readonly #memory: HeapMemory;
+  readonly #slot: WordIndex;
   /**
    * By class, of the search that failed: runs that had come back, blocks that had, and what this thread
    * had freed.
    */
-  const runsAt = new Float64Array(CLASS_ENTRIES);
-  fillWords(runsAt, NEVER);
-  const blocksAt = new Float64Array(CLASS_ENTRIES);
-  const freedAt = new Float64Array(CLASS_ENTRIES);
+  readonly #runsAt = new Float64Array(CLASS_ENTRIES);
+  readonly #blocksAt = new Float64Array(CLASS_ENTRIES);
+  readonly #freedAt = new Float64Array(CLASS_ENTRIES);
   /** The shortest run that was searched for in vain. */
-  let noRun = { pages: 0, alignPages: 0, at: NEVER, freed: 0 };
+  #noRun = { pages: 0, alignPages: 0, at: NEVER, freed: 0 };
   /** As they were when the last search began. */
-  let runs = 0;
-  let freed = 0;
-  const blocks = new Float64Array(CLASS_ENTRIES);
+  #runs = 0;
+  #freed = 0;
+  readonly #blocks = new Float64Array(CLASS_ENTRIES);
 
-  const returnsOf = (c: SizeClass): number =>
-    ClassRecord.getReturns(u32, ClassRecord.at(classes, c));
-
-  /** Runs that came back, and spans that came to be retired spans: what can serve any class. */
-  function countRuns(kept: typeof ClassRecord.getRetiredKept): number {
-    let count = PageHeapRecord.getRunReturns(u32, geometry.pageHeap);
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      count += kept(u32, ClassRecord.at(classes, c));
-    }
-    return count;
+  constructor(memory: HeapMemory, slot: WordIndex) {
+    this.#memory = memory;
+    this.#slot = slot;
+    fillWords(this.#runsAt, NEVER);
   }
 
-  /** Small blocks that this thread has freed, from a count that never changes. */
-  function countFreed(): number {
-    let count = 0;
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      count +=
-        Slot.cachedBlocks(u32, slot, c) +
-        Slot.getMallocs(f64, slot, c) -
-        Slot.getHeld(f64, slot, c);
-    }
-    return count;
-  }
-
-  function hasCached(): boolean {
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
-      if (Slot.cachedBlocks(u32, slot, c) > 0) return true;
-    }
-    return false;
-  }
-
-  /** Does this thread have nothing that could come back, but what it had by a search that failed? */
-  const hasNoneSince = (freedThen: number): boolean => freedThen === countFreed() || !hasCached();
-
-  /** Does a list have a span of this class with a free block? */
-  function isAnyListed(c: SizeClass): boolean {
-    if (ClassRecord.getPartial(i32, ClassRecord.unownedPartial(ClassRecord.at(classes, c))) !== 0)
-      return true;
-    for (let n = 0; n < threads; n++) {
-      if (ClassRecord.getPartial(i32, Slot.partialOf(Slot.at(slots, n as SlotIndex), c)) !== 0)
-        return true;
-    }
-    return false;
-  }
-
-  function isFullFor(c: SizeClass): boolean {
+  /** True if a search for a block of this class has failed, and nothing has come back since. */
+  isFullFor(c: SizeClass): boolean {
+    const memory = this.#memory;
+    const runsAt = this.#runsAt;
     if (runsAt[c] === NEVER) return false;
-    if (runsAt[c] === countRuns(ClassRecord.getRetiredKept) && hasNoneSince(freedAt[c])) {
-      if (blocksAt[c] === returnsOf(c) || !isAnyListed(c)) return true;
+    const isNoneBack = runsAt[c] === countRuns(memory, ClassRecord.getRetiredKept);
+    if (isNoneBack && this.#hasNoneSince(this.#freedAt[c])) {
+      if (this.#blocksAt[c] === returnsOf(memory, c) || !isAnyListed(memory, c)) return true;
     }
     runsAt[c] = NEVER;
     return false;
   }
 
-  function hasNoRun(pages: number, alignPages: number): boolean {
+  /** The same for a run. */
+  hasNoRun(pages: number, alignPages: number): boolean {
+    const noRun = this.#noRun;
     if (noRun.at === NEVER || pages < noRun.pages || alignPages < noRun.alignPages) return false;
-    if (noRun.at === countRuns(ClassRecord.getRetiredKept) && hasNoneSince(noRun.freed))
-      return true;
+    const isNoneBack = noRun.at === countRuns(this.#memory, ClassRecord.getRetiredKept);
+    if (isNoneBack && this.#hasNoneSince(noRun.freed)) return true;
     noRun.at = NEVER;
     return false;
   }
 
-  function begin(): void {
-    runs = countRuns(ClassRecord.loadRetiredKept);
-    freed = countFreed();
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) blocks[c] = returnsOf(c);
+  /** A search begins: what comes back from now on counts. */
+  begin(): void {
+    const memory = this.#memory;
+    this.#runs = countRuns(memory, ClassRecord.loadRetiredKept);
+    this.#freed = countFreed(memory, this.#slot);
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) this.#blocks[c] = returnsOf(memory, c);
   }
 
-  function noteFull(c: SizeClass): void {
-    runsAt[c] = runs;
-    blocksAt[c] = blocks[c];
-    freedAt[c] = freed;
+  /** The search that was begun last has failed. */
+  noteFull(c: SizeClass): void {
+    this.#runsAt[c] = this.#runs;
+    this.#blocksAt[c] = this.#blocks[c];
+    this.#freedAt[c] = this.#freed;
   }
 
-  function noteNoRun(pages: number, alignPages: number): void {
-    const known = noRun.at === runs && noRun.freed === freed;
+  noteNoRun(pages: number, alignPages: number): void {
+    const noRun = this.#noRun;
+    const known = noRun.at === this.#runs && noRun.freed === this.#freed;
     // Of two that failed at one time the shorter says more, if it asks for no more alignment.
     if (known && (pages > noRun.pages || alignPages > noRun.alignPages)) return;
-    noRun = { pages, alignPages, at: runs, freed };
+    this.#noRun = { pages, alignPages, at: this.#runs, freed: this.#freed };
   }
 
-  return { isFullFor, hasNoRun, begin, noteFull, noteNoRun };
+  /** True if this thread has nothing that could come back, but what it had by a search that failed. */
+  #hasNoneSince(freedThen: number): boolean {
+    const memory = this.#memory;
+    return freedThen === countFreed(memory, this.#slot) || !hasCached(memory, this.#slot);
+  }
+}
+
+/** Blocks of a class that came back. */
+const returnsOf = ({ u32, geometry }: HeapMemory, c: SizeClass): number =>
+  ClassRecord.getReturns(u32, ClassRecord.at(geometry.classes, c));
+
+/** Runs that came back, and spans that came to be retired spans: what can serve any class. */
+function countRuns({ u32, geometry }: HeapMemory, kept: typeof ClassRecord.getRetiredKept): number {
+  let count = PageHeapRecord.getRunReturns(u32, geometry.pageHeap);
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    count += kept(u32, ClassRecord.at(geometry.classes, c));
+  }
+  return count;
+}
+
+/** Small blocks that this thread has freed, from a count that never changes. */
+function countFreed({ u32, f64 }: HeapMemory, slot: WordIndex): number {
+  let count = 0;
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    count +=
+      Slot.cachedBlocks(u32, slot, c) + Slot.getMallocs(f64, slot, c) - Slot.getHeld(f64, slot, c);
+  }
+  return count;
+}
+
+function hasCached({ u32 }: HeapMemory, slot: WordIndex): boolean {
+  for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
+    if (Slot.cachedBlocks(u32, slot, c) > 0) return true;
+  }
+  return false;
+}
+
+/** True if a list has a span of this class with a free block. */
+function isAnyListed({ i32, geometry }: HeapMemory, c: SizeClass): boolean {
+  const { classes, slots, threads } = geometry;
+  if (ClassRecord.getPartial(i32, ClassRecord.unownedPartial(ClassRecord.at(classes, c))) !== 0)
+    return true;
+  for (let n = 0; n < threads; n++) {
+    if (ClassRecord.getPartial(i32, Slot.partialOf(Slot.at(slots, n as SlotIndex), c)) !== 0)
+      return true;
+  }
+  return false;
 }

@@ -8,6 +8,6 @@ export { createHeap } from './create.js';
 export type { EventQueue, HeapListener } from './event-queue.js';
 export { clearInFlightHeader, inFlightHeaderOf } from './in-flight-header.js';
 export type { Changing } from './marks.js';
-export type { Fill, OwnedBlocks } from './owned-blocks.js';
+export { type Fill, OwnedBlocks } from './owned-blocks.js';
 export type { ThreadHeap } from './thread-heap.js';
 export { atEndOfTurn } from './turn.js';

@@ -11,62 +11,57 @@
  */
 
 import { type Address, LARGE, PAGE_BYTES, type PageIndex, type SizeClass } from '../base/index.js';
-import { pageOf } from '../layout/index.js';
+import { type HeapMemory, pageOf } from '../layout/index.js';
 import * as LockTable from '../layout/lock-table.js';
 import * as PageRecord from '../layout/page-record.js';
 import * as SlotCounters from '../layout/slot-counters.js';
 import { DIRECT_PAGES_MIN, headOfLocked, type RunFit } from '../pages/index.js';
 import type { ThreadHeap } from './thread-heap.js';
 
-export interface LargeBlocks {
+export class LargeBlocks {
+  readonly #heap: ThreadHeap;
+  #wasFresh = false;
+
+  constructor(heap: ThreadHeap) {
+    this.#heap = heap;
+  }
+
   /**
    * Reserves a run; 0 when the heap is full. Nobody holds it until commit. `growing`: for a block
    * that realloc moves, so where it can grow again.
    */
-  reserve(pages: number, alignPages: number, growing: boolean): Address;
-  /** Does the run just reserved read as zero? */
-  wasFresh(): boolean;
-  /** Hands a reserved run out as a large block, with this tag. The caller returns right after. */
-  commit(address: Address, tag?: SizeClass): void;
-  /**
-   * Frees a large block. `retracted` is called when it is this slot's own again, before anybody else
-   * can have its pages; it must not throw.
-   */
-  free(address: Address, retracted?: () => void): void;
-  /** Grows or shrinks a large block where it stands; false when it cannot. */
-  resize(address: Address, pages: number): boolean;
-  /** Usable bytes of a large block. */
-  bytesOf(address: Address): number;
-}
-
-export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
-  const { memory, slotIndex, slot, locks, pageHeap } = heap;
-  const { retired, selfRepair, marks, reserveIsZero } = heap;
-  const { i32, f64, tags } = memory;
-  let fresh = false;
-
-  function reserve(pages: number, alignPages: number, growing: boolean): Address {
+  reserve(pages: number, alignPages: number, growing: boolean): Address {
+    const { retired, marks } = this.#heap;
     const fit = growing ? 'roomy' : pages >= DIRECT_PAGES_MIN ? 'top' : 'bottom';
-    let address = reserveRun(pages, alignPages, fit, !retired.hasAny());
-    if (address === 0 && retired.give()) address = reserveRun(pages, alignPages, fit, true);
+    let address = this.#reserveRun(pages, alignPages, fit, !retired.hasAny());
+    if (address === 0 && retired.give()) address = this.#reserveRun(pages, alignPages, fit, true);
     // In a section still, whose own mark is there until after this one.
     marks.run = address !== 0;
     return address;
   }
 
-  function reserveRun(pages: number, alignPages: number, fit: RunFit, grow: boolean): Address {
+  #reserveRun(pages: number, alignPages: number, fit: RunFit, grow: boolean): Address {
+    const { locks, pageHeap, reserveIsZero } = this.#heap;
     locks.acquire(LockTable.PAGE);
     const run = pageHeap.takeRunLocked(pages, alignPages, fit, grow);
-    fresh = run.fresh && reserveIsZero;
+    this.#wasFresh = run.fresh && reserveIsZero;
     locks.release(LockTable.PAGE);
     return (run.page * PAGE_BYTES) as Address;
   }
 
-  function commit(address: Address, tag: SizeClass = LARGE): void {
+  /** True if the run just reserved reads as zero. */
+  wasFresh(): boolean {
+    return this.#wasFresh;
+  }
+
+  /** Hands a reserved run out as a large block, with this tag. The caller returns right after. */
+  commit(address: Address, tag: SizeClass = LARGE): void {
+    const { memory, slot, pageHeap, marks } = this.#heap;
+    const { f64, tags } = memory;
     const page = pageOf(address);
     // point: large.count
     SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOCS, 1);
-    SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOC_BYTES, bytesOf(address));
+    SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOC_BYTES, this.bytesOf(address));
     // point: large.tag
     tags[address >>> 4] = tag;
     // point: large.commit
@@ -74,7 +69,13 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
     marks.run = false;
   }
 
-  function free(address: Address, retracted?: () => void): void {
+  /**
+   * Frees a large block. `retracted` is called when it is this slot's own again, before another
+   * thread can have its pages; it must not throw.
+   */
+  free(address: Address, retracted?: () => void): void {
+    const { memory, slotIndex, slot, locks, pageHeap, selfRepair } = this.#heap;
+    const { f64, tags } = memory;
     locks.acquire(LockTable.PAGE);
     const page = pageOf(address);
     // point: large.reserve
@@ -82,7 +83,7 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
     retracted?.();
     // Under the lock: who finds it free finds this counted, or the thread dead (stats/page-readings.ts).
     SlotCounters.add(f64, slot, SlotCounters.LARGE_FREES, 1);
-    SlotCounters.add(f64, slot, SlotCounters.LARGE_FREED_BYTES, bytesOf(address));
+    SlotCounters.add(f64, slot, SlotCounters.LARGE_FREED_BYTES, this.bytesOf(address));
     try {
       // point: large.untag
       tags[address >>> 4] = 0;
@@ -90,14 +91,16 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
       locks.release(LockTable.PAGE);
     } catch (error) {
       if (!selfRepair.locks(error)) throw error;
-      giveAgain(page);
+      this.#giveAgain(page);
     }
   }
 
   /** The run is whole again, and RESERVED still, or part of a free one. */
-  function giveAgain(page: PageIndex): void {
+  #giveAgain(page: PageIndex): void {
+    const { memory, slotIndex, locks, pageHeap } = this.#heap;
+    const { i32, tags, geometry } = memory;
     locks.acquire(LockTable.PAGE);
-    const word = PageRecord.getRun(i32, PageRecord.at(memory.geometry.pageTable, page));
+    const word = PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, page));
     const isHead = headOfLocked(memory, page) === page;
     if (
       isHead &&
@@ -110,45 +113,48 @@ export function createLargeBlocks(heap: ThreadHeap): LargeBlocks {
     locks.release(LockTable.PAGE);
   }
 
-  function resize(address: Address, pages: number): boolean {
+  /** Grows or shrinks a large block where it stands; false when it cannot. */
+  resize(address: Address, pages: number): boolean {
+    const { memory, slot } = this.#heap;
     const page = pageOf(address);
-    const before = pagesAt(page);
+    const before = pagesAt(memory, page);
     if (pages === before) return true;
-    const done = resizeRun(page, pages);
+    const done = this.#resizeRun(page, pages);
     if (done && pages > before) {
-      SlotCounters.add(f64, slot, SlotCounters.LARGE_MALLOC_BYTES, (pages - before) * PAGE_BYTES);
+      const bytes = (pages - before) * PAGE_BYTES;
+      SlotCounters.add(memory.f64, slot, SlotCounters.LARGE_MALLOC_BYTES, bytes);
     }
     return done;
   }
 
-  function resizeRun(page: PageIndex, pages: number): boolean {
+  #resizeRun(page: PageIndex, pages: number): boolean {
+    const { memory, locks, pageHeap, selfRepair } = this.#heap;
     locks.acquire(LockTable.PAGE);
     try {
-      const before = pagesAt(page);
+      const before = pagesAt(memory, page);
       const done = pageHeap.resizeRunLocked(page, pages);
-      if (done) addFreed(before - pages);
+      if (done) this.#addFreed(before - pages);
       locks.release(LockTable.PAGE);
       return done;
     } catch (error) {
       // Where the new length is committed the block has been resized, whatever failed after.
-      if (!selfRepair.locks(error) || pagesAt(page) !== pages) throw error;
+      if (!selfRepair.locks(error) || pagesAt(memory, page) !== pages) throw error;
       return true;
     }
   }
 
-  function addFreed(pages: number): void {
-    if (pages > 0) SlotCounters.add(f64, slot, SlotCounters.LARGE_FREED_BYTES, pages * PAGE_BYTES);
+  #addFreed(pages: number): void {
+    const { memory, slot } = this.#heap;
+    if (pages <= 0) return;
+    SlotCounters.add(memory.f64, slot, SlotCounters.LARGE_FREED_BYTES, pages * PAGE_BYTES);
   }
 
-  function pagesAt(page: PageIndex): number {
-    return PageRecord.pagesOf(
-      PageRecord.getRun(i32, PageRecord.at(memory.geometry.pageTable, page)),
-    );
+  /** Usable bytes of a large block. */
+  bytesOf(address: Address): number {
+    return pagesAt(this.#heap.memory, pageOf(address)) * PAGE_BYTES;
   }
+}
 
-  function bytesOf(address: Address): number {
-    return pagesAt(pageOf(address)) * PAGE_BYTES;
-  }
-
-  return { reserve, wasFresh: () => fresh, commit, free, resize, bytesOf };
+function pagesAt({ i32, geometry }: HeapMemory, page: PageIndex): number {
+  return PageRecord.pagesOf(PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, page)));
 }

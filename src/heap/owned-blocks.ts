@@ -33,7 +33,7 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import * as Header from '../layout/header.js';
-import { nowhereWord, pageOf, publish } from '../layout/index.js';
+import { type HeapMemory, nowhereWord, pageOf, publish } from '../layout/index.js';
 import * as PageRecord from '../layout/page-record.js';
 import * as Slot from '../layout/slot.js';
 import { spanClass } from '../recovery/index.js';
@@ -43,70 +43,38 @@ import { resolveOwn } from './tools.js';
 /** Writes into a new block, which nobody has yet, what is to be in it. `old`: the word's block so far. */
 export type Fill = (block: Address, blockBytes: number, old: Address) => void;
 
-export interface OwnedBlocks {
+export class OwnedBlocks {
+  readonly #heap: ThreadHeap;
+  readonly #tops: number;
+  readonly #intent: number;
+  #makeRoom = (): boolean => false;
+
+  constructor(heap: ThreadHeap) {
+    this.#heap = heap;
+    this.#tops = Slot.topsOf(heap.slot);
+    this.#intent = Slot.intentOf(heap.slot);
+  }
+
+  /** From now on `makeRoom` is asked where the heap is full; true = it has given something back. */
+  whenFull(makeRoom: () => boolean): void {
+    this.#makeRoom = makeRoom;
+  }
+
   /**
    * Makes a new block of at least `bytes` bytes the content of a shared word, and frees the one that
    * it had. The word is this thread's to change.
    * @returns the block; 0 when the heap is full, and nothing has changed
    */
-  replace(word: WordIndex, bytes: number, fill?: Fill): Address;
-  /** Frees the block that a shared word has, and makes that 0. */
-  remove(word: WordIndex): void;
-  /**
-   * Frees the program's block whose address a shared word has, and makes that 0: never only one of
-   * both. Of a word that is 0: false, and nothing is done.
-   * @throws InvalidAddressError
-   */
-  free(word: WordIndex): boolean;
-  /** Usable bytes of a block that was placed. */
-  bytesOf(block: Address): number;
-  /** From now on `makeRoom` is asked where the heap is full; true = it has given something back. */
-  whenFull(makeRoom: () => boolean): void;
-}
-
-export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
-  const { memory, slot, section, calls, cache, large, events } = heap;
-  const { i32, u32, tags, geometry } = memory;
-  const tops = Slot.topsOf(slot);
-  const intent = Slot.intentOf(slot);
-  let makeRoom = (): boolean => false;
-
-  /** The class of an owned block; OWNED_LARGE for a run of its own. */
-  function classOfOwned(block: Address): SizeClass {
-    if (tags[block >>> GRANULE_SHIFT] === OWNED_LARGE) return OWNED_LARGE;
-    return spanClass(i32, geometry, block);
-  }
-
-  function bytesOf(block: Address): number {
-    const c = classOfOwned(block);
-    if (c !== OWNED_LARGE) return BLOCK_BYTES[c];
-    return (
-      PageRecord.pagesOf(PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, pageOf(block)))) *
-      PAGE_BYTES
-    );
-  }
-
-  /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
-  function prepare(c: SizeClass): void {
-    section.enter(true);
-    try {
-      resolveOwn(heap);
-      const small = c !== 0 && c !== OWNED_LARGE;
-      if (small && Slot.magazineBlocks(u32, slot, c) >= Slot.getLimit(u32, slot, c)) cache.flush(c);
-    } catch (error) {
-      throw section.abort(error);
-    }
-    section.leave();
-  }
-
-  function replace(word: WordIndex, bytes: number, fill?: Fill): Address {
+  replace(word: WordIndex, bytes: number, fill?: Fill): Address {
+    const { memory, calls, events } = this.#heap;
+    const { u32, geometry } = memory;
     const old = u32[word] as Address;
-    const c = old === 0 ? (0 as SizeClass) : classOfOwned(old);
-    prepare(c);
+    const c = old === 0 ? (0 as SizeClass) : classOfOwned(memory, old);
+    this.#prepare(c);
     let block = calls.reserve(GRANULE_BYTES, bytes, false);
-    if (block === 0 && makeRoom()) {
+    if (block === 0 && this.#makeRoom()) {
       // What was given back may lie in the magazine that the old block is to go to.
-      prepare(c);
+      this.#prepare(c);
       block = calls.reserve(GRANULE_BYTES, bytes, false);
     }
     // To tell that is for the caller: it may do with less.
@@ -117,20 +85,65 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
     calls.commitOwned(block, word, old);
     // point: place.publish
     publish(u32, word, block);
-    give(old, c);
+    this.#give(old, c);
     events.flush();
     return block;
   }
 
-  function remove(word: WordIndex): void {
-    const old = u32[word] as Address;
+  /** Frees the block that a shared word has, and makes that 0. */
+  remove(word: WordIndex): void {
+    const { memory } = this.#heap;
+    const old = memory.u32[word] as Address;
     if (old === 0) return;
-    take(word, old, classOfOwned(old));
+    this.#take(word, old, classOfOwned(memory, old));
+  }
+
+  /**
+   * Frees the program's block whose address a shared word has, and makes that 0: never only one of
+   * both. Of a word that is 0: false, and nothing is done.
+   * @throws InvalidAddressError
+   */
+  free(word: WordIndex): boolean {
+    const { memory, calls } = this.#heap;
+    const block = memory.u32[word] as Address;
+    if (block === 0) return false;
+    // Throws where no block of the program begins.
+    calls.usableSize(block, 'free');
+    const tag = memory.tags[block >>> GRANULE_SHIFT] as SizeClass;
+    this.#take(word, block, tag === LARGE ? OWNED_LARGE : tag);
+    return true;
+  }
+
+  /** Usable bytes of a block that was placed. */
+  bytesOf(block: Address): number {
+    const { memory } = this.#heap;
+    const { i32, geometry } = memory;
+    const c = classOfOwned(memory, block);
+    if (c !== OWNED_LARGE) return BLOCK_BYTES[c];
+    const run = PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, pageOf(block)));
+    return PageRecord.pagesOf(run) * PAGE_BYTES;
+  }
+
+  /** Nothing is half done of an earlier placement, and a block of class `c` can be pushed. */
+  #prepare(c: SizeClass): void {
+    const { memory, slot, section, cache } = this.#heap;
+    const { u32 } = memory;
+    section.enter(true);
+    try {
+      resolveOwn(this.#heap);
+      const small = c !== 0 && c !== OWNED_LARGE;
+      if (small && Slot.magazineBlocks(u32, slot, c) >= Slot.getLimit(u32, slot, c)) cache.flush(c);
+    } catch (error) {
+      throw section.abort(error);
+    }
+    section.leave();
   }
 
   /** Takes a block from a word that has it. */
-  function take(word: WordIndex, old: Address, c: SizeClass): void {
-    prepare(c);
+  #take(word: WordIndex, old: Address, c: SizeClass): void {
+    const { memory, slot, events } = this.#heap;
+    const { u32 } = memory;
+    this.#prepare(c);
     // point: place.in
     Slot.setIntentIn(u32, slot, NULL);
     // point: place.out
@@ -139,26 +152,19 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
     Slot.setIntentWord(u32, slot, word);
     // point: place.publish
     publish(u32, word, NULL);
-    give(old, c);
+    this.#give(old, c);
     events.flush();
   }
 
-  function free(word: WordIndex): boolean {
-    const block = u32[word] as Address;
-    if (block === 0) return false;
-    // Throws where no block of the program begins.
-    calls.usableSize(block, 'free');
-    const tag = tags[block >>> GRANULE_SHIFT] as SizeClass;
-    take(word, block, tag === LARGE ? OWNED_LARGE : tag);
-    return true;
-  }
-
   /** Gives the block back that the word had, and ends the intent. */
-  function give(old: Address, c: SizeClass): void {
+  #give(old: Address, c: SizeClass): void {
     if (c === OWNED_LARGE) {
-      releaseLarge(old);
+      this.#giveLarge(old);
       return;
     }
+    const { u32, tags } = this.#heap.memory;
+    const tops = this.#tops;
+    const intent = this.#intent;
     const top = u32[tops + c];
     if (old !== 0) {
       // Straight stores, the intent's too.
@@ -173,12 +179,9 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
     u32[intent] = 0;
   }
 
-  function endIntent(): void {
-    // point: place.done
-    Slot.setIntentWord(u32, slot, 0);
-  }
-
-  function releaseLarge(old: Address): void {
+  #giveLarge(old: Address): void {
+    const { memory, slot, section, large } = this.#heap;
+    const { u32, geometry } = memory;
     // Should the page lock not be had, the intent stands while others go on with the word.
     // point: place.resolved
     Slot.setIntentIn(u32, slot, NULL);
@@ -187,7 +190,10 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
     try {
       section.enter(true);
       try {
-        large.free(old, endIntent);
+        large.free(old, () => {
+          // point: place.done
+          Slot.setIntentWord(u32, slot, 0);
+        });
       } catch (error) {
         throw section.abort(error);
       }
@@ -197,14 +203,10 @@ export function createOwnedBlocks(heap: ThreadHeap): OwnedBlocks {
       // and the next call tries again; a broken heap refuses that one.
     }
   }
+}
 
-  return {
-    replace,
-    remove,
-    free,
-    bytesOf,
-    whenFull(room) {
-      makeRoom = room;
-    },
-  };
+/** The class of an owned block; OWNED_LARGE for a run of its own. */
+function classOfOwned({ i32, tags, geometry }: HeapMemory, block: Address): SizeClass {
+  if (tags[block >>> GRANULE_SHIFT] === OWNED_LARGE) return OWNED_LARGE;
+  return spanClass(i32, geometry, block);
 }

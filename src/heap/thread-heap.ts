@@ -45,10 +45,10 @@ import { type VerifyReport, verifyHeap } from '../verify/index.js';
 import { type Calls, createCalls } from './calls.js';
 import { detach } from './detach.js';
 import type { EventQueue } from './event-queue.js';
-import { createFullness, type Fullness } from './fullness.js';
-import { createLargeBlocks, type LargeBlocks } from './large.js';
+import { Fullness } from './fullness.js';
+import { LargeBlocks } from './large.js';
 import { type Marks, noMarks } from './marks.js';
-import { createOwnedBlocks, type OwnedBlocks } from './owned-blocks.js';
+import { OwnedBlocks } from './owned-blocks.js';
 import { Section } from './section.js';
 import { type ThreadIdentity, Tools } from './tools.js';
 
@@ -114,15 +114,15 @@ export class ThreadHeap extends Tools {
     this.reserveIsZero = by.reserveIsZero;
     this.cache = createCache(this, this.slot);
     this.section = new Section(this);
-    this.large = createLargeBlocks(this);
+    this.large = new LargeBlocks(this);
     this.samples = createSamples(memory, this.slot);
-    this.fullness = createFullness(memory, this.slot);
+    this.fullness = new Fullness(memory, this.slot);
     this.objectLocks = createObjectLocks(this, this.section);
     const { acquire, release } = this.locks;
     this.access = { acquire, release, broken: false };
     this.calls = createCalls(this);
     this.shared = this.calls;
-    this.ownedBlocks = createOwnedBlocks(this);
+    this.ownedBlocks = new OwnedBlocks(this);
     this.inspector = createBlockInspector(memory, (work) => look(this, work));
   }
 

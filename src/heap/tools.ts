@@ -38,7 +38,7 @@ import {
   type ThreadWord,
   throwIfPoisoned,
 } from '../sync/index.js';
-import { createEventQueue, type EventQueue, type HeapListener } from './event-queue.js';
+import { EventQueue, type HeapListener } from './event-queue.js';
 
 /** In place of a slot's index. Recovery belongs to no slot: it gives runs back and reserves none. */
 export const NO_SLOT = -1;
@@ -75,7 +75,7 @@ export class Tools {
     memory: HeapMemory,
     slotIndex: SlotIndex | typeof NO_SLOT,
     by: ThreadIdentity,
-    events: EventQueue = createEventQueue(memory, by.listener),
+    events: EventQueue = new EventQueue(memory, by.listener),
   ) {
     this.memory = memory;
     this.slotIndex = slotIndex;

@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type Address, InvalidAddressError, SharedHeap, type VerifyProblem } from 'shmalloc';
 import { OWNED, OWNED_LARGE, type WordIndex } from '../../src/base/index.js';
 import { attachThreadHeap, type ThreadHeap } from '../../src/heap/index.js';
-import { createOwnedBlocks } from '../../src/heap/owned-blocks.js';
+import { OwnedBlocks } from '../../src/heap/owned-blocks.js';
 import * as ChunkRecord from '../../src/layout/chunk-record.js';
 import { nowhereWord } from '../../src/layout/index.js';
 import * as Records from '../../src/layout/record-table.js';
@@ -246,10 +246,15 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
   const { memory } = core;
   const word = stage.word(1);
   const old = core.ownedBlocks.replace(word, 100_000);
+  // An earlier placement has left an intent for a block that is nobody's.
+  const left = core.ownedBlocks.replace(stage.word(4), 50);
+  heap.u32[stage.word(4)] = 0;
+  Slot.setIntentIn(heap.u32, slot, left);
+  Slot.setIntentWord(heap.u32, slot, stage.word(4));
   let entered = 0;
   const told: string[] = [];
   // As thread-heap.ts makes it, but for a page lock that nobody gets.
-  const ownedBlocks = createOwnedBlocks({
+  const ownedBlocks = new OwnedBlocks({
     ...core,
     section: {
       checkOpen() {},
@@ -263,13 +268,14 @@ test('an old block that cannot be given back: the call succeeds, and the intent 
         throw new Error('no lock');
       },
     } as never,
-    events: { ...core.events, addExhausted() {}, flush: () => void told.push('told') },
+    events: { addExhausted() {}, flush: () => void told.push('told') } as never,
   });
   const block = ownedBlocks.replace(word, 1000);
   t.is(heap.u32[word], block, 'the word has its new block');
   t.is(Slot.getIntentWord(heap.u32, slot), nowhereWord(memory.geometry), 'no word of others');
   t.is(Slot.getIntentOut(heap.u32, slot), old);
   t.is(Slot.getIntentIn(heap.u32, slot), 0 as Address, 'another thread may replace that one now');
+  t.is(memory.tags[left >>> 4], 0, 'the earlier placement was resolved before');
   t.is(entered, 2, 'on its way to the new block, and to give the old one back');
   t.deepEqual(told, ['told']);
   // Another thread does so, and the new block is somebody else's.

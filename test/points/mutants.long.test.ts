@@ -228,8 +228,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'an intent ends when the old block is given back, not before',
     seenIn: 'a context is reset',
     file: 'heap/owned-blocks',
-    from: /(function give\(old, c\) \{)/,
-    to: '$1 Slot.setIntentWord(u32, slot, 0);',
+    from: /(#give\(old, c\) \{)/,
+    to: '$1 this.#heap.memory.u32[this.#intent] = 0;',
   },
   {
     rule: 'there is room in the magazine before an intent stands',

@@ -421,8 +421,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/pages/thread-cache.ts createCache',
   'src/recovery/reclaim-objects.ts reclaimObjects',
   'src/recovery/repair.ts createRepairs',
-  'src/sync/lock-word.ts createLockWords',
-  'src/sync/mutex.ts createLocks',
   'src/trace/merge-trace.ts merge',
 ];
 const LONG_LISTS: readonly string[] = [

@@ -34,13 +34,7 @@ import {
   type Samples,
 } from '../pages/index.js';
 import { freeReserved, type Recovered, reclaimInstrumented } from '../recovery/index.js';
-import {
-  createObjectLocks,
-  isPoisoned,
-  numberedWord,
-  type ObjectLocks,
-  reportDeath,
-} from '../sync/index.js';
+import { isPoisoned, numberedWord, ObjectLocks, reportDeath } from '../sync/index.js';
 import { type VerifyReport, verifyHeap } from '../verify/index.js';
 import { type Calls, createCalls } from './calls.js';
 import { detach } from './detach.js';
@@ -117,9 +111,12 @@ export class ThreadHeap extends Tools {
     this.large = new LargeBlocks(this);
     this.samples = createSamples(memory, this.slot);
     this.fullness = new Fullness(memory, this.slot);
-    this.objectLocks = createObjectLocks(this, this.section);
-    const { acquire, release } = this.locks;
-    this.access = { acquire, release, broken: false };
+    this.objectLocks = new ObjectLocks(this, this.section);
+    this.access = {
+      acquire: (lock) => this.locks.acquire(lock),
+      release: (lock) => this.locks.release(lock),
+      broken: false,
+    };
     this.calls = createCalls(this);
     this.shared = this.calls;
     this.ownedBlocks = new OwnedBlocks(this);

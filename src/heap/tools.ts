@@ -32,8 +32,7 @@ import {
 } from '../recovery/index.js';
 import {
   type Claim,
-  createLocks,
-  type Locks,
+  Locks,
   numberedWord,
   type ThreadWord,
   throwIfPoisoned,
@@ -83,7 +82,7 @@ export class Tools {
     this.lockTimeoutMs = by.lockTimeoutMs;
     this.owner = slotIndex === NO_SLOT ? PageOwners.UNOWNED : PageOwners.codeOf(slotIndex);
     // The locks know of repair, and repair of the locks.
-    this.locks = createLocks(memory, this.me, by.lockTimeoutMs, (lock) =>
+    this.locks = new Locks(memory, this.me, by.lockTimeoutMs, (lock) =>
       this.repairs.lockLocked(lock),
     );
     this.pageHeap = createPageHeap(memory, slotIndex);

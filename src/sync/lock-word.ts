@@ -116,42 +116,36 @@ export function lockTimeout(what: string, owner: ThreadWord, why: string, limitM
 }
 
 /** One thread's access to the lock words of one kind. */
-export interface LockWords {
-  /** Acquires a free lock; returns false if another thread owns it. */
-  take(word: number): boolean;
-  /**
-   * Acquires a lock that another thread owns; blocks. Returns true if the owner was dead.
-   * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
-   */
-  wait(word: number): boolean;
-  /** Makes a dead owner's word this thread's; returns false if another waiter was faster. */
-  seize(word: number, seen: number): boolean;
-  /** Releases a lock that the caller owns. */
-  release(word: number): void;
-  /** True if this thread owns the lock. */
-  isMine(word: number): boolean;
-}
+export class LockWords {
+  readonly #memory: HeapMemory;
+  readonly #i32: Int32Array;
+  readonly #me: ThreadWord;
+  readonly #patience: Patience;
+  readonly #kind: LockKind;
+  #lastDead = 0;
+  #handedOverAt = 0;
 
-export function createLockWords(
-  memory: HeapMemory,
-  me: ThreadWord,
-  patience: Patience,
-  kind: LockKind,
-): LockWords {
-  const { i32 } = memory;
-  let lastDead = 0;
-  let handedOverAt = 0;
-
-  function take(word: number): boolean {
-    // point: lock.take
-    // On failure another thread owns the lock.
-    return compareExchange(i32, word, 0, me) === 0;
+  constructor(memory: HeapMemory, me: ThreadWord, patience: Patience, kind: LockKind) {
+    this.#memory = memory;
+    this.#i32 = memory.i32;
+    this.#me = me;
+    this.#patience = patience;
+    this.#kind = kind;
   }
 
-  function release(word: number): void {
+  /** Acquires a free lock; returns false if another thread owns it. */
+  take(word: number): boolean {
+    // point: lock.take
+    // On failure another thread owns the lock.
+    return compareExchange(this.#i32, word, 0, this.#me) === 0;
+  }
+
+  /** Releases a lock that the caller owns. */
+  release(word: number): void {
+    const i32 = this.#i32;
     // A plain load: if it misses the bit, the lock becomes free, and a sleeper is woken all the
     // same.
-    const after = i32[word] < 0 && isTimeToHandOver() ? HANDED_OVER : 0;
+    const after = i32[word] < 0 && this.#isTimeToHandOver() ? HANDED_OVER : 0;
     // point: lock.release
     if (exchange(i32, word, after) >= 0) return;
     // point: lock.notify
@@ -165,30 +159,39 @@ export function createLockWords(
     notify(i32, word, 1);
   }
 
-  function isTimeToHandOver(): boolean {
+  #isTimeToHandOver(): boolean {
     const time = now();
     // With a clock that stands still every release hands over: slower, but correct.
-    if (time - handedOverAt < HAND_OVER_EVERY_MS && time !== handedOverAt) return false;
-    handedOverAt = time;
+    if (time - this.#handedOverAt < HAND_OVER_EVERY_MS && time !== this.#handedOverAt) return false;
+    this.#handedOverAt = time;
     return true;
   }
 
-  // Plain: only this thread writes its own word, and only this thread removes it.
-  const isMine = (word: number): boolean => (i32[word] & ~WAITERS) === me;
+  /** True if this thread owns the lock. */
+  isMine(word: number): boolean {
+    // Plain: only this thread writes its own word, and only this thread removes it.
+    return (this.#i32[word] & ~WAITERS) === this.#me;
+  }
 
-  function wait(word: number): boolean {
+  /**
+   * Acquires a lock that another thread owns; blocks. Returns true if the owner was dead.
+   * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
+   */
+  wait(word: number): boolean {
     // Probed here, before anything is half done, since a dead owner may have to be repaired later.
     probeStack(RESCUE_FRAMES);
-    if (isMine(word)) throw kind.ownError(word);
-    const wasDead = !spin(word) && sleepUntilTaken(word);
-    if (isPoisoned(memory)) {
-      release(word);
-      throwIfPoisoned(memory);
+    if (this.isMine(word)) throw this.#kind.ownError(word);
+    const wasDead = !this.#spin(word) && this.#sleepUntilTaken(word);
+    if (isPoisoned(this.#memory)) {
+      this.release(word);
+      throwIfPoisoned(this.#memory);
     }
     return wasDead;
   }
 
-  function spin(word: number): boolean {
+  #spin(word: number): boolean {
+    const i32 = this.#i32;
+    const me = this.#me;
     const end = now() + SPIN_MS;
     for (let round = 0; round < SPIN_ROUNDS_MAX; round++) {
       for (let n = 0; n < SPINS; n++) {
@@ -202,18 +205,21 @@ export function createLockWords(
   }
 
   /** Returns true if the owner was dead. */
-  function sleepUntilTaken(word: number): boolean {
+  #sleepUntilTaken(word: number): boolean {
+    const memory = this.#memory;
+    const { i32 } = memory;
+    const mine = this.#me | WAITERS;
     let slept = false;
     let seenAlive = 0;
     for (;;) {
       // A failed swap from 0 returns the current word. No ABA: the word names the current owner,
       // and that owner is waited for, whether or not it is the one that was seen before.
-      let seen = compareExchange(i32, word, 0, me | WAITERS);
+      let seen = compareExchange(i32, word, 0, mine);
       if (seen === 0) return false;
       if (seen === HANDED_OVER) {
-        if (!slept) slept = sleep(word, seen, WAIT_LIMIT_MS) > 0;
+        if (!slept) slept = this.#sleep(word, seen, WAIT_LIMIT_MS) > 0;
         // point: lock.accept
-        if (slept && compareExchange(i32, word, seen, me | WAITERS) === seen) return false;
+        if (slept && compareExchange(i32, word, seen, mine) === seen) return false;
         continue;
       }
       if (seen > 0) {
@@ -224,9 +230,9 @@ export function createLockWords(
       const owner = (seen & ~WAITERS) as ThreadWord;
       // A dead thread may have owned several locks: after the first one, no wait for the others.
       let sleptMs = 0;
-      if (owner !== lastDead) {
+      if (owner !== this.#lastDead) {
         const limit = Math.min(WAIT_LIMIT_MS << Math.max(0, seenAlive - 1), WAIT_LIMIT_MAX_MS);
-        sleptMs = sleep(word, seen, limit);
+        sleptMs = this.#sleep(word, seen, limit);
         slept ||= sleptMs > 0;
       }
       if (i32[word] !== seen) continue;
@@ -236,12 +242,12 @@ export function createLockWords(
         seenAlive = Math.min(seenAlive + 1, 4);
         continue;
       }
-      if (look === NO_SUCH_THREAD) checkName(word, owner);
-      if (look.isAlive === false) lastDead = owner;
+      if (look === NO_SUCH_THREAD) this.#checkName(word, owner);
+      if (look.isAlive === false) this.#lastDead = owner;
       // An owner is in the table as long as it lives: one without a name is dead (names I5).
       const isDead = look.isAlive === false || look === NO_SUCH_THREAD;
-      if (isDead && kind.takeOver(word, seen)) return true;
-      if (look.isAlive === undefined) checkTimeout(word, owner, look.why, sleptMs);
+      if (isDead && this.#kind.takeOver(word, seen)) return true;
+      if (look.isAlive === undefined) this.#checkTimeout(word, owner, look.why, sleptMs);
     }
   }
 
@@ -249,38 +255,34 @@ export function createLockWords(
    * Sleeps; returns its milliseconds, more than 0, by the count of sleeps at least; 0 = the word
    * differed.
    */
-  function sleep(word: number, seen: number, limitMs: number): number {
+  #sleep(word: number, seen: number, limitMs: number): number {
     const started = now();
-    const outcome = atomics.wait(i32, word, seen, limitMs);
+    const outcome = atomics.wait(this.#i32, word, seen, limitMs);
     if (outcome === 'not-equal') return 0;
     const passed = Math.max(now() - started, LEAST_MS);
     return outcome === 'timed-out' && !(passed > limitMs) ? limitMs : passed;
   }
 
-  function checkName(word: number, owner: ThreadWord): void {
-    if (!kind.keepsNames && isThreadWord(owner)) return;
+  #checkName(word: number, owner: ThreadWord): void {
+    if (!this.#kind.keepsNames && isThreadWord(owner)) return;
     throw new HeapCorruptionError(
-      `${kind.nameOf(word)} names thread word ${hex(owner)}, which no thread has, dead or alive ` +
+      `${this.#kind.nameOf(word)} names thread word ${hex(owner)}, which no thread has, dead or alive ` +
         '(lock-word I4)',
     );
   }
 
-  function seize(word: number, seen: number): boolean {
+  /** Makes a dead owner's word this thread's; returns false if another waiter was faster. */
+  seize(word: number, seen: number): boolean {
     // point: lock.takeover
     // On failure another waiter owns the lock now. No ABA: I3.
-    return compareExchange(i32, word, seen, me | WAITERS) === seen;
+    return compareExchange(this.#i32, word, seen, this.#me | WAITERS) === seen;
   }
 
-  function checkTimeout(word: number, owner: ThreadWord, why: string, sleptMs: number): void {
+  #checkTimeout(word: number, owner: ThreadWord, why: string, sleptMs: number): void {
+    const patience = this.#patience;
     patience.spentMs += sleptMs;
     if (patience.spentMs < patience.limitMs) return;
-    throw lockTimeout(
-      `cannot acquire ${kind.nameOf(word)} of this heap`,
-      owner,
-      why,
-      patience.limitMs,
-    );
+    const what = `cannot acquire ${this.#kind.nameOf(word)} of this heap`;
+    throw lockTimeout(what, owner, why, patience.limitMs);
   }
-
-  return { take, wait, seize, release, isMine };
 }

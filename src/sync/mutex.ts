@@ -20,7 +20,7 @@
 import { HeapCorruptionError, isCorruption, List, now, type WordIndex } from '../base/index.js';
 import { atomics, type HeapMemory, type LockIndex } from '../layout/index.js';
 import * as LockTable from '../layout/lock-table.js';
-import { CHECKED, createLockWords, type Patience } from './lock-word.js';
+import { CHECKED, LockWords, type Patience } from './lock-word.js';
 import { ABANDONED, type ThreadWord, WAITERS } from './thread-word.js';
 
 const { exchange, notify } = atomics;
@@ -29,88 +29,73 @@ const { exchange, notify } = atomics;
 export type Repair = (lock: LockIndex) => void;
 
 /** One thread's access to the locks of one heap. */
-export interface Locks {
+export class Locks {
+  readonly #i32: Int32Array;
+  readonly #f64: Float64Array;
+  readonly #table: WordIndex;
+  readonly #me: ThreadWord;
+  readonly #words: LockWords;
+  readonly #patience: Patience;
+  readonly #repair: Repair;
+  #takeovers = 0;
+  #refusal: unknown = null;
+  /** The locks that this thread owns, in the order of their acquisitions (I1). */
+  readonly #ranks = new List<LockIndex>();
+
+  /**
+   * @param lockTimeoutMs milliseconds to wait for an owner that may be dead or alive
+   * @param repair called in a takeover, before the lock is used
+   */
+  constructor(memory: HeapMemory, me: ThreadWord, lockTimeoutMs: number, repair: Repair) {
+    const { i32, f64, geometry } = memory;
+    const table = geometry.locks;
+    this.#i32 = i32;
+    this.#f64 = f64;
+    this.#table = table;
+    this.#me = me;
+    this.#patience = { limitMs: lockTimeoutMs, spentMs: 0 };
+    this.#repair = repair;
+    this.#words = new LockWords(memory, me, this.#patience, {
+      keepsNames: true,
+      nameOf: (word) => `lock ${LockTable.ofWord(table, word)}`,
+      ownError: (word) =>
+        new HeapCorruptionError(
+          `lock ${LockTable.ofWord(table, word)} asked for by its owner (mutex I1)`,
+        ),
+      takeOver: (word, seen) => this.#takeOver(word, seen),
+    });
+  }
+
   /**
    * Acquires a lock; blocks while another thread owns it.
    * @throws HeapCorruptionError, HeapError ERR_SHMALLOC_LOCK_TIMEOUT, with the lock not taken
    */
-  acquire(lock: LockIndex): void;
-  /** Releases a lock that the caller owns. */
-  release(lock: LockIndex): void;
-  /** The locks that this thread owns, innermost first. Reads every lock word. */
-  held(): LockIndex[];
-  /**
-   * Checks whether an error says that a lock could not be acquired. Then nothing is half done, and
-   * this thread's locks are released. Needs almost no stack, since such errors mostly come at the
-   * stack's end.
-   */
-  dropRefused(error: unknown): boolean;
-  /** Begins a call: the waits of earlier calls do not count. */
-  startCall(): void;
-  /** Number of locks that this thread has taken over from dead owners. */
-  takeovers(): number;
-  /** Forgets the order of acquired locks, after a call of this thread was cut. */
-  forgetRanks(): void;
-}
-
-/**
- * @param lockTimeoutMs milliseconds to wait for an owner that may be dead or alive
- * @param repair called in a takeover, before the lock is used
- */
-export function createLocks(
-  memory: HeapMemory,
-  me: ThreadWord,
-  lockTimeoutMs: number,
-  repair: Repair,
-): Locks {
-  const { i32, f64, geometry } = memory;
-  const table = geometry.locks;
-  const tableEnd = LockTable.at(table, LockTable.COUNT as LockIndex);
-  let takeovers = 0;
-  let refusal: unknown = null;
-  const ranks = new List<LockIndex>();
-
-  const patience: Patience = { limitMs: lockTimeoutMs, spentMs: 0 };
-
-  const {
-    take,
-    wait,
-    seize,
-    release: giveBack,
-  } = createLockWords(memory, me, patience, {
-    keepsNames: true,
-    nameOf: (word) => `lock ${LockTable.ofWord(table, word)}`,
-    ownError: (word) =>
-      new HeapCorruptionError(
-        `lock ${LockTable.ofWord(table, word)} asked for by its owner (mutex I1)`,
-      ),
-    takeOver,
-  });
-
-  function acquire(lock: LockIndex): void {
-    if (CHECKED) checkRank(lock);
-    const line = LockTable.at(table, lock);
-    if (!take(LockTable.wordOf(line))) {
+  acquire(lock: LockIndex): void {
+    if (CHECKED) this.#checkRank(lock);
+    const line = LockTable.at(this.#table, lock);
+    if (!this.#words.take(LockTable.wordOf(line))) {
       try {
-        acquireContended(line);
+        this.#acquireContended(line);
       } catch (error) {
         // The heap is poisoned already if it is broken; such an error is not a refusal.
-        if (!isCorruption(error)) refusal = error;
+        if (!isCorruption(error)) this.#refusal = error;
         throw error;
       }
     }
-    if (CHECKED) ranks.push(lock);
-    LockTable.addCounter(f64, line, LockTable.ACQUISITIONS, 1);
+    if (CHECKED) this.#ranks.push(lock);
+    LockTable.addCounter(this.#f64, line, LockTable.ACQUISITIONS, 1);
   }
 
-  function release(lock: LockIndex): void {
-    if (CHECKED) ranks.splice(ranks.lastIndexOf(lock), 1);
-    giveBack(LockTable.wordOf(LockTable.at(table, lock)));
+  /** Releases a lock that the caller owns. */
+  release(lock: LockIndex): void {
+    if (CHECKED) this.#ranks.splice(this.#ranks.lastIndexOf(lock), 1);
+    this.#words.release(LockTable.wordOf(LockTable.at(this.#table, lock)));
   }
 
-  function acquireContended(line: WordIndex): void {
+  #acquireContended(line: WordIndex): void {
+    const f64 = this.#f64;
     const started = now();
-    wait(LockTable.wordOf(line));
+    this.#words.wait(LockTable.wordOf(line));
     const waited = (now() - started) * 1e6;
     LockTable.addCounter(f64, line, LockTable.CONTENTIONS, 1);
     LockTable.addCounter(f64, line, LockTable.WAIT_NANOSECONDS, waited);
@@ -122,63 +107,76 @@ export function createLocks(
   /**
    * Acquires a dead owner's lock, and repairs what it guards. Never takes one from a living owner.
    */
-  function takeOver(word: number, seen: number): boolean {
-    if (!seize(word, seen)) return false;
+  #takeOver(word: number, seen: number): boolean {
+    if (!this.#words.seize(word, seen)) return false;
+    const i32 = this.#i32;
+    const table = this.#table;
     const lock = LockTable.ofWord(table, word);
     const line = LockTable.at(table, lock);
     try {
-      repair(lock);
+      this.#repair(lock);
     } catch (error) {
       // With the page lock, if the repair acquired it: the next owner has to repair its domain,
       // too.
       const page = LockTable.at(table, LockTable.PAGE);
       const left = ABANDONED | WAITERS;
-      if (CHECKED && ranks.at(-1) === LockTable.PAGE) ranks.pop();
-      if ((LockTable.peek(i32, page) & ~WAITERS) === me) LockTable.swap(i32, page, left);
+      if (CHECKED && this.#ranks.at(-1) === LockTable.PAGE) this.#ranks.pop();
+      if (this.#words.isMine(LockTable.wordOf(page))) LockTable.swap(i32, page, left);
       LockTable.swap(i32, line, left);
       throw error;
     }
-    LockTable.addCounter(f64, line, LockTable.OWNER_DEATHS, 1);
-    takeovers++;
+    LockTable.addCounter(this.#f64, line, LockTable.OWNER_DEATHS, 1);
+    this.#takeovers++;
     return true;
   }
 
-  function dropRefused(error: unknown): boolean {
-    if (error !== refusal) return false;
-    if (CHECKED) ranks.length = 0;
+  /**
+   * Checks whether an error says that a lock could not be acquired. Then nothing is half done, and
+   * this thread's locks are released. Needs almost no stack, since such errors mostly come at the
+   * stack's end.
+   */
+  dropRefused(error: unknown): boolean {
+    if (error !== this.#refusal) return false;
+    if (CHECKED) this.#ranks.length = 0;
+    const i32 = this.#i32;
+    const me = this.#me;
+    const end = this.#table + LockTable.COUNT * LockTable.WORDS;
     // Only calls of Atomics: the stack may be full. The first word of a line is the lock.
-    for (let word: number = table; word < tableEnd; word += LockTable.WORDS) {
+    for (let word: number = this.#table; word < end; word += LockTable.WORDS) {
       if ((i32[word] & ~WAITERS) !== me) continue;
       if (exchange(i32, word, 0) < 0) notify(i32, word, 1);
     }
     return true;
   }
 
-  function held(): LockIndex[] {
+  /** The locks that this thread owns, innermost first. Reads every lock word. */
+  held(): LockIndex[] {
     const locks = new List<LockIndex>();
     for (let lock = (LockTable.COUNT - 1) as LockIndex; lock >= 0; lock--) {
-      if ((LockTable.peek(i32, LockTable.at(table, lock)) & ~WAITERS) === me) locks.push(lock);
+      const word = LockTable.wordOf(LockTable.at(this.#table, lock));
+      if (this.#words.isMine(word)) locks.push(lock);
     }
     return locks;
   }
 
-  function checkRank(lock: LockIndex): void {
-    const last = ranks.at(-1);
+  #checkRank(lock: LockIndex): void {
+    const last = this.#ranks.at(-1);
     if (last === undefined || last < lock) return;
     throw new HeapCorruptionError(`lock ${lock} asked for while holding lock ${last} (mutex I1)`);
   }
 
-  return {
-    acquire,
-    release,
-    held,
-    dropRefused,
-    startCall() {
-      patience.spentMs = 0;
-    },
-    takeovers: () => takeovers,
-    forgetRanks() {
-      ranks.length = 0;
-    },
-  };
+  /** Begins a call: the waits of earlier calls do not count. */
+  startCall(): void {
+    this.#patience.spentMs = 0;
+  }
+
+  /** Number of locks that this thread has taken over from dead owners. */
+  takeovers(): number {
+    return this.#takeovers;
+  }
+
+  /** Forgets the order of acquired locks, after a call of this thread was cut. */
+  forgetRanks(): void {
+    this.#ranks.length = 0;
+  }
 }

@@ -31,28 +31,13 @@
 
 import { createProbe, HeapCorruptionError, HeapError, hex, RESCUE_FRAMES } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
-import { CHECKED, createLockWords } from './lock-word.js';
+import { CHECKED, LockWords, type Patience } from './lock-word.js';
 import type { Locks } from './mutex.js';
 import { hasSlot } from './names.js';
 import { type ThreadWord, WAITERS } from './thread-word.js';
 
 /** Frames of stack for a release, also an interpreted one (10 ns; a section's probe takes 27). */
 const HEADROOM_FRAMES = 2;
-
-/** One thread's access to the lock words in a heap's objects. A word is named by its index. */
-export interface ObjectLocks {
-  /**
-   * Acquires a lock; blocks while another thread owns it. 'taken over': its owner has died, and the
-   * object may be in the middle of a change.
-   * @throws HeapCorruptionError; HeapError ERR_SHMALLOC_LOCK_HELD if this thread owns it already,
-   * ERR_SHMALLOC_LOCK_TIMEOUT, ERR_SHMALLOC_DETACHED; RangeError if the stack is full
-   */
-  acquire(word: number): 'clean' | 'taken over';
-  /** Releases a lock that the caller owns. */
-  release(word: number): void;
-  /** True if this thread owns the lock. */
-  isMine(word: number): boolean;
-}
 
 /** The object lock that this thread owns (I6). */
 export interface LockMark {
@@ -77,62 +62,88 @@ export interface LockSection {
   recover(isNested: boolean): unknown;
 }
 
-export function createObjectLocks(thread: LockingThread, section: LockSection): ObjectLocks {
-  const { memory, me, lockTimeoutMs, locks, marks: mark } = thread;
-  const requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
-  const patience = { limitMs: lockTimeoutMs, spentMs: 0 };
-  // After recovery has resolved what an owner left, its name may be removed while its word is still
-  // in the lock (I3).
-  const kind = { keepsNames: false, nameOf, ownError, takeOver };
-  const words = createLockWords(memory, me, patience, kind);
+/** One thread's access to the lock words in a heap's objects. A word is named by its index. */
+export class ObjectLocks {
+  readonly #thread: LockingThread;
+  readonly #section: LockSection;
+  readonly #requireHeadroom = createProbe(HEADROOM_FRAMES, RESCUE_FRAMES);
+  readonly #patience: Patience;
+  readonly #words: LockWords;
 
-  function acquire(word: number): 'clean' | 'taken over' {
-    section.checkObject();
-    if (CHECKED) checkOutermost(word);
-    requireHeadroom();
-    mark.lock = word;
-    patience.spentMs = 0;
-    if (words.take(word)) return 'clean';
+  constructor(thread: LockingThread, section: LockSection) {
+    const { memory, me, lockTimeoutMs } = thread;
+    this.#thread = thread;
+    this.#section = section;
+    this.#patience = { limitMs: lockTimeoutMs, spentMs: 0 };
+    this.#words = new LockWords(memory, me, this.#patience, {
+      // After recovery has resolved what an owner left, its name may be removed while its word is
+      // still in the lock (I3).
+      keepsNames: false,
+      nameOf,
+      ownError,
+      takeOver: (word, seen) => this.#takeOver(word, seen),
+    });
+  }
+
+  /**
+   * Acquires a lock; blocks while another thread owns it. 'taken over': its owner has died, and the
+   * object may be in the middle of a change.
+   * @throws HeapCorruptionError; HeapError ERR_SHMALLOC_LOCK_HELD if this thread owns it already,
+   * ERR_SHMALLOC_LOCK_TIMEOUT, ERR_SHMALLOC_DETACHED; RangeError if the stack is full
+   */
+  acquire(word: number): 'clean' | 'taken over' {
+    const { marks } = this.#thread;
+    this.#section.checkObject();
+    if (CHECKED) this.#checkOutermost(word);
+    this.#requireHeadroom();
+    marks.lock = word;
+    this.#patience.spentMs = 0;
+    if (this.#words.take(word)) return 'clean';
     try {
-      return words.wait(word) ? 'taken over' : 'clean';
+      return this.#words.wait(word) ? 'taken over' : 'clean';
     } catch (error) {
-      mark.lock = 0;
+      marks.lock = 0;
       throw error;
     }
   }
 
-  function release(word: number): void {
-    words.release(word);
-    mark.lock = 0;
+  /** Releases a lock that the caller owns. */
+  release(word: number): void {
+    this.#words.release(word);
+    this.#thread.marks.lock = 0;
   }
 
-  function takeOver(word: number, seen: number): boolean {
+  /** True if this thread owns the lock. */
+  isMine(word: number): boolean {
+    return this.#words.isMine(word);
+  }
+
+  #takeOver(word: number, seen: number): boolean {
+    const { memory } = this.#thread;
     const owner = (seen & ~WAITERS) as ThreadWord;
-    if (hasSlot(memory, owner)) section.recover(true);
+    if (hasSlot(memory, owner)) this.#section.recover(true);
     // A slot that is still there means that recovery could not tell that its owner is dead. Try
     // later.
-    return !hasSlot(memory, owner) && words.seize(word, seen);
+    return !hasSlot(memory, owner) && this.#words.seize(word, seen);
   }
 
-  function nameOf(word: number): string {
-    return `the lock at ${hex(word * 4)}`;
-  }
-
-  function ownError(word: number): Error {
-    return new HeapError(
-      'ERR_SHMALLOC_LOCK_HELD',
-      `cannot take ${nameOf(word)}: this thread owns it, and would wait for itself; an object cannot ` +
-        'be changed in the middle of a change of the same object',
-    );
-  }
-
-  function checkOutermost(word: number): void {
-    const [innermost] = locks.held();
+  #checkOutermost(word: number): void {
+    const [innermost] = this.#thread.locks.held();
     if (innermost === undefined) return;
     throw new HeapCorruptionError(
       `${nameOf(word)} asked for while holding lock ${innermost} (object-locks I1)`,
     );
   }
+}
 
-  return { acquire, release, isMine: words.isMine };
+function nameOf(word: number): string {
+  return `the lock at ${hex(word * 4)}`;
+}
+
+function ownError(word: number): Error {
+  return new HeapError(
+    'ERR_SHMALLOC_LOCK_HELD',
+    `cannot take ${nameOf(word)}: this thread owns it, and would wait for itself; an object cannot ` +
+      'be changed in the middle of a change of the same object',
+  );
 }

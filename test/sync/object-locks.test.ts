@@ -278,14 +278,14 @@ test('objectLocks: a stack overflow in acquire changes nothing, and release neve
   const scene = makeScene();
   const { core, word } = scene;
   const { i32 } = core.memory;
-  const { acquire, release } = core.objectLocks;
+  const locks = core.objectLocks;
   const overflows = { before: 0, under: 0 };
   for (let round = 0; round < 300; round++) {
     let acts = 0;
     const act = () => {
       if (acts++ > ACTS) return;
       try {
-        acquire(word);
+        locks.acquire(word);
       } catch (error) {
         overflows.before++;
         throw error;
@@ -293,7 +293,7 @@ test('objectLocks: a stack overflow in acquire changes nothing, and release neve
       overflows.under++;
       i32[word + 1]++;
       i32[word + 2]++;
-      release(word);
+      locks.release(word);
       overflows.under--;
     };
     try {

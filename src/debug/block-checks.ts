@@ -1,7 +1,7 @@
 /**
  * Checks of single blocks: whether red zones are intact, and whether a freed block is unchanged.
  *
- * Used by debug-calls.ts for the block of a call and by check.ts for all blocks. Any thread; no
+ * Used by debug-calls.ts for the block of a call and by verify-blocks.ts for all blocks. Any thread; no
  * lock. While the block's threads run, its record and tag tell whether it is still the same block:
  * damage that was seen between two equal readings of state, turn and length is real.
  *
@@ -16,159 +16,158 @@ import {
   hex,
   LARGE,
   PAGE_BYTES,
-  type WordIndex,
 } from '../base/index.js';
 import type { BlockUser } from '../blocks/index.js';
 import * as BlockRecord from '../layout/block-record.js';
 import { type DebugSettings, type HeapMemory, orderReads, pageOf } from '../layout/index.js';
 import * as PageRecord from '../layout/page-record.js';
 import type { Records } from './records.js';
-import { createRedZones, type Damaged } from './red-zones.js';
+import { createRedZones, type Damaged, type RedZones } from './red-zones.js';
 
 /** Fill bytes of freed and of new blocks, as in Apple's libmalloc. */
 export const SCRIBBLE = 0x55;
 export const PRE_SCRIBBLE = 0xaa;
 
-export interface BlockChecks {
-  /** Paints the zones of a block. Owner only. */
-  paint(block: number, blockBytes: number): void;
-  /** The error for a damaged block, live or freed; null if it is intact, or not a block now. */
-  find(block: number): BlockDamagedError | null;
+/** A block that was found damaged: the addresses of its start, its program's part and the end of that. */
+interface DamagedBlock {
+  readonly block: number;
+  readonly user: number;
+  readonly end: number;
 }
 
-export function createBlockChecks(
-  memory: HeapMemory,
-  settings: DebugSettings,
-  records: Records,
-): BlockChecks {
-  const { i32, u32, u8, tags, geometry } = memory;
-  const guarded = settings.guardBytes > 0;
-  const zones = createRedZones(memory);
+export class BlockChecks {
+  readonly #memory: HeapMemory;
+  readonly #records: Records;
+  readonly #isGuarded: boolean;
+  readonly #zones: RedZones;
 
-  function paint(block: number, blockBytes: number): void {
-    if (!guarded) return;
-    const record = records.recordOf(block);
-    const user = block + BlockRecord.frontBytesOf(BlockRecord.getState(i32, record));
-    zones.paint(block, user);
-    zones.paint(user + BlockRecord.getRequested(u32, record), block + blockBytes);
+  constructor(memory: HeapMemory, { guardBytes }: DebugSettings, records: Records) {
+    this.#memory = memory;
+    this.#records = records;
+    this.#isGuarded = guardBytes > 0;
+    this.#zones = createRedZones(memory);
   }
 
-  function find(block: number): BlockDamagedError | null {
-    const record = records.recordOf(block);
+  /** Paints the zones of a block. Owner only. */
+  paint(block: number, blockBytes: number): void {
+    if (!this.#isGuarded) return;
+    const { i32, u32 } = this.#memory;
+    const record = this.#records.recordOf(block);
+    const user = block + BlockRecord.frontBytesOf(BlockRecord.getState(i32, record));
+    this.#zones.paint(block, user);
+    this.#zones.paint(user + BlockRecord.getRequested(u32, record), block + blockBytes);
+  }
+
+  /** The error for a damaged block, live or freed; null if it is intact, or not a block now. */
+  find(block: number): BlockDamagedError | null {
+    const { i32, u32 } = this.#memory;
+    const record = this.#records.recordOf(block);
     const state = BlockRecord.loadState(i32, record);
     const turn = BlockRecord.getTurn(u32, record);
-    const blockBytes = bytesNow(block);
+    const blockBytes = bytesNow(this.#memory, block);
     if (blockBytes === 0 || !BlockRecord.isStateOf(state, block)) return null;
-    const error = findIn(block, blockBytes, state, record);
+    const error = this.#findIn(block, blockBytes, state);
     if (error === null) return null;
     orderReads();
     const same =
       BlockRecord.loadState(i32, record) === state && BlockRecord.getTurn(u32, record) === turn;
-    return same && bytesNow(block) === blockBytes ? error : null;
+    return same && bytesNow(this.#memory, block) === blockBytes ? error : null;
   }
 
-  /** The present length of a block, in bytes; 0 if it is not a block of the program. */
-  function bytesNow(block: number): number {
-    const tag = tags[block >>> GRANULE_SHIFT];
-    // 0 for a tag of 0 and for owned blocks, which are not the program's.
-    if (tag !== LARGE) return BLOCK_BYTES[tag];
-    return (
-      PageRecord.pagesOf(PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, pageOf(block)))) *
-      PAGE_BYTES
-    );
-  }
-
-  function findIn(
-    block: number,
-    blockBytes: number,
-    state: number,
-    record: WordIndex,
-  ): BlockDamagedError | null {
+  #findIn(block: number, blockBytes: number, state: number): BlockDamagedError | null {
+    const { i32, u8 } = this.#memory;
+    const records = this.#records;
     const kind = BlockRecord.kindOf(state);
     if (kind !== BlockRecord.LIVE && kind !== BlockRecord.FREED) return null;
     const user = block + BlockRecord.frontBytesOf(state);
     const end = user + records.usableOf(block, blockBytes);
-    if (guarded) {
-      const before = zones.find(block, user);
-      const behind = zones.find(end, block + blockBytes);
-      if (before !== null) return underrun(block, user, before, end, behind);
-      if (behind !== null) return overrun(block, user, end, behind);
+    const damaged = { block, user, end };
+    if (this.#isGuarded) {
+      const before = this.#zones.find(block, user);
+      const behind = this.#zones.find(end, block + blockBytes);
+      if (before !== null) return this.#underrun(damaged, before, behind);
+      if (behind !== null) return this.#overrun(damaged, behind);
     }
-    if (kind !== BlockRecord.FREED || !BlockRecord.isScribbled(i32, record)) return null;
-    const written = findUnlike(SCRIBBLE, user, end);
-    return written === null ? null : lateWrite(block, user, written);
+    const isScribbled = BlockRecord.isScribbled(i32, records.recordOf(block));
+    if (kind !== BlockRecord.FREED || !isScribbled) return null;
+    const written = findUnlike(u8, SCRIBBLE, user, end);
+    return written === null ? null : this.#lateWrite(damaged, written);
   }
 
-  function findUnlike(byte: number, from: number, to: number): Damaged | null {
-    let first = from;
-    while (first < to && u8[first] === byte) first++;
-    if (first === to) return null;
-    let last = to - 1;
-    while (u8[last] === byte) last--;
-    return { first, last };
-  }
+  // ---- errors
 
   /** The error includes damage on the other side, if there is any. */
-  function underrun(
-    block: number,
-    user: number,
-    { first, last }: Damaged,
-    end: number,
-    behind: Damaged | null,
-  ): BlockDamagedError {
-    const far = user - first;
+  #underrun(damaged: DamagedBlock, before: Damaged, behind: Damaged | null): BlockDamagedError {
+    const { user, end } = damaged;
     const too =
       behind === null
         ? ''
-        : `; and ${count(behind.last + 1 - end)} past its end, ${found(behind.first)}`;
+        : `; and ${countOf(behind.last + 1 - end)} past its end, ${this.#found(behind.first)}`;
     const text =
-      `${count(far)} before the block at ${hex(user)} (${bytes(block)}): ` +
-      `the red zone there was overwritten, ${found(last)}${too}`;
-    return damaged(text, 'underrun', block, user, first, last);
+      `${countOf(user - before.first)} before the ${this.#nameOf(damaged)}: ` +
+      `the red zone there was overwritten, ${this.#found(before.last)}${too}`;
+    return this.#error('underrun', text, damaged, before);
   }
 
-  function overrun(
-    block: number,
-    user: number,
-    end: number,
+  #overrun(damaged: DamagedBlock, behind: Damaged): BlockDamagedError {
+    const text =
+      `${countOf(behind.last + 1 - damaged.end)} past the end of the ${this.#nameOf(damaged)}: ` +
+      `the red zone there was overwritten, ${this.#found(behind.first)}`;
+    return this.#error('overrun', text, damaged, behind);
+  }
+
+  #lateWrite(damaged: DamagedBlock, written: Damaged): BlockDamagedError {
+    const { user } = damaged;
+    const { first, last } = written;
+    const text =
+      `the freed ${this.#nameOf(damaged)} was written to after its free, at ` +
+      `offset ${first - user}${last > first ? ` to ${last - user}` : ''}, ${this.#found(first)}`;
+    return this.#error('write-after-free', text, damaged, written);
+  }
+
+  #error(
+    kind: BlockDamagedError['damage'],
+    text: string,
+    { block, user }: DamagedBlock,
     { first, last }: Damaged,
   ): BlockDamagedError {
-    const far = last + 1 - end;
-    const text =
-      `${count(far)} past the end of the block at ${hex(user)} (${bytes(block)}): ` +
-      `the red zone there was overwritten, ${found(first)}`;
-    return damaged(text, 'overrun', block, user, first, last);
+    const message = `${text}${provenance(this.#records, block)}`;
+    return new BlockDamagedError(message, kind, user, first - user, last - user);
   }
 
-  function lateWrite(block: number, user: number, { first, last }: Damaged): BlockDamagedError {
-    const text =
-      `the freed block at ${hex(user)} (${bytes(block)}) was written to after its free, at ` +
-      `offset ${first - user}${last > first ? ` to ${last - user}` : ''}, ${found(first)}`;
-    return damaged(text, 'write-after-free', block, user, first, last);
+  #nameOf({ block, user }: DamagedBlock): string {
+    const record = this.#records.recordOf(block);
+    return `block at ${hex(user)} (${BlockRecord.getRequested(this.#memory.u32, record)} bytes)`;
   }
 
-  const count = (n: number): string => `${n} ${n === 1 ? 'byte' : 'bytes'}`;
-  const bytes = (block: number): string =>
-    `${BlockRecord.getRequested(u32, records.recordOf(block))} bytes`;
-  const found = (address: number): string =>
-    `${hex(u8[address])} found at ${hex(address)}${text(u8[address])}`;
-  const text = (byte: number): string =>
-    byte > 0x20 && byte < 0x7f ? `, '${String.fromCharCode(byte)}'` : '';
-
-  function damaged(
-    what: string,
-    kind: BlockDamagedError['damage'],
-    block: number,
-    user: number,
-    first: number,
-    last: number,
-  ): BlockDamagedError {
-    const text = `${what}${provenance(records, block)}`;
-    return new BlockDamagedError(text, kind, user, first - user, last - user);
+  /** The byte that was found at an address, in words. */
+  #found(address: number): string {
+    const byte = this.#memory.u8[address];
+    const text = byte > 0x20 && byte < 0x7f ? `, '${String.fromCharCode(byte)}'` : '';
+    return `${hex(byte)} found at ${hex(address)}${text}`;
   }
-
-  return { paint, find };
 }
+
+/** The present length of a block, in bytes; 0 if it is not a block of the program. */
+function bytesNow({ i32, tags, geometry }: HeapMemory, block: number): number {
+  const tag = tags[block >>> GRANULE_SHIFT];
+  // 0 for a tag of 0 and for owned blocks, which are not the program's.
+  if (tag !== LARGE) return BLOCK_BYTES[tag];
+  const run = PageRecord.getRun(i32, PageRecord.at(geometry.pageTable, pageOf(block)));
+  return PageRecord.pagesOf(run) * PAGE_BYTES;
+}
+
+/** The first and the last byte that differ from `byte`; null if none does. */
+function findUnlike(u8: Uint8Array, byte: number, from: number, to: number): Damaged | null {
+  let first = from;
+  while (first < to && u8[first] === byte) first++;
+  if (first === to) return null;
+  let last = to - 1;
+  while (u8[last] === byte) last--;
+  return { first, last };
+}
+
+const countOf = (n: number): string => `${n} ${n === 1 ? 'byte' : 'bytes'}`;
 
 /** The last lines of error messages: who allocated a block, and who freed it. */
 export function provenance(records: Records, block: number): string {

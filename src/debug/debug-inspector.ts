@@ -8,12 +8,10 @@
 
 import type { Address } from '../base/index.js';
 import type { Block, BlockDetails, BlockInspector, BlockUser } from '../blocks/index.js';
-import type { ThreadHeap } from '../heap/index.js';
 import * as BlockRecord from '../layout/block-record.js';
-import { type DebugSettings, isDataAddress, type Operation } from '../layout/index.js';
-import type { FindBlock } from './find-block.js';
+import { isDataAddress, type Operation } from '../layout/index.js';
+import type { DebugThread } from './debug-thread.js';
 import { type HistoryEvent, readHistory, renderHistory } from './history.js';
-import type { Records } from './records.js';
 
 /** The record of a block's allocation. */
 export interface Allocation {
@@ -31,102 +29,77 @@ export interface Allocation {
   freedBy?: BlockUser;
 }
 
-export interface DebugInspector extends BlockInspector {
-  /**
-   * The allocation of the block around an address, live or freed; undefined if there never was one.
-   */
-  whoAllocated(address: number): Allocation | undefined;
-}
+export class DebugInspector implements BlockInspector {
+  readonly #thread: DebugThread;
 
-export function createDebugInspector(
-  { memory, inspector, inspect }: ThreadHeap,
-  { historyEvents }: DebugSettings,
-  records: Records,
-  findBlock: FindBlock,
-  bad: (asked: string, address: unknown) => Error,
-): DebugInspector {
-  const { i32, u32, geometry } = memory;
-
-  const stateOf = (block: number): number => BlockRecord.loadState(i32, records.recordOf(block));
-  const userOf = (block: number): Address =>
-    (block + BlockRecord.frontBytesOf(stateOf(block))) as Address;
-  const requestedOf = (block: number): number =>
-    BlockRecord.getRequested(u32, records.recordOf(block));
-
-  function know({ address, bytes }: Block): Block {
-    const { threadId, stack } = records.allocatorOf(address);
-    return {
-      address: userOf(address),
-      bytes: records.usableOf(address, bytes),
-      requested: requestedOf(address),
-      threadId,
-      ...(stack !== '' && { stack }),
-    };
+  constructor(thread: DebugThread) {
+    this.#thread = thread;
   }
 
-  /**
-   * Program addresses lie inside of blocks: a block may begin before `address` and yet come after
-   * it.
-   */
-  function blocksFrom(address: number, max: number): Block[] {
+  /** Some of the program's blocks from an address on, and of the blocks that objects own. */
+  blocksFrom(address: number, max: number): Block[] {
+    const { inspector } = this.#thread.core;
+    // Program addresses lie inside of blocks: a block may begin before `address` and yet come after
+    // it.
     for (let from = address; ; ) {
       const blocks = inspector.blocksFrom(from, max);
       const live = blocks.filter(
-        ({ address, owned }) => owned || BlockRecord.kindOf(stateOf(address)) === BlockRecord.LIVE,
+        ({ address, owned }) =>
+          owned || BlockRecord.kindOf(this.#stateOf(address)) === BlockRecord.LIVE,
       );
       const last = blocks.at(-1);
       if (live.length > 0 || last === undefined) {
-        return live.map((block) => (block.owned ? block : know(block)));
+        return live.map((block) => (block.owned ? block : this.#asProgramSees(block)));
       }
       from = last.address + 1;
     }
   }
 
-  function details(address: unknown, asked: string): BlockDetails {
+  regionOf(address: Address): ReturnType<BlockInspector['regionOf']> {
+    const { core, records } = this.#thread;
+    return core.inspector.regionOf(records.find(address) || address);
+  }
+
+  details(address: unknown, asked: string): BlockDetails {
+    const { core, records, findBlock, bad } = this.#thread;
     const block = findBlock(address);
-    if (block === 0 && isOwned(address)) return inspector.details(address, asked);
-    const place = block === 0 ? undefined : inspect(block);
-    // In place of a freed large block there may be anything by now.
-    if (place?.is !== 'block' || userOf(block) !== address) throw bad(asked, address);
+    if (block === 0 && this.#isOwned(address)) return core.inspector.details(address, asked);
+    const place = block === 0 ? undefined : core.inspect(block);
+    // Another block may be in the place of a freed large block by now.
+    if (place?.is !== 'block' || this.#userOf(block) !== address) throw bad(asked, address);
     const freer = records.freerOf(block);
-    const freed = BlockRecord.kindOf(stateOf(block)) === BlockRecord.FREED;
+    const freed = BlockRecord.kindOf(this.#stateOf(block)) === BlockRecord.FREED;
     return {
-      address: userOf(block),
+      address: this.#userOf(block),
       bytes: records.usableOf(block, place.bytes),
       sizeClass: place.sizeClass,
       state: place.live ? (freed ? 'quarantined' : 'live') : 'free',
-      requested: requestedOf(block),
+      requested: this.#requestedOf(block),
       allocatedBy: records.allocatorOf(block),
       ...(freer !== null && { freedBy: freer }),
     };
   }
 
-  /** True for an address in a block that an object of the heap owns: such a block has no record. */
-  function isOwned(address: unknown): boolean {
-    if (!isDataAddress(geometry, address)) return false;
-    const place = inspect(address);
-    return place.is === 'block' && place.owned;
+  historyOf(address: Address): string[] {
+    return renderHistory(this.#eventsOf(address));
   }
 
-  function historyOf(address: Address): string[] {
-    return renderHistory(historyFor(address));
-  }
-
-  const historyFor = (address: Address): HistoryEvent[] =>
-    historyEvents === 0 ? [] : readHistory(memory, historyEvents, { address });
-
-  function whoAllocated(address: number): Allocation | undefined {
+  /**
+   * The allocation of the block around an address, live or freed; undefined if there never was one.
+   */
+  whoAllocated(address: number): Allocation | undefined {
+    const { records, findBlock } = this.#thread;
     const block = findBlock(address);
     if (block === 0) return undefined;
-    const user = userOf(block);
+    const user = this.#userOf(block);
     const { threadId, stack } = records.allocatorOf(block);
     const freer = records.freerOf(block);
-    const event = historyFor(user).findLast(
+    const event = this.#eventsOf(user).findLast(
       (one) => one.operation !== 'free' && one.address === user && one.threadId === threadId,
     );
     return {
       address: user,
-      requestedBytes: requestedOf(block),
+      requestedBytes: this.#requestedOf(block),
       threadId,
       ...(stack !== '' && { stack }),
       ...(event !== undefined && { time: event.time, operation: event.operation }),
@@ -134,11 +107,44 @@ export function createDebugInspector(
     };
   }
 
-  return {
-    blocksFrom,
-    regionOf: (address) => inspector.regionOf(records.find(address) || address),
-    details,
-    historyOf,
-    whoAllocated,
-  };
+  /** A block with the program's address and bytes, and its allocation. */
+  #asProgramSees({ address, bytes }: Block): Block {
+    const { records } = this.#thread;
+    const { threadId, stack } = records.allocatorOf(address);
+    return {
+      address: this.#userOf(address),
+      bytes: records.usableOf(address, bytes),
+      requested: this.#requestedOf(address),
+      threadId,
+      ...(stack !== '' && { stack }),
+    };
+  }
+
+  /** True for an address in a block that an object of the heap owns: such a block has no record. */
+  #isOwned(address: unknown): boolean {
+    const { core, memory } = this.#thread;
+    if (!isDataAddress(memory.geometry, address)) return false;
+    const place = core.inspect(address);
+    return place.is === 'block' && place.owned;
+  }
+
+  #eventsOf(address: Address): HistoryEvent[] {
+    const { memory, settings } = this.#thread;
+    const { historyEvents } = settings;
+    return historyEvents === 0 ? [] : readHistory(memory, historyEvents, { address });
+  }
+
+  #stateOf(block: number): number {
+    const { memory, records } = this.#thread;
+    return BlockRecord.loadState(memory.i32, records.recordOf(block));
+  }
+
+  #userOf(block: number): Address {
+    return (block + BlockRecord.frontBytesOf(this.#stateOf(block))) as Address;
+  }
+
+  #requestedOf(block: number): number {
+    const { memory, records } = this.#thread;
+    return BlockRecord.getRequested(memory.u32, records.recordOf(block));
+  }
 }

@@ -13,27 +13,29 @@ import {
   HeapError,
   List,
   OwnSet,
+  type SlotIndex,
 } from '../base/index.js';
 import { eachBlock } from '../blocks/index.js';
-import type { ThreadHeap } from '../heap/index.js';
+import type { EventQueue, ThreadHeap } from '../heap/index.js';
 import * as BlockRecord from '../layout/block-record.js';
 import * as EventRing from '../layout/event-ring.js';
 import type { DebugSettings, HeapMemory } from '../layout/index.js';
 import * as TraceBuffer from '../layout/trace-buffer.js';
+import type { Recovered } from '../recovery/index.js';
 import { isPoisoned } from '../sync/index.js';
-import type { VerifyReport } from '../verify/index.js';
-import { createBlockChecks } from './block-checks.js';
+import type { VerifyProblem, VerifyReport } from '../verify/index.js';
+import { BlockChecks } from './block-checks.js';
 import { createDebugCalls, type Noted } from './debug-calls.js';
-import { type Allocation, createDebugInspector } from './debug-inspector.js';
+import { type Allocation, DebugInspector } from './debug-inspector.js';
 import { errorPolicy } from './error-policy.js';
 import { createRefusals } from './explain-address.js';
-import { createFindBlock } from './find-block.js';
+import { createFindBlock, type FindBlock } from './find-block.js';
 import { FreeingBy } from './freeing-by.js';
 import { type HistoryEvent, type HistoryFilter, readHistory, timeNow } from './history.js';
-import { createQuarantine } from './quarantine.js';
-import { createRecords } from './records.js';
-import { createStacks } from './stacks.js';
-import { createTracer, type Tracer } from './tracer.js';
+import { createQuarantine, type Quarantine } from './quarantine.js';
+import { createRecords, type Records } from './records.js';
+import { createStacks, type TakeStack } from './stacks.js';
+import { Tracer } from './tracer.js';
 import { verifyBlocks } from './verify-blocks.js';
 
 /** The debug side of an attachment. */
@@ -52,185 +54,240 @@ export function createDebug(
   threadId: number,
   tell: (text: string) => void,
 ): Debug {
-  const { memory, slotIndex } = core;
-  const records = createRecords(memory, settings);
-  const findBlock = createFindBlock(core, records);
-  const checks = createBlockChecks(memory, settings, records);
-  const quarantine = createQuarantine(settings.quarantineBytes, checks.find);
-  const { historyEvents, tracePath } = settings;
-  const tracer = tracePath === '' ? null : createTracer(memory, slotIndex, threadId, tracePath);
-  const write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
-
-  /** Messages of damage that was reported to the program. */
-  const told = new OwnSet<string>();
-
-  function survey(quiet: boolean): VerifyReport {
-    const report = core.verify(quiet);
-    verifyBlocks(memory, eachBlock(core.inspector), records, checks, report);
-    return report;
-  }
-
-  function verify(quiet: boolean): VerifyReport {
-    const report = survey(quiet);
-    const { problems } = report;
-    for (let n = 0; n < problems.length; n++)
-      told.add((problems[n] as { message: string }).message);
-    return report;
-  }
-
-  /** Errors that the next calls throw, or that detach prints. */
-  const deferred = new List<Error>();
-  const checkWhenDue = createTicker(settings, threadId, told, () => survey(false));
-
-  function begin(): void {
-    const error = deferred.shift();
-    if (error !== undefined) throw error;
-    tracer?.begin();
-    checkWhenDue();
-  }
-
-  function note(event: Noted): void {
-    write?.(event);
-    if (tracer !== null) trace(tracer, event);
-  }
-
-  /** Empties the quarantine. A cut in the middle counts as a cut call. */
-  function drain(): { blocks: number; errors: Error[] } {
-    thread.isOpen = true;
-    try {
-      return quarantine.drain(core.shared.free);
-    } finally {
-      thread.isOpen = false;
-    }
-  }
-
-  /** Each block that is this thread's own by its record is in its quarantine, or is given back. */
-  function selfRepair(): void {
-    core.repairIfCut();
-    const { i32, tags, geometry } = memory;
-    const waits = (block: Address): boolean => {
-      const state = BlockRecord.getState(i32, BlockRecord.at(geometry.blockRecords, block));
-      const isFreed =
-        BlockRecord.kindOf(state) === BlockRecord.FREED && BlockRecord.slotOf(state) === slotIndex;
-      return tags[block >>> GRANULE_SHIFT] !== 0 && isFreed && BlockRecord.isStateOf(state, block);
-    };
-    core.reclaimInstrumented(quarantine.keepOnly(waits));
-    thread.isOpen = false;
-  }
-
-  function repairIfCut(): void {
-    if (thread.isOpen && !isPoisoned(memory)) selfRepair();
-  }
-
-  /** The calls for the program, and those for the heap's objects. */
-  const calls = new Set<AnyFunction>();
-
-  const thread = {
-    isOpen: false,
-    selfRepair,
-    memory,
-    settings,
-    slotIndex,
-    threadId,
-    events: core.events,
-    records,
-    checks,
-    quarantine,
-    begin,
-    deferError: (error: Error) => void deferred.push(error),
-    takeStack: createStacks(memory, settings, { threadId, calls }),
-    note,
-    complain: errorPolicy(settings),
-    bad: createRefusals(core, records, findBlock),
-  };
+  const thread = new DebugThread(core, settings, threadId);
   const shared = createDebugCalls(core.shared, thread);
-  for (const call of functionsOf(shared)) calls.add(call);
+  for (const call of functionsOf(shared)) thread.calls.add(call);
   const ownedBlocks = new FreeingBy(core, shared);
-  ownedBlocks.whenFull(() => {
-    // The frees go through the program's calls, but in the middle of a change of an object.
-    core.marks.nested = true;
-    try {
-      const { blocks, errors } = drain();
-      for (let n = 0; n < errors.length; n++) deferred.push(errors[n] as Error);
-      return blocks > 0;
-    } finally {
-      core.marks.nested = false;
-    }
-  });
-  const inspector = createDebugInspector(core, settings, records, findBlock, thread.bad);
-
-  /** Gives back the blocks in the thread's quarantine. A poisoned heap keeps them. */
-  function close(): void {
-    if (isPoisoned(memory)) return;
-    const { errors } = drain();
-    for (let n = 0; n < errors.length; n++) deferred.push(errors[n] as Error);
-  }
-
+  ownedBlocks.whenFull(() => thread.makeRoom());
+  const inspector = new DebugInspector(thread);
   return {
     core: {
       ...core,
       shared,
       ownedBlocks,
       inspector,
-      verify(quiet) {
-        repairIfCut();
-        return verify(quiet);
-      },
-      recover() {
-        repairIfCut();
-        return core.recover();
-      },
-      detach() {
-        repairIfCut();
-        core.events.deferring(() => {
-          // If this throws the thread stays attached: without its slot no thread would own the
-          // blocks in its quarantine.
-          close();
-          core.detach();
-          tracer?.close();
-          // Deferred errors are printed here: no later call will throw them.
-          for (const { message } of deferred.splice(0)) {
-            if (settings.onError === 'ignore' || told.has(message)) continue;
-            tell(`shmalloc: thread ${threadId}, as it detached: ${message}\n`);
-          }
-        });
-      },
+      verify: (quiet) => thread.verify(quiet),
+      recover: () => thread.recover(),
+      detach: () => thread.detach(tell),
     },
     history(call, filter) {
-      if (historyEvents > 0) return readHistory(memory, historyEvents, filter);
+      const { historyEvents } = settings;
+      if (historyEvents > 0) return readHistory(core.memory, historyEvents, filter);
       throw optionOff(call, 'history');
     },
-    whoAllocated: inspector.whoAllocated,
+    whoAllocated: (address) => inspector.whoAllocated(address),
   };
 }
 
-/** Verifies the heap when a check is due, and throws problems that were not reported before. */
-function createTicker(
-  { checkStart, checkEach }: DebugSettings,
-  threadId: number,
-  told: Set<string>,
-  verify: () => VerifyReport,
-): () => void {
-  let calls = 0;
-  let next = checkStart || Number.POSITIVE_INFINITY;
-  return () => {
-    calls++;
-    if (calls < next) return;
-    next = checkEach > 0 ? calls + checkEach : Number.POSITIVE_INFINITY;
-    // Each problem is reported once: otherwise no call would succeed any more, not even the free of
-    // the damaged block.
-    const problems = verify().problems.filter(({ message }) => !told.has(message));
+/** A thread of an instrumented heap: what its calls need, and what they leave for later ones. */
+export class DebugThread {
+  readonly core: ThreadHeap;
+  readonly memory: HeapMemory;
+  readonly settings: DebugSettings;
+  readonly slotIndex: SlotIndex;
+  /** `threadId` of worker_threads. */
+  readonly threadId: number;
+  /** Held back until a call is over: a listener must not meet a block that is half made. */
+  readonly events: EventQueue;
+  readonly records: Records;
+  readonly checks: BlockChecks;
+  readonly quarantine: Quarantine;
+  /** Finds the block around an address. */
+  readonly findBlock: FindBlock;
+  /** Treats the error of a bad free as the options say: throws, prints or drops it. */
+  readonly complain: (error: Error) => void;
+  /** The error for an address that is no live block of the program. */
+  readonly bad: (asked: string, address: unknown) => Error;
+  /** The call stack to keep with this call, or 0. */
+  readonly takeStack: TakeStack;
+  /** The program's calls of this attachment, whose frames are not in its stacks. */
+  readonly calls = new Set<AnyFunction>();
+  /** True while a call is under way, or after it was cut. */
+  isOpen = false;
+  readonly #tracer: Tracer | null;
+  readonly #write: ((event: Noted) => void) | null;
+  readonly #ticker: Ticker;
+  /** Messages of damage that was reported to the program. */
+  readonly #told = new OwnSet<string>();
+  /** Errors that the next calls throw, or that detach prints. */
+  readonly #deferred = new List<Error>();
+
+  constructor(core: ThreadHeap, settings: DebugSettings, threadId: number) {
+    const { memory, slotIndex } = core;
+    const { historyEvents, quarantineBytes, tracePath } = settings;
+    this.core = core;
+    this.memory = memory;
+    this.settings = settings;
+    this.slotIndex = slotIndex;
+    this.threadId = threadId;
+    this.events = core.events;
+    this.records = createRecords(memory, settings);
+    this.checks = new BlockChecks(memory, settings, this.records);
+    this.quarantine = createQuarantine(quarantineBytes, (block) => this.checks.find(block));
+    this.findBlock = createFindBlock(core, this.records);
+    this.complain = errorPolicy(settings);
+    this.bad = createRefusals(core, this.records, this.findBlock);
+    this.takeStack = createStacks(memory, settings, { threadId, calls: this.calls });
+    this.#tracer = tracePath === '' ? null : new Tracer(memory, slotIndex, threadId, tracePath);
+    this.#write = historyEvents > 0 ? historian(memory, settings, slotIndex, threadId) : null;
+    this.#ticker = new Ticker(settings, threadId);
+  }
+
+  // ---- around each call
+
+  /**
+   * Called before each call changes anything: throws a deferred error, makes room for the call's
+   * events, and verifies the heap when that is due.
+   */
+  begin(): void {
+    const error = this.#deferred.shift();
+    if (error !== undefined) throw error;
+    this.#tracer?.begin();
+    if (this.#ticker.isDue()) this.#ticker.report(this.#survey(false), this.#told);
+  }
+
+  /** Adds a call to history and trace; for a free or a move, before the block is given up. */
+  note(event: Noted): void {
+    this.#write?.(event);
+    if (this.#tracer !== null) trace(this.#tracer, event);
+  }
+
+  /** Keeps an error for a later call: this call throws another one, or has a block to return. */
+  deferError(error: Error): void {
+    this.#deferred.push(error);
+  }
+
+  // ---- after a cut call
+
+  /**
+   * Repairs what a cut call left. Each block that is this thread's own by its record is in its
+   * quarantine after that, or is given back.
+   */
+  selfRepair(): void {
+    const { core, slotIndex } = this;
+    const { i32, tags, geometry } = this.memory;
+    core.repairIfCut();
+    const waits = (block: Address): boolean => {
+      const state = BlockRecord.getState(i32, BlockRecord.at(geometry.blockRecords, block));
+      const isFreed =
+        BlockRecord.kindOf(state) === BlockRecord.FREED && BlockRecord.slotOf(state) === slotIndex;
+      return tags[block >>> GRANULE_SHIFT] !== 0 && isFreed && BlockRecord.isStateOf(state, block);
+    };
+    core.reclaimInstrumented(this.quarantine.keepOnly(waits));
+    this.isOpen = false;
+  }
+
+  #repairIfCut(): void {
+    if (this.isOpen && !isPoisoned(this.memory)) this.selfRepair();
+  }
+
+  // ---- the quarantine as a whole
+
+  /** Empties the quarantine; returns the number of its blocks. Its damage is deferred. */
+  #drain(): number {
+    // A cut in the middle counts as a cut call.
+    this.isOpen = true;
+    try {
+      const { blocks, errors } = this.quarantine.drain(this.core.shared.free);
+      for (let n = 0; n < errors.length; n++) this.#deferred.push(errors[n] as Error);
+      return blocks;
+    } finally {
+      this.isOpen = false;
+    }
+  }
+
+  /** For an object of the heap that finds the heap full; returns true if blocks were given back. */
+  makeRoom(): boolean {
+    const { marks } = this.core;
+    // The frees go through the program's calls, but in the middle of a change of an object.
+    marks.nested = true;
+    try {
+      return this.#drain() > 0;
+    } finally {
+      marks.nested = false;
+    }
+  }
+
+  // ---- calls of the attachment
+
+  /** Verifies the heap and all its blocks. */
+  verify(quiet: boolean): VerifyReport {
+    this.#repairIfCut();
+    const report = this.#survey(quiet);
+    const { problems } = report;
+    for (let n = 0; n < problems.length; n++) {
+      this.#told.add((problems[n] as VerifyProblem).message);
+    }
+    return report;
+  }
+
+  #survey(quiet: boolean): VerifyReport {
+    const report = this.core.verify(quiet);
+    verifyBlocks(this, eachBlock(this.core.inspector), report);
+    return report;
+  }
+
+  recover(): Recovered {
+    this.#repairIfCut();
+    return this.core.recover();
+  }
+
+  /** Gives back the quarantine and the slot, and prints the errors that no later call will throw. */
+  detach(tell: (text: string) => void): void {
+    const { core, settings, threadId } = this;
+    this.#repairIfCut();
+    core.events.deferring(() => {
+      // A poisoned heap keeps the quarantine. If this throws the thread stays attached: without its
+      // slot no thread would own the blocks in its quarantine.
+      if (!isPoisoned(this.memory)) this.#drain();
+      core.detach();
+      this.#tracer?.close();
+      for (const { message } of this.#deferred.splice(0)) {
+        if (settings.onError === 'ignore' || this.#told.has(message)) continue;
+        tell(`shmalloc: thread ${threadId}, as it detached: ${message}\n`);
+      }
+    });
+  }
+}
+
+/** Counts a thread's calls: says when a check is due, and throws the problems that it finds. */
+class Ticker {
+  readonly #threadId: number;
+  readonly #each: number;
+  #calls = 0;
+  #next: number;
+
+  constructor({ checkStart, checkEach }: DebugSettings, threadId: number) {
+    this.#threadId = threadId;
+    this.#each = checkEach;
+    this.#next = checkStart || Number.POSITIVE_INFINITY;
+  }
+
+  /** Counts a call; returns true if the heap is to be verified before it. */
+  isDue(): boolean {
+    this.#calls++;
+    if (this.#calls < this.#next) return false;
+    this.#next = this.#each > 0 ? this.#calls + this.#each : Number.POSITIVE_INFINITY;
+    return true;
+  }
+
+  /**
+   * Throws the problems that were not reported before. Each is reported once: otherwise no call
+   * would succeed any more, not even the free of the damaged block.
+   */
+  report(found: VerifyReport, told: Set<string>): void {
+    const problems = found.problems.filter(({ message }) => !told.has(message));
     const [first] = problems;
     if (first === undefined) return;
     for (const { message } of problems) told.add(message);
     const error = new HeapError(
       'ERR_SHMALLOC_CHECK_FAILED',
-      `the check after ${calls - 1} calls of thread ${threadId} found ${problems.length} ` +
-        `${problems.length === 1 ? 'problem' : 'problems, the first'}: ` +
+      `the check after ${this.#calls - 1} calls of thread ${this.#threadId} found ` +
+        `${problems.length} ${problems.length === 1 ? 'problem' : 'problems, the first'}: ` +
         `${first.message} (${first.invariant})`,
     );
     throw Object.assign(error, { problems });
-  };
+  }
 }
 
 /** The error of a call that needs a certain option of the heap. */

@@ -2,7 +2,7 @@
  * Red zones: bytes before and after each block that no thread may write. An overrun damages them,
  * and a check finds out how far.
  *
- * Used by debug-calls.ts and check.ts. The block's owner paints; any thread may check.
+ * Used by block-checks.ts. The block's owner paints; any thread may check.
  *
  * Each byte depends on its own address and the heap's secret, so that a zone copied from elsewhere
  * is not valid. No byte is 0x00, 0x55, 0xAA, 0xFF or ASCII: damage by the values that programs

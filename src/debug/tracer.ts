@@ -23,6 +23,7 @@ import {
   probeStack,
   rmSync,
   type SlotIndex,
+  type WordIndex,
   writeSync,
 } from '../base/index.js';
 import * as DebugRecord from '../layout/debug-record.js';
@@ -33,12 +34,46 @@ import * as TraceBuffer from '../layout/trace-buffer.js';
 /** Maximum sequence number: sequences have 32 bits, and each thread may still take one more. */
 const SEQUENCE_MAX = 2 ** 32 - 2 ** 16;
 
-export interface Tracer {
+export class Tracer {
+  readonly #memory: HeapMemory;
+  readonly #threadId: number;
+  readonly #path: string;
+  /** The slot's trace buffer. */
+  readonly #buffer: WordIndex;
+  /** The debug record, which counts events. */
+  readonly #record: WordIndex;
+  readonly #spool: Spool;
+  #isClosed = false;
+  #isFailed = false;
+  /** True if no sequence numbers are left. */
+  #isExhausted: boolean;
+
+  /**
+   * The tracer of a thread that owns the slot. Events of an owner that died stay where they are.
+   * @param path the path of the trace, as in the heap's debug record
+   */
+  constructor(memory: HeapMemory, slotIndex: SlotIndex, threadId: number, path: string) {
+    const { i32, u32, geometry } = memory;
+    const { id } = Header.read(u32, geometry.header) as HeaderFields;
+    this.#memory = memory;
+    this.#threadId = threadId;
+    this.#path = path;
+    this.#buffer = TraceBuffer.at(geometry.traceBuffers, slotIndex);
+    this.#record = Header.debugRecord(geometry.header);
+    this.#spool = new Spool(TraceBuffer.spoolPath(path, id, slotIndex));
+    this.#isExhausted = DebugRecord.loadSequence(i32, this.#record) >= SEQUENCE_MAX;
+  }
+
   /**
    * Called before a call changes anything: makes room for its event, in the file if need be. The
    * note itself cannot fail then. @throws RangeError if the stack ends; nothing is lost
    */
-  begin(): void;
+  begin(): void {
+    if (this.#isFailed || !this.#isRunning()) return;
+    if (this.#isExhausted) this.#fail('it has as many events as can be counted');
+    else if (this.#isFull()) this.#spill();
+  }
+
   /**
    * A block was committed, and the program does not have it yet. An aligned one counts as malloc.
    */
@@ -46,143 +81,127 @@ export interface Tracer {
     operation: typeof TraceBuffer.MALLOC | typeof TraceBuffer.CALLOC,
     address: number,
     bytes: number,
-  ): void;
+  ): void {
+    this.#note(operation, address, 0, bytes);
+  }
+
   /** A block is about to be given back. Not for address 0. */
-  freed(address: number): void;
+  freed(address: number): void {
+    this.#note(TraceBuffer.FREE, address, 0, 0);
+  }
+
   /**
    * A block was reallocated, and is about to be given back if it moved. `from` = `to` if it stayed
    * in place; `from` 0 if it is new; `to` 0 if realloc freed it.
    */
-  moved(from: number, to: number, bytes: number): void;
+  moved(from: number, to: number, bytes: number): void {
+    this.#note(TraceBuffer.REALLOC, to, from, bytes);
+  }
+
   /** The thread detaches. Its events stay in the slot's buffer, for the next owner of the slot. */
-  close(): void;
-}
+  close(): void {
+    this.#isClosed = true;
+    this.#spool.close();
+  }
 
-/**
- * The tracer of a thread that owns the slot. Events of an owner that died stay where they are.
- * @param path the path of the trace, as in the heap's debug record
- */
-export function createTracer(
-  memory: HeapMemory,
-  slotIndex: SlotIndex,
-  threadId: number,
-  path: string,
-): Tracer {
-  const { i32, u32, geometry } = memory;
-  const buffer = TraceBuffer.at(geometry.traceBuffers, slotIndex);
-  const record = Header.debugRecord(geometry.header);
-  const { id } = Header.read(u32, geometry.header) as HeaderFields;
-  const spool = createSpool(TraceBuffer.spoolPath(path, id, slotIndex));
-  const full = new Uint8Array(
-    memory.buffer,
-    TraceBuffer.eventsByte(buffer),
-    TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_BYTES,
-  );
-  let closed = false;
-  let failed = false;
-  /** True if no sequence numbers are left. */
-  let exhausted = DebugRecord.loadSequence(i32, record) >= SEQUENCE_MAX;
+  #isRunning(): boolean {
+    if (this.#isClosed) return false;
+    return TraceBuffer.peekState(this.#memory.i32, this.#buffer) === TraceBuffer.RUNNING;
+  }
 
-  function note(operation: number, address: number, from: number, bytes: number): void {
-    if (closed || TraceBuffer.peekState(i32, buffer) !== TraceBuffer.RUNNING) return;
-    if (failed || TraceBuffer.getCount(i32, buffer) === TraceBuffer.EVENTS_MAX) {
+  #isFull(): boolean {
+    return TraceBuffer.getCount(this.#memory.i32, this.#buffer) === TraceBuffer.EVENTS_MAX;
+  }
+
+  #note(operation: number, address: number, from: number, bytes: number): void {
+    const { i32, u32 } = this.#memory;
+    const buffer = this.#buffer;
+    if (!this.#isRunning()) return;
+    if (this.#isFailed || this.#isFull()) {
       TraceBuffer.addLost(u32, buffer);
       return;
     }
-    const sequence = DebugRecord.nextSequence(i32, record);
-    TraceBuffer.append(memory, buffer, {
-      sequence,
-      operation,
-      threadId,
-      address,
-      from,
-      bytes,
-    });
-    exhausted = sequence >= SEQUENCE_MAX;
-  }
-
-  function begin(): void {
-    if (closed || failed || TraceBuffer.peekState(i32, buffer) !== TraceBuffer.RUNNING) return;
-    if (exhausted) fail('it has as many events as can be counted');
-    else if (TraceBuffer.getCount(i32, buffer) === TraceBuffer.EVENTS_MAX) spill();
+    const threadId = this.#threadId;
+    const sequence = DebugRecord.nextSequence(i32, this.#record);
+    const event = { sequence, operation, threadId, address, from, bytes };
+    TraceBuffer.append(this.#memory, buffer, event);
+    this.#isExhausted = sequence >= SEQUENCE_MAX;
   }
 
   /** Makes room in the buffer, or ends the trace. */
-  function spill(): void {
+  #spill(): void {
+    const { i32, buffer } = this.#memory;
+    const spool = this.#spool;
+    const start = TraceBuffer.eventsByte(this.#buffer);
+    const full = new Uint8Array(buffer, start, TraceBuffer.EVENTS_MAX * TraceBuffer.EVENT_BYTES);
     probeStack(COLD_FRAMES);
     try {
       spool.write(full);
     } catch (error) {
       if (isStackOverflow(error)) throw error;
-      fail((error as Error).message);
+      this.#fail((error as Error).message);
       return;
     }
-    TraceBuffer.empty(i32, buffer);
+    TraceBuffer.empty(i32, this.#buffer);
     // Directly after that store: V8 cuts nothing in between, and a cut before it writes the same
     // again.
     spool.end += full.length;
     // The trace was finished in the meantime, by a thread that has not seen this file.
-    if (TraceBuffer.loadState(i32, buffer) === TraceBuffer.WRITTEN) spool.remove();
+    if (TraceBuffer.loadState(i32, this.#buffer) === TraceBuffer.WRITTEN) spool.remove();
   }
 
-  function fail(why: string): void {
-    failed = true;
-    process.emitWarning(`thread ${threadId} is not traced any more, to ${path}: ${why}`, {
-      code: 'SHMALLOC_TRACE',
-    });
+  #fail(why: string): void {
+    this.#isFailed = true;
+    const what = `thread ${this.#threadId} is not traced any more, to ${this.#path}: ${why}`;
+    process.emitWarning(what, { code: 'SHMALLOC_TRACE' });
   }
-
-  return {
-    begin,
-    allocated: (operation, address, bytes) => note(operation, address, 0, bytes),
-    freed: (address) => note(TraceBuffer.FREE, address, 0, 0),
-    moved: (from, to, bytes) => note(TraceBuffer.REALLOC, to, from, bytes),
-    close() {
-      closed = true;
-      spool.close();
-    },
-  };
 }
 
+/** In place of a file descriptor. */
+const CLOSED = -1;
+
 /** A slot's spool file: opened at its first use, then kept open. */
-function createSpool(path: string) {
-  const CLOSED = -1;
-  let file = CLOSED;
+class Spool {
+  readonly #path: string;
+  #file = CLOSED;
+  /** Bytes of whole events in the file. */
+  end = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
 
   /** Writes at the end, without moving it. @throws the errors of the file system */
-  function write(events: Uint8Array): void {
-    if (file === CLOSED) {
-      file = openSync(path, fileConstants.O_WRONLY | fileConstants.O_CREAT);
+  write(events: Uint8Array): void {
+    if (this.#file === CLOSED) {
+      this.#file = openSync(this.#path, fileConstants.O_WRONLY | fileConstants.O_CREAT);
       // Half an event at the end is from a write of a former owner that failed: the buffer has it
       // too.
-      const { size } = fstatSync(file);
-      spool.end = size - (size % TraceBuffer.EVENT_BYTES);
+      const { size } = fstatSync(this.#file);
+      this.end = size - (size % TraceBuffer.EVENT_BYTES);
     }
     let done = 0;
     while (done < events.length) {
-      done += writeSync(file, events, done, events.length - done, spool.end + done);
+      done += writeSync(this.#file, events, done, events.length - done, this.end + done);
     }
   }
 
-  function close(): void {
-    if (file === CLOSED) return;
+  close(): void {
+    if (this.#file === CLOSED) return;
     try {
-      closeSync(file);
+      closeSync(this.#file);
     } catch {
       // All events are written: nothing is left to lose.
     }
-    file = CLOSED;
+    this.#file = CLOSED;
   }
 
-  function remove(): void {
-    close();
+  remove(): void {
+    this.close();
     try {
-      rmSync(path, { force: true });
+      rmSync(this.#path, { force: true });
     } catch {
       // A file that stays does no harm.
     }
   }
-
-  const spool = { end: 0, write, close, remove };
-  return spool;
 }

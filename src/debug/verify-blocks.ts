@@ -8,11 +8,9 @@
 
 import type { Block } from '../blocks/index.js';
 import * as BlockRecord from '../layout/block-record.js';
-import type { HeapMemory } from '../layout/index.js';
 import * as Registry from '../layout/registry.js';
 import { addProblem, type VerifyReport } from '../verify/index.js';
-import type { BlockChecks } from './block-checks.js';
-import type { Records } from './records.js';
+import type { DebugThread } from './debug-thread.js';
 
 /**
  * Checks all blocks; counts the program's blocks and those that wait to be freed. A block in the
@@ -20,12 +18,11 @@ import type { Records } from './records.js';
  * that.
  */
 export function verifyBlocks(
-  { i32, geometry }: HeapMemory,
+  { memory, records, checks }: DebugThread,
   blocks: Iterable<Block>,
-  records: Records,
-  checks: BlockChecks,
   report: VerifyReport,
 ): void {
+  const { i32, geometry } = memory;
   report.liveBlocks = 0;
   report.liveBytes = 0;
   for (const { address, bytes, owned } of blocks) {

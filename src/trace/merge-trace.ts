@@ -80,7 +80,7 @@ export function finishTrace(
       (sum, slot) => sum + TraceBuffer.getLost(u32, TraceBuffer.at(traceBuffers, slot)),
       0,
     );
-    const summary = merge(inOrder(streams, last), writer, limits, lost);
+    const summary = new TraceMerge(writer, limits).run(inOrder(streams, last), lost);
     for (const message of warnings(summary, limits)) warn(message);
     return summary;
   } catch (error) {
@@ -101,76 +101,86 @@ export function finishTrace(
 }
 
 /** Turns events into operations. */
-function merge(
-  events: Iterable<TraceEvent>,
-  writer: TraceWriter,
-  limits: TraceLimits,
-  lost: number,
-): TraceSummary {
-  const blocks = new BlockIds();
-  const threads = new Map<number, number>();
-  let dropped = 0;
-  let repaired = 0;
-  let full = false;
+class TraceMerge {
+  readonly #writer: TraceWriter;
+  readonly #limits: TraceLimits;
+  readonly #blocks = new BlockIds();
+  readonly #threads = new Map<number, number>();
+  #repaired = 0;
 
-  for (const event of events) {
-    // An event makes at most two operations. After a limit nothing more is written: a trace with a
-    // hole would describe a program that never ran.
-    full ||= writer.operations() > limits.operations - 2 || !fits(event);
-    if (full || !place(event)) dropped++;
+  constructor(writer: TraceWriter, limits: TraceLimits) {
+    this.#writer = writer;
+    this.#limits = limits;
   }
-  writer.finish(blocks.count, threads.size);
-  const { path } = writer;
-  const operations = writer.operations();
-  const counts = { operations, blockIds: blocks.count, threads: threads.size };
-  return { path, ...counts, dropped, repaired, lost, truncated: full };
+
+  /** Writes the whole trace. @param lost events that threads could not trace */
+  run(events: Iterable<TraceEvent>, lost: number): TraceSummary {
+    const writer = this.#writer;
+    let dropped = 0;
+    let truncated = false;
+    for (const event of events) {
+      // An event makes at most two operations. After a limit nothing more is written: a trace with a
+      // hole would describe a program that never ran.
+      truncated ||= writer.operations() > this.#limits.operations - 2 || !this.#fits(event);
+      if (truncated || !this.#place(event)) dropped++;
+    }
+    const blockIds = this.#blocks.count;
+    const threads = this.#threads.size;
+    writer.finish(blockIds, threads);
+    const { path } = writer;
+    const operations = writer.operations();
+    const repaired = this.#repaired;
+    return { path, operations, blockIds, threads, dropped, repaired, lost, truncated };
+  }
 
   /** True if the event needs no new block id, or an id is left. */
-  function fits({ operation, address, from }: TraceEvent): boolean {
-    if (operation === FREE || address === 0 || blocks.hasRoom(limits.blockIds)) return true;
+  #fits({ operation, address, from }: TraceEvent): boolean {
+    const blocks = this.#blocks;
+    if (operation === FREE || address === 0 || blocks.hasRoom(this.#limits.blockIds)) return true;
     if (blocks.of(address) !== NO_BLOCK) return true;
     return operation === REALLOC && blocks.of(from) !== NO_BLOCK;
   }
 
   /** Writes an event; returns false if it does not fit into the trace. */
-  function place(event: TraceEvent): boolean {
+  #place(event: TraceEvent): boolean {
     const { operation, address, from, bytes } = event;
-    if (operation === FREE) return free(event, address);
-    if (operation === REALLOC && address === 0) return free(event, from);
+    if (operation === FREE) return this.#free(event, address);
+    if (operation === REALLOC && address === 0) return this.#free(event, from);
     const allocates = operation === MALLOC || operation === CALLOC || operation === REALLOC;
     if (!allocates || address === 0) return false;
     const isInPlace = operation === REALLOC && from === address;
     // The free of the earlier block at this address was lost.
-    if (!isInPlace && free(event, address)) repaired++;
-    writer.add(operation, numberOf(event.threadId), idFor(event), bytes);
+    if (!isInPlace && this.#free(event, address)) this.#repaired++;
+    this.#writer.add(operation, this.#numberOf(event.threadId), this.#idFor(event), bytes);
     return true;
   }
 
-  function idFor({ operation, address, from }: TraceEvent): number {
+  #idFor({ operation, address, from }: TraceEvent): number {
+    const blocks = this.#blocks;
     if (operation !== REALLOC || from === 0) return blocks.take(address);
     if (blocks.of(from) === NO_BLOCK) {
       // A realloc of a block that the trace does not know is written as an allocation.
-      repaired++;
+      this.#repaired++;
       return blocks.take(address);
     }
     if (from !== address) blocks.move(from, address);
     return blocks.of(address);
   }
 
-  function free({ threadId }: TraceEvent, address: number): boolean {
-    const id = blocks.of(address);
+  #free({ threadId }: TraceEvent, address: number): boolean {
+    const id = this.#blocks.of(address);
     if (id === NO_BLOCK) return false;
-    writer.add(FREE, numberOf(threadId), id, 0);
-    blocks.release(address);
+    this.#writer.add(FREE, this.#numberOf(threadId), id, 0);
+    this.#blocks.release(address);
     return true;
   }
 
   /** The number of a thread in the trace, in order of first appearance. */
-  function numberOf(threadId: number): number {
-    const known = threads.get(threadId);
+  #numberOf(threadId: number): number {
+    const known = this.#threads.get(threadId);
     if (known !== undefined) return known;
-    threads.set(threadId, threads.size);
-    return threads.size - 1;
+    this.#threads.set(threadId, this.#threads.size);
+    return this.#threads.size - 1;
   }
 }
 

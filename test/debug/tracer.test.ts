@@ -1,5 +1,5 @@
 /**
- * Proves what createTracer() leaves for the trace: events in the slot's buffer only, as long as
+ * Proves what the tracer leaves for the trace: events in the slot's buffer only, as long as
  * they fit, then in its spool file; complete and in order wherever its thread is killed; and that a
  * file system that refuses costs the trace and nothing else.
  */
@@ -22,7 +22,7 @@ import { atomics, type TraceEvent } from '../../src/layout/index.js';
 import * as TraceBuffer from '../../src/layout/trace-buffer.js';
 import { finishTrace } from '../../src/trace/index.js';
 import { TraceFolder } from '../trace/make-trace.js';
-import { createCallTracer, makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
+import { CallTracer, makeTracedMemory, tellTrace } from '../trace/traced-heap.js';
 import { ended } from '../workers.js';
 
 const ID = '0123456789abcdef';
@@ -37,7 +37,7 @@ function makeTraced(t: ExecutionContext) {
     memory,
     bufferOf,
     tracer: (slot: number, threadId = slot): Tracer =>
-      createCallTracer(memory, slot as SlotIndex, threadId, path),
+      new CallTracer(memory, slot as SlotIndex, threadId, path),
     spool: (slot: number) => TraceBuffer.spoolPath(path, ID, slot),
     /** The events in a slot's buffer. */
     events(slot: number): TraceEvent[] {
@@ -87,7 +87,7 @@ async function warningsOf(t: ExecutionContext, work: () => void): Promise<NodeJS
 
 // ---- the buffer
 
-test('createTracer: each call is an event, in the order of all threads', (t) => {
+test('Tracer: each call is an event, in the order of all threads', (t) => {
   const { tracer, events } = makeTraced(t);
   const [a, b] = [tracer(0, 70), tracer(3, 71)];
   a.allocated(TraceBuffer.MALLOC, 4096, 100);
@@ -120,7 +120,7 @@ test('createTracer: each call is an event, in the order of all threads', (t) => 
   t.deepEqual(events(1), []);
 });
 
-test('createTracer: a full buffer needs no file; one more event does', async (t) => {
+test('Tracer: a full buffer needs no file; one more event does', async (t) => {
   const { tracer, spool, events, path, finish } = makeTraced(t);
   const one = tracer(1);
   allocate(one, 0, TraceBuffer.EVENTS_MAX);
@@ -138,7 +138,7 @@ test('createTracer: a full buffer needs no file; one more event does', async (t)
   await assertSizes(t, path, 4 * TraceBuffer.EVENTS_MAX + 1);
 });
 
-test("createTracer: the next owner of a slot continues after the last one's events", async (t) => {
+test("Tracer: the next owner of a slot continues after the last one's events", async (t) => {
   const { tracer, path, finish } = makeTraced(t);
   // Every other owner is killed; the others detach.
   for (let n = 0; n < 10; n++) {
@@ -162,7 +162,7 @@ test('Tracer.close: no event is noted after it', (t) => {
 
 // ---- killed
 
-test('createTracer: no event is lost or doubled if its thread is killed between writing the file and emptying the buffer', async (t) => {
+test('Tracer: no event is lost or doubled if its thread is killed between writing the file and emptying the buffer', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 2 * TraceBuffer.EVENTS_MAX);
   const full = memory.u8.subarray(TraceBuffer.eventsByte(bufferOf(0)));
@@ -173,7 +173,7 @@ test('createTracer: no event is lost or doubled if its thread is killed between 
   await assertSizes(t, path, 2 * TraceBuffer.EVENTS_MAX + 10);
 });
 
-test('createTracer: the same holds if no thread takes the slot afterwards', async (t) => {
+test('Tracer: the same holds if no thread takes the slot afterwards', async (t) => {
   const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, TraceBuffer.EVENTS_MAX);
   const full = memory.u8.subarray(TraceBuffer.eventsByte(bufferOf(0)));
@@ -182,7 +182,7 @@ test('createTracer: the same holds if no thread takes the slot afterwards', asyn
   await assertSizes(t, path, TraceBuffer.EVENTS_MAX);
 });
 
-test('createTracer: a write that ended anywhere is overwritten', async (t) => {
+test('Tracer: a write that ended anywhere is overwritten', async (t) => {
   for (const left of [1, 31, 32, 33, 1000 * 32 + 5]) {
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
     allocate(tracer(0), 0, TraceBuffer.EVENTS_MAX);
@@ -194,7 +194,7 @@ test('createTracer: a write that ended anywhere is overwritten', async (t) => {
   }
 });
 
-test('createTracer: a thread killed between taking a number and noting it leaves a hole', async (t) => {
+test('Tracer: a thread killed between taking a number and noting it leaves a hole', async (t) => {
   const { tracer, memory, path, finish } = makeTraced(t);
   allocate(tracer(0), 0, 3);
   DebugRecord.nextSequence(memory.i32, Header.debugRecord(memory.geometry.header));
@@ -205,7 +205,7 @@ test('createTracer: a thread killed between taking a number and noting it leaves
 
 // ---- the end of the trace
 
-test('createTracer: after the end of the trace no event is noted and no file is made', (t) => {
+test('Tracer: after the end of the trace no event is noted and no file is made', (t) => {
   const { tracer, memory, spool, events } = makeTraced(t);
   const { i32, geometry } = memory;
   const one = tracer(0);
@@ -220,7 +220,7 @@ test('createTracer: after the end of the trace no event is noted and no file is 
   t.is(DebugRecord.loadSequence(i32, Header.debugRecord(geometry.header)), TraceBuffer.EVENTS_MAX);
 });
 
-test('createTracer: a file made while the trace was being finished is removed', (t) => {
+test('Tracer: a file made while the trace was being finished is removed', (t) => {
   const { tracer, memory, spool } = makeTraced(t);
   const { i32, geometry } = memory;
   const one = tracer(0);
@@ -295,7 +295,7 @@ test.serial('copyTrace: copies whole events, in order, while the owner writes', 
 // ---- a file system that refuses
 
 test.serial(
-  'createTracer: a file that cannot be written causes one warning, and later events are lost',
+  'Tracer: a file that cannot be written causes one warning, and later events are lost',
   async (t) => {
     const { tracer, memory, bufferOf, spool, path, finish } = makeTraced(t);
     mkdirSync(spool(0));
@@ -317,7 +317,7 @@ test.serial(
   },
 );
 
-test.serial('createTracer: the next owner of the slot tries again', async (t) => {
+test.serial('Tracer: the next owner of the slot tries again', async (t) => {
   const { tracer, spool, path, finish } = makeTraced(t);
   mkdirSync(spool(0));
   const warnings = await warningsOf(t, () => allocate(tracer(0), 0, TraceBuffer.EVENTS_MAX + 1));

@@ -192,14 +192,14 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'a block is PENDING before it is committed',
     seenIn: 'instrumented malloc, calloc and alignedAlloc',
-    file: 'debug/debug-calls',
+    file: 'debug/instrumented-blocks',
     from: /BlockRecord.storeState\(i32, record, (BlockRecord.stateOf\(BlockRecord.PENDING, slotIndex, front, block\))\);/,
     to: 'BlockRecord.setState(i32, record, $1 & ~3);',
   },
   {
     rule: 'a free claims its block',
     seenIn: 'instrumented frees, 102400 bytes held back',
-    file: 'debug/debug-calls',
+    file: 'debug/instrumented-blocks',
     from: /BlockRecord.casState\(i32, record, state, freed\) === state/,
     to: 'true',
   },
@@ -207,8 +207,8 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'realloc makes the new block LIVE last',
     seenIn: 'instrumented realloc',
     file: 'debug/debug-calls',
-    from: /(copyWithin\(u8, userOf\(block\), user, user \+ kept\);)/,
-    to: '$1 publish(block, magazine);',
+    from: /(copyWithin\(u8, moved, user, user \+ kept\);)/,
+    to: '$1 blocks.publish(block, stack);',
   },
   {
     rule: 'an intent is resolved while the dead magazines are as they were',

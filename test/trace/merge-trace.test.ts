@@ -27,13 +27,7 @@ import {
 import { seedOf } from '../helpers.js';
 import { ended, nextMessage, shmalloc } from '../workers.js';
 import { TraceFolder } from './make-trace.js';
-import {
-  CallLog,
-  createCallTracer,
-  makeTracedMemory,
-  TracedThread,
-  tellTrace,
-} from './traced-heap.js';
+import { CallLog, CallTracer, makeTracedMemory, TracedThread, tellTrace } from './traced-heap.js';
 import type { TracingTask } from './tracing.worker.js';
 
 const TRACING = new URL('./tracing.worker.js', import.meta.url);
@@ -124,7 +118,7 @@ test('finishTrace: has every kind of call, and as many block ids as blocks were 
 
 test('finishTrace: realloc of 0 allocates, realloc to 0 bytes frees', async (t) => {
   const traced = new Traced(t);
-  const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
+  const tracer = new CallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.moved(0, 4096, 10);
   tracer.moved(4096, 8192, 20);
   tracer.moved(8192, 0, 0);
@@ -260,7 +254,7 @@ const steps = fc.array(
 function runModel(traced: Traced, program: readonly Step[], repeat: number): string[] {
   let threadId = 0;
   const make = (slot: number) =>
-    createCallTracer(traced.memory, slot as SlotIndex, threadId++, traced.path);
+    new CallTracer(traced.memory, slot as SlotIndex, threadId++, traced.path);
   const tracers = [0, 1, 2, 3].map(make);
   const live: { address: number; bytes: number }[] = [];
   const free: number[] = [];
@@ -353,7 +347,7 @@ test('finishTrace: the trace can be replayed whatever the buffers hold', async (
 
 test('finishTrace: drops frees of unknown blocks, and adds frees that were lost', async (t) => {
   const traced = new Traced(t);
-  const tracer = createCallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
+  const tracer = new CallTracer(traced.memory, 0 as SlotIndex, 0, traced.path);
   tracer.freed(4096);
   tracer.allocated(MALLOC, 4096, 1);
   tracer.allocated(CALLOC, 4096, 2);

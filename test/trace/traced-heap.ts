@@ -6,7 +6,7 @@
  */
 
 import type { Address } from 'shmalloc';
-import { createTracer, type Tracer } from '../../src/debug/tracer.js';
+import { Tracer } from '../../src/debug/tracer.js';
 import { attachThreadHeap, createHeap, type ThreadHeap } from '../../src/heap/index.js';
 import * as DebugRecord from '../../src/layout/debug-record.js';
 import type { HeapMemory } from '../../src/layout/index.js';
@@ -75,21 +75,22 @@ export class CallLog {
   }
 }
 
-/** A tracer for one event per call: it makes room before the event, as instrumented calls do. */
-export function createCallTracer(...of: Parameters<typeof createTracer>): Tracer {
-  const tracer = createTracer(...of);
-  const called =
-    <Args extends unknown[]>(note: (...args: Args) => void) =>
-    (...args: Args): void => {
-      tracer.begin();
-      note(...args);
-    };
-  return {
-    ...tracer,
-    allocated: called(tracer.allocated),
-    freed: called(tracer.freed),
-    moved: called(tracer.moved),
-  };
+/** A tracer of one event per call: it makes room before the event, as instrumented calls do. */
+export class CallTracer extends Tracer {
+  override allocated(...event: Parameters<Tracer['allocated']>): void {
+    this.begin();
+    super.allocated(...event);
+  }
+
+  override freed(address: number): void {
+    this.begin();
+    super.freed(address);
+  }
+
+  override moved(from: number, to: number, bytes: number): void {
+    this.begin();
+    super.moved(from, to, bytes);
+  }
 }
 
 export class TracedThread {
@@ -104,7 +105,7 @@ export class TracedThread {
       lockTimeoutMs: Number.POSITIVE_INFINITY,
     });
     this.#memory = memory;
-    this.#tracer = createCallTracer(memory, this.core.slotIndex, threadId, path);
+    this.#tracer = new CallTracer(memory, this.core.slotIndex, threadId, path);
     this.#log = log;
   }
 

@@ -2,7 +2,7 @@
  * What the contexts of one attachment have in common: tables, instances, and the marks that make a
  * change of them repairable.
  *
- * Made by contexts.ts, once for each attachment; used by context.ts, the kinds and adoption.ts. Owner
+ * Made by contexts.ts, at most once for each attachment; used by context.ts, the kinds and adoption.ts. Owner
  * thread only.
  *
  * I1  Every context of this thread is the root of a tree in `roots`, or below one.
@@ -83,8 +83,11 @@ export class ContextRuntime {
       this.#callbacks = 0;
       this.resume();
     });
-    const repair = new ObjectRepair(this);
-    attachment.core.whenCut(() => repair.run());
+  }
+
+  /** Repairs what a cut call of this thread has left of contexts, chunks and vectors. */
+  repair(): void {
+    new ObjectRepair(this).run();
   }
 
   /** Changes records and instances together: what V8 cuts of that is repaired as one (repair-objects.ts). */

@@ -32,14 +32,22 @@ export class Contexts {
    * @internal
    */
   readonly notCloned = notCloned('heap.contexts', 'post heap.handle, and attach that there');
-  readonly #runtime: ContextRuntime;
+  readonly #attachment: Attachment;
+  #made: ContextRuntime | null = null;
 
   /**
    * Made by api/ alone.
    * @internal
    */
   constructor(attachment: Attachment) {
-    this.#runtime = new ContextRuntime(attachment);
+    this.#attachment = attachment;
+    attachment.core.whenCut(() => this.#runtime.repair());
+  }
+
+  /** Made at its first use: most threads have no contexts, and it is a tenth of an attach. */
+  get #runtime(): ContextRuntime {
+    this.#made ??= new ContextRuntime(this.#attachment);
+    return this.#made;
   }
 
   /**
@@ -161,7 +169,7 @@ export class Contexts {
    * @internal
    */
   close(): void {
-    this.#runtime.close();
+    this.#made?.close();
   }
 
   /**
@@ -169,7 +177,7 @@ export class Contexts {
    * @internal
    */
   isClosed(): boolean {
-    return this.#runtime.isClosed();
+    return this.#made?.isClosed() ?? false;
   }
 }
 

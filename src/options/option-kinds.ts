@@ -93,7 +93,8 @@ function bytesOf(given: unknown, max: number): number | undefined {
   }
 }
 
-const inFigures = (count: number): string => count.toLocaleString('en-US');
+/** Not toLocaleString: each worker would load tables of locales for it when it imports this. */
+const inFigures = (count: number): string => String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 
 const isWhole = (n: unknown, from: number, to: number): n is number =>
   Number.isInteger(n) && (n as number) >= from && (n as number) <= to;

@@ -112,22 +112,46 @@ test.serial('package: require()', async (t) => {
   await assertRuns(t, 'program.cjs');
 });
 
-/** The examples of a page that are whole programs. */
-function examplesOf(page: string): string[] {
-  const text = readFileSync(join(ROOT, page), 'utf8');
-  const found = [...text.matchAll(/```(?:js|ts|javascript|typescript)\n([\s\S]*?)```/g)];
-  return found.map(([, code = '']) => code).filter((code) => /from 'shmalloc/.test(code));
+/** The examples of README, by the name of the file that the first line of each gives. */
+function examplesOfReadme(): Map<string, string> {
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const found = [...text.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)];
+  return new Map(found.map(([, name = '', code = '']) => [name, code]));
 }
 
-test.serial('package: examples of README run by import', async (t) => {
-  const examples = examplesOf('README.md');
-  t.true(examples.length > 0);
-  for (const [n, code] of examples.entries()) {
-    if (/worker|pool/i.test(code)) continue;
-    write(`example${n}.mjs`, code);
-    await succeed(t, process.execPath, [`example${n}.mjs`]);
-  }
-});
+/** The same program as a CommonJS module. */
+function withRequire(code: string): string {
+  const text = code
+    .replace(/import (\{.*\}) from ('.*');/g, 'const $1 = require($2);')
+    .replace('import.meta.url', "require('node:url').pathToFileURL(__filename)")
+    .replace('export default function', 'module.exports = function');
+  return /\bawait\b/.test(text) ? `(async () => {\n${text}\n})();\n` : text;
+}
+
+/** Writes the examples into a folder of their own; returns their paths. */
+function writeExamples(type: 'module' | 'commonjs'): string[] {
+  const examples = examplesOfReadme();
+  mkdirSync(join(folder, type), { recursive: true });
+  write(`${type}/package.json`, JSON.stringify({ type, private: true }));
+  return [...examples].map(([name, code]) => {
+    write(`${type}/${name}`, type === 'module' ? code : withRequire(code));
+    return `${type}/${name}`;
+  });
+}
+
+for (const type of ['module', 'commonjs'] as const) {
+  test.serial(`package: examples of README print what they say, type ${type}`, async (t) => {
+    const printed: Record<string, string> = {};
+    for (const path of writeExamples(type))
+      printed[path] = await succeed(t, process.execPath, [path]);
+    // worker.js is the task of main.js, and prints nothing by itself.
+    const expected = { 'main.js': '7000 42\n', 'worker.js': '', 'request.js': '0\n' };
+    t.deepEqual(
+      printed,
+      Object.fromEntries(Object.entries(expected).map(([name, text]) => [`${type}/${name}`, text])),
+    );
+  });
+}
 
 for (const compiler of ['typescript', 'typescript7']) {
   for (const [module, moduleResolution] of [
@@ -158,8 +182,14 @@ for (const compiler of ['typescript', 'typescript7']) {
           lib: ['es2023', 'esnext.disposable'],
           types: ['node'],
         };
-        write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['types.mts'] }));
-        await succeed(t, process.execPath, [`node_modules/${compiler}/bin/tsc`, '-p', '.']);
+        const check = async (files: readonly string[], more: object): Promise<void> => {
+          const options = { ...compilerOptions, ...more };
+          write('tsconfig.json', JSON.stringify({ compilerOptions: options, files }));
+          await succeed(t, process.execPath, [`node_modules/${compiler}/bin/tsc`, '-p', '.']);
+        };
+        await check(['types.mts'], {});
+        // They are JavaScript, which has no types of parameters.
+        await check(writeExamples('module'), { checkJs: true, noImplicitAny: false });
       },
     );
   }

@@ -1,14 +1,10 @@
 /**
- * Proves that the default heap reaches threads with no wiring, that a private one is warned of, and
- * that the main entry needs no dependency. Each in a process of its own: a default heap is for good.
+ * Proves that the default heap reaches threads with no wiring, and that a private one is warned of. Each in a
+ * process of its own: a default heap is for good.
  */
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { type Finished, ROOT, run, runScript } from '../workers.js';
+import { type Finished, runScript } from '../workers.js';
 
 const DEFAULT_HEAP = new URL('./default-heap.script.js', import.meta.url);
 const MEM = new URL('./mem.script.js', import.meta.url);
@@ -93,27 +89,4 @@ test('shmalloc/mem: every function works, in main and in a worker with no wiring
   t.is(inUseBytes, 0);
   t.regex(finished.stdout, /^heap\n/, 'mem_print_stats prints the table');
   t.is(finished.stderr, '');
-});
-
-test('shmalloc, shmalloc/mem: load with no dependency installed; shmalloc/pool needs piscina', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'shmalloc-lean-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const root = fileURLToPath(ROOT);
-  mkdirSync(join(folder, 'dist'));
-  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
-  cpSync(join(root, 'dist/src'), join(folder, 'dist/src'), { recursive: true });
-  const load = (program: string) =>
-    run(process.execPath, ['--input-type=module', '-e', program], { cwd: folder });
-  const heap = await load(
-    "import { SharedHeap } from 'shmalloc'; console.log(SharedHeap.create().malloc_ts(9) > 0)",
-  );
-  t.deepEqual(heap, { code: 0, stdout: 'true\n', stderr: '' });
-  const mem = await load(
-    "import { mem_malloc_ts } from 'shmalloc/mem'; console.log(mem_malloc_ts(9) > 0)",
-  );
-  t.deepEqual(mem, { code: 0, stdout: 'true\n', stderr: '' });
-  const pool = await load("import 'shmalloc/pool'");
-  t.not(pool.code, 0);
-  t.regex(pool.stderr, /ERR_MODULE_NOT_FOUND/);
-  t.regex(pool.stderr, /piscina/);
 });

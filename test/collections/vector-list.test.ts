@@ -3,34 +3,11 @@
  * thread lives, and each can be ended; none that is being made, deleted, or is gone.
  */
 
-import { setImmediate } from 'node:timers/promises';
-import { threadId, Worker } from 'node:worker_threads';
-import test, { type ExecutionContext } from 'ava';
+import { threadId } from 'node:worker_threads';
+import test from 'ava';
 import { SharedHeap, type Vector, type VectorEntry } from 'shmalloc';
 import * as VectorHeader from '../../src/layout/vector-header.js';
-import { assertIdentity } from '../helpers.js';
-import { ended, nextMessage } from '../workers.js';
-import type { ListTask } from './vector-list.worker.js';
-
-async function start(heap: SharedHeap, act: ListTask['act']): Promise<Worker> {
-  const workerData: ListTask = { heap: heap.handle, act };
-  const worker = new Worker(new URL('./vector-list.worker.js', import.meta.url), { workerData });
-  await nextMessage(worker);
-  return worker;
-}
-
-async function kill(worker: Worker): Promise<void> {
-  const exit = ended(worker);
-  await worker.terminate();
-  await exit;
-}
-
-function deleteAll(t: ExecutionContext, heap: SharedHeap): void {
-  for (const { handle } of heap.vectors.list()) heap.vectors.attach(handle).delete();
-  t.deepEqual(heap.vectors.list(), []);
-  t.is(assertIdentity(t, heap).inUseBytes, 0);
-  t.deepEqual(heap.verify({ quiet: true }).problems, []);
-}
+import { deleteAll, kill, start } from './vector-list.js';
 
 const shown = ({ handle: _, ...entry }: VectorEntry) => entry;
 
@@ -131,27 +108,4 @@ test('vectors: those of a thread that has detached', async (t) => {
   );
   deleteAll(t, heap);
   await kill(worker);
-});
-
-test('vectors: listed while others make and delete them, and die over it; all can be ended', async (t) => {
-  using heap = SharedHeap.create({ size: '64MiB', threads: 4 });
-  let most = 0;
-  for (let round = 0; round < 6; round++) {
-    const workers = await Promise.all([start(heap, 'churn'), start(heap, 'churn')]);
-    for (let look = 0; look < 20; look++) {
-      const listed = heap.vectors.list();
-      most = Math.max(most, listed.length);
-      for (const { elements, length, capacity, bytes } of listed) {
-        const stride = elements === 'Float64Array' ? 8 : 2;
-        const isSound = length <= 100 && length <= capacity && capacity * stride <= bytes;
-        if (!isSound) t.fail(`${elements}: ${length} of ${capacity}, ${bytes} bytes`);
-      }
-      await setImmediate();
-    }
-    await Promise.all(workers.map(kill));
-    heap.recover();
-    for (const { attached } of heap.vectors.list()) t.false(attached);
-  }
-  t.true(most > 0);
-  deleteAll(t, heap);
 });

@@ -2,8 +2,8 @@
  * Proves that one thread at a time owns an object lock, and that the death of its owner is repaired
  * by recovery, reported to one thread, and waited for by none.
  *
- * object-lock-deaths.test.ts has deaths at every point of the protocol, no-proc.test.ts the lock
- * without /proc.
+ * object-lock-deaths.long.test.ts has deaths at every point of the protocol, no-proc.long.test.ts the
+ * lock without /proc.
  */
 
 import { setTimeout } from 'node:timers/promises';

@@ -1,7 +1,7 @@
 /**
  * Proves that any call that finds a broken invariant throws a HeapCorruptionError that names it,
  * and that from then on the heap refuses every call with the reason, and can still be inspected and
- * detached. In one thread; poison-threads.test.ts has other threads.
+ * detached. In one thread; poison-threads.long.test.ts has other threads.
  */
 
 import { Worker } from 'node:worker_threads';

@@ -1,18 +1,16 @@
 /**
- * Proves that a heap's trace is what its threads did: every call once and in order, also of threads
- * that were killed or still run; that it can be replayed when events are missing, and reports them;
- * and that no file but the trace stays behind.
+ * Proves that a heap's trace is what its threads did: every call once and in order; that it can be replayed
+ * when events are missing, and reports them; and that no file but the trace stays behind.
+ * merge-trace.long.test.ts has threads that are killed, or still run.
  */
 
 import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import fc from 'fast-check';
 import type { SlotIndex } from '../../src/base/index.js';
 import * as DebugRecord from '../../src/layout/debug-record.js';
 import * as Header from '../../src/layout/header.js';
-import type { HeapMemory } from '../../src/layout/index.js';
 import * as TraceBuffer from '../../src/layout/trace-buffer.js';
 import {
   CALLOC,
@@ -21,74 +19,13 @@ import {
   MALLOC,
   REALLOC,
   readTrace,
-  type TraceLimits,
   type TraceSummary,
 } from '../../src/trace/index.js';
 import { seedOf } from '../helpers.js';
-import { ended, nextMessage, shmalloc } from '../workers.js';
+import { ended } from '../workers.js';
 import { TraceFolder } from './make-trace.js';
+import { assertLogs, replays, Traced } from './traced.js';
 import { CallLog, CallTracer, makeTracedMemory, TracedThread, tellTrace } from './traced-heap.js';
-import type { TracingTask } from './tracing.worker.js';
-
-const TRACING = new URL('./tracing.worker.js', import.meta.url);
-
-/** A heap, the path of its trace, and the warnings. */
-class Traced {
-  readonly path: string;
-  readonly memory: HeapMemory;
-  readonly warnings: string[] = [];
-  readonly mail = new Int32Array(new SharedArrayBuffer(4 * 16));
-
-  constructor(t: ExecutionContext, threads?: number) {
-    this.path = new TraceFolder(t).path('app.mtr.gz');
-    this.memory = makeTracedMemory(this.path, threads);
-  }
-
-  thread(threadId: number, calls = 10_000): { thread: TracedThread; log: CallLog } {
-    const log = new CallLog(calls);
-    return { thread: new TracedThread(this.memory, threadId, this.path, log), log };
-  }
-
-  worker(seed: number, calls: number): { worker: Worker; log: CallLog } {
-    const log = new CallLog(calls);
-    const { buffer, geometry } = this.memory;
-    const { path, mail } = this;
-    const task: TracingTask = { buffer, geometry, path, seed, log: log.words, mail };
-    return { worker: new Worker(TRACING, { workerData: task }), log };
-  }
-
-  finish(limits?: TraceLimits): TraceSummary | null {
-    return finishTrace(this.memory, this.path, (text) => this.warnings.push(text), limits);
-  }
-
-  files(): string[] {
-    return readdirSync(dirname(this.path));
-  }
-}
-
-const isPrefix = (short: readonly string[], long: readonly string[]): boolean =>
-  short.length <= long.length && short.every((line, n) => line === long[n]);
-
-/**
- * Checks that each log is what one thread of the trace did, and that the trace has no other thread.
- */
-async function assertLogs(
-  t: ExecutionContext,
-  path: string,
-  logs: readonly (readonly string[])[],
-): Promise<void> {
-  const { threads } = await tellTrace(path);
-  t.is(threads.length, logs.length);
-  for (const log of logs) {
-    const own = threads.find((calls) => isPrefix(log.slice(0, 20), calls)) ?? [];
-    t.true(isPrefix(log, own), `${log.length} calls made, ${own.length} in the trace`);
-  }
-}
-
-async function replays(t: ExecutionContext, path: string): Promise<void> {
-  const { code, stderr } = await shmalloc('replay', '--verify', '--check', '--repeat', '1', path);
-  t.is(code, 0, stderr);
-}
 
 // ---- One thread
 
@@ -173,62 +110,6 @@ test.serial('finishTrace: has the calls of threads that trade blocks', async (t)
   t.deepEqual(traced.warnings, []);
   t.deepEqual(traced.files(), ['app.mtr.gz']);
   await replays(t, traced.path);
-});
-
-test.serial(
-  'finishTrace: loses no call of killed threads, also when other threads take their slots',
-  async (t) => {
-    const traced = new Traced(t, 3);
-    const { thread: main, log } = traced.thread(0);
-    const logs: CallLog[] = [log];
-    for (let round = 0; round < 4; round++) {
-      const running = [0, 1].map((n) => traced.worker(seedOf(t) + round * 2 + n, 200_000));
-      await Promise.all(running.map(({ worker }) => nextMessage(worker)));
-      for (const { worker, log } of running) {
-        while (log.count < 500 + round * 700) await new Promise(setImmediate);
-        await worker.terminate();
-        logs.push(log);
-      }
-      main.core.recover();
-      for (let n = 0; n < 100; n++) main.free(main.malloc(n));
-    }
-    const summary = traced.finish();
-    t.like(summary, { threads: 9, dropped: 0, repaired: 0, lost: 0, truncated: false });
-    const logged = logs.reduce((sum, { count }) => sum + count, 0);
-    const ahead = (summary?.operations ?? 0) - logged;
-    t.true(ahead >= 0 && ahead <= 8, `the last calls of those killed: ${ahead}`);
-    await assertLogs(
-      t,
-      traced.path,
-      logs.map((one) => one.lines()),
-    );
-    t.deepEqual(traced.files(), ['app.mtr.gz']);
-    await replays(t, traced.path);
-  },
-);
-
-test.serial('finishTrace: has the calls of running threads up to one moment', async (t) => {
-  for (let round = 0; round < 3; round++) {
-    const traced = new Traced(t);
-    const running = [0, 1, 2].map((n) => traced.worker(seedOf(t) + round * 3 + n, 500_000));
-    await Promise.all(running.map(({ worker }) => nextMessage(worker)));
-    for (const { log } of running) {
-      while (log.count < 2000 + 777 * round) await new Promise(setImmediate);
-    }
-    const done = running.map(({ log }) => log.lines());
-    const summary = traced.finish();
-    const files = traced.files();
-    await Promise.all(running.map(({ worker }) => worker.terminate()));
-    t.like(summary, { threads: 3, dropped: 0, repaired: 0, lost: 0 });
-    await assertLogs(t, traced.path, done);
-    const { threads } = await tellTrace(traced.path);
-    for (const calls of threads) {
-      const after = running.map(({ log }) => log.lines(calls.length));
-      t.true(after.some((lines) => isPrefix(calls.slice(0, -1), lines)));
-    }
-    t.deepEqual(files, ['app.mtr.gz']);
-    t.deepEqual(traced.files(), ['app.mtr.gz']);
-  }
 });
 
 // ---- Against a model

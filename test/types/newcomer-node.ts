@@ -1,4 +1,4 @@
-/** A program that needs the types of Node. Compiled by types.test.ts, and never run. */
+/** A program that needs the types of Node. Compiled by types.long.test.ts, and never run. */
 
 import { Worker } from 'node:worker_threads';
 import { SharedHeap } from 'shmalloc';

@@ -1,5 +1,5 @@
 /**
- * A program in TypeScript that uses the package. Compiled by types.test.ts as a user's program, and
+ * A program in TypeScript that uses the package. Compiled by types.long.test.ts as a user's program, and
  * never run.
  */
 

@@ -1,24 +1,21 @@
 /**
- * Proves that a heap touches few pages: 1,024 blocks of 1,024 bytes, all written, take at most 290
- * pages of 4 KiB, data and metadata together (the blocks alone are 256); freeing each block before
- * the next is allocated takes at most 10 pages more than an idle heap.
- *
- * The test counts twice. First, pages that are not zero: on any system, but without pages that are
- * only read. Second, on Linux, the resident pages of the buffer's mapping (Rss in
- * /proc/self/smaps), unless the system uses huge pages, which are as large as 512 small ones.
+ * Proves that a heap makes few pages resident (page-economy.ts has the numbers): on Linux, the resident pages
+ * of the buffer's mapping (Rss in /proc/self/smaps), unless the system uses huge pages, which are as large
+ * as 512 small ones. page-economy.long.test.ts counts on any system.
  */
 
 import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import { SharedHeap } from 'shmalloc';
-
-const KIB = 1024;
-const GIB = 2 ** 30;
-const SYSTEM_PAGE_BYTES = 4 * KIB;
-const BLOCKS = 1024;
-const BLOCK_BYTES = 1024;
-const PAGES_MAX = 290;
-const IDLE_PAGES_MORE_MAX = 10;
+import {
+  allocateAll,
+  allocateOneByOne,
+  GIB,
+  IDLE_PAGES_MORE_MAX,
+  KIB,
+  makeHeap,
+  PAGES_MAX,
+  SYSTEM_PAGE_BYTES,
+} from './page-economy.js';
 
 interface Mappings {
   readonly largest: number;
@@ -47,68 +44,6 @@ function readLargeMappings(): Mappings | null {
   }
   return { largest, residentPages: resident / SYSTEM_PAGE_BYTES, huge: huge > 0 };
 }
-
-/** Pages of the heap that are not all zeros. Reads all of them, so it comes last. */
-function countWrittenPages(heap: SharedHeap): number {
-  const { f64 } = heap;
-  const step = SYSTEM_PAGE_BYTES / 8;
-  let pages = 0;
-  for (let from = 0; from < f64.length; from += step) {
-    const end = Math.min(from + step, f64.length);
-    for (let n = from; n < end; n++) {
-      if (f64[n] === 0) continue;
-      pages++;
-      break;
-    }
-  }
-  return pages;
-}
-
-/** Keeps heaps until the process ends, so that no mapping goes away between two counts. */
-const kept: SharedHeap[] = [];
-
-function makeHeap(): SharedHeap {
-  const heap = SharedHeap.create({ size: GIB + 40 * KIB, threads: 1 });
-  kept.push(heap);
-  return heap;
-}
-
-function write(heap: SharedHeap, p: number): void {
-  heap.u8.fill(0x5a, p, p + BLOCK_BYTES);
-}
-
-function allocateAll(heap: SharedHeap): void {
-  for (let n = 0; n < BLOCKS; n++) write(heap, heap.malloc_ts(BLOCK_BYTES));
-}
-
-function allocateOneByOne(heap: SharedHeap): void {
-  for (let n = 0; n < BLOCKS; n++) {
-    const p = heap.malloc_ts(BLOCK_BYTES);
-    write(heap, p);
-    heap.free_ts(p);
-  }
-}
-
-test.after.always(() => {
-  for (const heap of kept) heap.detach();
-});
-
-test.serial('malloc_ts: 1,024 blocks of 1,024 bytes write to at most 290 pages', (t) => {
-  const heap = makeHeap();
-  allocateAll(heap);
-  const pages = countWrittenPages(heap);
-  t.log(`${pages} pages of 4 KiB written, metadata included; the blocks alone are 256`);
-  t.true(pages >= 256 && pages <= PAGES_MAX, `${pages} pages`);
-});
-
-test.serial('free_ts: one block at a time writes to at most 10 pages more than no block', (t) => {
-  const idle = countWrittenPages(makeHeap());
-  const heap = makeHeap();
-  allocateOneByOne(heap);
-  const pages = countWrittenPages(heap);
-  t.log(`${pages} pages of 4 KiB written, ${idle} in an idle heap`);
-  t.true(pages >= idle + 1 && pages <= idle + IDLE_PAGES_MORE_MAX, `${pages} pages, idle ${idle}`);
-});
 
 /** The number of pages that become resident while `work` runs. */
 function residentBy<T>(t: ExecutionContext, work: () => T): { pages: number; result: T } {
@@ -148,8 +83,8 @@ if (why === null) {
     t.true(idle >= 1 && more >= 1 && more <= IDLE_PAGES_MORE_MAX, `${idle} idle, ${more} more`);
   });
 } else {
-  // Then only the two counts of written pages above are checked: this test checks that the reason
-  // is real.
+  // Then only the counts of written pages are checked, by the long tests: this one checks that the
+  // reason is real.
   test.serial(`page economy: resident pages are not counted, because of ${why}`, (t) => {
     t.log(`not counted: ${why}`);
     if (why === 'huge pages') {

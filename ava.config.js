@@ -1,8 +1,14 @@
-// `npm test`: what runs between two edits.
-import full from './ava.full.config.js';
-
+// `npm run test:full`, and any file of tests by its name: all but those in a browser and under other tools.
 export default {
-  ...full,
-  // The others are storms, deaths at every kill point, long models, and commands as processes.
-  files: [...full.files, '!dist/test/**/*.long.test.js'],
+  files: [
+    'dist/test/**/*.test.js',
+    '!dist/test/browser/**',
+    '!dist/test/runners/**',
+    '!dist/test/together/**',
+  ],
+  // Heaps, workers and resident pages of one file do not reach another. Two at a time, as many as the
+  // smallest supported machine has cores.
+  workerThreads: false,
+  concurrency: 2,
+  timeout: '5m',
 };

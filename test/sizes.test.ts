@@ -1,9 +1,10 @@
 /**
  * Proves that no test is lost between the two sizes: `npm test` runs every file that is not called
- * long, `npm run test:full` those too, and a configuration of its own each file that neither has.
+ * long, most of them in the processes of test/together, `npm run test:full` the long ones too, and a
+ * configuration of its own each file that neither has.
  */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
@@ -35,31 +36,42 @@ const allFiles = readdirSync(new URL('test', ROOT), { recursive: true, encoding:
   .map((path) => `dist/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`)
   .sort();
 
-test('npm test, npm run test:full: the full run has every file of the other, and the long ones', async (t) => {
-  const quick = await filesOf('ava.config.js');
-  const full = await filesOf('ava.full.config.js');
+/** The files that a file of test/together loads, which names their folders. */
+function loadedBy(path: string): string[] {
+  const text = readFileSync(new URL(path, ROOT), 'utf8');
+  const folders = [...text.matchAll(/'([\w-]+|\.)'/g)].map(([, folder]) => folder);
+  return folders.flatMap((folder) => {
+    const start = folder === '.' ? 'dist/test/' : `dist/test/${folder}/`;
+    return allFiles.filter(
+      (one) => one.slice(0, one.lastIndexOf('/') + 1) === start && !isApart(one),
+    );
+  });
+}
+
+const isTogether = (path: string) => path.startsWith('dist/test/together/');
+const isApart = (path: string) => /\.(alone|long)\.test\.js$/.test(path);
+
+test('npm test: every file but the long ones, once; together with others, or alone', async (t) => {
+  const started = await filesOf('ava.quick.config.js');
+  const quick = started.flatMap((path) => (isTogether(path) ? loadedBy(path) : [path]));
+  const full = await filesOf('ava.config.js');
+  t.true(started.length < 20, `${started.length} processes`);
   t.true(quick.length > 100, `${quick.length} files`);
-  const more = full.filter((path) => !quick.includes(path));
   t.deepEqual(
-    quick.filter((path) => !full.includes(path)),
-    [],
+    quick.sort(),
+    full.filter((path) => !path.endsWith('.long.test.js')),
   );
-  t.deepEqual(
-    more.filter((path) => !path.endsWith('.long.test.js')),
-    [],
-  );
-  t.deepEqual(
-    quick.filter((path) => path.endsWith('.long.test.js')),
-    [],
-  );
-  t.true(more.length > 20, `${more.length} long files`);
+  t.true(full.length - quick.length > 20, `${full.length - quick.length} long files`);
 });
 
 test('every file of tests is in the full run, or is run by a tool of its own', async (t) => {
   const lists = await Promise.all(
-    ['ava.full.config.js', 'ava.browser.config.js', 'ava.runners.config.js'].map(filesOf),
+    ['ava.config.js', 'ava.browser.config.js', 'ava.runners.config.js'].map(filesOf),
   );
-  t.deepEqual(lists.flat().sort(), allFiles);
+  t.deepEqual(
+    lists.flat().sort(),
+    allFiles.filter((path) => !isTogether(path)),
+  );
 });
 
 test('every file of tests was built', (t) => {

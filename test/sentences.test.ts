@@ -18,6 +18,7 @@ const ROOMS = [
   'src/base',
   'src/blocks',
   'src/cli',
+  'src/debug',
   'src/inspect',
   'src/layout',
   'src/options',
@@ -53,6 +54,9 @@ const ROOMS = [
   'test/verify',
   'workers',
 ];
+
+/** Pages whose prose is checked. The list only grows. */
+const PAGES = ['docs/debugging.md'];
 
 /** Openings of sentences, each with what to write in its place. */
 const OPENINGS: readonly { readonly opening: RegExp; readonly instead: string }[] = [
@@ -98,9 +102,30 @@ const proseOf = (comment: string): string =>
 const sentencesOf = (text: string): string[] =>
   text.split(/\n|(?<=[.?!])\s+/).map((sentence) => sentence.trim());
 
-/** Sentences of a source text that begin with a riddle. */
+/** The lines of a page outside of code, each with its paragraph; list items and cells are apart. */
+function textsOnPage(page: string): Sentence[] {
+  const texts: Sentence[] = [];
+  let isCode = false;
+  let isOpen = false;
+  for (const [n, line] of page.split('\n').entries()) {
+    const isEdge = line.startsWith('```');
+    if (isEdge) isCode = !isCode;
+    const prose = isEdge || isCode || line.startsWith('    ') ? '' : line.replaceAll('**', '');
+    const begins = !isOpen || /^(#|- |\|)/.test(prose);
+    const parts = prose.split(/^#+ |^- |\|/).map((part) => part.trim());
+    for (const text of parts.filter((part) => part !== '')) {
+      const last = begins ? undefined : texts.pop();
+      texts.push({ line: last?.line ?? n + 1, text: `${last?.text ?? ''} ${text}`.trim() });
+    }
+    isOpen = prose !== '' && !/^(#|\|)/.test(prose);
+  }
+  return texts;
+}
+
+/** Sentences that begin with a riddle, in a source text or on a page. */
 function riddlesIn(path: string, source: string): string[] {
-  return textsIn(source).flatMap(({ line, text }) =>
+  const texts = path.endsWith('.md') ? textsOnPage(source) : textsIn(source);
+  return texts.flatMap(({ line, text }) =>
     sentencesOf(text).flatMap((sentence) => {
       const bad = OPENINGS.find(({ opening }) => opening.test(sentence));
       const instead = bad?.instead ?? (PRONOUNS.test(sentence) ? 'the noun' : undefined);
@@ -126,6 +151,41 @@ for (const room of ROOMS) {
     t.deepEqual(riddles, []);
   });
 }
+
+for (const page of PAGES) {
+  test(`${page}: every sentence names its subject`, (t) => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    t.true(textsOnPage(text).length > 10);
+    t.deepEqual(riddlesIn(page, text), []);
+  });
+}
+
+test('textsOnPage: paragraphs, list items and cells are apart, without code', (t) => {
+  const page = [
+    '# Who is asked',
+    'A thread asks. Who waits',
+    'is asked.',
+    '',
+    '    Who is code.',
+    '```js',
+    'Who(); // as well',
+    '```',
+    '- **Who has it.** The thread',
+    '  has it.',
+    '| lock | what is held |',
+  ].join('\n');
+  t.deepEqual(
+    textsOnPage(page).map(({ line, text }) => [line, text]),
+    [
+      [1, 'Who is asked'],
+      [2, 'A thread asks. Who waits is asked.'],
+      [9, 'Who has it. The thread has it.'],
+      [11, 'lock'],
+      [11, 'what is held'],
+    ],
+  );
+  t.is(riddlesIn('docs/a.md', page).length, 3);
+});
 
 for (const source of [
   '/** Who counts its spans counts all it has. */',

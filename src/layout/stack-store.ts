@@ -9,8 +9,7 @@
  *
  *     word     field     access   meaning
  *     0        next      atomic   first word that is not reserved, counted from the store's start
- *     1        refused   atomic   number of stacks that found no room
- *     2..15    -
+ *     1..15    -
  *     16..     table     atomic   hash table: the place of a text; 0 = empty
  *     ..       texts              each: word 0 bytes, word 1 hash, then UTF-8, in whole words
  *
@@ -23,7 +22,6 @@ import type { HeapMemory } from './memory.js';
 import { orderWrites } from './memory-order.js';
 
 const NEXT = 0;
-const REFUSED = NEXT + 1;
 const TABLE = LINE_WORDS;
 /**
  * Bytes of the store per table entry. A text takes some hundred bytes, so the table stays sparse.
@@ -59,9 +57,6 @@ export const init = ({ i32, start, bytes }: Store): void => {
   i32[start + NEXT] = TABLE + tableEntries(bytes);
 };
 
-/** Number of stacks that found no room. */
-export const loadRefused = ({ i32, start }: Store): number => atomics.load(i32, start + REFUSED);
-
 /** The number of a stack; equal texts have the same number. 0 = no room. */
 export function intern(store: Store, text: Uint8Array): number {
   const { i32, start } = store;
@@ -84,7 +79,6 @@ export function intern(store: Store, text: Uint8Array): number {
     }
     if (isText(store, found, text, hash)) return found;
   }
-  atomics.add(i32, start + REFUSED, 1);
   return 0;
 }
 

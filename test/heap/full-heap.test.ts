@@ -51,7 +51,6 @@ const CALLS: Record<string, (heap: SharedHeap) => number> = {
   'calloc_ts of a large block': (heap) => heap.calloc_ts(10, 10_000),
   alignedAlloc_ts: (heap) => heap.alignedAlloc_ts(256, 1000),
   'alignedAlloc_ts of a large block': (heap) => heap.alignedAlloc_ts(65536, 1000),
-  malloc: (heap) => heap.malloc(1000),
 };
 
 for (const [name, call] of Object.entries(CALLS)) {

@@ -11,15 +11,17 @@ export const ALIGNMENT_MAX = 64 * KIB;
 
 /** @throws TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE */
 export function requireSize(call: string, size: unknown): void {
+  if (!Number.isInteger(size) || (size as number) < 0) throw sizeError(call, size);
+}
+
+function sizeError(call: string, size: unknown): Error {
   if (typeof size !== 'number') {
-    throw typeError('ERR_SHMALLOC_INVALID_SIZE', `${call}: a size is a number, got ${show(size)}`);
+    return typeError('ERR_SHMALLOC_INVALID_SIZE', `${call}: a size is a number, got ${show(size)}`);
   }
-  if (!Number.isInteger(size) || size < 0) {
-    throw rangeError(
-      'ERR_SHMALLOC_INVALID_SIZE',
-      `${call}: a size is a whole number of bytes from 0, got ${show(size)}`,
-    );
-  }
+  return rangeError(
+    'ERR_SHMALLOC_INVALID_SIZE',
+    `${call}: a size is a whole number of bytes from 0, got ${show(size)}`,
+  );
 }
 
 /** @throws RangeError ERR_SHMALLOC_INVALID_ALIGNMENT */

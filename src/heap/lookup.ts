@@ -25,12 +25,14 @@ export function usableBytes({ large }: ThreadHeap, address: Address, c: SizeClas
 
 /** The tag of a live block; throws for any other address. */
 export function tagOf(heap: ThreadHeap, address: Address, asked: string): SizeClass {
-  const { dataStart, dataBytes } = heap.memory.geometry;
+  const memory = heap.memory;
+  const geometry = memory.geometry;
   const granule = typeof address === 'number' ? address >>> SHIFT : 0;
-  if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= dataBytes) {
+  const offset = (address - geometry.dataStart) >>> 0;
+  if ((granule << SHIFT) >>> 0 !== address || offset >= geometry.dataBytes) {
     throw invalid(heap, asked, address);
   }
-  const c = heap.memory.tags[granule];
+  const c = memory.tags[granule];
   if (c === 0 || c > LARGE_TAG) throw invalid(heap, asked, address);
   return c as SizeClass;
 }

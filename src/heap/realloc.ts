@@ -10,6 +10,7 @@
 
 import {
   type Address,
+  BLOCK_BYTES,
   classOf,
   GRANULE_SHIFT,
   LARGE,
@@ -37,6 +38,7 @@ import {
 import type { ThreadHeap } from './thread-heap.js';
 
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
+const blockBytes = BLOCK_BYTES;
 const LARGE_TAG = LARGE;
 const SHIFT = GRANULE_SHIFT;
 const STEP = Slot.MALLOC_STEP;
@@ -58,34 +60,37 @@ export function realloc(heap: ThreadHeap, address: Address, size: number): Addre
     heap.calls.free(address);
     return NULL;
   }
-  if (c !== LARGE_TAG && size <= SMALL_BYTES_MAX) {
-    const target = classOf(size);
-    if (target === c) return address;
-    // Between two magazines of this thread, neither empty nor full: no section, no lock.
-    const magazine = magazineFor(heap, address, c);
-    if (newest(heap, target) !== 0 && !isFull(heap, magazine)) {
-      return moveSmall(heap, { address, c, size }, magazine, target);
-    }
-  }
+  if (c === LARGE_TAG || size > SMALL_BYTES_MAX) return reallocOther(heap, address, c, size);
+  const target = classOf(size);
+  if (target === c) return address;
+  // Between two magazines of this thread, neither empty nor full: no section, no lock.
+  const magazine = magazineFor(heap, address, c);
+  const to = newest(heap, target);
+  if (to === 0 || isFull(heap, magazine)) return reallocOther(heap, address, c, size);
+  copyBytes(heap.memory, to, address, Math.min(size, blockBytes[c]));
+  return moveSmall(heap, address, magazine, target);
+}
+
+function reallocOther(heap: ThreadHeap, address: Address, c: SizeClass, size: number): Address {
   const move = { address, c, size };
   return size > SMALL_BYTES_MAX ? moveToLarge(heap, move) : moveToSmall(heap, move);
 }
 
 /**
- * Moves a block to another class: its own magazine is not full, the target's not empty. Straight
- * stores after the copy, as in the fast paths: nothing can come between the free and the malloc.
+ * Moves a block, whose bytes are copied, to another class: its own magazine is not full, the target's not
+ * empty. Straight stores, as in the fast paths: nothing can come between the free and the malloc.
  * @param magazine the block's own, as the caller has found it: meanwhile its span may get another owner
  */
 function moveSmall(
   heap: ThreadHeap,
-  { address, c, size }: Move,
+  address: Address,
   magazine: MagazineIndex,
   target: SizeClass,
 ): Address {
-  const { u32, f64, tags } = heap.memory;
-  const { tops, mallocs } = heap;
-  const bytes = Math.min(size, usableBytes(heap, address, c));
-  copyBytes(heap.memory, uncommitted(heap, target), address, bytes);
+  const memory = heap.memory;
+  const u32 = memory.u32;
+  const tags = memory.tags;
+  const tops = heap.tops;
   const ownTop = u32[tops + magazine];
   const targetTop = u32[tops + target] - 1;
   const moved = u32[targetTop] || uncommitted(heap, target);
@@ -93,7 +98,7 @@ function moveSmall(
   u32[tops + magazine] = ownTop + 1;
   tags[address >>> SHIFT] = 0;
   tags[moved >>> SHIFT] = target;
-  f64[mallocs + target] += STEP;
+  memory.f64[heap.mallocs + target] += STEP;
   u32[tops + target] = targetTop;
   return moved as Address;
 }
@@ -151,7 +156,10 @@ function moveToSmall(heap: ThreadHeap, move: Move): Address {
   }
   section.leave();
   if (!filled) return refuse(heap, size);
-  const moved = c === LARGE_TAG ? pop(heap, target) : moveSmall(heap, move, magazine, target);
+  if (c !== LARGE_TAG) {
+    copyBytes(heap.memory, uncommitted(heap, target), address, Math.min(size, blockBytes[c]));
+  }
+  const moved = c === LARGE_TAG ? pop(heap, target) : moveSmall(heap, address, magazine, target);
   if (events.state.hasPending) events.flush();
   return moved;
 }

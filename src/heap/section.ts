@@ -63,6 +63,10 @@ export class Section {
 
   /** Throws when this thread has detached, or the heap is poisoned. */
   checkOpen(): void {
+    if (this.#isClosed || isPoisoned(this.#heap.memory)) this.#refuse();
+  }
+
+  #refuse(): void {
     this.checkAttached();
     try {
       throwIfPoisoned(this.#heap.memory);

@@ -54,6 +54,8 @@ import { recoverIfDue } from './tools.js';
 // Rebound: an imported constant costs a cell load at each use, a constant of the same file none.
 const SENTINEL_WORD = Slot.SENTINEL;
 const LARGE_TAG = LARGE;
+const PAGES = PAGE_SHIFT;
+const REMOTE_MAGAZINES = REMOTE;
 const SHIFT = GRANULE_SHIFT;
 const STEP = Slot.MALLOC_STEP;
 
@@ -127,8 +129,9 @@ export function refuse({ events }: ThreadHeap, bytes: number): typeof NULL {
 }
 
 /** The block that the next pop commits; 0 where the magazine is empty. */
-export function newest({ memory: { u32 }, tops }: ThreadHeap, c: SizeClass): Address {
-  return u32[u32[tops + c] - 1] as Address;
+export function newest(heap: ThreadHeap, c: SizeClass): Address {
+  const u32 = heap.memory.u32;
+  return u32[u32[heap.tops + c] - 1] as Address;
 }
 
 /** That block in a magazine that was filled: there is none only where the heap was poisoned just now. */
@@ -312,18 +315,13 @@ export function give(heap: ThreadHeap, address: Address, c: SizeClass): void {
   }
 }
 
-export function isFull(
-  { memory: { i32, u32 }, tops }: ThreadHeap,
-  magazine: MagazineIndex,
-): boolean {
-  return i32[u32[tops + magazine]] === SENTINEL_WORD;
+export function isFull(heap: ThreadHeap, magazine: MagazineIndex): boolean {
+  const memory = heap.memory;
+  return memory.i32[memory.u32[heap.tops + magazine]] === SENTINEL_WORD;
 }
 
 /** The magazine that a block goes to when it is freed: where it is owned by another thread, away. */
-export function magazineFor(
-  { memory: { owners }, owner }: ThreadHeap,
-  address: Address,
-  c: SizeClass,
-): MagazineIndex {
-  return (owners[address >>> PAGE_SHIFT] === owner ? c : c + REMOTE) as MagazineIndex;
+export function magazineFor(heap: ThreadHeap, address: Address, c: SizeClass): MagazineIndex {
+  const isOwn = heap.memory.owners[address >>> PAGES] === heap.owner;
+  return (isOwn ? c : c + REMOTE_MAGAZINES) as MagazineIndex;
 }

@@ -3,36 +3,49 @@
  * `node bundle.js [folder, default dist]`, after `npm run build`. `npm pack` runs it; in a clone the
  * entries stay single modules.
  *
- * By esbuild: one dependency without any of its own, and it gives entries that share code a common chunk.
+ * By rolldown: it gives entries that share code a common chunk, and a constant of a module stays one. To
+ * V8 those are numbers in the code. Other bundlers make variables of them, which are loaded at each use.
  */
 
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { build } from 'rolldown';
 
 const [folder = 'dist'] = process.argv.slice(2);
 
-const common = {
-  absWorkingDir: import.meta.dirname,
-  outdir: resolve(folder),
-  outbase: '.',
-  bundle: true,
-  packages: 'external',
-  platform: 'node',
-  target: 'node20.19',
-  // Names stay: they stand in stacks.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  legalComments: 'none',
-  sourcemap: true,
-  sourcesContent: false,
-  logLevel: 'warning',
-};
+const { name, dependencies } = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'package.json'), 'utf8'),
+);
+const packages = [name, ...Object.keys(dependencies)];
 
-await Promise.all([
-  build({
-    ...common,
-    entryPoints: [
+const common = (input, external, output) => ({
+  cwd: import.meta.dirname,
+  input: Object.fromEntries(input.map((file) => [file.replace(/\.c?ts$/, ''), file])),
+  platform: 'node',
+  tsconfig: './tsconfig.json',
+  // Packages and what stays a file of its own.
+  external: [...packages, ...external],
+  makeAbsoluteExternalsRelative: false,
+  transform: { target: 'node20.19' },
+  output: {
+    dir: resolve(folder),
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    comments: false,
+    // Names stay: they stand in stacks.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    ...output,
+  },
+});
+
+const INNER_ROOMS = /[\\/]src[\\/](?!pool|cli)/;
+
+await build([
+  common(
+    [
       'src/index.ts',
       'src/api/mem.ts',
       'src/pool/index.ts',
@@ -40,36 +53,20 @@ await Promise.all([
       'src/cli/main.ts',
       'workers/replay-worker.ts',
     ],
-    format: 'esm',
-    splitting: true,
     // A command of the repository only, and an entry of its own.
-    external: ['./stress.js', '../render/index.js'],
-    chunkNames: 'chunks/[name]-[hash]',
-  }),
+    ['./stress.js', '../render/index.js'],
+    // The heap is one file: what a pool's file needs of it alone would be one more that each start loads.
+    { codeSplitting: { groups: [{ name: 'heap', test: INNER_ROOMS, minShareCount: 2 }] } },
+  ),
   // Apart: the little that it shares with the heap would become a file more that each start loads.
-  build({ ...common, entryPoints: ['src/render/index.ts'], format: 'esm' }),
-  build({
-    ...common,
-    entryPoints: ['src/pool/worker-entry.cts'],
+  common(['src/render/index.ts'], []),
+  // Loaded when a worker starts, as a file of its own.
+  common(['src/pool/worker-entry.cts'], ['./load-task.js'], {
     format: 'cjs',
-    outExtension: { '.js': '.cjs' },
-    // Loaded when a worker starts, as a file of its own.
-    external: ['./load-task.js'],
+    entryFileNames: '[name].cjs',
   }),
 ]);
 chmodSync(join(folder, 'src/cli/main.js'), 0o755);
-
-// Chunks that an entry imports nothing from: the bundler names all that lie behind it, and each is a file
-// more that a start loads. No chunk does anything but export (`sideEffects` in package.json). Blanks in
-// their place keep the columns of the source map.
-for (const entry of ['index', 'api/mem', 'pool/index', 'pool/load-task']) {
-  const file = join(folder, `src/${entry}.js`);
-  const code = readFileSync(file, 'utf8');
-  writeFileSync(
-    file,
-    code.replace(/import"[./]+chunks\/[\w-]+\.js";/g, (text) => ' '.repeat(text.length)),
-  );
-}
 
 // Declarations that no entry leads to are left out, and comments of those that no program names.
 const declarations = join(folder, 'src');

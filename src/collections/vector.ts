@@ -88,7 +88,11 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
     this.#engine = isShared ? new SharedVector(home, elements) : new LocalVector(home, elements);
   }
 
-  /** What another thread needs to attach: structured clone takes it. */
+  /**
+   * What another thread needs to attach: structured clone takes it.
+   *
+   * Threads: any. Cost: an object.
+   */
   get handle(): VectorHandleOf<E> {
     const { attachment, address, fields } = this.#home;
     return makeVectorHandle(attachment.heapId, address, fields);
@@ -97,6 +101,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
   /**
    * The address of its header: `heap.vectors.attach(address)` finds the vector by it. So one word of
    * the heap is enough to name a vector, in a record say.
+   *
+   * Threads: any. Cost: a few ns.
    */
   get address(): Address {
     return this.#home.address;
@@ -107,13 +113,14 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
     return this.#engine.length();
   }
 
-  /** Elements that there is room for. */
+  /** Elements that there is room for. Threads: any if shared. Cost: as length. */
   get capacity(): number {
     return this.#engine.capacity();
   }
 
   /**
    * The element at an index.
+   * @param index a whole number from 0, less than the length
    * @throws RangeError ERR_SHMALLOC_VECTOR when there is none, with the numbers
    *
    * Threads: any if shared. Cost: 3 ns; shared, about 10, and no lock.
@@ -124,6 +131,7 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
 
   /**
    * The element at an index; from -1 on downwards counted from the end.
+   * @param index a whole number, from -length to length - 1
    * @throws RangeError as get
    *
    * Threads: any if shared. Cost: as get; another 2 ns, or 10, from the end.
@@ -139,6 +147,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
 
   /**
    * Puts another value in an element's place. Numbers are converted as typed arrays do.
+   * @param index as get
+   * @param value a number or bigint; an address or 0; a record's bytes
    * @throws RangeError as get; TypeError ERR_SHMALLOC_VECTOR for what is no such element
    *
    * Threads: any if shared. Cost: 3 ns; shared, about 30, for the lock.
@@ -150,6 +160,7 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
   /**
    * Puts a value at the end. Where there is no room left for it, there is room for twice as many
    * after: in a heap that is nearly full, for fewer.
+   * @param value as set
    * @returns the new length
    * @throws HeapExhaustedError when there is no room for one more: nothing has changed; TypeError
    *   ERR_SHMALLOC_VECTOR
@@ -172,6 +183,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
 
   /**
    * Puts a value before the element at an index, or at the end.
+   * @param index a whole number from 0 to the length
+   * @param value as set
    * @returns the new length
    * @throws as push; RangeError as get
    *
@@ -183,6 +196,7 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
 
   /**
    * Takes the element at an index away: those behind it move up.
+   * @param index as get
    * @returns it
    * @throws RangeError as get; HeapExhaustedError, of a shared vector only
    *
@@ -192,13 +206,18 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
     return this.#engine.remove(index);
   }
 
-  /** Takes all elements away. What addresses point to stays: see freeAll. The room for them stays. */
+  /**
+   * Takes all elements away. What addresses point to stays: see freeAll. The room for them stays.
+   *
+   * Threads: any if shared. Cost: as set.
+   */
   clear(): void {
     this.#engine.clear();
   }
 
   /**
    * Makes sure that there is room for so many elements.
+   * @param capacity a whole number from 0
    * @throws HeapExhaustedError: nothing has changed; RangeError ERR_SHMALLOC_VECTOR
    *
    * Threads: any if shared. Cost: an allocation and a copy of all, where there is not.
@@ -207,7 +226,11 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
     this.#engine.reserve(checkCapacity('Vector.reserve', capacity));
   }
 
-  /** Gives room back that no element needs, as far as block sizes go. */
+  /**
+   * Gives room back that no element needs, as far as block sizes go.
+   *
+   * Threads: any if shared. Cost: an allocation and a copy of all, where there is some.
+   */
   shrink(): void {
     this.#engine.shrink();
   }
@@ -215,6 +238,10 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
   /**
    * Calls `visit` for each element, the first first. It may change the vector: what is behind is
    * visited as it is then. No lock is held meanwhile.
+   * @param visit gets the element, its index and the vector
+   * @throws what `visit` throws
+   *
+   * Threads: any if shared. Cost: a get for each.
    */
   forEach(visit: (value: ElementOf<E>, index: number, vector: this) => void): void {
     if (typeof visit !== 'function') {
@@ -227,7 +254,7 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
     for (const value of this) visit(value, index++, this);
   }
 
-  /** The elements, one after the other, each as it is when its turn comes. */
+  /** The elements, one after the other, each as it is when its turn comes. Threads and cost: as forEach. */
   *[Symbol.iterator](): IterableIterator<ElementOf<E>> {
     for (let index = 0; ; index++) {
       const value = this.#engine.peek(index);
@@ -249,6 +276,8 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
    * A typed array over the elements: `{ bytes }` as bytes, addresses as a Uint32Array. It is of this
    * moment: good until the vector grows, or an element is inserted or removed (by any thread), and for
    * as many elements as there are now.
+   *
+   * Threads: any if shared. Cost: a view, about 100 ns.
    */
   view(): ViewOf<E> {
     return this.#engine.view() as ViewOf<E>;

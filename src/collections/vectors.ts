@@ -72,6 +72,8 @@ export class Vectors {
    * @param elements a typed array constructor (elements are numbers, or bigints, as in such an array);
    *   `'address'` (of blocks of this heap, or 0); or `{ bytes: n }` (records: Uint8Arrays of n bytes,
    *   copied in and out)
+   * @param options room, sharing, context
+   * @returns the vector, for this thread
    * @throws TypeError, RangeError, HeapError ERR_SHMALLOC_VECTOR, ERR_SHMALLOC_INVALID_OPTION,
    *   ERR_SHMALLOC_CONTEXT, ERR_SHMALLOC_CONTEXT_ENDED; HeapExhaustedError
    *
@@ -107,6 +109,7 @@ export class Vectors {
    * @param vector its handle, or the address of its header (`vector.address`). In TypeScript the elements
    *   are those of the vector whose handle it is; where that is not known any more, as in a message, say
    *   which they are: `heap.vectors.attach<'address'>(handle)`
+   * @returns the vector, for this thread
    * @throws TypeError, HeapError ERR_SHMALLOC_VECTOR for what is neither, is of another heap, or of
    *   a vector that is gone; ERR_SHMALLOC_CONTEXT_ENDED where its context has ended or was reset
    *
@@ -127,6 +130,7 @@ export class Vectors {
    * The vectors in the heap, whoever made them: so that nothing is lost with a handle that never
    * arrived, or with the thread that had it. `heap.vectors.attach(entry.handle)` gives one, to be looked
    * into or deleted. Those in contexts are not listed: they end with the context.
+   * @returns of each its handle and its figures
    *
    * Threads: any; figures of vectors that others change meanwhile are those of about one moment. Cost:
    * a walk over all blocks, where there ever was a vector or a context.

@@ -53,6 +53,8 @@ export class Contexts {
   /**
    * Makes a memory context: what is allocated in it ends when it does.
    * @param name what kind of context it is, a request say; with `ident` it is found again in statistics
+   * @param options kind, parent, sizes of its chunks
+   * @returns the context
    * @throws HeapError ERR_SHMALLOC_CONTEXT when the heap has as many as it was made for, or the
    *   parent is none of this thread's; TypeError, RangeError ERR_SHMALLOC_INVALID_OPTION
    *
@@ -66,6 +68,9 @@ export class Contexts {
   /**
    * Makes a context, calls `work` with it, and ends it when that returns or throws; where it returns
    * a promise, when that is fulfilled or rejected.
+   * @param name as create
+   * @param work gets the context
+   * @param options as create
    * @returns what `work` returns
    * @throws as create; what `work` throws
    *
@@ -88,6 +93,7 @@ export class Contexts {
   /**
    * Takes over a context that another thread has released, with all below it.
    * @param handle what `context.release()` returned there
+   * @returns the context, this thread's now
    * @throws HeapError ERR_SHMALLOC_CONTEXT where another thread owns it, ERR_SHMALLOC_CONTEXT_ENDED
    *   where it has ended; TypeError ERR_SHMALLOC_INVALID_OPTION for what is no handle
    *
@@ -128,6 +134,7 @@ export class Contexts {
   /**
    * The context of this thread that an object lives in; undefined where none does. Only objects in
    * contexts of kind `set` know theirs.
+   * @param address an object
    *
    * Threads: any. Cost: about 20 ns.
    */
@@ -141,6 +148,8 @@ export class Contexts {
   /**
    * tree() as text: a line for each context, below its parent; of more than a hundred children one
    * line for the others; a grand total.
+   *
+   * Threads: any. Cost: as tree, and the text.
    */
   toString(): string {
     return renderContextTree(this.tree());

@@ -164,7 +164,9 @@ export class SetContext extends Context {
   /**
    * Gives an object another size, keeping its contents up to the smaller one; it may move.
    * `realloc(0, n)` is malloc, `realloc(p, 0)` frees and gives 0.
+   * @param address an object of this context, or 0
    * @param size bytes, a whole number from 0
+   * @returns its address then
    * @throws as malloc and free
    *
    * Threads: the context's own. Cost: about 20 ns where its power of two stays, else a copy.
@@ -190,7 +192,14 @@ export class SetContext extends Context {
     });
   }
 
-  /** Usable bytes of an object. @throws as free */
+  /**
+   * Usable bytes of an object.
+   * @param address an object of this context
+   * @returns bytes, at least as many as were asked for
+   * @throws as free
+   *
+   * Threads: the context's own. Cost: about 10 ns.
+   */
   usableSize(address: number): number {
     const { extent } = this.#look('measure', address);
     if (extent < OWN_CHUNK) return bytesOf(extent);

@@ -116,3 +116,14 @@ export const beforeFirst = (index: number, length: number): Error =>
 
 export const isIndex = (index: unknown): index is number =>
   typeof index === 'number' && index >>> 0 === index;
+
+/** @throws RangeError ERR_SHMALLOC_VECTOR for what is no capacity */
+export function checkCapacity(asked: string, capacity: unknown): number {
+  const isOne = typeof capacity === 'number' && Number.isInteger(capacity);
+  if (isOne && capacity >= 0 && capacity <= LENGTH_MAX) return capacity;
+  throw rangeError(
+    'ERR_SHMALLOC_VECTOR',
+    `${asked}: a capacity is a whole number of elements from 0 to ${LENGTH_MAX}, ` +
+      `got ${show(capacity)}`,
+  );
+}

@@ -9,7 +9,6 @@ import {
   type Address,
   INSPECT,
   notCloned,
-  rangeError,
   show,
   showAsJson,
   typeError,
@@ -27,7 +26,7 @@ import {
   showKind,
   type ViewOf,
 } from './vector-elements.js';
-import { badIndex, type Engine, LENGTH_MAX } from './vector-engine.js';
+import { badIndex, checkCapacity, type Engine } from './vector-engine.js';
 import { makeVectorHandle, type VectorHandleOf } from './vector-handle.js';
 import { VectorStorage } from './vector-storage.js';
 
@@ -342,14 +341,3 @@ export class Vector<E extends ElementType = NumberElements> implements Iterable<
 }
 
 showAsJson(Vector.prototype);
-
-/** @throws RangeError ERR_SHMALLOC_VECTOR for what is no capacity */
-export function checkCapacity(asked: string, capacity: unknown): number {
-  const isOne = typeof capacity === 'number' && Number.isInteger(capacity);
-  if (isOne && capacity >= 0 && capacity <= LENGTH_MAX) return capacity;
-  throw rangeError(
-    'ERR_SHMALLOC_VECTOR',
-    `${asked}: a capacity is a whole number of elements from 0 to ${LENGTH_MAX}, ` +
-      `got ${show(capacity)}`,
-  );
-}

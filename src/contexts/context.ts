@@ -46,6 +46,8 @@ const CONTEXT_KIND = 'context';
 /**
  * Memory whose objects end together.
  *
+ * Threads: each call is for the thread that owns the context. Cost, where none is said: some ten ns.
+ *
  * @example
  * ```ts
  * using request = heap.contexts.create('request');
@@ -108,26 +110,14 @@ export abstract class Context {
    */
   abstract malloc(size: number): Address;
 
-  /**
-   * malloc, but 0 where there is no room.
-   * @param size bytes, a whole number from 0
-   * @returns its address, or 0
-   * @throws HeapError ERR_SHMALLOC_CONTEXT_ENDED; TypeError, RangeError ERR_SHMALLOC_INVALID_SIZE
-   *
-   * Threads: the context's own. Cost: as malloc.
-   */
+  /** malloc, but 0 where there is no room. @throws as malloc, but for HeapExhaustedError */
   tryMalloc(size: number): Address {
     return this.mallocSlow(size, true);
   }
 
   /**
    * Allocates `count * size` bytes, all zero.
-   * @param count elements, a whole number from 0
-   * @param size bytes of one, a whole number from 0
-   * @returns its address, a multiple of 16
    * @throws as malloc
-   *
-   * Threads: the context's own. Cost: malloc, and the clearing.
    */
   calloc(count: number, size: number): Address {
     requireSize('calloc', count);
@@ -142,11 +132,7 @@ export abstract class Context {
   /**
    * Allocates `length` elements and gives a view of them, all zero.
    * @param ArrayType Float64Array, Int32Array ...
-   * @param length elements, a whole number from 0
-   * @returns the view; its `byteOffset` is its address
    * @throws as malloc
-   *
-   * Threads: the context's own. Cost: calloc, and a view, about 100 ns.
    */
   alloc<C extends ViewConstructor>(ArrayType: C, length: number): InstanceType<C> {
     const elementBytes = elementBytesOf('alloc', ArrayType);
@@ -158,11 +144,7 @@ export abstract class Context {
   /**
    * Allocates a text: four bytes its length in bytes, then UTF-8, then a zero byte. `heap.readString`
    * gives it back, in any thread.
-   * @param text a string; lone surrogates are kept
-   * @returns its address
    * @throws as malloc; TypeError ERR_SHMALLOC_INVALID_OPTION for what is no text
-   *
-   * Threads: the context's own. Cost: malloc, and the encoding.
    */
   allocString(text: string): Address {
     const { memory } = this.runtime;
@@ -175,25 +157,13 @@ export abstract class Context {
     return (this.#state.parent?.context ?? null) as AnyContext | null;
   }
 
-  /**
-   * The contexts right below this one.
-   *
-   * Threads: the context's own. Cost: a copy of the list.
-   */
+  /** The contexts right below this one. */
   get children(): AnyContext[] {
     this.runtime.attachment.core.repairIfCut();
     return [...this.#state.children].map(({ context }) => context) as AnyContext[];
   }
 
-  /**
-   * Makes a context that ends with this one, at the latest.
-   * @param name what kind of context it is
-   * @param options as those of `heap.contexts.create`, but for `parent`
-   * @returns the new context
-   * @throws as `heap.contexts.create`
-   *
-   * Threads: the context's own. Cost: about 0.5 microseconds.
-   */
+  /** `heap.contexts.create`, for a context that ends with this one at the latest. */
   createContext<K extends ContextType = 'bump'>(
     name: string,
     options?: Omit<ContextOptions<K>, 'parent'>,
@@ -203,10 +173,7 @@ export abstract class Context {
 
   /**
    * Makes another context the parent, or none. The context goes on as it is, its children with it.
-   * @param parent a context of this thread; null for none
    * @throws HeapError ERR_SHMALLOC_CONTEXT for one that lies below this one, or in another heap
-   *
-   * Threads: the context's own. Cost: a look at the parents of `parent`.
    */
   setParent(parent: Context | null): void {
     this.requireLive('move');
@@ -226,10 +193,6 @@ export abstract class Context {
    * Calls `callback` when the objects of this context end: at its next reset or its end, once, the
    * last registered first. It may still read them, and allocate; the context and those above it can
    * not be reset or deleted in it.
-   * @param callback called without arguments
-   * @throws HeapError ERR_SHMALLOC_CONTEXT_ENDED; TypeError ERR_SHMALLOC_INVALID_OPTION
-   *
-   * Threads: the context's own. Cost: one entry of a list.
    */
   onReset(callback: () => void): void {
     this.requireLive('register a callback for');
@@ -253,32 +216,17 @@ export abstract class Context {
     this.#state.reset();
   }
 
-  /**
-   * Ends the objects of this context; those of its children stay.
-   * @throws as reset
-   *
-   * Threads: the context's own. Cost: as reset.
-   */
+  /** Ends the objects of this context; those of its children stay. @throws as reset */
   resetOnly(): void {
     this.#state.resetOnly();
   }
 
-  /**
-   * Resets the children, with all below them.
-   * @throws as reset
-   *
-   * Threads: the context's own. Cost: as reset, for each.
-   */
+  /** Resets the children, with all below them. @throws as reset */
   resetChildren(): void {
     this.#state.resetChildren();
   }
 
-  /**
-   * Ends the children, with all below them.
-   * @throws as reset
-   *
-   * Threads: the context's own. Cost: as reset, for each.
-   */
+  /** Ends the children, with all below them. @throws as reset */
   deleteChildren(): void {
     this.#state.deleteChildren();
   }
@@ -286,8 +234,6 @@ export abstract class Context {
   /**
    * Ends the context, all below it, and all their objects.
    * @throws as reset
-   *
-   * Threads: the context's own. Cost: as reset, for each.
    */
   delete(): void {
     this.#state.delete();
@@ -305,8 +251,6 @@ export abstract class Context {
    * thread adopts it by the handle. Its parent, if it has one, does not end it any more.
    * @returns a plain object, for postMessage
    * @throws HeapError ERR_SHMALLOC_CONTEXT where callbacks wait, which cannot go along
-   *
-   * Threads: the context's own. Cost: about a microsecond a context.
    */
   release(): ContextHandle {
     const adoptions = this.#state.release();
@@ -318,11 +262,7 @@ export abstract class Context {
 
   // ---- looking
 
-  /**
-   * What it holds, without its children.
-   *
-   * Threads: the context's own. Cost: a few ns.
-   */
+  /** What it holds, without its children. Cost: a few ns. */
   stats(): ContextStats {
     this.requireLive('measure');
     return readContextStats(this.runtime.memory.u32, this);

@@ -5,14 +5,7 @@
  * where threads share it; where it lives, vector-storage.ts. Made by vectors.ts.
  */
 
-import {
-  type Address,
-  INSPECT,
-  notCloned,
-  show,
-  showAsJson,
-  typeError,
-} from '../base/index.js';
+import { type Address, INSPECT, notCloned, show, showAsJson, typeError } from '../base/index.js';
 import * as VectorHeader from '../layout/vector-header.js';
 import { LocalVector } from './local-vector.js';
 import { SharedVector } from './shared-vector.js';

@@ -409,13 +409,7 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/blocks/explain-address.ts createDiagnose',
   // Both fast paths: the one list entry that is to stay.
   'src/heap/fast-path.ts createFastPath',
-  'src/pages/page-heap.ts createPageHeap',
-  'src/pages/retired-spans.ts createRetiredSpans',
-  'src/pages/run-bins.ts createRunBins',
-  'src/pages/spans.ts createSpans',
-  'src/pages/thread-cache.ts createCache',
   'src/recovery/reclaim-objects.ts reclaimObjects',
-  'src/recovery/repair.ts createRepairs',
 ];
 const LONG_LISTS: readonly string[] = [
   'src/base/errors.ts constructor',

@@ -25,9 +25,8 @@ import type { HeapMemory } from '../layout/index.js';
 import * as LockTable from '../layout/lock-table.js';
 import * as Slot from '../layout/slot.js';
 import {
-  type Cache,
+  Cache,
   copyRunsLocked,
-  createCache,
   createSamples,
   type HeapAccess,
   POST_MORTEM,
@@ -106,7 +105,7 @@ export class ThreadHeap extends Tools {
     this.tops = Slot.topsOf(this.slot);
     this.mallocs = Slot.mallocsOf(this.slot);
     this.reserveIsZero = by.reserveIsZero;
-    this.cache = createCache(this, this.slot);
+    this.cache = new Cache(this, this.slot);
     this.section = new Section(this);
     this.large = new LargeBlocks(this);
     this.samples = createSamples(memory, this.slot);

@@ -9,23 +9,13 @@ import { probeStack, RESCUE_FRAMES, type SlotIndex } from '../base/index.js';
 import type { HeapMemory } from '../layout/index.js';
 import * as PageOwners from '../layout/page-owners.js';
 import * as Slot from '../layout/slot.js';
-import {
-  createCache,
-  createPageHeap,
-  createRetiredSpans,
-  createSpans,
-  isLookDue,
-  type PageHeap,
-  type RetiredSpans,
-  type Spans,
-} from '../pages/index.js';
+import { Cache, isLookDue, PageHeap, RetiredSpans, Spans } from '../pages/index.js';
 import {
   createIntentResolver,
-  createRepairs,
   createSelfRepair,
   freeReserved,
   type Recovered,
-  type Repairs,
+  Repairs,
   type Rescue,
   recoverDead,
   type SelfRepair,
@@ -85,10 +75,10 @@ export class Tools {
     this.locks = new Locks(memory, this.me, by.lockTimeoutMs, (lock) =>
       this.repairs.lockLocked(lock),
     );
-    this.pageHeap = createPageHeap(memory, slotIndex);
-    this.retired = createRetiredSpans(memory, this.locks, this.pageHeap, this.owner);
-    this.spans = createSpans(this);
-    this.repairs = createRepairs(memory, this.locks, this.pageHeap);
+    this.pageHeap = new PageHeap(memory, slotIndex);
+    this.retired = new RetiredSpans(memory, this.locks, this.pageHeap, this.owner);
+    this.spans = new Spans(this);
+    this.repairs = new Repairs(memory, this.locks, this.pageHeap);
     this.selfRepair = createSelfRepair(this, () => resolveOwn(this));
     this.events = events;
   }
@@ -101,7 +91,7 @@ export function resolveOwn(tools: Tools): void {
   const slot = Slot.at(memory.geometry.slots, slotIndex);
   // Mostly so: what follows is made only where it is needed.
   if (Slot.getIntentWord(memory.u32, slot) === 0) return;
-  const resolver = createIntentResolver(tools, createCache(tools, slot), slotIndex);
+  const resolver = createIntentResolver(tools, new Cache(tools, slot), slotIndex);
   if (resolver.resolve()) freeReserved(tools, slotIndex);
 }
 

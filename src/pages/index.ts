@@ -10,12 +10,13 @@ export {
   sumHeld,
 } from './live-bytes.js';
 export { isLookDue, startLook } from './looks.js';
-export { createPageHeap, DIRECT_PAGES_MIN, type PageHeap, type RunFit } from './page-heap.js';
-export { createPartialLists } from './partial-lists.js';
+export { DIRECT_PAGES_MIN, PageHeap, type RunFit } from './page-heap.js';
+export type { PageTools } from './page-tools.js';
+export { createPartialLists, type PartialLists } from './partial-lists.js';
 export { createRecordPool, type RecordPool } from './record-pool.js';
-export { createRetiredSpans, type RetiredSpans } from './retired-spans.js';
-export { createRunBins } from './run-bins.js';
+export { RetiredSpans } from './retired-spans.js';
+export { RunBins } from './run-bins.js';
 export { createSamples, type Samples } from './samples.js';
-export { createSpans, type PageTools, type Spans } from './spans.js';
-export { type Cache, createCache } from './thread-cache.js';
+export { Spans } from './spans.js';
+export { Cache } from './thread-cache.js';
 export { copyRunsLocked, findRunLocked, headOfLocked, walkRunsLocked } from './walk.js';

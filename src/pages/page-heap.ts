@@ -30,7 +30,7 @@ import {
 import type { HeapMemory, RunKind } from '../layout/index.js';
 import * as PageHeapRecord from '../layout/page-heap-record.js';
 import * as PageRecord from '../layout/page-record.js';
-import { createRunBins } from './run-bins.js';
+import { RunBins } from './run-bins.js';
 
 /** Minimum pages of a direct run, which is taken from the top: 128 KiB. */
 export const DIRECT_PAGES_MIN = 16;
@@ -50,61 +50,72 @@ export interface TakenRun {
   fresh: boolean;
 }
 
-export interface PageHeap {
+/** The runs of all threads, as one thread works with them. */
+export class PageHeap {
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #f64: Float64Array;
+  readonly #pageTable: number;
+  /** The page heap's record. */
+  readonly #pageHeap: WordIndex;
+  readonly #firstPage: PageIndex;
+  readonly #endPage: PageIndex;
+  readonly #bins: RunBins;
+  readonly #slot: number;
+  readonly #taken: TakenRun = { page: NONE, fresh: false };
+
+  /** @param slot for which it reserves runs */
+  constructor(memory: HeapMemory, slot: number) {
+    const { i32, u32, f64, geometry } = memory;
+    this.#i32 = i32;
+    this.#u32 = u32;
+    this.#f64 = f64;
+    this.#pageTable = geometry.pageTable;
+    this.#pageHeap = geometry.pageHeap;
+    this.#firstPage = geometry.firstPage;
+    this.#endPage = geometry.endPage;
+    this.#bins = new RunBins(memory);
+    this.#slot = slot;
+  }
+
   /**
    * Reserves `pages` pages at a multiple of `alignPages`; takes them from the reserve only if
    * `grow`. The result is valid until the next call.
    */
-  takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun;
-  /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
-  releaseRunLocked(page: PageIndex): void;
-  /** Gives a LARGE run a new length at its place; returns false if there is no room. */
-  resizeRunLocked(page: PageIndex, pages: number): boolean;
-  /**
-   * Turns a RESERVED run into a LARGE one or a span, by one store. Its owner only; needs no lock.
-   */
-  commitRun(page: PageIndex, kind: RunKind, owner: number): void;
-}
-
-export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
-  const { i32, u32, f64, geometry } = memory;
-  const { pageTable, pageHeap, firstPage, endPage } = geometry;
-  const { linkLocked, unlinkLocked, findLocked, findLongestLocked, searchLocked } =
-    createRunBins(memory);
-  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
-  const taken: TakenRun = { page: NONE, fresh: false };
-
-  // ---- Taking runs
-
-  function takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun {
+  takeRunLocked(pages: number, alignPages: number, fit: RunFit, grow: boolean): TakenRun {
+    const bins = this.#bins;
+    const taken = this.#taken;
     const direct = fit === 'top';
     // With this many pages an aligned run fits into any free run.
     const room = pages + alignPages - 1;
     taken.fresh = false;
-    let found = (fit === 'roomy' ? findLongestLocked(room) : NONE) || findLocked(room);
+    let found = (fit === 'roomy' ? bins.findLongestLocked(room) : NONE) || bins.findLocked(room);
     const fromReserve = found === 0 && grow;
-    if (fromReserve && direct && takeFromTop(pages, alignPages)) return account(pages, true);
-    if (fromReserve && growLocked(room)) found = findLocked(room);
-    if (found === 0) found = searchLocked(pages, alignPages);
+    if (fromReserve && direct && this.#takeFromTop(pages, alignPages))
+      return this.#account(pages, true);
+    if (fromReserve && this.#growLocked(room)) found = bins.findLocked(room);
+    if (found === 0) found = bins.searchLocked(pages, alignPages);
     if (found === 0) {
       taken.page = NONE;
       return taken;
     }
-    cutLocked(found, pages, alignPages, direct);
-    return account(pages, direct);
+    this.#cutLocked(found, pages, alignPages, direct);
+    return this.#account(pages, direct);
   }
 
-  function account(pages: number, direct: boolean): TakenRun {
+  #account(pages: number, direct: boolean): TakenRun {
+    const pageHeap = this.#pageHeap;
     // point: pages.mapped
-    PageHeapRecord.addMapped(i32, pageHeap, pages, 1);
-    if (direct) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.DIRECT_MAPS);
-    return taken;
+    PageHeapRecord.addMapped(this.#i32, pageHeap, pages, 1);
+    if (direct) PageHeapRecord.bumpCounter(this.#f64, pageHeap, PageHeapRecord.DIRECT_MAPS);
+    return this.#taken;
   }
 
   /** Cuts `pages` pages out of a free run: at its bottom, or at its top for direct runs. */
-  function cutLocked(page: PageIndex, pages: number, alignPages: number, atTop: boolean): void {
-    const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(page)));
-    unlinkLocked(page, length);
+  #cutLocked(page: PageIndex, pages: number, alignPages: number, atTop: boolean): void {
+    const bins = this.#bins;
+    const length = PageRecord.pagesOf(this.#runAt(page));
+    bins.unlinkLocked(page, length);
     const at = (
       atTop
         ? Math.floor((page + length - pages) / alignPages) * alignPages
@@ -114,135 +125,137 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     const rest = length - lead - pages;
     if (rest > 0) {
       // point: cut.rest
-      PageRecord.setRun(i32, recordOf(at + pages), PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest));
+      this.#setRun(at + pages, PageRecord.FREE_RUN, 0, rest);
       // point: cut.restTail
-      PageRecord.setTail(i32, recordOf(page + length - 1), rest);
+      this.#setTail(page + length - 1, rest);
     }
     // point: cut.tail
-    PageRecord.setTail(i32, recordOf(at + pages - 1), 0);
+    this.#setTail(at + pages - 1, 0);
     // point: cut.run
-    PageRecord.setRun(i32, recordOf(at), PageRecord.wordOf(PageRecord.RESERVED_RUN, slot, pages));
+    this.#setRun(at, PageRecord.RESERVED_RUN, this.#slot, pages);
     if (lead > 0) {
       // point: cut.leadTail
-      PageRecord.setTail(i32, recordOf(at - 1), lead);
+      this.#setTail(at - 1, lead);
       // The head stays in place, so that shortening it is the store that commits the split.
       // point: cut.commit
-      PageRecord.setRun(i32, recordOf(page), PageRecord.wordOf(PageRecord.FREE_RUN, 0, lead));
-      linkLocked(page, lead);
+      this.#setRun(page, PageRecord.FREE_RUN, 0, lead);
+      bins.linkLocked(page, lead);
     }
-    if (rest > 0) linkLocked((at + pages) as PageIndex, rest);
-    if (lead > 0 || rest > 0) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.SPLITS);
-    taken.page = at;
+    if (rest > 0) bins.linkLocked((at + pages) as PageIndex, rest);
+    if (lead > 0 || rest > 0)
+      PageHeapRecord.bumpCounter(this.#f64, this.#pageHeap, PageHeapRecord.SPLITS);
+    this.#taken.page = at;
   }
 
   /** Takes a run from the top of the reserve. */
-  function takeFromTop(pages: number, alignPages: number): boolean {
+  #takeFromTop(pages: number, alignPages: number): boolean {
+    const i32 = this.#i32;
+    const pageHeap = this.#pageHeap;
+    const taken = this.#taken;
     const head = PageHeapRecord.getUntouched(i32, pageHeap);
     if (head === 0) return false;
-    const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(head)));
+    const length = PageRecord.pagesOf(this.#runAt(head));
     const at = Math.floor((head + length - pages) / alignPages) * alignPages;
     if (at < head) return false;
     const rest = head + length - at - pages;
     if (rest > 0) {
       // point: top.rest
-      PageRecord.setRun(i32, recordOf(at + pages), PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest));
+      this.#setRun(at + pages, PageRecord.FREE_RUN, 0, rest);
       // point: top.restTail
-      PageRecord.setTail(i32, recordOf(head + length - 1), rest);
+      this.#setTail(head + length - 1, rest);
     }
     // point: top.tail
-    PageRecord.setTail(i32, recordOf(at + pages - 1), 0);
+    this.#setTail(at + pages - 1, 0);
     // point: top.run
-    PageRecord.setRun(i32, recordOf(at), PageRecord.wordOf(PageRecord.RESERVED_RUN, slot, pages));
+    this.#setRun(at, PageRecord.RESERVED_RUN, this.#slot, pages);
     if (at > head) {
       // point: top.reserveTail
-      PageRecord.setTail(i32, recordOf(at - 1), 0);
+      this.#setTail(at - 1, 0);
       // point: top.commit
-      PageRecord.setRun(
-        i32,
-        recordOf(head),
-        PageRecord.wordOf(PageRecord.UNTOUCHED_RUN, 0, at - head),
-      );
+      this.#setRun(head, PageRecord.UNTOUCHED_RUN, 0, at - head);
     } else {
       // point: top.index
       PageHeapRecord.setUntouched(i32, pageHeap, NONE);
     }
     // The rest is in no bin yet; it may be adjacent to a free run above.
-    if (rest > 0) mergeLocked((at + pages) as PageIndex, rest);
+    if (rest > 0) this.#mergeLocked((at + pages) as PageIndex, rest);
     taken.page = at as PageIndex;
     taken.fresh = true;
     return true;
   }
 
   /** Moves the brk up until the free run below it has `pages` pages; returns false if it cannot. */
-  function growLocked(pages: number): boolean {
+  #growLocked(pages: number): boolean {
+    const i32 = this.#i32;
+    const pageHeap = this.#pageHeap;
     const head = PageHeapRecord.getUntouched(i32, pageHeap);
     if (head === 0) return false;
-    const length = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(head)));
-    const below = head > firstPage ? PageRecord.getTail(i32, recordOf(head - 1)) : 0;
+    const length = PageRecord.pagesOf(this.#runAt(head));
+    const below = head > this.#firstPage ? this.#tailAt(head - 1) : 0;
     const missing = pages - below;
     // The run below is long enough, though it was not among those that were compared.
     if (missing <= 0) return false;
     // Free pages above join the run if all of the reserve is taken.
-    if (missing > length + freePagesAt((head + length) as PageIndex)) return false;
+    if (missing > length + this.#freePagesAt((head + length) as PageIndex)) return false;
     const step = Math.min(roundUp(missing, BRK_STEP_PAGES), length);
     if (length > step) {
       // point: brk.rest
-      PageRecord.setRun(
-        i32,
-        recordOf(head + step),
-        PageRecord.wordOf(PageRecord.UNTOUCHED_RUN, 0, length - step),
-      );
+      this.#setRun(head + step, PageRecord.UNTOUCHED_RUN, 0, length - step);
     }
     // point: brk.tail
-    PageRecord.setTail(i32, recordOf(head + step - 1), step);
+    this.#setTail(head + step - 1, step);
     // point: brk.commit
-    PageRecord.setRun(i32, recordOf(head), PageRecord.wordOf(PageRecord.FREE_RUN, 0, step));
+    this.#setRun(head, PageRecord.FREE_RUN, 0, step);
     // point: brk.index
     PageHeapRecord.setUntouched(i32, pageHeap, (length > step ? head + step : NONE) as PageIndex);
     // point: brk.brk
     PageHeapRecord.setBrk(i32, pageHeap, (head + step) as PageIndex);
-    mergeLocked(head, step);
+    this.#mergeLocked(head, step);
     return true;
   }
 
   // ---- Releasing runs
 
-  function releaseRunLocked(page: PageIndex): void {
-    const pages = PageRecord.pagesOf(PageRecord.getRun(i32, recordOf(page)));
+  /** Frees a RESERVED or SPAN run, merging it with free neighbours. */
+  releaseRunLocked(page: PageIndex): void {
+    const pages = PageRecord.pagesOf(this.#runAt(page));
     // point: pages.mapped
-    PageHeapRecord.addMapped(i32, pageHeap, -pages, -1);
-    mergeLocked(page, pages);
+    PageHeapRecord.addMapped(this.#i32, this.#pageHeap, -pages, -1);
+    this.#mergeLocked(page, pages);
   }
 
   /** Turns a run that is in no bin into a FREE one, joined with its free neighbours. */
-  function mergeLocked(page: PageIndex, pages: number): void {
+  #mergeLocked(page: PageIndex, pages: number): void {
+    const f64 = this.#f64;
+    const pageHeap = this.#pageHeap;
+    const bins = this.#bins;
     let head = page;
     let total = pages;
-    const below = page > firstPage ? PageRecord.getTail(i32, recordOf(page - 1)) : 0;
+    const below = page > this.#firstPage ? this.#tailAt(page - 1) : 0;
     if (below !== 0) {
       head = (page - below) as PageIndex;
-      checkFree(head, below);
-      unlinkLocked(head, below);
+      this.#checkFree(head, below);
+      bins.unlinkLocked(head, below);
       total += below;
       PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.COALESCES);
     }
     const above = (page + pages) as PageIndex;
-    const free = freePagesAt(above);
+    const free = this.#freePagesAt(above);
     if (free !== 0) {
-      unlinkLocked(above, free);
+      bins.unlinkLocked(above, free);
       total += free;
       PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.COALESCES);
     }
-    PageHeapRecord.bumpRunReturns(u32, pageHeap);
+    PageHeapRecord.bumpRunReturns(this.#u32, pageHeap);
     // point: merge.tail
-    PageRecord.setTail(i32, recordOf(head + total - 1), total);
+    this.#setTail(head + total - 1, total);
     // point: merge.commit
-    PageRecord.setRun(i32, recordOf(head), PageRecord.wordOf(PageRecord.FREE_RUN, 0, total));
-    linkLocked(head, total);
+    this.#setRun(head, PageRecord.FREE_RUN, 0, total);
+    bins.linkLocked(head, total);
   }
 
-  function checkFree(page: PageIndex, pages: number): void {
-    const word = PageRecord.getRun(i32, recordOf(page));
+  #checkFree(page: PageIndex, pages: number): void {
+    const word = this.#runAt(page);
     if (word === PageRecord.wordOf(PageRecord.FREE_RUN, 0, pages)) return;
     throw new HeapCorruptionError(
       `the tail of a free run says ${pages} pages, its head at ${hex(page * PAGE_BYTES)} says ` +
@@ -250,33 +263,35 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
     );
   }
 
-  function resizeRunLocked(page: PageIndex, pages: number): boolean {
-    const word = PageRecord.getRun(i32, recordOf(page));
+  /** Gives a LARGE run a new length at its place; returns false if there is no room. */
+  resizeRunLocked(page: PageIndex, pages: number): boolean {
+    const i32 = this.#i32;
+    const f64 = this.#f64;
+    const pageHeap = this.#pageHeap;
+    const bins = this.#bins;
+    const word = this.#runAt(page);
     const have = PageRecord.pagesOf(word);
     const above = (page + have) as PageIndex;
-    let free = freePagesAt(above);
+    let free = this.#freePagesAt(above);
     // Only the reserve follows: moving the brk can make room.
     const last = above + free === PageHeapRecord.getUntouched(i32, pageHeap);
-    if (have + free < pages && last && growLocked(pages - have)) free = freePagesAt(above);
+    if (have + free < pages && last && this.#growLocked(pages - have))
+      free = this.#freePagesAt(above);
     const rest = have + free - pages;
     if (rest < 0) return false;
-    if (free > 0) unlinkLocked(above, free);
+    if (free > 0) bins.unlinkLocked(above, free);
     if (rest > 0) {
       // point: resize.rest
-      PageRecord.setRun(
-        i32,
-        recordOf(page + pages),
-        PageRecord.wordOf(PageRecord.FREE_RUN, 0, rest),
-      );
+      this.#setRun(page + pages, PageRecord.FREE_RUN, 0, rest);
       // point: resize.restTail
-      PageRecord.setTail(i32, recordOf(page + pages + rest - 1), rest);
+      this.#setTail(page + pages + rest - 1, rest);
     }
     // point: resize.tail
-    PageRecord.setTail(i32, recordOf(page + pages - 1), 0);
+    this.#setTail(page + pages - 1, 0);
     // point: resize.commit
-    PageRecord.setRun(i32, recordOf(page), PageRecord.wordOf(PageRecord.kindOf(word), 0, pages));
-    if (rest > 0) linkLocked((page + pages) as PageIndex, rest);
-    if (pages < have) PageHeapRecord.bumpRunReturns(u32, pageHeap);
+    this.#setRun(page, PageRecord.kindOf(word), 0, pages);
+    if (rest > 0) bins.linkLocked((page + pages) as PageIndex, rest);
+    if (pages < have) PageHeapRecord.bumpRunReturns(this.#u32, pageHeap);
     // point: pages.mapped
     PageHeapRecord.addMapped(i32, pageHeap, pages - have, 0);
     if (rest > 0) PageHeapRecord.bumpCounter(f64, pageHeap, PageHeapRecord.SPLITS);
@@ -285,25 +300,35 @@ export function createPageHeap(memory: HeapMemory, slot: number): PageHeap {
   }
 
   /** Length of the free run that begins at a page; 0 = none. */
-  function freePagesAt(page: PageIndex): number {
-    if (page >= endPage) return 0;
-    const word = PageRecord.getRun(i32, recordOf(page));
+  #freePagesAt(page: PageIndex): number {
+    if (page >= this.#endPage) return 0;
+    const word = this.#runAt(page);
     return PageRecord.kindOf(word) === PageRecord.FREE_RUN ? PageRecord.pagesOf(word) : 0;
   }
 
-  function commitRun(page: PageIndex, kind: RunKind, owner: number): void {
-    const record = recordOf(page);
-    PageRecord.setRun(
-      i32,
-      record,
-      PageRecord.wordOf(kind, owner, PageRecord.pagesOf(PageRecord.getRun(i32, record))),
-    );
+  /**
+   * Turns a RESERVED run into a LARGE one or a span, by one store. Its owner only; needs no lock.
+   */
+  commitRun(page: PageIndex, kind: RunKind, owner: number): void {
+    this.#setRun(page, kind, owner, PageRecord.pagesOf(this.#runAt(page)));
   }
 
-  return {
-    takeRunLocked,
-    releaseRunLocked,
-    resizeRunLocked,
-    commitRun,
-  };
+  // ---- Words of runs
+
+  #runAt(page: number): number {
+    return PageRecord.getRun(this.#i32, PageRecord.at(this.#pageTable, page));
+  }
+
+  #setRun(page: number, kind: RunKind, owner: number, pages: number): void {
+    const record = PageRecord.at(this.#pageTable, page);
+    PageRecord.setRun(this.#i32, record, PageRecord.wordOf(kind, owner, pages));
+  }
+
+  #tailAt(page: number): number {
+    return PageRecord.getTail(this.#i32, PageRecord.at(this.#pageTable, page));
+  }
+
+  #setTail(page: number, pages: number): void {
+    PageRecord.setTail(this.#i32, PageRecord.at(this.#pageTable, page), pages);
+  }
 }

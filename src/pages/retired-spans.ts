@@ -27,14 +27,14 @@ import {
   type WordIndex,
 } from '../base/index.js';
 import * as ClassRecord from '../layout/class-record.js';
-import type { HeapMemory } from '../layout/index.js';
+import type { Geometry, HeapMemory } from '../layout/index.js';
 import * as LockTable from '../layout/lock-table.js';
 import * as PageOwners from '../layout/page-owners.js';
 import * as PageRecord from '../layout/page-record.js';
 import * as Slot from '../layout/slot.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
-import { createPartialLists } from './partial-lists.js';
+import { createPartialLists, type PartialLists } from './partial-lists.js';
 
 /** Maximum share of the heap for a thread's retired spans: a 32nd, as a shift. */
 const HEAP_SHIFT = 5;
@@ -43,150 +43,168 @@ const GIVEN_AT_ONCE = 64;
 const NONE = 0 as PageIndex;
 
 /** One thread's retired spans. */
-export interface RetiredSpans {
+export class RetiredSpans {
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #owners: Uint8Array;
+  readonly #geometry: Geometry;
+  readonly #pageTable: number;
+  readonly #classes: WordIndex;
+  readonly #locks: Locks;
+  readonly #pageHeap: PageHeap;
+  readonly #lists: PartialLists;
+  readonly #owner: number;
+  #pagesKept = 0;
+  #pagesMax: number;
+
+  /** @param owner the thread as page owner; UNOWNED for a thread without a slot, which keeps none */
+  constructor(memory: HeapMemory, locks: Locks, pageHeap: PageHeap, owner: number) {
+    const { firstPage, endPage } = memory.geometry;
+    this.#i32 = memory.i32;
+    this.#u32 = memory.u32;
+    this.#owners = memory.owners;
+    this.#geometry = memory.geometry;
+    this.#pageTable = memory.geometry.pageTable;
+    this.#classes = memory.geometry.classes;
+    this.#locks = locks;
+    this.#pageHeap = pageHeap;
+    this.#lists = createPartialLists(memory);
+    this.#owner = owner;
+    this.#pagesMax = owner === PageOwners.UNOWNED ? 0 : (endPage - firstPage) >>> HEAP_SHIFT;
+  }
+
   /** True if this thread may have some: then the heap should not grow. No lock needed. */
-  hasAny(): boolean;
+  hasAny(): boolean {
+    return this.#pagesKept > 0;
+  }
+
   /** Turns a retired span into an ordinary span of this thread; returns its head, 0 = none. */
-  takeLocked(c: SizeClass): PageIndex;
-  /** Keeps spans that became wholly free, or releases them. */
-  keepOrGiveLocked(c: SizeClass, pages: readonly PageIndex[]): void;
-  /**
-   * Releases this thread's retired spans; returns false if it cannot have any. Takes class locks.
-   */
-  give(): boolean;
-  /**
-   * Releases the retired spans of all threads; returns true if there were any. Takes class locks.
-   */
-  releaseAll(): boolean;
-  /** Releases a slot's retired spans of a class. */
-  releaseSlotLocked(c: SizeClass, slot: WordIndex): void;
-  /** Keeps no more spans from now on: the thread is about to detach. */
-  stop(): void;
-}
-
-/** @param owner the thread as page owner; UNOWNED for a thread without a slot, which keeps none */
-export function createRetiredSpans(
-  memory: HeapMemory,
-  locks: Locks,
-  pageHeap: PageHeap,
-  owner: number,
-): RetiredSpans {
-  const { i32, u32, owners } = memory;
-  const { pageTable, classes, slots, threads, firstPage, endPage } = memory.geometry;
-  const { listOf, retiredAt, unlinkLocked, moveLocked, retireLocked } = createPartialLists(memory);
-  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
-  let pagesKept = 0;
-  let pagesMax = owner === PageOwners.UNOWNED ? 0 : (endPage - firstPage) >>> HEAP_SHIFT;
-
-  const hasAny = (): boolean => pagesKept > 0;
-
-  function takeLocked(c: SizeClass): PageIndex {
-    if (!hasAny()) return NONE;
-    const list = retiredAt(c, owner);
-    const page = ClassRecord.getPartial(i32, list);
+  takeLocked(c: SizeClass): PageIndex {
+    const owner = this.#owner;
+    const lists = this.#lists;
+    if (!this.hasAny()) return NONE;
+    const list = lists.retiredAt(c, owner);
+    const page = ClassRecord.getPartial(this.#i32, list);
     if (page === NONE) return NONE;
-    checkFree(c, page);
-    moveLocked(c, list, page, owner);
-    pagesKept -= SPAN_PAGES[c];
+    this.#checkFree(c, page);
+    lists.moveLocked(c, list, page, owner);
+    this.#pagesKept -= SPAN_PAGES[c];
     return page;
   }
 
-  function keepOrGiveLocked(c: SizeClass, pages: readonly PageIndex[]): void {
+  /** Keeps spans that became wholly free, or releases them. */
+  keepOrGiveLocked(c: SizeClass, pages: readonly PageIndex[]): void {
+    const owners = this.#owners;
+    const lists = this.#lists;
     const rest = new List<PageIndex>();
     for (let n = 0; n < pages.length; n++) {
-      if (!keepLocked(c, pages[n])) rest.push(pages[n]);
+      if (!this.#keepLocked(c, pages[n])) rest.push(pages[n]);
     }
     if (rest.length > 0)
-      releaseSpansLocked(c, rest, (page) => listOf(c, PageOwners.get(owners, page)));
+      this.#releaseSpansLocked(c, rest, (page) => lists.listOf(c, PageOwners.get(owners, page)));
   }
 
-  function keepLocked(c: SizeClass, page: PageIndex): boolean {
-    const pages = pagesKept + SPAN_PAGES[c];
-    if (pages > pagesMax || PageOwners.get(owners, page) !== owner) return false;
-    retireLocked(c, page);
-    ClassRecord.bumpRetiredKept(u32, ClassRecord.at(classes, c));
-    pagesKept = pages;
+  #keepLocked(c: SizeClass, page: PageIndex): boolean {
+    const pages = this.#pagesKept + SPAN_PAGES[c];
+    if (pages > this.#pagesMax || PageOwners.get(this.#owners, page) !== this.#owner) return false;
+    this.#lists.retireLocked(c, page);
+    ClassRecord.bumpRetiredKept(this.#u32, ClassRecord.at(this.#classes, c));
+    this.#pagesKept = pages;
     return true;
   }
 
-  function releaseSpansLocked(
+  #releaseSpansLocked(
     c: SizeClass,
     pages: readonly PageIndex[],
     listAt: (page: PageIndex) => WordIndex,
   ): void {
-    locks.acquire(LockTable.PAGE);
+    const i32 = this.#i32;
+    const classes = this.#classes;
+    const lists = this.#lists;
+    this.#locks.acquire(LockTable.PAGE);
     for (let n = 0; n < pages.length; n++) {
-      unlinkLocked(listAt(pages[n]), pages[n]);
-      pageHeap.releaseRunLocked(pages[n]);
+      lists.unlinkLocked(listAt(pages[n]), pages[n]);
+      this.#pageHeap.releaseRunLocked(pages[n]);
     }
-    locks.release(LockTable.PAGE);
+    this.#locks.release(LockTable.PAGE);
     // point: release.spans
     ClassRecord.addSpanCount(i32, ClassRecord.at(classes, c), -pages.length);
   }
 
-  function give(): boolean {
-    if (!hasAny()) return false;
-    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) releaseList(c, owner);
-    pagesKept = 0;
+  /**
+   * Releases this thread's retired spans; returns false if it cannot have any. Takes class locks.
+   */
+  give(): boolean {
+    const owner = this.#owner;
+    if (!this.hasAny()) return false;
+    for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) this.#releaseList(c, owner);
+    this.#pagesKept = 0;
     return true;
   }
 
-  function releaseAll(): boolean {
-    const used = Slot.used(u32, slots, threads);
+  /**
+   * Releases the retired spans of all threads; returns true if there were any. Takes class locks.
+   */
+  releaseAll(): boolean {
+    const used = Slot.used(this.#u32, this.#geometry.slots, this.#geometry.threads);
     let given = false;
     for (let c = 1 as SizeClass; c <= SIZE_CLASS_COUNT; c++) {
       for (let n = 0; n < used.length; n++)
-        given = releaseList(c, PageOwners.codeOf(used[n])) || given;
+        given = this.#releaseList(c, PageOwners.codeOf(used[n])) || given;
     }
     return given;
   }
 
-  function releaseList(c: SizeClass, one: number): boolean {
+  #releaseList(c: SizeClass, one: number): boolean {
+    const lists = this.#lists;
     let given = false;
-    while (releaseSome(c, retiredAt(c, one))) given = true;
+    while (this.#releaseSome(c, lists.retiredAt(c, one))) given = true;
     return given;
   }
 
-  function releaseSome(c: SizeClass, list: WordIndex): boolean {
+  #releaseSome(c: SizeClass, list: WordIndex): boolean {
     // Read without the lock: a span that comes into the list meanwhile is for its owner's next
     // refill.
-    if (ClassRecord.getPartial(i32, list) === NONE) return false;
-    locks.acquire(LockTable.ofClass(c));
-    const given = releaseSomeLocked(c, list);
-    locks.release(LockTable.ofClass(c));
+    if (ClassRecord.getPartial(this.#i32, list) === NONE) return false;
+    this.#locks.acquire(LockTable.ofClass(c));
+    const given = this.#releaseSomeLocked(c, list);
+    this.#locks.release(LockTable.ofClass(c));
     return given;
   }
 
   /** Releases the first retired spans of a list; returns false if there were none. */
-  function releaseSomeLocked(c: SizeClass, list: WordIndex): boolean {
+  #releaseSomeLocked(c: SizeClass, list: WordIndex): boolean {
+    const i32 = this.#i32;
+    const pageTable = this.#pageTable;
     const pages = new List<PageIndex>();
     let page = ClassRecord.getPartial(i32, list);
     for (
       ;
       page !== NONE && pages.length < GIVEN_AT_ONCE;
-      page = PageRecord.getNext(i32, recordOf(page))
+      page = PageRecord.getNext(i32, PageRecord.at(pageTable, page))
     ) {
-      checkFree(c, page);
+      this.#checkFree(c, page);
       pages.push(page);
     }
-    if (pages.length > 0) releaseSpansLocked(c, pages, () => list);
+    if (pages.length > 0) this.#releaseSpansLocked(c, pages, () => list);
     return pages.length > 0;
   }
 
-  function releaseSlotLocked(c: SizeClass, slot: WordIndex): void {
-    while (releaseSomeLocked(c, Slot.retiredOf(slot, c)));
+  /** Releases a slot's retired spans of a class. */
+  releaseSlotLocked(c: SizeClass, slot: WordIndex): void {
+    while (this.#releaseSomeLocked(c, Slot.retiredOf(slot, c)));
   }
 
-  function checkFree(c: SizeClass, page: PageIndex): void {
-    if (PageRecord.getFreeCount(i32, recordOf(page)) === SPAN_BLOCKS[c]) return;
+  #checkFree(c: SizeClass, page: PageIndex): void {
+    if (PageRecord.getFreeCount(this.#i32, PageRecord.at(this.#pageTable, page)) === SPAN_BLOCKS[c])
+      return;
     throw new HeapCorruptionError(
       `the retired spans of class ${c} include page ${page}, whose blocks are not all free (retired-spans I1)`,
     );
   }
 
-  function stop(): void {
-    pagesMax = 0;
+  /** Keeps no more spans from now on: the thread is about to detach. */
+  stop(): void {
+    this.#pagesMax = 0;
   }
-
-  return { hasAny, takeLocked, keepOrGiveLocked, give, releaseAll, releaseSlotLocked, stop };
 }

@@ -39,117 +39,119 @@ import * as PageRecord from '../layout/page-record.js';
 import * as Slot from '../layout/slot.js';
 import type { Locks } from '../sync/index.js';
 import type { PageHeap } from './page-heap.js';
-import { createPartialLists } from './partial-lists.js';
+import type { PageTools } from './page-tools.js';
+import { createPartialLists, type PartialLists } from './partial-lists.js';
 import type { RetiredSpans } from './retired-spans.js';
 
 const NONE = 0 as PageIndex;
 const NO_RECORD = 0 as WordIndex;
 
-export interface Spans {
+/** The spans of all threads, as one thread works with them. */
+export class Spans {
+  readonly #memory: HeapMemory;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #pageTable: number;
+  readonly #classes: WordIndex;
+  readonly #locks: Locks;
+  readonly #pageHeap: PageHeap;
+  readonly #retired: RetiredSpans;
+  readonly #lists: PartialLists;
+  readonly #owner: number;
+  /** Spans that became wholly free since the last release, newest last. */
+  #empties = new List<PageIndex>();
+
+  constructor({ memory, locks, pageHeap, retired, owner }: Omit<PageTools, 'spans'>) {
+    this.#memory = memory;
+    this.#i32 = memory.i32;
+    this.#u32 = memory.u32;
+    this.#pageTable = memory.geometry.pageTable;
+    this.#classes = memory.geometry.classes;
+    this.#locks = locks;
+    this.#pageHeap = pageHeap;
+    this.#retired = retired;
+    this.#lists = createPartialLists(memory);
+    this.#owner = owner;
+  }
+
   /**
    * Number of free blocks that this owner's spans can give, up to `wanted`; makes sure that there
    * is such a span. 0 = the heap is full.
    */
-  availableLocked(c: SizeClass, wanted: number): number;
-  /**
-   * Writes `count` free addresses to the words below index `end`; the lowest address of the first
-   * span comes last. Clears no bit yet: takeListedLocked does, with the same count.
-   */
-  listFreeLocked(c: SizeClass, count: number, end: number): void;
-  /** Clears the bits of the first `count` free blocks, in the order of listFreeLocked. */
-  takeListedLocked(c: SizeClass, count: number): void;
-  /** Sets the bits of the blocks whose addresses are in words [from, to). */
-  putBackLocked(c: SizeClass, from: number, to: number): void;
-  /**
-   * Releases the spans that putBack found wholly free, except retired ones. No transit may be open.
-   */
-  releaseEmptiesLocked(c: SizeClass): void;
-  /**
-   * Makes a slot's spans unowned and releases its retired spans: its thread detaches, or is dead.
-   */
-  disownLocked(c: SizeClass, slot: WordIndex): void;
-}
-
-/** What a thread works with on pages and spans. */
-export interface PageTools {
-  readonly memory: HeapMemory;
-  readonly locks: Locks;
-  readonly pageHeap: PageHeap;
-  readonly retired: RetiredSpans;
-  /** The thread as page owner; UNOWNED for a thread without a slot. */
-  readonly owner: number;
-  readonly spans: Spans;
-}
-
-export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
-  const { memory, locks, pageHeap, retired, owner } = tools;
-  const { i32, u32, owners } = memory;
-  const { classes, slots, threads } = memory.geometry;
-  const { listOf, linkLocked, unlinkLocked, moveLocked } = createPartialLists(memory);
-  const recordOf = (page: number): WordIndex => PageRecord.at(memory.geometry.pageTable, page);
-  /** Spans that became wholly free since the last release, newest last. */
-  let empties = new List<PageIndex>();
-
-  // ---- Taking blocks
-
-  function availableLocked(c: SizeClass, wanted: number): number {
+  availableLocked(c: SizeClass, wanted: number): number {
+    const i32 = this.#i32;
+    const pageTable = this.#pageTable;
+    const owner = this.#owner;
+    const lists = this.#lists;
+    const retired = this.#retired;
     let available = 0;
-    let page = ClassRecord.getPartial(i32, listOf(c, owner));
-    for (; page !== 0 && available < wanted; page = PageRecord.getNext(i32, recordOf(page))) {
+    let page = ClassRecord.getPartial(i32, lists.listOf(c, owner));
+    for (
+      ;
+      page !== 0 && available < wanted;
+      page = PageRecord.getNext(i32, PageRecord.at(pageTable, page))
+    ) {
       // Each call adds at least one block, so the loop ends.
-      available += PageRecord.getFreeCount(i32, partialRecord(c, page));
+      available += PageRecord.getFreeCount(i32, this.#partialRecord(c, page));
     }
     while (available < wanted) {
-      page = takeInLocked(c, listOf(c, PageOwners.UNOWNED));
+      page = this.#moveFirstLocked(c, lists.listOf(c, PageOwners.UNOWNED), owner);
       if (page === NONE) break;
-      available += PageRecord.getFreeCount(i32, recordOf(page));
+      available += PageRecord.getFreeCount(i32, PageRecord.at(pageTable, page));
     }
     if (available === 0) {
       page =
-        retired.takeLocked(c) || newSpanLocked(c) || (retired.hasAny() ? NONE : stealLocked(c));
-      if (page !== NONE) available = PageRecord.getFreeCount(i32, recordOf(page));
+        retired.takeLocked(c) ||
+        this.#newSpanLocked(c) ||
+        (retired.hasAny() ? NONE : this.#stealLocked(c));
+      if (page !== NONE) available = PageRecord.getFreeCount(i32, PageRecord.at(pageTable, page));
     }
     return Math.min(available, wanted);
   }
 
-  /** Takes over the first span of another list. */
-  function takeInLocked(c: SizeClass, list: WordIndex): PageIndex {
-    const page = ClassRecord.getPartial(i32, list);
+  /** Gives the first span of a list to another owner; 0 = there is none. */
+  #moveFirstLocked(c: SizeClass, list: WordIndex, owner: number): PageIndex {
+    const page = ClassRecord.getPartial(this.#i32, list);
     if (page === NONE) return NONE;
-    partialRecord(c, page);
-    moveLocked(c, list, page, owner);
+    this.#partialRecord(c, page);
+    this.#lists.moveLocked(c, list, page, owner);
     return page;
   }
 
-  function stealLocked(c: SizeClass): PageIndex {
-    const used = Slot.used(u32, slots, threads);
+  #stealLocked(c: SizeClass): PageIndex {
+    const { u32, geometry } = this.#memory;
+    const owner = this.#owner;
+    const used = Slot.used(u32, geometry.slots, geometry.threads);
     for (let n = 0; n < used.length; n++) {
       const other = PageOwners.codeOf(used[n]);
       if (other === owner) continue;
-      const page = takeInLocked(c, listOf(c, other));
+      const page = this.#moveFirstLocked(c, this.#lists.listOf(c, other), owner);
       if (page !== NONE) return page;
     }
     return NONE;
   }
 
   /** The record of a span in one of the lists: it has a free block. */
-  function partialRecord(c: SizeClass, page: PageIndex): WordIndex {
-    const record = recordOf(page);
-    if (page !== NONE && PageRecord.getFreeCount(i32, record) > 0) return record;
+  #partialRecord(c: SizeClass, page: PageIndex): WordIndex {
+    const record = PageRecord.at(this.#pageTable, page);
+    if (page !== NONE && PageRecord.getFreeCount(this.#i32, record) > 0) return record;
     throw new HeapCorruptionError(
       `a list of class ${c} names page ${page}, which has no free block (spans I3)`,
     );
   }
 
-  function newSpanLocked(c: SizeClass): PageIndex {
-    locks.acquire(LockTable.PAGE);
-    const { page } = pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', !retired.hasAny());
-    locks.release(LockTable.PAGE);
+  #newSpanLocked(c: SizeClass): PageIndex {
+    const i32 = this.#i32;
+    const pageTable = this.#pageTable;
+    const mayGrow = !this.#retired.hasAny();
+    this.#locks.acquire(LockTable.PAGE);
+    const { page } = this.#pageHeap.takeRunLocked(SPAN_PAGES[c], 1, 'bottom', mayGrow);
+    this.#locks.release(LockTable.PAGE);
     if (page === 0) return NONE;
-    const record = recordOf(page);
+    const record = PageRecord.at(pageTable, page);
     for (let n = 0; n < SPAN_PAGES[c]; n++) {
       // point: span.head
-      PageRecord.setSpanHead(i32, recordOf(page + n), page);
+      PageRecord.setSpanHead(i32, PageRecord.at(pageTable, page + n), page);
     }
     const blocks = SPAN_BLOCKS[c];
     for (let n = 0; n << 5 < blocks; n++) {
@@ -157,24 +159,31 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
       // point: span.bitmap
       PageRecord.setBitmap(i32, record, n, left >= 32 ? -1 : (1 << left) - 1);
     }
-    PageOwners.set(owners, page, SPAN_PAGES[c], owner);
+    PageOwners.set(this.#memory.owners, page, SPAN_PAGES[c], this.#owner);
     // point: span.commit
-    pageHeap.commitRun(page, PageRecord.SPAN_RUN, c);
+    this.#pageHeap.commitRun(page, PageRecord.SPAN_RUN, c);
     // point: span.count
     PageRecord.setFreeCount(i32, record, blocks);
-    linkLocked(c, page);
+    this.#lists.linkLocked(c, page);
     // point: span.spans
-    ClassRecord.addSpanCount(i32, ClassRecord.at(classes, c), 1);
+    ClassRecord.addSpanCount(i32, ClassRecord.at(this.#classes, c), 1);
     return page;
   }
 
-  function listFreeLocked(c: SizeClass, count: number, end: number): void {
+  /**
+   * Writes `count` free addresses to the words below index `end`; the lowest address of the first
+   * span comes last. Clears no bit yet: takeListedLocked does, with the same count.
+   */
+  listFreeLocked(c: SizeClass, count: number, end: number): void {
+    const i32 = this.#i32;
+    const owner = this.#owner;
+    const lists = this.#lists;
     const blockBytes = BLOCK_BYTES[c];
     const begin = end - count;
     let entry = end;
-    let page = ClassRecord.getPartial(i32, listOf(c, owner));
+    let page = ClassRecord.getPartial(i32, lists.listOf(c, owner));
     while (entry > begin) {
-      const record = partialRecord(c, page);
+      const record = this.#partialRecord(c, page);
       const before = entry;
       for (let n = 0; entry > begin && n << 5 < SPAN_BLOCKS[c]; n++) {
         let bits = PageRecord.getBitmap(i32, record, n);
@@ -192,22 +201,26 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
           bits ^= low;
         }
       }
-      if (entry === before) throw fewerBits(c);
+      if (entry === before) throw this.#fewerBits(c);
       page = PageRecord.getNext(i32, record);
     }
   }
 
-  function fewerBits(c: SizeClass): HeapCorruptionError {
+  #fewerBits(c: SizeClass): HeapCorruptionError {
     return new HeapCorruptionError(
       `a span of class ${c} has fewer free blocks than its free count says (spans I3)`,
     );
   }
 
-  function takeListedLocked(c: SizeClass, count: number): void {
+  /** Clears the bits of the first `count` free blocks, in the order of listFreeLocked. */
+  takeListedLocked(c: SizeClass, count: number): void {
+    const i32 = this.#i32;
+    const owner = this.#owner;
+    const lists = this.#lists;
     let left = count;
     while (left > 0) {
-      const page = ClassRecord.getPartial(i32, listOf(c, owner));
-      const record = partialRecord(c, page);
+      const page = ClassRecord.getPartial(i32, lists.listOf(c, owner));
+      const record = this.#partialRecord(c, page);
       const free = PageRecord.getFreeCount(i32, record);
       if (free <= left) {
         for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++) {
@@ -216,10 +229,10 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
         }
         // point: refill.count
         PageRecord.setFreeCount(i32, record, 0);
-        unlinkLocked(listOf(c, owner), page);
+        lists.unlinkLocked(lists.listOf(c, owner), page);
         left -= free;
       } else {
-        clearLowest(c, record, left);
+        this.#clearLowest(c, record, left);
         // point: refill.count
         PageRecord.setFreeCount(i32, record, free - left);
         left = 0;
@@ -228,10 +241,11 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
   }
 
   /** Clears the `count` lowest bits of a bitmap that has more bits. */
-  function clearLowest(c: SizeClass, record: WordIndex, count: number): void {
+  #clearLowest(c: SizeClass, record: WordIndex, count: number): void {
+    const i32 = this.#i32;
     let left = count;
     for (let n = 0; left > 0; n++) {
-      if (n << 5 >= SPAN_BLOCKS[c]) throw fewerBits(c);
+      if (n << 5 >= SPAN_BLOCKS[c]) throw this.#fewerBits(c);
       let bits = PageRecord.getBitmap(i32, record, n);
       if (bits === 0) continue;
       for (; bits !== 0 && left > 0; left--) bits &= bits - 1;
@@ -242,9 +256,14 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
 
   // ---- Putting blocks back
 
-  function putBackLocked(c: SizeClass, from: number, to: number): void {
+  /** Sets the bits of the blocks whose addresses are in words [from, to). */
+  putBackLocked(c: SizeClass, from: number, to: number): void {
+    const i32 = this.#i32;
+    const u32 = this.#u32;
+    const pageTable = this.#pageTable;
+    const classes = this.#classes;
     // Some are left only if a section threw before it released them: they are repaired by now.
-    if (empties.length > 0) empties = new List();
+    if (this.#empties.length > 0) this.#empties = new List();
     const spanBytes = SPAN_PAGES[c] << PAGE_SHIFT;
     const multiplier = DIVIDE_MULTIPLIER[c];
     const shift = DIVIDE_SHIFT[c];
@@ -265,11 +284,11 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
         if (page !== NONE) {
           // point: flush.bit
           PageRecord.setBitmap(i32, record, n, bits);
-          resolveLocked(c, page, before, free);
+          this.#resolveLocked(c, page, before, free);
         }
-        page = PageRecord.getSpanHead(i32, recordOf((address >>> PAGE_SHIFT) as PageIndex));
+        page = PageRecord.getSpanHead(i32, PageRecord.at(pageTable, address >>> PAGE_SHIFT));
         start = (page << PAGE_SHIFT) >>> 0;
-        record = recordOf(page);
+        record = PageRecord.at(pageTable, page);
         before = PageRecord.getFreeCount(i32, record);
         free = before;
         index = Math.imul((address - start) >>> GRANULE_SHIFT, multiplier) >>> shift;
@@ -282,58 +301,47 @@ export function createSpans(tools: Omit<PageTools, 'spans'>): Spans {
         bits = PageRecord.getBitmap(i32, record, n);
       }
       const bit = 1 << index;
-      if ((bits & bit) !== 0) doubleBit(c, address);
+      if ((bits & bit) !== 0) this.#doubleBit(c, address);
       bits |= bit;
       free++;
     }
     if (page === NONE) return;
     // point: flush.bit
     PageRecord.setBitmap(i32, record, n, bits);
-    resolveLocked(c, page, before, free);
+    this.#resolveLocked(c, page, before, free);
     ClassRecord.bumpReturns(u32, ClassRecord.at(classes, c));
   }
 
   /** Stores a span's increased free count, and updates the lists. */
-  function resolveLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
+  #resolveLocked(c: SizeClass, page: PageIndex, before: number, free: number): void {
     // point: flush.count
-    PageRecord.setFreeCount(i32, recordOf(page), free);
-    if (before === 0) linkLocked(c, page);
-    if (free === SPAN_BLOCKS[c]) empties.push(page);
+    PageRecord.setFreeCount(this.#i32, PageRecord.at(this.#pageTable, page), free);
+    if (before === 0) this.#lists.linkLocked(c, page);
+    if (free === SPAN_BLOCKS[c]) this.#empties.push(page);
   }
 
-  function doubleBit(c: SizeClass, address: number): never {
+  #doubleBit(c: SizeClass, address: number): never {
     throw new HeapCorruptionError(
       `the block at ${hex(address)} of class ${c} is in a cache and free in its span (spans I1)`,
     );
   }
 
-  function releaseEmptiesLocked(c: SizeClass): void {
-    if (empties.length === 0) return;
+  /**
+   * Releases the spans that putBack found wholly free, except retired ones. No transit may be open.
+   */
+  releaseEmptiesLocked(c: SizeClass): void {
+    if (this.#empties.length === 0) return;
     // Forgotten first: if the page lock throws, they are ordinary spans by the next time.
-    const pages = empties;
-    empties = new List();
-    retired.keepOrGiveLocked(c, pages);
+    const pages = this.#empties;
+    this.#empties = new List();
+    this.#retired.keepOrGiveLocked(c, pages);
   }
 
-  function disownLocked(c: SizeClass, slot: WordIndex): void {
-    retired.releaseSlotLocked(c, slot);
-    const list = Slot.partialOf(slot, c);
-    for (
-      let page = ClassRecord.getPartial(i32, list);
-      page !== NONE;
-      page = ClassRecord.getPartial(i32, list)
-    ) {
-      partialRecord(c, page);
-      moveLocked(c, list, page, PageOwners.UNOWNED);
-    }
+  /**
+   * Makes a slot's spans unowned and releases its retired spans: its thread detaches, or is dead.
+   */
+  disownLocked(c: SizeClass, slot: WordIndex): void {
+    this.#retired.releaseSlotLocked(c, slot);
+    while (this.#moveFirstLocked(c, Slot.partialOf(slot, c), PageOwners.UNOWNED) !== NONE);
   }
-
-  return {
-    availableLocked,
-    listFreeLocked,
-    takeListedLocked,
-    putBackLocked,
-    releaseEmptiesLocked,
-    disownLocked,
-  };
 }

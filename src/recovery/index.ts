@@ -9,6 +9,6 @@ export {
   type Rescue,
   recoverDead,
 } from './recover.js';
-export { createRepairs, type Repairs } from './repair.js';
+export { Repairs } from './repair.js';
 export { createIntentResolver, spanClass } from './resolve-intent.js';
 export { createSelfRepair, REHEARSAL, type SelfRepair } from './self-repair.js';

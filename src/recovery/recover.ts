@@ -28,13 +28,7 @@ import * as LockTable from '../layout/lock-table.js';
 import * as PageRecord from '../layout/page-record.js';
 import * as Registry from '../layout/registry.js';
 import * as Slot from '../layout/slot.js';
-import {
-  createCache,
-  findRunLocked,
-  isLookDue,
-  type PageTools,
-  startLook,
-} from '../pages/index.js';
+import { Cache, findRunLocked, isLookDue, type PageTools, startLook } from '../pages/index.js';
 import { freeSlot, isThreadAlive, reportDeath, type ThreadWord, WAITERS } from '../sync/index.js';
 import { reclaimInstrumented } from './reclaim-instrumented.js';
 import { reclaimObjects } from './reclaim-objects.js';
@@ -125,7 +119,7 @@ export function recoverDead(
   }
 
   function recoverSlot(slot: SlotIndex): void {
-    const cache = createCache(tools, Slot.at(geometry.slots, slot));
+    const cache = new Cache(tools, Slot.at(geometry.slots, slot));
     const resolver = createIntentResolver(tools, cache, slot);
     // The intent is resolved first: its blocks may be in magazines that are emptied later.
     resolver.resolve();

@@ -38,8 +38,9 @@ import * as PageRecord from '../layout/page-record.js';
 import * as Slot from '../layout/slot.js';
 import {
   createPartialLists,
-  createRunBins,
   type PageHeap,
+  type PartialLists,
+  RunBins,
   walkRunsLocked,
 } from '../pages/index.js';
 import type { Locks } from '../sync/index.js';
@@ -51,41 +52,52 @@ interface OpenTransit {
   readonly magazine: MagazineIndex;
 }
 
-export interface Repairs {
+/** Repairs, as one thread does them. */
+export class Repairs {
+  readonly #memory: HeapMemory;
+  readonly #locks: Locks;
+  readonly #pageHeap: PageHeap;
+  readonly #bins: RunBins;
+  readonly #partial: PartialLists;
+
+  constructor(memory: HeapMemory, locks: Locks, pageHeap: PageHeap) {
+    this.#memory = memory;
+    this.#locks = locks;
+    this.#pageHeap = pageHeap;
+    this.#bins = new RunBins(memory);
+    this.#partial = createPartialLists(memory);
+  }
+
   /** Repairs the domain of one lock, which the caller owns. */
-  lockLocked(lock: LockIndex): void;
-}
-
-export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHeap): Repairs {
-  const { i32, u32, f64, tags, geometry } = memory;
-  const { pageTable, classes } = geometry;
-  const bins = createRunBins(memory);
-  const partial = createPartialLists(memory);
-  const recordOf = (page: number): WordIndex => PageRecord.at(pageTable, page);
-
-  function lockLocked(lock: LockIndex): void {
+  lockLocked(lock: LockIndex): void {
     // Recovery keeps no state of its own: the next owner of its lock begins anew.
     if (lock === LockTable.RECOVERY) return;
-    if (lock === LockTable.PAGE) repairPagesLocked();
-    else repairClassLocked(lock as number as SizeClass);
+    if (lock === LockTable.PAGE) this.#repairPagesLocked();
+    else this.#repairClassLocked(lock as number as SizeClass);
   }
 
   // ---- The page lock's domain
 
-  function repairPagesLocked(): void {
+  #repairPagesLocked(): void {
+    const { i32, u32, geometry } = this.#memory;
+    const { pageTable } = geometry;
     // point: pages.bins
     PageHeapRecord.clearBins(i32, geometry.pageHeap);
-    joinFreeLocked();
+    this.#joinFreeLocked();
     let untouched = NONE;
     let mapped = 0;
     let runs = 0;
-    walkRunsLocked(memory, (head, word) => {
+    walkRunsLocked(this.#memory, (head, word) => {
       const kind = PageRecord.kindOf(word);
       const pages = PageRecord.pagesOf(word);
       // point: pages.tail
-      PageRecord.setTail(i32, recordOf(head + pages - 1), kind === PageRecord.FREE_RUN ? pages : 0);
+      PageRecord.setTail(
+        i32,
+        PageRecord.at(pageTable, head + pages - 1),
+        kind === PageRecord.FREE_RUN ? pages : 0,
+      );
       if (kind === PageRecord.FREE_RUN) {
-        bins.linkLocked(head, pages);
+        this.#bins.linkLocked(head, pages);
       } else if (kind === PageRecord.UNTOUCHED_RUN) {
         untouched = head;
       } else {
@@ -106,10 +118,12 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
   }
 
   /** Joins adjacent FREE runs: a split or a merge may have stopped half-way. */
-  function joinFreeLocked(): void {
+  #joinFreeLocked(): void {
+    const { i32, geometry } = this.#memory;
+    const { pageTable } = geometry;
     let below = NONE;
     let end = 0;
-    walkRunsLocked(memory, (head, word) => {
+    walkRunsLocked(this.#memory, (head, word) => {
       if (PageRecord.kindOf(word) !== PageRecord.FREE_RUN) return;
       if (below === NONE || end !== head) {
         below = head;
@@ -117,7 +131,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
         // point: pages.join
         PageRecord.setRun(
           i32,
-          recordOf(below),
+          PageRecord.at(pageTable, below),
           PageRecord.wordOf(PageRecord.FREE_RUN, 0, head + PageRecord.pagesOf(word) - below),
         );
       }
@@ -127,25 +141,27 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
 
   // ---- A class lock's domain
 
-  function repairClassLocked(c: SizeClass): void {
+  #repairClassLocked(c: SizeClass): void {
+    const { u32, f64 } = this.#memory;
     // Acquired before anything is changed: if this throws, the class lock is released unchanged.
-    locks.acquire(LockTable.PAGE);
-    const open = closeTransitsLocked(c);
-    const { held, empties } = rebuildClassLocked(c);
+    this.#locks.acquire(LockTable.PAGE);
+    const open = this.#closeTransitsLocked(c);
+    const { held, empties } = this.#rebuildClassLocked(c);
     for (let n = 0; n < open.length; n++) {
       const { slot, magazine } = open[n];
       // point: close.held
-      Slot.setHeld(f64, slot, c, held - heldByOthers(c, slot));
+      Slot.setHeld(f64, slot, c, held - this.#heldByOthers(c, slot));
       // point: close.transit
       Slot.closeTransit(u32, slot, magazine, Slot.topOf(u32, slot, magazine));
     }
-    for (let n = 0; n < empties.length; n++) pageHeap.releaseRunLocked(empties[n]);
-    locks.release(LockTable.PAGE);
+    for (let n = 0; n < empties.length; n++) this.#pageHeap.releaseRunLocked(empties[n]);
+    this.#locks.release(LockTable.PAGE);
   }
 
   /** Gives the entries of open transits back to their spans; returns these transits. */
-  function closeTransitsLocked(c: SizeClass): List<OpenTransit> {
-    const open = openTransits(c);
+  #closeTransitsLocked(c: SizeClass): List<OpenTransit> {
+    const { u32, f64, tags, geometry } = this.#memory;
+    const open = this.#openTransits(c);
     for (let n = 0; n < open.length; n++) {
       const { slot, magazine } = open[n];
       const transit = Slot.getTransit(u32, slot, magazine);
@@ -153,7 +169,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
       for (let entry = top; entry < transit; entry++) {
         // point: close.tag
         tags[u32[entry] >>> GRANULE_SHIFT] = 0;
-        setBitLocked(c, u32[entry]);
+        this.#setBitLocked(c, u32[entry]);
       }
       if (transit > top) {
         LockTable.addCounter(
@@ -170,9 +186,10 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     return open;
   }
 
-  function openTransits(c: SizeClass): List<OpenTransit> {
+  #openTransits(c: SizeClass): List<OpenTransit> {
+    const { u32 } = this.#memory;
     const open = new List<OpenTransit>();
-    const used = usedRecords();
+    const used = this.#usedRecords();
     const magazines = magazinesOf(c);
     for (let n = 0; n < used.length; n++) {
       for (let m = 0; m < magazines.length; m++) {
@@ -183,9 +200,11 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     return open;
   }
 
-  function setBitLocked(c: SizeClass, address: number): void {
-    const head = PageRecord.getSpanHead(i32, recordOf(pageOf(address)));
-    const word = PageRecord.getRun(i32, recordOf(head));
+  #setBitLocked(c: SizeClass, address: number): void {
+    const { i32, geometry } = this.#memory;
+    const { pageTable } = geometry;
+    const head = PageRecord.getSpanHead(i32, PageRecord.at(pageTable, pageOf(address)));
+    const word = PageRecord.getRun(i32, PageRecord.at(pageTable, head));
     const index = blockIndex(c, address - head * PAGE_BYTES);
     const isBlock =
       index < SPAN_BLOCKS[c] && head * PAGE_BYTES + index * BLOCK_BYTES[c] === address;
@@ -199,18 +218,19 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     // point: close.bit
     PageRecord.setBitmap(
       i32,
-      recordOf(head),
+      PageRecord.at(pageTable, head),
       n,
-      PageRecord.getBitmap(i32, recordOf(head), n) | (1 << index),
+      PageRecord.getBitmap(i32, PageRecord.at(pageTable, head), n) | (1 << index),
     );
   }
 
   /** Rebuilds free counts and partial lists from the bitmaps. */
-  function rebuildClassLocked(c: SizeClass): { held: number; empties: List<PageIndex> } {
-    const list = ClassRecord.at(classes, c);
+  #rebuildClassLocked(c: SizeClass): { held: number; empties: List<PageIndex> } {
+    const { i32, u32, geometry } = this.#memory;
+    const list = ClassRecord.at(geometry.classes, c);
     const blocks = SPAN_BLOCKS[c];
     const empties = new List<PageIndex>();
-    const used = usedRecords();
+    const used = this.#usedRecords();
     let held = 0;
     let spans = 0;
     // point: class.partial
@@ -221,9 +241,9 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     // point: class.partial
     for (let n = 0; n < used.length; n++)
       ClassRecord.setPartial(i32, Slot.retiredOf(used[n], c), NONE);
-    walkRunsLocked(memory, (head, word, record) => {
+    walkRunsLocked(this.#memory, (head, word, record) => {
       if (!PageRecord.isSpanOf(word, c)) return;
-      const free = countFree(record, c);
+      const free = this.#countFree(record, c);
       held += blocks - free;
       // point: class.count
       PageRecord.setFreeCount(i32, record, free);
@@ -231,7 +251,7 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
         empties.push(head);
         return;
       }
-      if (free > 0) partial.linkLocked(c, head);
+      if (free > 0) this.#partial.linkLocked(c, head);
       spans++;
     });
     // point: class.spans
@@ -240,24 +260,26 @@ export function createRepairs(memory: HeapMemory, locks: Locks, pageHeap: PageHe
     return { held, empties };
   }
 
-  function countFree(record: WordIndex, c: SizeClass): number {
+  #countFree(record: WordIndex, c: SizeClass): number {
+    const { i32 } = this.#memory;
     let free = 0;
     for (let n = 0; n << 5 < SPAN_BLOCKS[c]; n++)
       free += countBits(PageRecord.getBitmap(i32, record, n));
     return free;
   }
 
-  function heldByOthers(c: SizeClass, slot: WordIndex): number {
+  #heldByOthers(c: SizeClass, slot: WordIndex): number {
+    const { f64 } = this.#memory;
     let held = 0;
-    const used = usedRecords();
+    const used = this.#usedRecords();
     for (let n = 0; n < used.length; n++) {
       if (used[n] !== slot) held += Slot.getHeld(f64, used[n], c);
     }
     return held;
   }
 
-  const usedRecords = (): List<WordIndex> =>
-    Slot.usedRecords(u32, geometry.slots, geometry.threads);
-
-  return { lockLocked };
+  #usedRecords(): List<WordIndex> {
+    const { u32, geometry } = this.#memory;
+    return Slot.usedRecords(u32, geometry.slots, geometry.threads);
+  }
 }

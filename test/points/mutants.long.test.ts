@@ -47,7 +47,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'a closed transit sets bits',
     file: 'recovery/repair',
-    from: LINE('setBitLocked(c, u32[entry]);'),
+    from: LINE('this.#setBitLocked(c, u32[entry]);'),
     to: '',
   },
   {
@@ -99,7 +99,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'free runs are joined',
     seenIn: 'brk growth next to a free run',
     file: 'recovery/repair',
-    from: LINE('joinFreeLocked();'),
+    from: LINE('this.#joinFreeLocked();'),
     to: '',
   },
   {
@@ -123,7 +123,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'the page lock is repaired at all',
     file: 'recovery/repair',
-    from: /repairPagesLocked\(\);\n\s*else/,
+    from: /this\.#repairPagesLocked\(\);\n\s*else/,
     to: ';\nelse',
   },
   {
@@ -167,20 +167,20 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'a span commits last',
     file: 'pages/spans',
-    from: /(const record = recordOf\(page\);\n)(\s*for \(let n = 0; n < SPAN_PAGES)/,
-    to: '$1pageHeap.commitRun(page, PageRecord.SPAN_RUN, c);$2',
+    from: /(const record = PageRecord\.at\(pageTable, page\);\n)(\s*for \(let n = 0; n < SPAN_PAGES)/,
+    to: '$1this.#pageHeap.commitRun(page, PageRecord.SPAN_RUN, c);$2',
   },
   {
     rule: 'remainders before the commit',
     file: 'pages/page-heap',
-    from: /(\/\/ point: cut\.rest\n|globalThis\.shmallocPoint\('cut\.rest'\);\n)\s*PageRecord.setRun\([^;]*;/,
+    from: /(\/\/ point: cut\.rest\n|globalThis\.shmallocPoint\('cut\.rest'\);\n)\s*this\.#setRun\([^;]*;/,
     to: '$1',
   },
   {
     rule: 'the tail of a shortened reserve',
     seenIn: 'brk growth, then a direct map down to its end',
     file: 'pages/page-heap',
-    from: /PageRecord.setTail\(i32, recordOf\(at - 1\), 0\);/,
+    from: /this\.#setTail\(at - 1, 0\);/,
     to: '',
   },
   {
@@ -306,7 +306,7 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'a magazine that orphans fill is flushed',
     seenIn: 'recovery of a thread that held blocks back',
     file: 'pages/thread-cache',
-    from: /if \(Slot.magazineBlocks\(u32, slot, c\) >= Slot.getLimit\(u32, slot, c\)\)\s*releaseLocked\(c, 0, true\);/,
+    from: /if \(Slot.magazineBlocks\(u32, slot, c\) >= Slot.getLimit\(u32, slot, c\)\)\s*this\.#releaseLocked\(c, 0, true\);/,
     to: '',
   },
   {

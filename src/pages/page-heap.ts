@@ -78,6 +78,8 @@ export class PageHeap {
     this.#slot = slot;
   }
 
+  // ---- Taking runs
+
   /**
    * Reserves `pages` pages at a multiple of `alignPages`; takes them from the reserve only if
    * `grow`. The result is valid until the next call.

@@ -74,6 +74,8 @@ export class Spans {
     this.#owner = owner;
   }
 
+  // ---- Taking blocks
+
   /**
    * Number of free blocks that this owner's spans can give, up to `wanted`; makes sure that there
    * is such a span. 0 = the heap is full.

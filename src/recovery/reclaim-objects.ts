@@ -16,7 +16,7 @@
 import { type Address, List, NULL, type SlotIndex, type WordIndex } from '../base/index.js';
 import * as ChunkRecord from '../layout/chunk-record.js';
 import * as ContextRecord from '../layout/context-record.js';
-import type { HeapMemory } from '../layout/index.js';
+import type { HeapMemory, RecordTable } from '../layout/index.js';
 import * as Records from '../layout/record-table.js';
 import * as Slot from '../layout/slot.js';
 import * as VectorHeader from '../layout/vector-header.js';
@@ -34,64 +34,85 @@ export function reclaimObjects(
   resolver: IntentResolver,
   slotIndex: SlotIndex,
 ): Reclaimed {
-  const { i32, u32, geometry } = memory;
-  const slot = Slot.at(geometry.slots, slotIndex);
-  const contexts = ContextRecord.contextTable(geometry);
-  const ended: Reclaimed = { contexts: 0, blocks: 0 };
+  return new Reclaim(memory, resolver, slotIndex).run();
+}
 
-  endInFlightHeader();
-  const depths = findDepths();
-  if (depths === null) return ended;
-  endChunks(depths);
-  endRecords(depths);
-  return ended;
+/** One reclaim: of what a slot has. */
+class Reclaim {
+  readonly #memory: HeapMemory;
+  readonly #resolver: IntentResolver;
+  readonly #slotIndex: SlotIndex;
+  readonly #slot: WordIndex;
+  readonly #contexts: RecordTable;
+  readonly #ended: Reclaimed = { contexts: 0, blocks: 0 };
 
-  function endInFlightHeader(): void {
-    const word = Slot.inFlightHeaderWord(slot);
+  constructor(memory: HeapMemory, resolver: IntentResolver, slotIndex: SlotIndex) {
+    this.#memory = memory;
+    this.#resolver = resolver;
+    this.#slotIndex = slotIndex;
+    this.#slot = Slot.at(memory.geometry.slots, slotIndex);
+    this.#contexts = ContextRecord.contextTable(memory.geometry);
+  }
+
+  run(): Reclaimed {
+    this.#endInFlightHeader();
+    const depths = this.#findDepths();
+    if (depths === null) return this.#ended;
+    this.#endChunks(depths);
+    this.#endRecords(depths);
+    return this.#ended;
+  }
+
+  #endInFlightHeader(): void {
+    const { u32 } = this.#memory;
+    const word = Slot.inFlightHeaderWord(this.#slot);
     const header = u32[word];
     if (header === 0) return;
     VectorHeader.clear(u32, (header >>> 2) as WordIndex);
-    remove(VectorHeader.dataWord((header >>> 2) as WordIndex));
-    remove(word);
+    this.#remove(VectorHeader.dataWord((header >>> 2) as WordIndex));
+    this.#remove(word);
   }
 
   /** Gives back the block that a shared word names, if it names one. */
-  function remove(word: WordIndex): void {
+  #remove(word: WordIndex): void {
+    const { u32 } = this.#memory;
     const block = u32[word] as Address;
     if (block === 0) return;
-    Slot.setIntentIn(u32, slot, NULL);
-    Slot.setIntentOut(u32, slot, block);
+    Slot.setIntentIn(u32, this.#slot, NULL);
+    Slot.setIntentOut(u32, this.#slot, block);
     // point: end.intent
-    Slot.setIntentWord(u32, slot, word);
+    Slot.setIntentWord(u32, this.#slot, word);
     // point: end.publish
     u32[word] = NULL;
-    resolver.putAway(block);
+    this.#resolver.putAway(block);
     // point: end.done
-    Slot.setIntentWord(u32, slot, 0);
-    ended.blocks++;
+    Slot.setIntentWord(u32, this.#slot, 0);
+    this.#ended.blocks++;
   }
 
   /**
    * The depth in its tree of each context of the slot, by its index: 1 = a root, negative = not of
    * this slot. null = the slot has no context.
    */
-  function findDepths(): Int32Array | null {
-    const depths = new Int32Array(Records.last(i32, contexts) + 1);
+  #findDepths(): Int32Array | null {
+    const { i32 } = this.#memory;
+    const depths = new Int32Array(Records.last(i32, this.#contexts) + 1);
     let some = false;
     for (let index = 1; index < depths.length; index++) {
-      climb(depths, index);
+      this.#climb(depths, index);
       some ||= depths[index] > 0;
     }
     return some ? depths : null;
   }
 
-  function climb(depths: Int32Array, from: number): void {
+  #climb(depths: Int32Array, from: number): void {
+    const { i32, u32 } = this.#memory;
     const path = new List<number>();
     let endless = false;
     let at = from;
     while (depths[at] === 0) {
       path.push(at);
-      const record = Records.at(contexts, at);
+      const record = Records.at(this.#contexts, at);
       const isLive = ContextRecord.phaseOf(Records.load(i32, record)) === ContextRecord.LIVE;
       // The parent is read before the root's state: when a context becomes a root, its state is
       // written first.
@@ -104,44 +125,46 @@ export function reclaimObjects(
       if (endless) break;
       at = parent;
     }
-    let depth = endless ? -1 : depths[at] || (isRootOfSlot(at) ? 0 : -1);
+    let depth = endless ? -1 : depths[at] || (this.#isRootOfSlot(at) ? 0 : -1);
     for (let index = path.pop(); index !== undefined; index = path.pop()) {
       if (depth >= 0) depth++;
       depths[index] = depth;
     }
   }
 
-  function isRootOfSlot(index: number): boolean {
-    const state = Records.load(i32, Records.at(contexts, index));
+  #isRootOfSlot(index: number): boolean {
+    const { i32 } = this.#memory;
+    const state = Records.load(i32, Records.at(this.#contexts, index));
     const phase = ContextRecord.phaseOf(state);
     return (
       (phase === ContextRecord.LIVE || phase === ContextRecord.UNRESOLVED) &&
-      ContextRecord.slotOf(state) === slotIndex
+      ContextRecord.slotOf(state) === this.#slotIndex
     );
   }
 
-  function endChunks(depths: Int32Array): void {
+  #endChunks(depths: Int32Array): void {
+    const { i32, geometry } = this.#memory;
     const chunks = ChunkRecord.chunkTable(geometry);
     const frontier = Records.last(i32, chunks);
     for (let index = 1; index <= frontier; index++) {
       const record = Records.at(chunks, index);
       const context = Records.load(i32, record);
       if (context === 0 || context >= depths.length || depths[context] <= 0) continue;
-      remove(ChunkRecord.addressWord(record));
+      this.#remove(ChunkRecord.addressWord(record));
       // point: end.chunk
       Records.store(i32, record, 0);
     }
   }
 
   /** Ends the records of contexts, deepest first. */
-  function endRecords(depths: Int32Array): void {
+  #endRecords(depths: Int32Array): void {
     const own = new List<number>();
     for (let index = 1; index < depths.length; index++) if (depths[index] > 0) own.push(index);
     own.sort((a, b) => depths[b] - depths[a]);
     for (let n = 0; n < own.length; n++) {
-      freeContext(memory, slotIndex, Records.at(contexts, own[n]));
+      freeContext(this.#memory, this.#slotIndex, Records.at(this.#contexts, own[n]));
     }
-    ended.contexts = own.length;
+    this.#ended.contexts = own.length;
   }
 }
 

@@ -242,14 +242,14 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'chunks of the dead come back',
     seenIn: 'a context grows chunk by chunk',
     file: 'recovery/reclaim-objects',
-    from: LINE('remove(ChunkRecord.addressWord(record));'),
+    from: LINE('this.#remove(ChunkRecord.addressWord(record));'),
     to: '',
   },
   {
     rule: 'contexts of the dead end',
     seenIn: 'a context grows chunk by chunk',
     file: 'recovery/reclaim-objects',
-    from: LINE('endRecords(depths);'),
+    from: LINE('this.#endRecords(depths);'),
     to: '',
   },
   {

@@ -234,7 +234,7 @@ const MUTANTS: readonly Mutant[] = [
     change: {
       file: 'layout/slot.js',
       from: /(shmallocPoint\('transit\.park'\);\s*)u32\[slot \+ TOPS \+ magazine\] = slot \+ PARKED;/,
-      to: '$1u32[slot + TOPS + magazine] = from;',
+      to: '$1u32[slot + TOPS + magazine] = u32[slot + FROMS + magazine];',
     },
     scenario: 'free into the cache, then flush',
     at: /^flush\.bit$/,

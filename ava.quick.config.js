@@ -6,6 +6,4 @@ export default {
   files: ['dist/test/together/*.test.js', 'dist/test/**/*.alone.test.js'],
   // Files that share a process were written as if they were alone in it: one test at a time.
   serial: true,
-  // One more than there are cores: a test that waits for a thread leaves its core to another.
-  concurrency: 3,
 };

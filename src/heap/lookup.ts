@@ -26,10 +26,9 @@ export function usableBytes({ large }: ThreadHeap, address: Address, c: SizeClas
 /** The tag of a live block; throws for any other address. */
 export function tagOf(heap: ThreadHeap, address: Address, asked: string): SizeClass {
   const memory = heap.memory;
-  const geometry = memory.geometry;
+  const { dataStart, dataBytes } = memory.geometry;
   const granule = typeof address === 'number' ? address >>> SHIFT : 0;
-  const offset = (address - geometry.dataStart) >>> 0;
-  if ((granule << SHIFT) >>> 0 !== address || offset >= geometry.dataBytes) {
+  if ((granule << SHIFT) >>> 0 !== address || (address - dataStart) >>> 0 >= dataBytes) {
     throw invalid(heap, asked, address);
   }
   const c = memory.tags[granule];

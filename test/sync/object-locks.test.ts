@@ -7,70 +7,16 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import test, { type ExecutionContext } from 'ava';
-import { SharedHeap } from 'shmalloc';
-import type { ThreadHeap } from '../../src/heap/index.js';
+import test from 'ava';
 import * as LockTable from '../../src/layout/lock-table.js';
 import * as Registry from '../../src/layout/registry.js';
 import { numberedWord, poison } from '../../src/sync/index.js';
-import { heldIn, lockWordOf, memoryOf, Random, seedOf } from '../helpers.js';
-import { ended, nextMessage } from '../workers.js';
-import { attachTo, type CountAnswer, changeOnce, type ObjectOrder } from './object-lock.parts.js';
+import { lockWordOf, memoryOf } from '../helpers.js';
+import { attachTo, type CountAnswer, changeOnce } from './object-lock.parts.js';
+import { assertWhole, kill, makeScene, start } from './object-lock.scene.js';
 
-const WORKER = new URL('./object-lock.worker.js', import.meta.url);
 /** Milliseconds after which a thread that is about to wait is waiting. */
 const PAUSE_MS = 60;
-
-interface Scene {
-  readonly heap: SharedHeap;
-  /** Main's second attachment, with object locks. */
-  readonly core: ThreadHeap;
-  /** Index of the lock word; two more words of the object follow it. */
-  readonly word: number;
-}
-
-function makeScene(): Scene {
-  const heap = SharedHeap.create({ size: '8MiB', threads: 8 });
-  return { heap, core: attachTo(heap.handle), word: heap.calloc_ts(1, 64) >>> 2 };
-}
-
-function assertWhole(t: ExecutionContext, { heap, core, word }: Scene): void {
-  t.is(heap.i32[word], 0, 'the lock is free');
-  core.detach();
-  t.deepEqual(heldIn(heap), []);
-  t.deepEqual(heap.verify({ quiet: true }).problems, []);
-  heap.detach();
-}
-
-type Order = Pick<ObjectOrder, 'act' | 'rounds'>;
-
-const NO_ANSWER: CountAnswer = { takenOver: 0, wrong: [] };
-
-interface Guest<T> {
-  readonly worker: Worker;
-  /** The thread's message at its end. */
-  readonly answer: Promise<T>;
-  readonly end: Promise<number>;
-}
-
-/** Starts a thread, and returns when it is at work. */
-async function start<T>({ heap, word }: Pick<Scene, 'heap' | 'word'>, order: Order) {
-  const words = new Int32Array(new SharedArrayBuffer(8));
-  const workerData: ObjectOrder = { handle: heap.handle, word, words, ...order };
-  const worker = new Worker(WORKER, { workerData });
-  // Created now, and not when the test waits for it: the thread may end before that.
-  const guest: Guest<T> = { worker, answer: nextMessage<T>(worker), end: ended(worker) };
-  // A killed thread does not answer.
-  guest.answer.catch(() => {});
-  while (Atomics.load(words, 0) === 0) await setTimeout(1);
-  return guest;
-}
-
-async function kill({ worker, end }: Guest<unknown>): Promise<void> {
-  await worker.terminate();
-  await end;
-}
 
 test('objectLocks: one owner at a time, main and workers, with calls of the heap inside', async (t) => {
   const scene = makeScene();
@@ -306,31 +252,6 @@ test('objectLocks: a stack overflow in acquire changes nothing, and release neve
   t.true(overflows.before > 100, `${overflows.before} overflows`);
   t.is(overflows.under, 0);
   t.is(i32[word + 1], i32[word + 2]);
-  assertWhole(t, scene);
-});
-
-test('objectLocks: survive threads that are terminated while they change an object, again and again', async (t) => {
-  const random = new Random(seedOf(t));
-  const scene = makeScene();
-  const { heap, core, word } = scene;
-  const KILLS = 16;
-  const own: CountAnswer = { takenOver: 0, wrong: [] };
-  const survivor = await start<CountAnswer>(scene, { act: 'count', rounds: 200_000 });
-  for (let n = 0; n < KILLS; n++) {
-    const victim = await start<CountAnswer>(scene, { act: 'count' });
-    await setTimeout(random.below(12));
-    await kill(victim);
-    // The thread ends by itself if it finds a fault.
-    own.wrong.push(...(await victim.answer.catch(() => NO_ANSWER)).wrong);
-    // Main changes the object, too, so that it also finds deaths.
-    for (let m = 0; m < 50; m++) changeOnce(core, word, m, own);
-  }
-  const { takenOver, wrong } = await survivor.answer;
-  await survivor.end;
-  t.deepEqual([...wrong, ...own.wrong], []);
-  t.log(`${KILLS} deaths, ${takenOver + own.takenOver} of them with the lock`);
-  t.true(takenOver + own.takenOver <= KILLS);
-  t.is(heap.i32[word + 1], heap.i32[word + 2]);
   assertWhole(t, scene);
 });
 

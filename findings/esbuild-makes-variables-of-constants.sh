@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # A module's `const` in a bundle: esbuild writes `var`, and V8 loads it where it had a number.
 #
-# Versions: esbuild 0.28.2, rolldown 1.3.3 on Node 20.20.2, 26.10.0.
+# Versions: esbuild 0.28.2, rolldown 1.3.3 on Node 20.20.2.
 # Behaviour: bundling, without any minification, esbuild turns each top-level `const` into a `var`, whether it is exported or not.
 #   The language has no wrong result from that, so one would expect no more than other text. V8 folds a constant of the module
 #   into compiled code and loads a `var` from the module's context at each use, since it may change. rolldown leaves `const`.
 # Seen:
 #   Node 20.20.2: esbuild: var, loaded; rolldown: const, a constant
-#   Node 26.10.0: esbuild: var, loaded; rolldown: const, a constant
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -23,13 +22,13 @@ function probe(seed) {
   return sum;
 }
 let total = 0;
-for (let n = 0; n < 100_000; n++) total = probe(total);
+for (const end = Date.now() + 2000; Date.now() < end; ) total = probe(total);
 console.log(total);
 JS
 npx esbuild main.js --bundle --format=esm --log-level=error --outfile=esbuild.mjs
 npx rolldown main.js --format esm --file rolldown.mjs >/dev/null
 seen=''
-for version in 20.20.2 26.10.0; do
+for version in 20.20.2; do
   line="Node $version:"
   for bundler in esbuild rolldown; do
     keyword=$(grep -o '[a-z]* OWN = ' $bundler.mjs | cut -d ' ' -f 1)
@@ -42,5 +41,4 @@ for version in 20.20.2 26.10.0; do
   seen+="${line%;}"$'\n'
 done
 [ "$seen" = 'Node 20.20.2: esbuild: var, loaded; rolldown: const, a constant
-Node 26.10.0: esbuild: var, loaded; rolldown: const, a constant
 ' ]

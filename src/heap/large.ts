@@ -115,16 +115,8 @@ export class LargeBlocks {
 
   /** Grows or shrinks a large block where it stands; false when it cannot. */
   resize(address: Address, pages: number): boolean {
-    const { memory, slot } = this.#heap;
     const page = pageOf(address);
-    const before = pagesAt(memory, page);
-    if (pages === before) return true;
-    const done = this.#resizeRun(page, pages);
-    if (done && pages > before) {
-      const bytes = (pages - before) * PAGE_BYTES;
-      SlotCounters.add(memory.f64, slot, SlotCounters.LARGE_MALLOC_BYTES, bytes);
-    }
-    return done;
+    return pages === pagesAt(this.#heap.memory, page) || this.#resizeRun(page, pages);
   }
 
   #resizeRun(page: PageIndex, pages: number): boolean {
@@ -132,7 +124,7 @@ export class LargeBlocks {
     locks.acquire(LockTable.PAGE);
     try {
       const before = pagesAt(memory, page);
-      const done = pageHeap.resizeRunLocked(page, pages);
+      const done = pageHeap.resizeRunLocked(page, pages, () => this.#addGrown(pages - before));
       if (done) this.#addFreed(before - pages);
       locks.release(LockTable.PAGE);
       return done;
@@ -141,6 +133,16 @@ export class LargeBlocks {
       if (!selfRepair.locks(error) || pagesAt(memory, page) !== pages) throw error;
       return true;
     }
+  }
+
+  /**
+   * Before the new length is committed: should the thread die in between, what is counted and not there
+   * is found lost (stats/page-readings.ts). What is there and not counted would be found by nobody.
+   */
+  #addGrown(pages: number): void {
+    const { memory, slot } = this.#heap;
+    if (pages <= 0) return;
+    SlotCounters.add(memory.f64, slot, SlotCounters.LARGE_MALLOC_BYTES, pages * PAGE_BYTES);
   }
 
   #addFreed(pages: number): void {

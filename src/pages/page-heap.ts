@@ -266,7 +266,7 @@ export class PageHeap {
   }
 
   /** Gives a LARGE run a new length at its place; returns false if there is no room. */
-  resizeRunLocked(page: PageIndex, pages: number): boolean {
+  resizeRunLocked(page: PageIndex, pages: number, committing: () => void): boolean {
     const i32 = this.#i32;
     const f64 = this.#f64;
     const pageHeap = this.#pageHeap;
@@ -290,6 +290,7 @@ export class PageHeap {
     }
     // point: resize.tail
     this.#setTail(page + pages - 1, 0);
+    committing();
     // point: resize.commit
     this.#setRun(page, PageRecord.kindOf(word), 0, pages);
     if (rest > 0) bins.linkLocked((page + pages) as PageIndex, rest);

@@ -243,6 +243,42 @@ test.serial(
   },
 );
 
+for (const [from, to] of [
+  [70_000, 300_000],
+  [300_000, 70_000],
+] as const) {
+  test.serial(
+    `readTotals: figures are exact after a thread has died at any store of a realloc from ${from} to ${to}`,
+    (t) => {
+      let cuts = 0;
+      for (let cutAt = 0, isCut = true; isCut; cutAt++) {
+        everybodyLives();
+        const memory = makeHeap(lib);
+        const saved = new Uint8Array(memory.geometry.dataStart);
+        let stores = Number.NEGATIVE_INFINITY;
+        isCut = false;
+        const store = (): void => {
+          if (stores++ !== cutAt) return;
+          saved.set(memory.u8.subarray(0, saved.length));
+          isCut = true;
+        };
+        const rescuer = attach(lib, memory, 2);
+        const victim = attach(lib, proxied(memory, { store }), 3);
+        const address = victim.shared.malloc(from);
+        stores = 0;
+        t.not(victim.shared.realloc(address, to), 0);
+        if (!isCut) break;
+        cuts++;
+        memory.u8.set(saved);
+        die(3);
+        rescuer.recover();
+        checkQuiet(t, lib.stats.readTotals(memory), rescuer, lib);
+      }
+      t.true(cuts > 10, `${cuts} deaths`);
+    },
+  );
+}
+
 for (const [what, others] of [
   ['one thread runs', 1],
   ['two threads trade blocks', 2],

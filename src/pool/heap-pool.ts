@@ -196,14 +196,18 @@ export class HeapPool {
 
   stats(): HeapPoolStats {
     const pool = this.#piscina;
-    const isTimed = pool.options.recordTiming;
+    const { recordTiming: isTimed, maxThreads } = pool.options;
+    const { completed } = pool;
+    // The mean of no tasks is NaN.
+    const meanRunMs = isTimed ? pool.histogram.runTime.mean || 0 : null;
+    // Piscina's own figure divides seconds by milliseconds.
+    const used = meanRunMs === null ? null : (meanRunMs * completed) / (pool.duration * maxThreads);
     return {
       threads: pool.threads.length,
-      completed: pool.completed,
+      completed,
       queued: pool.queueSize,
-      // The mean of no tasks is NaN.
-      meanRunMs: isTimed ? pool.histogram.runTime.mean || 0 : null,
-      utilization: isTimed ? pool.utilization : null,
+      meanRunMs,
+      utilization: used === null ? null : Math.min(used, 1),
     };
   }
 

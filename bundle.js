@@ -3,8 +3,8 @@
  * `node bundle.js [folder, default dist]`, after `npm run build`. `npm pack` runs it; in a clone the
  * entries stay single modules.
  *
- * By rolldown: it gives entries that share code a common chunk, and a constant of a module stays one. To
- * V8 those are numbers in the code. Other bundlers make variables of them, which are loaded at each use.
+ * By rolldown: it gives entries that share code a common chunk, and a constant of a module stays one, to
+ * V8 a number in the code. esbuild makes variables of them, which are loaded at each use.
  */
 
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,8 +35,8 @@ const common = (input, external, output) => ({
     sourcemap: true,
     sourcemapExcludeSources: true,
     comments: false,
-    // Names stay: they stand in stacks.
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    // Names and lines stay: Node prints the line that an uncaught error comes from, and the names of its stack.
+    minify: false,
     ...output,
   },
 });

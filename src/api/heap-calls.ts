@@ -2,7 +2,7 @@
  * The ten calls of a heap: five, each under two names. They are properties, so that a program may keep
  * one in a variable: `const { malloc_ts } = heap`.
  *
- * SharedHeap has them; heap/allocator.ts makes them.
+ * SharedHeap has them; heap/calls.ts makes them.
  */
 
 import type { Address } from '../base/index.js';

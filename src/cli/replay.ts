@@ -28,7 +28,7 @@ import { parseOptions, UsageError, wholeNumber } from './usage.js';
 
 export const REPLAY_HELP = `shmalloc replay [trace files] [options]
 
-Replays allocation traces (.mtr.gz) on one heap; without files, those that ship with shmalloc.
+Replays allocation traces (.mtr.gz) on one heap; without files, those of the repository.
 
   --threads N     workers, default 1
   --repeat K      replay each trace K times, report the best; default 5
@@ -169,7 +169,7 @@ function shippedTraces(): string[] {
   const folder = fileURLToPath(SHIPPED);
   if (!existsSync(folder)) {
     throw new UsageError(
-      'replay: the npm package has no traces: name the files to replay. Those of 23 real programs are ' +
+      'replay: the npm package has no traces: name the files to replay. Those of 16 real programs are ' +
         'in bench/traces of the repository; SHMALLOC_TRACE=app.mtr.gz writes one of your own program',
     );
   }

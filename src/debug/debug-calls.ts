@@ -211,9 +211,9 @@ class DebugCalls {
   }
 
   /** Claims a block; complains and returns false when another thread was faster. */
-  #claim(block: Address, user: Address, complain: Complain): boolean {
+  #claim(asked: string, block: Address, complain: Complain): boolean {
     if (this.#blocks.claim(block)) return true;
-    complain(this.#thread.bad('free', user));
+    complain(this.#thread.bad(asked, this.#blocks.userOf(block)));
     return false;
   }
 
@@ -226,7 +226,7 @@ class DebugCalls {
     const block = this.#look('free', user, thread.complain);
     if (block === 0) return;
     const stack = thread.takeStack();
-    if (!this.#claim(block, user, thread.complain)) return;
+    if (!this.#claim('free', block, thread.complain)) return;
     this.#note('free', block, NULL, stack);
     const late = this.#blocks.retire(block, stack);
     if (late !== null) this.#complainLate(late, user);
@@ -263,7 +263,7 @@ class DebugCalls {
     const kept = Math.min(blocks.requestedOf(block), blocks.usableOf(old));
     copyWithin(u8, moved, user, user + kept);
     try {
-      this.#claim(old, user, refuse);
+      this.#claim('realloc', old, refuse);
     } catch (error) {
       // The program has not got the new block.
       blocks.withdraw(block);

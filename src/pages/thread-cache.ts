@@ -2,8 +2,9 @@
  * A thread's caches: two magazines of free blocks per size class, refilled from spans and flushed
  * to them.
  *
- * Called by slow-path.ts when a magazine is empty or full, and at detach. Owner thread only. The
- * fast path itself (push and pop) is in slow-path.ts; layout/slot.ts draws the magazines. A local
+ * Called by the slow paths of heap/ when a magazine is empty or full, at detach, and by recovery/ for a dead
+ * thread's slot. By the slot's owner, or who recovers it. Push and pop themselves are in heap/fast-path.ts;
+ * layout/slot.ts draws the magazines. A local
  * magazine is refilled from this thread's spans, and gives its newest half back when it is full;
  * blocks in a remote magazine all go back to the spans of other threads.
  *

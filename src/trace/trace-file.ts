@@ -46,7 +46,7 @@ export interface Trace {
 const INFLATION_MAX = 1032;
 
 const TAKEN =
-  'replay takes allocation traces (.mtr.gz): those that ship with shmalloc, and those that a heap with ' +
+  'replay takes allocation traces (.mtr.gz): those of the repository, and those that a heap with ' +
   'the debug option `trace` has written';
 
 /**

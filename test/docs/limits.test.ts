@@ -86,7 +86,7 @@ const OTHERS = [
   '`trace`',
   'problems that `verify()` lists',
   '`threads`',
-  'objects inside each other in a task or its result',
+  'objects inside each other in the result of a task',
 ];
 
 test('docs/limits.md: each row is tried', (t) => {

@@ -95,11 +95,10 @@ export class ContextRuntime {
     const { core } = this.attachment;
     core.repairIfCut();
     core.marks.tables = true;
-    try {
-      return work();
-    } finally {
-      core.marks.tables = false;
-    }
+    // Where it throws, the mark stays: the stack may have ended in the middle, and the next call repairs it.
+    const done = work();
+    core.marks.tables = false;
+    return done;
   }
 
   /**

@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { nextMessage, run } from '../workers.js';
 import type { ContextDives } from './overflow.script.js';
+import type { ColdContexts } from './overflow-cold.script.js';
 
 const SCRIPT = new URL('./overflow.script.js', import.meta.url);
 
@@ -61,4 +62,19 @@ for (const [what, flags] of [
     t.is(code, 0, stderr);
     assertUnharmed(t, JSON.parse(stdout) as ContextDives);
   });
+}
+
+const COLD = fileURLToPath(new URL('./overflow-cold.script.js', import.meta.url));
+
+for (const what of ['create', 'adopt']) {
+  test.serial(
+    `a stack overflow in the very first ${what} at any depth leaves no context`,
+    async (t) => {
+      const { code, stdout, stderr } = await run(process.execPath, [COLD, what]);
+      t.is(code, 0, stderr);
+      const { overflows, ...after } = JSON.parse(stdout) as ColdContexts;
+      t.deepEqual(after, { left: 0, isSound: true });
+      t.true(overflows > 0);
+    },
+  );
 }

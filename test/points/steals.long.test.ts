@@ -88,7 +88,7 @@ test('realloc_ts: mutant is found: looks for the magazine twice', async (t) => {
   const lib = await loadLibrary({
     file: 'heap/realloc.js',
     from: /const ownTop = u32\[tops \+ magazine\];/,
-    to: 'magazine = magazineFor(heap, address, c); $&',
+    to: 'magazine = magazineFor(heap, address, tags[address >>> SHIFT]); $&',
   });
   const { wrong } = moveAll(lib);
   t.not(wrong.length, 0);

@@ -8,13 +8,13 @@
  */
 
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { filesOf } from './test-files.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const AVA = 'node_modules/ava/entrypoints/cli.mjs';
-const CONFIG = ['--config', 'ava.quick.config.js'];
+const CONFIG = 'ava.quick.config.js';
 /** One more than there are cores: a test that waits for a thread leaves its core to another. */
 const PROCESSES = Math.min(availableParallelism(), 4) + 1;
 const NO_SUCH_TITLE = 'find any matching tests';
@@ -27,7 +27,7 @@ interface Outcome {
 }
 
 function run(file: string): Promise<Outcome> {
-  const args = [AVA, ...CONFIG, ...process.argv.slice(2), file];
+  const args = [AVA, '--config', CONFIG, ...process.argv.slice(2), file];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   const parts: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -44,10 +44,7 @@ const rank = (file: string): number => {
   return place < 0 ? LONGEST.length : place;
 };
 
-const waiting = readdirSync(`${ROOT}dist/test`, { recursive: true, encoding: 'utf8' })
-  .filter((path) => /(?:^together[\\/].*|\.alone)\.test\.js$/.test(path))
-  .map((path) => `dist/test/${path.replaceAll('\\', '/')}`)
-  .sort((a, b) => rank(a) - rank(b));
+const waiting = (await filesOf(CONFIG)).sort((a, b) => rank(a) - rank(b));
 const failed: Outcome[] = [];
 let passed = 0;
 

@@ -7,34 +7,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { allFiles, filesOf } from './test-files.js';
 
 const ROOT = new URL('../../', import.meta.url);
-
-/** The files of a configuration of ava, by its patterns; those with `!` take some away. */
-async function filesOf(config: string): Promise<string[]> {
-  const { default: settings } = await import(new URL(config, ROOT).href);
-  const patterns: string[] = settings.files;
-  const matches = (path: string, pattern: string) => asExpression(pattern).test(path);
-  return allFiles.filter((path) => {
-    const isOut = patterns.some((one) => one.startsWith('!') && matches(path, one.slice(1)));
-    return !isOut && patterns.some((one) => !one.startsWith('!') && matches(path, one));
-  });
-}
-
-/** Of the patterns that ava.*.config.js have: `**` are folders, `*` is part of a name. */
-function asExpression(pattern: string): RegExp {
-  const parts = pattern.split(/(\*\*\/?|\*)/).map((part) => {
-    if (part === '**/') return '(?:.*/)?';
-    if (part === '**') return '.*';
-    return part === '*' ? '[^/]*' : part.replaceAll('.', '\\.');
-  });
-  return new RegExp(`^${parts.join('')}$`);
-}
-
-const allFiles = readdirSync(new URL('test', ROOT), { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.test.ts'))
-  .map((path) => `dist/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`)
-  .sort();
 
 /** The files that a file of test/together loads, which names their folders. */
 function loadedBy(path: string): string[] {

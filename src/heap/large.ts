@@ -124,8 +124,12 @@ export class LargeBlocks {
     locks.acquire(LockTable.PAGE);
     try {
       const before = pagesAt(memory, page);
-      const done = pageHeap.resizeRunLocked(page, pages, () => this.#addGrown(pages - before));
-      if (done) this.#addFreed(before - pages);
+      // Before the new length is committed: should the thread die in between, what is counted and not there
+      // is found lost (stats/page-readings.ts). What is there and not counted would be found by nobody.
+      const committing = (): void =>
+        this.#countPages(SlotCounters.LARGE_MALLOC_BYTES, pages - before);
+      const done = pageHeap.resizeRunLocked(page, pages, committing);
+      if (done) this.#countPages(SlotCounters.LARGE_FREED_BYTES, before - pages);
       locks.release(LockTable.PAGE);
       return done;
     } catch (error) {
@@ -135,20 +139,9 @@ export class LargeBlocks {
     }
   }
 
-  /**
-   * Before the new length is committed: should the thread die in between, what is counted and not there
-   * is found lost (stats/page-readings.ts). What is there and not counted would be found by nobody.
-   */
-  #addGrown(pages: number): void {
+  #countPages(counter: number, pages: number): void {
     const { memory, slot } = this.#heap;
-    if (pages <= 0) return;
-    SlotCounters.add(memory.f64, slot, SlotCounters.LARGE_MALLOC_BYTES, pages * PAGE_BYTES);
-  }
-
-  #addFreed(pages: number): void {
-    const { memory, slot } = this.#heap;
-    if (pages <= 0) return;
-    SlotCounters.add(memory.f64, slot, SlotCounters.LARGE_FREED_BYTES, pages * PAGE_BYTES);
+    if (pages > 0) SlotCounters.add(memory.f64, slot, counter, pages * PAGE_BYTES);
   }
 
   /** Usable bytes of a large block. */

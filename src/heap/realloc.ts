@@ -156,10 +156,13 @@ function moveToSmall(heap: ThreadHeap, move: Move): Address {
   }
   section.leave();
   if (!filled) return refuse(heap, size);
-  if (c !== LARGE_TAG) {
+  let moved: Address;
+  if (c === LARGE_TAG) {
+    moved = pop(heap, target);
+  } else {
     copyBytes(heap.memory, uncommitted(heap, target), address, Math.min(size, blockBytes[c]));
+    moved = moveSmall(heap, address, magazine, target);
   }
-  const moved = c === LARGE_TAG ? pop(heap, target) : moveSmall(heap, address, magazine, target);
   if (events.state.hasPending) events.flush();
   return moved;
 }

@@ -35,16 +35,20 @@ export function lockWordOf(heap: SharedHeap, lock: LockIndex): number {
   return LockTable.wordOf(LockTable.at(geometryOf(heap).locks, lock));
 }
 
-/** Every lock that somebody holds; empty when all is quiet. */
-export function heldIn(heap: SharedHeap): string[] {
+/** Every lock that somebody holds, with its word. */
+export function heldLocks(heap: SharedHeap): { lock: LockIndex; word: number }[] {
   const { locks } = geometryOf(heap);
-  const held: string[] = [];
+  const held: { lock: LockIndex; word: number }[] = [];
   for (let lock = 0 as LockIndex; lock < LockTable.COUNT; lock++) {
     const word = LockTable.peek(heap.i32, LockTable.at(locks, lock));
-    if (word !== 0) held.push(`lock ${lock}: ${word}`);
+    if (word !== 0) held.push({ lock, word });
   }
   return held;
 }
+
+/** The same in words, for messages; empty when all is quiet. */
+export const heldIn = (heap: SharedHeap): string[] =>
+  heldLocks(heap).map(({ lock, word }) => `lock ${lock}: ${word}`);
 
 /** A hash (FNV-1a over words) of all metadata but the lock lines, which count who looked. */
 export function metadataHash(heap: SharedHeap, geometry = geometryOf(heap)): number {

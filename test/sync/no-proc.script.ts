@@ -11,8 +11,8 @@ import { classOf, type SlotIndex } from '../../src/base/index.js';
 import type * as layout from '../../src/layout/index.js';
 import * as LockTable from '../../src/layout/lock-table.js';
 import * as Registry from '../../src/layout/registry.js';
-import { numberedWord } from '../../src/sync/index.js';
-import { geometryOf, heldIn, lockWordOf } from '../helpers.js';
+import { numberedWord, WAITERS } from '../../src/sync/index.js';
+import { geometryOf, heldIn, heldLocks, lockWordOf } from '../helpers.js';
 import { instrument } from '../points/instrument.js';
 import type { KillOrder } from '../points/kill.parts.js';
 import { countAttached, ended, nextMessage } from '../workers.js';
@@ -66,8 +66,6 @@ async function deadWord(heap: SharedHeap): Promise<number> {
   heap.i32[lockWordOf(heap, LockTable.RECOVERY)] = 0;
   return word;
 }
-
-const WAITERS = 0x80000000 | 0;
 
 interface Attempt {
   code: string | undefined;
@@ -133,9 +131,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     await arrived(words, 2);
     // Those that wait for it may hold other locks just now.
     const owner = numberedWord(victim.threadId);
-    const held = heldIn(heap).filter(
-      (one) => (Number(one.split(' ')[2]) & ~WAITERS) === owner,
-    ).length;
+    const held = heldLocks(heap).filter(({ word }) => (word & ~WAITERS) === owner).length;
     heap.watch(victim);
     await victim.terminate();
     const said = await Promise.all(answers);
@@ -154,7 +150,7 @@ const SCENARIOS: Record<string, () => Promise<object>> = {
     await arrived(words, 1);
     const waiting = pool.run({ work: BYTES, words } satisfies NoProcTask);
     await arrived(words, 2);
-    const held = heldIn(heap).filter((one) => one.startsWith(`lock ${hold}:`)).length;
+    const held = heldLocks(heap).filter(({ lock }) => lock === hold).length;
     stop.abort();
     const aborted = await stuck.catch((error: Error) => error.name);
     const said = await waiting;

@@ -136,8 +136,7 @@ export class BlockChecks {
   }
 
   #nameOf({ block, user }: DamagedBlock): string {
-    const record = this.#records.recordOf(block);
-    return `block at ${hex(user)} (${BlockRecord.getRequested(this.#memory.u32, record)} bytes)`;
+    return `block at ${hex(user)} (${this.#records.requestedOf(block)} bytes)`;
   }
 
   /** The byte that was found at an address, in words. */

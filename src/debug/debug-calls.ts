@@ -51,18 +51,13 @@ export interface Noted {
 export function createDebugCalls(inner: Calls, thread: DebugThread): Calls {
   const calls = new DebugCalls(inner, thread);
   return {
+    ...inner,
     malloc: (size) => calls.malloc(size),
     free: (user) => calls.free(user),
     calloc: (count, size) => calls.calloc(count, size),
     realloc: (user, size) => calls.realloc(user, size),
     alignedAlloc: (alignment, size) => calls.alignedAlloc(alignment, size),
     usableSize: (user, asked) => calls.usableSize(user, asked),
-    reserve: inner.reserve,
-    reservedBytes: inner.reservedBytes,
-    commit: inner.commit,
-    commitOwned: inner.commitOwned,
-    pass: inner.pass,
-    close: inner.close,
   };
 }
 
@@ -135,7 +130,7 @@ class DebugCalls {
       operation,
       address: blocks.userOf(block),
       from,
-      requested: blocks.requestedOf(block),
+      requested: this.#thread.records.requestedOf(block),
       usable: blocks.usableOf(block),
       stack,
     });
@@ -260,7 +255,7 @@ class DebugCalls {
     const { u8 } = this.#thread.memory;
     const user = blocks.userOf(old);
     const moved = blocks.userOf(block);
-    const kept = Math.min(blocks.requestedOf(block), blocks.usableOf(old));
+    const kept = Math.min(this.#thread.records.requestedOf(block), blocks.usableOf(old));
     copyWithin(u8, moved, user, user + kept);
     try {
       this.#claim('realloc', old, refuse);

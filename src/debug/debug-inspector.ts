@@ -74,7 +74,7 @@ export class DebugInspector implements BlockInspector {
       bytes: records.usableOf(block, place.bytes),
       sizeClass: place.sizeClass,
       state: place.live ? (freed ? 'quarantined' : 'live') : 'free',
-      requested: this.#requestedOf(block),
+      requested: records.requestedOf(block),
       allocatedBy: records.allocatorOf(block),
       ...(freer !== null && { freedBy: freer }),
     };
@@ -99,7 +99,7 @@ export class DebugInspector implements BlockInspector {
     );
     return {
       address: user,
-      requestedBytes: this.#requestedOf(block),
+      requestedBytes: records.requestedOf(block),
       threadId,
       ...(stack !== '' && { stack }),
       ...(event !== undefined && { time: event.time, operation: event.operation }),
@@ -114,7 +114,7 @@ export class DebugInspector implements BlockInspector {
     return {
       address: this.#userOf(address),
       bytes: records.usableOf(address, bytes),
-      requested: this.#requestedOf(address),
+      requested: records.requestedOf(address),
       threadId,
       ...(stack !== '' && { stack }),
     };
@@ -141,10 +141,5 @@ export class DebugInspector implements BlockInspector {
 
   #userOf(block: number): Address {
     return (block + BlockRecord.frontBytesOf(this.#stateOf(block))) as Address;
-  }
-
-  #requestedOf(block: number): number {
-    const { memory, records } = this.#thread;
-    return BlockRecord.getRequested(memory.u32, records.recordOf(block));
   }
 }

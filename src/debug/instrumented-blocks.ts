@@ -130,12 +130,6 @@ export class InstrumentedBlocks {
     return (block + BlockRecord.frontBytesOf(this.#stateOf(block))) as Address;
   }
 
-  /** Bytes that the program asked for. */
-  requestedOf(block: Address): number {
-    const { memory, records } = this.#thread;
-    return BlockRecord.getRequested(memory.u32, records.recordOf(block));
-  }
-
   /** Bytes of the program's part. */
   usableOf(block: Address): number {
     return this.#thread.records.usableOf(block, this.#inner.usableSize(block));

@@ -31,6 +31,8 @@ export interface Records {
   /** The freed block that had this program address last; 0 if there is none. */
   findGone(user: number): Address;
   recordOf(block: number): WordIndex;
+  /** Bytes that the program asked for. */
+  requestedOf(block: number): number;
   /** Bytes of the program's part of a block of `blockBytes` bytes. */
   usableOf(block: number, blockBytes: number): number;
   allocatorOf(block: number): BlockUser;
@@ -47,6 +49,8 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
     zone === 0 ? 0 : roundUp(zone, Math.max(alignment, GRANULE_BYTES));
 
   const recordOf = (block: number): WordIndex => BlockRecord.at(geometry.blockRecords, block);
+
+  const requestedOf = (block: number): number => BlockRecord.getRequested(u32, recordOf(block));
 
   /** Undefined for an owned block: its record is of an earlier block. */
   function isAllocated(block: number): boolean | undefined {
@@ -72,9 +76,8 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
   }
 
   function usableOf(block: number, blockBytes: number): number {
-    const record = recordOf(block);
-    if (guardBytes > 0) return BlockRecord.getRequested(u32, record);
-    return blockBytes - BlockRecord.frontBytesOf(BlockRecord.getState(i32, record));
+    if (guardBytes > 0) return requestedOf(block);
+    return blockBytes - BlockRecord.frontBytesOf(BlockRecord.getState(i32, recordOf(block)));
   }
 
   const partyOf = ({ threadId, stack }: Doer): BlockUser => ({
@@ -87,6 +90,7 @@ export function createRecords(memory: HeapMemory, { guardBytes }: DebugSettings)
     find: (user) => findBlock(user, true),
     findGone: (user) => findBlock(user, false),
     recordOf,
+    requestedOf,
     usableOf,
     allocatorOf: (block) => partyOf(BlockRecord.getAllocator(u32, recordOf(block))),
     freerOf(block) {

@@ -1,13 +1,13 @@
 /**
  * Puts bundles in the place of the package's entries, and leaves out declarations that it does not need:
- * `node bundle.js [folder, default dist]`, after `npm run build`. `npm pack` runs it; in a clone the
- * entries stay single modules.
+ * `node bundle.js [folder, default dist]`, after `npm run build`. Another folder than dist gets a copy of the
+ * declarations first. `npm pack` runs it; in a clone the entries stay single modules.
  *
  * By rolldown: it gives entries that share code a common chunk, and a constant of a module stays one, to
  * V8 a number in the code. esbuild makes variables of them, which are loaded at each use.
  */
 
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'rolldown';
 
@@ -41,7 +41,7 @@ const common = (input, external, output) => ({
   },
 });
 
-const INNER_ROOMS = /[\\/]src[\\/](?!pool|cli)/;
+const HEAP_FOLDERS = /[\\/]src[\\/](?!pool|cli)/;
 
 await build([
   common(
@@ -56,7 +56,7 @@ await build([
     // A command of the repository only, and an entry of its own.
     ['./stress.js', '../render/index.js'],
     // The heap is one file: what a pool's file needs of it alone would be one more that each start loads.
-    { codeSplitting: { groups: [{ name: 'heap', test: INNER_ROOMS, minShareCount: 2 }] } },
+    { codeSplitting: { groups: [{ name: 'heap', test: HEAP_FOLDERS, minShareCount: 2 }] } },
   ),
   // Apart: the little that it shares with the heap would become a file more that each start loads.
   common(['src/render/index.ts'], []),
@@ -70,6 +70,9 @@ chmodSync(join(folder, 'src/cli/main.js'), 0o755);
 
 // Declarations that no entry leads to are left out, and comments of those that no program names.
 const declarations = join(folder, 'src');
+const built = join(import.meta.dirname, 'dist/src');
+if (resolve(declarations) !== built)
+  cpSync(built, declarations, { recursive: true, filter: (path) => !/\.c?js(\.map)?$/.test(path) });
 const needed = new Set([join(declarations, 'pool/worker-entry.d.cts')]);
 const visit = (file) => {
   if (needed.has(file)) return;

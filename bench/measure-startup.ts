@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -44,13 +44,9 @@ function measure({ smoke, rounds, tell }: Setting): Section[] {
 
 /** Makes the bundles of the package in a folder; returns the URL of the main one. */
 function bundleInto(folder: string): string {
-  const root = fileURLToPath(ROOT);
   const dist = join(folder, 'dist');
-  // Declarations: the bundler leaves out those that no entry needs.
-  const filter = (path: string): boolean => !/\.(c?js|map)$/.test(path);
-  cpSync(join(root, 'dist/src'), join(dist, 'src'), { recursive: true, filter });
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  execFileSync(process.execPath, ['bundle.js', dist], { cwd: root });
+  execFileSync(process.execPath, ['bundle.js', dist], { cwd: fileURLToPath(ROOT) });
   return pathToFileURL(join(dist, 'src/index.js')).href;
 }
 

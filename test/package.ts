@@ -1,7 +1,7 @@
 /** The npm package as `npm pack` makes it, without a change of the build that runs the tests. */
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,11 +21,6 @@ export interface Packed {
 export function packInto(folder: string): Packed {
   for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs'])
     cpSync(join(ROOT, path), join(folder, path), { recursive: true });
-  mkdirSync(join(folder, 'dist'));
-  cpSync(join(ROOT, 'dist/src'), join(folder, 'dist/src'), {
-    recursive: true,
-    filter: (path) => !/\.c?js(\.map)?$/.test(path),
-  });
   const run = (command: string, args: readonly string[], cwd: string): string =>
     execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   run(process.execPath, ['bundle.js', join(folder, 'dist')], ROOT);

@@ -27,18 +27,15 @@ console.log(total);
 JS
 npx esbuild main.js --bundle --format=esm --log-level=error --outfile=esbuild.mjs
 npx rolldown main.js --format esm --file rolldown.mjs >/dev/null
-seen=''
-for version in 20.20.2; do
-  line="Node $version:"
-  for bundler in esbuild rolldown; do
-    keyword=$(grep -o '[a-z]* OWN = ' $bundler.mjs | cut -d ' ' -f 1)
-    npm exec --yes --package=node@$version -- node --print-opt-code --print-opt-code-filter=probe $bundler.mjs > $bundler.txt
-    # A constant table stands in the machine code as an object.
-    held=$(grep -q 'object: 0x[0-9a-f]* <Uint32Array' $bundler.txt && echo 'a constant' || echo loaded)
-    line+=" $bundler: $keyword, $held;"
-  done
-  echo "${line%;}"
-  seen+="${line%;}"$'\n'
+version=20.20.2
+line="Node $version:"
+for bundler in esbuild rolldown; do
+  keyword=$(grep -o '[a-z]* OWN = ' $bundler.mjs | cut -d ' ' -f 1)
+  npm exec --yes --package=node@$version -- node --print-opt-code --print-opt-code-filter=probe $bundler.mjs > $bundler.txt
+  # A constant table stands in the machine code as an object.
+  held=$(grep -q 'object: 0x[0-9a-f]* <Uint32Array' $bundler.txt && echo 'a constant' || echo loaded)
+  line+=" $bundler: $keyword, $held;"
 done
-[ "$seen" = 'Node 20.20.2: esbuild: var, loaded; rolldown: const, a constant
-' ]
+seen=${line%;}
+echo "$seen"
+[ "$seen" = 'Node 20.20.2: esbuild: var, loaded; rolldown: const, a constant' ]

@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { allFiles, filesOf } from './test-files.js';
+import { allFiles, filesOf, filesTogether } from './test-files.js';
 
 const ROOT = new URL('../../', import.meta.url);
 
@@ -15,16 +15,10 @@ const ROOT = new URL('../../', import.meta.url);
 function loadedBy(path: string): string[] {
   const text = readFileSync(new URL(path, ROOT), 'utf8');
   const folders = [...text.matchAll(/'([\w-]+|\.)'/g)].map(([, folder]) => folder);
-  return folders.flatMap((folder) => {
-    const start = folder === '.' ? 'dist/test/' : `dist/test/${folder}/`;
-    return allFiles.filter(
-      (one) => one.slice(0, one.lastIndexOf('/') + 1) === start && !isApart(one),
-    );
-  });
+  return folders.flatMap((folder) => filesTogether(folder as string));
 }
 
 const isTogether = (path: string) => path.startsWith('dist/test/together/');
-const isApart = (path: string) => /\.(alone|long)\.test\.js$/.test(path);
 
 test('npm test: every file but the long ones, once; together with others, or alone', async (t) => {
   const started = await filesOf('ava.quick.config.js');

@@ -1,4 +1,7 @@
-/** The files of tests, and which of them a configuration of ava runs: for quick.ts and sizes.test.ts. */
+/**
+ * The files of tests, and which of them a configuration of ava runs: for quick.ts, together/ and
+ * sizes.test.ts. By the sources: in dist there may be files of an earlier build.
+ */
 
 import { readdirSync } from 'node:fs';
 
@@ -30,3 +33,12 @@ export const allFiles = readdirSync(new URL('test', ROOT), { recursive: true, en
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => `dist/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`)
   .sort();
+
+/** The files of a folder of test/ that share a process: all but the long ones and those that must be alone. */
+export function filesTogether(folder: string): string[] {
+  const start = folder === '.' ? 'dist/test/' : `dist/test/${folder}/`;
+  const isApart = (path: string) => /\.(alone|long)\.test\.js$/.test(path);
+  return allFiles.filter(
+    (path) => path.slice(0, path.lastIndexOf('/') + 1) === start && !isApart(path),
+  );
+}

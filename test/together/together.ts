@@ -6,19 +6,19 @@
  * `*.alone.test.ts` and gets a process of its own.
  */
 
-import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { filesTogether } from '../test-files.js';
 
+const ROOT = new URL('../../../', import.meta.url);
 const require = createRequire(import.meta.url);
 
 /** Declares all tests of these folders of test/, but the long ones and those that must be alone. */
 export function together(...folders: readonly string[]): void {
   for (const folder of folders) {
-    const names = readdirSync(new URL(`../${folder}`, import.meta.url)).sort();
-    for (const name of names) {
-      if (!name.endsWith('.test.js') || /\.(alone|long)\.test\.js$/.test(name)) continue;
+    for (const path of filesTogether(folder)) {
       // Not import(): ava wants all tests of a process declared before it starts the first.
-      require(`../${folder}/${name}`);
+      require(fileURLToPath(new URL(path, ROOT)));
     }
   }
 }
